@@ -1,0 +1,131 @@
+"""The settings: every value a person may choose, with its meaning, its default and its limits."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """Frozen, and closed to names that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Section):
+    """Where people put photographs; Pedigree only ever reads it."""
+
+    url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
+    layout: str = Field(
+        default="label",
+        pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$",
+        description="What each folder level says: label for poodle/1.jpg, label/coat for poodle/white/1.jpg.",
+    )
+
+
+class Store(Section):
+    """What Pedigree owns: append-only, addressed by content."""
+
+    url: str = Field(description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix.")
+
+
+class Images(Section):
+    """Which files may become training images; the limits are checked before anything is decoded."""
+
+    max_megabytes: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=50, description="Larger files are rejected unread."
+    )
+    max_megapixels: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=100, description="Larger pictures are rejected undecoded."
+    )
+    min_side: Annotated[int, Field(ge=1, le=10000)] = Field(
+        default=32, description="Pictures with a shorter side, in pixels, are rejected."
+    )
+
+
+class Dataset(Section):
+    """How images become a dataset version."""
+
+    min_images_per_class: Annotated[int, Field(ge=3, le=1_000_000)] = Field(
+        default=20, description="A class with fewer images waits until it has enough."
+    )
+    test_percent: Annotated[int, Field(ge=5, le=50)] = Field(
+        default=20, description="Share of new images that go to the test split, for life."
+    )
+    validation_percent: Annotated[int, Field(ge=5, le=50)] = Field(
+        default=15, description="Share of new images that go to the validation split, for life."
+    )
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=3)] = Field(
+        default=3, description="Pictures whose 64-bit perceptual hashes differ in at most so many bits share a split."
+    )
+
+
+class Backbone(Section):
+    """The Inception network up to its cut layer; it turns a picture into features."""
+
+    weights: str = Field(
+        default="imagenet",
+        description="imagenet, demo (drawn dogs), random, or the path or s3:// address of an InceptionV3 weights file.",
+    )
+    sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="SHA-256 of the weights file; needed for a path or an s3:// address.",
+    )
+    cut: str = Field(default="mixed10", description="The layer whose pooled output is the feature: mixed0 to mixed10.")
+    size: Annotated[int, Field(ge=75, le=1024)] = Field(
+        default=299, description="Side of the square that the network sees, in pixels."
+    )
+
+
+class Training(Section):
+    """How the head is trained on the features."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=100, description="At most so many passes over the training images."
+    )
+    patience: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=10, description="Stop after so many epochs without a better validation loss."
+    )
+    batch: Annotated[int, Field(ge=1, le=65_536)] = Field(default=64, description="Images in one training step.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(default=0.001, description="Step size of Adam.")
+    l2: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0001, description="Weight decay that keeps the head from memorising."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=0, description="Starts every random choice; the same seed gives the same model."
+    )
+
+
+class Gate(Section):
+    """The written rules that a challenger must pass."""
+
+    minimum_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="No model below this test accuracy is promoted."
+    )
+    margin: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.01, description="How far below the champion's accuracy, on the same images, a challenger may be."
+    )
+
+
+class Tracking(Section):
+    """Where MLflow keeps runs and models."""
+
+    url: str = Field(
+        default="",
+        description="MLflow address such as http://127.0.0.1:5000; empty means the database in Pedigree's home folder.",
+    )
+    experiment: str = Field(default="pedigree", min_length=1, description="MLflow experiment that gets one run a night.")
+    model: str = Field(default="pedigree", min_length=1, description="Name of the registered model.")
+
+
+class Settings(Section):
+    """Everything a retraining needs to know."""
+
+    source: Source
+    store: Store
+    images: Images = Field(default=Images(), description="Which files may become training images.")
+    dataset: Dataset = Field(default=Dataset(), description="How images become a dataset version.")
+    backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")
+    training: Training = Field(default=Training(), description="How the head is trained.")
+    gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
+    tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
