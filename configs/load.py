@@ -1,0 +1,154 @@
+"""Reading settings files and the environment, the only place that does either."""
+
+import difflib
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from configs.problems import Problem, SettingsProblem
+from configs.schema import Settings
+
+# Nothing here may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def home() -> Path:
+    """Name the folder for what Pedigree keeps on this machine: PEDIGREE_HOME, or .pedigree in the current folder."""
+    return Path(os.environ.get("PEDIGREE_HOME") or ".pedigree").absolute()
+
+
+def prepare_environment(**extra: str) -> None:
+    """Set what Prefect, MLflow and TensorFlow read when they are first imported, where the user has not set it."""
+    place = home()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
+        raise Problem(message) from error
+    for name, value in {**_QUIET, "PEDIGREE_HOME": str(place), "PREFECT_HOME": str(place / "prefect"), **extra}.items():
+        os.environ.setdefault(name, value)
+
+
+def prefect_address() -> str:
+    """Name the Prefect API that the user chose, or nothing when the embedded one serves."""
+    return os.environ.get("PREFECT_API_URL", "")
+
+
+def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
+    """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsProblem for what is wrong."""
+    values = _read_yaml(path)
+    for change in changes:
+        _apply(values, change)
+    return resolve(parse(values, str(path)))
+
+
+def parse(values: object, origin: str) -> Settings:
+    """Turn plain values into settings; raise SettingsProblem naming the origin and the first wrong setting."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        message = f"{origin}: {_explain(error.errors(include_url=False)[0])}"
+        raise SettingsProblem(message) from None
+
+
+def resolve(settings: Settings) -> Settings:
+    """Make every path absolute and name the embedded MLflow database where no MLflow address is set."""
+    tracking = settings.tracking.url or f"sqlite:///{home() / 'mlflow.db'}"
+    weights = settings.backbone.weights
+    changes = {
+        "source": settings.source.model_copy(update={"url": _absolute(settings.source.url)}),
+        "store": settings.store.model_copy(update={"url": _absolute(settings.store.url)}),
+        "tracking": settings.tracking.model_copy(update={"url": tracking}),
+        "backbone": settings.backbone.model_copy(
+            update={"weights": weights if weights in {"imagenet", "demo", "random"} else _absolute(weights)}
+        ),
+    }
+    return settings.model_copy(update=changes)
+
+
+@cache
+def code_version() -> Mapping[str, str]:
+    """Tell the git commit of the code, whether the checkout was dirty, and the hash of the lock file."""
+    root = Path(__file__).parent.parent
+    commit = _git(root, "rev-parse", "HEAD") or "not a git checkout"
+    dirty = "yes" if _git(root, "status", "--porcelain") else "no"
+    return {"git_commit": commit, "git_dirty": dirty, "lock": lock_hash()}
+
+
+def lock_hash() -> str:
+    """Hash the lock file that this installation was made from."""
+    return hashlib.sha256((Path(__file__).parent.parent / "infra" / "requirements.lock").read_bytes()).hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str:
+    if not (root / ".git").exists():
+        return ""
+    answer = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return answer.stdout.strip()
+
+
+def _absolute(url: str) -> str:
+    return url if "://" in url or not url else str(Path(url).expanduser().absolute())
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        message = f"The settings file {path} cannot be read: {reason}."
+        raise SettingsProblem(message) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        message = f"The settings file {path} is not valid YAML{where}: {getattr(error, 'problem', 'unreadable')}."
+        raise SettingsProblem(message) from None
+    if not isinstance(values, dict):
+        message = f"The settings file {path} must hold sections such as source: and store:, see configs/nightly.yaml."
+        raise SettingsProblem(message)
+    return values
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    section, dot, setting = name.partition(".")
+    if not (equals and dot and isinstance(values.setdefault(section, {}), dict)):
+        message = f"--set {change}: write it as section.setting=value, such as training.seed=1."
+        raise SettingsProblem(message)
+    try:
+        values[section][setting] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        message = f"--set {change}: the value is not valid YAML."
+        raise SettingsProblem(message) from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    place = [str(part) for part in error["loc"]]
+    name = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, list(_names(Settings)), n=1)
+        return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
+    if error["type"] == "missing":
+        return f"the setting {name} is missing."
+    return f"{name} = {error['input']!r} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _names(field.annotation, f"{prefix}{name}.")

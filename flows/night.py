@@ -1,0 +1,40 @@
+"""Running one night in this process, at a terminal."""
+
+import urllib.error
+import urllib.request
+
+from configs.load import prefect_address, prepare_environment
+from configs.problems import Problem
+from configs.schema import Settings
+from tasks.domain.night import Outcome
+
+
+def run_night(settings: Settings, *, force: bool = False) -> Outcome:
+    """Run the retrain flow here and return how it ended; raise what made it fail."""
+    # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
+    prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
+    _check_prefect()
+    from flows.retrain import retrain  # noqa: PLC0415  - Prefect reads its settings when it is imported
+    from tasks.reports.diary import to_terminal  # noqa: PLC0415
+
+    to_terminal()
+    state = retrain(settings, force=force, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _check_prefect() -> None:
+    """Raise Problem when the Prefect server that the user named does not answer."""
+    address = prefect_address()
+    if not address:
+        return
+    try:
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10):  # noqa: S310 - the user's own server
+            return
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError) as error:
+        message = f"Prefect does not answer at {address}: start it, or unset PREFECT_API_URL to run without a server."
+        raise Problem(message) from error

@@ -1,0 +1,48 @@
+"""One night, from the photographs in the source to the model that serves."""
+
+from prefect import flow
+from prefect.states import State
+
+from configs.schema import Settings
+from tasks.assemble import assemble
+from tasks.check import check
+from tasks.conclude import conclude
+from tasks.domain.night import Challenger, Data, Outcome
+from tasks.embed import embed
+from tasks.evaluate import evaluate
+from tasks.ingest import ingest
+from tasks.inspect import inspect
+from tasks.judge import judge
+from tasks.label import label
+from tasks.promote import promote
+from tasks.reports.states import named_state
+from tasks.snapshot import snapshot
+from tasks.train import train
+
+
+@flow(name="retrain", persist_result=False)
+def retrain(settings: Settings, force: bool = False) -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box in the form
+    """Retrain the model on what the source holds now, and promote it if it passes the gate.
+
+    Args:
+        settings: Everything a retraining needs to know; the defaults are those of the settings file.
+        force: Train also when nothing has changed since the last decision.
+    """
+    settings = check(settings)
+
+    listed = snapshot(settings.source, settings.store)
+    ingested = ingest(listed, settings.images, settings.store)
+    labels = label(ingested, settings.source, settings.store)
+    dataset = assemble(labels, settings, force)
+    data = Data(ingested, labels, dataset)
+    if dataset.state != "new":
+        return named_state(conclude(data))
+
+    inspect(data, settings.store)
+    embedded = embed(dataset, settings)
+    trained = train(dataset, embedded, settings)
+    evaluation = evaluate(dataset, embedded, trained, settings)
+    verdict = judge(evaluation, settings.gate)
+    challenger = Challenger(embedded, trained, evaluation, verdict)
+    promotion = promote(dataset, challenger, settings)
+    return named_state(conclude(data, challenger, promotion))

@@ -1,0 +1,62 @@
+"""What the command line prints at the end: outcomes and states as short tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from infra.stack import Status
+    from tasks.domain.night import Outcome
+
+_COLOURS = {"promoted": "green", "rejected": "red", "unchanged": "cyan", "waiting": "yellow"}
+
+
+def night(outcome: "Outcome") -> RenderableType:
+    """Show one night: how it ended and why, and each rule of the gate with its figure and limit."""
+    head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
+    if not outcome.gate:
+        return head
+    table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
+    for rule in outcome.gate:
+        table.add_row(rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), "passed" if rule["passed"] else "failed")
+    return Group(head, table)
+
+
+def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
+    """Show the demo's nights side by side, what each cost, and how to look further."""
+    table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", "why", title="What happened")
+    for title, one in nights:
+        accuracy = one.metrics.get("accuracy")
+        table.add_row(
+            title.partition(":")[0],
+            Text(one.status, _COLOURS[one.status]),
+            f"{one.images.total:,}",
+            f"{one.images.new:,}",
+            f"{one.images.embedded:,}",
+            _figure(accuracy),
+            f"{sum(one.seconds.values()):.1f}",
+            one.reason,
+        )
+    ways = Text(
+        "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
+        f"Everything lies in {home}.\n"
+        "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up\n"
+        "Stop both again:                                        .venv/bin/pedigree down"
+    )
+    return Group(table, ways)
+
+
+def stack(status: "Status") -> RenderableType:
+    """Show each part of the local stack: whether it runs, and its address."""
+    table = Table("part", "state", "address", box=None, padding=(0, 2))
+    for part in status.parts:
+        table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

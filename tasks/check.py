@@ -1,0 +1,22 @@
+"""Before the night begins: is everything there that it will need?"""
+
+from configs.load import resolve
+from configs.problems import SettingsProblem
+from configs.schema import Settings
+from tasks.step import step
+from tasks.stores.bucket import open_bucket
+from tasks.stores.tracking import check as check_tracking
+
+
+@step
+def check(settings: Settings) -> Settings:
+    """Return the settings with every path made absolute; raise Problem where a server or a folder does not answer."""
+    settings = resolve(settings)
+    source, store = settings.source.url.rstrip("/"), settings.store.url.rstrip("/")
+    if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
+        message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
+        raise SettingsProblem(message)
+    open_bucket(source)
+    open_bucket(store)
+    check_tracking(settings.tracking.url)
+    return settings

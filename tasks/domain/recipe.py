@@ -1,0 +1,15 @@
+"""The recipe: what a dataset version is turned into a model by."""
+
+from configs.schema import Settings
+from tasks.domain.canonical import sha256_of
+
+
+def recipe(settings: Settings) -> str:
+    """Hash the settings that decide the model and its judgement: 64 hex digits."""
+    return sha256_of(settings.model_dump(mode="json", include={"images", "backbone", "training", "gate"}))
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """Write the settings flat, as ``training.seed``, the way two runs are compared."""
+    sections = settings.model_dump(mode="json")
+    return {f"{name}.{key}": str(value) for name, section in sections.items() for key, value in section.items()}

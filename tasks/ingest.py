@@ -1,0 +1,85 @@
+"""Step 2: fetch what was never fetched, prove that it is a picture, and keep its original bytes."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from configs import schema
+from tasks.domain.duplicates import perceptual_hash
+from tasks.domain.listing import Entry
+from tasks.domain.manifest import image_name
+from tasks.domain.night import Ingested, Snapshot
+from tasks.domain.pixels import Limits, limits_of, open_picture
+from tasks.domain.rejections import Reason, Rejection
+from tasks.reports.progress import progress
+from tasks.step import step
+from tasks.stores.bucket import Bucket, Changed, open_bucket
+from tasks.stores.images import ImageStore, StoredImage
+from tasks.stores.snapshots import SnapshotStore
+
+# One batch is what a crash can cost and what memory must hold; a fetch waits for the network, so many run at once.
+_BATCH_IMAGES, _BATCH_BYTES, _FETCHES = 256, 128 * 2**20, 16
+
+
+@step
+def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> Ingested:
+    """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
+    snapshots = SnapshotStore(store.url)
+    pending = snapshots.pending(snapshot.source)
+    if not pending:
+        return Ingested(snapshot.source, fetched=0, new=0, rejected=0)
+    examine = partial(_examine, open_bucket(snapshot.source), limits_of(images))
+    known = ImageStore(store.url).known()
+    new = rejected = 0
+    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool:
+        for batch in _batches(pending):
+            found = list(zip(batch, pool.map(examine, batch), strict=True))
+            new += _keep(store, snapshot.source, found, known)
+            rejected += sum(isinstance(result, Rejection) for _, result in found)
+            advance(len(batch))
+    return Ingested(snapshot.source, len(pending), new, rejected)
+
+
+def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> StoredImage | Rejection:
+    if entry.size > limits.max_bytes:
+        return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
+    try:
+        data = bucket.read(entry.key, entry.etag)
+    except Changed:
+        return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
+    picture = open_picture(data, limits)
+    if isinstance(picture, Rejection):
+        return picture
+    return StoredImage(
+        image=image_name(data),
+        data=data,
+        width=picture.width,
+        height=picture.height,
+        format=picture.info["format"],
+        phash=perceptual_hash(picture),
+    )
+
+
+def _keep(
+    store: schema.Store, source: str, found: list[tuple[Entry, StoredImage | Rejection]], known: set[str]
+) -> int:
+    """Write images before what points to them, so that a night that dies between the two is finished by the next."""
+    images = {result.image: result for _, result in found if isinstance(result, StoredImage)}
+    new = [image for name, image in images.items() if name not in known]
+    ImageStore(store.url).add(new)
+    known.update(images)
+    snapshots = SnapshotStore(store.url)
+    snapshots.add_contents(source, [(entry, result.image) for entry, result in found if isinstance(result, StoredImage)])
+    snapshots.add_rejects(source, [(entry, result) for entry, result in found if isinstance(result, Rejection)])
+    return len(new)
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    for entry in entries:
+        if batch and (len(batch) == _BATCH_IMAGES or sum(one.size for one in batch) + entry.size > _BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(entry)
+    if batch:
+        yield batch

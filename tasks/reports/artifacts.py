@@ -1,0 +1,49 @@
+"""What a run shows in the Prefect UI: the data card and the summary, as Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.domain.night import Outcome
+
+_SPLITS = ("train", "validation", "test", "held-out")
+
+
+def show_card(facts: Mapping[str, Any]) -> None:
+    """Show a data card: classes by split, what changed, and what to look at."""
+    lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {one}" for one in facts["warnings"])]
+    lines += [f"- {one} waits" for one in facts["waiting"]]
+    changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
+    lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items()]
+    lines += ["", *_table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
+    create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Show how the night ended: verdict, rules, figures and the cost of each step."""
+    images = outcome.images
+    lines = [f"# {outcome.status.title()}", "", f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
+    lines += [f"- dataset `{outcome.dataset}`", f"- parent `{outcome.parent}`"]
+    lines += [f"- model version {outcome.model_version}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
+    lines += [f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"]
+    rules = [(rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["passed"])) for rule in outcome.gate]
+    lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
+    lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
+    create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+
+
+def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    return one["label"], one["images"], *(one["splits"].get(split, 0) for split in _SPLITS)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _word(passed: bool) -> str:  # noqa: FBT001 - a verdict is what it is
+    return "passed" if passed else "**failed**"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+    return [f"| {' | '.join(map(str, row))} |" for row in (head, ("---",) * len(head), *rows)]

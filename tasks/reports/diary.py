@@ -1,0 +1,21 @@
+"""The night's diary at a terminal: the lines that steps write, without a logger's decoration."""
+
+import logging
+import sys
+
+from rich.console import Console
+
+
+class _Diary(logging.Handler):
+    """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "diary", False):
+            Console(stderr=True, highlight=False).print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
+
+
+def to_terminal() -> None:
+    """Show the diary on standard error from now on, once."""
+    logger = logging.getLogger("prefect.task_runs")
+    if sys.stderr and not any(isinstance(handler, _Diary) for handler in logger.handlers):
+        logger.addHandler(_Diary())

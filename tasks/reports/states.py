@@ -1,0 +1,11 @@
+"""The name that a night ends with, as Prefect shows it."""
+
+from prefect.states import Completed, State
+
+from tasks.domain.night import Outcome
+
+
+def named_state(outcome: Outcome) -> State[Outcome]:
+    """Make the flow's final state: Promoted, Rejected, Unchanged or Waiting, with the reason beside it."""
+    state: State[Outcome] = Completed(name=outcome.status.title(), message=outcome.reason, data=outcome)
+    return state

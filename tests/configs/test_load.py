@@ -1,0 +1,82 @@
+"""Reading settings: what a person may write, and what is said when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.load import lock_hash, parse, read_settings, resolve
+from configs.problems import SettingsProblem
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+LEAST = "source: {url: photos}\nstore: {url: store}\n"
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "nightly.yaml"])
+def test_shipped_settings_are_valid(name: str) -> None:
+    """Every settings file that ships with the project can be read."""
+    assert read_settings(CONFIGS / name).source.url
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "said"),
+    [
+        (LEAST + "trainning: {seed: 1}", (), "there is no setting trainning; did you mean training?"),
+        (LEAST + "training: {sed: 1}", (), "there is no setting training.sed; did you mean training.seed?"),
+        (LEAST + "training: {epochs: 0}", (), "training.epochs = 0 is not allowed"),
+        (LEAST + "training: {learning_rate: fast}", (), "training.learning_rate = 'fast' is not allowed"),
+        ("source: {url: photos}", (), "the setting store is missing"),
+        ("just words", (), "must hold sections"),
+        ("source: [", (), "is not valid YAML in line"),
+        (LEAST, ("training.seed",), "write it as section.setting=value"),
+        (LEAST, ("seed=1",), "write it as section.setting=value"),
+        (LEAST, ("training.seed=-1",), "training.seed = -1 is not allowed"),
+        (LEAST, ("source.layout=coat", "source.layout=a b"), "source.layout = 'a b' is not allowed"),
+        (LEAST, ("training.seed=[",), "is not valid YAML"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], said: str) -> None:
+    """A wrong setting is answered with one line that names it, and with exit code 2."""
+    with pytest.raises(SettingsProblem) as caught:
+        read_settings(_written(tmp_path, text), changes)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    """A settings file that is missing, or is no text, is answered with its name."""
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for name in ("missing.yaml", "binary.yaml"):
+        with pytest.raises(SettingsProblem, match=name):
+            read_settings(tmp_path / name)
+
+
+def test_changes_win_over_the_file(tmp_path: Path) -> None:
+    """A change given on the command line replaces what the file says, and only that."""
+    settings = read_settings(_written(tmp_path, LEAST + "training: {seed: 1, epochs: 7}"), ["training.seed=5"])
+    assert (settings.training.seed, settings.training.epochs) == (5, 7)
+
+
+def test_paths_become_absolute_and_addresses_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is taken from the folder where the command was given; an s3:// address stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    settings = resolve(parse({"source": {"url": "photos"}, "store": {"url": "s3://bucket/store"}}, "here"))
+    assert settings.source.url == str(tmp_path / "photos")
+    assert settings.store.url == "s3://bucket/store"
+
+
+def test_an_empty_tracking_address_is_the_embedded_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an MLflow address, runs go to the database in Pedigree's home folder."""
+    monkeypatch.setenv("PEDIGREE_HOME", str(tmp_path / "home"))
+    assert read_settings(_written(tmp_path, LEAST)).tracking.url == f"sqlite:///{tmp_path / 'home' / 'mlflow.db'}"
+
+
+def test_the_lock_is_named_by_its_hash() -> None:
+    """The lock file of this installation has a SHA-256 name, so that a run can record it."""
+    assert len(lock_hash()) == 64
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
