@@ -9,4 +9,7 @@ from tasks.step import step
 @step
 def judge(evaluation: Evaluation, rules: schema.Gate) -> gate.Verdict:
     """Judge by the minimum accuracy and, where there is a champion, by the margin to it on the same images."""
-    return gate.judge(evaluation, rules)
+    accuracies = gate.Accuracies(
+        evaluation.metrics["accuracy"], evaluation.comparable_accuracy, evaluation.champion_accuracy
+    )
+    return gate.judge(accuracies, rules)

@@ -1,0 +1,21 @@
+"""The one way in which values are written before they are hashed."""
+
+import hashlib
+import json
+from typing import Any
+
+
+def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+    """Write a value as JSON with sorted keys, no spaces, and letters as they are, in UTF-8."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def sha256_of(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    """Hash a value by its canonical JSON: 64 hex digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """Name bytes by their SHA-256: 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,36 @@
+"""The manifest of a dataset version, and the hash that names it."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tasks.domain.canonical import canonical_json
+from tasks.domain.labels import Attributes
+from tasks.domain.splits import Split
+
+# Changes when a row would mean something else; two versions of different meaning never share a hash.
+_MEANING = b"pedigree dataset 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of a dataset version; the key says where it was found and is not part of the version's hash."""
+
+    image: str
+    label: str
+    split: Split
+    attributes: Attributes
+    key: str
+
+
+def canonical(row: Row) -> bytes:
+    """Write what the hash covers: image, label, split and attributes."""
+    return canonical_json([row.image, row.label, row.split.value, [list(one) for one in sorted(row.attributes)]])
+
+
+def dataset_hash(rows: Iterable[Row]) -> str:
+    """Name a dataset version: SHA-256 over its sorted rows, 64 hex digits, whatever order they come in."""
+    digest = hashlib.sha256(_MEANING)
+    for line in sorted(canonical(row) for row in rows):
+        digest.update(line + b"\n")
+    return digest.hexdigest()
