@@ -1,0 +1,76 @@
+"""The models in MLflow: versions that load anywhere, their tags, and the aliases that follow the ledger."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelOutput
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from tasks.stores.mlflow_client import mlflow_at
+from tasks.stores.mlflow_model import write_mlflow_model
+
+
+def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
+    """Name the first version that carries all of these tags, so that a repeated night does not register twice."""
+    conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
+    with mlflow_at(url) as client:
+        found = client.search_model_versions(" AND ".join(conditions))
+    return min((str(one.version) for one in found), key=int, default=None)
+
+
+def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[str, str]) -> str:
+    """Register the folder that ``tasks.modeling.prediction.write`` left as the run's model, and return its version."""
+    with mlflow_at(url) as client, TemporaryDirectory() as place:
+        experiment = client.get_run(run_id).info.experiment_id
+        logged = client.create_logged_model(experiment, "model", run_id, dict(tags))
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        folder = Path(place) / "model"
+        write_mlflow_model(folder, packaged, _identity(logged))
+        client.log_model_artifacts(logged.model_id, str(folder))
+        client.finalize_logged_model(logged.model_id, "READY")
+        return _create_version(client, model, logged, tags)
+
+
+def point(url: str, model: str, alias: str, version: str) -> None:
+    """Let an alias name this version."""
+    with mlflow_at(url) as client:
+        client.set_registered_model_alias(model, alias, version)
+
+
+def pointed(url: str, model: str, alias: str) -> str | None:
+    """Name the version under an alias; None where there is no such alias or model."""
+    with mlflow_at(url) as client:
+        try:
+            return str(client.get_model_version_by_alias(model, alias).version)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+
+def _identity(logged: LoggedModel) -> Model:
+    return Model(
+        artifact_path=logged.artifact_location,
+        run_id=logged.source_run_id,
+        model_uuid=logged.model_id,
+        model_id=logged.model_id,
+    )
+
+
+def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags: Mapping[str, str]) -> str:
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # The place and not models:/<id>, which an embedded database would look up in another database.
+    source, run_id, identity = logged.artifact_location, logged.source_run_id, logged.model_id
+    version = str(client.create_model_version(model, source, run_id, dict(tags), model_id=identity).version)
+    # What MLflow's own registration writes too, so that the run's page names the version.
+    client.set_logged_model_tags(identity, {MLFLOW_MODEL_VERSIONS: json.dumps([{"name": model, "version": version}])})
+    return version

@@ -1,0 +1,179 @@
+"""The runs in MLflow: one a retraining, with its settings, figures, dataset and files."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from posixpath import normpath
+from tempfile import TemporaryDirectory
+from time import time_ns
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from configs.problems import Problem, SettingsProblem
+from tasks.stores.mlflow_client import locked_out, mlflow_at, shown, silent
+
+_SQLITE = "sqlite:///"
+_PATIENCE = 10  # Seconds that a server may take to say that it is there.
+_METRICS_A_REQUEST = 1000
+
+
+def check(url: str) -> None:
+    """Raise Problem, within seconds, where MLflow does not answer, wants other credentials, or is too old."""
+    if url.startswith(_SQLITE):
+        _check_database(url)
+    elif url.startswith(("http://", "https://")):
+        _check_server(url)
+    else:
+        message = (
+            f"tracking.url {shown(url)} is no MLflow address: write http://…, https://… or sqlite:///path/mlflow.db."
+        )
+        raise SettingsProblem(message)
+
+
+def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    """Open a run with its parameters and tags, and return its id."""
+    with mlflow_at(url) as client:
+        name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        run = client.create_run(_experiment(client, url, experiment), tags=dict(tags), run_name=name)
+        run_id = str(run.info.run_id)
+        client.log_batch(run_id, params=[Param(key, value) for key, value in parameters.items()])
+        return run_id
+
+
+def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    """Write the figures of all epochs, a thousand a request."""
+    now = time_ns() // 10**6
+    metrics = [
+        Metric(metric_name(name), float(value), now, epoch) for epoch, found in epochs for name, value in found.items()
+    ]
+    with mlflow_at(url) as client:
+        for start in range(0, len(metrics), _METRICS_A_REQUEST):
+            client.log_batch(run_id, metrics=metrics[start : start + _METRICS_A_REQUEST])
+
+
+def log_metrics(url: str, run_id: str, metrics: Mapping[str, float]) -> None:
+    """Write final figures."""
+    log_epochs(url, run_id, [(0, metrics)])
+
+
+def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -> None:
+    """Name the dataset version as the run's input: its digest is the hash's first half, a tag holds all of it."""
+    entity = Dataset(
+        name="pedigree",
+        digest=dataset[:32],  # MLflow allows 36 characters.
+        source_type="s3" if source.startswith("s3://") else "local",
+        source=json.dumps({"uri": source}),
+        profile=json.dumps({"images": images}),
+    )
+    tags = [InputTag("mlflow.data.context", "training"), InputTag("pedigree.dataset", dataset)]
+    with mlflow_at(url) as client:
+        client.log_inputs(run_id, [DatasetInput(entity, tags)])
+
+
+def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
+    """Keep files with the run; a name such as ``dataset/card.json`` places one in a folder."""
+    with mlflow_at(url) as client, TemporaryDirectory() as folder:
+        for name, data in files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        client.log_artifacts(run_id, folder)
+
+
+def finish(url: str, run_id: str, outcome: str, decision: int) -> None:
+    """Close the run and tag it with what was decided and under which number the ledger holds it."""
+    tags = [RunTag("pedigree.outcome", outcome), RunTag("pedigree.decision", str(decision))]
+    with mlflow_at(url) as client:
+        client.log_batch(run_id, tags=tags)
+        client.set_terminated(run_id)
+
+
+def metric_name(name: str) -> str:
+    """Turn any text, such as ``recall/`` and a class, into a name that MLflow takes; different texts stay different."""
+    if re.fullmatch(r"[\w.\- :][\w.\- :/]{0,249}", name) and normpath(f"/{name}") == f"/{name}":
+        return name
+    cleaned = "/".join(re.sub(r"[^\w\- :]", "_", part) or "_" for part in name.split("/"))
+    return f"{cleaned[:240]}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _check_server(url: str) -> None:
+    try:
+        answer = http_request(  # type: ignore[no-untyped-call]
+            get_default_host_creds(url),  # type: ignore[no-untyped-call]
+            "/api/2.0/mlflow/experiments/search",
+            "GET",
+            params={"max_results": 1},
+            max_retries=0,
+            timeout=_PATIENCE,
+            raise_on_status=False,
+        )
+    except MlflowException as error:
+        raise silent(url) from error
+    if answer.status_code in {401, 403}:
+        raise locked_out(url)
+    if answer.status_code >= 500:  # noqa: PLR2004
+        raise silent(url)
+    if not (answer.ok and answer.text.startswith("{")):
+        message = (
+            f"{shown(url)} answers, but not as MLflow does (HTTP status {answer.status_code}): correct tracking.url."
+        )
+        raise Problem(message)
+
+
+def _check_database(url: str) -> None:
+    path = _database(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create_database(path)
+        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"The MLflow database {path} cannot be written ({reason}): correct tracking.url or PEDIGREE_HOME."
+        raise Problem(message) from error
+    _open_database(url)
+
+
+def _create_database(path: Path) -> None:
+    """Make the database aside and put it in place whole; MLflow's many steps survive neither a kill nor a rival."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        fresh = Path(folder) / "mlflow.db"
+        _open_database(f"{_SQLITE}{fresh}")
+        with suppress(FileExistsError):
+            path.hardlink_to(fresh)
+
+
+def _open_database(url: str) -> None:
+    with mlflow_at(url) as client:
+        client.search_experiments(max_results=1)
+
+
+def _database(url: str) -> Path:
+    return Path(url.removeprefix(_SQLITE)).absolute()
+
+
+def _experiment(client: MlflowClient, url: str, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, _artifacts(url)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment(client, url, name)
+    return str(found.experiment_id)
+
+
+def _artifacts(url: str) -> str | None:
+    """Keep files beside an embedded database; left to itself, MLflow puts them into the current folder."""
+    return (_database(url).parent / "mlflow-artifacts").as_uri() if url.startswith(_SQLITE) else None
