@@ -19,6 +19,7 @@ from configs.schema import Settings
 # Nothing here may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
     "DO_NOT_TRACK": "1",
+    "LANCE_LOG": "error",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",

@@ -3,13 +3,17 @@
 import io
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from configs.schema import Images
 from tasks.domain.rejections import Reason, Rejection
+
+if TYPE_CHECKING:
+    # Never at run time: the served model carries this module, but not the settings.
+    from configs.schema import Images
 
 # Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
 CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/1"
@@ -37,7 +41,7 @@ class Picture:
     format: str
 
 
-def limits_of(settings: Images) -> Limits:
+def limits_of(settings: "Images") -> Limits:
     """Turn the settings' megabytes and megapixels into bytes and pixels."""
     return Limits(settings.max_megabytes * 2**20, settings.max_megapixels * 10**6, settings.min_side)
 

@@ -1,0 +1,53 @@
+"""A place that holds objects under keys: a folder or an S3 bucket, behind the same few methods."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from configs.problems import Problem, SettingsProblem
+from tasks.domain.listing import Entry
+
+
+class Changed(Exception):  # noqa: N818 - an answer to a read, not an error
+    """The object is not the one that was listed any more."""
+
+
+class Bucket(Protocol):
+    """What Pedigree needs of a folder or a bucket; keys are relative to its address."""
+
+    url: str
+
+    def check(self) -> None:
+        """Raise Problem where the place is missing, closed to us, or does not answer."""
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List the objects whose keys start with the prefix, sorted by key."""
+
+    def read(self, key: str, etag: str | None = None) -> bytes:
+        """Return an object's bytes; raise Changed when it is gone or, with an ETag, another one than that."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a new object whole or not at all; return False, and change nothing, when there is one already."""
+
+
+def open_bucket(url: str) -> Bucket:
+    """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix)."""
+    if url.startswith("s3://"):
+        from tasks.stores.s3 import S3Bucket  # noqa: PLC0415  - a folder needs no boto3
+
+        return S3Bucket(url)
+    from tasks.stores.folder import FolderBucket  # noqa: PLC0415
+
+    if "://" in url and not url.startswith("file://"):
+        message = f"{url} is no place that Pedigree can open: use a path, file:///… or s3://bucket/prefix."
+        raise SettingsProblem(message)
+    return FolderBucket(url)
+
+
+def read_url(url: str) -> bytes:
+    """Return the bytes of one file, named by a path, file:///… or s3://bucket/key."""
+    place, _, name = url.rpartition("/")
+    try:
+        return open_bucket(place).read(name)
+    except Changed:
+        message = f"There is no file {url}: correct the address."
+        raise Problem(message) from None

@@ -1,0 +1,103 @@
+"""A folder as a bucket: its files are objects, their paths below it are keys."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from configs.problems import Problem
+from tasks.domain.listing import Entry
+from tasks.stores.bucket import Changed
+
+# What a killed process may leave behind: never listed, never read.
+_PARTIAL = ".partial"
+
+
+def folder_path(url: str) -> Path:
+    """Name the folder behind a path or a file:/// address."""
+    return Path(unquote(urlsplit(url).path)) if url.startswith("file://") else Path(url)
+
+
+class FolderBucket:
+    """A folder; an object's ETag is made of its file's modification time, inode and size."""
+
+    def __init__(self, url: str) -> None:
+        """Open the folder of this address; nothing is looked up yet."""
+        self.url = url
+        self._root = folder_path(url)
+
+    def check(self) -> None:
+        """Raise Problem where there is no such folder or it cannot be read."""
+        if not self._root.is_dir():
+            message = f"There is no folder {self._root}: make it, or correct the address."
+            raise Problem(message)
+        if not os.access(self._root, os.R_OK | os.X_OK):
+            message = f"The folder {self._root} cannot be read: give this user the right to."
+            raise Problem(message)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List the files below the folder whose keys start with the prefix, sorted by key."""
+        found = []
+        start = self._root / prefix.rpartition("/")[0]
+        for folder, _, names in os.walk(start, followlinks=True):
+            for name in names:
+                path = Path(folder, name)
+                key = path.relative_to(self._root).as_posix()
+                if key.startswith(prefix) and not name.endswith(_PARTIAL):
+                    found.append((key, path))
+        for key, path in sorted(found):
+            with suppress(FileNotFoundError):  # Gone since the folder was read, or a link to nothing.
+                status = path.stat()
+                time = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()
+                yield Entry(key, _etag(status), status.st_size, "", time)
+
+    def read(self, key: str, etag: str | None = None) -> bytes:
+        """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""
+        path = self._root / key
+        try:
+            with path.open("rb") as file:
+                before = _etag(os.fstat(file.fileno()))
+                data = file.read()
+                after = _etag(os.fstat(file.fileno()))
+        except (FileNotFoundError, NotADirectoryError):
+            raise Changed(key) from None
+        except OSError as error:
+            message = f"The file {path} cannot be read ({error.strerror})."
+            raise Problem(message) from error
+        if etag is not None and {before, after} != {etag}:
+            raise Changed(key)
+        return data
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write beside, then link into place: the link fails when the name is taken, and is all or nothing."""
+        path = self._root / key
+        partial = path.with_name(f".{path.name}.{uuid4().hex}{_PARTIAL}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+        return True
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
+
+
+def _cannot_write(path: Path, error: OSError) -> Problem:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(f"The disk that holds {path.parent} is full: make room and run again; nothing was half-written.")
+    return Problem(f"{path} cannot be written ({error.strerror}): give this user the right to, or correct store.url.")

@@ -1,0 +1,63 @@
+"""The ledger: numbered decisions, each written by exactly one writer; it alone says who is champion."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tasks.stores.bucket import open_bucket
+
+_READS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One entry: what was decided about which model, and which entry's model is champion from then on."""
+
+    number: int
+    time: str
+    outcome: Literal["promoted", "rejected"]
+    champion: int | None
+    against: int | None
+    dataset: str
+    recipe: str
+    backbone: str
+    head: str
+    run_id: str
+    model_version: str
+    reason: str
+    rules: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The files ``ledger/<number>.json`` of a store, and a mark beside each that the registry has followed."""
+
+    url: str
+
+    def entries(self) -> list[Decision]:
+        """Return all decisions, the oldest first."""
+        bucket = open_bucket(self.url)
+        keys = [entry.key for entry in bucket.entries("ledger/") if entry.key.endswith(".json")]
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            return [Decision(**json.loads(data)) for data in pool.map(bucket.read, keys)]
+
+    def champion(self) -> Decision | None:
+        """Return the decision that made the champion; None before there is one."""
+        entries = self.entries()
+        number = entries[-1].champion if entries else None
+        return next((one for one in entries if one.number == number), None)
+
+    def append(self, decision: Decision) -> bool:
+        """Write the next entry; return False when another writer took its number first."""
+        data = json.dumps(asdict(decision), ensure_ascii=False, indent=1).encode()
+        return open_bucket(self.url).create(f"ledger/{decision.number:06}.json", data)
+
+    def mark_applied(self, number: int) -> None:
+        """Note that the registry's aliases have followed this decision."""
+        open_bucket(self.url).create(f"ledger/{number:06}.applied", b"")
+
+    def applied(self, number: int) -> bool:
+        """Tell whether the registry's aliases have followed this decision."""
+        return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))

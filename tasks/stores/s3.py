@@ -1,0 +1,133 @@
+"""An S3 bucket, by boto3; address, region and credentials come from the usual AWS places."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
+
+from configs.problems import Problem
+from tasks.domain.listing import Entry
+from tasks.stores.bucket import Changed
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_GONE = {"404", "NoSuchKey", "NotFound"}
+_TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+_CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+
+
+@cache
+def s3_client() -> "S3Client":
+    """Make the client that this process uses, once; network errors, throttling and 5xx are tried again by boto3."""
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=32, connect_timeout=5, read_timeout=60
+    )
+    with _sentences("s3://"):
+        return boto3.client("s3", config=config)
+
+
+def lance_options() -> dict[str, str]:
+    """Give Lance the address and the credentials that boto3 found."""
+    client = s3_client()
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise _no_credentials("s3://")
+    frozen = credentials.get_frozen_credentials()
+    options = {
+        "aws_access_key_id": frozen.access_key or "",
+        "aws_secret_access_key": frozen.secret_key or "",
+        "aws_region": client.meta.region_name or "us-east-1",
+        "aws_endpoint": client.meta.endpoint_url,
+        "aws_virtual_hosted_style_request": "false",
+        "allow_http": "true",
+    }
+    return options | ({"aws_session_token": frozen.token} if frozen.token else {})
+
+
+class S3Bucket:
+    """A bucket, or the part of one below a prefix."""
+
+    def __init__(self, url: str) -> None:
+        """Open the bucket of this address; nothing is asked of the server yet."""
+        self.url = url
+        self._bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def check(self) -> None:
+        """Raise Problem where the bucket is missing, closed to us, or does not answer."""
+        with _sentences(self.url):
+            s3_client().list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List the objects whose keys start with the prefix, page by page, sorted by key."""
+        pages = s3_client().get_paginator("list_objects_v2")
+        with _sentences(self.url):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                for one in page.get("Contents", []):
+                    if not one["Key"].endswith("/"):  # What consoles write to show an empty folder.
+                        yield self._entry(one)
+
+    def read(self, key: str, etag: str | None = None) -> bytes:
+        """Return an object's bytes; with an ETag the server itself refuses any other content."""
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
+        with _sentences(self.url):
+            try:
+                answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
+                return answer["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _GONE | _TAKEN:
+                    raise Changed(key) from None
+                raise
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Put an object only if there is none under this key: the server decides between two writers."""
+        with _sentences(self.url):
+            try:
+                s3_client().put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _TAKEN:
+                    return False
+                raise
+        return True
+
+    def _entry(self, one: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
+        time = one["LastModified"].astimezone(UTC).isoformat()
+        return Entry(one["Key"].removeprefix(self._prefix), one["ETag"].strip('"'), one["Size"], "", time)
+
+
+@contextmanager
+def _sentences(url: str) -> Iterator[None]:
+    """Turn boto3's errors into one sentence; the secret is in none of them."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError):
+        raise _no_credentials(url) from None
+    except ProfileNotFound as error:
+        raise Problem(f"{url}: {error}: correct AWS_PROFILE.") from None
+    except ClientError as error:
+        raise _refused(url, error) from None
+    except (BotoCoreError, ValueError) as error:
+        raise Problem(f"{url} cannot be reached: {_one_line(error)}") from None
+
+
+def _no_credentials(url: str) -> Problem:
+    return Problem(f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE.")
+
+
+def _refused(url: str, error: ClientError) -> Problem:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code == "NoSuchBucket":
+        return Problem(f"There is no bucket at {url}: make it, or correct the address.")
+    if code in _CLOSED:
+        return Problem(f"The server refuses these credentials for {url} ({code}): check the AWS keys and their rights.")
+    return Problem(f"The server refused a request for {url}: {code} {message}".rstrip() + ".")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

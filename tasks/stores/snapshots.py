@@ -1,0 +1,87 @@
+"""What each look at a source saw, and what became of every object that was fetched."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.domain.labels import Located
+from tasks.domain.listing import Change, Entry, changes, replay
+from tasks.domain.rejections import Reason, Rejection
+from tasks.stores.tables import Table
+
+_IDENTITY = [("source", pa.string()), ("key", pa.string()), ("etag", pa.string()), ("size", pa.int64()), ("version", pa.string())]
+_OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
+_CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
+_REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string())])
+
+Identity = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True)
+class SnapshotStore:
+    """The tables ``objects`` (what changed in each listing), ``contents`` (which bytes) and ``rejects`` (why not)."""
+
+    url: str
+
+    def known(self, source: str) -> dict[str, Entry]:
+        """Return the source's entries as they were last listed, by key."""
+        rows = _own(source, Table(self.url, "objects", _OBJECTS))
+        return replay(Change(_entry(row), row["present"]) for row in rows)
+
+    def record(self, source: str, taken: str, entries: Sequence[Entry]) -> int:
+        """Append what differs from the last listing, and return how much that is."""
+        found = changes(self.known(source), entries)
+        rows = [
+            {**_identity(source, one.entry), "modified": one.entry.modified, "snapshot": taken, "present": one.present}
+            for one in found
+        ]
+        Table(self.url, "objects", _OBJECTS).append(rows)
+        return len(found)
+
+    def pending(self, source: str) -> list[Entry]:
+        """List the current entries that were neither fetched nor rejected yet, sorted by key."""
+        done = self._contents(source).keys() | self.rejects(source).keys()
+        return [entry for _, entry in sorted(self.known(source).items()) if entry.identity not in done]
+
+    def located(self, source: str) -> list[Located]:
+        """List the current entries whose bytes are known, sorted by key."""
+        contents = self._contents(source)
+        current = sorted(self.known(source).items())
+        return [Located(key, contents[entry.identity]) for key, entry in current if entry.identity in contents]
+
+    def rejects(self, source: str) -> dict[Identity, Rejection]:
+        """Return every rejection of the source's objects; the first answer about an object stands."""
+        found: dict[Identity, Rejection] = {}
+        for row in _own(source, Table(self.url, "rejects", _REJECTS)):
+            found.setdefault(_key(row), Rejection(Reason(row["reason"]), row["detail"]))
+        return found
+
+    def add_contents(self, source: str, found: Iterable[tuple[Entry, str]]) -> None:
+        """Write down which image each fetched object holds."""
+        Table(self.url, "contents", _CONTENTS).append([{**_identity(source, one), "image": image} for one, image in found])
+
+    def add_rejects(self, source: str, found: Iterable[tuple[Entry, Rejection]]) -> None:
+        """Write down why each of these objects is no training image."""
+        rows = [{**_identity(source, one), "reason": why.reason.value, "detail": why.detail} for one, why in found]
+        Table(self.url, "rejects", _REJECTS).append(rows)
+
+    def _contents(self, source: str) -> dict[Identity, str]:
+        return {_key(row): row["image"] for row in _own(source, Table(self.url, "contents", _CONTENTS))}
+
+
+def _own(source: str, table: Table) -> list[dict[str, Any]]:
+    return [row for row in table.read(table.schema.names).to_pylist() if row["source"] == source]
+
+
+def _identity(source: str, entry: Entry) -> dict[str, Any]:
+    return {"source": source, "key": entry.key, "etag": entry.etag, "size": entry.size, "version": entry.version}
+
+
+def _key(row: dict[str, Any]) -> Identity:
+    return row["key"], row["etag"], row["size"], row["version"]
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(*_key(row), row["modified"])

@@ -1,0 +1,102 @@
+"""Lance tables: what grows is appended, whole, by any number of writers at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from configs.problems import Problem
+from tasks.stores.bucket import open_bucket
+from tasks.stores.folder import folder_path
+
+if TYPE_CHECKING:
+    import lance
+
+_ROWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a store; a table that nobody has written yet reads as empty."""
+
+    url: str
+    name: str
+    schema: pa.Schema
+
+    def append(self, rows: pa.Table | Sequence[dict[str, Any]]) -> None:
+        """Add rows in one commit; nothing is visible before all of it is."""
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self.schema)
+        if not table.num_rows:
+            return
+        import lance  # noqa: PLC0415  - half a second that a night with nothing to write can spare
+
+        uri, options = self._place()
+        try:
+            if self._open() is None:
+                self._create()
+            lance.write_dataset(table, uri, schema=self.schema, mode="append", storage_options=options)
+        except OSError as error:
+            raise self._cannot("written", error) from error
+
+    def _create(self) -> None:
+        """Make the empty table aside and put its files in place, each only if it is not there yet.
+
+        Lance itself would let the slower of two creators overwrite what the faster one has appended meanwhile.
+        """
+        import lance  # noqa: PLC0415
+
+        bucket = open_bucket(self.url)
+        with TemporaryDirectory() as folder:
+            lance.write_dataset(self.schema.empty_table(), folder, mode="create")
+            # The manifest comes last, since the table is there as soon as its first version is.
+            for path in sorted(Path(folder).rglob("*"), key=lambda path: (path.suffix == ".manifest", path)):
+                if path.is_file():
+                    bucket.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return these columns of all rows, in the order in which they were appended."""
+        dataset = self._open()
+        if dataset is None:
+            return pa.schema([self.schema.field(name) for name in columns]).empty_table()
+        return dataset.to_table(columns=list(columns), scan_in_order=True)
+
+    def take(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of the numbered rows, in the order asked, a few rows at a time."""
+        dataset = self._open()
+        for start in range(0, len(rows) if dataset else 0, _ROWS_AT_ONCE):
+            yield dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns))  # type: ignore[union-attr]
+
+    def _open(self) -> "lance.LanceDataset | None":
+        import lance  # noqa: PLC0415
+
+        uri, options = self._place()
+        try:
+            return lance.dataset(uri, storage_options=options)
+        except (ValueError, FileNotFoundError) as error:
+            if "not found" in str(error):
+                return None
+            raise self._cannot("read", error) from error
+        except OSError as error:
+            raise self._cannot("read", error) from error
+
+    def _place(self) -> tuple[str, dict[str, str] | None]:
+        if self.url.startswith("s3://"):
+            from tasks.stores.s3 import lance_options  # noqa: PLC0415  - a folder needs no boto3
+
+            return f"{self.url.rstrip('/')}/{self.name}.lance", lance_options()
+        return str(folder_path(self.url) / f"{self.name}.lance"), None
+
+    def _cannot(self, done: str, error: Exception) -> Problem:
+        reason = "the disk is full" if "No space left" in str(error) else " ".join(str(error).split())[:200]
+        return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
+
+
+def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
+    """Map each name of a column to the first row that carries it: a doubled append is harmless."""
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(names.to_pylist()):
+        numbers.setdefault(name, number)
+    return numbers
