@@ -56,5 +56,5 @@ def _problem(url: str, error: MlflowException) -> Problem:
         return silent(url)
     if error.error_code in _REFUSED:
         return locked_out(url)
-    said = re.sub(r"\s+", " ", str(error).partition("\n")[0]).strip().rstrip(".")
+    said = re.sub("^[A-Z_]+: ", "", str(error).partition("\n")[0].strip().rstrip("."))
     return Problem(f"MLflow at {shown(url)} refused: {said.replace(url, shown(url))}.")

@@ -1,5 +1,6 @@
 """The folder that MLflow serves: the packaged model with the code and the list of packages that it needs anywhere."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,9 @@ from mlflow.types.schema import Map
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
+
+# A uv project that happens to lie in the current folder says nothing about what the model needs.
+os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
 
 _ROOT = Path(__file__).parents[2]
 _CODE = ("configs/__init__.py", "configs/problems.py", "tasks/__init__.py", "tasks/domain", "tasks/modeling")

@@ -118,6 +118,17 @@ def test_a_registered_model_says_what_it_takes_and_gives(
     assert described.signature.outputs.input_names() == ["label", "probability", "probabilities", "problem"]
 
 
+def test_a_project_in_the_current_folder_is_not_taken_for_the_model_s(
+    url: str, model: str, run_id: str, packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever retrains from inside another uv project gets the same model, and nothing is left in that folder."""
+    before = {name: (tmp_path / name).write_text("[project]") for name in ("uv.lock", "pyproject.toml")}
+    monkeypatch.chdir(tmp_path)
+    version = registry.register(url, model, run_id, packaged, _TAGS)
+    assert {path.name for path in tmp_path.iterdir()} == {*before, "packaged"}
+    assert not {path.name for path in _downloaded(url, model, version, tmp_path).iterdir()} & set(before)
+
+
 def test_nothing_is_printed(
     url: str, model: str, run_id: str, packaged: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
