@@ -16,7 +16,8 @@ def check(settings: Settings) -> Settings:
     if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
         message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
         raise SettingsProblem(message)
-    open_bucket(source)
-    open_bucket(store)
+    open_bucket(source).check()
+    if store.startswith("s3://"):
+        open_bucket(store).check()
     check_tracking(settings.tracking.url)
     return settings

@@ -6,13 +6,13 @@ from configs import schema
 from tasks.domain.comparison import Predictions, compare
 from tasks.domain.manifest import Row
 from tasks.domain.metrics import figures
-from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
+from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
 from tasks.domain.splits import Split
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.heads import read_head
+from tasks.stores.weights import read_head
 from tasks.stores.ledger import Ledger
 
 
@@ -22,12 +22,13 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
     store = settings.store.url
     rows = [row for row in read_manifest(store, dataset.hash) if row.split is Split.TEST]
     truth = [row.label for row in rows]
-    challenger = _predict(store, embedded.fingerprint, trained.head, rows)
+    challenger = _predict(store, embedded.today, trained.head, rows)
     found = figures(challenger.probabilities, [challenger.classes.index(label) for label in truth], challenger.classes)
     tracking.log_metrics(settings.tracking.url, trained.run_id, found.flat())
-    tracking.log_text(settings.tracking.url, trained.run_id, "evaluation/predictions.json", _table(rows, challenger))
+    files = {"evaluation/predictions.json": _table(rows, challenger).encode()}
+    tracking.log_files(settings.tracking.url, trained.run_id, files)
     champion = Ledger(store).champion()
-    comparison = champion and compare(challenger, _predict(store, champion.backbone, champion.head, rows), truth)
+    comparison = champion and compare(challenger, _predict(store, embedded.champion, champion.head, rows), truth)
     return Evaluation(
         images=len(rows),
         metrics=found.flat(),
@@ -37,11 +38,11 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
     )
 
 
-def _predict(store: str, fingerprint: str, name: str, rows: list[Row]) -> Predictions:
+def _predict(store: str, made: FeatureSet, name: str, rows: list[Row]) -> Predictions:
     from tasks.modeling.head import Head  # noqa: PLC0415  - TensorFlow takes seconds to import
 
     head = Head.from_bytes(read_head(store, name))
-    features = FeatureStore(store, fingerprint).read([row.image for row in rows])
+    features = FeatureStore(store, made.fingerprint, made.width).read([row.image for row in rows])
     return Predictions(head.classes, head.probabilities(features))
 
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from configs import schema
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.duplicates import perceptual_hash
 from tasks.domain.listing import Entry
-from tasks.domain.manifest import image_name
 from tasks.domain.night import Ingested, Snapshot
 from tasks.domain.pixels import Limits, limits_of, open_picture
 from tasks.domain.rejections import Reason, Rejection
@@ -51,12 +51,12 @@ def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> StoredImage | Reje
     if isinstance(picture, Rejection):
         return picture
     return StoredImage(
-        image=image_name(data),
+        image=sha256_of_bytes(data),
         data=data,
-        width=picture.width,
-        height=picture.height,
-        format=picture.info["format"],
-        phash=perceptual_hash(picture),
+        width=picture.image.width,
+        height=picture.image.height,
+        format=picture.format,
+        phash=perceptual_hash(picture.image),
     )
 
 

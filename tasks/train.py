@@ -14,16 +14,16 @@ from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.heads import write_head
+from tasks.stores.weights import write_head
 
 
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Train a head on the training split, stop by the validation split, and keep it under the hash of its weights."""
-    from tasks.modeling.head import Examples, train_head  # noqa: PLC0415  - TensorFlow takes seconds to import
+    from tasks.modeling.training import Examples, train_head  # noqa: PLC0415  - TensorFlow takes seconds to import
 
     rows = read_manifest(settings.store.url, dataset.hash)
-    features = FeatureStore(settings.store.url, embedded.fingerprint)
+    features = FeatureStore(settings.store.url, embedded.today.fingerprint, embedded.today.width)
 
     def examples(split: Split) -> Examples:
         chosen = [row for row in rows if row.split is split]
@@ -53,7 +53,7 @@ def _open_run(dataset: Dataset, embedded: Embedded, settings: schema.Settings, h
         "pedigree.dataset": dataset.hash,
         "pedigree.parent": dataset.parent or "none",
         "pedigree.recipe": recipe(settings),
-        "pedigree.backbone": embedded.fingerprint,
+        "pedigree.backbone": embedded.today.fingerprint,
         "pedigree.head": head,
         **{f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()},
     }

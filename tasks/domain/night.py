@@ -92,16 +92,25 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """Features that the store now holds for every image of the dataset version."""
+class FeatureSet:
+    """Features in the store: the fingerprint of the backbone that made them, and how many numbers an image has."""
 
     fingerprint: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Features that the store now holds: of every image under today's backbone, of the test images under the champion's."""
+
+    today: FeatureSet
+    champion: FeatureSet
     computed: int
     reused: int
 
     def __str__(self) -> str:
         """Say how many images went through the backbone and how many did not need to."""
-        return f"{count(self.computed, 'image')} through backbone {self.fingerprint[:12]}, {self.reused:,} reused"
+        return f"{count(self.computed, 'image')} through backbone {self.today.fingerprint[:12]}, {self.reused:,} reused"
 
 
 @dataclass(frozen=True, slots=True)
