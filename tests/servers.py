@@ -1,0 +1,164 @@
+"""Real servers for tests: started on free ports of this machine, asked until they answer, and stopped for good."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).parent.parent
+CEPH = ROOT / "infra" / "ceph-s3"
+CEPH_PROGRAMS = ("radosgw", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph", "curl")
+CHROMIUM = "/usr/bin/chromium"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ceph:
+    """An S3 server: how to reach it, and the log in which each request is one line with ``beast:``."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectServer:
+    """A Prefect server: the addresses of its API and of its pages, its own folder, and its log."""
+
+    api_url: str
+    url: str
+    home: Path
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowServer:
+    """An MLflow server: its address, its own folder, and its log."""
+
+    url: str
+    folder: Path
+    log: Path
+
+
+def missing_programs(names: Sequence[str]) -> list[str]:
+    """Name the programs that this machine lacks."""
+    return [name for name in names if not shutil.which(name)]
+
+
+def free_port(following: int = 0) -> int:
+    """Find a port that nobody listens on, with so many free ones after it."""
+    while True:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+        if all(_is_free(port + step) for step in range(1, following + 1)):
+            return port
+
+
+def wait_until(ask: Callable[[], T], seconds: float, what: str, pause: float = 0.2) -> T:
+    """Ask again and again until the answer is true, and return it; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            message = f"after {seconds:.0f} s still waiting for {what}"
+            raise TimeoutError(message)
+        time.sleep(pause)
+    return answer
+
+
+def answers(url: str) -> bool:
+    """Tell whether a web address answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - a server that the tests started
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@contextmanager
+def running(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], folder: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in the background, all it says in a log, and end it with everything that it started."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - the tests' own commands
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            cwd=folder,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+@contextmanager
+def ceph_server(folder: Path) -> Iterator[Ceph]:
+    """Run the S3 server of ``infra/ceph-s3``."""
+    command = ["bash", str(CEPH), "start", str(folder), str(free_port(following=1))]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)  # noqa: S603
+        words = dict(word.split("=", 1) for word in done.stdout.split())
+        yield Ceph(words["endpoint"], words["access_key"], words["secret_key"], folder / "log" / "client.rgw.log")
+    finally:
+        subprocess.run(["bash", str(CEPH), "stop", str(folder)], check=False, timeout=60)  # noqa: S603, S607
+
+
+@contextmanager
+def prefect_server(folder: Path) -> Iterator[PrefectServer]:
+    """Run a Prefect server with its own database; its pages ask this server and no other."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = PrefectServer(f"{url}/api", url, folder, folder / "server.log")
+    environment = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_UI_API_URL": server.api_url, "PREFECT_API_URL": ""}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with running(command, server.log, environment, folder):
+        wait_until(lambda: answers(f"{server.api_url}/health"), 120, f"the Prefect server, see {server.log}")
+        yield server
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
+    """Run an MLflow server with its own database and artifacts."""
+    port = free_port()
+    server = MlflowServer(f"http://127.0.0.1:{port}", folder, folder / "server.log")
+    where = [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # Its background jobs start seven helpers, which take two cores for a minute.
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with running([*command, *where], server.log, environment, folder):
+        wait_until(lambda: answers(f"{server.url}/health"), 120, f"the MLflow server, see {server.log}")
+        yield server
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)
