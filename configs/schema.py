@@ -129,3 +129,7 @@ class Settings(Section):
     training: Training = Field(default=Training(), description="How the head is trained.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
+
+    def __str__(self) -> str:
+        """Say where everything lies, in one line."""
+        return f"photographs in {self.source.url}, store in {self.store.url}"

@@ -203,6 +203,10 @@ class Outcome:
     gate: tuple[Mapping[str, Any], ...]
     seconds: Mapping[str, float]
 
+    def __str__(self) -> str:
+        """Say how the night ended."""
+        return f"{self.status}: {self.reason}"
+
     def plain(self) -> dict[str, Any]:
         """Turn the outcome into what JSON can hold."""
         return asdict(self)

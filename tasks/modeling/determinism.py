@@ -1,7 +1,10 @@
 """The same numbers twice: TensorFlow's switches, thrown once a process before anything is computed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 SEED = 0
 
@@ -15,11 +18,25 @@ def settle() -> None:
     """
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf  # noqa: PLC0415  - the switches above are read when it is imported
+    with _without_stderr():
+        import tensorflow as tf  # noqa: PLC0415  - the switches above are read when it is imported
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores())
     tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Keep TensorFlow's start-up lines, which no switch turns off, from the user's terminal."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def cores() -> int:
