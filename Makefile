@@ -1,0 +1,71 @@
+# Everything starts here: `make demo` or `make test`, each alone, in either order, on a bare Python 3.11 to 3.13.
+# What is installed is remembered in .venv/.done-*, so that a second call starts at once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
+COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+
+.PHONY: help demo test check format lock backbone install install-dev
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: install ## Install what is needed, then play the story with drawn dogs (three minutes)
+	@$(RUN)/pedigree demo
+
+test: install-dev ## Install what is needed, then run every test
+	@infra/debian-packages
+	@$(RUN)/python -m pytest -q $(PYTEST)
+
+check: install-dev ## Formatting, lint, types and the direction of imports
+	@$(RUN)/ruff format --quiet --check . || { echo "make format would change files"; exit 1; }
+	@$(RUN)/ruff check --quiet .
+	@$(RUN)/mypy --no-error-summary
+	@out=$$($(RUN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
+	@echo "formatting, lint, types and imports are fine"
+
+format: install-dev ## Format the code and apply the safe fixes
+	@$(RUN)/ruff check --quiet --fix --exit-zero . && $(RUN)/ruff format --quiet .
+
+lock: $(VENV)/.done-uv ## Pin every dependency again; UPGRADE=--upgrade takes the newest allowed
+	$(COMPILE) $(UPGRADE) pyproject.toml -o infra/requirements.lock
+	$(COMPILE) $(UPGRADE) --extra dev -c infra/requirements.lock pyproject.toml -o infra/requirements-dev.lock
+	$(COMPILE) $(UPGRADE) -c infra/requirements-dev.lock infra/bootstrap.in -o infra/bootstrap.lock
+
+backbone: install ## Make the demo's small backbone again
+	@$(RUN)/python -m infra.demo_backbone
+
+install: $(VENV)/.done-project ## Install Pedigree into .venv
+
+install-dev: $(VENV)/.done-dev ## Install what its tests and checks need as well
+
+$(VENV)/.done-uv: infra/bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Pedigree needs Python 3.11 to 3.13 as $(PYTHON): name another one, such as make PYTHON=python3.12"; exit 1; }
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) could not make $(VENV); on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing uv into $(VENV)"
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/bootstrap.lock
+	@touch $@
+
+$(VENV)/.done-locked: infra/requirements.lock $(VENV)/.done-uv
+	@echo "Installing what Pedigree needs into $(VENV): about 700 MB to download, 3 GB unpacked"
+	@$(INSTALL) --require-hashes --compile-bytecode -r infra/requirements.lock
+	@touch $@
+
+$(VENV)/.done-project: pyproject.toml $(VENV)/.done-locked
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.done-dev: infra/requirements-dev.lock $(VENV)/.done-project
+	@echo "Installing what tests and checks need into $(VENV)"
+	@$(INSTALL) --require-hashes --compile-bytecode -r infra/requirements-dev.lock
+	@touch $@
