@@ -1,0 +1,111 @@
+"""What a folder and an S3 bucket promise alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from configs.problems import Problem, SettingsProblem
+from tasks.stores.bucket import Changed, open_bucket, read_url
+
+
+def test_objects_are_listed_sorted_with_their_sizes(place: str) -> None:
+    """A listing names every object once, sorted by key, whatever letters the keys are made of."""
+    bucket = open_bucket(place)
+    keys = ["poodle/white/2.jpg", "poodle/1.jpg", "пудель/ä b+c%20.jpg", "a.jpg"]
+    for key in keys:
+        bucket.create(key, key.encode())
+    listed = list(bucket.entries())
+    assert [entry.key for entry in listed] == sorted(keys)
+    assert [entry.size for entry in listed] == [len(key.encode()) for key in sorted(keys)]
+    assert [entry.key for entry in bucket.entries("poodle/")] == ["poodle/1.jpg", "poodle/white/2.jpg"]
+
+
+def test_what_was_created_is_read_back(place: str) -> None:
+    """An object's bytes come back as they were written, also with the ETag of its listing."""
+    bucket = open_bucket(place)
+    bucket.create("folder/one", b"\x00\xff" * 1000)
+    assert bucket.read("folder/one", next(bucket.entries()).etag) == b"\x00\xff" * 1000
+
+
+def test_creating_twice_changes_nothing(place: str) -> None:
+    """The second creation of a key says so, and leaves the first one's bytes."""
+    bucket = open_bucket(place)
+    assert bucket.create("ledger/1", b"first")
+    assert not bucket.create("ledger/1", b"second")
+    assert bucket.read("ledger/1") == b"first"
+
+
+def test_of_many_creators_one_wins(place: str) -> None:
+    """When many create the same key at once, exactly one is told that it did, and its bytes are there."""
+    bucket = open_bucket(place)
+    contents = [f"writer {number}".encode() * 100 for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        won = list(pool.map(lambda data: bucket.create("prize", data), contents))
+    assert won.count(True) == 1
+    assert bucket.read("prize") == contents[won.index(True)]
+    assert [entry.key for entry in bucket.entries()] == ["prize"]
+
+
+def test_a_changed_object_is_not_read_as_the_listed_one(place: str) -> None:
+    """An object that is not the one listed any more is answered with Changed, and so is one that is gone."""
+    bucket = open_bucket(place)
+    bucket.create("key", b"listed")
+    with pytest.raises(Changed):
+        bucket.read("key", "0-0-0")
+    with pytest.raises(Changed):
+        bucket.read("no such key")
+
+
+def test_prefixes_keep_places_apart(place: str) -> None:
+    """A place inside a place sees only its own objects, under keys of its own."""
+    open_bucket(f"{place}/inner").create("one", b"1")
+    open_bucket(place).create("innermost", b"2")
+    assert [entry.key for entry in open_bucket(f"{place}/inner").entries()] == ["one"]
+
+
+def test_one_file_is_read_by_its_address(place: str) -> None:
+    """A single file can be named by one address, and a missing one is said to be missing."""
+    open_bucket(place).create("weights.npz", b"weights")
+    assert read_url(f"{place}/weights.npz") == b"weights"
+    with pytest.raises(Problem, match=r"There is no file .*other\.npz"):
+        read_url(f"{place}/other.npz")
+
+
+def test_a_missing_place_is_named(place: str) -> None:
+    """A folder or bucket that does not exist is answered with its address and what to do."""
+    with pytest.raises(Problem, match=r"There is no (folder|bucket).*missing-place.*make it") as caught:
+        open_bucket(place.replace("test-", "missing-place-") if place.startswith("s3") else f"{place}/missing-place").check()
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_kinds_of_places_are_refused() -> None:
+    """An address that is neither a path, file:// nor s3:// is a wrong setting."""
+    with pytest.raises(SettingsProblem, match="https://example"):
+        open_bucket("https://example.org/photos")
+
+
+def test_a_file_address_is_its_folder(tmp_path: Path) -> None:
+    """A path and its file:/// address are the same place, also with a space in it."""
+    folder = tmp_path / "my dogs"
+    folder.mkdir()
+    open_bucket(str(folder)).create("one", b"1")
+    assert [entry.key for entry in open_bucket(folder.as_uri()).entries()] == ["one"]
+
+
+def test_an_overwritten_file_gets_another_etag(tmp_path: Path) -> None:
+    """A file that is written again, even with as many bytes, is listed as another object."""
+    path = tmp_path / "one.jpg"
+    path.write_bytes(b"before")
+    before = next(open_bucket(str(tmp_path)).entries())
+    path.unlink()
+    path.write_bytes(b"behind")
+    assert next(open_bucket(str(tmp_path)).entries()).identity != before.identity
+
+
+def test_what_a_killed_writer_left_is_no_object(tmp_path: Path) -> None:
+    """A half-written file of a process that died is neither listed nor in the way of the next writer."""
+    (tmp_path / ".key.0123.partial").write_bytes(b"hal")
+    bucket = open_bucket(str(tmp_path))
+    assert list(bucket.entries()) == []
+    assert bucket.create("key", b"whole")

@@ -1,0 +1,130 @@
+"""What the stores promise on a folder and on S3."""
+
+import numpy as np
+
+from tasks.domain.labels import Conflict, Labelled, Labelling, Located
+from tasks.domain.listing import Entry
+from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.splits import Assigned, Split
+from tasks.stores.datasets import dataset_files, read_labels, read_manifest, write_card, write_labels, write_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore, StoredImage
+from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.snapshots import SnapshotStore
+from tasks.stores.splits import SplitStore
+
+SOURCE = "s3://photos"
+
+
+def entry(key: str, etag: str = "1") -> Entry:
+    """Make an entry of a listing."""
+    return Entry(key, etag, 10, "", "2026-11-01T00:00:00+00:00")
+
+
+def decision(number: int, champion: int | None) -> Decision:
+    """Make an entry of the ledger."""
+    outcome = "promoted" if champion == number else "rejected"
+    return Decision(number, "now", outcome, champion, None, "data", "recipe", "net", "head", "run", str(number), "why", [])
+
+
+def test_only_differences_between_listings_are_written(place: str) -> None:
+    """A second look that sees the same writes nothing; new, replaced and gone objects count as changes."""
+    store = SnapshotStore(place)
+    assert store.record(SOURCE, "monday", [entry("a"), entry("b")]) == 2
+    assert store.record(SOURCE, "tuesday", [entry("a"), entry("b")]) == 0
+    assert store.record(SOURCE, "wednesday", [entry("b", "2"), entry("c")]) == 3
+    assert store.known(SOURCE) == {"b": entry("b", "2"), "c": entry("c")}
+
+
+def test_sources_do_not_mix(place: str) -> None:
+    """What one source holds says nothing about another one in the same store."""
+    store = SnapshotStore(place)
+    store.record(SOURCE, "monday", [entry("a")])
+    assert store.known("s3://others") == {}
+
+
+def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> None:
+    """Objects wait to be fetched until their bytes or their rejection are known; a replaced one waits again."""
+    store = SnapshotStore(place)
+    store.record(SOURCE, "monday", [entry("a"), entry("b"), entry("c")])
+    store.add_contents(SOURCE, [(entry("a"), "image-a")])
+    store.add_rejects(SOURCE, [(entry("b"), Rejection(Reason.DAMAGED, "cut short"))])
+    assert store.pending(SOURCE) == [entry("c")]
+    assert store.located(SOURCE) == [Located("a", "image-a")]
+    assert store.rejects(SOURCE) == {entry("b").identity: Rejection(Reason.DAMAGED, "cut short")}
+    store.record(SOURCE, "tuesday", [entry("a", "2"), entry("b"), entry("c")])
+    assert store.pending(SOURCE) == [entry("a", "2"), entry("c")]
+    assert store.located(SOURCE) == []
+
+
+def test_images_come_back_as_they_came(place: str) -> None:
+    """Image bytes come back in the order asked, and doubled appends do no harm."""
+    store = ImageStore(place)
+    images = [StoredImage(f"image-{number}", bytes([number]) * 100, 10, 20, "JPEG", 2**63 + number) for number in range(5)]
+    store.add(images)
+    store.add(images[:2])
+    assert store.known() == {image.image for image in images}
+    assert list(store.read(["image-3", "image-0"])) == [("image-3", bytes([3]) * 100), ("image-0", bytes(100))]
+    assert store.hashes(["image-1", "unknown"]) == {"image-1": 2**63 + 1}
+
+
+def test_the_first_split_stands(place: str) -> None:
+    """Whoever writes an image's split first decides it; a later writer is told what stands."""
+    store = SplitStore(place)
+    store.add({"a": Assigned("a", Split.TRAIN)})
+    stands = store.add({"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)})
+    assert stands == {"a": Assigned("a", Split.TRAIN), "b": Assigned("b", Split.TEST)}
+
+
+def test_features_come_back_bit_for_bit(place: str) -> None:
+    """Features come back in the order asked, with the very bits that were written, under their backbone alone."""
+    vectors = np.random.default_rng(0).normal(size=(150, 3)).astype(np.float32)
+    store = FeatureStore(place, "net", 3)
+    names = [f"image-{number}" for number in range(150)]
+    store.add(names[:100], vectors[:100])
+    store.add(names[50:], vectors[50:])
+    assert store.known() == set(names)
+    assert store.read(names[::-1]).tobytes() == vectors[::-1].tobytes()
+    assert FeatureStore(place, "other-net", 3).known() == set()
+
+
+def test_labellings_and_manifests_come_back(place: str) -> None:
+    """A labelling and a manifest are read back as they were written, under the hash of their content."""
+    labelling = Labelling(
+        labelled=(Labelled("p/1", "a", "пудель", (("coat", "white"),)),),
+        unlabelled=(Located("2", "b"),),
+        conflicts=(Conflict("c", (("p", "p/3"), ("q", "q/3"))),),
+    )
+    name = write_labels(place, labelling)
+    assert read_labels(place, name) == labelling
+    assert write_labels(place, labelling) == name
+    rows = [Row("b", "p", Split.TEST, (), "p/2"), Row("a", "p", Split.TRAIN, (("coat", "white"),), "p/1")]
+    version = write_manifest(place, rows)
+    assert version == dataset_hash(rows)
+    assert read_manifest(place, version) == rows[::-1]
+    write_card(place, version, {"images": 2})
+    write_card(place, version, {"images": 3})
+    assert dataset_files(place, version)["dataset/card.json"] == b'{\n "images": 2\n}'
+
+
+def test_the_ledger_takes_each_number_once(place: str) -> None:
+    """A number that is taken is refused, and the champion is the one that the last entry names."""
+    ledger = Ledger(place)
+    assert ledger.champion() is None
+    assert ledger.append(decision(1, champion=1))
+    assert ledger.append(decision(2, champion=1))
+    assert not ledger.append(decision(2, champion=2))
+    assert [one.number for one in ledger.entries()] == [1, 2]
+    assert ledger.champion() == decision(1, champion=1)
+
+
+def test_a_decision_is_applied_once_it_was_marked(place: str) -> None:
+    """Only a decision that the registry has followed counts as applied."""
+    ledger = Ledger(place)
+    ledger.append(decision(1, champion=1))
+    assert not ledger.applied(1)
+    ledger.mark_applied(1)
+    ledger.mark_applied(1)
+    assert ledger.applied(1)
+    assert [one.number for one in ledger.entries()] == [1]

@@ -1,0 +1,52 @@
+"""What Lance tables promise on a folder and on S3."""
+
+import subprocess
+import sys
+
+import pyarrow as pa
+
+from tasks.stores.tables import Table, row_numbers
+
+SCHEMA = pa.schema([("name", pa.string()), ("data", pa.large_binary())])
+WRITER = """
+import sys
+import pyarrow as pa
+from tasks.stores.tables import Table
+url, writer = sys.argv[1:]
+table = Table(url, "shared", pa.schema([("name", pa.string()), ("data", pa.large_binary())]))
+for number in range(4):
+    table.append([{"name": f"{writer}-{number}", "data": b"x"}])
+"""
+
+
+def test_a_table_that_nobody_wrote_is_empty(place: str) -> None:
+    """Reading a table before its first append gives no rows, under the right columns."""
+    found = Table(place, "new", SCHEMA).read(["name"])
+    assert (found.num_rows, found.column_names) == (0, ["name"])
+
+
+def test_rows_keep_their_order(place: str) -> None:
+    """Rows come back in the order in which they were appended, and by number in the order asked."""
+    table = Table(place, "ordered", SCHEMA)
+    for name in ("b", "a", "c"):
+        table.append([{"name": name, "data": name.encode()}])
+    table.append([])
+    assert table.read(["name"])["name"].to_pylist() == ["b", "a", "c"]
+    taken = [one for part in table.take([2, 0], ["data"]) for one in part["data"].to_pylist()]
+    assert taken == [b"c", b"b"]
+
+
+def test_many_writers_lose_nothing(place: str) -> None:
+    """Several processes that make and extend the same table at once lose none of their rows."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, place, str(number)], stderr=subprocess.PIPE) for number in range(4)
+    ]
+    errors = [writer.communicate()[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 4, errors
+    names = Table(place, "shared", SCHEMA).read(["name"])["name"].to_pylist()
+    assert sorted(names) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(4))
+
+
+def test_the_first_of_doubled_rows_counts() -> None:
+    """A name that was appended twice stands for its first row."""
+    assert row_numbers(pa.chunked_array([["a", "b"], ["a", "c"]])) == {"a": 0, "b": 1, "c": 3}
