@@ -119,14 +119,15 @@ def test_a_registered_model_says_what_it_takes_and_gives(
 
 
 def test_a_project_in_the_current_folder_is_not_taken_for_the_model_s(
-    url: str, model: str, run_id: str, packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, model: str, run_id: str, packaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever retrains from inside another uv project gets the same model, and nothing is left in that folder."""
-    before = {name: (tmp_path / name).write_text("[project]") for name in ("uv.lock", "pyproject.toml")}
-    monkeypatch.chdir(tmp_path)
+    folder = packaged.parent
+    files = {name: (folder / name).write_text("[project]") for name in ("uv.lock", "pyproject.toml")}
+    monkeypatch.chdir(folder)
     version = registry.register(url, model, run_id, packaged, _TAGS)
-    assert {path.name for path in tmp_path.iterdir()} == {*before, "packaged"}
-    assert not {path.name for path in _downloaded(url, model, version, tmp_path).iterdir()} & set(before)
+    assert {path.name for path in folder.iterdir()} == {*files, "packaged"}
+    assert not {path.name for path in _downloaded(url, model, version, folder).iterdir()} & set(files)
 
 
 def test_nothing_is_printed(
