@@ -1,113 +1,40 @@
-"""The breeds that drawn dogs may have: told apart by build, ears, snout, tail and fur, never by colour."""
+"""The breeds of drawn dogs: told apart by their build, never by their colour."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-
-
-class Ear(StrEnum):
-    """How the ears sit."""
-
-    POINTED = "pointed"
-    FLOPPY = "floppy"
-    POMPOM = "pom-pom"
-    FOLDED = "folded"
-
-
-class Tail(StrEnum):
-    """How the tail looks."""
-
-    CURLY = "curly"
-    THIN = "thin"
-    BUSHY = "bushy"
-    POMPOM = "pom-pom"
-    STUB = "stub"
-
-
-class Fur(StrEnum):
-    """How the outline of the coat looks."""
-
-    SMOOTH = "smooth"
-    SHAGGY = "shaggy"
-    CURLS = "curls"
+from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Breed:
-    """A dog's build; lengths are in parts of a middle-sized dog's height (100), the defaults are that dog's."""
+    """A dog's build; lengths are in heights of its body."""
 
-    body: float = 62
-    chest: float = 21
-    hip: float = 17
-    leg: float = 34
-    leg_width: float = 6
-    neck: float = 26
-    head: float = 17
-    snout: float = 18
-    snout_width: float = 8
-    ear: Ear = Ear.FLOPPY
-    ear_size: float = 22
-    tail: Tail = Tail.THIN
-    tail_size: float = 34
-    fur: Fur = Fur.SMOOTH
-    skirt: float = 0
+    length: float
+    leg: float
+    head: float
+    snout: float
+    ears: Literal["pointed", "floppy", "pom-pom", "rounded", "bat"]
+    tail: Literal["curly", "thin", "bushy", "pom-pom", "stub"]
+    fluff: float
+    neck: float = 0.5
+    legs_width: float = 0.26
 
 
-_HOUND = Breed()
-_SPITZ = replace(_HOUND, ear=Ear.POINTED, ear_size=20, tail=Tail.CURLY, fur=Fur.SHAGGY, neck=22)
-
-#: The demo's breeds.
-BREEDS: dict[str, Breed] = {
-    "corgi": replace(
-        _SPITZ, body=74, chest=20, hip=18, leg=12, leg_width=7, head=18, snout=15, ear_size=28, tail=Tail.STUB, tail_size=9
-    ),
-    "dachshund": replace(
-        _HOUND, body=104, chest=15, hip=13, leg=9, leg_width=5, neck=20, head=13, snout=27, snout_width=6, ear_size=22
-    ),
-    "husky": replace(_SPITZ, body=64, chest=23, hip=19, leg=36, leg_width=7.5, head=19, snout=17, ear_size=19, tail_size=40),
-    "poodle": replace(
-        _HOUND, body=46, chest=22, hip=13, leg=44, leg_width=4, neck=32, head=14, snout=24, snout_width=5,
-        ear=Ear.POMPOM, ear_size=20, tail=Tail.POMPOM, tail_size=26, fur=Fur.CURLS,
-    ),
-    "pug": replace(
-        _HOUND, body=40, chest=22, hip=19, leg=19, leg_width=6.5, neck=17, head=23, snout=3, snout_width=12,
-        ear=Ear.FOLDED, ear_size=14, tail=Tail.CURLY, tail_size=20,
-    ),
+DEMO = {
+    "poodle": Breed(1.55, 1.05, 0.52, 0.42, "pom-pom", "pom-pom", 0.75, neck=0.75, legs_width=0.22),
+    "dachshund": Breed(3.0, 0.32, 0.5, 0.62, "floppy", "thin", 0.0, neck=0.35),
+    "corgi": Breed(2.15, 0.36, 0.62, 0.36, "bat", "stub", 0.25, neck=0.4),
+    "husky": Breed(1.75, 0.95, 0.56, 0.4, "pointed", "curly", 0.35, neck=0.55),
+    "bulldog": Breed(1.6, 0.5, 0.85, 0.12, "rounded", "stub", 0.0, neck=0.3, legs_width=0.36),
 }
-
-#: Breeds of which the demo's backbone learned what dogs look like; none of them is in the demo.
-BACKBONE_BREEDS: dict[str, Breed] = {
-    "afghan": replace(
-        _HOUND, body=54, chest=18, hip=16, leg=44, neck=32, head=13, snout=26, snout_width=5, ear_size=34,
-        tail=Tail.THIN, tail_size=30, fur=Fur.SHAGGY, skirt=22,
-    ),
-    "basset": replace(_HOUND, body=86, chest=21, hip=19, leg=11, leg_width=8.5, head=18, snout=22, snout_width=11, ear_size=40),
-    "beagle": replace(_HOUND, body=52, chest=20, hip=18, leg=27, head=17, snout=16, snout_width=9, ear_size=25, tail_size=32),
-    "bulldog": replace(
-        _HOUND, body=48, chest=29, hip=20, leg=15, leg_width=9, neck=18, head=25, snout=8, snout_width=15,
-        ear=Ear.FOLDED, ear_size=11, tail=Tail.STUB, tail_size=7,
-    ),
-    "chihuahua": replace(
-        _HOUND, body=36, chest=14, hip=12, leg=24, leg_width=3.5, neck=20, head=19, snout=9, snout_width=5,
-        ear=Ear.POINTED, ear_size=34, tail_size=28,
-    ),
-    "collie": replace(
-        _SPITZ, body=66, chest=24, hip=20, leg=30, neck=27, head=15, snout=28, snout_width=6, ear=Ear.FOLDED, ear_size=13,
-        tail=Tail.BUSHY, tail_size=44, skirt=10,
-    ),
-    "greyhound": replace(
-        _HOUND, body=70, chest=20, hip=12, leg=48, leg_width=4.5, neck=33, head=12, snout=26, snout_width=4.5,
-        ear=Ear.FOLDED, ear_size=10, tail_size=48,
-    ),
-    "pomeranian": replace(
-        _SPITZ, body=26, chest=27, hip=25, leg=12, leg_width=4, neck=20, head=20, snout=8, snout_width=5, ear_size=13,
-        tail=Tail.BUSHY, tail_size=34,
-    ),
-    "scottie": replace(
-        _SPITZ, body=56, chest=20, hip=18, leg=13, neck=22, head=16, snout=24, snout_width=11, ear_size=18,
-        tail=Tail.THIN, tail_size=20, skirt=12,
-    ),
-    "sheepdog": replace(
-        _HOUND, body=58, chest=29, hip=29, leg=26, leg_width=10, neck=22, head=25, snout=10, snout_width=13, ear_size=24,
-        tail=Tail.STUB, tail_size=10, fur=Fur.CURLS,
-    ),
+OTHERS = {
+    "greyhound": Breed(1.95, 1.35, 0.4, 0.6, "rounded", "thin", 0.0, neck=0.8, legs_width=0.17),
+    "basset": Breed(2.6, 0.42, 0.62, 0.5, "floppy", "thin", 0.1, neck=0.4, legs_width=0.32),
+    "chow": Breed(1.45, 0.6, 0.75, 0.2, "rounded", "curly", 1.0, neck=0.3, legs_width=0.34),
+    "shepherd": Breed(2.0, 0.9, 0.56, 0.52, "pointed", "bushy", 0.3, neck=0.6),
+    "pug": Breed(1.4, 0.55, 0.72, 0.08, "floppy", "curly", 0.0, neck=0.3),
+    "chihuahua": Breed(1.3, 0.75, 0.7, 0.22, "bat", "thin", 0.0, neck=0.45, legs_width=0.17),
+    "sheepdog": Breed(1.7, 0.7, 0.68, 0.3, "floppy", "bushy", 1.0, neck=0.4, legs_width=0.34),
+    "terrier": Breed(1.6, 0.62, 0.58, 0.46, "pointed", "stub", 0.5, neck=0.5),
+    "setter": Breed(2.0, 1.0, 0.5, 0.55, "floppy", "bushy", 0.4, neck=0.65),
+    "spitz": Breed(1.45, 0.6, 0.62, 0.28, "pointed", "curly", 0.9, neck=0.4),
 }
