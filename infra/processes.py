@@ -1,0 +1,88 @@
+"""Programs that go on in the background: apart from the terminal, found again by a file, ended with all they began."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A program that was started: its process, when that began (ids are given again), and what it serves."""
+
+    pid: int
+    started: float
+    address: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return _is(self.pid, self.started)
+
+
+def start(record: Path, command: Sequence[str], environment: Mapping[str, str], address: str) -> Background:
+    """Start a program in a session of its own, its words in a log beside the record."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - the stack's own commands
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+    background = Background(process.pid, psutil.Process(process.pid).create_time(), address)
+    record.write_text(json.dumps(asdict(background)), encoding="utf-8")
+    return background
+
+
+def recorded(record: Path) -> Background | None:
+    """Read what was started, whether or not it still runs."""
+    try:
+        return Background(**json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def stop(record: Path, patience: float = 15) -> None:
+    """Ask the program to end, then end whatever it left behind, then forget it."""
+    background = recorded(record)
+    if background:
+        family = _family(background)
+        _signal([one for one in family if one.pid == background.pid], patience)
+        _signal(family, patience)
+    record.unlink(missing_ok=True)
+
+
+def _family(background: Background) -> list[psutil.Process]:
+    """Find the process, all below it, and what stayed in its session after it died."""
+    if psutil.pid_exists(background.pid) and not background.alive:
+        return []  # Its id belongs to somebody else now.
+    below = psutil.Process(background.pid).children(recursive=True) if background.alive else []
+    session = [one for one in psutil.process_iter() if _session(one.pid) == background.pid]
+    return list({one.pid: one for one in [*session, *below]}.values())
+
+
+def _session(pid: int) -> int | None:
+    with suppress(OSError):
+        return os.getsid(pid)
+    return None
+
+
+def _signal(processes: Sequence[psutil.Process], patience: float) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _, stubborn = psutil.wait_procs(processes, timeout=patience)
+    for one in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(stubborn, timeout=patience)
+
+
+def _is(pid: int, started: float) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    return False
