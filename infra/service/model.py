@@ -16,10 +16,10 @@ class Classifier(PythonModel):
     """Answer a table with a column ``image`` of file bytes (base64 over REST) with one row of classes an image."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the packaged model; TensorFlow is imported here."""
-        from tasks.modeling.prediction import Predictor  # noqa: PLC0415  - MLflow also runs this file to register it
+        """Load the packaged model, whose files MLflow keeps in one folder; TensorFlow is imported here."""
+        from tasks.modeling.prediction import Predictor
 
-        self._predictor = Predictor.load(Path(context.artifacts["model"]))
+        self._predictor = Predictor.load(Path(context.artifacts["model.json"]).parent)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -22,7 +22,7 @@ os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
 
 _ROOT = Path(__file__).parents[2]
 _CODE = ("configs/__init__.py", "configs/problems.py", "tasks/__init__.py", "tasks/domain", "tasks/modeling")
-_IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "keras")
+_IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "image")]),
     outputs=Schema(
@@ -39,7 +39,7 @@ _SIGNATURE = ModelSignature(
 def write_mlflow_model(folder: Path, packaged: Path, identity: Model) -> None:
     """Write a new folder that MLflow can serve where nothing of this project is installed.
 
-    ``packaged`` is what ``tasks.modeling.prediction.write`` left; ``identity`` says which run and model this is.
+    ``packaged`` is what ``tasks.modeling.prediction.Package`` wrote; ``identity`` says which run and model this is.
     """
     with TemporaryDirectory() as place:
         code = Path(place) / "code"
@@ -50,7 +50,7 @@ def write_mlflow_model(folder: Path, packaged: Path, identity: Model) -> None:
             path=str(folder),
             python_model=str(_ROOT / "infra" / "service" / "model.py"),
             code_paths=[str(path) for path in sorted(code.iterdir())],
-            artifacts={"model": str(packaged)},
+            artifacts={path.name: str(path) for path in sorted(packaged.iterdir())},
             signature=_SIGNATURE,
             input_example=_example(),
             pip_requirements=_requirements(constraints),

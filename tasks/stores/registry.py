@@ -24,7 +24,7 @@ def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
 
 
 def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[str, str]) -> str:
-    """Register the folder that ``tasks.modeling.prediction.write`` left as the run's model, and return its version."""
+    """Register what ``tasks.modeling.prediction.Package`` wrote as the run's model, and return its version."""
     with mlflow_at(url) as client, TemporaryDirectory() as place:
         experiment = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment, "model", run_id, dict(tags))

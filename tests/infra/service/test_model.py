@@ -3,36 +3,42 @@
 import base64
 import json
 import os
-import signal
-import socket
-import subprocess
+import pwd
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
+from tasks.domain.pixels import Limits
+from tasks.modeling.backbone import random_backbone
+from tasks.modeling.head import Head
+from tasks.modeling.prediction import Package, Predictor
 from tasks.stores import registry, tracking
-
-
-class Server(Protocol):
-    """What the fixture ``mlflow_server`` gives."""
-
-    url: str
+from tests import servers
 
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model of three breeds with random weights, small and fast."""
-    raise NotImplementedError
+    backbone = random_backbone("mixed0", 75)
+    weights = np.random.default_rng(0).normal(size=(backbone.width, 3)).astype(np.float32)
+    head = Head(("beagle", "poodle", "柴犬"), weights, np.zeros(3, np.float32))
+    limits = Limits(max_bytes=50_000_000, max_pixels=100_000_000, min_side=32)
+    folder = tmp_path_factory.mktemp("packaged")
+    Package(backbone.to_bytes(), backbone.facts, head.to_bytes(), limits).write(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def served(packaged: Path, mlflow_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(
+    packaged: Path, mlflow_server: servers.MlflowServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Address of the champion, served as the README says, from a folder that knows nothing of this project."""
     model = f"served {uuid4()}"
     tracking.check(mlflow_server.url)
@@ -45,8 +51,6 @@ def served(packaged: Path, mlflow_server: Server, tmp_path_factory: pytest.TempP
 
 def test_a_served_photograph_gets_the_evaluation_s_probabilities(served: str, packaged: Path, photos: Path) -> None:
     """What people are told is what was measured, to the last bit."""
-    from tasks.modeling.prediction import Predictor  # noqa: PLC0415  - TensorFlow takes seconds to import
-
     images = [path.read_bytes() for path in sorted(photos.glob("*/*.jpg"))[:60:20]]
     expected = Predictor.load(packaged).predict(images)
     found = _ask(served, {"dataframe_records": [{"image": _text(image)} for image in images]})
@@ -94,36 +98,18 @@ def _ask(address: str, body: object) -> list[dict[str, Any]]:
 
 @contextmanager
 def _serving(model: str, tracking_url: str, folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    programs = Path(sys.executable).parent
+    programs, port, log = Path(sys.executable).parent, str(servers.free_port()), folder / "serve.log"
+    command = [str(programs / "mlflow"), "models", "serve", "-m", model, "--port", port, "--env-manager", "uv"]
     environment = {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "MLFLOW_TRACKING_URI": tracking_url,
         "MLFLOW_ENV_ROOT": str(folder / "environments"),
+        "MLFLOW_TRACKING_URI": tracking_url,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": "",
+        # The tests' home folder is an empty one, and uv would download there again what this machine has.
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or f"{pwd.getpwuid(os.getuid()).pw_dir}/.cache/uv",
     }
-    process = subprocess.Popen(  # noqa: S603
-        [programs / "mlflow", "models", "serve", "-m", model, "--port", port, "--env-manager", "uv"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield _address(process)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate()
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    said = []
-    for line in process.stdout or ():
-        said.append(line)
-        if "Uvicorn running on" in line:
-            return line.split("Uvicorn running on ")[1].split()[0]
-    pytest.fail("MLflow did not serve the model:\n" + "".join(said[-40:]))
+    address = f"http://127.0.0.1:{port}"
+    with servers.running(command, log, environment, folder) as process:
+        servers.wait_until(lambda: process.poll() is not None or servers.answers(f"{address}/ping"), 280, str(log))
+        assert process.poll() is None, log.read_text()[-3000:]
+        yield address

@@ -48,7 +48,7 @@ def packaged(tmp_path: Path) -> Path:
     """Folder with the three files of a model; the registry does not look into them."""
     folder = tmp_path / "packaged"
     folder.mkdir()
-    for name in ("model.json", "backbone.weights.h5", "head.npz"):
+    for name in ("model.json", "backbone.npz", "head.npz"):
         (folder / name).write_bytes(name.encode())
     return folder
 
@@ -93,7 +93,7 @@ def test_a_registered_model_holds_its_files_its_code_and_its_packages_and_nothin
     """The folder is all that another machine needs, without weights that are there twice or byte code."""
     folder = _downloaded(url, model, registry.register(url, model, run_id, packaged, _TAGS), tmp_path)
     for path in packaged.iterdir():
-        assert (folder / "artifacts" / "packaged" / path.name).read_bytes() == path.read_bytes()
+        assert (folder / "artifacts" / path.name).read_bytes() == path.read_bytes()
     code = [path.relative_to(folder / "code") for path in (folder / "code").rglob("*") if path.is_file()]
     assert {path.suffix for path in code} == {".py"}
     assert {path.parts[:2] for path in code if path.name != "__init__.py"} == {
