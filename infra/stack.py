@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import processes
+from infra import processes, web
 from infra.processes import Background
 
 POOL = "pedigree"
@@ -52,10 +51,10 @@ def up(home: Path, settings: Settings | None) -> Status:
     with _alone(home):
         prefect = _ensure(home, _PREFECT, lambda: _start_prefect(home))
         mlflow = _ensure(home, _MLFLOW, lambda: _start_mlflow(home))
-        _wait(home, _PREFECT, lambda: _answers(f"{prefect.address}/api/health"))
+        _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect))
-        _wait(home, _MLFLOW, lambda: _answers(f"{mlflow.address}/health"))
-        _wait(home, _WORKER, lambda: _worker_is_online(prefect))
+        _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
+        _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
         if settings:
             _deploy(home, prefect, settings)
         return status(home)
@@ -78,7 +77,7 @@ def _part(home: Path, name: str) -> Part:
     background = processes.recorded(_record(home, name))
     if background is None or not background.alive:
         return Part(name, "stopped", "")
-    served = name == _WORKER or _answers(background.address)
+    served = name == _WORKER or web.answers(background.address)
     return Part(name, "running" if served else "stopped", background.address)
 
 
@@ -112,6 +111,7 @@ def _start_mlflow(home: Path) -> Background:
 
 
 def _start_worker(home: Path, prefect: Background) -> Background:
+    web.close_left_over_runs(prefect.address, POOL)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", POOL, "--type", "process", "--name", POOL]
     environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
@@ -150,24 +150,6 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
         if background is None or not background.alive or time.monotonic() > deadline:
             raise Problem(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
         time.sleep(0.3)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own server
-            return bool(answer.status == 200)  # noqa: PLR2004
-    except OSError:
-        return False
-
-
-def _worker_is_online(prefect: Background) -> bool:
-    url = f"{prefect.address}/api/work_pools/{POOL}/workers/filter"
-    request = urllib.request.Request(url, data=b"{}", headers={"Content-Type": "application/json"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own server
-            return any(worker["status"] == "ONLINE" for worker in json.load(answer))
-    except OSError:
-        return False
 
 
 def _free_port(first: int) -> int:
