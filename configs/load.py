@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings
 
-# Nothing here may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
+# Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "LANCE_LOG": "error",
@@ -38,7 +38,9 @@ def prepare_environment(**extra: str) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
+        message = (
+            f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
+        )
         raise Problem(message) from error
     for name, value in {**_QUIET, "PEDIGREE_HOME": str(place), "PREFECT_HOME": str(place / "prefect"), **extra}.items():
         os.environ.setdefault(name, value)

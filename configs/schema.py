@@ -114,7 +114,9 @@ class Tracking(Section):
         default="",
         description="MLflow address such as http://127.0.0.1:5000; empty means the database in Pedigree's home folder.",
     )
-    experiment: str = Field(default="pedigree", min_length=1, description="MLflow experiment that gets one run a night.")
+    experiment: str = Field(
+        default="pedigree", min_length=1, description="MLflow experiment that gets one run a night."
+    )
     model: str = Field(default="pedigree", min_length=1, description="Name of the registered model.")
 
 

@@ -104,7 +104,7 @@ def _sentences() -> Iterator[None]:
         _fail(str(problem), problem.exit_code)
     except KeyboardInterrupt:
         _fail("Stopped. What was finished is kept, and the next run carries on from there.", 1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line before a traceback on a user's screen
         _fail(_unexpected(error), 1)
 
 
@@ -116,7 +116,9 @@ def _fail(sentence: str, code: int) -> NoReturn:
 def _unexpected(error: Exception) -> str:
     place = home() / "unexpected-error.txt"
     place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    return f"Pedigree did not expect this error: {type(error).__name__}. The details are in {place}; please report them."
+    return (
+        f"Pedigree did not expect this error: {type(error).__name__}. The details are in {place}; please report them."
+    )
 
 
 def _answer(plain: dict[str, Any], as_json: bool, screen: object) -> None:

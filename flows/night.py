@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from typing import cast
 
 from configs.load import prefect_address, prepare_environment
 from configs.problems import Problem
@@ -14,15 +15,12 @@ def run_night(settings: Settings, *, force: bool = False) -> Outcome:
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
     _check_prefect()
-    from flows.retrain import retrain  # noqa: PLC0415  - Prefect reads its settings when it is imported
-    from tasks.reports.diary import to_terminal  # noqa: PLC0415
+    from flows.retrain import retrain
+    from tasks.reports.diary import to_terminal
 
     to_terminal()
     state = retrain(settings, force=force, return_state=True)
-    result = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    return cast("Outcome", state.result())
 
 
 def _check_prefect() -> None:

@@ -1,7 +1,7 @@
 """One night, from the photographs in the source to the model that serves."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from configs.schema import Settings
 from tasks.assemble import assemble

@@ -1,4 +1,4 @@
-"""Draw one dog of every demo breed and coat into a file: ``python -m infra.contact_sheet docs/images/drawn-dogs.png``."""
+"""Draw one dog of every demo breed and coat: ``python -m infra.contact_sheet docs/images/drawn-dogs.png``."""
 
 import sys
 from pathlib import Path

@@ -46,7 +46,9 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> dict[str, Assign
     images = {row.image for row in labelling.labelled}
     if images <= known.keys():
         return known
-    together = groups(ImageStore(settings.store.url).hashes(images | known.keys()), settings.dataset.near_duplicate_bits)
+    together = groups(
+        ImageStore(settings.store.url).hashes(images | known.keys()), settings.dataset.near_duplicate_bits
+    )
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
     return known | store.add(assign(together, known, shares))
 

@@ -1,4 +1,4 @@
-"""Before the night begins: is everything there that it will need?"""
+"""Before the night begins: see that everything is there that it will need."""
 
 from configs.load import resolve
 from configs.problems import SettingsProblem

@@ -28,7 +28,7 @@ _BATCH = 256
 @step
 def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     """Embed what the store lacks: all images under today's backbone, and the test images under the champion's."""
-    from tasks.modeling import backbone  # noqa: PLC0415  - TensorFlow takes seconds to import
+    from tasks.modeling import backbone
 
     store, weights = settings.store.url, settings.backbone.weights
     today = backbone.load(settings.backbone, None if weights in _BUILT_IN else read_url(weights))
@@ -45,7 +45,8 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
 
 def _compute(backbone: "Backbone", images: list[str], settings: schema.Settings) -> int:
     """Embed those of the images that the store lacks, batch by batch, and return how many these were."""
-    from tasks.modeling.features import embed as through, self_test  # noqa: PLC0415
+    from tasks.modeling.features import embed as through
+    from tasks.modeling.features import self_test
 
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
     known = store.known()

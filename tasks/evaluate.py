@@ -12,8 +12,8 @@ from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.weights import read_head
 from tasks.stores.ledger import Ledger
+from tasks.stores.weights import read_head
 
 
 @step
@@ -39,7 +39,7 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
 
 
 def _predict(store: str, made: FeatureSet, name: str, rows: list[Row]) -> Predictions:
-    from tasks.modeling.head import Head  # noqa: PLC0415  - TensorFlow takes seconds to import
+    from tasks.modeling.head import Head
 
     head = Head.from_bytes(read_head(store, name))
     features = FeatureStore(store, made.fingerprint, made.width).read([row.image for row in rows])
@@ -48,7 +48,12 @@ def _predict(store: str, made: FeatureSet, name: str, rows: list[Row]) -> Predic
 
 def _table(rows: list[Row], predictions: Predictions) -> str:
     lines = [
-        {"image": row.image, "key": row.key, "label": row.label, "probabilities": dict(zip(predictions.classes, map(float, found), strict=True))}
+        {
+            "image": row.image,
+            "key": row.key,
+            "label": row.label,
+            "probabilities": dict(zip(predictions.classes, map(float, found), strict=True)),
+        }
         for row, found in zip(rows, predictions.probabilities, strict=True)
     ]
     return json.dumps(lines, ensure_ascii=False, indent=1)

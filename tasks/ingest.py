@@ -60,16 +60,16 @@ def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> StoredImage | Reje
     )
 
 
-def _keep(
-    store: schema.Store, source: str, found: list[tuple[Entry, StoredImage | Rejection]], known: set[str]
-) -> int:
+def _keep(store: schema.Store, source: str, found: list[tuple[Entry, StoredImage | Rejection]], known: set[str]) -> int:
     """Write images before what points to them, so that a night that dies between the two is finished by the next."""
     images = {result.image: result for _, result in found if isinstance(result, StoredImage)}
     new = [image for name, image in images.items() if name not in known]
     ImageStore(store.url).add(new)
     known.update(images)
     snapshots = SnapshotStore(store.url)
-    snapshots.add_contents(source, [(entry, result.image) for entry, result in found if isinstance(result, StoredImage)])
+    snapshots.add_contents(
+        source, [(entry, result.image) for entry, result in found if isinstance(result, StoredImage)]
+    )
     snapshots.add_rejects(source, [(entry, result) for entry, result in found if isinstance(result, Rejection)])
     return len(new)
 

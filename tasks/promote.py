@@ -37,7 +37,7 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
 
 def _register(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> str:
     """Package and register the challenger; a night that is run again finds the version that it registered."""
-    from tasks.modeling.prediction import Package  # noqa: PLC0415  - TensorFlow takes seconds to import
+    from tasks.modeling.prediction import Package
 
     url, model = settings.tracking.url, settings.tracking.model
     identity = {

@@ -31,7 +31,8 @@ def step(function: Callable[P, R]) -> Task[P, R]:
         say(f"{function.__name__:<9} {result}")
         return result
 
-    return task(kept, name=function.__name__, cache_policy=NO_CACHE, persist_result=False)
+    made: Task[P, R] = task(name=function.__name__, cache_policy=NO_CACHE, persist_result=False)(kept)
+    return made
 
 
 def say(text: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from configs import schema
 from configs.load import code_version
-from tasks.domain.manifest import Row
 from tasks.domain.night import Dataset, Embedded, Trained
 from tasks.domain.recipe import parameters, recipe
 from tasks.domain.splits import Split
@@ -20,7 +19,7 @@ from tasks.stores.weights import write_head
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Train a head on the training split, stop by the validation split, and keep it under the hash of its weights."""
-    from tasks.modeling.training import Examples, train_head  # noqa: PLC0415  - TensorFlow takes seconds to import
+    from tasks.modeling.training import Examples, train_head
 
     rows = read_manifest(settings.store.url, dataset.hash)
     features = FeatureStore(settings.store.url, embedded.today.fingerprint, embedded.today.width)

@@ -66,6 +66,8 @@ def _warnings(classes: Sequence[ClassCard], former: set[str]) -> list[str]:
     if ordered and ordered[-1].images > _LOPSIDED * ordered[0].images:
         most, least = ordered[-1], ordered[0]
         found.append(f"{most.label} has {most.images:,} images, over ten times as many as {least.label}")
-    found += [f"{one.label} has no test image, so nothing is known about it" for one in classes if "test" not in one.splits]
+    found += [
+        f"{one.label} has no test image, so nothing is known about it" for one in classes if "test" not in one.splits
+    ]
     found += [f"the class {label} is gone" for label in sorted(former - {one.label for one in classes})]
     return found

@@ -23,6 +23,8 @@ _COLOURS: dict[str, Colour] = {
 _EVERY = {**breeds.DEMO, **breeds.OTHERS}
 # Drawn larger and scaled down, since Pillow draws hard edges.
 _SMOOTH = 2
+# From here on a coat curls around the legs, and on top of the head; so many dogs show their tongue.
+_WOOLLY, _TUFTED, _PANTING = 0.6, 0.3, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def contact_sheet(names: tuple[str, ...], side: int = 128) -> Image.Image:
 
 def _varied(breed: Breed, random: Random) -> Breed:
     """Let no dog be quite like the next of its breed."""
-    vary = {name: getattr(breed, name) * random.uniform(0.92, 1.08) for name in ("length", "leg", "head", "snout", "neck")}
+    vary = {
+        name: getattr(breed, name) * random.uniform(0.92, 1.08) for name in ("length", "leg", "head", "snout", "neck")
+    }
     return Breed(ears=breed.ears, tail=breed.tail, fluff=breed.fluff, legs_width=breed.legs_width, **vary)
 
 
@@ -131,7 +135,7 @@ def _legs(pen: Pen, build: Breed, fill: Colour, back: float) -> None:
         foot = x + swing
         pen.line([(x, build.leg + 0.3), (foot, 0.1)], build.legs_width, fill)
         pen.oval(foot + 0.08, 0.08, build.legs_width * 0.8, 0.1, fill)
-        if build.fluff > 0.6:
+        if build.fluff > _WOOLLY:
             pen.fluff(foot, 0.22, 0.2 * build.fluff + 0.08, fill)
 
 
@@ -141,7 +145,11 @@ def _tail(pen: Pen, build: Breed) -> None:
         pen.oval(x - 0.06, y + 0.05, 0.14, 0.14, pen.coat)
     elif build.tail == "curly":
         turns = np.linspace(-0.6, 4.2, 14)
-        pen.line([(x + 0.02 - 0.3 * np.sin(t) * (1 - t / 9), y + 0.38 - 0.3 * np.cos(t)) for t in turns], 0.22 + 0.1 * build.fluff, pen.coat)
+        pen.line(
+            [(x + 0.02 - 0.3 * np.sin(t) * (1 - t / 9), y + 0.38 - 0.3 * np.cos(t)) for t in turns],
+            0.22 + 0.1 * build.fluff,
+            pen.coat,
+        )
     elif build.tail == "thin":
         pen.line([(x, y), (x - 0.35, y + 0.2 + wag), (x - 0.75, y + 0.55 + wag)], 0.11, pen.coat)
     elif build.tail == "pom-pom":
@@ -161,7 +169,7 @@ def _head(pen: Pen, build: Breed) -> None:
         _upright_ears(pen, build, (x, y), dark)
     pen.oval(x, y, size * 0.62, size * 0.58, pen.coat)
     _snout(pen, build, (x, y), light)
-    if build.fluff > 0.3:
+    if build.fluff > _TUFTED:
         pen.fluff(x - 0.1 * size, y + 0.4 * size, 0.45 * size * (0.5 + build.fluff * 0.6), pen.coat)
     if build.ears in ("floppy", "rounded", "pom-pom"):
         _hanging_ears(pen, build, (x, y), dark)
@@ -172,7 +180,7 @@ def _snout(pen: Pen, build: Breed, head: tuple[float, float], fill: Colour) -> N
     (x, y), size = head, build.head
     tip = x + size * 0.5 + build.snout
     pen.line([(x + 0.25 * size, y - 0.16 * size), (tip - 0.1, y - 0.2 * size)], 0.5 * size, fill)
-    if pen.random.uniform() < 0.5:
+    if pen.random.random() < _PANTING:
         pen.oval(tip - 0.16, y - 0.5 * size, 0.08 * size + 0.03, 0.17 * size, (226, 98, 112))
     pen.line([(x + 0.3 * size, y - 0.3 * size), (tip - 0.12, y - 0.32 * size)], 0.035, (40, 28, 28))
     pen.oval(tip, y - 0.06 * size, 0.13 * size, 0.11 * size, (24, 20, 22))
@@ -190,7 +198,14 @@ def _upright_ears(pen: Pen, build: Breed, head: tuple[float, float], inner: Colo
     high, wide = (1.25, 0.34) if build.ears == "bat" else (0.95, 0.24)
     for shift, fill in ((0.14, inner), (-0.24, pen.coat)):
         base = x + shift * size
-        pen.shape([(base - wide * size, y + 0.3 * size), (base - 0.04, y + high * size), (base + wide * size, y + 0.35 * size)], fill)
+        pen.shape(
+            [
+                (base - wide * size, y + 0.3 * size),
+                (base - 0.04, y + high * size),
+                (base + wide * size, y + 0.35 * size),
+            ],
+            fill,
+        )
 
 
 def _hanging_ears(pen: Pen, build: Breed, head: tuple[float, float], fill: Colour) -> None:
@@ -211,7 +226,8 @@ def _shade(fill: Colour, factor: float) -> Colour:
 def _photographed(image: Image.Image, random: Random) -> Image.Image:
     """Light the picture from one side, tint it, and add the grain of a camera."""
     pixels = np.asarray(image, dtype=np.float32)
-    across = np.linspace(*random.uniform(0.82, 1.12, 2), pixels.shape[1], dtype=np.float32)
+    left, right = random.uniform(0.82, 1.12, 2)
+    across = np.linspace(left, right, pixels.shape[1], dtype=np.float32)
     tint = np.asarray(colour(random, (0, 1), (0, 0.08), (0.92, 1)), dtype=np.float32) / 255
     grain = random.standard_normal(pixels.shape[:2], dtype=np.float32)[..., None] * random.uniform(3, 10)
     return Image.fromarray(np.clip(pixels * across[None, :, None] * tint + grain, 0, 255).astype(np.uint8))

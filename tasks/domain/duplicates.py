@@ -16,10 +16,10 @@ def perceptual_hash(picture: Image.Image) -> int:
 
 
 def groups(hashes: Mapping[str, int], bits: int) -> dict[str, str]:
-    """Group images whose hashes differ in at most so many bits, also through others; a group is its smallest image name.
+    """Group images whose hashes differ in at most so many bits, also through others; a group is its smallest image.
 
-    Two hashes that differ in ``bits`` bits agree wholly in one of ``bits + 1`` bands, so only images that share a band are
-    compared: the work grows with the images, not with their pairs.
+    Two hashes that differ in ``bits`` bits agree wholly in one of ``bits + 1`` bands, so only images that share a
+    band are compared: the work grows with the images, not with their pairs.
     """
     parent = {image: image for image in hashes}
     by_hash: defaultdict[int, list[str]] = defaultdict(list)
@@ -40,7 +40,9 @@ def _buckets(by_hash: Mapping[int, list[str]], bits: int) -> list[list[int]]:
     for value in by_hash:
         for band in range(bits + 1):
             last = band == bits
-            found[band, value >> (band * width) if last else (value >> (band * width)) & ((1 << width) - 1)].append(value)
+            found[band, value >> (band * width) if last else (value >> (band * width)) & ((1 << width) - 1)].append(
+                value
+            )
     return [bucket for bucket in found.values() if len(bucket) > 1]
 
 

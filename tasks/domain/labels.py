@@ -45,8 +45,8 @@ class Labelling:
 def read_layout(key: str, layout: str) -> tuple[str, Attributes] | None:
     """Read label and attributes from a key's folders; None where there is no folder for the label.
 
-    With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and so is ``poodle/1.jpg`` without a
-    known coat.
+    With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and ``poodle/1.jpg`` is a poodle
+    whose coat nobody wrote down.
     """
     found = dict(zip(layout.split("/"), key.split("/")[:-1], strict=False))
     label = found.pop("label", "")

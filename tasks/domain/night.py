@@ -73,7 +73,8 @@ class Dataset:
 
     def __str__(self) -> str:
         """Name the version and say what it holds."""
-        return f"version {self.hash[:12]} with {count(self.images, 'image')} of {count(len(self.classes), 'class', 'classes')}: {self.reason}"
+        classes = count(len(self.classes), "class", "classes")
+        return f"version {self.hash[:12]} with {count(self.images, 'image')} of {classes}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ class Inspected:
 
     def __str__(self) -> str:
         """Say what changed since the parent version, and what to look at."""
-        text = f"{self.added:,} added, {self.removed:,} removed, {self.relabelled:,} relabelled since the parent version"
+        text = (
+            f"{self.added:,} added, {self.removed:,} removed, {self.relabelled:,} relabelled since the parent version"
+        )
         return "; ".join((text, *self.warnings))
 
 
@@ -101,7 +104,7 @@ class FeatureSet:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Features that the store now holds: of every image under today's backbone, of the test images under the champion's."""
+    """Features in the store: of every image under today's backbone, of the test images under the champion's."""
 
     today: FeatureSet
     champion: FeatureSet
@@ -124,7 +127,8 @@ class Trained:
 
     def __str__(self) -> str:
         """Name the head and say how the training went."""
-        return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, validation accuracy {self.validation_accuracy:.3f}"
+        best = f"validation accuracy {self.validation_accuracy:.3f}"
+        return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, {best}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from tasks.domain.rejections import Reason, Rejection
 
@@ -87,7 +87,7 @@ def _open(data: bytes, limits: Limits) -> Picture | Rejection:
 
 
 def _not_opened(data: bytes, error: Exception) -> Rejection:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
     return Rejection(Reason.DAMAGED, f"the header of {len(data):,} bytes cannot be read ({_words(error)})")
 
@@ -95,7 +95,9 @@ def _not_opened(data: bytes, error: Exception) -> Rejection:
 def _wrong_size(image: Image.Image, limits: Limits) -> Rejection | None:
     width, height = image.size
     if width * height > limits.max_pixels:
-        return Rejection(Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels, at most {limits.max_pixels:,} are allowed")
+        return Rejection(
+            Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels, at most {limits.max_pixels:,} are allowed"
+        )
     if min(width, height) < limits.min_side:
         return Rejection(Reason.TOO_SMALL, f"{width} x {height} pixels, at least {limits.min_side} a side are needed")
     return None
@@ -140,7 +142,7 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
-            # A profile that is broken or meant for other channels says nothing; the plain conversion is what viewers do.
+            # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
             return image.convert("RGB")
         if converted is not None:
             return converted

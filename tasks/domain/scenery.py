@@ -10,7 +10,9 @@ Colour = tuple[int, int, int]
 Random = np.random.Generator
 
 
-def colour(random: Random, hue: tuple[float, float], strength: tuple[float, float], light: tuple[float, float]) -> Colour:
+def colour(
+    random: Random, hue: tuple[float, float], strength: tuple[float, float], light: tuple[float, float]
+) -> Colour:
     """Draw a colour from ranges of hue, saturation and value, each between 0 and 1."""
     parts = colorsys.hsv_to_rgb(random.uniform(*hue) % 1, random.uniform(*strength), random.uniform(*light))
     red, green, blue = (round(255 * part) for part in parts)
@@ -48,7 +50,10 @@ def _snow(random: Random) -> tuple[Colour, Colour]:
 
 def _tree(random: Random, draw: ImageDraw.ImageDraw, side: int, horizon: float) -> None:
     x, width, top = random.uniform(0, side), random.uniform(0.03, 0.07) * side, random.uniform(0.02, 0.3) * side
-    draw.rectangle((x - width / 2, top, x + width / 2, horizon * side + 3), fill=colour(random, (0.05, 0.1), (0.4, 0.7), (0.25, 0.5)))
+    draw.rectangle(
+        (x - width / 2, top, x + width / 2, horizon * side + 3),
+        fill=colour(random, (0.05, 0.1), (0.4, 0.7), (0.25, 0.5)),
+    )
     leaves = colour(random, (0.2, 0.42), (0.4, 0.8), (0.3, 0.7))
     for _ in range(5):
         _blob(draw, (x + random.normal(0, 0.07) * side, top + random.normal(0, 0.05) * side), 0.09 * side, leaves)
@@ -100,7 +105,9 @@ def _flowers(random: Random, draw: ImageDraw.ImageDraw, side: int, horizon: floa
 def _cloud(random: Random, draw: ImageDraw.ImageDraw, side: int, horizon: float) -> None:
     x, y = random.uniform(0, side), random.uniform(0.05, horizon * 0.5) * side
     for _ in range(4):
-        _blob(draw, (x + random.normal(0, 0.05) * side, y + random.normal(0, 0.015) * side), 0.045 * side, (245, 247, 250))
+        _blob(
+            draw, (x + random.normal(0, 0.05) * side, y + random.normal(0, 0.015) * side), 0.045 * side, (245, 247, 250)
+        )
 
 
 def _blob(draw: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, fill: Colour) -> None:

@@ -1,6 +1,6 @@
 """What a run shows in the Prefect UI: the data card and the summary, as Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
@@ -26,8 +26,12 @@ def show_outcome(outcome: Outcome) -> None:
     lines = [f"# {outcome.status.title()}", "", f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
     lines += [f"- dataset `{outcome.dataset}`", f"- parent `{outcome.parent}`"]
     lines += [f"- model version {outcome.model_version}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
-    lines += [f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"]
-    rules = [(rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["passed"])) for rule in outcome.gate]
+    lines += [
+        f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"
+    ]
+    rules = [
+        (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["passed"])) for rule in outcome.gate
+    ]
     lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
     lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
     create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
@@ -45,5 +49,5 @@ def _word(passed: bool) -> str:  # noqa: FBT001 - a verdict is what it is
     return "passed" if passed else "**failed**"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
     return [f"| {' | '.join(map(str, row))} |" for row in (head, ("---",) * len(head), *rows)]

@@ -1,6 +1,7 @@
 """The name that a night ends with, as Prefect shows it."""
 
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from tasks.domain.night import Outcome
 

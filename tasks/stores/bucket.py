@@ -32,10 +32,10 @@ class Bucket(Protocol):
 def open_bucket(url: str) -> Bucket:
     """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix)."""
     if url.startswith("s3://"):
-        from tasks.stores.s3 import S3Bucket  # noqa: PLC0415  - a folder needs no boto3
+        from tasks.stores.s3 import S3Bucket
 
         return S3Bucket(url)
-    from tasks.stores.folder import FolderBucket  # noqa: PLC0415
+    from tasks.stores.folder import FolderBucket
 
     if "://" in url and not url.startswith("file://"):
         message = f"{url} is no place that Pedigree can open: use a path, file:///… or s3://bucket/prefix."

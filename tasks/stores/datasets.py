@@ -17,10 +17,22 @@ from tasks.stores.bucket import open_bucket
 
 _ATTRIBUTES = pa.map_(pa.string(), pa.string())
 _LABELS = pa.schema(
-    [("key", pa.string()), ("image", pa.string()), ("label", pa.string()), ("attributes", _ATTRIBUTES), ("problem", pa.string())]
+    [
+        ("key", pa.string()),
+        ("image", pa.string()),
+        ("label", pa.string()),
+        ("attributes", _ATTRIBUTES),
+        ("problem", pa.string()),
+    ]
 )
 _MANIFEST = pa.schema(
-    [("image", pa.string()), ("label", pa.string()), ("split", pa.string()), ("attributes", _ATTRIBUTES), ("key", pa.string())]
+    [
+        ("image", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("attributes", _ATTRIBUTES),
+        ("key", pa.string()),
+    ]
 )
 _UNLABELLED, _CONFLICT = "unlabelled", "conflict"
 
@@ -44,7 +56,9 @@ def read_labels(url: str, name: str) -> Labelling:
             conflicts.setdefault(row["image"], []).append((row["label"], row["key"]))
     return Labelling(
         labelled=tuple(
-            Labelled(row["key"], row["image"], row["label"], tuple(row["attributes"])) for row in rows if not row["problem"]
+            Labelled(row["key"], row["image"], row["label"], tuple(row["attributes"]))
+            for row in rows
+            if not row["problem"]
         ),
         unlabelled=tuple(Located(row["key"], row["image"]) for row in rows if row["problem"] == _UNLABELLED),
         conflicts=tuple(Conflict(image, tuple(claims)) for image, claims in conflicts.items()),
@@ -90,4 +104,5 @@ def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
 
 
 def _rows(data: bytes) -> list[dict[str, Any]]:
-    return pq.read_table(io.BytesIO(data)).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
+    return rows

@@ -15,7 +15,7 @@ from tasks.domain.listing import Entry
 from tasks.stores.bucket import Changed
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client
 
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
@@ -117,7 +117,9 @@ def _sentences(url: str) -> Iterator[None]:
 
 
 def _no_credentials(url: str) -> Problem:
-    return Problem(f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE.")
+    return Problem(
+        f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
+    )
 
 
 def _refused(url: str, error: ClientError) -> Problem:

@@ -11,7 +11,13 @@ from tasks.domain.listing import Change, Entry, changes, replay
 from tasks.domain.rejections import Reason, Rejection
 from tasks.stores.tables import Table
 
-_IDENTITY = [("source", pa.string()), ("key", pa.string()), ("etag", pa.string()), ("size", pa.int64()), ("version", pa.string())]
+_IDENTITY = [
+    ("source", pa.string()),
+    ("key", pa.string()),
+    ("etag", pa.string()),
+    ("size", pa.int64()),
+    ("version", pa.string()),
+]
 _OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
 _CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
 _REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string())])
@@ -60,7 +66,9 @@ class SnapshotStore:
 
     def add_contents(self, source: str, found: Iterable[tuple[Entry, str]]) -> None:
         """Write down which image each fetched object holds."""
-        Table(self.url, "contents", _CONTENTS).append([{**_identity(source, one), "image": image} for one, image in found])
+        Table(self.url, "contents", _CONTENTS).append(
+            [{**_identity(source, one), "image": image} for one, image in found]
+        )
 
     def add_rejects(self, source: str, found: Iterable[tuple[Entry, Rejection]]) -> None:
         """Write down why each of these objects is no training image."""

@@ -31,7 +31,7 @@ class Table:
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self.schema)
         if not table.num_rows:
             return
-        import lance  # noqa: PLC0415  - half a second that a night with nothing to write can spare
+        import lance
 
         uri, options = self._place()
         try:
@@ -46,7 +46,7 @@ class Table:
 
         Lance itself would let the slower of two creators overwrite what the faster one has appended meanwhile.
         """
-        import lance  # noqa: PLC0415
+        import lance
 
         bucket = open_bucket(self.url)
         with TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ class Table:
             yield dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns))  # type: ignore[union-attr]
 
     def _open(self) -> "lance.LanceDataset | None":
-        import lance  # noqa: PLC0415
+        import lance
 
         uri, options = self._place()
         try:
@@ -84,7 +84,7 @@ class Table:
 
     def _place(self) -> tuple[str, dict[str, str] | None]:
         if self.url.startswith("s3://"):
-            from tasks.stores.s3 import lance_options  # noqa: PLC0415  - a folder needs no boto3
+            from tasks.stores.s3 import lance_options
 
             return f"{self.url.rstrip('/')}/{self.name}.lance", lance_options()
         return str(folder_path(self.url) / f"{self.name}.lance"), None

@@ -75,7 +75,9 @@ def test_one_file_is_read_by_its_address(place: str) -> None:
 def test_a_missing_place_is_named(place: str) -> None:
     """A folder or bucket that does not exist is answered with its address and what to do."""
     with pytest.raises(Problem, match=r"There is no (folder|bucket).*missing-place.*make it") as caught:
-        open_bucket(place.replace("test-", "missing-place-") if place.startswith("s3") else f"{place}/missing-place").check()
+        open_bucket(
+            place.replace("test-", "missing-place-") if place.startswith("s3") else f"{place}/missing-place"
+        ).check()
     assert "\n" not in str(caught.value)
 
 

@@ -1,5 +1,7 @@
 """What the stores promise on a folder and on S3."""
 
+from typing import Literal
+
 import numpy as np
 
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
@@ -24,8 +26,10 @@ def entry(key: str, etag: str = "1") -> Entry:
 
 def decision(number: int, champion: int | None) -> Decision:
     """Make an entry of the ledger."""
-    outcome = "promoted" if champion == number else "rejected"
-    return Decision(number, "now", outcome, champion, None, "data", "recipe", "net", "head", "run", str(number), "why", [])
+    outcome: Literal["promoted", "rejected"] = "promoted" if champion == number else "rejected"
+    return Decision(
+        number, "now", outcome, champion, None, "data", "recipe", "net", "head", "run", str(number), "why", []
+    )
 
 
 def test_only_differences_between_listings_are_written(place: str) -> None:
@@ -61,7 +65,9 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
 def test_images_come_back_as_they_came(place: str) -> None:
     """Image bytes come back in the order asked, and doubled appends do no harm."""
     store = ImageStore(place)
-    images = [StoredImage(f"image-{number}", bytes([number]) * 100, 10, 20, "JPEG", 2**63 + number) for number in range(5)]
+    images = [
+        StoredImage(f"image-{number}", bytes([number]) * 100, 10, 20, "JPEG", 2**63 + number) for number in range(5)
+    ]
     store.add(images)
     store.add(images[:2])
     assert store.known() == {image.image for image in images}

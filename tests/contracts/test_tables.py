@@ -39,7 +39,10 @@ def test_rows_keep_their_order(place: str) -> None:
 def test_many_writers_lose_nothing(place: str) -> None:
     """Several processes that make and extend the same table at once lose none of their rows."""
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, place, str(number)], stderr=subprocess.PIPE) for number in range(4)
+        subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", WRITER, place, str(number)], stderr=subprocess.PIPE
+        )
+        for number in range(4)
     ]
     errors = [writer.communicate()[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, errors

@@ -12,7 +12,9 @@ def row(image: str, label: str, split: Split = Split.TRAIN, coat: str = "white")
 
 def test_a_card_counts_what_the_version_holds() -> None:
     """Every class is counted by split and by attribute."""
-    pug = data_card([row("a", "pug"), row("b", "pug", Split.TEST, "black"), row("c", "boxer", Split.TEST)], []).classes[1]
+    pug = data_card([row("a", "pug"), row("b", "pug", Split.TEST, "black"), row("c", "boxer", Split.TEST)], []).classes[
+        1
+    ]
     assert (pug.label, pug.images) == ("pug", 2)
     assert pug.splits == {"test": 1, "train": 1}
     assert pug.attributes == {"coat=black": 1, "coat=white": 1}

@@ -19,7 +19,7 @@ from tasks.domain.labels import Attributes, Conflict, Labelled, Located, label_i
     ],
 )
 def test_folders_say_label_and_attributes(key: str, layout: str, found: tuple[str, Attributes] | None) -> None:
-    """Each level of the layout names what the folder at that depth says; without a folder for the label there is none."""
+    """Each level of the layout names what the folder at that depth says; no folder for the label, no label."""
     assert read_layout(key, layout) == found
 
 

@@ -1,6 +1,7 @@
 """Laws of the data half: hashes, splits and groups, over whatever may arrive."""
 
 from itertools import combinations
+from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -22,14 +23,14 @@ hashes = st.integers(0, 2**64 - 1)
 
 def changed(row: Row, **values: object) -> Row:
     """Copy a row with some of its values replaced."""
-    return Row(**{**{name: getattr(row, name) for name in Row.__slots__}, **values})  # type: ignore[arg-type]
+    return Row(**{**{name: getattr(row, name) for name in Row.__slots__}, **values})
 
 
 @given(manifests, st.randoms(), st.text())
-def test_the_hash_forgets_order_and_keys(manifest: list[Row], random: object, key: str) -> None:
+def test_the_hash_forgets_order_and_keys(manifest: list[Row], random: Random, key: str) -> None:
     """The dataset hash is the same in any order, and under any keys."""
     shuffled = [changed(row, key=key) for row in manifest]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert dataset_hash(shuffled) == dataset_hash(manifest)
 
 
@@ -39,9 +40,13 @@ def test_the_hash_sees_every_change(manifest: list[Row], data: st.DataObject) ->
     index = data.draw(st.integers(0, len(manifest) - 1))
     row = manifest[index]
     field = data.draw(st.sampled_from(["image", "label", "split", "attributes"]))
-    other = data.draw({"image": names, "label": st.text(), "split": st.sampled_from(Split), "attributes": attributes}[field])
+    other = data.draw(
+        {"image": names, "label": st.text(), "split": st.sampled_from(Split), "attributes": attributes}[field]
+    )
     assume(other != getattr(row, field))
-    assert dataset_hash([*manifest[:index], changed(row, **{field: other}), *manifest[index + 1 :]]) != dataset_hash(manifest)
+    assert dataset_hash([*manifest[:index], changed(row, **{field: other}), *manifest[index + 1 :]]) != dataset_hash(
+        manifest
+    )
     assert dataset_hash([*manifest[:index], *manifest[index + 1 :]]) != dataset_hash(manifest)
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,11 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
     "webp": (lambda: saved(scene(), "WEBP", quality=95), scene, 5),
     "avif": (lambda: saved(scene(), "AVIF", quality=95), scene, 5),
     "gif": (lambda: saved(scene(), "GIF"), scene, 12),
-    "animated gif": (lambda: saved(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (160, 120))]), scene, 12),
+    "animated gif": (
+        lambda: saved(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (160, 120))]),
+        scene,
+        12,
+    ),
     "palette": (lambda: saved(scene().quantize(256), "PNG"), scene, 12),
     "transparent": (transparent, whited, 0),
     "grey": (lambda: saved(scene().convert("L"), "PNG"), lambda: scene().convert("L").convert("RGB"), 0),
@@ -90,7 +95,7 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
         2,
     ),
     "broken profile": (lambda: saved(scene(), "PNG", icc_profile=b"no profile at all"), scene, 0),
-    **{f"orientation {number}": (lambda number=number: with_orientation(number), scene, 0) for number in range(1, 9)},
+    **{f"orientation {number}": (partial(with_orientation, number), scene, 0) for number in range(1, 9)},
 }
 
 
@@ -139,7 +144,7 @@ def test_a_bad_file_is_rejected_with_its_reason(kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def photographs(photos: Path) -> list[bytes]:
-    """A few real photographs, small enough to be mutated often."""
+    """Read a few real photographs, small enough to be mutated often."""
     return [path.read_bytes() for path in sorted(photos.rglob("*.jpg"), key=lambda path: path.stat().st_size)[:5]]
 
 
