@@ -17,10 +17,16 @@ def settle() -> None:
     images, and on different operations of one graph, instead.
     """
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _without_stderr():
-        import tensorflow as tf  # noqa: PLC0415  - the switches above are read when it is imported
+        # The switches above are read when these are imported.
+        import keras
+        import tensorflow as tf
 
+    # A person's keras.json may say otherwise.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores())
     tf.config.experimental.enable_op_determinism()
@@ -47,6 +53,6 @@ def cores() -> int:
 def engine() -> str:
     """Name what computes features, with its version: another one gives other bits."""
     settle()
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     return f"tensorflow {tf.__version__} onednn=1"

@@ -31,7 +31,7 @@ def train_backbone(
 ) -> Backbone:
     """Train InceptionV3 up to a cut, with a throw-away classifier on top, and return it without that classifier."""
     settle()
-    import keras  # noqa: PLC0415  - TensorFlow takes seconds to import
+    import keras
 
     backbone = random_backbone(cut, train.pixels.shape[1])
     model = _with_classifier(backbone, classes=int(train.truth.max()) + 1)
@@ -54,7 +54,7 @@ def train_backbone(
 
 def _with_classifier(backbone: Backbone, classes: int) -> "keras.Model":
     """Put the backbone's own layers, free to learn, between small random changes of the picture and a classifier."""
-    import keras  # noqa: PLC0415
+    import keras
 
     body = next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
     for layer in body.layers:

@@ -1,7 +1,6 @@
 """The head: a linear classifier on features, as plain arrays; serving and evaluation call the same function."""
 
 import io
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of
-from tasks.modeling.weights import weights_hash
+from tasks.modeling.weights import DAMAGE, weights_hash
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,5 @@ class Head:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 return cls(tuple(map(str, file["classes"])), file["weights"], file["bias"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            message = "A stored head is damaged: train again with --force."
-            raise Problem(message) from error
+        except (*DAMAGE, TypeError, AttributeError) as error:
+            raise Problem("A stored head is damaged: train again with --force.") from error

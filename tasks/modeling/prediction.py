@@ -1,18 +1,16 @@
 """The packaged model: backbone, head and pixel limits in one folder, as it is trained and as it is served."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from configs.problems import Problem
 from tasks.domain.pixels import Limits, model_input
 from tasks.domain.rejections import Rejection
-from tasks.modeling.backbone import restore
-from tasks.modeling.features import embedder
+from tasks.modeling.backbone import Backbone, restore
+from tasks.modeling.features import in_parallel
 from tasks.modeling.head import Head
 
 
@@ -47,28 +45,30 @@ class Package:
 class Predictor:
     """A packaged model, loaded and ready to answer."""
 
-    network: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    size: int
+    backbone: Backbone
     head: Head
     limits: Limits
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
         """Load what ``Package.write`` wrote; raise Problem when it is damaged."""
-        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        backbone = restore((folder / "backbone.npz").read_bytes(), facts["backbone"])
-        head = Head.from_bytes((folder / "head.npz").read_bytes())
-        return cls(embedder(backbone), backbone.size, head, Limits(**facts["limits"]))
+        try:
+            facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            limits, named = Limits(**facts["limits"]), facts["backbone"]
+            weights, head = (folder / "backbone.npz").read_bytes(), (folder / "head.npz").read_bytes()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Problem(f"The model in {folder} is damaged or incomplete: download it again.") from error
+        return cls(restore(weights, named), Head.from_bytes(head), limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Answer for each image's bytes on its own, in order."""
-        return [self._one(data) for data in images]
+        return list(in_parallel(self._one, images))
 
     def _one(self, data: bytes) -> Prediction:
-        pixels = model_input(data, self.size, self.limits)
+        pixels = model_input(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
             return Prediction(None, None, None, f"{pixels.reason.value}: {pixels.detail}")
-        found = self.head.probabilities(self.network(pixels)[None])[0]
+        found = self.head.probabilities(self.backbone.network(pixels)[None])[0]
         named = dict(zip(self.head.classes, map(float, found), strict=True))
         label = max(named, key=named.__getitem__)
         return Prediction(label, named[label], named, "")

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from configs import schema
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
-_NAMES = {"loss": "train_loss", "accuracy": "train_accuracy", "val_loss": "validation_loss", "val_accuracy": "validation_accuracy"}
+_NAMES = {
+    "loss": "train_loss",
+    "accuracy": "train_accuracy",
+    "val_loss": "validation_loss",
+    "val_accuracy": "validation_accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ def train_head(
 ) -> Head:
     """Train on one split, stop by the other, and return the head of the epoch with the best validation loss."""
     settle()
-    import keras  # noqa: PLC0415  - TensorFlow takes seconds to import
+    import keras
 
     _check(train, validation)
     keras.utils.set_random_seed(settings.seed)
@@ -57,20 +62,22 @@ def train_head(
 
 
 def _model(classes: int, width: int, settings: "schema.Training") -> "keras.Model":
-    import keras  # noqa: PLC0415
+    import keras
 
     regular = keras.regularizers.L2(settings.l2)
     layer = keras.layers.Dense(classes, activation="softmax", kernel_regularizer=regular, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((width,)), layer])
-    model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(settings.learning_rate)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
 def _check(train: Examples, validation: Examples) -> None:
     for name, examples in (("training", train), ("validation", validation)):
+        if not len(examples.truth):
+            raise Problem(f"The {name} split holds no image: add photographs, a share of them will go there.")
         if not np.isfinite(examples.features).all():
-            message = f"Features of the {name} split hold values that are no numbers: the backbone's weights are broken."
-            raise Problem(message)
+            raise Problem(f"Stored features of the {name} split are no numbers: the store's features are damaged.")
 
 
 def _spread(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -99,6 +106,5 @@ def _class_weights(truth: Sequence[int], classes: int) -> dict[int, float]:
 
 def _figures(epoch: int, logs: Mapping[str, float]) -> dict[str, float]:
     if not np.isfinite(logs["loss"]):
-        message = f"Training broke down in epoch {epoch + 1}: the loss is no number. Lower training.learning_rate."
-        raise Problem(message)
+        raise Problem(f"Training broke down in epoch {epoch + 1}: lower training.learning_rate.")
     return {_NAMES[name]: float(value) for name, value in logs.items() if name in _NAMES}
