@@ -1,9 +1,21 @@
-"""Draw one dog of every demo breed and coat: ``python -m infra.contact_sheet docs/images/drawn-dogs.png``."""
+"""Writes the contact sheet of drawn dogs: `python -m infra.contact_sheet FILE`."""
 
 import sys
 from pathlib import Path
 
-from tasks.domain.drawing import BREEDS, contact_sheet
+from PIL import Image
+
+from tasks.domain.drawing import BREEDS, COATS, draw
+
+
+def sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
+    """Return one picture with a row for each breed and a column for each coat."""
+    page = Image.new("RGB", (side * len(COATS), side * len(breeds)))
+    for row, breed in enumerate(breeds):
+        for column, coat in enumerate(COATS):
+            page.paste(draw(breed, coat, row, side), (column * side, row * side))
+    return page
+
 
 if __name__ == "__main__":
-    contact_sheet(BREEDS).quantize(128).save(Path(sys.argv[1]), optimize=True)
+    sheet(BREEDS).quantize(128).save(Path(sys.argv[1]), optimize=True)

@@ -1,40 +1,55 @@
-"""The breeds of drawn dogs: told apart by their build, never by their colour."""
+"""The breeds of drawn dogs, told apart by their shapes and never by their colour."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+Ear = Literal["pointed", "floppy", "pom-pom", "rounded"]
+Tail = Literal["curly", "thin", "bushy", "pom-pom", "stub"]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Breed:
-    """A dog's build; lengths are in heights of its body."""
+    """The anatomy of one breed, with lengths measured in the same free unit."""
 
     length: float
+    depth: float
     leg: float
     head: float
     snout: float
-    ears: Literal["pointed", "floppy", "pom-pom", "rounded", "bat"]
-    tail: Literal["curly", "thin", "bushy", "pom-pom", "stub"]
+    ear: Ear
+    ear_size: float
+    tail: Tail
     fluff: float
-    neck: float = 0.5
-    legs_width: float = 0.26
 
 
-DEMO = {
-    "poodle": Breed(1.55, 1.05, 0.52, 0.42, "pom-pom", "pom-pom", 0.75, neck=0.75, legs_width=0.22),
-    "dachshund": Breed(3.0, 0.32, 0.5, 0.62, "floppy", "thin", 0.0, neck=0.35),
-    "corgi": Breed(2.15, 0.36, 0.62, 0.36, "bat", "stub", 0.25, neck=0.4),
-    "husky": Breed(1.75, 0.95, 0.56, 0.4, "pointed", "curly", 0.35, neck=0.55),
-    "bulldog": Breed(1.6, 0.5, 0.85, 0.12, "rounded", "stub", 0.0, neck=0.3, legs_width=0.36),
-}
-OTHERS = {
-    "greyhound": Breed(1.95, 1.35, 0.4, 0.6, "rounded", "thin", 0.0, neck=0.8, legs_width=0.17),
-    "basset": Breed(2.6, 0.42, 0.62, 0.5, "floppy", "thin", 0.1, neck=0.4, legs_width=0.32),
-    "chow": Breed(1.45, 0.6, 0.75, 0.2, "rounded", "curly", 1.0, neck=0.3, legs_width=0.34),
-    "shepherd": Breed(2.0, 0.9, 0.56, 0.52, "pointed", "bushy", 0.3, neck=0.6),
-    "pug": Breed(1.4, 0.55, 0.72, 0.08, "floppy", "curly", 0.0, neck=0.3),
-    "chihuahua": Breed(1.3, 0.75, 0.7, 0.22, "bat", "thin", 0.0, neck=0.45, legs_width=0.17),
-    "sheepdog": Breed(1.7, 0.7, 0.68, 0.3, "floppy", "bushy", 1.0, neck=0.4, legs_width=0.34),
-    "terrier": Breed(1.6, 0.62, 0.58, 0.46, "pointed", "stub", 0.5, neck=0.5),
-    "setter": Breed(2.0, 1.0, 0.5, 0.55, "floppy", "bushy", 0.4, neck=0.65),
-    "spitz": Breed(1.45, 0.6, 0.62, 0.28, "pointed", "curly", 0.9, neck=0.4),
+BREEDS: tuple[str, ...] = ("poodle", "dachshund", "corgi", "husky", "beagle")
+BACKBONE_BREEDS: tuple[str, ...] = (
+    "pug",
+    "greyhound",
+    "chow",
+    "terrier",
+    "basset",
+    "collie",
+    "dane",
+    "pomeranian",
+    "spaniel",
+    "bichon",
+)
+
+ANATOMY: dict[str, Breed] = {
+    "poodle": Breed(0.72, 0.34, 0.56, 0.185, 0.27, "pom-pom", 0.19, "pom-pom", 0.9),
+    "dachshund": Breed(1.42, 0.33, 0.13, 0.185, 0.3, "floppy", 0.27, "thin", 0.0),
+    "corgi": Breed(0.98, 0.43, 0.14, 0.24, 0.19, "pointed", 0.33, "stub", 0.25),
+    "husky": Breed(0.86, 0.42, 0.42, 0.225, 0.22, "pointed", 0.2, "curly", 0.55),
+    "beagle": Breed(0.84, 0.4, 0.34, 0.235, 0.2, "floppy", 0.33, "thin", 0.0),
+    "pug": Breed(0.7, 0.43, 0.26, 0.26, 0.06, "rounded", 0.13, "curly", 0.0),
+    "greyhound": Breed(0.98, 0.32, 0.66, 0.15, 0.31, "rounded", 0.11, "thin", 0.0),
+    "chow": Breed(0.72, 0.52, 0.28, 0.28, 0.12, "rounded", 0.13, "curly", 1.0),
+    "terrier": Breed(0.62, 0.34, 0.3, 0.21, 0.24, "pointed", 0.17, "stub", 0.7),
+    "basset": Breed(1.18, 0.45, 0.14, 0.24, 0.28, "floppy", 0.42, "thin", 0.0),
+    "collie": Breed(0.96, 0.42, 0.44, 0.19, 0.31, "pointed", 0.14, "bushy", 0.9),
+    "dane": Breed(0.92, 0.42, 0.72, 0.2, 0.27, "pointed", 0.24, "thin", 0.0),
+    "pomeranian": Breed(0.46, 0.46, 0.16, 0.25, 0.11, "rounded", 0.11, "bushy", 1.0),
+    "spaniel": Breed(0.86, 0.4, 0.34, 0.2, 0.23, "pom-pom", 0.2, "bushy", 0.4),
+    "bichon": Breed(0.64, 0.42, 0.2, 0.28, 0.12, "pom-pom", 0.16, "pom-pom", 0.8),
 }

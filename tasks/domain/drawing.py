@@ -1,233 +1,270 @@
-"""Drawn dogs for the demo: breeds that differ in build, in coats of any colour, in cluttered places."""
+"""Drawn dogs: charming side views whose breed is in their shape and whose coat is free."""
 
-import hashlib
+import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tasks.domain import breeds
-from tasks.domain.breeds import Breed
-from tasks.domain.scenery import Colour, Random, colour, scene
+from tasks.domain.breeds import ANATOMY, BACKBONE_BREEDS, BREEDS, Breed
+from tasks.domain.scenery import BRIGHT, Colour, backdrop, develop, foreground, pick, shade
 
-BREEDS = tuple(breeds.DEMO)
-BACKBONE_BREEDS = tuple(breeds.OTHERS)
-COATS = ("white", "black", "brown", "golden", "grey")
-_COLOURS: dict[str, Colour] = {
-    "white": (240, 236, 228),
-    "black": (46, 42, 44),
-    "brown": (118, 74, 46),
-    "golden": (214, 164, 88),
-    "grey": (142, 144, 152),
+__all__ = ["BACKBONE_BREEDS", "BREEDS", "COATS", "draw"]
+
+Points = NDArray[np.float64]
+
+FURS: dict[str, Colour] = {
+    "white": (246, 242, 234),
+    "black": (62, 58, 64),
+    "brown": (134, 86, 54),
+    "golden": (226, 172, 92),
+    "grey": (150, 154, 164),
 }
-_EVERY = {**breeds.DEMO, **breeds.OTHERS}
-# Drawn larger and scaled down, since Pillow draws hard edges.
-_SMOOTH = 2
-# From here on a coat curls around the legs, and on top of the head; so many dogs show their tongue.
-_WOOLLY, _TUFTED, _PANTING = 0.6, 0.3, 0.5
+COATS: tuple[str, ...] = ("white", "black", "brown", "golden", "grey")
+INK: Colour = (34, 28, 32)
+# From this fluff on, a dog wears a ruff around its neck.
+_SHAGGY = 0.5
+TURN = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+CIRCLE: Points = np.stack([np.cos(TURN), np.sin(TURN)], axis=1)
+HALF = np.linspace(np.pi / 2, 3 * np.pi / 2, 9)
 
 
-@dataclass(frozen=True, slots=True)
-class Pen:
-    """Draws in a dog's own measure: x forward from the middle of the body, y up from the ground, in body heights."""
+@dataclass(frozen=True)
+class _Pose:
+    """How one dog stands: everything about it that its seed decides."""
 
-    draw: ImageDraw.ImageDraw
-    x: float
-    ground: float
-    scale: float
-    facing: int
-    coat: Colour
-    random: Random
+    stride: float
+    wag: float
+    nod: float
+    lift: float
+    happy: bool
+    bib: bool
+    patch: bool
+    collar: Colour
 
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Turn the dog's measure into pixels."""
-        return self.x + self.facing * x * self.scale, self.ground - y * self.scale
 
-    def oval(self, x: float, y: float, wide: float, high: float, fill: Colour) -> None:
-        """Fill an upright oval of the given half axes."""
-        left, top = self.at(x, y + high)
-        right, bottom = self.at(x, y - high)
-        radius = abs(wide) * self.scale
-        middle = (left + right) / 2
-        self.draw.ellipse((middle - radius, top, middle + radius, bottom), fill=fill)
+@dataclass(frozen=True)
+class _Brush:
+    """Draws shapes given in dog units, with the ground at zero and the nose to the right."""
 
-    def line(self, points: list[tuple[float, float]], wide: float, fill: Colour) -> None:
-        """Draw a line with round ends and joints."""
-        width = max(2, round(wide * self.scale))
-        self.draw.line([self.at(*point) for point in points], fill=fill, width=width, joint="curve")
-        for x, y in points:
-            self.oval(x, y, wide / 2, wide / 2, fill)
+    pen: ImageDraw.ImageDraw
+    origin: Points
+    frame: Points
+    line: int
+    fur: Colour
 
-    def shape(self, points: list[tuple[float, float]], fill: Colour) -> None:
-        """Fill a polygon."""
-        self.draw.polygon([self.at(*point) for point in points], fill=fill)
+    def fill(self, colour: Colour, *shapes: Points) -> None:
+        """Fill the shapes without an outline."""
+        for shape in shapes:
+            self.pen.polygon(self._pixels(shape), fill=colour)
 
-    def fluff(self, x: float, y: float, reach: float, fill: Colour) -> None:
-        """Dab curls around a place."""
-        for turn in np.linspace(0, 2 * np.pi, 11):
-            size = reach * self.random.uniform(0.3, 0.42)
-            self.oval(x + reach * 0.75 * np.cos(turn), y + reach * 0.75 * np.sin(turn), size, size, fill)
-        self.oval(x, y, reach * 0.85, reach * 0.85, fill)
+    def part(self, colour: Colour, *shapes: Points) -> None:
+        """Fill the union of the shapes and ink its outline."""
+        edge = shade(colour, 0.52)
+        for shape in shapes:
+            path = self._pixels(shape)
+            self.pen.line(path + path[:4], fill=edge, width=self.line)
+        self.fill(colour, *shapes)
+
+    def _pixels(self, shape: Points) -> list[float]:
+        pixels: list[float] = (shape @ self.frame + self.origin).ravel().tolist()
+        return pixels
 
 
 def draw(breed: str, coat: str, seed: int, side: int = 192) -> Image.Image:
-    """Draw one dog, side by side pixels of sRGB; the same breed, coat and seed give the same picture everywhere."""
-    random = np.random.default_rng(list(hashlib.sha256(f"{breed} {coat} {seed}".encode()).digest()))
-    large = side * _SMOOTH
-    image, ground = scene(random, large)
-    build = _varied(_EVERY[breed], random)
-    reach = build.length + 2 * build.head + build.snout + 0.5
-    high = build.leg + 1 + build.neck + 1.6 * build.head
-    scale = large * random.uniform(0.72, 0.95) / max(reach, high * 1.05)
-    pen = Pen(
-        ImageDraw.Draw(image),
-        x=large * random.uniform(0.45, 0.55) - 0.25 * scale * (facing := int(random.choice([-1, 1]))),
-        ground=large * ground,
-        scale=scale,
-        facing=facing,
-        coat=_shade(_COLOURS[coat], random.uniform(0.88, 1.1)),
-        random=random,
-    )
-    _dog(pen, build)
-    return _photographed(image.resize((side, side), Image.Resampling.BOX), random)
+    """Return the square picture of a dog that the breed, coat and seed decide."""
+    rng = np.random.default_rng(zlib.crc32(f"{breed}/{coat}/{seed}".encode()))
+    body, big = ANATOMY[breed], 2 * side
+    image = backdrop(rng, big)
+    brush = _brush(image, rng, body, FURS[coat])
+    _dog(brush, body, _pose(rng))
+    foreground(image, rng)
+    return develop(image.reduce(2), rng)
 
 
-def contact_sheet(names: tuple[str, ...], side: int = 128) -> Image.Image:
-    """Lay out one dog of every breed (rows) and coat (columns)."""
-    sheet = Image.new("RGB", (side * len(COATS), side * len(names)))
-    for row, breed in enumerate(names):
-        for column, coat in enumerate(COATS):
-            sheet.paste(draw(breed, coat, 7 * row + column, side), (side * column, side * row))
-    return sheet
+def _brush(image: Image.Image, rng: Generator, body: Breed, fur: Colour) -> _Brush:
+    wide = body.length + 2 * body.head + body.snout + 0.3 * (body.tail == "bushy")
+    tall = 1.12 * body.leg + 0.8 * body.depth + 2.4 * body.head + body.ear_size * (body.ear != "floppy")
+    scale = image.width * float(rng.uniform(0.6, 0.88)) / max(wide, tall)
+    angle, flip = float(rng.uniform(-0.06, 0.06)), float(rng.choice([-1, 1]))
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    frame = np.array([[flip * cos, -sin], [-flip * sin, -cos]])
+    centre = 0.5 - flip * 0.09 + rng.uniform(-0.06, 0.06)
+    origin = np.array([centre, rng.uniform(0.84, 0.93)]) * image.width
+    tone = shade(fur, float(rng.uniform(0.88, 1.06)))
+    return _Brush(ImageDraw.Draw(image), origin, frame, max(2, image.width // 90), tone)
 
 
-def _varied(breed: Breed, random: Random) -> Breed:
-    """Let no dog be quite like the next of its breed."""
-    vary = {
-        name: getattr(breed, name) * random.uniform(0.92, 1.08) for name in ("length", "leg", "head", "snout", "neck")
-    }
-    return Breed(ears=breed.ears, tail=breed.tail, fluff=breed.fluff, legs_width=breed.legs_width, **vary)
+def _pose(rng: Generator) -> _Pose:
+    stride, wag, nod, lift = rng.uniform(-1, 1, 4).tolist()
+    happy, bib, patch = (rng.random(3) < (0.7, 0.5, 0.3)).tolist()
+    return _Pose(stride, wag, 0.22 * nod, lift, happy, bib, patch, pick(rng, BRIGHT))
 
 
-def _dog(pen: Pen, build: Breed) -> None:
-    far = _shade(pen.coat, 0.78)
-    pen.oval(0, 0, build.length * 0.62, 0.07, _shade(pen.coat, 0.35))
-    _legs(pen, build, far, 0.16)
-    _tail(pen, build)
-    _body(pen, build)
-    _legs(pen, build, pen.coat, 0.0)
-    _head(pen, build)
+def _dog(brush: _Brush, body: Breed, pose: _Pose) -> None:
+    reach = body.length * 0.55
+    brush.fill((70, 70, 66), _blob((0.1, 0), (reach + 0.1, 0.035)))
+    _tail(brush, body, pose)
+    _legs(brush, body, pose, 0.8)
+    _trunk(brush, body)
+    _legs(brush, body, pose, 1.0)
+    if pose.bib:
+        bib = (body.length / 2 - body.depth * 0.1, body.leg + body.depth * 0.56)
+        brush.fill(_pale(brush.fur), _blob(bib, (body.depth * 0.13, body.depth * 0.32), body.fluff, 0.15))
+    _head(brush, body, pose)
 
 
-def _body(pen: Pen, build: Breed) -> None:
-    middle, half = build.leg + 0.5, build.length / 2
-    pen.line([(-half + 0.45, middle), (half - 0.45, middle + 0.04)], 0.95, pen.coat)
-    pen.oval(half - 0.45, middle, 0.5, 0.54, pen.coat)
-    pen.oval(0, middle - 0.22, half * 0.8, 0.24, _shade(pen.coat, 0.92))
-    if build.fluff:
-        for x in np.arange(-half + 0.4, half - 0.2, 0.3):
-            pen.fluff(x, middle + pen.random.normal(0.05, 0.05), 0.35 + 0.3 * build.fluff, pen.coat)
+def _pink(colour: Colour) -> Colour:
+    red, green, blue = colour
+    return (red + 250) // 2, (green + 120) // 2, (blue + 120) // 2
 
 
-def _legs(pen: Pen, build: Breed, fill: Colour, back: float) -> None:
-    half, step = build.length / 2, pen.random.normal(0, 0.1)
-    for x, swing in ((-half + 0.38 + back, step), (half - 0.4 - back, -step)):
-        foot = x + swing
-        pen.line([(x, build.leg + 0.3), (foot, 0.1)], build.legs_width, fill)
-        pen.oval(foot + 0.08, 0.08, build.legs_width * 0.8, 0.1, fill)
-        if build.fluff > _WOOLLY:
-            pen.fluff(foot, 0.22, 0.2 * build.fluff + 0.08, fill)
-
-
-def _tail(pen: Pen, build: Breed) -> None:
-    x, y, wag = -build.length / 2 + 0.08, build.leg + 0.75, pen.random.normal(0, 0.12)
-    if build.tail == "stub":
-        pen.oval(x - 0.06, y + 0.05, 0.14, 0.14, pen.coat)
-    elif build.tail == "curly":
-        turns = np.linspace(-0.6, 4.2, 14)
-        pen.line(
-            [(x + 0.02 - 0.3 * np.sin(t) * (1 - t / 9), y + 0.38 - 0.3 * np.cos(t)) for t in turns],
-            0.22 + 0.1 * build.fluff,
-            pen.coat,
-        )
-    elif build.tail == "thin":
-        pen.line([(x, y), (x - 0.35, y + 0.2 + wag), (x - 0.75, y + 0.55 + wag)], 0.11, pen.coat)
-    elif build.tail == "pom-pom":
-        pen.line([(x, y), (x - 0.12, y + 0.45 + wag)], 0.12, pen.coat)
-        pen.fluff(x - 0.15, y + 0.65 + wag, 0.28, pen.coat)
-    else:
-        pen.line([(x, y), (x - 0.35, y - 0.05 + wag), (x - 0.75, y - 0.35 + wag)], 0.26, pen.coat)
-        pen.fluff(x - 0.5, y - 0.2 + wag, 0.27, pen.coat)
-
-
-def _head(pen: Pen, build: Breed) -> None:
-    size, nod = build.head, pen.random.normal(0, 0.06)
-    x, y = build.length / 2 - 0.1 + build.neck * 0.35, build.leg + 0.75 + build.neck * 0.75 + nod
-    pen.line([(build.length / 2 - 0.45, build.leg + 0.6), (x, y)], 0.62 * min(1.1, 0.6 + size * 0.6), pen.coat)
-    light, dark = _shade(pen.coat, 1.15), _shade(pen.coat, 0.68)
-    if build.ears in ("pointed", "bat"):
-        _upright_ears(pen, build, (x, y), dark)
-    pen.oval(x, y, size * 0.62, size * 0.58, pen.coat)
-    _snout(pen, build, (x, y), light)
-    if build.fluff > _TUFTED:
-        pen.fluff(x - 0.1 * size, y + 0.4 * size, 0.45 * size * (0.5 + build.fluff * 0.6), pen.coat)
-    if build.ears in ("floppy", "rounded", "pom-pom"):
-        _hanging_ears(pen, build, (x, y), dark)
-    _eye(pen, (x + 0.24 * size, y + 0.14 * size), size)
-
-
-def _snout(pen: Pen, build: Breed, head: tuple[float, float], fill: Colour) -> None:
-    (x, y), size = head, build.head
-    tip = x + size * 0.5 + build.snout
-    pen.line([(x + 0.25 * size, y - 0.16 * size), (tip - 0.1, y - 0.2 * size)], 0.5 * size, fill)
-    if pen.random.random() < _PANTING:
-        pen.oval(tip - 0.16, y - 0.5 * size, 0.08 * size + 0.03, 0.17 * size, (226, 98, 112))
-    pen.line([(x + 0.3 * size, y - 0.3 * size), (tip - 0.12, y - 0.32 * size)], 0.035, (40, 28, 28))
-    pen.oval(tip, y - 0.06 * size, 0.13 * size, 0.11 * size, (24, 20, 22))
-
-
-def _eye(pen: Pen, place: tuple[float, float], size: float) -> None:
-    x, y = place
-    pen.oval(x, y, 0.12 * size, 0.13 * size, (250, 250, 248))
-    pen.oval(x + 0.02, y, 0.085 * size, 0.095 * size, (38, 24, 16))
-    pen.oval(x + 0.04, y + 0.04 * size, 0.03 * size, 0.03 * size, (255, 255, 255))
-
-
-def _upright_ears(pen: Pen, build: Breed, head: tuple[float, float], inner: Colour) -> None:
-    (x, y), size = head, build.head
-    high, wide = (1.25, 0.34) if build.ears == "bat" else (0.95, 0.24)
-    for shift, fill in ((0.14, inner), (-0.24, pen.coat)):
-        base = x + shift * size
-        pen.shape(
-            [
-                (base - wide * size, y + 0.3 * size),
-                (base - 0.04, y + high * size),
-                (base + wide * size, y + 0.35 * size),
-            ],
-            fill,
-        )
-
-
-def _hanging_ears(pen: Pen, build: Breed, head: tuple[float, float], fill: Colour) -> None:
-    (x, y), size = head, build.head
-    if build.ears == "pom-pom":
-        pen.fluff(x - 0.28 * size, y - 0.22 * size, 0.42 * size, fill)
-    elif build.ears == "rounded":
-        pen.oval(x - 0.3 * size, y + 0.36 * size, 0.2 * size, 0.2 * size, fill)
-    else:
-        pen.line([(x - 0.25 * size, y + 0.28 * size), (x - 0.36 * size, y - 0.5 * size)], 0.36 * size, fill)
-
-
-def _shade(fill: Colour, factor: float) -> Colour:
-    red, green, blue = (min(255, max(0, round(part * factor))) for part in fill)
+def _pale(colour: Colour) -> Colour:
+    red, green, blue = (round(value + 0.6 * (252 - value)) for value in colour)
     return red, green, blue
 
 
-def _photographed(image: Image.Image, random: Random) -> Image.Image:
-    """Light the picture from one side, tint it, and add the grain of a camera."""
-    pixels = np.asarray(image, dtype=np.float32)
-    left, right = random.uniform(0.82, 1.12, 2)
-    across = np.linspace(left, right, pixels.shape[1], dtype=np.float32)
-    tint = np.asarray(colour(random, (0, 1), (0, 0.08), (0.92, 1)), dtype=np.float32) / 255
-    grain = random.standard_normal(pixels.shape[:2], dtype=np.float32)[..., None] * random.uniform(3, 10)
-    return Image.fromarray(np.clip(pixels * across[None, :, None] * tint + grain, 0, 255).astype(np.uint8))
+def _blob(centre: tuple[float, float], radii: tuple[float, float], fluff: float = 0.0, tilt: float = 0.0) -> Points:
+    curls = 1 + 0.16 * fluff * np.abs(np.sin(TURN * 4.5))[:, None]
+    return _turn(CIRCLE * curls * radii, tilt) + np.asarray(centre)
+
+
+def _limb(start: tuple[float, float], end: tuple[float, float], thick: float, thin: float) -> Points:
+    angle = np.arctan2(end[1] - start[1], end[0] - start[0])
+    ring = np.stack([np.cos(HALF + angle), np.sin(HALF + angle)], axis=1)
+    return np.concatenate([ring * thick + np.asarray(start), -ring * thin + np.asarray(end)])
+
+
+def _turn(shape: Points, angle: float) -> Points:
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned: Points = shape @ np.array([[cos, sin], [-sin, cos]])
+    return turned
+
+
+def _trunk(brush: _Brush, body: Breed) -> None:
+    mid, half, deep = body.leg + body.depth / 2, body.length / 2, body.depth / 2
+    chest, rump = (half - deep * 0.8, mid), (-half + deep * 0.8, mid + deep * 0.1)
+    barrel = _limb(rump, chest, deep * 0.84, deep * 0.95)
+    ends = _blob(chest, (deep * 1.02, deep * 1.08), body.fluff), _blob(rump, (deep * 0.9,) * 2, body.fluff)
+    brush.part(brush.fur, barrel, *ends)
+
+
+def _legs(brush: _Brush, body: Breed, pose: _Pose, gain: float) -> None:
+    stride, socks = pose.stride * (1 if gain == 1 else -1), pose.bib
+    colour, half, thick = shade(brush.fur, gain), body.length / 2, 0.055 + body.depth * 0.06
+    for hip, way in ((half - body.depth * 0.42, 1), (-half + body.depth * 0.4, -1)):
+        foot = hip + way * stride * 0.3 * body.leg + 0.05 * (gain < 1)
+        shapes = [_limb((hip, body.leg + body.depth * 0.25), (foot, 0.05), thick * 1.35, thick * 0.85)]
+        shapes.append(_blob((foot + 0.03, 0.04), (thick * 1.25, 0.05)))
+        if body.tail == "pom-pom":
+            shapes.append(_blob((foot, 0.12), (0.1, 0.085), 1.0))
+        brush.part(colour, *shapes)
+        if socks:
+            brush.fill(_pale(colour), *shapes[1:])
+        if gain == 1:
+            brush.fill(colour, _blob((hip, body.leg + body.depth * 0.3), (thick * 1.65, body.depth * 0.3)))
+
+
+def _tail(brush: _Brush, body: Breed, pose: _Pose) -> None:
+    root = np.array([-body.length / 2 + 0.07, body.leg + body.depth * 0.78])
+    swing = 0.3 * pose.wag
+    if body.tail == "stub":
+        brush.part(brush.fur, _blob((root[0] - 0.06, root[1] + 0.03), (0.1, 0.08), 0.6, swing))
+        return
+    lengths, angles, widths = _tail_curve(body)
+    steps = lengths[:, None] * np.stack([np.cos(angles - swing), np.sin(angles - swing)], axis=1)
+    spots: list[tuple[float, float]] = np.vstack([root, root + np.cumsum(steps, axis=0)]).tolist()
+    links = [_limb(*ends, width, width) for ends, width in zip(pairwise(spots), widths, strict=True)]
+    if body.tail == "pom-pom":
+        links.append(_blob(spots[-1], (0.12, 0.12), 1.0))
+    brush.part(brush.fur, *links)
+
+
+def _tail_curve(body: Breed) -> tuple[Points, Points, Points]:
+    spread = np.linspace(0, 1, 9)
+    match body.tail:
+        case "curly":
+            return np.full(9, 0.085), 2.6 - 4.6 * spread, 0.05 + (0.02 + 0.05 * body.fluff) * np.sin(np.pi * spread)
+        case "bushy":
+            return np.full(9, 0.046), 3.7 - 1.5 * spread, 0.04 + 0.1 * np.sin(np.pi * spread**0.8)
+        case "thin":
+            return np.full(9, 0.055), 2.7 - 1.2 * spread, 0.042 - 0.022 * spread
+        case _:
+            return np.full(9, 0.03), 2.1 - 0.4 * spread, np.full(9, 0.028)
+
+
+def _head(brush: _Brush, body: Breed, pose: _Pose) -> None:
+    size = body.head
+    neck = np.array([body.length / 2 - body.depth * 0.35, body.leg + body.depth * 0.75])
+    skull = neck + np.array([0.12 + size * 0.45, size * (1.25 + 0.2 * pose.lift) + body.leg * 0.12])
+    _neck(brush, body, (neck, skull), pose)
+    local = _local(brush, skull, pose.nod)
+    _ear(local, body, (-0.38, 0.5), 0.82)
+    _face(local, body, pose)
+    _ear(local, body, (-0.3, 0.35) if body.ear in {"floppy", "pom-pom"} else (-0.1, 0.55), 0.9)
+
+
+def _local(brush: _Brush, centre: Points, tilt: float) -> _Brush:
+    frame = _turn(np.eye(2), tilt) @ brush.frame
+    return _Brush(brush.pen, centre @ brush.frame + brush.origin, frame, brush.line, brush.fur)
+
+
+def _neck(brush: _Brush, body: Breed, ends: tuple[Points, Points], pose: _Pose) -> None:
+    neck, skull = (float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1]))
+    wide = body.depth * 0.36
+    shapes = [_limb(neck, skull, wide, body.head * 0.6)]
+    if body.fluff > _SHAGGY:
+        shapes.append(_blob((neck[0] + 0.04, neck[1] + 0.03), (wide * 1.3, wide * 1.2), body.fluff))
+    brush.fill(brush.fur, *shapes)
+    a, b = ends[0] * 0.55 + ends[1] * 0.45, np.array([body.head * 0.62, -body.head * 0.3])
+    brush.part(pose.collar, _limb(tuple(a - b), tuple(a + b), 0.03, 0.03))
+
+
+def _face(brush: _Brush, body: Breed, pose: _Pose) -> None:
+    size, tip = body.head, body.head * 0.6 + body.snout
+    jaw = _limb((size * 0.3, -size * 0.32), (tip - size * 0.2, -size * 0.34), size * 0.5, size * 0.3)
+    if pose.happy:
+        brush.part(
+            (238, 112, 128), _limb((tip * 0.78, -size * 0.5), (tip * 0.8, -size * 0.95), size * 0.17, size * 0.19)
+        )
+    skull = _blob((0, 0), (size, size * 0.95), body.fluff * 0.7)
+    crown = [_blob((-size * 0.1, size * 0.85), (size * 0.8, size * 0.6), 1.0)] if body.ear == "pom-pom" else []
+    brush.part(brush.fur, jaw, skull, *crown)
+    if pose.bib:
+        brush.fill(
+            _pale(brush.fur),
+            _limb((size * 0.6, -size * 0.4), (tip - size * 0.2, -size * 0.36), size * 0.36, size * 0.26),
+        )
+    _features(brush, size, tip, pose)
+
+
+def _features(brush: _Brush, size: float, tip: float, pose: _Pose) -> None:
+    if pose.patch:
+        brush.fill(shade(brush.fur, 0.72), _blob((size * 0.36, size * 0.2), (size * 0.4, size * 0.42), 0, 0.4))
+    brush.fill(_pink(brush.fur), _blob((size * 0.3, -size * 0.28), (size * 0.2, size * 0.13)))
+    brush.fill((252, 252, 250), _blob((size * 0.42, size * 0.2), (size * 0.24, size * 0.27)))
+    brush.fill(INK, _blob((size * 0.47, size * 0.19), (size * 0.18, size * 0.21)))
+    brush.fill((255, 255, 255), _blob((size * 0.53, size * 0.28), (size * 0.065, size * 0.075)))
+    brush.fill(INK, _blob((tip + size * 0.03, -size * 0.18), (size * 0.2, size * 0.16)))
+    smile = [(size * 0.42, -size * 0.5), (size * 0.62, -size * 0.62), (tip - size * 0.12, -size * 0.52)]
+    for start, end in pairwise(smile):
+        brush.fill(shade(brush.fur, 0.45), _limb(start, end, 0.012, 0.012))
+
+
+def _ear(brush: _Brush, body: Breed, spot: tuple[float, float], gain: float) -> None:
+    x, y, long, colour = spot[0] * body.head, spot[1] * body.head, body.ear_size, shade(brush.fur, gain)
+    match body.ear:
+        case "pointed":
+            ear = np.array([(x - long * 0.4, y), (x - long * 0.22, y + long * 0.75), (x - long * 0.1, y + long * 1.15)])
+            ear = np.concatenate([ear, [(x + long * 0.2, y + long * 0.7), (x + long * 0.38, y)]])
+            brush.part(colour, ear)
+            brush.fill((226, 158, 156), ear * 0.55 + np.array([x, y + long * 0.25]) * 0.45)
+        case "floppy":
+            brush.part(colour, _limb((x, y), (x - long * 0.15, y - long * 0.8), long * 0.22, long * 0.36))
+        case "pom-pom":
+            brush.part(colour, _blob((x - long * 0.2, y - long * 0.6), (long * 0.72, long), 1.0))
+        case "rounded":
+            brush.part(colour, _blob((x - long * 0.1, y + long * 0.5), (long * 0.8, long * 0.8)))
