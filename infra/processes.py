@@ -22,7 +22,16 @@ class Background:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return _is(self.pid, self.started)
+        with suppress(psutil.NoSuchProcess):
+            return not self.replaced and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        return False
+
+    @property
+    def replaced(self) -> bool:
+        """Whether its id belongs to another process now."""
+        with suppress(psutil.NoSuchProcess):
+            return abs(psutil.Process(self.pid).create_time() - self.started) > 1
+        return False
 
 
 def start(record: Path, command: Sequence[str], environment: Mapping[str, str], address: str) -> Background:
@@ -57,8 +66,8 @@ def stop(record: Path, patience: float = 15) -> None:
 
 def _family(background: Background) -> list[psutil.Process]:
     """Find the process, all below it, and what stayed in its session after it died."""
-    if psutil.pid_exists(background.pid) and not background.alive:
-        return []  # Its id belongs to somebody else now.
+    if background.replaced:
+        return []
     below = psutil.Process(background.pid).children(recursive=True) if background.alive else []
     session = [one for one in psutil.process_iter() if _session(one.pid) == background.pid]
     return list({one.pid: one for one in [*session, *below]}.values())
@@ -79,10 +88,3 @@ def _signal(processes: Sequence[psutil.Process], patience: float) -> None:
         with suppress(psutil.NoSuchProcess):
             one.kill()
     psutil.wait_procs(stubborn, timeout=patience)
-
-
-def _is(pid: int, started: float) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    return False

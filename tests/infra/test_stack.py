@@ -1,0 +1,262 @@
+"""The local stack with real servers: it starts, deploys, runs nights through its worker, and stops for good."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from pydantic import BaseModel
+
+from configs.load import parse, resolve
+from configs.schema import Settings
+from infra import stack
+from tests.servers import CHROMIUM, ROOT, answers, missing_programs, wait_until
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_NIGHT = 180  # seconds that one small night may take on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The stack under test, its folder, and what it was deployed with."""
+
+    home: Path
+    settings: Settings
+    status: stack.Status
+    prefect: SyncPrefectClient
+
+    @property
+    def nightly(self) -> DeploymentResponse:
+        """The deployment as the server knows it."""
+        return self.prefect.read_deployment_by_name(stack.DEPLOYMENT)
+
+    def begin(self) -> FlowRun:
+        """Start the nightly run by hand."""
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id)
+
+    def after(self, run: FlowRun, seconds: float, *wanted: StateType) -> FlowRun:
+        """Wait until a run is in one of these states, or has ended where none is named."""
+
+        def there() -> FlowRun | None:
+            now = self.prefect.read_flow_run(run.id)
+            reached = now.state_type in wanted if wanted else bool(now.state and now.state.is_final())
+            return now if reached else None
+
+        found = wait_until(there, seconds, f"run {run.name}, see {self.home / 'stack' / 'worker.log'}")
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Make settings of a night that takes seconds: noise for photographs, a cut near the network's beginning."""
+    folder, noise = tmp_path_factory.mktemp("nights"), np.random.default_rng(0)
+    for number in range(36):
+        place = folder / "photos" / "abc"[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = noise.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(place / f"{number}.jpg")
+    values = {
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
+        "training": {"epochs": 2},
+        "tracking": {"url": f"sqlite:///{folder / 'mlflow.db'}"},
+    }
+    return resolve(parse(values, "the test's settings"))
+
+
+@pytest.fixture(scope="module")
+def running(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start the whole stack once, where somebody already listens on its favourite ports."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch, _taken(4200), _taken(5000):
+        patch.setenv("AWS_ACCESS_KEY_ID", "handed down")
+        try:
+            status = stack.up(home, settings)
+            with SyncPrefectClient(f"{_address(status, 'Prefect')}/api") as client:
+                yield Running(home, settings, status, client)
+        finally:
+            stack.down(home)
+
+
+@pytest.fixture(scope="module")
+def nights(running: Running) -> tuple[FlowRun, FlowRun]:
+    """Start one night by hand, and another one while it runs; wait for both."""
+    first = running.begin()
+    running.after(first, 60, StateType.RUNNING)
+    second = running.after(running.begin(), 60)
+    return running.after(first, _NIGHT), second
+
+
+def test_all_parts_run_and_answer(running: Running) -> None:
+    """What the command shows as running answers at the address that it shows."""
+    assert [(part.name, part.state) for part in running.status.parts] == [
+        ("Prefect", "running"),
+        ("MLflow", "running"),
+        ("worker", "running"),
+    ]
+    assert answers(_address(running.status, "Prefect"))
+    assert answers(_address(running.status, "MLflow"))
+    assert running.status.plain()["mlflow"] == {"state": "running", "address": _address(running.status, "MLflow")}
+
+
+def test_a_taken_port_is_left_to_whom_it_belongs(running: Running) -> None:
+    """Another program on the favourite port is neither disturbed nor taken for ours."""
+    assert not _address(running.status, "Prefect").endswith(":4200")
+    assert not _address(running.status, "MLflow").endswith(":5000")
+
+
+def test_starting_again_starts_nothing_twice(running: Running) -> None:
+    """A second ``pedigree up`` finds everything running, and every process stays the same."""
+    before = _records(running.home)
+    assert stack.up(running.home, None) == running.status
+    assert _records(running.home) == before
+
+
+def test_the_worker_has_what_a_night_needs(running: Running) -> None:
+    """A worker's run finds the home, the server and the AWS credentials of the terminal that started it."""
+    environments = [one.environ() for one in _processes(running.home) if "worker" in one.cmdline()]
+    assert environments
+    assert environments[0]["AWS_ACCESS_KEY_ID"] == "handed down"
+    assert environments[0]["PREFECT_API_URL"] == f"{_address(running.status, 'Prefect')}/api"
+
+
+def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> None:
+    """It runs at two, in a named time zone, one at a time, with the given settings."""
+    nightly = running.nightly
+    (schedule,) = nightly.schedules
+    assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {"cron": "0 2 * * *", "timezone": "UTC"}
+    assert nightly.concurrency_options
+    assert nightly.concurrency_options.collision_strategy.value == "CANCEL_NEW"
+    assert nightly.global_concurrency_limit
+    assert nightly.global_concurrency_limit.limit == 1
+    assert nightly.parameters == {"settings": running.settings.model_dump(mode="json"), "force": False}
+
+
+def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
+    """A scheduler that SQLAlchemy silently broke would make none, and nobody would notice until the morning."""
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})
+
+    def scheduled() -> list[FlowRun]:
+        runs = running.prefect.read_flow_runs(flow_run_filter=wanted)
+        return [run for run in runs if run.state_type == StateType.SCHEDULED and run.auto_scheduled]
+
+    runs = wait_until(scheduled, 60, "scheduled runs")
+    assert {run.expected_start_time.hour for run in runs if run.expected_start_time} == {2}
+
+
+def test_the_worker_completes_a_night(nights: tuple[FlowRun, FlowRun]) -> None:
+    """A run that somebody starts by hand goes through server, worker and flow, and ends in a named state."""
+    first, _ = nights
+    assert first.state
+    assert first.state_type == StateType.COMPLETED, first.state.message
+    assert first.state.name in {"Promoted", "Rejected"}
+
+
+def test_a_night_that_starts_during_another_is_cancelled(nights: tuple[FlowRun, FlowRun]) -> None:
+    """One night at a time: the later one gives way."""
+    _, second = nights
+    assert second.state_type == StateType.CANCELLED
+
+
+@pytest.mark.usefixtures("nights")
+@pytest.mark.skipif(bool(missing_programs([CHROMIUM])), reason="the run form needs Debian's chromium")
+def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -> None:
+    """Whoever opens the form reads what each setting means, and what they change arrives as they wrote it."""
+    from playwright.sync_api import expect, sync_playwright
+
+    page_url = f"{_address(running.status, 'Prefect')}/deployments/deployment/{running.nightly.id}/run"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 4500})
+        page.goto(page_url)
+        expect(page.get_by_text("Name of the registered model.")).to_be_visible(timeout=60_000)
+        shown = page.locator("body").inner_text()
+        assert [text for text in _descriptions(Settings) if text not in shown] == []
+        page.locator("//*[text()[contains(., 'gets one run a night')]]/following::textarea[1]").fill("from the form")
+        _keep(page.screenshot(animations="disabled"))
+        page.get_by_role("button", name="Submit").click()
+        page.wait_for_url(re.compile("runs/flow-run|deployments/deployment/[0-9a-f-]+$"), timeout=60_000)
+        browser.close()
+    changed = running.settings.model_dump(mode="json")
+    changed["tracking"]["experiment"] = "from the form"
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})
+    runs = running.prefect.read_flow_runs(flow_run_filter=wanted)
+    (run,) = [run for run in runs if run.parameters.get("settings") == changed]
+    assert running.after(run, _NIGHT).state_type == StateType.COMPLETED
+
+
+@pytest.mark.usefixtures("nights")
+def test_a_night_that_was_cut_off_does_not_block_the_next_one(running: Running) -> None:
+    """Stopping the stack ends every process of it; after the next start the night that it ended holds no place."""
+    run = running.after(running.begin(), 60, StateType.RUNNING)
+    assert [part.state for part in stack.down(running.home).parts] == ["stopped", "stopped", "stopped"]
+    assert _processes(running.home) == []
+    status = stack.up(running.home, None)
+    assert _address(status, "Prefect") == _address(running.status, "Prefect")
+    assert running.after(run, 10).state_type == StateType.CRASHED
+    limit = running.nightly.global_concurrency_limit
+    assert limit
+    assert limit.active_slots == 0
+
+
+def _address(status: stack.Status, name: str) -> str:
+    return next(part.address for part in status.parts if part.name == name)
+
+
+def _records(home: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (home / "stack").glob("*.json")}
+
+
+def _processes(home: Path) -> list[psutil.Process]:
+    found = []
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if one.pid != os.getpid() and one.environ().get("PEDIGREE_HOME") == str(home):
+                found.append(one)
+    return found
+
+
+def _descriptions(model: type[BaseModel]) -> Iterator[str]:
+    for field in model.model_fields.values():
+        if field.description:
+            yield field.description
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _descriptions(field.annotation)
+
+
+def _keep(picture: bytes) -> None:
+    folder = ROOT / ".ci" / "output"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run-form.png").write_bytes(picture)
+
+
+def _taken(port: int) -> socket.socket:
+    """Listen on a port, unless somebody else already does."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with suppress(OSError):
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    return listener
