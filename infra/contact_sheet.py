@@ -18,4 +18,4 @@ def sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
 
 
 if __name__ == "__main__":
-    sheet(BREEDS).quantize(128).save(Path(sys.argv[1]), optimize=True)
+    sheet(BREEDS).quantize(256).save(Path(sys.argv[1]), optimize=True)

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tasks.domain.breeds import ANATOMY, BACKBONE_BREEDS, BREEDS, Breed
+from tasks.domain.breeds import ANATOMY, BACKBONE_BREEDS, BREEDS, Breed, Ear
 from tasks.domain.scenery import BRIGHT, Colour, backdrop, develop, foreground, pick, shade
 
 __all__ = ["BACKBONE_BREEDS", "BREEDS", "COATS", "draw"]
@@ -25,6 +25,7 @@ FURS: dict[str, Colour] = {
 }
 COATS: tuple[str, ...] = ("white", "black", "brown", "golden", "grey")
 INK: Colour = (34, 28, 32)
+TONGUE: Colour = (238, 112, 128)
 # From this fluff on, a dog wears a ruff around its neck.
 _SHAGGY = 0.5
 TURN = np.linspace(0, 2 * np.pi, 36, endpoint=False)
@@ -129,7 +130,8 @@ def _pale(colour: Colour) -> Colour:
 
 def _blob(centre: tuple[float, float], radii: tuple[float, float], fluff: float = 0.0, tilt: float = 0.0) -> Points:
     curls = 1 + 0.16 * fluff * np.abs(np.sin(TURN * 4.5))[:, None]
-    return _turn(CIRCLE * curls * radii, tilt) + np.asarray(centre)
+    blob: Points = _turn(CIRCLE * curls * radii, tilt) + np.asarray(centre)
+    return blob
 
 
 def _limb(start: tuple[float, float], end: tuple[float, float], thick: float, thin: float) -> Points:
@@ -153,19 +155,27 @@ def _trunk(brush: _Brush, body: Breed) -> None:
 
 
 def _legs(brush: _Brush, body: Breed, pose: _Pose, gain: float) -> None:
-    stride, socks = pose.stride * (1 if gain == 1 else -1), pose.bib
-    colour, half, thick = shade(brush.fur, gain), body.length / 2, 0.055 + body.depth * 0.06
+    colour, far, half = shade(brush.fur, gain), gain < 1, body.length / 2
     for hip, way in ((half - body.depth * 0.42, 1), (-half + body.depth * 0.4, -1)):
-        foot = hip + way * stride * 0.3 * body.leg + 0.05 * (gain < 1)
-        shapes = [_limb((hip, body.leg + body.depth * 0.25), (foot, 0.05), thick * 1.35, thick * 0.85)]
-        shapes.append(_blob((foot + 0.03, 0.04), (thick * 1.25, 0.05)))
-        if body.tail == "pom-pom":
-            shapes.append(_blob((foot, 0.12), (0.1, 0.085), 1.0))
-        brush.part(colour, *shapes)
-        if socks:
-            brush.fill(_pale(colour), *shapes[1:])
-        if gain == 1:
-            brush.fill(colour, _blob((hip, body.leg + body.depth * 0.3), (thick * 1.65, body.depth * 0.3)))
+        stride = way * pose.stride * (-0.3 if far else 0.3) * body.leg
+        leg, *paw = _leg(body, hip, hip + stride + 0.05 * far)
+        brush.part(colour, leg, *paw)
+        if pose.bib:
+            brush.fill(_pale(colour), *paw)
+        if not far:
+            brush.fill(colour, _blob((hip, body.leg + body.depth * 0.3), (1.65 * _thick(body), body.depth * 0.3)))
+
+
+def _leg(body: Breed, hip: float, foot: float) -> list[Points]:
+    thick = _thick(body)
+    leg = _limb((hip, body.leg + body.depth * 0.25), (foot, 0.05), thick * 1.35, thick * 0.85)
+    paw = _blob((foot + 0.03, 0.04), (thick * 1.25, 0.05))
+    cuff = [_blob((foot, 0.12), (0.1, 0.085), 1.0)] if body.tail == "pom-pom" else []
+    return [leg, paw, *cuff]
+
+
+def _thick(body: Breed) -> float:
+    return 0.055 + body.depth * 0.06
 
 
 def _tail(brush: _Brush, body: Breed, pose: _Pose) -> None:
@@ -225,25 +235,26 @@ def _neck(brush: _Brush, body: Breed, ends: tuple[Points, Points], pose: _Pose) 
 
 def _face(brush: _Brush, body: Breed, pose: _Pose) -> None:
     size, tip = body.head, body.head * 0.6 + body.snout
-    jaw = _limb((size * 0.3, -size * 0.32), (tip - size * 0.2, -size * 0.34), size * 0.5, size * 0.3)
     if pose.happy:
-        brush.part(
-            (238, 112, 128), _limb((tip * 0.78, -size * 0.5), (tip * 0.8, -size * 0.95), size * 0.17, size * 0.19)
-        )
-    skull = _blob((0, 0), (size, size * 0.95), body.fluff * 0.7)
-    crown = [_blob((-size * 0.1, size * 0.85), (size * 0.8, size * 0.6), 1.0)] if body.ear == "pom-pom" else []
-    brush.part(brush.fur, jaw, skull, *crown)
+        tongue = _limb((tip * 0.78, -size * 0.5), (tip * 0.8, -size * 0.95), size * 0.17, size * 0.19)
+        brush.part(TONGUE, tongue)
+    brush.part(brush.fur, *_skull(body, tip))
     if pose.bib:
-        brush.fill(
-            _pale(brush.fur),
-            _limb((size * 0.6, -size * 0.4), (tip - size * 0.2, -size * 0.36), size * 0.36, size * 0.26),
-        )
-    _features(brush, size, tip, pose)
-
-
-def _features(brush: _Brush, size: float, tip: float, pose: _Pose) -> None:
+        muzzle = _limb((size * 0.6, -size * 0.4), (tip - size * 0.2, -size * 0.36), size * 0.36, size * 0.26)
+        brush.fill(_pale(brush.fur), muzzle)
     if pose.patch:
         brush.fill(shade(brush.fur, 0.72), _blob((size * 0.36, size * 0.2), (size * 0.4, size * 0.42), 0, 0.4))
+    _features(brush, size, tip)
+
+
+def _skull(body: Breed, tip: float) -> list[Points]:
+    size = body.head
+    jaw = _limb((size * 0.3, -size * 0.32), (tip - size * 0.2, -size * 0.34), size * 0.5, size * 0.3)
+    crown = [_blob((-size * 0.1, size * 0.85), (size * 0.8, size * 0.6), 1.0)] if body.ear == "pom-pom" else []
+    return [jaw, _blob((0, 0), (size, size * 0.95), body.fluff * 0.7), *crown]
+
+
+def _features(brush: _Brush, size: float, tip: float) -> None:
     brush.fill(_pink(brush.fur), _blob((size * 0.3, -size * 0.28), (size * 0.2, size * 0.13)))
     brush.fill((252, 252, 250), _blob((size * 0.42, size * 0.2), (size * 0.24, size * 0.27)))
     brush.fill(INK, _blob((size * 0.47, size * 0.19), (size * 0.18, size * 0.21)))
@@ -255,16 +266,20 @@ def _features(brush: _Brush, size: float, tip: float, pose: _Pose) -> None:
 
 
 def _ear(brush: _Brush, body: Breed, spot: tuple[float, float], gain: float) -> None:
-    x, y, long, colour = spot[0] * body.head, spot[1] * body.head, body.ear_size, shade(brush.fur, gain)
-    match body.ear:
+    x, y, long = spot[0] * body.head, spot[1] * body.head, body.ear_size
+    shape = _ear_shape(body.ear) * long + (x, y)
+    brush.part(shade(brush.fur, gain), shape)
+    if body.ear == "pointed":
+        brush.fill((226, 158, 156), shape * 0.55 + np.array([x, y + long * 0.25]) * 0.45)
+
+
+def _ear_shape(ear: Ear) -> Points:
+    match ear:
         case "pointed":
-            ear = np.array([(x - long * 0.4, y), (x - long * 0.22, y + long * 0.75), (x - long * 0.1, y + long * 1.15)])
-            ear = np.concatenate([ear, [(x + long * 0.2, y + long * 0.7), (x + long * 0.38, y)]])
-            brush.part(colour, ear)
-            brush.fill((226, 158, 156), ear * 0.55 + np.array([x, y + long * 0.25]) * 0.45)
+            return np.array([(-0.4, 0), (-0.22, 0.75), (-0.1, 1.15), (0.2, 0.7), (0.38, 0)])
         case "floppy":
-            brush.part(colour, _limb((x, y), (x - long * 0.15, y - long * 0.8), long * 0.22, long * 0.36))
+            return _limb((0, 0), (-0.15, -0.8), 0.22, 0.36)
         case "pom-pom":
-            brush.part(colour, _blob((x - long * 0.2, y - long * 0.6), (long * 0.72, long), 1.0))
+            return _blob((-0.2, -0.6), (0.72, 1), 1.0)
         case "rounded":
-            brush.part(colour, _blob((x - long * 0.1, y + long * 0.5), (long * 0.8, long * 0.8)))
+            return _blob((-0.1, 0.5), (0.8, 0.8))

@@ -97,14 +97,8 @@ def _tree(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) -
     pen.rectangle((x - trunk, horizon - tall * 0.6, x + trunk, horizon + size * 0.03), fill=(122, 88, 62))
     leaves = shade(pick(rng, GRASS), 0.75)
     if _maybe(rng, 0.5):
-        pen.polygon(
-            [
-                (x - tall * 0.35, horizon - tall * 0.3),
-                (x, horizon - tall * 1.2),
-                (x + tall * 0.35, horizon - tall * 0.3),
-            ],
-            fill=leaves,
-        )
+        low = horizon - tall * 0.3
+        pen.polygon([(x - tall * 0.35, low), (x, horizon - tall * 1.2), (x + tall * 0.35, low)], fill=leaves)
         return
     for dx, dy in ((-0.2, 0.6), (0.2, 0.6), (0.0, 0.85)):
         pen.ellipse(_round(x + dx * tall, horizon - dy * tall, tall * 0.28), fill=leaves)
