@@ -26,8 +26,8 @@ test: install-dev ## Install what is needed, then run every test
 	@$(RUN)/python -m pytest -q $(PYTEST)
 
 check: install-dev ## Formatting, lint, types and the direction of imports
-	@$(RUN)/ruff format --quiet --check . || { echo "make format would change files"; exit 1; }
-	@$(RUN)/ruff check --quiet .
+	@$(RUN)/ruff format --quiet --check --output-format concise . || { echo "make format would change these files"; exit 1; }
+	@$(RUN)/ruff check --quiet --output-format concise .
 	@$(RUN)/mypy --no-error-summary
 	@out=$$($(RUN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 	@echo "formatting, lint, types and imports are fine"
