@@ -71,14 +71,13 @@ def parse(values: object, origin: str) -> Settings:
 def resolve(settings: Settings) -> Settings:
     """Make every path absolute and name the embedded MLflow database where no MLflow address is set."""
     tracking = settings.tracking.url or f"sqlite:///{home() / 'mlflow.db'}"
-    weights = settings.backbone.weights
+    backbone = settings.backbone
+    weights = _absolute(backbone.weights) if backbone.is_file else backbone.weights
     changes = {
         "source": settings.source.model_copy(update={"url": _absolute(settings.source.url)}),
         "store": settings.store.model_copy(update={"url": _absolute(settings.store.url)}),
         "tracking": settings.tracking.model_copy(update={"url": tracking}),
-        "backbone": settings.backbone.model_copy(
-            update={"weights": weights if weights in {"imagenet", "demo", "random"} else _absolute(weights)}
-        ),
+        "backbone": backbone.model_copy(update={"weights": weights}),
     }
     return settings.model_copy(update=changes)
 
@@ -147,6 +146,8 @@ def _explain(error: ErrorDetails) -> str:
         return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
     if error["type"] == "missing":
         return f"the setting {name} is missing."
+    if error["type"] == "value_error":
+        return f"{error['ctx']['error']}."
     return f"{name} = {error['input']!r} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}."
 
 

@@ -1,8 +1,12 @@
 """The settings: every value a person may choose, with its meaning, its default and its limits."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+# At least a fifth of the images is left to train on.
+_MOST_HELD_BACK = 80
 
 
 class Section(BaseModel):
@@ -58,6 +62,13 @@ class Dataset(Section):
         default=3, description="Pictures whose 64-bit perceptual hashes differ in at most so many bits share a split."
     )
 
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.test_percent + self.validation_percent > _MOST_HELD_BACK:
+            message = f"dataset.test_percent and dataset.validation_percent are more than {_MOST_HELD_BACK} together"
+            raise ValueError(message)
+        return self
+
 
 class Backbone(Section):
     """The Inception network up to its cut layer; it turns a picture into features."""
@@ -75,6 +86,19 @@ class Backbone(Section):
     size: Annotated[int, Field(ge=75, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
     )
+
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether the weights are a file, named by its path or address."""
+        return self.weights not in {"imagenet", "demo", "random"}
+
+    @model_validator(mode="after")
+    def _named_by_hash(self) -> Self:
+        if self.is_file and not self.sha256:
+            message = f"backbone.weights is the file {self.weights}: set backbone.sha256 to its SHA-256"
+            raise ValueError(message)
+        return self
 
 
 class Training(Section):

@@ -20,7 +20,6 @@ from tasks.stores.weights import read_backbone, write_backbone
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
 
-_BUILT_IN = ("imagenet", "demo", "random")
 # So many features are kept in one commit: what a crash can cost.
 _BATCH = 256
 
@@ -30,8 +29,8 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     """Embed what the store lacks: all images under today's backbone, and the test images under the champion's."""
     from tasks.modeling import backbone
 
-    store, weights = settings.store.url, settings.backbone.weights
-    today = backbone.load(settings.backbone, None if weights in _BUILT_IN else read_url(weights))
+    store, chosen = settings.store.url, settings.backbone
+    today = backbone.load(chosen, read_url(chosen.weights) if chosen.is_file else None)
     write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
     rows = read_manifest(store, dataset.hash)
     computed = _compute(today, [row.image for row in rows], settings)

@@ -29,7 +29,7 @@ def s3_client() -> "S3Client":
         retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=32, connect_timeout=5, read_timeout=60
     )
     with _sentences("s3://"):
-        return boto3.client("s3", config=config)
+        return boto3.Session().client("s3", config=config)
 
 
 def lance_options() -> dict[str, str]:
@@ -113,7 +113,7 @@ def _sentences(url: str) -> Iterator[None]:
     except ClientError as error:
         raise _refused(url, error) from None
     except (BotoCoreError, ValueError) as error:
-        raise Problem(f"{url} cannot be reached: {_one_line(error)}") from None
+        raise Problem(f"{url} cannot be reached ({_one_line(error)}): check AWS_ENDPOINT_URL and the network.") from None
 
 
 def _no_credentials(url: str) -> Problem:

@@ -32,6 +32,8 @@ def test_shipped_settings_are_valid(name: str) -> None:
         (LEAST, ("training.seed=-1",), "training.seed = -1 is not allowed"),
         (LEAST, ("source.layout=coat", "source.layout=a b"), "source.layout = 'a b' is not allowed"),
         (LEAST, ("training.seed=[",), "is not valid YAML"),
+        (LEAST, ("backbone.weights=inception.h5",), "set backbone.sha256"),
+        (LEAST, ("dataset.test_percent=50", "dataset.validation_percent=40"), "more than 80 together"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], said: str) -> None:
