@@ -4,7 +4,6 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 
@@ -86,7 +85,6 @@ class Backbone(Section):
     size: Annotated[int, Field(ge=75, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
     )
-
 
     @property
     def is_file(self) -> bool:

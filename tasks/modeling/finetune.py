@@ -36,8 +36,9 @@ def train_backbone(
     backbone = random_backbone(cut, train.pixels.shape[1])
     model = _with_classifier(backbone, classes=int(train.truth.max()) + 1)
     steps = epochs * -(-len(train.truth) // _BATCH)
+    warm_up = int(_WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        _PEAK_RATE / 100, steps, warmup_target=_PEAK_RATE, warmup_steps=int(_WARM_UP * steps)
+        _PEAK_RATE / 100, steps - warm_up, warmup_target=_PEAK_RATE, warmup_steps=warm_up
     )
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(

@@ -41,11 +41,12 @@ def imagenet(size: int) -> "keras.Model":
 
 def from_keras_file(data: bytes, size: int, origin: str) -> "keras.Model":
     """Build the whole network with the weights of a file in either of Keras's layouts; raise Problem if it is none."""
-    whole = untrained(size)
     try:
+        # Keras tells its two layouts apart by the file's name, we by its content.
+        name = f"inception{_suffix(data)}"
+        whole = untrained(size)
         with TemporaryDirectory() as folder:
-            # Keras tells its two layouts apart by the file's name, we by its content.
-            path = Path(folder) / f"inception{_suffix(data)}"
+            path = Path(folder) / name
             path.write_bytes(data)
             whole.load_weights(path)
     except (OSError, ValueError, KeyError) as error:

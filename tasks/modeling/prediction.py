@@ -55,10 +55,10 @@ class Predictor:
         try:
             facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             limits, named = Limits(**facts["limits"]), facts["backbone"]
-            weights, head = (folder / "backbone.npz").read_bytes(), (folder / "head.npz").read_bytes()
+            weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Problem(f"The model in {folder} is damaged or incomplete: download it again.") from error
-        return cls(restore(weights, named), Head.from_bytes(head), limits)
+        return cls(restore(weights, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Answer for each image's bytes on its own, in order."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from configs import schema
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+# A spread of less than this share of the mean is rounding, which nobody should blow up to a spread of one.
+_HARDLY = 1e-6
 _NAMES = {
     "loss": "train_loss",
     "accuracy": "train_accuracy",
@@ -52,7 +54,7 @@ def train_head(
         epochs=settings.epochs,
         class_weight=_class_weights(train.truth, len(classes)),
         callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch, _figures(epoch, logs))),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch, _figures(logs))),
             keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True),
         ],
         verbose=0,
@@ -81,9 +83,10 @@ def _check(train: Examples, validation: Examples) -> None:
 
 
 def _spread(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Measure each feature's mean and standard deviation; one that never varies is left as it is."""
-    deviation = features.std(axis=0)
-    return features.mean(axis=0), np.where(deviation > 0, deviation, 1).astype(np.float32)
+    """Measure each feature's mean and standard deviation; one that hardly varies is left as it is."""
+    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    varies = deviation > _HARDLY * np.abs(mean)
+    return mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32)
 
 
 def _folded(
@@ -94,8 +97,12 @@ def _folded(
     scale: NDArray[np.float32],
 ) -> Head:
     """Fold the scaling of the features into the weights, so that the head takes features as they are."""
-    scaled = weights / scale[:, None]
-    return Head(classes, scaled.astype(np.float32), (bias - mean @ scaled).astype(np.float32))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = weights / scale[:, None]
+        moved = bias - mean @ scaled
+    if not (np.isfinite(scaled).all() and np.isfinite(moved).all()):
+        raise Problem("Training broke down, its weights are no numbers: lower training.learning_rate.")
+    return Head(classes, scaled, moved)
 
 
 def _class_weights(truth: Sequence[int], classes: int) -> dict[int, float]:
@@ -104,7 +111,5 @@ def _class_weights(truth: Sequence[int], classes: int) -> dict[int, float]:
     return {index: len(truth) / (classes * count) for index, count in enumerate(counts) if count}
 
 
-def _figures(epoch: int, logs: Mapping[str, float]) -> dict[str, float]:
-    if not np.isfinite(logs["loss"]):
-        raise Problem(f"Training broke down in epoch {epoch + 1}: lower training.learning_rate.")
+def _figures(logs: Mapping[str, float]) -> dict[str, float]:
     return {_NAMES[name]: float(value) for name, value in logs.items() if name in _NAMES}

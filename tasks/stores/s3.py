@@ -113,7 +113,9 @@ def _sentences(url: str) -> Iterator[None]:
     except ClientError as error:
         raise _refused(url, error) from None
     except (BotoCoreError, ValueError) as error:
-        raise Problem(f"{url} cannot be reached ({_one_line(error)}): check AWS_ENDPOINT_URL and the network.") from None
+        raise Problem(
+            f"{url} cannot be reached ({_one_line(error)}): check AWS_ENDPOINT_URL and the network."
+        ) from None
 
 
 def _no_credentials(url: str) -> Problem:

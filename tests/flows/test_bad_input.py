@@ -100,7 +100,9 @@ def test_an_empty_source(retrain: Retrain, tmp_path: Path) -> None:
 def test_a_missing_bucket(retrain: Retrain, ceph: object, tmp_path: Path) -> None:
     """A bucket that does not exist is named, with exit code 1."""
     assert ceph
-    refused(retrain("source.url=s3://no-such-bucket-here/dogs"), 1, "There is no bucket", "s3://no-such-bucket-here/dogs")
+    refused(
+        retrain("source.url=s3://no-such-bucket-here/dogs"), 1, "There is no bucket", "s3://no-such-bucket-here/dogs"
+    )
     assert files(tmp_path / "store") == set()
 
 

@@ -22,6 +22,9 @@ from tasks.modeling.prediction import Package, Predictor
 from tasks.stores import registry, tracking
 from tests import servers
 
+# An environment with TensorFlow is made first: half a minute, or several on a machine that does other work too.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -110,6 +113,6 @@ def _serving(model: str, tracking_url: str, folder: Path) -> Iterator[str]:
     }
     address = f"http://127.0.0.1:{port}"
     with servers.running(command, log, environment, folder) as process:
-        servers.wait_until(lambda: process.poll() is not None or servers.answers(f"{address}/ping"), 280, str(log))
+        servers.wait_until(lambda: process.poll() is not None or servers.answers(f"{address}/ping"), 540, str(log))
         assert process.poll() is None, log.read_text()[-3000:]
         yield address

@@ -1,0 +1,172 @@
+"""Where a backbone's weights come from, what names it, and what is said when they cannot be used."""
+
+import dataclasses
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from configs.problems import Problem, SettingsProblem
+from configs.schema import Backbone as Settings
+from tasks.domain.canonical import sha256_of_bytes
+from tasks.modeling import backbone as backbones
+from tasks.modeling import keras_weights
+from tasks.modeling.backbone import Backbone, load, random_backbone, restore
+from tasks.modeling.inception import untrained
+
+
+@pytest.fixture(scope="module")
+def other_weights() -> list[np.ndarray]:
+    """Weights of a whole InceptionV3 that are not the random ones which Pedigree itself would draw."""
+    weights: list[np.ndarray] = untrained(75).get_weights()
+    return [array + np.float32(0.01) for array in weights]
+
+
+@pytest.fixture(scope="module", params=["old", "new"])
+def keras_file(
+    request: pytest.FixtureRequest, other_weights: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
+    """File of those weights in one of Keras's two layouts; its ImageNet file has the old one."""
+    whole = untrained(75)
+    whole.set_weights(other_weights)
+    path = tmp_path_factory.mktemp("weights") / "whole.weights.h5"
+    if request.param == "new":
+        whole.save_weights(path)
+    else:
+        with h5py.File(path, "w") as file:
+            keras.src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, whole)
+    return path.read_bytes()
+
+
+def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: list[np.ndarray]) -> None:
+    """The network below the cut gets the file's weights in either layout, whatever else was built in the process."""
+    found = load(_settings(keras_file), keras_file).model.get_weights()
+    assert len(found) > 50
+    assert _hashes(found) <= _hashes(other_weights)
+
+
+def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
+    """A file that was cut, and whose hash was taken afterwards, gets a sentence."""
+    half = keras_file[: len(keras_file) // 2]
+    with pytest.raises(Problem, match=r"w\.h5 is damaged, or not one of InceptionV3"):
+        load(_settings(half), half)
+
+
+def test_a_file_of_pedigree_gives_the_same_backbone(backbone: Backbone) -> None:
+    """What a backbone writes is a weights file for the settings: the fingerprint is the same."""
+    data = backbone.to_bytes()
+    assert load(_settings(data), data).fingerprint == backbone.fingerprint
+
+
+def test_a_file_with_another_hash_is_refused() -> None:
+    """The settings say which bytes are meant; other bytes are not even opened."""
+    with pytest.raises(Problem, match=f"has SHA-256 {sha256_of_bytes(b'other')}"):
+        load(_settings(b"expected"), b"other")
+
+
+def test_a_file_needs_a_hash_in_the_settings() -> None:
+    """Nobody trains on weights that cannot be named."""
+    with pytest.raises(SettingsProblem, match=r"set backbone\.sha256"):
+        load(Settings(weights="w.h5"), b"data")
+
+
+@pytest.mark.parametrize("data", [b"", b"woof", b"PK woof", b"\x89HDF\r\n\x1a\n woof"])
+def test_a_file_that_holds_no_weights_is_refused(data: bytes) -> None:
+    """Whatever a file holds, its reader gets one sentence with its name."""
+    with pytest.raises(Problem, match=r"^The weights file w\.h5 is damaged"):
+        load(_settings(data), data)
+
+
+def test_weights_of_another_cut_do_not_fit(backbone: Backbone) -> None:
+    """A file for mixed0 is no file for mixed1."""
+    data = backbone.to_bytes()
+    with pytest.raises(Problem, match="does not fit InceptionV3 cut at mixed1"):
+        load(_settings(data).model_copy(update={"cut": "mixed1"}), data)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "random", "demo", "w.h5"])
+def test_an_unknown_cut_is_named_with_the_nearest(weights: str) -> None:
+    """A slip of the pen is told before anything is downloaded or read."""
+    with pytest.raises(SettingsProblem, match="backbone.cut is mixd7, .* did you mean mixed7?"):
+        load(Settings(weights=weights, cut="mixd7"), None)
+
+
+def test_every_size_in_the_settings_suits_every_cut() -> None:
+    """The smallest size that the settings allow reaches the highest cut, and a smaller one is refused there."""
+    assert random_backbone("mixed10", 75).network(np.zeros((75, 75, 3), np.uint8)).shape == (2048,)
+    with pytest.raises(ValidationError, match="greater than or equal to 75"):
+        Settings(size=74)
+
+
+def test_the_fingerprint_covers_weights_cut_size_and_contract(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bit of one weight, another cut, size or pixel contract makes another backbone."""
+    arrays = backbone.model.get_weights()
+    arrays[0][0, 0, 0, 0] = np.nextafter(arrays[0][0, 0, 0, 0], np.float32(1))
+    one_bit = random_backbone("mixed0", 75)
+    one_bit.model.set_weights(arrays)
+    others = [one_bit, *(dataclasses.replace(backbone, **change) for change in ({"cut": "mixed1"}, {"size": 76}))]
+    names = {backbone.fingerprint, *(other.fingerprint for other in others)}
+    monkeypatch.setattr(backbones, "CONTRACT", "another")
+    assert len({*names, dataclasses.replace(backbone).fingerprint}) == 5
+
+
+def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
+    """From its file and its facts the store gives the very backbone."""
+    assert restore(backbone.to_bytes(), backbone.facts).fingerprint == backbone.fingerprint
+
+
+def test_a_stored_backbone_with_other_weights_is_refused(backbone: Backbone) -> None:
+    """A file that fits but is not the one that was kept is noticed by its hash."""
+    with pytest.raises(Problem, match="is damaged: its weights have another hash"):
+        restore(backbone.to_bytes(), {**backbone.facts, "weights": "0" * 64})
+
+
+def test_the_demo_goes_with_its_cut() -> None:
+    """Whoever tries the demo's weights with another cut is told which one they have."""
+    with pytest.raises(SettingsProblem, match=r"set backbone\.cut to mixed2"):
+        load(Settings(weights="demo"))
+
+
+def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's weights are those that were shipped, or none."""
+    damaged = tmp_path / "demo_weights.npz"
+    damaged.write_bytes(backbones.DEMO_WEIGHTS.read_bytes()[:-1])
+    monkeypatch.setattr(backbones, "DEMO_WEIGHTS", damaged)
+    with pytest.raises(Problem, match="is damaged: install Pedigree again"):
+        load(Settings(weights="demo", cut="mixed2", size=96))
+
+
+@pytest.fixture(params=["refused", "silent"])
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Network that refuses every connection, or that accepts them and never says a word."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras_weights, "_PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
+        if request.param == "refused":
+            server.close()
+        yield
+
+
+@pytest.mark.usefixtures("no_network")
+def test_imagenet_without_a_network_names_two_ways_out(capfd: pytest.CaptureFixture[str]) -> None:
+    """Keras's own download is tried once, and its failure is one sentence: a file of one's own, or the demo's."""
+    with pytest.raises(Problem, match="(?s)cannot be downloaded here: either .* backbone.sha256 .*, or set .* demo"):
+        load(Settings(weights="imagenet", size=75))
+    assert capfd.readouterr() == ("", "")
+    assert socket.getdefaulttimeout() is None
+
+
+def _settings(data: bytes) -> Settings:
+    return Settings(weights="w.h5", sha256=sha256_of_bytes(data), cut="mixed0", size=75)
+
+
+def _hashes(arrays: list[np.ndarray]) -> set[str]:
+    return {sha256_of_bytes(array.tobytes()) for array in arrays}

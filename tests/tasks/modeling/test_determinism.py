@@ -1,0 +1,44 @@
+"""The same numbers twice, whoever computes them and wherever."""
+
+import pickle
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tasks.domain.pixels import Limits
+from tasks.modeling.backbone import random_backbone
+from tasks.modeling.determinism import cores, settle
+from tests.tasks.modeling.processes import run_alone
+from tests.tasks.modeling.same import hashes, trained_head
+
+
+def test_another_process_on_one_core_computes_the_same(
+    images: list[tuple[str, bytes]], limits: Limits, tmp_path: Path
+) -> None:
+    """Backbone, features and head have the same bits in a process that may use one core and sees other settings."""
+    random_backbone("mixed1", 80)
+    given = tmp_path / "images"
+    given.write_bytes(pickle.dumps((images, limits)))
+    (tmp_path / "keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_first"}')
+    found, said = run_alone(
+        "import json, pathlib, pickle; from tests.tasks.modeling.same import hashes\n"
+        f"print(json.dumps(hashes(*pickle.loads(pathlib.Path({str(given)!r}).read_bytes()))))",
+        cores=1,
+        environment={"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)},
+    )
+    assert found == hashes(images, limits)
+    assert said == ""
+
+
+def test_another_seed_gives_another_head() -> None:
+    """The seed of the settings is really used."""
+    assert trained_head(seed=0) == trained_head(seed=0) != trained_head(seed=1)
+
+
+def test_one_thread_an_operation() -> None:
+    """Results cannot depend on how many cores share an operation, while all cores have work."""
+    settle()
+    assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+    assert tf.config.threading.get_inter_op_parallelism_threads() == cores()
+    assert keras.config.floatx() == "float32"
