@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from configs import schema
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
-# A spread of less than this share of the mean is rounding, which nobody should blow up to a spread of one.
+# A spread of less than this share of the mean, or of one, is rounding, which nobody should blow up to a spread of one.
 _HARDLY = 1e-6
+# No network that was trained gives features beyond this; with them the head's own numbers would overflow.
+_LARGEST = 1e9
 _NAMES = {
     "loss": "train_loss",
     "accuracy": "train_accuracy",
@@ -78,14 +80,15 @@ def _check(train: Examples, validation: Examples) -> None:
     for name, examples in (("training", train), ("validation", validation)):
         if not len(examples.truth):
             raise Problem(f"The {name} split holds no image: add photographs, a share of them will go there.")
-        if not np.isfinite(examples.features).all():
-            raise Problem(f"Stored features of the {name} split are no numbers: the store's features are damaged.")
+        # A comparison with NaN is false, so this refuses it too.
+        if not (np.abs(examples.features) < _LARGEST).all():
+            raise Problem(f"Features of the {name} split are beyond all bounds: take another weights file.")
 
 
 def _spread(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Measure each feature's mean and standard deviation; one that hardly varies is left as it is."""
     mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    varies = deviation > _HARDLY * np.abs(mean)
+    varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
     return mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32)
 
 
@@ -97,12 +100,8 @@ def _folded(
     scale: NDArray[np.float32],
 ) -> Head:
     """Fold the scaling of the features into the weights, so that the head takes features as they are."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = weights / scale[:, None]
-        moved = bias - mean @ scaled
-    if not (np.isfinite(scaled).all() and np.isfinite(moved).all()):
-        raise Problem("Training broke down, its weights are no numbers: lower training.learning_rate.")
-    return Head(classes, scaled, moved)
+    scaled = weights / scale[:, None]
+    return Head(classes, scaled, bias - mean @ scaled)
 
 
 def _class_weights(truth: Sequence[int], classes: int) -> dict[int, float]:

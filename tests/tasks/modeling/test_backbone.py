@@ -46,7 +46,7 @@ def keras_file(
 def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: list[np.ndarray]) -> None:
     """The network below the cut gets the file's weights in either layout, whatever else was built in the process."""
     found = load(_settings(keras_file), keras_file).model.get_weights()
-    assert len(found) > 50
+    assert len(found) == len(random_backbone("mixed0", 75).model.get_weights())
     assert _hashes(found) <= _hashes(other_weights)
 
 
@@ -69,12 +69,6 @@ def test_a_file_with_another_hash_is_refused() -> None:
         load(_settings(b"expected"), b"other")
 
 
-def test_a_file_needs_a_hash_in_the_settings() -> None:
-    """Nobody trains on weights that cannot be named."""
-    with pytest.raises(SettingsProblem, match=r"set backbone\.sha256"):
-        load(Settings(weights="w.h5"), b"data")
-
-
 @pytest.mark.parametrize("data", [b"", b"woof", b"PK woof", b"\x89HDF\r\n\x1a\n woof"])
 def test_a_file_that_holds_no_weights_is_refused(data: bytes) -> None:
     """Whatever a file holds, its reader gets one sentence with its name."""
@@ -89,10 +83,10 @@ def test_weights_of_another_cut_do_not_fit(backbone: Backbone) -> None:
         load(_settings(data).model_copy(update={"cut": "mixed1"}), data)
 
 
-@pytest.mark.parametrize("weights", ["imagenet", "random", "demo", "w.h5"])
+@pytest.mark.parametrize("weights", ["imagenet", "random", "demo"])
 def test_an_unknown_cut_is_named_with_the_nearest(weights: str) -> None:
     """A slip of the pen is told before anything is downloaded or read."""
-    with pytest.raises(SettingsProblem, match="backbone.cut is mixd7, .* did you mean mixed7?"):
+    with pytest.raises(SettingsProblem, match=r"backbone\.cut is mixd7, .* did you mean mixed7\?"):
         load(Settings(weights=weights, cut="mixd7"), None)
 
 
@@ -158,7 +152,7 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.usefixtures("no_network")
 def test_imagenet_without_a_network_names_two_ways_out(capfd: pytest.CaptureFixture[str]) -> None:
     """Keras's own download is tried once, and its failure is one sentence: a file of one's own, or the demo's."""
-    with pytest.raises(Problem, match="(?s)cannot be downloaded here: either .* backbone.sha256 .*, or set .* demo"):
+    with pytest.raises(Problem, match=r"(?s)cannot be downloaded here: either .* backbone\.sha256 .*, or set .* demo"):
         load(Settings(weights="imagenet", size=75))
     assert capfd.readouterr() == ("", "")
     assert socket.getdefaulttimeout() is None

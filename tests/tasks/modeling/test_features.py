@@ -32,7 +32,7 @@ def test_different_images_have_different_features(
 ) -> None:
     """The network looks at the picture: width float32 numbers an image, no two images alike."""
     found = np.stack([vector for _, vector in embed(backbone, images, limits)])
-    assert (found.shape, found.dtype) == ((len(images), backbone.width), np.float32)
+    assert (found.shape, str(found.dtype)) == ((len(images), backbone.width), "float32")
     assert len(np.unique(found, axis=0)) == len(images)
 
 
@@ -73,7 +73,7 @@ def test_a_network_without_numbers_is_refused(
 
 
 def test_the_self_test_passes_here(backbone: Backbone) -> None:
-    """This machine computes the same twice."""
+    """The machine that runs the tests computes the same twice."""
     self_test(backbone)
 
 

@@ -18,10 +18,10 @@ def _pictures(count: int, seed: int) -> Pictures:
 
 
 def test_what_is_learned_shows_in_inference_at_once() -> None:
-    """After a few steps validation, which uses the moving averages, is as good as training, and every weight moved."""
+    """After 40 steps validation, which uses the moving averages, is as good as training, and every weight moved."""
     told: list[dict[str, float]] = []
     trained = train_backbone(
-        "mixed0", _pictures(96, 1), _pictures(32, 2), 4, lambda _epoch, metrics: told.append(metrics)
+        "mixed0", _pictures(128, 1), _pictures(64, 2), 10, lambda _epoch, metrics: told.append(metrics)
     )
     assert told[-1]["val_accuracy"] > 0.9
     before, after = random_backbone("mixed0", 75).model.get_weights(), trained.model.get_weights()

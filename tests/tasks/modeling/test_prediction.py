@@ -69,7 +69,7 @@ def test_no_images_get_no_answers(packaged: Path) -> None:
 
 
 def test_a_model_loads_where_nothing_else_is_installed(packaged: Path, images: list[tuple[str, bytes]]) -> None:
-    """Prefect, boto3, Lance, MLflow and the settings may be missing; the answer is the same, and nothing else is said."""
+    """Prefect, boto3, Lance, MLflow and the settings may be missing; the answer is the same."""
     found, said = run_alone(
         "import base64, json, pathlib, sys\n"
         "class Absent:\n"

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from configs.problems import Problem
 from tasks.modeling.weights import from_bytes, to_bytes, weights_hash
 
-_ARRAYS = [np.arange(count, dtype=np.float32).reshape(count, 1) / 7 for count in range(1, 13)]
+_ARRAYS: list[NDArray[np.float32]] = [
+    (np.arange(count) / 7).astype(np.float32).reshape(count, 1) for count in range(1, 13)
+]
 
 
 def test_what_was_written_is_read_in_its_order() -> None:
@@ -53,10 +56,10 @@ def test_the_hash_sees_every_bit_shape_and_type() -> None:
     """One bit, another shape, type or order gives another name."""
     changed = [array.copy() for array in _ARRAYS]
     changed[3][0] = np.nextafter(changed[3][0], np.float32(1))
-    others = [
+    others: list[list[NDArray[np.float32]]] = [
         changed,
         [_ARRAYS[0], _ARRAYS[1].T, *_ARRAYS[2:]],
-        [array.astype(np.float16) for array in _ARRAYS],
+        [array.view(np.int32) for array in _ARRAYS],
         _ARRAYS[::-1],
     ]
     assert len({weights_hash(weights) for weights in [_ARRAYS, *others]}) == 5
