@@ -4,9 +4,10 @@ import urllib.error
 import urllib.request
 from typing import cast
 
-from configs.load import prefect_address, prepare_environment
+from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
 from configs.schema import Settings
+from infra import stack
 from tasks.domain.night import Outcome
 
 
@@ -14,7 +15,7 @@ def run_night(settings: Settings, *, force: bool = False) -> Outcome:
     """Run the retrain flow here and return how it ended; raise what made it fail."""
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
-    _check_prefect()
+    _find_prefect()
     from flows.retrain import retrain
     from tasks.reports.diary import to_terminal
 
@@ -23,10 +24,12 @@ def run_night(settings: Settings, *, force: bool = False) -> Outcome:
     return cast("Outcome", state.result())
 
 
-def _check_prefect() -> None:
-    """Raise Problem when the Prefect server that the user named does not answer."""
+def _find_prefect() -> None:
+    """Use the local stack's server where it runs; raise Problem when the one that the user named does not answer."""
     address = prefect_address()
     if not address:
+        running = stack.prefect_api(home())
+        prepare_environment(**({"PREFECT_API_URL": running} if running else {}))
         return
     try:
         with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10):  # noqa: S310 - the user's own server

@@ -73,6 +73,12 @@ def status(home: Path) -> Status:
     return Status(tuple(_part(home, name) for name in _PARTS))
 
 
+def prefect_api(home: Path) -> str:
+    """Name the API of the stack's Prefect server, or nothing when it does not run."""
+    prefect = _part(home, _PREFECT)
+    return f"{prefect.address}/api" if prefect.state == "running" else ""
+
+
 def _part(home: Path, name: str) -> Part:
     background = processes.recorded(_record(home, name))
     if background is None or not background.alive:

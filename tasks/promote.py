@@ -21,18 +21,24 @@ from tasks.stores.weights import read_backbone, read_head
 @step
 def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> Promotion:
     """Register the challenger, decide once, then let aliases follow; what a dead night left half-way is finished."""
-    url, model, run_id = settings.tracking.url, settings.tracking.model, challenger.trained.run_id
+    url, run_id, store = settings.tracking.url, challenger.trained.run_id, settings.store.url
     version = _register(dataset, challenger, settings)
     decision = _decide(dataset, challenger, version, settings)
-    ledger = Ledger(settings.store.url)
-    champion = ledger.champion()
-    registry.point(url, model, "challenger", version)
+    _follow(decision, settings)
+    tracking.log_files(url, run_id, dataset_files(store, dataset.hash))
+    tracking.finish(url, run_id, decision.outcome, decision.number)
+    Ledger(store).mark_applied(decision.number)
+    return Promotion(decision.number, decision.outcome, version, decision.reason)
+
+
+def _follow(decision: Decision, settings: schema.Settings) -> None:
+    """Let MLflow show what the ledger says: the champion, and a challenger only where one was turned down."""
+    url, model, version = settings.tracking.url, settings.tracking.model, decision.model_version
+    champion = Ledger(settings.store.url).champion()
     if champion:
         registry.point(url, model, "champion", champion.model_version)
-    tracking.log_files(url, run_id, dataset_files(settings.store.url, dataset.hash))
-    tracking.finish(url, run_id, decision.outcome, decision.number)
-    ledger.mark_applied(decision.number)
-    return Promotion(decision.number, decision.outcome, version, decision.reason)
+    registry.point(url, model, "challenger", version if decision.outcome == "rejected" else None)
+    registry.tag(url, model, version, {"pedigree.outcome": decision.outcome, "pedigree.decision": str(decision.number)})
 
 
 def _register(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> str:
@@ -51,7 +57,8 @@ def _register(dataset: Dataset, challenger: Challenger, settings: schema.Setting
         return found
     backbone, facts = read_backbone(settings.store.url, challenger.embedded.today.fingerprint)
     head = read_head(settings.store.url, challenger.trained.head)
-    links = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
+    origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
+    links = {f"pedigree.{name}": value for name, value in origin.items()}
     with TemporaryDirectory() as folder:
         Package(backbone, facts, head, limits_of(settings.images)).write(Path(folder))
         return registry.register(url, model, challenger.trained.run_id, Path(folder), identity | links)

@@ -36,21 +36,20 @@ def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[st
         return _create_version(client, model, logged, tags)
 
 
-def point(url: str, model: str, alias: str, version: str) -> None:
-    """Let an alias name this version."""
+def point(url: str, model: str, alias: str, version: str | None) -> None:
+    """Let an alias name this version, or nothing."""
     with mlflow_at(url) as client:
-        client.set_registered_model_alias(model, alias, version)
+        if version is None:
+            client.delete_registered_model_alias(model, alias)
+        else:
+            client.set_registered_model_alias(model, alias, version)
 
 
-def pointed(url: str, model: str, alias: str) -> str | None:
-    """Name the version under an alias; None where there is no such alias or model."""
+def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
+    """Write tags onto a version, in place of those of the same name."""
     with mlflow_at(url) as client:
-        try:
-            return str(client.get_model_version_by_alias(model, alias).version)
-        except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                return None
-            raise
+        for name, value in tags.items():
+            client.set_model_version_tag(model, version, name, value)
 
 
 def _identity(logged: LoggedModel) -> Model:

@@ -78,13 +78,27 @@ def test_a_version_leads_back_to_its_run_and_the_run_to_its_model(
 
 
 def test_an_alias_names_one_version_and_can_move(url: str, model: str, run_id: str, packaged: Path) -> None:
-    """Before the first promotion there is no champion; then it is the version that was pointed at last."""
-    assert registry.pointed(url, model, "champion") is None
+    """An alias names the version that it was pointed at last, and none once it was taken away."""
     versions = [registry.register(url, model, run_id, packaged, _TAGS) for _ in range(2)]
-    assert registry.pointed(url, model, "champion") is None
+    registry.point(url, model, "champion", None)
     for version in (*versions, versions[0]):
         registry.point(url, model, "champion", version)
-        assert registry.pointed(url, model, "champion") == version
+        assert _aliases(url, model) == {"champion": version}
+    registry.point(url, model, "champion", None)
+    assert _aliases(url, model) == {}
+
+
+def _aliases(url: str, model: str) -> dict[str, str]:
+    """Read all aliases; an embedded database gives versions as numbers, a server as texts."""
+    return {alias: str(version) for alias, version in MlflowClient(url).get_registered_model(model).aliases.items()}
+
+
+def test_a_version_gains_tags(url: str, model: str, run_id: str, packaged: Path) -> None:
+    """What is decided later stands beside what was known at registration."""
+    version = registry.register(url, model, run_id, packaged, _TAGS)
+    for outcome in ("rejected", "promoted"):
+        registry.tag(url, model, version, {"pedigree.outcome": outcome})
+    assert MlflowClient(url).get_model_version(model, version).tags == _TAGS | {"pedigree.outcome": "promoted"}
 
 
 def test_a_registered_model_holds_its_files_its_code_and_its_packages_and_nothing_else(
