@@ -47,15 +47,17 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
 
 
 def _open_run(dataset: Dataset, embedded: Embedded, settings: schema.Settings, head: str) -> str:
-    url = settings.tracking.url
-    tags = {
+    url, experiment = settings.tracking.url, settings.tracking.experiment
+    made_of = {
         "pedigree.dataset": dataset.hash,
         "pedigree.parent": dataset.parent or "none",
         "pedigree.recipe": recipe(settings),
         "pedigree.backbone": embedded.today.fingerprint,
         "pedigree.head": head,
-        **{f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()},
     }
-    run_id = tracking.start_run(url, settings.tracking.experiment, parameters(settings), tags)
+    origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
+    run_id = tracking.left_open(url, experiment, made_of)
+    if not run_id:
+        run_id = tracking.start_run(url, experiment, parameters(settings), made_of | origin)
     tracking.log_dataset(url, run_id, dataset.hash, settings.source.url, dataset.images)
     return run_id

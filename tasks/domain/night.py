@@ -176,6 +176,7 @@ class Promotion:
     status: Literal["promoted", "rejected"]
     model_version: str
     reason: str
+    rules: tuple[Mapping[str, Any], ...]
 
     def __str__(self) -> str:
         """Say the decision and its reason."""
@@ -243,7 +244,7 @@ def decided(data: Data, challenger: Challenger, promotion: Promotion, seconds: M
         model_version=promotion.model_version,
         run_id=challenger.trained.run_id,
         metrics=challenger.evaluation.metrics,
-        gate=challenger.verdict.lines(),
+        gate=promotion.rules,
         seconds=seconds,
     )
 

@@ -49,6 +49,14 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
         return run_id
 
 
+def left_open(url: str, experiment: str, tags: Mapping[str, str]) -> str | None:
+    """Name a run with these tags that a night which died never closed, so that the next night carries it on."""
+    conditions = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
+    with mlflow_at(url) as client:
+        found = client.search_runs([_experiment(client, url, experiment)], " AND ".join(conditions))
+    return str(found[0].info.run_id) if found else None
+
+
 def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
     """Write the figures of all epochs, a thousand a request."""
     now = time_ns() // 10**6

@@ -21,17 +21,9 @@ from pydantic import BaseModel
 from configs.load import parse, resolve
 from configs.schema import Settings
 from infra import stack
-from tests.servers import CHROMIUM, ROOT, answers, missing_programs, wait_until
+from tests.browser import needs_chromium, open_page
+from tests.servers import ROOT, answers, wait_until
 
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _NIGHT = 180  # seconds that one small night may take on a busy machine
 
 
@@ -181,16 +173,13 @@ def test_a_night_that_starts_during_another_is_cancelled(nights: tuple[FlowRun, 
 
 
 @pytest.mark.usefixtures("nights")
-@pytest.mark.skipif(bool(missing_programs([CHROMIUM])), reason="the run form needs Debian's chromium")
+@needs_chromium
 def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -> None:
     """Whoever opens the form reads what each setting means, and what they change arrives as they wrote it."""
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     page_url = f"{_address(running.status, 'Prefect')}/deployments/deployment/{running.nightly.id}/run"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 4500})
-        page.goto(page_url)
+    with open_page(page_url, height=4500) as page:
         expect(page.get_by_text("Name of the registered model.")).to_be_visible(timeout=60_000)
         shown = page.locator("body").inner_text()
         assert [text for text in _descriptions(Settings) if text not in shown] == []
@@ -198,7 +187,6 @@ def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -
         _keep(page.screenshot(animations="disabled"))
         page.get_by_role("button", name="Submit").click()
         page.wait_for_url(re.compile("runs/flow-run|deployments/deployment/[0-9a-f-]+$"), timeout=60_000)
-        browser.close()
     changed = running.settings.model_dump(mode="json")
     changed["tracking"]["experiment"] = "from the form"
     wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})

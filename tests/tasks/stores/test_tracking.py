@@ -212,3 +212,14 @@ def _answering(status: int, body: bytes) -> Iterator[str]:
         threading.Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_a_run_that_was_never_closed_is_found_by_its_tags(url: str) -> None:
+    """A night that is run again after a death carries on the run that was left open; a closed one stays closed."""
+    tags = {"pedigree.dataset": _HASH, "pedigree.head": "never closed"}
+    assert tracking.left_open(url, "left open", tags) is None
+    run_id = tracking.start_run(url, "left open", {}, tags)
+    assert tracking.left_open(url, "left open", tags) == run_id
+    assert tracking.left_open(url, "left open", tags | {"pedigree.head": "another"}) is None
+    tracking.finish(url, run_id, "promoted", 1)
+    assert tracking.left_open(url, "left open", tags) is None

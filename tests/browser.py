@@ -1,0 +1,38 @@
+"""A real browser without a screen, to look at pages as their users do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import CHROMIUM, missing_programs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# Chromium runs as root in CI, has no graphics card, and would look up its maker's hosts at every start.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+needs_chromium = pytest.mark.skipif(bool(missing_programs([CHROMIUM])), reason="pages need Debian's chromium")
+
+
+@contextmanager
+def open_page(url: str, width: int = 1280, height: int = 1600) -> Iterator["Page"]:
+    """Open an address in a new window of so many pixels."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(url)
+        yield page
+        browser.close()

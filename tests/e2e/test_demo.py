@@ -1,0 +1,113 @@
+"""The demo as a newcomer plays it, and what they then see in the browser."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from infra import stack
+from tests.browser import needs_chromium, open_page
+
+PEDIGREE = Path(sys.executable).with_name("pedigree")
+PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A demo that has ended: what it told, and the home that holds it."""
+
+    nights: dict[str, dict[str, Any]]
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Play the demo in a fresh home, on the embedded stack."""
+    home = tmp_path_factory.mktemp("demo")
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [str(PEDIGREE), "demo", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environment, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
+    )
+    assert done.returncode == 0, done.stderr
+    return Played(json.loads(done.stdout), home)
+
+
+@pytest.fixture(scope="module")
+def pages(played: Played) -> Iterator[dict[str, str]]:
+    """Start the local stack on the demo's home; return the addresses of Prefect and MLflow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PREFECT_API_URL", raising=False)
+        try:
+            status = stack.up(played.home, None)
+            yield {part.name: part.address for part in status.parts}
+        finally:
+            stack.down(played.home)
+
+
+def test_the_story(played: Played) -> None:
+    """Night 1 is promoted, night 2 learns from 200 more images and is decided on, and night 3 has nothing new."""
+    first, second, third = played.nights.values()
+    assert (first["status"], third["status"]) == ("promoted", "unchanged")
+    assert second["status"] in {"promoted", "rejected"}
+    assert [night["images"]["embedded"] for night in (first, second, third)] == [300, 200, 0]
+    assert (first["parent"], second["parent"]) == (None, first["dataset"])
+    assert third["dataset"] == second["dataset"]
+    assert first["metrics"]["accuracy"] > 0.8  # five breeds: chance is 0.2
+
+
+def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[str, str]) -> None:
+    """The alias names a version, its tags the data, code and decision; its run holds the dataset, manifest and card."""
+    client = MlflowClient(pages["MLflow"])
+    second = list(played.nights.values())[1]
+    version = client.get_model_version("drawn-dogs", second["model_version"])
+    assert version.tags["pedigree.dataset"] == second["dataset"]
+    assert version.tags["pedigree.outcome"] == second["status"]
+    assert {"pedigree.parent", "pedigree.backbone", "pedigree.git_commit", "pedigree.lock"} <= version.tags.keys()
+    aliases = {str(number): name for name, number in client.get_registered_model("drawn-dogs").aliases.items()}
+    assert aliases[second["model_version"]] == ("champion" if second["status"] == "promoted" else "challenger")
+    run = client.get_run(second["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.inputs
+    assert [one.dataset.digest for one in run.inputs.dataset_inputs] == [second["dataset"][:32]]
+    assert run.data.metrics["accuracy"] == pytest.approx(second["metrics"]["accuracy"])
+    assert len(client.get_metric_history(second["run_id"], "validation_loss")) > 1
+    names = {file.path for file in client.list_artifacts(second["run_id"], "dataset")}
+    assert names == {"dataset/manifest.parquet", "dataset/card.json"}
+
+
+@needs_chromium
+def test_prefect_shows_the_night(played: Played, pages: dict[str, str]) -> None:
+    """The night that ran before the server was started is there, with its state, its diary and its summary."""
+    from playwright.sync_api import expect
+
+    first = next(iter(played.nights.values()))
+    with open_page(f"{pages['Prefect']}/runs") as page:
+        expect(page.get_by_text("Unchanged").first).to_be_visible(timeout=PATIENCE)
+        page.get_by_text("Promoted").first.wait_for(timeout=PATIENCE)
+        page.locator("a[href*='/runs/flow-run/']").last.click()
+        expect(page.get_by_text("300 objects fetched: 300 new images, 0 rejected")).to_be_visible(timeout=PATIENCE)
+        page.get_by_text("Artifacts", exact=True).click()
+        expect(page.get_by_text(f"Dataset {first['dataset'][:12]}").first).to_be_visible(timeout=PATIENCE)
+
+
+@needs_chromium
+def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -> None:
+    """Two runs are compared on one page, with what they were made from and how good they are."""
+    from playwright.sync_api import expect
+
+    runs = [night["run_id"] for night in played.nights.values() if night["run_id"]]
+    address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
+    with open_page(address) as page:
+        for words in ("backbone.cut", "validation_accuracy", "training.seed"):
+            expect(page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)

@@ -1,0 +1,45 @@
+"""The README keeps pace: every setting, command and option is in it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import typer
+from pydantic.fields import FieldInfo
+
+from configs.schema import Settings
+from flows.cli import app
+from tests.servers import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = typer.main.get_group(app).commands
+
+
+def settings() -> Iterator[tuple[str, FieldInfo]]:
+    """Name every setting with its section."""
+    for section, field in Settings.model_fields.items():
+        assert field.annotation
+        for name, setting in field.annotation.model_fields.items():
+            yield f"{section}.{name}", setting
+
+
+def test_the_table_of_settings_is_the_schema() -> None:
+    """Each setting's name, default and description stand in the README as in the schema, in its order."""
+    rows = []
+    for name, setting in settings():
+        default = "" if setting.is_required() or setting.default == "" else f"`{setting.default}`"
+        rows.append(f"| `{name}` | {default} | {setting.description} |")
+    table = re.search(r"<!-- settings.*?-->(.*)<!-- /settings -->", README, re.DOTALL)
+    assert table
+    assert [line for line in table[1].splitlines() if line.startswith("| `")] == rows
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_and_option_is_described(name: str) -> None:
+    """A command and each of its options are in the README, and each says in its help what it is for."""
+    command = COMMANDS[name]
+    assert f"`pedigree {name}" in README
+    assert command.help
+    for option in command.params:
+        assert f"`{option.opts[0]}" in README, option.opts
+        assert getattr(option, "help", None), option.opts
