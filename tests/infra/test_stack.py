@@ -1,8 +1,11 @@
 """The local stack with real servers: it starts, deploys, runs nights through its worker, and stops for good."""
 
+import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -193,6 +196,22 @@ def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -
     runs = running.prefect.read_flow_runs(flow_run_filter=wanted)
     (run,) = [run for run in runs if run.parameters.get("settings") == changed]
     assert running.after(run, _NIGHT).state_type == StateType.COMPLETED
+
+
+@pytest.mark.usefixtures("nights")
+def test_a_night_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_path: Path) -> None:
+    """Whoever runs a night by hand while the stack is up finds it among its runs."""
+    file = tmp_path / "settings.yaml"
+    file.write_text(running.settings.model_dump_json())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    command = [str(Path(sys.executable).with_name("pedigree")), "retrain", "-c", str(file), "--json"]
+    before = {run.id for run in running.prefect.read_flow_runs()}
+    done = subprocess.run(  # noqa: S603 - our own command line
+        command, env={**environment, "PEDIGREE_HOME": str(running.home)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = [run for run in running.prefect.read_flow_runs() if run.id not in before and run.deployment_id is None]
+    assert run.state_name == json.loads(done.stdout)["status"].title()
 
 
 @pytest.mark.usefixtures("nights")

@@ -1,0 +1,53 @@
+"""What is installed from a wheel holds all that the checkout does."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.servers import ROOT
+
+# Everything that the code reads beside itself: settings, weights, locks, deployments, the served model's entry point.
+COMMAND = """
+import json
+import flows.cli
+from configs.load import code_version, lock_hash
+from flows.demo import demo_settings
+from infra import stack
+from pathlib import Path
+from tasks.modeling.backbone import load
+from tasks.stores import mlflow_model
+settings = demo_settings(Path("place"))
+print(json.dumps({
+    "home": flows.cli.__file__,
+    "lock": lock_hash(),
+    "commit": code_version()["git_commit"],
+    "backbone": load(settings.backbone).fingerprint,
+    "deployments": stack._DEPLOYMENTS.is_file(),
+    "code": all((mlflow_model._ROOT / path).exists() for path in mlflow_model._CODE),
+}))
+"""
+
+
+def test_a_wheel_holds_everything_that_runs(tmp_path: Path) -> None:
+    """Unpacked far from the checkout it finds its settings, the demo's weights, the lock and the deployments."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own build
+    (wheel,) = tmp_path.glob("*.whl")
+    place = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(place)
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", COMMAND],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found.pop("home").startswith(str(place))
+    assert found.pop("commit") == "not a git checkout"
+    assert all(found.values())
