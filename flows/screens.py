@@ -30,26 +30,25 @@ def night(outcome: "Outcome") -> RenderableType:
 
 def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
     """Show the demo's nights side by side, what each cost, and how to look further."""
-    table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", "why", title="What happened")
+    table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
     for title, one in nights:
-        accuracy = one.metrics.get("accuracy")
         table.add_row(
             title.partition(":")[0],
             Text(one.status, _COLOURS[one.status]),
             f"{one.images.total:,}",
             f"{one.images.new:,}",
             f"{one.images.embedded:,}",
-            _figure(accuracy),
+            _figure(one.metrics.get("accuracy")),
             f"{sum(one.seconds.values()):.1f}",
-            one.reason,
         )
+    why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {one.reason}" for title, one in nights)]))
     ways = Text(
         "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
         f"Everything lies in {home}.\n"
         "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up\n"
         "Stop both again:                                        .venv/bin/pedigree down"
     )
-    return Group(table, ways)
+    return Group(table, why, ways)
 
 
 def stack(status: "Status") -> RenderableType:

@@ -14,6 +14,8 @@ from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Ledger
 from tasks.stores.splits import SplitStore
 
+_NAMED = 3  # So many waiting classes are named in the reason, the others are counted.
+
 
 @step
 def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:  # noqa: FBT001 - the run's own word
@@ -65,7 +67,8 @@ def _lacking(selection: Selection) -> str:
     labels = sorted({row.label for row in selection.kept})
     if len(labels) < 2:  # noqa: PLR2004
         has = f"only {labels[0]} has" if labels else "no class has"
-        waiting = "; ".join(f"{one.label} waits: {one.reason}" for one in selection.waiting[:3])
+        waiting = "; ".join(f"{one.label} waits: {one.reason}" for one in selection.waiting[:_NAMED])
+        waiting += f"; {more} more wait" if (more := len(selection.waiting) - _NAMED) > 0 else ""
         return f"{has} enough images, and a model needs two classes" + (f" ({waiting})" if waiting else "")
     for split in (Split.VALIDATION, Split.TEST):
         if not any(row.split is split for row in selection.kept):
