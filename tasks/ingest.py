@@ -5,20 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from configs import schema
-from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.duplicates import perceptual_hash
+from tasks.domain.examination import Examined, examine
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Snapshot
-from tasks.domain.pixels import Limits, limits_of, open_picture
+from tasks.domain.pixels import Limits, limits_of
 from tasks.domain.rejections import Reason, Rejection
 from tasks.reports.progress import progress
 from tasks.step import step
 from tasks.stores.bucket import Bucket, Changed, open_bucket
-from tasks.stores.images import ImageStore, StoredImage
+from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
 
 # One batch is what a crash can cost and what memory must hold; a fetch waits for the network, so many run at once.
 _BATCH_IMAGES, _BATCH_BYTES, _FETCHES = 256, 128 * 2**20, 16
+
+_Found = tuple[Examined, bytes] | Rejection
 
 
 @step
@@ -40,36 +41,26 @@ def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> In
     return Ingested(snapshot.source, len(pending), new, rejected)
 
 
-def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> StoredImage | Rejection:
+def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> _Found:
     if entry.size > limits.max_bytes:
         return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
     try:
         data = bucket.read(entry.key, entry.etag)
     except Changed:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
-    picture = open_picture(data, limits)
-    if isinstance(picture, Rejection):
-        return picture
-    return StoredImage(
-        image=sha256_of_bytes(data),
-        data=data,
-        width=picture.image.width,
-        height=picture.image.height,
-        format=picture.format,
-        phash=perceptual_hash(picture.image),
-    )
+    examined = examine(data, limits)
+    return examined if isinstance(examined, Rejection) else (examined, data)
 
 
-def _keep(store: schema.Store, source: str, found: list[tuple[Entry, StoredImage | Rejection]], known: set[str]) -> int:
+def _keep(store: schema.Store, source: str, found: list[tuple[Entry, _Found]], known: set[str]) -> int:
     """Write images before what points to them, so that a night that dies between the two is finished by the next."""
-    images = {result.image: result for _, result in found if isinstance(result, StoredImage)}
-    new = [image for name, image in images.items() if name not in known]
+    located = [(entry, result) for entry, result in found if not isinstance(result, Rejection)]
+    images = {examined.image: (examined, data) for _, (examined, data) in located}
+    new = [one for name, one in images.items() if name not in known]
     ImageStore(store.url).add(new)
     known.update(images)
     snapshots = SnapshotStore(store.url)
-    snapshots.add_contents(
-        source, [(entry, result.image) for entry, result in found if isinstance(result, StoredImage)]
-    )
+    snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
     snapshots.add_rejects(source, [(entry, result) for entry, result in found if isinstance(result, Rejection)])
     return len(new)
 

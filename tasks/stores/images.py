@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
+from tasks.domain.examination import Examined
+from tasks.domain.quality import Measures
 from tasks.stores.tables import Table, row_numbers
 
 _SCHEMA = pa.schema(
@@ -15,20 +18,12 @@ _SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("format", pa.string()),
         ("phash", pa.uint64()),
+        ("brightness", pa.float64()),
+        ("contrast", pa.float64()),
+        ("sharpness", pa.float64()),
+        ("tone", pa.float64()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """An image as it came: its name is the SHA-256 of its bytes."""
-
-    image: str
-    data: bytes
-    width: int
-    height: int
-    format: str
-    phash: int
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,15 @@ class ImageStore:
         """Name the images that the store holds."""
         return set(self._table().read(["image"])["image"].to_pylist())
 
-    def add(self, images: Sequence[StoredImage]) -> None:
-        """Keep new images, in one commit."""
-        self._table().append([asdict(image) for image in images])
+    def add(self, images: Sequence[tuple[Examined, bytes]]) -> None:
+        """Keep new images with their bytes, in one commit."""
+        self._table().append([_row(examined, data) for examined, data in images])
+
+    def examined(self, images: Collection[str]) -> dict[str, Examined]:
+        """Return what is known about those of these images that the store holds, without their bytes."""
+        wanted = set(images)
+        rows = self._table().read([name for name in _SCHEMA.names if name != "data"]).to_pylist()
+        return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in wanted}
 
     def hashes(self, images: Collection[str]) -> dict[str, int]:
         """Return the perceptual hashes of those of these images that the store holds."""
@@ -60,3 +61,14 @@ class ImageStore:
 
     def _table(self) -> Table:
         return Table(self.url, "images", _SCHEMA)
+
+
+def _row(examined: Examined, data: bytes) -> dict[str, Any]:
+    facts = asdict(examined)
+    measures = facts.pop("measures")
+    return {**facts, **measures, "data": data}
+
+
+def _examined(row: dict[str, Any]) -> Examined:
+    measures = Measures(**{name: row.pop(name) for name in Measures.__slots__})
+    return Examined(**row, measures=measures)

@@ -4,14 +4,16 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.splits import Assigned, Split
 from tasks.stores.datasets import dataset_files, read_labels, read_manifest, write_card, write_labels, write_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.images import ImageStore, StoredImage
+from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
@@ -65,14 +67,17 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
 def test_images_come_back_as_they_came(place: str) -> None:
     """Image bytes come back in the order asked, and doubled appends do no harm."""
     store = ImageStore(place)
+    measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     images = [
-        StoredImage(f"image-{number}", bytes([number]) * 100, 10, 20, "JPEG", 2**63 + number) for number in range(5)
+        (Examined(f"image-{number}", 10, 20, "JPEG", 2**63 + number, measures), bytes([number]) * 100)
+        for number in range(5)
     ]
     store.add(images)
     store.add(images[:2])
-    assert store.known() == {image.image for image in images}
+    assert store.known() == {examined.image for examined, _ in images}
     assert list(store.read(["image-3", "image-0"])) == [("image-3", bytes([3]) * 100), ("image-0", bytes(100))]
     assert store.hashes(["image-1", "unknown"]) == {"image-1": 2**63 + 1}
+    assert store.examined(["image-1", "unknown"]) == {"image-1": images[1][0]}
 
 
 def test_the_first_split_stands(place: str) -> None:

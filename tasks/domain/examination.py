@@ -1,0 +1,36 @@
+"""Everything that is learned about an image when it is decoded for the first time."""
+
+from dataclasses import dataclass
+
+from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.duplicates import perceptual_hash
+from tasks.domain.pixels import Limits, open_picture
+from tasks.domain.quality import Measures, measure
+from tasks.domain.rejections import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture."""
+
+    image: str
+    width: int
+    height: int
+    format: str
+    phash: int
+    measures: Measures
+
+
+def examine(data: bytes, limits: Limits) -> Examined | Rejection:
+    """Decode a file wholly and measure it, or say why it is no training image."""
+    picture = open_picture(data, limits)
+    if isinstance(picture, Rejection):
+        return picture
+    return Examined(
+        image=sha256_of_bytes(data),
+        width=picture.image.width,
+        height=picture.image.height,
+        format=picture.format,
+        phash=perceptual_hash(picture.image),
+        measures=measure(picture.image),
+    )
