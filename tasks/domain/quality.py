@@ -12,7 +12,7 @@ _LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, o
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Brightness, contrast and tone run from 0 to 1; sharpness is the variance of the Laplacian, in squared grey levels."""
+    """Brightness, contrast and tone run from 0 to 1; sharpness is the variance of the Laplacian, in grey levels."""
 
     brightness: float
     contrast: float
