@@ -1,6 +1,7 @@
 """The settings: every value a person may choose, with its meaning, its default and its limits."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,17 +19,46 @@ class Source(Section):
     """Where people put photographs; Pedigree only ever reads it."""
 
     url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
-    layout: str = Field(
-        default="label",
-        pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$",
-        description="What each folder level says: label for poodle/1.jpg, label/coat for poodle/white/1.jpg.",
-    )
 
 
 class Store(Section):
     """What Pedigree owns: append-only, addressed by content."""
 
     url: str = Field(description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix.")
+
+
+class Labels(Section):
+    """Who says what an image shows, and how it is spelled."""
+
+    sources: tuple[Literal["folder", "manifest", "metadata"], ...] = Field(
+        default=("folder",),
+        min_length=1,
+        description="Where labels come from, the most trusted first: folder, manifest, metadata (of S3 objects).",
+    )
+    layout: str = Field(
+        default="label",
+        pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$",
+        description="What each folder level says: label for poodle/1.jpg, label/coat for poodle/white/1.jpg.",
+    )
+    manifest: str = Field(
+        default="",
+        description="Key of the manifest in the source: CSV, JSON Lines, or an export of Label Studio or Ground Truth.",
+    )
+    attributes: tuple[str, ...] = Field(
+        default=(),
+        description="Columns and metadata to keep as attributes; empty: all of the manifest's, none of the metadata's.",
+    )
+    aliases: Mapping[str, str] = Field(
+        default={}, description="Other spellings of a class, such as toy poodle: poodle; case does not matter."
+    )
+    leave_out: tuple[str, ...] = Field(default=(), description="Classes that are not learned.")
+
+    @model_validator(mode="after")
+    def _manifest_is_named(self) -> Self:
+        if "manifest" in self.sources and not self.manifest:
+            message = "labels.sources has manifest: set labels.manifest to the key of its file"
+            raise ValueError(message)
+        return self
 
 
 class Images(Section):
@@ -147,6 +177,7 @@ class Settings(Section):
 
     source: Source
     store: Store
+    labels: Labels = Field(default=Labels(), description="Who says what an image shows.")
     images: Images = Field(default=Images(), description="Which files may become training images.")
     dataset: Dataset = Field(default=Dataset(), description="How images become a dataset version.")
     backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")

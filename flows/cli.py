@@ -34,13 +34,14 @@ def retrain(
     config: _Config,
     changes: _Changes = None,
     force: Annotated[bool, typer.Option("--force", help="Train also when nothing has changed.")] = False,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
     as_json: _Json = False,
 ) -> None:
     """Run one night: look at the source, retrain where there is something new, promote what is better."""
     with _sentences():
         from flows.night import run_night
 
-        outcome = run_night(read_settings(config, changes or []), force=force)
+        outcome = run_night(read_settings(config, changes or []), force=force, as_of=as_of)
         _answer(outcome.plain(), as_json, screens.night(outcome))
 
 

@@ -11,7 +11,7 @@ from infra import stack
 from tasks.domain.night import Outcome
 
 
-def run_night(settings: Settings, *, force: bool = False) -> Outcome:
+def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
     """Run the retrain flow here and return how it ended; raise what made it fail."""
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
@@ -20,7 +20,7 @@ def run_night(settings: Settings, *, force: bool = False) -> Outcome:
     from tasks.reports.diary import to_terminal
 
     to_terminal()
-    state = retrain(settings, force=force, return_state=True)
+    state = retrain(settings, force=force, as_of=as_of, return_state=True)
     return cast("Outcome", state.result())
 
 

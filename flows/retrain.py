@@ -21,18 +21,19 @@ from tasks.train import train
 
 
 @flow(name="retrain", persist_result=False)
-def retrain(settings: Settings, force: bool = False) -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box in the form
+def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box
     """Retrain the model on what the source holds now, and promote it if it passes the gate.
 
     Args:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
         force: Train also when nothing has changed since the last decision.
+        as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
     """
     settings = check(settings)
 
-    listed = snapshot(settings.source, settings.store)
-    ingested = ingest(listed, settings.images, settings.store)
-    labels = label(ingested, settings.source, settings.store)
+    listed = snapshot(settings.source, settings.store, as_of)
+    ingested = ingest(listed, settings)
+    labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":

@@ -16,6 +16,9 @@ def check(settings: Settings) -> Settings:
     if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
         message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
         raise SettingsProblem(message)
+    if "metadata" in settings.labels.sources and not source.startswith("s3://"):
+        message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
+        raise SettingsProblem(message)
     open_bucket(source).check()
     if store.startswith("s3://"):
         open_bucket(store).check()

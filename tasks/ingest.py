@@ -23,13 +23,14 @@ _Found = tuple[Examined, bytes] | Rejection
 
 
 @step
-def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> Ingested:
+def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
-    snapshots = SnapshotStore(store.url)
-    pending = snapshots.pending(snapshot.source)
+    store = settings.store
+    waiting = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment)
+    pending = [entry for entry in waiting if entry.key != settings.labels.manifest]
     if not pending:
-        return Ingested(snapshot.source, fetched=0, new=0, rejected=0)
-    examine = partial(_examine, open_bucket(snapshot.source), limits_of(images))
+        return Ingested(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
+    examine = partial(_examine, open_bucket(snapshot.source), limits_of(settings.images))
     known = ImageStore(store.url).known()
     new = rejected = 0
     with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool:
@@ -38,7 +39,7 @@ def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> In
             new += _keep(store, snapshot.source, found, known)
             rejected += sum(isinstance(result, Rejection) for _, result in found)
             advance(len(batch))
-    return Ingested(snapshot.source, len(pending), new, rejected)
+    return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 
 def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> _Found:

@@ -1,8 +1,8 @@
 """Step 1: list the source, and keep what is different from the last look."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
-from configs.problems import Problem
+from configs.problems import Problem, SettingsProblem
 from configs.schema import Source, Store
 from tasks.domain.night import Snapshot
 from tasks.step import step
@@ -11,8 +11,14 @@ from tasks.stores.snapshots import SnapshotStore
 
 
 @step
-def snapshot(source: Source, store: Store) -> Snapshot:
-    """List the source and record the changes; raise Problem when it holds nothing at all."""
+def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
+    """List the source and record the changes, or take the last listing of a former day.
+
+    Raises:
+        Problem: The source holds nothing at all, or was not looked at until that day.
+    """
+    if as_of:
+        return _former(source.url, SnapshotStore(store.url), as_of)
     taken = datetime.now(UTC).isoformat()
     entries = list(open_bucket(source.url).entries())
     if not entries:
@@ -20,3 +26,23 @@ def snapshot(source: Source, store: Store) -> Snapshot:
         raise Problem(message)
     changed = SnapshotStore(store.url).record(source.url, taken, entries)
     return Snapshot(source.url, taken, len(entries), changed)
+
+
+def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:
+    moment = _end_of_day(as_of)
+    first = snapshots.first_look(source)
+    if not first or first > moment:
+        known = f"the first look was on {first[:10]}" if first else "it was never looked at"
+        raise Problem(f"Nothing is recorded of {source} until {as_of}: {known}.")
+    return Snapshot(source, moment, len(snapshots.known(source, moment)), 0, moment)
+
+
+def _end_of_day(as_of: str) -> str:
+    """Turn a day, or a moment, into ISO 8601 in UTC; a day lasts until its end."""
+    try:
+        if len(as_of) == len("2026-11-01"):
+            return datetime.combine(date.fromisoformat(as_of), time.max, UTC).isoformat()
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        raise SettingsProblem(f"{as_of} is no date: write it as 2026-11-01 or 2026-11-01T14:00 (UTC).") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

@@ -1,10 +1,15 @@
-"""What an image shows, read from the folders that people put it into."""
+"""What an image shows: what folders, a manifest and object metadata say, made into one label or a named problem."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 Attributes = tuple[tuple[str, str], ...]
+
+# From this likeness on (difflib's ratio) two spellings are worth a look: poodel and poodle have 0.83.
+_ALIKE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +21,39 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """An image with its label; the key is the first, in sorted order, of those that hold it."""
+class Said:
+    """What one source of labels says about an object; the label is empty where it says nothing."""
 
-    key: str
-    image: str
+    source: str
     label: str
     attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True)
+class Spelling:
+    """Other spellings of a class, and the classes that are left out; both are compared without regard to case."""
+
+    aliases: Mapping[str, str]
+    leave_out: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An image with its label; the key is the first, in sorted order, of those that hold it.
+
+    The origins say which source the label and each attribute come from.
+    """
+
+    key: str
+    image: str
+    label: str
+    attributes: Attributes
+    origins: Attributes
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
-    """The same bytes under two labels: every (label, key) that claims them."""
+    """The same bytes, or the same key, under two labels: every (label, key) that claims them."""
 
     image: str
     claims: tuple[tuple[str, str], ...]
@@ -35,39 +61,107 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """What all the located objects came to, each part sorted."""
+    """What all the located objects came to, each part sorted; missing are keys that only a manifest knows."""
 
     labelled: tuple[Labelled, ...]
     unlabelled: tuple[Located, ...]
     conflicts: tuple[Conflict, ...]
+    left_out: tuple[Labelled, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
-def read_layout(key: str, layout: str) -> tuple[str, Attributes] | None:
-    """Read label and attributes from a key's folders; None where there is no folder for the label.
+def read_layout(key: str, layout: str) -> Said:
+    """Read label and attributes from a key's folders.
 
     With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and ``poodle/1.jpg`` is a poodle
     whose coat nobody wrote down.
     """
     found = dict(zip(layout.split("/"), key.split("/")[:-1], strict=False))
-    label = found.pop("label", "")
-    return (label, tuple(sorted(found.items()))) if label else None
+    return Said("folder", found.pop("label", ""), tuple(sorted(found.items())))
 
 
-def label_images(located: Iterable[Located], layout: str) -> Labelling:
-    """Label every image once: copies under one label count as one, copies under two labels are a conflict."""
-    claims: defaultdict[str, list[Labelled]] = defaultdict(list)
-    unlabelled = []
+def plain(text: str) -> str:
+    """Write a name in one way: composed letters (Unicode NFC, a Mac sends them apart), single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def label_images(
+    located: Iterable[Located], said: Mapping[str, Sequence[Said]], spelling: Spelling, missing: Iterable[str] = ()
+) -> Labelling:
+    """Label every image once: copies under one label count as one, copies under two labels are a conflict.
+
+    What is said about a key stands in the order of the sources: the first that has a label decides, and attributes are
+    gathered from all of them.
+    """
+    aliases = {plain(other).casefold(): plain(label) for other, label in spelling.aliases.items()}
+    out = {plain(label).casefold() for label in spelling.leave_out}
+    copies: defaultdict[str, list[Labelled]] = defaultdict(list)
     for one in sorted(located, key=lambda one: one.key):
-        found = read_layout(one.key, layout)
-        if found is None:
-            unlabelled.append(one)
-        else:
-            claims[one.image].append(Labelled(one.key, one.image, *found))
-    conflicts = {image for image, rows in claims.items() if len({row.label for row in rows}) > 1}
+        copies[one.image] += _claims(one, said.get(one.key, ()), aliases)
+    claimed = {image: [row for row in rows if row.label] for image, rows in copies.items()}
+    twice = {image for image, rows in claimed.items() if len({row.label for row in rows}) > 1}
+    single = [_merged(claimed[image]) for image in sorted(claimed) if claimed[image] and image not in twice]
     return Labelling(
-        labelled=tuple(claims[image][0] for image in sorted(claims.keys() - conflicts)),
-        unlabelled=tuple(unlabelled),
+        labelled=tuple(row for row in single if row.label.casefold() not in out),
+        unlabelled=tuple(Located(rows[0].key, image) for image, rows in sorted(copies.items()) if not claimed[image]),
         conflicts=tuple(
-            Conflict(image, tuple((row.label, row.key) for row in claims[image])) for image in sorted(conflicts)
+            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in claimed[image])))
+            for image in sorted(twice)
         ),
+        left_out=tuple(row for row in single if row.label.casefold() in out),
+        missing=tuple(sorted(set(missing))),
     )
+
+
+def spelling_hints(labels: Iterable[str]) -> tuple[str, ...]:
+    """Suggest an alias for each label that occurs once and resembles another, or differs from one only in its looks."""
+    counts = Counter(labels)
+    hints = []
+    for label in sorted(counts):
+        others = {_bare(other): other for other in counts if other != label and counts[other] >= counts[label]}
+        same = others.get(_bare(label))
+        near = get_close_matches(_bare(label), others, n=1, cutoff=_ALIKE) if counts[label] == 1 else []
+        if same and (counts[same], same) > (counts[label], label):
+            hints.append(f"{label} and {same} differ only in how they are written: an alias would make them one class")
+        elif near and not same:
+            other = others[near[0]]
+            hints.append(f"{label} occurs once and resembles {other}: if it is a slip, add it to labels.aliases")
+    return tuple(hints)
+
+
+def _bare(label: str) -> str:
+    return "".join(letter for letter in label.casefold() if letter.isalnum())
+
+
+def _claims(one: Located, said: Sequence[Said], aliases: Mapping[str, str]) -> list[Labelled]:
+    """Make one row for every label that the first source with a label gives to an object; one without if none does."""
+    first = next((entry.source for entry in said if plain(entry.label)), "")
+    labels = dict.fromkeys(plain(entry.label) for entry in said if entry.source == first and plain(entry.label))
+    attributes: dict[str, str] = {}
+    origins = {"label": first} if first else {}
+    for entry in said:
+        for name, value in entry.attributes:
+            if plain(value) and name not in attributes:
+                attributes[name], origins[name] = plain(value), entry.source
+    spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels) or {"": None}
+    return [
+        Labelled(one.key, one.image, label, tuple(sorted(attributes.items())), tuple(sorted(origins.items())))
+        for label in spelled
+    ]
+
+
+def _merged(rows: Sequence[Labelled]) -> Labelled:
+    """Make one row of an image's copies: the first key's, with what others say about attributes that it lacks."""
+    first = rows[0]
+    return replace(
+        first,
+        attributes=_gathered(row.attributes for row in rows),
+        origins=_gathered(row.origins for row in rows),
+    )
+
+
+def _gathered(pairs: Iterable[Attributes]) -> Attributes:
+    found: dict[str, str] = {}
+    for one in pairs:
+        found = dict(one) | found
+    return tuple(sorted(found.items()))

@@ -29,14 +29,13 @@ class Change:
 
 
 def changes(known: Mapping[str, Entry], listed: Iterable[Entry]) -> list[Change]:
-    """List what turns the known entries into the listed ones: gone keys by name, then new and replaced ones."""
+    """List what turns the known entries into the listed ones: gone keys by name, then new and replaced ones.
+
+    One that was written again with the same content counts too: its metadata may be other.
+    """
     now = {entry.key: entry for entry in listed}
     gone = [Change(known[key], present=False) for key in sorted(known.keys() - now.keys())]
-    came = [
-        Change(entry, present=True)
-        for key, entry in sorted(now.items())
-        if key not in known or known[key].identity != entry.identity
-    ]
+    came = [Change(entry, present=True) for key, entry in sorted(now.items()) if known.get(key) != entry]
     return gone + came
 
 

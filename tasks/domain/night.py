@@ -16,15 +16,18 @@ def count(number: int, thing: str, plural: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source at one moment."""
+    """The source at one moment; the moment is empty where that is now."""
 
     source: str
     taken: str
     objects: int
     changed: int
+    moment: str = ""
 
     def __str__(self) -> str:
         """Say how many objects the source holds and how many are different from the last look."""
+        if self.moment:
+            return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
         return f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
 
 
@@ -36,6 +39,7 @@ class Ingested:
     fetched: int
     new: int
     rejected: int
+    moment: str = ""
 
     def __str__(self) -> str:
         """Say what was fetched and what became of it."""
@@ -52,11 +56,16 @@ class Labels:
     images: int
     unlabelled: int
     conflicts: int
+    left_out: int
+    missing: int
 
     def __str__(self) -> str:
-        """Say how many images have a label, have none, or have two."""
-        text = f"{count(self.images, 'labelled image')}, {self.unlabelled:,} without a label"
-        return f"{text}, {count(self.conflicts, 'conflict')}" if self.conflicts else text
+        """Say how many images have a label, have none, have two, or are left out, and what a manifest names in vain."""
+        parts = [f"{count(self.images, 'labelled image')}, {self.unlabelled:,} without a label"]
+        parts += [count(self.conflicts, "conflict")] if self.conflicts else []
+        parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []
+        parts += [f"{count(self.missing, 'key')} of the manifest not in the source"] if self.missing else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

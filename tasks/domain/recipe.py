@@ -1,7 +1,12 @@
 """The recipe: what a dataset version is turned into a model by."""
 
+from textwrap import shorten
+
 from configs.schema import Settings
 from tasks.domain.canonical import sha256_of
+
+# MLflow takes no more characters for a parameter; only a table of aliases can be so long.
+_LONGEST = 6000
 
 
 def recipe(settings: Settings) -> str:
@@ -12,4 +17,8 @@ def recipe(settings: Settings) -> str:
 def parameters(settings: Settings) -> dict[str, str]:
     """Write the settings flat, as ``training.seed``, the way two runs are compared."""
     sections = settings.model_dump(mode="json")
-    return {f"{name}.{key}": str(value) for name, section in sections.items() for key, value in section.items()}
+    return {
+        f"{name}.{key}": shorten(str(value), _LONGEST)
+        for name, section in sections.items()
+        for key, value in section.items()
+    }

@@ -1,6 +1,6 @@
 """A place that holds objects under keys: a folder or an S3 bucket, behind the same few methods."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from configs.problems import Problem, SettingsProblem
@@ -24,6 +24,9 @@ class Bucket(Protocol):
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return an object's bytes; raise Changed when it is gone or, with an ETag, another one than that."""
+
+    def metadata(self, key: str, etag: str) -> Mapping[str, str]:
+        """Return what its owner wrote beside an object; raise Changed when it is another one. A folder has none."""
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a new object whole or not at all; return False, and change nothing, when there is one already."""

@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +13,10 @@ import pyarrow.parquet as pq
 
 from tasks.domain.canonical import sha256_of
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
+from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.splits import Split
-from tasks.stores.bucket import open_bucket
+from tasks.stores.bucket import Changed, open_bucket
 
 _ATTRIBUTES = pa.map_(pa.string(), pa.string())
 _LABELS = pa.schema(
@@ -22,6 +25,7 @@ _LABELS = pa.schema(
         ("image", pa.string()),
         ("label", pa.string()),
         ("attributes", _ATTRIBUTES),
+        ("origins", _ATTRIBUTES),
         ("problem", pa.string()),
     ]
 )
@@ -34,14 +38,16 @@ _MANIFEST = pa.schema(
         ("key", pa.string()),
     ]
 )
-_UNLABELLED, _CONFLICT = "unlabelled", "conflict"
+_UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-out", "missing"
 
 
 def write_labels(url: str, labelling: Labelling) -> str:
     """Keep a labelling under the hash of its rows, and return that."""
     rows = [{**asdict(one), "problem": ""} for one in labelling.labelled]
+    rows += [{**asdict(one), "problem": _LEFT_OUT} for one in labelling.left_out]
     rows += [_problem(one.key, one.image, "", _UNLABELLED) for one in labelling.unlabelled]
     rows += [_problem(key, one.image, label, _CONFLICT) for one in labelling.conflicts for label, key in one.claims]
+    rows += [_problem(key, "", "", _MISSING) for key in labelling.missing]
     name = sha256_of(rows)
     open_bucket(url).create(f"labels/{name}.parquet", _parquet(rows, _LABELS))
     return name
@@ -49,20 +55,35 @@ def write_labels(url: str, labelling: Labelling) -> str:
 
 def read_labels(url: str, name: str) -> Labelling:
     """Return the labelling of this name."""
-    rows = _rows(open_bucket(url).read(f"labels/{name}.parquet"))
-    conflicts: dict[str, list[tuple[str, str]]] = {}
-    for row in rows:
-        if row["problem"] == _CONFLICT:
-            conflicts.setdefault(row["image"], []).append((row["label"], row["key"]))
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _rows(open_bucket(url).read(f"labels/{name}.parquet")):
+        rows[row.pop("problem")].append(row)
+    conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows[_CONFLICT]:
+        conflicts[row["image"]].append((row["label"], row["key"]))
     return Labelling(
-        labelled=tuple(
-            Labelled(row["key"], row["image"], row["label"], tuple(row["attributes"]))
-            for row in rows
-            if not row["problem"]
-        ),
-        unlabelled=tuple(Located(row["key"], row["image"]) for row in rows if row["problem"] == _UNLABELLED),
+        labelled=tuple(_labelled(row) for row in rows[""]),
+        unlabelled=tuple(Located(row["key"], row["image"]) for row in rows[_UNLABELLED]),
         conflicts=tuple(Conflict(image, tuple(claims)) for image, claims in conflicts.items()),
+        left_out=tuple(_labelled(row) for row in rows[_LEFT_OUT]),
+        missing=tuple(row["key"] for row in rows[_MISSING]),
     )
+
+
+def keep_label_manifest(url: str, source: str, entry: Entry, data: bytes) -> None:
+    """Keep the bytes of a source's manifest, so that its labels of that day can be read again."""
+    open_bucket(url).create(_label_manifest(source, entry), data)
+
+
+def kept_label_manifest(url: str, source: str, entry: Entry) -> bytes | None:
+    """Return the bytes of a source's manifest as it was listed then; None if it was never read."""
+    with suppress(Changed):
+        return open_bucket(url).read(_label_manifest(source, entry))
+    return None
+
+
+def _label_manifest(source: str, entry: Entry) -> str:
+    return f"label-manifests/{sha256_of([source, *entry.identity])}"
 
 
 def write_manifest(url: str, rows: Sequence[Row]) -> str:
@@ -94,7 +115,11 @@ def dataset_files(url: str, name: str) -> dict[str, bytes]:
 
 
 def _problem(key: str, image: str, label: str, problem: str) -> dict[str, Any]:
-    return {"key": key, "image": image, "label": label, "attributes": (), "problem": problem}
+    return {"key": key, "image": image, "label": label, "attributes": (), "origins": (), "problem": problem}
+
+
+def _labelled(row: Mapping[str, Any]) -> Labelled:
+    return Labelled(row["key"], row["image"], row["label"], tuple(row["attributes"]), tuple(row["origins"]))
 
 
 def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +71,13 @@ class FolderBucket:
         if etag is not None and {before, after} != {etag}:
             raise Changed(key)
         return data
+
+    def metadata(self, key: str, etag: str) -> Mapping[str, str]:
+        """Return nothing: files have no metadata of this kind; raise Changed when the file is another one."""
+        path = self._root / key
+        if not path.is_file() or _etag(path.stat()) != etag:
+            raise Changed(key)
+        return {}
 
     def create(self, key: str, data: bytes) -> bool:
         """Write beside, then link into place: the link fails when the name is taken, and is all or nothing."""

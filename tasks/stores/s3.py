@@ -1,8 +1,9 @@
 """An S3 bucket, by boto3; address, region and credentials come from the usual AWS places."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
+from email.header import decode_header, make_header
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,17 @@ class S3Bucket:
                 if error.response["Error"]["Code"] in _GONE | _TAKEN:
                     raise Changed(key) from None
                 raise
+
+    def metadata(self, key: str, etag: str) -> Mapping[str, str]:
+        """Return an object's user metadata, names in lower case; raise Changed when it is another one."""
+        with _sentences(self.url):
+            try:
+                answer = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _GONE | _TAKEN:
+                    raise Changed(key) from None
+                raise
+        return {name.lower(): str(make_header(decode_header(text))) for name, text in answer["Metadata"].items()}
 
     def create(self, key: str, data: bytes) -> bool:
         """Put an object only if there is none under this key: the server decides between two writers."""

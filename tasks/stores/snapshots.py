@@ -1,6 +1,6 @@
 """What each look at a source saw, and what became of every object that was fetched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,20 +21,28 @@ _IDENTITY = [
 _OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
 _CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
 _REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string())])
+_METADATA = pa.schema([*_IDENTITY, ("modified", pa.string()), ("metadata", pa.map_(pa.string(), pa.string()))])
 
 Identity = tuple[str, str, int, str]
 
 
 @dataclass(frozen=True)
 class SnapshotStore:
-    """The tables ``objects`` (what changed in each listing), ``contents`` (which bytes) and ``rejects`` (why not)."""
+    """The tables ``objects`` (what changed in each listing), ``contents`` (which bytes), ``rejects`` and ``metadata``.
+
+    Where a method takes a moment, ISO 8601 in UTC, it answers as of the last listing until then; empty means now.
+    """
 
     url: str
 
-    def known(self, source: str) -> dict[str, Entry]:
-        """Return the source's entries as they were last listed, by key."""
+    def known(self, source: str, moment: str = "") -> dict[str, Entry]:
+        """Return the source's entries as they were listed, by key."""
         rows = _own(source, Table(self.url, "objects", _OBJECTS))
-        return replay(Change(_entry(row), row["present"]) for row in rows)
+        return replay(Change(_entry(row), row["present"]) for row in rows if not moment or row["snapshot"] <= moment)
+
+    def first_look(self, source: str) -> str:
+        """Tell when the source was first listed; nothing if it never was."""
+        return min((row["snapshot"] for row in _own(source, Table(self.url, "objects", _OBJECTS))), default="")
 
     def record(self, source: str, taken: str, entries: Sequence[Entry]) -> int:
         """Append what differs from the last listing, and return how much that is."""
@@ -46,15 +54,15 @@ class SnapshotStore:
         Table(self.url, "objects", _OBJECTS).append(rows)
         return len(found)
 
-    def pending(self, source: str) -> list[Entry]:
-        """List the current entries that were neither fetched nor rejected yet, sorted by key."""
+    def pending(self, source: str, moment: str = "") -> list[Entry]:
+        """List the entries that were neither fetched nor rejected yet, sorted by key."""
         done = self._contents(source).keys() | self.rejects(source).keys()
-        return [entry for _, entry in sorted(self.known(source).items()) if entry.identity not in done]
+        return [entry for _, entry in sorted(self.known(source, moment).items()) if entry.identity not in done]
 
-    def located(self, source: str) -> list[Located]:
-        """List the current entries whose bytes are known, sorted by key."""
+    def located(self, source: str, moment: str = "") -> list[Located]:
+        """List the entries whose bytes are known, sorted by key."""
         contents = self._contents(source)
-        current = sorted(self.known(source).items())
+        current = sorted(self.known(source, moment).items())
         return [Located(key, contents[entry.identity]) for key, entry in current if entry.identity in contents]
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
@@ -74,6 +82,19 @@ class SnapshotStore:
         """Write down why each of these objects is no training image."""
         rows = [{**_identity(source, one), "reason": why.reason.value, "detail": why.detail} for one, why in found]
         Table(self.url, "rejects", _REJECTS).append(rows)
+
+    def metadata(self, source: str) -> dict[Entry, Mapping[str, str]]:
+        """Return what was read beside the source's objects, one answer for each time that one was written."""
+        rows = _own(source, Table(self.url, "metadata", _METADATA))
+        return {_entry(row): dict(row["metadata"]) for row in rows}
+
+    def add_metadata(self, source: str, found: Iterable[tuple[Entry, Mapping[str, str]]]) -> None:
+        """Write down what was read beside these objects."""
+        rows = [
+            {**_identity(source, one), "modified": one.modified, "metadata": list(beside.items())}
+            for one, beside in found
+        ]
+        Table(self.url, "metadata", _METADATA).append(rows)
 
     def _contents(self, source: str) -> dict[Identity, str]:
         return {_key(row): row["image"] for row in _own(source, Table(self.url, "contents", _CONTENTS))}

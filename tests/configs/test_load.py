@@ -30,7 +30,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
         (LEAST, ("training.seed",), "write it as section.setting=value"),
         (LEAST, ("seed=1",), "write it as section.setting=value"),
         (LEAST, ("training.seed=-1",), "training.seed = -1 is not allowed"),
-        (LEAST, ("source.layout=coat", "source.layout=a b"), "source.layout = 'a b' is not allowed"),
+        (LEAST, ("labels.layout=coat", "labels.layout=a b"), "labels.layout = 'a b' is not allowed"),
         (LEAST, ("training.seed=[",), "is not valid YAML"),
         (LEAST, ("backbone.weights=inception.h5",), "set backbone.sha256"),
         (LEAST, ("dataset.test_percent=50", "dataset.validation_percent=40"), "more than 80 together"),

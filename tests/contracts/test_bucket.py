@@ -1,6 +1,7 @@
 """What a folder and an S3 bucket promise alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from email.header import Header
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,28 @@ def test_a_changed_object_is_not_read_as_the_listed_one(place: str) -> None:
         bucket.read("key", "0-0-0")
     with pytest.raises(Changed):
         bucket.read("no such key")
+
+
+def test_metadata_is_that_of_the_listed_object(place: str) -> None:
+    """Objects without metadata have none, and an object that is not the listed one is answered with Changed."""
+    bucket = open_bucket(place)
+    bucket.create("key", b"listed")
+    assert bucket.metadata("key", next(bucket.entries()).etag) == {}
+    with pytest.raises(Changed):
+        bucket.metadata("key", "0-0-0")
+    with pytest.raises(Changed):
+        bucket.metadata("no such key", "0-0-0")
+
+
+def test_s3_metadata_is_read(s3_bucket: str) -> None:
+    """What somebody wrote beside an S3 object is read, names in lower case, other alphabets as they were meant."""
+    import boto3
+
+    written = {"Label": "pug", "coat": Header("пёстрый", "utf-8").encode()}
+    name = s3_bucket.removeprefix("s3://")
+    boto3.client("s3").put_object(Bucket=name, Key="1.jpg", Body=b"1", Metadata=written)
+    bucket = open_bucket(s3_bucket)
+    assert bucket.metadata("1.jpg", next(bucket.entries()).etag) == {"label": "pug", "coat": "пёстрый"}
 
 
 def test_prefixes_keep_places_apart(place: str) -> None:

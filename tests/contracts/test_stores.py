@@ -1,5 +1,6 @@
 """What the stores promise on a folder and on S3."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,16 @@ from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.splits import Assigned, Split
-from tasks.stores.datasets import dataset_files, read_labels, read_manifest, write_card, write_labels, write_manifest
+from tasks.stores.datasets import (
+    dataset_files,
+    keep_label_manifest,
+    kept_label_manifest,
+    read_labels,
+    read_manifest,
+    write_card,
+    write_labels,
+    write_manifest,
+)
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
@@ -64,6 +74,34 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     assert store.located(SOURCE) == []
 
 
+def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:
+    """As of a moment the source is what the last listing until then showed, whatever became of it since."""
+    store = SnapshotStore(place)
+    store.record(SOURCE, "2026-11-01", [entry("a"), entry("b")])
+    store.record(SOURCE, "2026-11-03", [entry("b", "2"), entry("c")])
+    store.add_contents(SOURCE, [(entry("a"), "image-a"), (entry("b"), "image-b"), (entry("b", "2"), "image-b2")])
+    assert store.first_look(SOURCE) == "2026-11-01"
+    assert store.located(SOURCE, "2026-11-02") == [Located("a", "image-a"), Located("b", "image-b")]
+    assert store.pending(SOURCE, "2026-11-02") == []
+    assert store.located(SOURCE, "2026-11-04") == store.located(SOURCE) == [Located("b", "image-b2")]
+    assert store.known(SOURCE, "2026-10-31") == {}
+
+
+def test_metadata_belongs_to_one_writing_of_an_object(place: str) -> None:
+    """What was read beside an object is known for the very time that it was written, and not for a later one."""
+    store = SnapshotStore(place)
+    store.add_metadata(SOURCE, [(entry("a"), {"label": "pug", "coat": "пёстрый"}), (entry("b"), {})])
+    assert store.metadata(SOURCE) == {entry("a"): {"label": "pug", "coat": "пёстрый"}, entry("b"): {}}
+    assert replace(entry("a"), modified="later") not in store.metadata(SOURCE)
+
+
+def test_a_manifest_of_labels_is_kept_as_it_was_listed(place: str) -> None:
+    """The bytes of a manifest come back under the entry that was listed, and under no other."""
+    keep_label_manifest(place, SOURCE, entry("labels.csv"), b"key,label")
+    assert kept_label_manifest(place, SOURCE, entry("labels.csv")) == b"key,label"
+    assert kept_label_manifest(place, SOURCE, entry("labels.csv", "2")) is None
+
+
 def test_images_come_back_as_they_came(place: str) -> None:
     """Image bytes come back in the order asked, and doubled appends do no harm."""
     store = ImageStore(place)
@@ -103,9 +141,11 @@ def test_features_come_back_bit_for_bit(place: str) -> None:
 def test_labellings_and_manifests_come_back(place: str) -> None:
     """A labelling and a manifest are read back as they were written, under the hash of their content."""
     labelling = Labelling(
-        labelled=(Labelled("p/1", "a", "пудель", (("coat", "white"),)),),
+        labelled=(Labelled("p/1", "a", "пудель", (("coat", "white"),), (("coat", "manifest"), ("label", "folder"))),),
         unlabelled=(Located("2", "b"),),
         conflicts=(Conflict("c", (("p", "p/3"), ("q", "q/3"))),),
+        left_out=(Labelled("w/1", "d", "wolf", (), (("label", "folder"),)),),
+        missing=("nowhere.jpg",),
     )
     name = write_labels(place, labelling)
     assert read_labels(place, name) == labelling
