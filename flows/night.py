@@ -1,4 +1,4 @@
-"""Running one night in this process, at a terminal."""
+"""Running one night, or its first half, in this process, at a terminal."""
 
 import urllib.error
 import urllib.request
@@ -8,20 +8,33 @@ from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
 from configs.schema import Settings
 from infra import stack
-from tasks.domain.night import Outcome
+from tasks.domain.night import Data, Outcome
 
 
 def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
     """Run the retrain flow here and return how it ended; raise what made it fail."""
+    _prepare()
+    from flows.retrain import retrain
+
+    state = retrain(settings, force=force, as_of=as_of, return_state=True)
+    return cast("Outcome", state.result())
+
+
+def run_rebuild(settings: Settings, as_of: str = "") -> Data:
+    """Make a dataset version here, without training on it; raise what made it fail."""
+    _prepare()
+    from flows.rebuild import rebuild
+
+    return rebuild(settings, as_of, return_state=True).result()
+
+
+def _prepare() -> None:
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
     _find_prefect()
-    from flows.retrain import retrain
     from tasks.reports.diary import to_terminal
 
     to_terminal()
-    state = retrain(settings, force=force, as_of=as_of, return_state=True)
-    return cast("Outcome", state.result())
 
 
 def _find_prefect() -> None:

@@ -14,6 +14,7 @@ from tasks.reports.progress import progress
 from tasks.step import step
 from tasks.stores.bucket import Bucket, Changed, open_bucket
 from tasks.stores.datasets import keep_label_manifest, kept_label_manifest, write_labels
+from tasks.stores.forgotten import forgotten_images
 from tasks.stores.snapshots import SnapshotStore
 
 # A request for metadata waits for the network, so many run at once; a batch is what a crash can cost.
@@ -26,7 +27,9 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
     snapshots = SnapshotStore(store.url)
     said, missing = _gather(ingested, labels, store, snapshots.known(ingested.source, ingested.moment))
     located = snapshots.located(ingested.source, ingested.moment)
-    labelling = label_images(located, said, Spelling(labels.aliases, labels.leave_out), missing)
+    gone = forgotten_images(store.url)
+    kept = [one for one in located if one.image not in gone]
+    labelling = label_images(kept, said, Spelling(labels.aliases, labels.leave_out), missing)
     return Labels(
         name=write_labels(store.url, labelling),
         images=len(labelling.labelled),
@@ -34,6 +37,7 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
         conflicts=len(labelling.conflicts),
         left_out=len(labelling.left_out),
         missing=len(labelling.missing),
+        forgotten=len({one.image for one in located} & gone),
     )
 
 

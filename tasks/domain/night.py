@@ -58,6 +58,7 @@ class Labels:
     conflicts: int
     left_out: int
     missing: int
+    forgotten: int
 
     def __str__(self) -> str:
         """Say how many images have a label, have none, have two, or are left out, and what a manifest names in vain."""
@@ -65,6 +66,7 @@ class Labels:
         parts += [count(self.conflicts, "conflict")] if self.conflicts else []
         parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []
         parts += [f"{count(self.missing, 'key')} of the manifest not in the source"] if self.missing else []
+        parts += [f"{self.forgotten:,} removed for good"] if self.forgotten else []
         return ", ".join(parts)
 
 

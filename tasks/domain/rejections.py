@@ -15,6 +15,7 @@ class Reason(StrEnum):
     TOO_MANY_PIXELS = "too-many-pixels"
     TOO_SMALL = "too-small"
     CHANGED = "changed-while-fetched"
+    FORGOTTEN = "removed-for-good"
 
 
 @dataclass(frozen=True, slots=True)

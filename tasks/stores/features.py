@@ -7,7 +7,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.stores.tables import Table, row_numbers
+from tasks.stores.bucket import open_bucket
+from tasks.stores.tables import Table
+
+
+def remove_features(url: str, image: str) -> int:
+    """Remove what every backbone of a store made of an image, and return how many these were."""
+    names = {entry.key.split(".lance/")[0] for entry in open_bucket(url).entries("features/")}
+    return sum(Table(url, name, pa.schema([])).remove(image) for name in sorted(names))
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,9 @@ class FeatureStore:
 
     def read(self, images: Sequence[str]) -> NDArray[np.float32]:
         """Return the features of these images, in the order asked: (images, width)."""
-        table = self._table()
-        numbers = row_numbers(table.read(["image"])["image"])
         found = np.empty((len(images), self.width), np.float32)
         start = 0
-        for part in table.take([numbers[image] for image in images], ["vector"]):
+        for part in self._table().take(images, ["vector"]):
             vectors = part["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.width)
             found[start : start + len(vectors)] = vectors
             start += len(vectors)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
-from tasks.stores.tables import Table, row_numbers
+from tasks.stores.tables import Table
 
 _SCHEMA = pa.schema(
     [
@@ -54,10 +54,12 @@ class ImageStore:
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield these images with their bytes, in the order asked, a few in memory at a time."""
-        table = self._table()
-        numbers = row_numbers(table.read(["image"])["image"])
-        for part in table.take([numbers[image] for image in images], ["image", "data"]):
+        for part in self._table().take(images, ["image", "data"]):
             yield from zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True)
+
+    def remove(self, image: str) -> bool:
+        """Remove an image's bytes for good, and tell whether there were any."""
+        return self._table().remove(image)
 
     def _table(self) -> Table:
         return Table(self.url, "images", _SCHEMA)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import lance
 
 _ROWS_AT_ONCE = 64
+# Files with fewer rows are joined whenever something is removed.
+_ROWS_A_FILE = 256
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,36 @@ class Table:
             return pa.schema([self.schema.field(name) for name in columns]).empty_table()
         return dataset.to_table(columns=list(columns), scan_in_order=True)
 
-    def take(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield these columns of the numbered rows, in the order asked, a few rows at a time."""
+    def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of the rows with these names in the column ``image``, as asked, a few at a time.
+
+        Of rows with the same name the first one counts: a doubled append is harmless.
+        """
         dataset = self._open()
-        for start in range(0, len(rows) if dataset else 0, _ROWS_AT_ONCE):
-            yield dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns))  # type: ignore[union-attr]
+        if dataset is None:
+            return
+        numbers = row_numbers(dataset.to_table(columns=["image"], scan_in_order=True)["image"])
+        rows = [numbers[name] for name in names]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield dataset.take(rows[start : start + _ROWS_AT_ONCE], columns=list(columns))
+
+    def remove(self, image: str) -> bool:
+        """Remove an image's rows with every byte of theirs, and tell whether there were any.
+
+        Lance marks rows as gone, writes the rest of their files anew, and drops all former versions of the table.
+        """
+        dataset = self._open()
+        if dataset is None or not dataset.count_rows(filter=f"image = '{image}'"):
+            return False
+        try:
+            dataset.delete(f"image = '{image}'")
+            dataset.optimize.compact_files(
+                target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
+            )
+            dataset.cleanup_old_versions(older_than=timedelta(0))
+        except OSError as error:
+            raise self._cannot("written", error) from error
+        return True
 
     def _open(self) -> "lance.LanceDataset | None":
         import lance
@@ -95,7 +123,7 @@ class Table:
 
 
 def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
-    """Map each name of a column to the first row that carries it: a doubled append is harmless."""
+    """Map each name of a column to the first row that carries it."""
     numbers: dict[str, int] = {}
     for number, name in enumerate(names.to_pylist()):
         numbers.setdefault(name, number)

@@ -22,7 +22,8 @@ from tasks.stores.datasets import (
     write_labels,
     write_manifest,
 )
-from tasks.stores.features import FeatureStore
+from tasks.stores.features import FeatureStore, remove_features
+from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.snapshots import SnapshotStore
@@ -116,6 +117,25 @@ def test_images_come_back_as_they_came(place: str) -> None:
     assert list(store.read(["image-3", "image-0"])) == [("image-3", bytes([3]) * 100), ("image-0", bytes(100))]
     assert store.hashes(["image-1", "unknown"]) == {"image-1": 2**63 + 1}
     assert store.examined(["image-1", "unknown"]) == {"image-1": images[1][0]}
+
+
+def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
+    """An image that is removed is in no table any more, others stay, and a note says when it was removed."""
+    measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    ImageStore(place).add([(Examined(name, 10, 20, "JPEG", 1, measures), name.encode()) for name in ("a1", "b2")])
+    for net in ("one", "two"):
+        FeatureStore(place, net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
+    assert forget_image(place, "a1", "2026-11-23T10:00:00+00:00")
+    assert not forget_image(place, "a1", "2026-11-24T10:00:00+00:00")
+    assert (ImageStore(place).remove("a1"), remove_features(place, "a1")) == (True, 2)
+    assert ImageStore(place).known() == {"b2"}
+    assert FeatureStore(place, "two", 3).known() == {"b2"}
+    assert FeatureStore(place, "two", 3).read(["b2"]).tolist() == [[1, 1, 1]]
+    assert forgotten_images(place) == {"a1"}
+    assert forgotten_sentence(place, ["a1", "b2"]).startswith(
+        "It used images that were removed for good (a1 on 2026-11-23)"
+    )
+    assert forgotten_sentence(place, ["b2"]) == ""
 
 
 def test_the_first_split_stands(place: str) -> None:

@@ -2,38 +2,55 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 
 from tasks.stores.tables import Table, row_numbers
 
-SCHEMA = pa.schema([("name", pa.string()), ("data", pa.large_binary())])
+SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """
 import sys
 import pyarrow as pa
 from tasks.stores.tables import Table
 url, writer = sys.argv[1:]
-table = Table(url, "shared", pa.schema([("name", pa.string()), ("data", pa.large_binary())]))
+table = Table(url, "shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
 for number in range(4):
-    table.append([{"name": f"{writer}-{number}", "data": b"x"}])
+    table.append([{"image": f"{writer}-{number}", "data": b"x"}])
 """
 
 
 def test_a_table_that_nobody_wrote_is_empty(place: str) -> None:
     """Reading a table before its first append gives no rows, under the right columns."""
-    found = Table(place, "new", SCHEMA).read(["name"])
-    assert (found.num_rows, found.column_names) == (0, ["name"])
+    found = Table(place, "new", SCHEMA).read(["image"])
+    assert (found.num_rows, found.column_names) == (0, ["image"])
 
 
 def test_rows_keep_their_order(place: str) -> None:
-    """Rows come back in the order in which they were appended, and by number in the order asked."""
+    """Rows come back in the order in which they were appended, and by name in the order asked."""
     table = Table(place, "ordered", SCHEMA)
     for name in ("b", "a", "c"):
-        table.append([{"name": name, "data": name.encode()}])
+        table.append([{"image": name, "data": name.encode()}])
     table.append([])
-    assert table.read(["name"])["name"].to_pylist() == ["b", "a", "c"]
-    taken = [one for part in table.take([2, 0], ["data"]) for one in part["data"].to_pylist()]
+    assert table.read(["image"])["image"].to_pylist() == ["b", "a", "c"]
+    taken = [one for part in table.take(["c", "b"], ["data"]) for one in part["data"].to_pylist()]
     assert taken == [b"c", b"b"]
+
+
+def test_a_removed_image_leaves_no_byte(tmp_path: Path) -> None:
+    """After a removal no file of the table, of any version, holds the image's bytes; others are as they were."""
+    table = Table(str(tmp_path), "images", SCHEMA)
+    data = {name: f"secret of {name} ".encode() * 100 for name in "abcdef"}
+    for names in ("abc", "def"):
+        table.append([{"image": name, "data": data[name]} for name in names])
+    assert table.remove("b")
+    assert not table.remove("b")
+    assert not any(b"secret of b" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert [one for part in table.take("fca", ["data"]) for one in part["data"].to_pylist()] == [
+        data["f"],
+        data["c"],
+        data["a"],
+    ]
 
 
 def test_many_writers_lose_nothing(place: str) -> None:
@@ -46,7 +63,7 @@ def test_many_writers_lose_nothing(place: str) -> None:
     ]
     errors = [writer.communicate()[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, errors
-    names = Table(place, "shared", SCHEMA).read(["name"])["name"].to_pylist()
+    names = Table(place, "shared", SCHEMA).read(["image"])["image"].to_pylist()
     assert sorted(names) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(4))
 
 
