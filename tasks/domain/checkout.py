@@ -33,10 +33,10 @@ def file_name(row: Row, form: str) -> str:
 
 
 def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
-    """Write a version's rows, sorted by image, with a column an attribute: UTF-8, commas, one line feed a row."""
+    """Write a version's rows, sorted by image, with a column an attribute, as RFC 4180 says, in UTF-8."""
     attributes = sorted({name for row in rows for name, _ in row.attributes})
     sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
+    writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerow([*_OWN[:-1], *(_column(name) for name in attributes), _OWN[-1]])
     for row in sorted(rows, key=lambda row: row.image):
         own = dict(row.attributes)
