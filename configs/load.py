@@ -72,10 +72,10 @@ def resolve(settings: Settings) -> Settings:
     """Make every path absolute and name the embedded MLflow database where no MLflow address is set."""
     tracking = settings.tracking.url or f"sqlite:///{home() / 'mlflow.db'}"
     backbone = settings.backbone
-    weights = _absolute(backbone.weights) if backbone.is_file else backbone.weights
+    weights = absolute(backbone.weights) if backbone.is_file else backbone.weights
     changes = {
-        "source": settings.source.model_copy(update={"url": _absolute(settings.source.url)}),
-        "store": settings.store.model_copy(update={"url": _absolute(settings.store.url)}),
+        "source": settings.source.model_copy(update={"url": absolute(settings.source.url)}),
+        "store": settings.store.model_copy(update={"url": absolute(settings.store.url)}),
         "tracking": settings.tracking.model_copy(update={"url": tracking}),
         "backbone": backbone.model_copy(update={"weights": weights}),
     }
@@ -103,7 +103,8 @@ def _git(root: Path, *arguments: str) -> str:
     return answer.stdout.strip()
 
 
-def _absolute(url: str) -> str:
+def absolute(url: str) -> str:
+    """Make a path independent of the current folder; an address stays as it is."""
     return url if "://" in url or not url else str(Path(url).expanduser().absolute())
 
 

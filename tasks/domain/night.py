@@ -168,6 +168,10 @@ class Data:
     labels: Labels
     dataset: Dataset
 
+    def plain(self) -> dict[str, Any]:
+        """Turn it into what JSON can hold."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Challenger:

@@ -2,15 +2,17 @@
 
 import io
 import json
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.problems import Problem
 from tasks.domain.canonical import sha256_of
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
@@ -38,6 +40,7 @@ _MANIFEST = pa.schema(
         ("key", pa.string()),
     ]
 )
+_VERSION = re.compile(r"datasets/([0-9a-f]{64})/manifest\.parquet")
 _UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-out", "missing"
 
 
@@ -54,9 +57,9 @@ def write_labels(url: str, labelling: Labelling) -> str:
 
 
 def read_labels(url: str, name: str) -> Labelling:
-    """Return the labelling of this name."""
+    """Return the labelling of this name; raise Problem when its file is missing or damaged."""
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _rows(open_bucket(url).read(f"labels/{name}.parquet")):
+    for row in _rows(url, f"labels/{name}.parquet"):
         rows[row.pop("problem")].append(row)
     conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows[_CONFLICT]:
@@ -86,6 +89,17 @@ def _label_manifest(source: str, entry: Entry) -> str:
     return f"label-manifests/{sha256_of([source, *entry.identity])}"
 
 
+def labels_hash(url: str, name: str) -> str:
+    """Hash the rows of a labelling again: its name, unless they are not what was written."""
+    return sha256_of(_rows(url, f"labels/{name}.parquet"))
+
+
+def written(url: str) -> dict[str, str]:
+    """Name every dataset version, with the time when its manifest was written: ISO 8601 in UTC."""
+    found = ((_VERSION.fullmatch(entry.key), entry.modified) for entry in open_bucket(url).entries("datasets/"))
+    return {match[1]: time for match, time in found if match}
+
+
 def write_manifest(url: str, rows: Sequence[Row]) -> str:
     """Keep a dataset version under its hash, and return that."""
     name = dataset_hash(rows)
@@ -95,17 +109,29 @@ def write_manifest(url: str, rows: Sequence[Row]) -> str:
 
 
 def read_manifest(url: str, name: str) -> list[Row]:
-    """Return the rows of a dataset version, sorted by image."""
-    return [
-        Row(row["image"], row["label"], Split(row["split"]), tuple(row["attributes"]), row["key"])
-        for row in _rows(open_bucket(url).read(f"datasets/{name}/manifest.parquet"))
-    ]
+    """Return the rows of a dataset version, sorted by image; raise Problem when its file is missing or damaged."""
+    key = f"datasets/{name}/manifest.parquet"
+    with _sentences(url, key):
+        return [
+            Row(row["image"], row["label"], Split(row["split"]), tuple(row["attributes"]), row["key"])
+            for row in _rows(url, key)
+        ]
 
 
 def write_card(url: str, name: str, facts: Mapping[str, Any]) -> None:
     """Keep the data card of a dataset version; the first one stands."""
     text = json.dumps(facts, ensure_ascii=False, indent=1)
     open_bucket(url).create(f"datasets/{name}/card.json", text.encode())
+
+
+def read_card(url: str, name: str) -> dict[str, Any] | None:
+    """Return the data card of a dataset version, or None where its night died first; raise Problem when damaged."""
+    key = f"datasets/{name}/card.json"
+    if not any(open_bucket(url).entries(key)):
+        return None
+    with _sentences(url, key):
+        card: dict[str, Any] = {**json.loads(open_bucket(url).read(key))}
+        return card
 
 
 def dataset_files(url: str, name: str) -> dict[str, bytes]:
@@ -124,10 +150,24 @@ def _labelled(row: Mapping[str, Any]) -> Labelled:
 
 def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
-def _rows(data: bytes) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
-    return rows
+def _rows(url: str, key: str) -> list[dict[str, Any]]:
+    with _sentences(url, key):
+        rows: list[dict[str, Any]] = pq.read_table(
+            io.BytesIO(open_bucket(url).read(key)), page_checksum_verification=True
+        ).to_pylist()
+        return rows
+
+
+@contextmanager
+def _sentences(url: str, key: str) -> Iterator[None]:
+    """Say which file is missing or damaged."""
+    try:
+        yield
+    except Changed:
+        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error

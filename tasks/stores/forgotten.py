@@ -19,12 +19,13 @@ def forgotten_images(url: str) -> set[str]:
     return {key.removeprefix(_FOLDER).removesuffix(".json") for key in keys}
 
 
-def forgotten_sentence(url: str, images: Collection[str]) -> str:
-    """Say in one sentence which of these images were removed for good; nothing where none was."""
+def forgotten_sentence(url: str, version: str, images: Collection[str]) -> str:
+    """Say in one sentence which of a version's images were removed for good; nothing where none was."""
     gone = sorted(forgotten_images(url) & set(images))
     if not gone:
         return ""
     notes = [json.loads(open_bucket(url).read(f"{_FOLDER}{image}.json")) for image in gone]
     named = ", ".join(f"{note['image'][:12]} on {note['time'][:10]}" for note in notes[:3])
     more = f" and {len(notes) - 3:,} more" if len(notes) > 3 else ""  # noqa: PLR2004
-    return f"It used images that were removed for good ({named}{more}), so it cannot be rebuilt as it was."
+    used = "an image that was" if len(notes) == 1 else f"{len(notes):,} images that were"
+    return f"Version {version[:12]} used {used} removed for good ({named}{more}), so it cannot be rebuilt as it was."

@@ -6,9 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from configs.problems import Problem
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
-from tasks.stores.tables import Table
+from tasks.stores.tables import Table, row_numbers
 
 _SCHEMA = pa.schema(
     [
@@ -24,6 +25,9 @@ _SCHEMA = pa.schema(
         ("tone", pa.float64()),
     ]
 )
+# So many images are read at once while looking for damage, and one by one where that fails.
+_TOGETHER = 64
+_MISSING = Problem("It is not in the store.")
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,35 @@ class ImageStore:
         """Remove an image's bytes for good, and tell whether there were any."""
         return self._table().remove(image)
 
+    def salvage(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | Problem]]:
+        """Yield these images with their bytes or, where they are missing or cannot be read, with the reason."""
+        table = self._table()
+        numbers = row_numbers(table.read(["image"])["image"])
+        for start in range(0, len(images), _TOGETHER):
+            part = [image for image in images[start : start + _TOGETHER] if image in numbers]
+            yield from ((image, _MISSING) for image in images[start : start + _TOGETHER] if image not in numbers)
+            try:
+                yield from zip(part, _bytes(table, [numbers[image] for image in part]), strict=True)
+            except Problem:
+                yield from ((image, _alone(table, numbers[image])) for image in part)
+
+    def damage(self) -> Iterator[tuple[str, str]]:
+        """Yield the path in the store of each damaged file of the table, and what is wrong."""
+        return self._table().damage()
+
     def _table(self) -> Table:
         return Table(self.url, "images", _SCHEMA)
+
+
+def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
+    return [data or b"" for part in table.take_rows(rows, ["data"]) for data in part["data"].to_pylist()]
+
+
+def _alone(table: Table, row: int) -> bytes | Problem:
+    try:
+        return _bytes(table, [row])[0]
+    except Problem as problem:
+        return problem
 
 
 def _row(examined: Examined, data: bytes) -> dict[str, Any]:

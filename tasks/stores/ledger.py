@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from configs.problems import Problem
 from tasks.stores.bucket import open_bucket
 
 _READS_AT_ONCE = 16
@@ -38,10 +39,20 @@ class Ledger:
 
     def entries(self) -> list[Decision]:
         """Return all decisions, the oldest first."""
-        bucket = open_bucket(self.url)
-        keys = [entry.key for entry in bucket.entries("ledger/") if entry.key.endswith(".json")]
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            return [Decision(**json.loads(data)) for data in pool.map(bucket.read, keys)]
+            return list(pool.map(self.read, self.files()))
+
+    def files(self) -> list[str]:
+        """Name the files of all decisions, the oldest first."""
+        return [entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".json")]
+
+    def read(self, key: str) -> Decision:
+        """Read the decision in this file; raise Problem when it is damaged."""
+        try:
+            return Decision(**json.loads(open_bucket(self.url).read(key)))
+        except (ValueError, TypeError) as error:
+            message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
+            raise Problem(message) from error
 
     def champion(self) -> Decision | None:
         """Return the decision that made the champion; None before there is one."""

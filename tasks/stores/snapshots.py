@@ -35,6 +35,10 @@ class SnapshotStore:
 
     url: str
 
+    def sources(self) -> list[str]:
+        """Name the sources that were ever listed into this store."""
+        return sorted(set(Table(self.url, "objects", _OBJECTS).read(["source"])["source"].to_pylist()))
+
     def known(self, source: str, moment: str = "") -> dict[str, Entry]:
         """Return the source's entries as they were listed, by key."""
         rows = _own(source, Table(self.url, "objects", _OBJECTS))

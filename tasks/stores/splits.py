@@ -1,6 +1,6 @@
 """Which split each image got, written once and never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -29,6 +29,10 @@ class SplitStore:
         rows = [{"image": image, "group": one.group, "split": one.split.value} for image, one in assigned.items()]
         self._table().append(rows)
         return self.known()
+
+    def damage(self) -> Iterator[tuple[str, str]]:
+        """Yield the path in the store of each damaged file of the table, and what is wrong."""
+        return self._table().damage()
 
     def _table(self) -> Table:
         return Table(self.url, "splits", _SCHEMA)

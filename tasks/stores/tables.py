@@ -1,6 +1,8 @@
 """Lance tables: what grows is appended, whole, by any number of writers at once."""
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -64,7 +66,8 @@ class Table:
         dataset = self._open()
         if dataset is None:
             return pa.schema([self.schema.field(name) for name in columns]).empty_table()
-        return dataset.to_table(columns=list(columns), scan_in_order=True)
+        with self._sentence():
+            return _sound(dataset.to_table(columns=list(columns), scan_in_order=True))
 
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield these columns of the rows with these names in the column ``image``, as asked, a few at a time.
@@ -74,10 +77,15 @@ class Table:
         dataset = self._open()
         if dataset is None:
             return
-        numbers = row_numbers(dataset.to_table(columns=["image"], scan_in_order=True)["image"])
-        rows = [numbers[name] for name in names]
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            yield dataset.take(rows[start : start + _ROWS_AT_ONCE], columns=list(columns))
+        with self._sentence():
+            numbers = row_numbers(_sound(dataset.to_table(columns=["image"], scan_in_order=True))["image"])
+        yield from self._taken(dataset, [numbers[name] for name in names], columns)
+
+    def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield these columns of the numbered rows, in the order asked, a few rows at a time."""
+        dataset = self._open()
+        if dataset is not None:
+            yield from self._taken(dataset, rows, columns)
 
     def remove(self, image: str) -> bool:
         """Remove an image's rows with every byte of theirs, and tell whether there were any.
@@ -87,28 +95,47 @@ class Table:
         dataset = self._open()
         if dataset is None or not dataset.count_rows(filter=f"image = '{image}'"):
             return False
-        try:
+        with self._sentence("written"):
             dataset.delete(f"image = '{image}'")
             dataset.optimize.compact_files(
                 target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
             )
             dataset.cleanup_old_versions(older_than=timedelta(0))
-        except OSError as error:
-            raise self._cannot("written", error) from error
         return True
+
+    def damage(self) -> Iterator[tuple[str, str]]:
+        """Read the table file by file, and yield the path in the store of each damaged file, and what is wrong."""
+        try:
+            dataset = self._open()
+        except Problem as problem:
+            yield f"{self.name}.lance/_versions", str(problem)
+            return
+        for fragment in dataset.get_fragments() if dataset else ():
+            try:
+                with self._sentence():
+                    for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
+                        _sound(batch)
+            except Problem as problem:
+                for file in fragment.data_files():
+                    yield f"{self.name}.lance/data/{file.path}", str(problem)
+
+    def _taken(self, dataset: "lance.LanceDataset", rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            with self._sentence():
+                part = _sound(dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns)))
+            yield part
 
     def _open(self) -> "lance.LanceDataset | None":
         import lance
 
         uri, options = self._place()
-        try:
-            return lance.dataset(uri, storage_options=options)
-        except (ValueError, FileNotFoundError) as error:
-            if "not found" in str(error):
-                return None
-            raise self._cannot("read", error) from error
-        except OSError as error:
-            raise self._cannot("read", error) from error
+        with self._sentence():
+            try:
+                return lance.dataset(uri, storage_options=options)
+            except (ValueError, FileNotFoundError) as error:
+                if "not found" in str(error):
+                    return None
+                raise
 
     def _place(self) -> tuple[str, dict[str, str] | None]:
         if self.url.startswith("s3://"):
@@ -117,9 +144,33 @@ class Table:
             return f"{self.url.rstrip('/')}/{self.name}.lance", lance_options()
         return str(folder_path(self.url) / f"{self.name}.lance"), None
 
-    def _cannot(self, done: str, error: Exception) -> Problem:
-        reason = "the disk is full" if "No space left" in str(error) else " ".join(str(error).split())[:200]
+    @contextmanager
+    def _sentence(self, done: str = "read") -> Iterator[None]:
+        """Turn whatever Lance raises about files that are damaged, or cannot be read or written, into one sentence."""
+        try:
+            yield
+        except Exception as error:
+            raise self._cannot(done, error) from error
+        except BaseException as error:
+            # Lance panics on some damaged files, and a panic is no Exception.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise self._cannot(done, error) from error
+
+    def _cannot(self, done: str, error: BaseException) -> Problem:
+        reason = "the disk is full" if "No space left" in str(error) else _words(error)
         return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
+
+
+def _sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types
+    """Return rows whose offsets and letters are sound; damaged ones would crash whoever reads them."""
+    rows.validate(full=True)
+    return rows
+
+
+def _words(error: BaseException) -> str:
+    """Say it in one line, without the place in Lance's own source."""
+    return re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split()))[:200].rstrip(".")
 
 
 def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:

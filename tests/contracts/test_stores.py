@@ -132,10 +132,9 @@ def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
     assert FeatureStore(place, "two", 3).known() == {"b2"}
     assert FeatureStore(place, "two", 3).read(["b2"]).tolist() == [[1, 1, 1]]
     assert forgotten_images(place) == {"a1"}
-    assert forgotten_sentence(place, ["a1", "b2"]).startswith(
-        "It used images that were removed for good (a1 on 2026-11-23)"
-    )
-    assert forgotten_sentence(place, ["b2"]) == ""
+    sentence = forgotten_sentence(place, "f" * 64, ["a1", "b2"])
+    assert sentence.startswith(f"Version {'f' * 12} used an image that was removed for good (a1 on 2026-11-23)")
+    assert forgotten_sentence(place, "f" * 64, ["b2"]) == ""
 
 
 def test_the_first_split_stands(place: str) -> None:

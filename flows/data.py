@@ -1,0 +1,172 @@
+"""Looking at dataset versions: what ``pedigree data list``, ``show``, ``diff`` and ``rejects`` answer."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from configs.problems import Problem
+from tasks.domain.absent import Absent, left_out, rejected
+from tasks.domain.card import data_card
+from tasks.domain.rejections import Rejection
+from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
+from tasks.stores.bucket import open_bucket
+from tasks.stores.datasets import read_card, read_labels, read_manifest, written
+from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.snapshots import SnapshotStore
+
+_READS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One dataset version in a line; ``problem`` says why its manifest cannot be read, and is empty when it can."""
+
+    hash: str
+    written: str
+    images: int
+    classes: int
+    decisions: tuple[Mapping[str, Any], ...]
+    champion: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Every dataset version of a store, the newest last."""
+
+    store: str
+    versions: tuple[Version, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the list into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one version holds; a version whose night died early has no parent and no warnings written down."""
+
+    dataset: str
+    parent: str | None
+    images: int
+    classes: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...]
+    decisions: tuple[Mapping[str, Any], ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the version into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two versions, and what differs."""
+
+    before: str
+    after: str
+    difference: Difference
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the comparison into what JSON can hold."""
+        return {"before": self.before, "after": self.after, **self.difference.plain()}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """What is in no version, or, where a version is named, not in that one; and the classes that wait."""
+
+    dataset: str | None
+    absent: tuple[Absent, ...]
+    waiting: tuple[str, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the list into what JSON can hold."""
+        return asdict(self)
+
+
+def versions(store: str) -> Versions:
+    """List the versions of a store; raise Problem where there is none."""
+    times, decisions = written(_existing(store)), Ledger(store).entries()
+    champion = decisions[-1].champion if decisions else None
+    names = _in_order(store, times, decisions)
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return Versions(store, tuple(pool.map(partial(_version, store, times, decisions, champion), names)))
+
+
+def find_version(store: str, word: str) -> str:
+    """Return the full hash of the version that a person means."""
+    times = written(_existing(store))
+    # Only the order asks the ledger: a hash finds its version also where a file of the ledger is damaged.
+    return resolve(word, _in_order(store, times, Ledger(store).entries() if word == LATEST else []))
+
+
+def show(store: str, word: str) -> Shown:
+    """Count what a version holds, and repeat what its data card warns of."""
+    name = find_version(store, word)
+    rows, card = read_manifest(store, name), read_card(store, name) or {}
+    classes = tuple(asdict(one) for one in data_card(rows, []).classes)
+    about = _about(name, Ledger(store).entries())
+    return Shown(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
+
+
+def diff(store: str, before: str, after: str) -> Compared:
+    """Compare two versions."""
+    first, second = find_version(store, before), find_version(store, after)
+    return Compared(first, second, compare(read_manifest(store, first), read_manifest(store, second)))
+
+
+def rejects(store: str, word: str | None) -> Rejects:
+    """List what the sources hold and no version can; with a version also what its labelling held and it does not."""
+    snapshots = SnapshotStore(_existing(store))
+    absent = [one for source in snapshots.sources() for one in rejected(source, _rejections(snapshots, source))]
+    if word is None:
+        return Rejects(None, tuple(absent), ())
+    name = find_version(store, word)
+    card = read_card(store, name)
+    if card is None:
+        raise Problem(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
+    waiting = tuple(card["waiting"])
+    return Rejects(
+        name,
+        (*absent, *left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)),
+        waiting,
+    )
+
+
+def _rejections(snapshots: SnapshotStore, source: str) -> dict[str, Rejection]:
+    """Return the rejections of what the source holds now, by key; what was replaced since is past."""
+    known, found = snapshots.known(source), snapshots.rejects(source)
+    return {key: found[entry.identity] for key, entry in known.items() if entry.identity in found}
+
+
+def _existing(store: str) -> str:
+    open_bucket(store).check()
+    return store
+
+
+def _in_order(store: str, times: Mapping[str, str], decisions: list[Decision]) -> list[str]:
+    if not times:
+        raise Problem(f"The store {store} holds no dataset version: pedigree retrain makes one.")
+    return in_order(times, {one.dataset: one.time for one in reversed(decisions)})
+
+
+def _version(
+    store: str, times: Mapping[str, str], decisions: list[Decision], champion: int | None, name: str
+) -> Version:
+    about = _about(name, decisions)
+    serves = any(one["number"] == champion for one in about)
+    try:
+        rows = read_manifest(store, name)
+    except Problem as problem:
+        return Version(name, times[name], 0, 0, about, serves, str(problem))
+    return Version(name, times[name], len(rows), len({row.label for row in rows}), about, serves, "")
+
+
+def _about(name: str, decisions: list[Decision]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {"number": one.number, "outcome": one.outcome, "time": one.time, "reason": one.reason}
+        for one in decisions
+        if one.dataset == name
+    )

@@ -1,0 +1,159 @@
+"""The commands of ``pedigree data``: parse, delegate, and answer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.load import absolute, read_settings
+from configs.problems import Problem, SettingsProblem
+from flows import data_screens as screens
+from flows.answers import Changes, Config, Json, answer, sentences
+
+app = typer.Typer(
+    help="Look at the dataset versions of a store, take them out as plain folders, and prove them whole.",
+    no_args_is_help=True,
+)
+_Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The settings file that names the store, as in retrain.")
+]
+_Store = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="The store itself, where no settings file is at hand.")
+]
+_Version = Annotated[
+    str, typer.Argument(metavar="V", help="The version: the first digits of its hash, 4 at least, or latest.")
+]
+
+
+@app.command("list")
+def list_versions(config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False) -> None:
+    """List the dataset versions, the newest last, and what was decided about each."""
+    with sentences():
+        from flows.data import versions
+
+        found = versions(_place(config, changes, store))
+        answer(found.plain(), as_json, screens.versions(found))
+
+
+@app.command()
+def show(
+    version: _Version, config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False
+) -> None:
+    """Show what a version holds: each class by split, attributes, warnings, and what was decided about it."""
+    with sentences():
+        from flows import data
+
+        shown = data.show(_place(config, changes, store), version)
+        answer(shown.plain(), as_json, screens.shown(shown))
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The version to compare with.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The version that is compared.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails.")] = None,
+    config: _Config = None,
+    changes: Changes = None,
+    store: _Store = None,
+    as_json: Json = False,
+) -> None:
+    """Name what differs from A to B: images added, removed, relabelled, in another split, or with other attributes."""
+    with sentences():
+        from flows import data
+
+        place = _place(config, changes, store)
+        compared = data.diff(place, before, after)
+        if html:
+            from flows.diff_report import write_report
+
+            write_report(place, compared, html, screens.progress)
+        answer(compared.plain(), as_json, screens.compared(compared, html))
+
+
+@app.command()
+def rejects(
+    version: Annotated[
+        str | None, typer.Argument(metavar="[V]", help="Also what this version's labelling held and the version lacks.")
+    ] = None,
+    config: _Config = None,
+    changes: Changes = None,
+    store: _Store = None,
+    as_json: Json = False,
+) -> None:
+    """List the photographs that are no training images, each with the reason."""
+    with sentences():
+        from flows import data
+
+        found = data.rejects(_place(config, changes, store), version)
+        answer(found.plain(), as_json, screens.rejects(found))
+
+
+@app.command()
+def checkout(
+    version: _Version,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")],
+    config: _Config = None,
+    changes: Changes = None,
+    store: _Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write a version as a plain folder, class/sha256.jpg and manifest.csv, for Keras, torchvision, fastai or a zip."""
+    with sentences():
+        from flows import checkout as plain
+
+        done = plain.checkout(_place(config, changes, store), version, folder, screens.progress)
+        answer(done.plain(), as_json, screens.checked_out(done))
+
+
+@app.command()
+def verify(
+    version: _Version, config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False
+) -> None:
+    """Hash every image and every record of a version again, and name what is damaged."""
+    with sentences():
+        from flows import verify as proof
+
+        verified = proof.verify(_place(config, changes, store), version, screens.progress)
+        answer(verified.plain(), as_json, screens.verified(verified))
+        if verified.damage:
+            number, first = len(verified.damage), verified.damage[0].what
+            message = f"Version {verified.dataset[:12]} is damaged in {number:,} places, the first is {first}"
+            raise Problem(f"{message}: put the files back from a copy of the store.")
+
+
+@app.command()
+def rebuild(
+    config: Config,
+    changes: Changes = None,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make the version of what the source holds, or held on a former day, without training on it."""
+    with sentences():
+        from flows.night import run_rebuild
+
+        data = run_rebuild(read_settings(config, changes or []), as_of)
+        answer(data.plain(), as_json, screens.rebuilt(data))
+
+
+@app.command()
+def forget(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image's SHA-256, all of it.")],
+    config: _Config = None,
+    changes: Changes = None,
+    store: _Store = None,
+    as_json: Json = False,
+) -> None:
+    """Remove an image's bytes and features from the store for good; only a note that it was removed stays."""
+    with sentences():
+        from flows import forget as removal
+
+        gone = removal.forget(_place(config, changes, store), image)
+        answer(gone.plain(), as_json, screens.forgotten(gone))
+
+
+def _place(config: Path | None, changes: list[str] | None, store: str | None) -> str:
+    """Name the store, by the settings or by itself."""
+    if (config is None) == (store is None) or (store and changes):
+        raise SettingsProblem("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
+    return read_settings(config, changes or []).store.url if config else absolute(store or "")

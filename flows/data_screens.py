@@ -1,0 +1,164 @@
+"""What ``pedigree data`` prints: short tables that fit 80 columns."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tasks.domain.versions import SHORT, Difference, Pair
+
+if TYPE_CHECKING:
+    from flows.checkout import CheckedOut
+    from flows.data import Compared, Rejects, Shown, Version, Versions
+    from flows.forget import Forgotten
+    from flows.verify import Verified
+    from tasks.domain.manifest import Row
+    from tasks.domain.night import Data
+
+_SPLITS = ("train", "validation", "test", "held-out")
+# A screen names so many things of a kind; --json names all.
+_MOST = 20
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar at a terminal, and yield a function that takes how many more are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        line = bar.add_task(title, total=total)
+        yield lambda more: bar.advance(line, more)
+
+
+def versions(found: "Versions") -> RenderableType:
+    """Show each version in a line."""
+    table = _table("version", "written", "images", "classes", "decisions")
+    for one in found.versions:
+        counts = ("damaged", "") if one.problem else (f"{one.images:,}", f"{one.classes:,}")
+        table.add_row(one.hash[:SHORT], one.written[:16].replace("T", " "), *counts, _decisions(one))
+    return table
+
+
+def shown(one: "Shown") -> RenderableType:
+    """Show a version's classes by split, then its attributes, warnings and decisions."""
+    head = Text(f"Version {one.dataset}\n{one.images:,} images; parent {(one.parent or 'none')[:SHORT]}")
+    table = _table("class", "images", *_SPLITS)
+    for row in one.classes:
+        table.add_row(
+            Text(row["label"]), f"{row['images']:,}", *(f"{row['splits'].get(split, 0):,}" for split in _SPLITS)
+        )
+    attributes: Counter[str] = Counter()
+    for row in one.classes:
+        attributes.update(row["attributes"])
+    lines = [f"{name}: {number:,}" for name, number in sorted(attributes.items())]
+    lines += [f"look: {warning}" for warning in one.warnings]
+    lines += [f"decision {about['number']}, {about['outcome']}: {about['reason']}" for about in one.decisions]
+    return Group(head, table, *map(Text, lines))
+
+
+def compared(one: "Compared", page: Path | None) -> RenderableType:
+    """Show how many images differ in each way, and name the first of them."""
+    found = one.difference
+    head = Text(f"From {one.before[:SHORT]} to {one.after[:SHORT]}: {_counts(found)}")
+    parts = [
+        _named("added", [_row(row) for row in found.added]),
+        _named("removed", [_row(row) for row in found.removed]),
+        _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in found.relabelled]),
+        _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in found.resplit]),
+        _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in found.redescribed]),
+    ]
+    return Group(head, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else []))
+
+
+def rebuilt(data: "Data") -> RenderableType:
+    """Show what a version was made of, in the words of the night's diary."""
+    return Text("\n".join(str(one) for one in (data.ingested, data.labels, data.dataset)))
+
+
+def forgotten(gone: "Forgotten") -> RenderableType:
+    """Say what was removed, and which versions cannot be rebuilt any more."""
+    text = f"Removed {gone.image[:SHORT]} for good, and the features that {gone.features} backbones had made of it."
+    named = ", ".join(name[:SHORT] for name in gone.versions[:_MOST])
+    lost = f"\nThese versions used it and cannot be rebuilt as they were: {named}." if named else ""
+    return Text(f"{text}{lost}")
+
+
+def rejects(found: "Rejects") -> RenderableType:
+    """Count what was turned down by reason, and name the first of each."""
+    if not found.absent:
+        return Text("Nothing was rejected.")
+    table = _table("reason", "objects")
+    groups: dict[str, list[str]] = {}
+    for one in found.absent:
+        groups.setdefault(one.reason, []).append(f"{one.key}: {one.detail}")
+    for reason, lines in groups.items():
+        table.add_row(reason, f"{len(lines):,}")
+    parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
+    return Group(table, *parts, *(Text(f"waits: {line}") for line in found.waiting))
+
+
+def checked_out(done: "CheckedOut") -> RenderableType:
+    """Say what lies where."""
+    return Text(f"{done.images:,} images of {done.classes:,} classes and manifest.csv lie in {done.folder}")
+
+
+def verified(one: "Verified") -> RenderableType:
+    """Say that a version is whole, or name what is damaged."""
+    if not one.damage:
+        text = (
+            f"Version {one.dataset[:SHORT]} is whole: {one.images:,} images, all records, {one.decisions:,} decisions"
+        )
+        return Text(text)
+    return _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, box=None, padding=(0, 1))
+    for name in others:
+        table.add_column(name, justify="left" if name in {"written", "decisions"} else "right")
+    return table
+
+
+def _decisions(one: "Version") -> str:
+    words = [f"{about['number']} {about['outcome']}" for about in one.decisions]
+    return ", ".join([*words, *(["champion"] if one.champion else [])])
+
+
+def _counts(found: Difference) -> str:
+    numbers = {
+        "added": found.added,
+        "removed": found.removed,
+        "relabelled": found.relabelled,
+        "in another split": found.resplit,
+        "with other attributes": found.redescribed,
+    }
+    return ", ".join(f"{len(part):,} {name}" for name, part in numbers.items())
+
+
+def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
+    if not lines:
+        return None
+    more = [f"  and {len(lines) - _MOST:,} more, which --json lists"] if len(lines) > _MOST else []
+    return Text("\n".join(["", title, *(f"  {line}" for line in lines[:_MOST]), *more]))
+
+
+def _row(row: "Row") -> str:
+    return f"{row.image[:SHORT]}  {row.label}, {row.split}  {row.key}"
+
+
+def _pair(pair: Pair, before: str, after: str) -> str:
+    return f"{pair.after.image[:SHORT]}  {before} -> {after}  {pair.after.key}"
+
+
+def _attributes(pair: Pair) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return dict(pair.before.attributes), dict(pair.after.attributes)
+
+
+def _words(attributes: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(attributes.items())) or "none"

@@ -1,0 +1,164 @@
+"""Proving that a dataset version is whole: what ``pedigree data verify`` does."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from configs.problems import Problem
+from flows.checkout import Progress
+from flows.data import find_version
+from tasks.domain.canonical import sha256_of, sha256_of_bytes
+from tasks.domain.manifest import Row, dataset_hash
+from tasks.modeling.head import Head
+from tasks.modeling.weights import from_bytes, weights_hash
+from tasks.stores.bucket import Changed
+from tasks.stores.datasets import labels_hash, read_card, read_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.splits import SplitStore
+from tasks.stores.weights import read_backbone, read_head
+
+_FEATURES_AT_ONCE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file, an image or a record that is not what was written, and how that shows."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and all that is damaged."""
+
+    dataset: str
+    images: int
+    decisions: int
+    damage: tuple[Damage, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the answer into what JSON can hold."""
+        return asdict(self)
+
+
+def verify(store: str, word: str, progress: Progress) -> Verified:
+    """Hash a version's manifest, images and records again, and name whatever is not as it was written."""
+    name = find_version(store, word)
+    rows: list[Row] = []
+    decisions: list[Decision] = []
+    found = list(_guarded("manifest", _manifest(store, name, rows)))
+    found += _guarded("table images", _images(store, rows, progress))
+    found += _guarded("table splits", _splits(store, rows))
+    found += _guarded("ledger", _ledger(store, name, decisions))
+    found += _guarded("data card", _card(store, name, len(rows), decided=bool(decisions)))
+    for backbone, head in sorted({(one.backbone, one.head) for one in decisions}):
+        found += _guarded(f"backbone {backbone}", _backbone(store, backbone))
+        found += _guarded(f"head {head}", _head(store, head))
+        found += _guarded(f"features of backbone {backbone}", _features(store, backbone, head, rows))
+    return Verified(name, len(rows), len(decisions), tuple(dict.fromkeys(found)))
+
+
+def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
+    """Turn what keeps a check from going on into damage as well."""
+    try:
+        yield from damage
+    except Problem as problem:
+        yield Damage(what, str(problem))
+    except Changed:
+        yield Damage(what, "It is not in the store.")
+    except (LookupError, TypeError, ValueError) as error:
+        yield Damage(what, f"It is not what Pedigree writes ({type(error).__name__}).")
+
+
+def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
+    rows += read_manifest(store, name)
+    if dataset_hash(rows) != name:
+        yield Damage("manifest", f"Its rows have another hash than datasets/{name}.")
+
+
+def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
+    images, unreadable = ImageStore(store), False
+    try:
+        with progress("verify", len(rows)) as advance:
+            for image, data in images.salvage([row.image for row in rows]):
+                advance(1)
+                if isinstance(data, Problem):
+                    unreadable = True
+                    yield Damage(f"image {image}", str(data))
+                elif sha256_of_bytes(data) != image:
+                    yield Damage(f"image {image}", "Its bytes have another SHA-256.")
+    except Problem as problem:
+        unreadable = True
+        yield Damage("table images", str(problem))
+    if unreadable:
+        yield from (Damage(file, detail) for file, detail in images.damage())
+
+
+def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
+    splits = SplitStore(store)
+    yield from (Damage(file, detail) for file, detail in splits.damage())
+    known = splits.known()
+    for row in rows:
+        if row.image not in known:
+            yield Damage(f"image {row.image}", "The table of splits lacks it.")
+        elif known[row.image].split is not row.split:
+            detail = f"The manifest says {row.split.value}, the table of splits {known[row.image].split.value}."
+            yield Damage(f"image {row.image}", detail)
+
+
+def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage]:
+    ledger = Ledger(store)
+    for key in ledger.files():
+        try:
+            decision = ledger.read(key)
+        except Problem as problem:
+            yield Damage(key, str(problem))
+            continue
+        if key != f"ledger/{decision.number:06}.json":
+            yield Damage(key, f"It holds decision {decision.number}.")
+        if decision.dataset == name:
+            decisions.append(decision)
+
+
+def _card(store: str, name: str, images: int, *, decided: bool) -> Iterator[Damage]:
+    card = read_card(store, name)
+    if card is None:
+        if decided:
+            yield Damage("data card", f"There is no datasets/{name}/card.json, though the ledger knows the version.")
+        return
+    if (card["dataset"], card["images"]) != (name, images):
+        yield Damage("data card", f"It is of {card['dataset'][:12]} with {card['images']} images.")
+    if labels_hash(store, card["labels"]) != card["labels"]:
+        yield Damage(f"labels/{card['labels']}.parquet", "Its rows have another hash.")
+
+
+def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
+    data, facts = read_backbone(store, fingerprint)
+    if sha256_of(facts) != fingerprint:
+        yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
+    if weights_hash(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
+        yield Damage(f"backbone {fingerprint}", "Its weights have another hash.")
+
+
+def _head(store: str, name: str) -> Iterator[Damage]:
+    if Head.from_bytes(read_head(store, name)).name != name:
+        yield Damage(f"head {name}", "Its weights have another hash.")
+
+
+def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
+    """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
+    features = FeatureStore(store, backbone, Head.from_bytes(read_head(store, head)).weights.shape[0])
+    known = features.known()
+    images = [row.image for row in rows if row.image in known]
+    for start in range(0, len(images), _FEATURES_AT_ONCE):
+        part = images[start : start + _FEATURES_AT_ONCE]
+        wrong = ~np.isfinite(features.read(part)).all(axis=1)
+        yield from (
+            Damage(f"image {part[index]}", f"Its features of backbone {backbone[:12]} are no numbers.")
+            for index in np.flatnonzero(wrong)
+        )

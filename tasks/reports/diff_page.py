@@ -1,0 +1,85 @@
+"""The page that shows what differs between two dataset versions, with small pictures."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.domain.labels import Attributes
+from tasks.domain.manifest import Row
+from tasks.domain.versions import Difference, Pair
+from tasks.reports.page import render
+
+#: So many pictures of each part are shown.
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of the page: what happened to it in words, and its thumbnail where there is one."""
+
+    image: str
+    key: str
+    kind: str
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of change: how many images, how many of each kind, and those that are shown."""
+
+    title: str
+    anchor: str
+    total: int
+    kinds: tuple[tuple[str, int], ...]
+    pictures: tuple[Picture, ...]
+
+    @property
+    def hidden(self) -> int:
+        """Count the images that are not shown."""
+        return self.total - len(self.pictures)
+
+
+def pictured(found: Difference) -> list[str]:
+    """Name the images that the page shows, each once, sorted."""
+    return sorted({picture.image for part in _parts(found, {}) for picture in part.pictures})
+
+
+def diff_page(before: str, after: str, found: Difference, thumbnails: Mapping[str, str | None]) -> str:
+    """Write the page about the versions of these hashes; thumbnails are ``data:`` addresses by image."""
+    return render("diff.html.j2", before=before, after=after, parts=_parts(found, thumbnails))
+
+
+def _parts(found: Difference, thumbnails: Mapping[str, str | None]) -> list[Part]:
+    changed = {
+        "Added": [_picture(row, f"{row.label}, {row.split.value}") for row in found.added],
+        "Removed": [_picture(row, f"{row.label}, {row.split.value}") for row in found.removed],
+        "Relabelled": [_changed(pair, pair.before.label, pair.after.label) for pair in found.relabelled],
+        "In another split": [_changed(pair, pair.before.split.value, pair.after.split.value) for pair in found.resplit],
+        "With other attributes": [
+            _changed(pair, _words(pair.before.attributes), _words(pair.after.attributes)) for pair in found.redescribed
+        ],
+    }
+    return [_part(title, pictures, thumbnails) for title, pictures in changed.items()]
+
+
+def _part(title: str, pictures: Sequence[Picture], thumbnails: Mapping[str, str | None]) -> Part:
+    ordered = sorted(pictures, key=lambda one: (one.kind, one.key))
+    return Part(
+        title=title,
+        anchor=title.lower().replace(" ", "-"),
+        total=len(ordered),
+        kinds=tuple(sorted(Counter(one.kind for one in ordered).items())),
+        pictures=tuple(Picture(one.image, one.key, one.kind, thumbnails.get(one.image)) for one in ordered[:MOST]),
+    )
+
+
+def _picture(row: Row, kind: str) -> Picture:
+    return Picture(row.image, row.key, kind)
+
+
+def _changed(pair: Pair, before: str, after: str) -> Picture:
+    return Picture(pair.after.image, pair.after.key, f"{before} → {after}")
+
+
+def _words(attributes: Attributes) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(attributes)) or "none"

@@ -1,0 +1,103 @@
+"""Stores as nights leave them, made by the functions that the steps call, without a network or a server."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tasks.domain.canonical import sha256_of
+from tasks.domain.card import data_card
+from tasks.domain.classes import select
+from tasks.domain.duplicates import groups
+from tasks.domain.examination import Examined, examine
+from tasks.domain.labels import label_images
+from tasks.domain.listing import Entry
+from tasks.domain.manifest import Row
+from tasks.domain.pixels import Limits
+from tasks.domain.rejections import Rejection
+from tasks.domain.splits import Shares, assign
+from tasks.modeling.head import Head
+from tasks.modeling.weights import to_bytes, weights_hash
+from tasks.stores.datasets import write_card, write_labels, write_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.snapshots import SnapshotStore
+from tasks.stores.splits import SplitStore
+from tasks.stores.weights import write_backbone, write_head
+
+SOURCE = "s3://photos"
+MINIMUM = 4
+WIDTH = 3
+
+
+def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[str, bytes]:
+    """Read so many real photographs of so many breeds, by the key that they have in a source."""
+    folders = sorted(path for path in photos.iterdir() if path.is_dir())[:breeds]
+    return {
+        f"{folder.name}/{path.name}": path.read_bytes()
+        for folder in folders
+        for path in sorted(folder.iterdir())[first : first + images]
+    }
+
+
+def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
+    """Leave what a night on these objects leaves in a store, and return the name of its dataset version."""
+    _ingest(store, objects)
+    labelling = label_images(SnapshotStore(store).located(SOURCE), "label/coat")
+    labels = write_labels(store, labelling)
+    images = [one.image for one in labelling.labelled]
+    known = SplitStore(store).known()
+    together = groups(ImageStore(store).hashes(images), 3)
+    splits = SplitStore(store).add(assign(together, known, Shares(test=20, validation=15)))
+    rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
+    selection = select(rows, MINIMUM)
+    name = write_manifest(store, selection.kept)
+    if decided:
+        waiting = [f"{one.label} ({one.reason})" for one in selection.waiting]
+        card = data_card(selection.kept, []).plain()
+        write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting})
+        _decide(store, name, [row.image for row in selection.kept])
+    return name
+
+
+def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
+    snapshots, limits = SnapshotStore(store), Limits(2**25, 10**8, 32)
+    snapshots.record(
+        SOURCE, "now", [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
+    )
+    found: list[tuple[Entry, Examined | Rejection]] = [
+        (entry, examine(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
+    ]
+    new = {one.image: (one, objects[entry.key]) for entry, one in found if isinstance(one, Examined)}
+    held = ImageStore(store).known()
+    ImageStore(store).add([pair for image, pair in new.items() if image not in held])
+    snapshots.add_contents(SOURCE, [(entry, one.image) for entry, one in found if isinstance(one, Examined)])
+    snapshots.add_rejects(SOURCE, [(entry, one) for entry, one in found if isinstance(one, Rejection)])
+
+
+def _decide(store: str, dataset: str, images: list[str]) -> None:
+    number = len(Ledger(store).entries()) + 1
+    weights = [np.ones((2, 2), np.float32)]
+    facts = {"weights": weights_hash(weights)}
+    backbone = sha256_of(facts)
+    write_backbone(store, backbone, to_bytes(weights), facts)
+    head = Head(("a", "b"), np.full((WIDTH, 2), number, np.float32), np.zeros(2, np.float32))
+    write_head(store, head.name, head.to_bytes())
+    FeatureStore(store, backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
+    decision = Decision(
+        number=number,
+        time=f"2026-11-0{number}T02:00:00+00:00",
+        outcome="promoted",
+        champion=number,
+        against=number - 1 or None,
+        dataset=dataset,
+        recipe="recipe",
+        backbone=backbone,
+        head=head.name,
+        run_id="run",
+        model_version=str(number),
+        reason="it is better",
+        rules=[],
+    )
+    assert Ledger(store).append(decision)
