@@ -8,8 +8,7 @@ from typing import Any
 
 from configs.problems import Problem
 from tasks.domain.absent import Absent, left_out, rejected
-from tasks.domain.card import data_card
-from tasks.domain.rejections import Rejection
+from tasks.domain.card import class_cards
 from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_labels, read_manifest, written
@@ -106,7 +105,7 @@ def show(store: str, word: str) -> Shown:
     """Count what a version holds, and repeat what its data card warns of."""
     name = find_version(store, word)
     rows, card = read_manifest(store, name), read_card(store, name) or {}
-    classes = tuple(asdict(one) for one in data_card(rows, []).classes)
+    classes = tuple(asdict(one) for one in class_cards(rows))
     about = _about(name, Ledger(store).entries())
     return Shown(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
 
@@ -120,7 +119,7 @@ def diff(store: str, before: str, after: str) -> Compared:
 def rejects(store: str, word: str | None) -> Rejects:
     """List what the sources hold and no version can; with a version also what its labelling held and it does not."""
     snapshots = SnapshotStore(_existing(store))
-    absent = [one for source in snapshots.sources() for one in rejected(source, _rejections(snapshots, source))]
+    absent = [one for source in snapshots.sources() for one in rejected(source, snapshots.rejected(source))]
     if word is None:
         return Rejects(None, tuple(absent), ())
     name = find_version(store, word)
@@ -133,12 +132,6 @@ def rejects(store: str, word: str | None) -> Rejects:
         (*absent, *left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)),
         waiting,
     )
-
-
-def _rejections(snapshots: SnapshotStore, source: str) -> dict[str, Rejection]:
-    """Return the rejections of what the source holds now, by key; what was replaced since is past."""
-    known, found = snapshots.known(source), snapshots.rejects(source)
-    return {key: found[entry.identity] for key, entry in known.items() if entry.identity in found}
 
 
 def _existing(store: str) -> str:

@@ -28,5 +28,5 @@ def rebuild(settings: Settings, as_of: str = "") -> Data:
     dataset = assemble(labels, settings, force=True)
     data = Data(ingested, labels, dataset)
     if dataset.state == "new":
-        inspect(data, settings.store)
+        inspect(data, settings)
     return data

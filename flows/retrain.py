@@ -39,8 +39,8 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     if dataset.state != "new":
         return named_state(conclude(data))
 
-    inspect(data, settings.store)
     embedded = embed(dataset, settings)
+    inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
     evaluation = evaluate(dataset, embedded, trained, settings)
     verdict = judge(evaluation, settings.gate)

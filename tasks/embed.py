@@ -1,4 +1,4 @@
-"""Step 6: turn images into features, once for each image and backbone, ever."""
+"""Step 5: turn images into features, once for each image and backbone, ever."""
 
 from typing import TYPE_CHECKING
 

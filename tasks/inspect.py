@@ -1,28 +1,93 @@
-"""Step 5: the data card of a dataset version, so that a person sees what the model is made from."""
+"""Step 6: the data card of a dataset version, so that a person sees what the model is made from."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
 
 from configs import schema
-from tasks.domain.card import data_card
-from tasks.domain.night import Data, Inspected
+from tasks.domain.absent import rejected
+from tasks.domain.card import Evidence, data_card
+from tasks.domain.croissant import croissant
+from tasks.domain.findings import Finding, odd_pictures
+from tasks.domain.manifest import Row
+from tasks.domain.night import Data, Embedded, Inspected
+from tasks.domain.splits import Split
 from tasks.reports.artifacts import show_card
+from tasks.reports.card_page import card_page, pictured
+from tasks.reports.thumbnails import thumbnail
 from tasks.step import step
-from tasks.stores.datasets import read_manifest, write_card
+from tasks.stores.datasets import manifest_sha256, read_labels, read_manifest, write_card, write_page
+from tasks.stores.features import FeatureStore
+from tasks.stores.forgotten import forgotten_images
+from tasks.stores.images import ImageStore
+from tasks.stores.snapshots import SnapshotStore
+from tasks.stores.splits import SplitStore
 
 
 @step
-def inspect(data: Data, store: schema.Store) -> Inspected:
-    """Count classes, splits and attributes, compare with the parent version, and write it all beside the manifest."""
-    dataset = data.dataset
-    parent = read_manifest(store.url, dataset.parent) if dataset.parent else []
-    card = data_card(read_manifest(store.url, dataset.hash), parent)
+def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = None) -> Inspected:
+    """Write the data card: counts, balance, what is odd, missing or new, as JSON, a page, and Croissant metadata.
+
+    With features at hand, labels that they speak against and images unlike all others are found too.
+    """
+    store, dataset = settings.store.url, data.dataset
+    rows = read_manifest(store, dataset.hash)
+    parent = read_manifest(store, dataset.parent) if dataset.parent else []
+    card = data_card(rows, parent, _evidence(data, rows, settings, embedded))
+    written = datetime.now(UTC).isoformat()
     facts = {
         **card.plain(),
         "dataset": dataset.hash,
         "parent": dataset.parent,
+        "written": written,
         "labels": data.labels.name,
         "waiting": list(dataset.waiting),
-        "unlabelled": data.labels.unlabelled,
-        "conflicts": data.labels.conflicts,
+        **_likeness(data, rows, store),
     }
-    write_card(store.url, dataset.hash, facts)
-    show_card(facts)
-    return Inspected(len(card.added), len(card.removed), len(card.relabelled), card.warnings)
+    described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
+    facts = write_card(store, dataset.hash, facts, described)
+    page = card_page(facts, {image: thumbnail(found) for image, found in ImageStore(store).read(pictured(facts))})
+    show_card(facts, write_page(store, dataset.hash, page))
+    return Inspected(
+        len(card.added),
+        len(card.removed),
+        len(card.relabelled),
+        sum(len(one.images) for one in card.findings),
+        card.warnings,
+    )
+
+
+def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: Embedded | None) -> Evidence:
+    store, source = settings.store.url, data.ingested.source
+    examined = ImageStore(store).examined([row.image for row in rows])
+    rejections = SnapshotStore(store).rejected(source, data.ingested.moment)
+    return Evidence(
+        labelling=read_labels(store, data.labels.name),
+        rejected=rejected(source, rejections),
+        waiting=data.dataset.waiting,
+        examined=examined,
+        forgotten=frozenset(forgotten_images(store)),
+        findings=(*odd_pictures(rows, examined, settings.backbone.size), *_suspects(rows, store, embedded)),
+    )
+
+
+def _suspects(rows: list[Row], store: str, embedded: Embedded | None) -> tuple[Finding, ...]:
+    if embedded is None:
+        return ()
+    from tasks.domain.suspects import suspects
+
+    used = [row for row in rows if row.split is not Split.HELD_OUT]
+    known = SplitStore(store).known()
+    features = FeatureStore(store, embedded.today.fingerprint, embedded.today.width)
+    return suspects(used, [known[row.image].group for row in used], features.read([row.image for row in used]))
+
+
+def _likeness(data: Data, rows: list[Row], store: str) -> dict[str, Any]:
+    """Count the objects that are copies, and the images that share a near-duplicate group."""
+    located = SnapshotStore(store).located(data.ingested.source, data.ingested.moment)
+    known = SplitStore(store).known()
+    sizes = Counter(known[row.image].group for row in rows)
+    return {
+        "copies": len(located) - len({one.image for one in located}),
+        "alike": sum(size for size in sizes.values() if size > 1),
+    }

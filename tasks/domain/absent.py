@@ -7,7 +7,7 @@ from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row
 from tasks.domain.rejections import Rejection
 
-CONFLICT, UNLABELLED, WAITING = "conflict", "unlabelled", "waiting"
+CONFLICT, UNLABELLED, LEFT_OUT, WAITING = "conflict", "unlabelled", "left-out", "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,14 @@ def left_out(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) 
     """List what a labelling holds and the version made of it does not; ``waiting`` holds ``class (why)`` lines."""
     kept = {row.image for row in rows}
     found = [
-        Absent(CONFLICT, f"the same bytes are also in {_others(key, one.claims)}", key, one.image, "")
+        Absent(CONFLICT, f"it is also called {_others(label, key, one.claims)}", key, one.image, "")
         for one in labelling.conflicts
-        for _, key in one.claims
+        for label, key in one.claims
     ]
-    found += [Absent(UNLABELLED, "it lies in no folder", one.key, one.image, "") for one in labelling.unlabelled]
+    found += [Absent(UNLABELLED, "nobody says what it shows", one.key, one.image, "") for one in labelling.unlabelled]
+    found += [
+        Absent(LEFT_OUT, f"labels.leave_out names {one.label}", one.key, one.image, "") for one in labelling.left_out
+    ]
     found += [
         Absent(WAITING, _why(one.label, waiting), one.key, one.image, "")
         for one in labelling.labelled
@@ -43,8 +46,8 @@ def left_out(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) 
     return found
 
 
-def _others(key: str, claims: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(other for _, other in claims if other != key)
+def _others(label: str, key: str, claims: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{other} ({at})" for other, at in claims if (other, at) != (label, key))
 
 
 def _why(label: str, waiting: Sequence[str]) -> str:

@@ -1,18 +1,28 @@
-"""The data card: what a dataset version holds and how it differs from its parent, in numbers."""
+"""The data card: what a dataset version holds, why other images are not in it, and how it differs from its parent."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tasks.domain.absent import Absent, left_out
+from tasks.domain.appearance import PICTURE, appearance
+from tasks.domain.balance import Balance, balances, warnings_of
+from tasks.domain.examination import Examined
+from tasks.domain.findings import Finding
+from tasks.domain.labels import Attributes, Labelling, spelling_hints
 from tasks.domain.manifest import Row
+from tasks.domain.versions import compare
 
 _LOPSIDED = 10
+_GONE = "no object holds it any more"
+#: So many absent objects of a reason are named in the card; the store knows all of them.
+NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ClassCard:
-    """One class: how many images in each split, and how many with each attribute value."""
+    """One class: how many images in each split, and how many with each attribute value that somebody wrote down."""
 
     label: str
     images: int
@@ -21,14 +31,47 @@ class ClassCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """An image that came, went or changed its label since the parent version, and what became of it in words."""
+
+    image: str
+    key: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Objects that are in no version, or not in this one: the reason, how many, and the first of them."""
+
+    reason: str
+    images: int
+    first: tuple[Absent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a card is made from, besides the version's own rows and its parent's."""
+
+    labelling: Labelling
+    rejected: Sequence[Absent] = ()
+    waiting: Sequence[str] = ()
+    examined: Mapping[str, Examined] = field(default_factory=dict)
+    forgotten: frozenset[str] = frozenset()
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DataCard:
-    """A dataset version beside its parent; images are named by their SHA-256."""
+    """A dataset version beside its parent; without a parent nothing counts as a change."""
 
     images: int
     classes: tuple[ClassCard, ...]
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    relabelled: tuple[str, ...]
+    balances: tuple[Balance, ...]
+    added: tuple[Change, ...]
+    removed: tuple[Change, ...]
+    relabelled: tuple[Change, ...]
+    missing: tuple[Missing, ...]
+    findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
 
     def plain(self) -> dict[str, Any]:
@@ -36,38 +79,87 @@ class DataCard:
         return asdict(self)
 
 
-def data_card(rows: Sequence[Row], parent: Sequence[Row]) -> DataCard:
-    """Count a version's classes and name what is new, gone and relabelled since its parent."""
-    now, before = {row.image: row.label for row in rows}, {row.image: row.label for row in parent}
-    classes = tuple(_class_card(label, rows) for label in sorted(set(now.values())))
+def class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
+    """Count a version's classes by split and attribute."""
+    by_label: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_label[row.label].append(row)
+    return tuple(
+        ClassCard(
+            label=label,
+            images=len(own),
+            splits=dict(sorted(Counter(row.split.value for row in own).items())),
+            attributes=dict(
+                sorted(Counter(f"{name}={value}" for row in own for name, value in row.attributes).items())
+            ),
+        )
+        for label, own in sorted(by_label.items())
+    )
+
+
+def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) -> DataCard:
+    """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
+    classes = class_cards(rows)
+    told, origins = attributes_told(rows, evidence)
+    spread = balances(rows, told, origins)
+    absent = [*evidence.rejected, *left_out(evidence.labelling, rows, evidence.waiting)]
+    fates = _fates(absent, evidence.forgotten)
+    difference = compare(parent, rows if parent else ())
     return DataCard(
         images=len(rows),
         classes=classes,
-        added=tuple(sorted(now.keys() - before.keys())),
-        removed=tuple(sorted(before.keys() - now.keys())),
-        relabelled=tuple(sorted(image for image in now.keys() & before.keys() if now[image] != before[image])),
-        warnings=tuple(_warnings(classes, set(before.values()))),
+        balances=spread,
+        added=tuple(Change(row.image, row.key, f"new in {row.label}") for row in difference.added),
+        removed=tuple(Change(row.image, row.key, fates.get(row.image, _GONE)) for row in difference.removed),
+        relabelled=tuple(
+            Change(pair.after.image, pair.after.key, f"{pair.before.label} is now {pair.after.label}")
+            for pair in difference.relabelled
+        ),
+        missing=_missing(absent),
+        findings=tuple(evidence.findings),
+        warnings=tuple(_warnings(classes, {row.label for row in parent}, spread, evidence.labelling)),
     )
 
 
-def _class_card(label: str, rows: Sequence[Row]) -> ClassCard:
-    own = [row for row in rows if row.label == label]
-    return ClassCard(
-        label=label,
-        images=len(own),
-        splits=dict(sorted(Counter(row.split.value for row in own).items())),
-        attributes=dict(sorted(Counter(f"{name}={value}" for row in own for name, value in row.attributes).items())),
-    )
+def attributes_told(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
+    """Gather each image's attributes, what was written before what the picture shows, and where each name is from."""
+    written = {one.image: dict(one.origins) for one in evidence.labelling.labelled}
+    told: dict[str, Attributes] = {}
+    origins: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        seen = dict(appearance(evidence.examined[row.image])) if row.image in evidence.examined else {}
+        told[row.image] = tuple(sorted((seen | dict(row.attributes)).items()))
+        for name, _ in told[row.image]:
+            origin = written.get(row.image, {}).get(name, "folder") if name in dict(row.attributes) else PICTURE
+            origins[name].add(origin)
+    return told, dict(origins)
 
 
-def _warnings(classes: Sequence[ClassCard], former: set[str]) -> list[str]:
+def _fates(absent: Iterable[Absent], forgotten: Iterable[str]) -> dict[str, str]:
+    """Say of images why they are not in the version."""
+    return {one.image: f"{one.reason}: {one.detail}" for one in absent} | dict.fromkeys(forgotten, "removed for good")
+
+
+def _missing(absent: Sequence[Absent]) -> tuple[Missing, ...]:
+    by_reason: defaultdict[str, list[Absent]] = defaultdict(list)
+    for one in sorted(absent, key=lambda one: (one.key, one.image)):
+        by_reason[one.reason].append(one)
+    return tuple(Missing(reason, len(found), tuple(found[:NAMED])) for reason, found in sorted(by_reason.items()))
+
+
+def _warnings(
+    classes: Sequence[ClassCard], former: set[str], spread: Sequence[Balance], labelling: Labelling
+) -> Iterable[str]:
     ordered = sorted(classes, key=lambda one: (one.images, one.label))
-    found = []
     if ordered and ordered[-1].images > _LOPSIDED * ordered[0].images:
         most, least = ordered[-1], ordered[0]
-        found.append(f"{most.label} has {most.images:,} images, over ten times as many as {least.label}")
-    found += [
-        f"{one.label} has no test image, so nothing is known about it" for one in classes if "test" not in one.splits
-    ]
-    found += [f"the class {label} is gone" for label in sorted(former - {one.label for one in classes})]
-    return found
+        yield f"{most.label} has {most.images:,} images, over ten times as many as {least.label}"
+    for one in classes:
+        if "test" not in one.splits:
+            yield f"{one.label} has no test image, so nothing is known about it"
+    yield from (f"the class {label} is gone" for label in sorted(former - {one.label for one in classes}))
+    yield from warnings_of(spread)
+    yield from spelling_hints(one.label for one in labelling.labelled)
+    if labelling.missing:
+        first = labelling.missing[0]
+        yield f"the manifest names {len(labelling.missing):,} objects that are not in the source, such as {first}"

@@ -32,7 +32,8 @@ def select(rows: Sequence[Row], minimum: int) -> Selection:
     waiting = []
     for label in sorted({row.label for row in rows}):
         if usable[label] < minimum:
-            waiting.append(Waiting(label, usable[label], f"{usable[label]:,} of {minimum:,} images"))
+            lacks = f"{usable[label]:,} of {minimum:,} images, lacks {minimum - usable[label]:,}"
+            waiting.append(Waiting(label, usable[label], lacks))
         elif label not in trained:
             waiting.append(Waiting(label, usable[label], "none of its images is in the training split"))
     back = {one.label for one in waiting}

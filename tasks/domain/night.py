@@ -95,6 +95,7 @@ class Inspected:
     added: int
     removed: int
     relabelled: int
+    findings: int
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -102,6 +103,7 @@ class Inspected:
         text = (
             f"{self.added:,} added, {self.removed:,} removed, {self.relabelled:,} relabelled since the parent version"
         )
+        text += f", {count(self.findings, 'finding')}" if self.findings else ""
         return "; ".join((text, *self.warnings))
 
 

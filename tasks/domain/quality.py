@@ -27,10 +27,11 @@ def measure(picture: Image.Image) -> Measures:
     levels = np.asarray(grey, dtype=np.float64)
     height, width = levels.shape
     middle = levels[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    edges = np.asarray(grey.filter(_LAPLACIAN), dtype=np.float64)
+    # Pillow leaves the outermost pixels as they are.
+    edges = np.asarray(grey.filter(_LAPLACIAN), dtype=np.float64)[1:-1, 1:-1]
     return Measures(
         brightness=float(levels.mean() / 255),
         contrast=float(levels.std() / 255),
-        sharpness=float(edges.var()),
+        sharpness=float(edges.var()) if edges.size else 0.0,
         tone=float(middle.mean() / 255),
     )

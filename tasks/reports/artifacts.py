@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from prefect.artifacts import create_markdown_artifact
 
@@ -10,12 +11,15 @@ from tasks.domain.night import Outcome
 _SPLITS = ("train", "validation", "test", "held-out")
 
 
-def show_card(facts: Mapping[str, Any]) -> None:
-    """Show a data card: classes by split, what changed, and what to look at."""
+def show_card(facts: Mapping[str, Any], page: str) -> None:
+    """Show a data card: classes by split, what changed, what to look at, and where its page is."""
     lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {one}" for one in facts["warnings"])]
     lines += [f"- {one} waits" for one in facts["waiting"]]
     changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items()]
+    lines += [f"- {len(one['images']):,} images {one['kind']}: {one['meaning']}" for one in facts["findings"]]
+    lines += [f"- {one['images']:,} objects not in it: {one['reason']}" for one in facts["missing"]]
+    lines += ["", f"The whole card, with pictures: {_link(page)}"]
     lines += ["", *_table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
     create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
 
@@ -35,6 +39,10 @@ def show_outcome(outcome: Outcome) -> None:
     lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
     lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
     create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+
+
+def _link(page: str) -> str:
+    return f"`{page}`" if "://" in page else f"[{page}](file://{quote(page)})"
 
 
 def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:

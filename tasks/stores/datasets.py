@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.problems import Problem
-from tasks.domain.canonical import sha256_of
+from tasks.domain.canonical import sha256_of, sha256_of_bytes
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row, dataset_hash
@@ -118,10 +118,23 @@ def read_manifest(url: str, name: str) -> list[Row]:
         ]
 
 
-def write_card(url: str, name: str, facts: Mapping[str, Any]) -> None:
-    """Keep the data card of a dataset version; the first one stands."""
-    text = json.dumps(facts, ensure_ascii=False, indent=1)
-    open_bucket(url).create(f"datasets/{name}/card.json", text.encode())
+def write_card(url: str, name: str, facts: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the data card of a dataset version and its Croissant metadata; the first stand, and the card is returned."""
+    bucket = open_bucket(url)
+    bucket.create(f"datasets/{name}/croissant.json", _json(described))
+    bucket.create(f"datasets/{name}/card.json", _json(facts))
+    return read_card(url, name) or {}
+
+
+def write_page(url: str, name: str, page: str) -> str:
+    """Keep the page of a data card, the first one stands, and return its address."""
+    open_bucket(url).create(f"datasets/{name}/card.html", page.encode())
+    return f"{url.rstrip('/')}/datasets/{name}/card.html"
+
+
+def manifest_sha256(url: str, name: str) -> str:
+    """Hash the manifest's file itself, for whoever downloads it."""
+    return sha256_of_bytes(open_bucket(url).read(f"datasets/{name}/manifest.parquet"))
 
 
 def read_card(url: str, name: str) -> dict[str, Any] | None:
@@ -137,7 +150,12 @@ def read_card(url: str, name: str) -> dict[str, Any] | None:
 def dataset_files(url: str, name: str) -> dict[str, bytes]:
     """Return the files of a dataset version by the names that its MLflow run keeps them under."""
     bucket = open_bucket(url)
-    return {f"dataset/{file}": bucket.read(f"datasets/{name}/{file}") for file in ("manifest.parquet", "card.json")}
+    keys = [entry.key for entry in bucket.entries(f"datasets/{name}/")]
+    return {f"dataset/{key.rpartition('/')[2]}": bucket.read(key) for key in keys}
+
+
+def _json(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode()
 
 
 def _problem(key: str, image: str, label: str, problem: str) -> dict[str, Any]:

@@ -76,6 +76,12 @@ class SnapshotStore:
             found.setdefault(_key(row), Rejection(Reason(row["reason"]), row["detail"]))
         return found
 
+    def rejected(self, source: str, moment: str = "") -> dict[str, Rejection]:
+        """Return the rejections of what the source holds, by key; what was replaced since is past."""
+        found = self.rejects(source)
+        current = self.known(source, moment).items()
+        return {key: found[entry.identity] for key, entry in current if entry.identity in found}
+
     def add_contents(self, source: str, found: Iterable[tuple[Entry, str]]) -> None:
         """Write down which image each fetched object holds."""
         Table(self.url, "contents", _CONTENTS).append(

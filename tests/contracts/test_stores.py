@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
@@ -16,11 +17,13 @@ from tasks.stores.datasets import (
     dataset_files,
     keep_label_manifest,
     kept_label_manifest,
+    manifest_sha256,
     read_labels,
     read_manifest,
     write_card,
     write_labels,
     write_manifest,
+    write_page,
 )
 from tasks.stores.features import FeatureStore, remove_features
 from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
@@ -173,9 +176,14 @@ def test_labellings_and_manifests_come_back(place: str) -> None:
     version = write_manifest(place, rows)
     assert version == dataset_hash(rows)
     assert read_manifest(place, version) == rows[::-1]
-    write_card(place, version, {"images": 2})
-    write_card(place, version, {"images": 3})
-    assert dataset_files(place, version)["dataset/card.json"] == b'{\n "images": 2\n}'
+    assert write_card(place, version, {"images": 2}, {"name": "v"}) == {"images": 2}
+    assert write_card(place, version, {"images": 3}, {"name": "w"}) == {"images": 2}
+    assert write_page(place, version, "<p>") == f"{place}/datasets/{version}/card.html"
+    files = dataset_files(place, version)
+    assert files["dataset/card.json"] == b'{\n "images": 2\n}'
+    assert files["dataset/croissant.json"] == b'{\n "name": "v"\n}'
+    assert files["dataset/card.html"] == b"<p>"
+    assert sha256_of_bytes(files["dataset/manifest.parquet"]) == manifest_sha256(place, version)
 
 
 def test_the_ledger_takes_each_number_once(place: str) -> None:

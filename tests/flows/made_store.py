@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from tasks.domain.canonical import sha256_of
-from tasks.domain.card import data_card
+from tasks.domain.card import Evidence, data_card
 from tasks.domain.classes import select
 from tasks.domain.duplicates import groups
 from tasks.domain.examination import Examined, examine
-from tasks.domain.labels import label_images
+from tasks.domain.labels import Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row
 from tasks.domain.pixels import Limits
@@ -44,7 +44,8 @@ def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[
 def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
     """Leave what a night on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
-    labelling = label_images(SnapshotStore(store).located(SOURCE), "label/coat")
+    said = {key: [read_layout(key, "label/coat")] for key in objects}
+    labelling = label_images(SnapshotStore(store).located(SOURCE), said, Spelling({}, ()))
     labels = write_labels(store, labelling)
     images = [one.image for one in labelling.labelled]
     known = SplitStore(store).known()
@@ -55,8 +56,8 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     name = write_manifest(store, selection.kept)
     if decided:
         waiting = [f"{one.label} ({one.reason})" for one in selection.waiting]
-        card = data_card(selection.kept, []).plain()
-        write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting})
+        card = data_card(selection.kept, [], Evidence(labelling, waiting=waiting)).plain()
+        write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting}, {})
         _decide(store, name, [row.image for row in selection.kept])
     return name
 

@@ -107,7 +107,7 @@ def test_what_is_in_no_version_is_listed_with_its_reason(place: str, first: dict
         ("conflict", f"{keys[12].partition('/')[0]}/other.jpg"),
         ("waiting", "few/1.jpg"),
     }
-    assert rejects(place, "latest").waiting == ("few (1 of 4 images)",)
+    assert rejects(place, "latest").waiting == ("few (1 of 4 images, lacks 3)",)
 
 
 def test_a_replaced_object_is_no_reject_any_more(place: str, first: dict[str, bytes]) -> None:

@@ -1,37 +1,125 @@
-"""The data card's counts and warnings."""
+"""The data card: counts, balance, changes, what is missing, and warnings."""
 
-from tasks.domain.card import data_card
+import json
+
+import pytest
+
+from tasks.domain.absent import Absent
+from tasks.domain.balance import balances
+from tasks.domain.card import Change, Evidence, class_cards, data_card
+from tasks.domain.examination import Examined
+from tasks.domain.labels import Attributes, Labelled, Labelling, Located
 from tasks.domain.manifest import Row
+from tasks.domain.quality import Measures
 from tasks.domain.splits import Split
 
+NOTHING = Labelling((), (), ())
 
-def row(image: str, label: str, split: Split = Split.TRAIN, coat: str = "white") -> Row:
+
+def row(image: str, label: str, split: Split = Split.TEST, coat: str = "white") -> Row:
     """Make one row of a manifest."""
-    return Row(image, label, split, (("coat", coat),), "")
+    return Row(image, label, split, (("coat", coat),), f"{label}/{image}")
+
+
+def dark(image: str) -> Examined:
+    """Make what is known about a small picture with something dark in its middle."""
+    return Examined(image, 100, 200, "JPEG", 0, Measures(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1))
 
 
 def test_a_card_counts_what_the_version_holds() -> None:
     """Every class is counted by split and by attribute."""
-    pug = data_card([row("a", "pug"), row("b", "pug", Split.TEST, "black"), row("c", "boxer", Split.TEST)], []).classes[
-        1
-    ]
+    _, pug = class_cards([row("a", "pug", Split.TRAIN), row("b", "pug", coat="black"), row("c", "boxer")])
     assert (pug.label, pug.images) == ("pug", 2)
     assert pug.splits == {"test": 1, "train": 1}
     assert pug.attributes == {"coat=black": 1, "coat=white": 1}
 
 
-def test_a_card_names_what_changed() -> None:
-    """Images that are new, gone or relabelled since the parent version are named."""
-    card = data_card([row("a", "pug"), row("b", "pug")], [row("b", "boxer"), row("c", "pug")])
-    assert (card.added, card.removed, card.relabelled) == (("a",), ("c",), ("b",))
+def test_a_card_names_what_changed_and_why() -> None:
+    """Images that are new, relabelled or gone since the parent version are named by key, and why they went is said."""
+    before = [row(image, "pug") for image in "abcde"]
+    labelling = Labelling((), (Located("pug/d", "d"),), ())
+    card = data_card(
+        [row("a", "boxer"), row("f", "pug")], before, Evidence(labelling, forgotten=frozenset("c"), waiting=())
+    )
+    assert card.added == (Change("f", "pug/f", "new in pug"),)
+    assert card.relabelled == (Change("a", "boxer/a", "pug is now boxer"),)
+    assert {one.key: one.what for one in card.removed} == {
+        "pug/b": "no object holds it any more",
+        "pug/c": "removed for good",
+        "pug/d": "unlabelled: nobody says what it shows",
+        "pug/e": "no object holds it any more",
+    }
+
+
+def test_without_a_parent_nothing_is_a_change() -> None:
+    """The first version of a store has no list of changes as long as itself."""
+    card = data_card([row("a", "pug")], [], Evidence(NOTHING))
+    assert (card.added, card.removed, card.relabelled) == ((), (), ())
+
+
+def test_what_is_missing_is_counted_by_reason() -> None:
+    """Rejected objects, conflicts, and images of waiting and left-out classes are counted, and the first are named."""
+    labelling = Labelling(
+        labelled=(Labelled("few/1", "x", "few", (), ()),),
+        unlabelled=(),
+        conflicts=(),
+        left_out=(Labelled("wolf/1", "y", "wolf", (), ()),),
+    )
+    rejects = [Absent("damaged", "cut short", f"pug/{number}", "", "photos") for number in range(60)]
+    card = data_card([row("a", "pug")], [], Evidence(labelling, rejects, ["few (1 of 20 images, lacks 19)"]))
+    assert [(one.reason, one.images, len(one.first)) for one in card.missing] == [
+        ("damaged", 60, 50),
+        ("left-out", 1, 1),
+        ("waiting", 1, 1),
+    ]
+    assert card.missing[2].first[0].detail == "the class waits: few (1 of 20 images, lacks 19)"
+
+
+def test_attributes_say_where_they_are_from() -> None:
+    """What somebody wrote down is told from what was read from the picture, and goes before it."""
+    told = (("coat", "white"), ("tone", "light"))
+    written = Labelled("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
+    rows = [Row("a", "pug", Split.TEST, told, "a"), Row("b", "pug", Split.TEST, (), "b")]
+    examined = {image: dark(image) for image in "ab"}
+    card = data_card(rows, [], Evidence(Labelling((written,), (), ()), examined=examined))
+    found = {one.attribute: one for one in card.balances}
+    assert found["coat"].origins == ("manifest",)
+    assert found["tone"].origins == ("folder", "picture")
+    assert found["resolution"].origins == ("picture",)
+    assert found["tone"].classes[0].counts == {"dark": 1, "light": 1}
+    assert found["coat"].classes[0].counts == {"not known": 1, "white": 1}
+
+
+def test_shares_and_distances_are_figures() -> None:
+    """The distance of a class from the others is half the sum of the differences of their shares."""
+    told: dict[str, Attributes] = {
+        f"{label}{number}": (("coat", coat),)
+        for label, coats in {"pug": "wwwb", "boxer": "wbbb", "husky": "wwww"}.items()
+        for number, coat in enumerate(coats)
+    }
+    rows = [Row(image, image[:-1], Split.TEST, (), "") for image in told]
+    (coat,) = balances(rows, told, {"coat": ["folder"]})
+    boxer, husky, pug = coat.classes
+    assert boxer.shares == {"b": 0.75, "w": 0.25}
+    assert (boxer.distance, husky.distance, pug.distance) == pytest.approx((0.75 - 1 / 8, 0.5, 0.375 - 0.25))
 
 
 def test_a_card_warns() -> None:
-    """Lopsided classes, classes without test images and lost classes are said in words."""
-    many = [row(f"{number}", "pug", Split.TEST) for number in range(11)]
-    warnings = data_card([*many, row("b", "boxer")], [row("c", "husky")]).warnings
-    assert warnings == (
-        "pug has 11 images, over ten times as many as boxer",
+    """Lopsided classes, untested classes, lost classes, slips of the pen and vain manifest rows are said in words."""
+    many = [row(f"{number}", "pug", coat="black" if number % 2 else "white") for number in range(120)]
+    labelled = tuple(Labelled("", f"{n}", label, (), ()) for n, label in enumerate(["boxer", "boxer", "boxxer"]))
+    poodles = [row(f"p{number}", "poodle") for number in range(10)]
+    card = data_card(
+        [*many, *poodles, row("b", "boxer", Split.TRAIN)],
+        [row("c", "husky")],
+        Evidence(Labelling(labelled, (), (), missing=("nowhere.jpg",))),
+    )
+    assert card.warnings == (
+        "pug has 120 images, over ten times as many as boxer",
         "boxer has no test image, so nothing is known about it",
         "the class husky is gone",
+        "all 10 images of poodle have coat=white, of the other classes 50%",
+        "boxxer occurs once and resembles boxer: if it is a slip, add it to labels.aliases",
+        "the manifest names 1 objects that are not in the source, such as nowhere.jpg",
     )
+    assert json.loads(json.dumps(card.plain()))["images"] == 131

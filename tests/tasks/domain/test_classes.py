@@ -16,7 +16,7 @@ def test_a_small_class_waits() -> None:
     many = rows("boxer", Split.TRAIN, Split.TEST, Split.VALIDATION)
     found = select([*few, *many], 3)
     assert {row.label for row in found.kept} == {"boxer"}
-    assert found.waiting == (Waiting("pug", 2, "2 of 3 images"),)
+    assert found.waiting == (Waiting("pug", 2, "2 of 3 images, lacks 1"),)
 
 
 def test_a_class_without_training_images_waits() -> None:
