@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.domain.absent import Absent, left_out
-from tasks.domain.appearance import PICTURE, appearance
 from tasks.domain.balance import Balance, balances, warnings_of
 from tasks.domain.examination import Examined
 from tasks.domain.findings import Finding
 from tasks.domain.labels import Attributes, Labelling, spelling_hints
 from tasks.domain.manifest import Row
+from tasks.domain.traits import PICTURE, traits
 from tasks.domain.versions import compare
 
 _LOPSIDED = 10
@@ -127,7 +127,7 @@ def attributes_told(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, 
     told: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
-        seen = dict(appearance(evidence.examined[row.image])) if row.image in evidence.examined else {}
+        seen = dict(traits(evidence.examined[row.image])) if row.image in evidence.examined else {}
         told[row.image] = tuple(sorted((seen | dict(row.attributes)).items()))
         for name, _ in told[row.image]:
             origin = written.get(row.image, {}).get(name, "folder") if name in dict(row.attributes) else PICTURE

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from tasks.domain.appearance import appearance
 from tasks.domain.examination import Examined, examine
 from tasks.domain.findings import odd_pictures
 from tasks.domain.manifest import Row
 from tasks.domain.pixels import Limits
 from tasks.domain.splits import Split
 from tasks.domain.suspects import suspects
+from tasks.domain.traits import traits
 
 LIMITS = Limits(10**8, 10**8, 1)
 
@@ -72,10 +72,10 @@ def test_a_spoilt_photograph_is_found(photograph: Image.Image, kind: str) -> Non
 def test_tone_and_brightness_are_read_from_the_picture(grey: int, tone: str, light: str) -> None:
     """The tone is that of the middle of a picture, whatever surrounds it; the brightness is that of all of it."""
     whole = examined(Image.new("RGB", (400, 400), (grey, grey, grey)))
-    assert appearance(whole) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
+    assert traits(whole) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
     framed = Image.new("RGB", (200, 200), (128, 128, 128))
     framed.paste((grey, grey, grey), (50, 50, 150, 150))
-    assert dict(appearance(examined(framed)))["tone"] == tone
+    assert dict(traits(examined(framed)))["tone"] == tone
 
 
 def made(classes: int, each: int) -> tuple[list[Row], np.ndarray]:

@@ -14,7 +14,7 @@ _BRIGHTNESS = ((0.28, "dark"), (0.72, "normal"), (1.01, "bright"))
 _RESOLUTIONS = ((299, "low"), (1000, "medium"), (float("inf"), "high"))
 
 
-def appearance(examined: Examined) -> Attributes:
+def traits(examined: Examined) -> Attributes:
     """Tell a picture's tone, of what stands in its middle, its brightness and its resolution, in three steps each."""
     return (
         ("brightness", _step(examined.measures.brightness, _BRIGHTNESS)),
