@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from configs import schema
-from tasks.domain.examination import Examined, examine
+from tasks.decoder import Decoder
+from tasks.domain.examination import Examined
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Snapshot
 from tasks.domain.pixels import Limits, limits_of
@@ -29,10 +30,11 @@ def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> In
     pending = snapshots.pending(snapshot.source)
     if not pending:
         return Ingested(snapshot.source, fetched=0, new=0, rejected=0)
-    examine = partial(_examine, open_bucket(snapshot.source), limits_of(images))
+    limits = limits_of(images)
     known = ImageStore(store.url).known()
     new = rejected = 0
-    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool:
+    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool, Decoder(limits) as decoder:
+        examine = partial(_examine, open_bucket(snapshot.source), limits, decoder)
         for batch in _batches(pending):
             found = list(zip(batch, pool.map(examine, batch), strict=True))
             new += _keep(store, snapshot.source, found, known)
@@ -41,14 +43,14 @@ def ingest(snapshot: Snapshot, images: schema.Images, store: schema.Store) -> In
     return Ingested(snapshot.source, len(pending), new, rejected)
 
 
-def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> _Found:
+def _examine(bucket: Bucket, limits: Limits, decoder: Decoder, entry: Entry) -> _Found:
     if entry.size > limits.max_bytes:
         return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
     try:
         data = bucket.read(entry.key, entry.etag)
     except Changed:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
-    examined = examine(data, limits)
+    examined = decoder.examine(data)
     return examined if isinstance(examined, Rejection) else (examined, data)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.rejections import Reason, Rejection, first_line
 
 if TYPE_CHECKING:
     # Never at run time: the served model carries this module, but not the settings.
@@ -83,13 +83,13 @@ def _open(data: bytes, limits: Limits) -> Picture | Rejection:
         image.load()
         return Picture(_to_srgb(_upright(image)), str(image.format))
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return Rejection(Reason.DAMAGED, f"the {image.format} data cannot be decoded ({_words(error)})")
+        return Rejection(Reason.DAMAGED, f"the {image.format} data cannot be decoded ({first_line(error)})")
 
 
 def _not_opened(data: bytes, error: Exception) -> Rejection:
     if isinstance(error, UnidentifiedImageError):
         return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
-    return Rejection(Reason.DAMAGED, f"the header of {len(data):,} bytes cannot be read ({_words(error)})")
+    return Rejection(Reason.DAMAGED, f"the header of {len(data):,} bytes cannot be read ({first_line(error)})")
 
 
 def _wrong_size(image: Image.Image, limits: Limits) -> Rejection | None:
