@@ -39,8 +39,6 @@ _TRIES = 2
 _COMMAND = "import sys; from tasks.decoder import work; work(int(sys.argv[1]))"
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class _Worker:
     process: subprocess.Popen[bytes]

