@@ -26,12 +26,12 @@ from tasks.domain.rejections import Reason, Rejection, first_line
 Answer = Examined | Rejection
 Examiner = Callable[[bytes, Limits], Answer]
 
-# A hundred megapixels of the slowest allowed kind take about five seconds of a core (docs/decisions.md); a rejection is
-# for good, so a machine that is busy with other things must not cause one.
+# A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection is for good, so a machine
+# that has other things to do must not cause one.
 _SECONDS = 60.0
-# At the most, a picture is held as decoded planes (up to eight bytes a pixel), as Pillow's copy of them (four), turned
-# upright (four), and converted to sRGB (four); four more are for what a format's library keeps besides.
-_BYTES_A_PIXEL = 24
+# 31 were measured for HEIC and AVIF, where decoded planes, the library's copy, Pillow's, the upright one and the one
+# in sRGB are held at once; other formats need 14 to 19.
+_BYTES_A_PIXEL = 40
 # Python, Pillow, NumPy and SciPy with room to work.
 _FLOOR = 2**29
 # What kills an innocent file's worker, such as a machine out of memory, seldom happens twice.
