@@ -10,7 +10,7 @@ UNSCALED = ("I", "F")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 _BACKGROUND = (255, 255, 255)
 _SRGB = ImageCms.createProfile("sRGB")
-_LAB = ImageCms.createProfile("LAB")
+_LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
 # EXIF and TIFF number what was done to the picture; these undo it.
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -100,7 +100,7 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _converted(image: Image.Image, profile: ImageCms.core.CmsProfile | ImageCms.ImageCmsProfile) -> Image.Image:
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
     found = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
     if found is None:
         raise ValueError("no picture came back")  # only where it is converted in place

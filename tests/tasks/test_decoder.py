@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from tasks.decoder import Decoder
 from tasks.domain.examination import Examined, examine
 from tasks.domain.pixels import Limits
 from tasks.domain.rejections import Reason, Rejection
+from tests.tasks.domain.pictures import progressive_bomb
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**6, min_side=32)
 GOOD = Rejection(Reason.EMPTY, "a good answer")
@@ -73,6 +75,17 @@ def test_a_file_that_breaks_the_decoder_costs_only_itself(misdeed: bytes) -> Non
     assert all("\n" not in one.detail for one in found if isinstance(one, Rejection))
 
 
+def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
+    """A small JPEG of endless passes, which only a limit on time can stop, is rejected; the next file is examined."""
+    photograph = next(photos.rglob("*.jpg")).read_bytes()
+    limits = Limits(max_bytes=10**7, max_pixels=3 * 10**7, min_side=32)
+    with Decoder(limits, seconds=3) as decoder:
+        found = decoder.examine(progressive_bomb())
+        assert isinstance(found, Rejection)
+        assert found.reason is Reason.TOO_SLOW
+        assert isinstance(decoder.examine(photograph), Examined)
+
+
 def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
     """A worker gives the very answer that the function gives here, for pictures and for what is none."""
     files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::50]] + [b"", b"woof"]
@@ -104,6 +117,25 @@ def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
         raise KeyboardInterrupt
     assert not worker.is_running()
     assert isinstance(hanging.exception(), RuntimeError)
+
+
+def test_no_worker_outlives_a_night_that_is_killed() -> None:
+    """A night that is killed without a word takes its idle workers along."""
+    program = "from tests.tasks.test_decoder import wait_for_death; wait_for_death()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as night:
+        assert night.stdout
+        worker = psutil.Process(int(night.stdout.readline()))
+        night.kill()
+    worker.wait(60)
+
+
+def wait_for_death() -> None:
+    """Tell the number of a worker and wait, as the program that the test above kills."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        print(answered(decoder, b"who").split()[0], flush=True)  # noqa: T201 - what the test reads
+        sys.stdin.read()
 
 
 def test_a_worker_that_cannot_start_rejects_nothing() -> None:

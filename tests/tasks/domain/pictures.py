@@ -134,3 +134,10 @@ def tiff(numbers: NDArray[np.generic], photometric: int, kind: int = 1, more: in
     entries += b"".join(struct.pack("<HHII", 40_000 + index % 20_000, 1, len(data), 8) for index in range(more))
     directory = struct.pack("<H", len(tags) + more) + entries + bytes(4)
     return b"II*\0" + struct.pack("<I", end + 12) + data + triples + directory
+
+
+def progressive_bomb() -> bytes:
+    """Write a JPEG of about a megabyte whose last pass over 25 megapixels comes 20,000 times: minutes of work."""
+    data = saved(Image.new("L", (5000, 5000), 255), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * 20_000 + data[-2:]

@@ -65,7 +65,7 @@ def turned_by_xmp() -> bytes:
 def with_transparent_half(mode: str) -> bytes:
     """Store the scene with a transparent half."""
     image = scene().convert(mode)
-    image.putalpha(Image.fromarray(np.repeat(np.uint8([[255] * 80 + [0] * 80]), 120, axis=0)))
+    image.putalpha(Image.fromarray(np.repeat(np.array([[255] * 80 + [0] * 80], np.uint8), 120, axis=0)))
     return saved(image, "PNG")
 
 
