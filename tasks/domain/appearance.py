@@ -46,11 +46,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        number = image.getexif().get(_ORIENTATION)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - broken metadata raise anything, and viewers show the picture as it is stored
         return 1
+    return number if isinstance(number, int) else 1
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

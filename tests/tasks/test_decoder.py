@@ -109,6 +109,13 @@ def test_few_files_start_few_workers() -> None:
         assert answered(decoder, b"who").split()[0] == answered(decoder, b"who").split()[0]
 
 
+def test_ctrl_c_reaches_no_worker() -> None:
+    """A worker has a process group of its own: what a terminal kills would look like a file that kills."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        worker = int(answered(decoder, b"who").split()[0])
+        assert os.getpgid(worker) == worker
+
+
 def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
     """Leaving by an exception ends the workers at once, and a file that one was busy with gets no answer."""
     with suppress(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, misbehaving) as decoder:
@@ -123,8 +130,8 @@ def test_no_worker_outlives_a_night_that_is_killed() -> None:
     """A night that is killed without a word takes its idle workers along."""
     program = "from tests.tasks.test_decoder import wait_for_death; wait_for_death()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as night:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, **pipes) as night:  # noqa: S603
         assert night.stdout
         worker = psutil.Process(int(night.stdout.readline()))
         night.kill()

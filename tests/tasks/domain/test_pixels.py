@@ -115,6 +115,7 @@ def two_levels() -> Image.Image:
 
 
 P3, ADOBE = (DISPLAY_P3, 2.2), (ADOBE_RGB, 563 / 256)
+WORDS = b"MM\0*\0\0\0\x08\0\1\1\x12\0\2\0\0\0\0026\0\0\0\0\0\0\0"
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = {
     "png": (lambda: saved(scene(), "PNG"), scene, 0),
@@ -166,7 +167,9 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
     "linear grey and alpha": (lambda: linear_grey("LA"), grey_scene, 3),
     "broken profile": (lambda: saved(scene(), "PNG", icc_profile=b"no profile at all"), scene, 0),
     "another mode's profile": (lambda: saved(scene(), "PNG", icc_profile=grey_profile(1.0)), scene, 0),
-    "broken metadata": (lambda: saved(scene(), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), scene, 0),
+    "metadata that are none": (lambda: saved(scene(), "PNG", exif=b"garbage"), scene, 0),
+    "metadata cut in half": (lambda: saved(scene(), "WEBP", lossless=True, exif=b"Exif\0\0MM\0*\0\0"), scene, 0),
+    "orientation in words": (lambda: saved(scene(), "PNG", exif=b"Exif\0\0" + WORDS), scene, 0),
     "turned by xmp": (turned_by_xmp, scene, 3),
     **{
         f"orientation {number} in {kind}": (partial(turned, number, kind), scene, loss)
