@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import psutil
 import pytest
@@ -130,8 +130,8 @@ def test_no_worker_outlives_a_night_that_is_killed() -> None:
     """A night that is killed without a word takes its idle workers along."""
     program = "from tests.tasks.test_decoder import wait_for_death; wait_for_death()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, **pipes) as night:  # noqa: S603
+    command = [sys.executable, "-c", program]
+    with Popen(command, stdin=PIPE, stdout=PIPE, env=environment, text=True) as night:  # noqa: S603 - this very Python
         assert night.stdout
         worker = psutil.Process(int(night.stdout.readline()))
         night.kill()

@@ -1,6 +1,7 @@
 """The pixel contract: whatever kind of file holds a scene, it becomes the same upright sRGB picture."""
 
 import hashlib
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,17 @@ def deep(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
     return np.asarray(image).astype(np.uint16) * 257
 
 
+def twelve_bits() -> bytes:
+    """Store the scene's lightness as some scanners do: two levels in three bytes."""
+    levels = (np.asarray(grey_scene()).astype(np.uint16) << 4).reshape(120, 80, 2)
+    first, second = levels[..., 0], levels[..., 1]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+    data = tiff(packed.astype(np.uint8).reshape(120, 240), 1)
+    for tag, wrong, right in ((256, 240, 160), (258, 8, 12)):
+        data = data.replace(struct.pack("<HHII", tag, 4, 1, wrong), struct.pack("<HHII", tag, 4, 1, right))
+    return data
+
+
 def deep_with_transparent_level() -> bytes:
     """Store sixteen bits of grey of which one level stands for nothing."""
     levels = deep(grey_scene())
@@ -151,6 +163,7 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
     ),
     "16 bits of colours": (lambda: deep_png(deep(scene()), 2), scene, 0),
     "16 bits of colours and alpha": (lambda: deep_png(deep(scene().convert("RGBA")), 6), scene, 0),
+    "tiff of 12 bits": (twelve_bits, grey_scene, 0),
     "tiff of 16 bits of grey": (lambda: tiff(deep(grey_scene()), 1), grey_scene, 0),
     "tiff of 16 bits where 0 is white": (lambda: tiff(65535 - deep(grey_scene()), 0), grey_scene, 0),
     "tiff of 8 bits where 0 is white": (lambda: tiff(255 - np.asarray(grey_scene()), 0), grey_scene, 0),
