@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from configs import schema
-from tasks.domain.examination import Examined, examine
+from tasks.decoder import Decoder
+from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.examination import Examined
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Snapshot
 from tasks.domain.pixels import Limits, limits_of
@@ -13,6 +15,7 @@ from tasks.domain.rejections import Reason, Rejection
 from tasks.reports.progress import progress
 from tasks.step import step
 from tasks.stores.bucket import Bucket, Changed, open_bucket
+from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
 
@@ -30,10 +33,11 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     pending = [entry for entry in waiting if entry.key != settings.labels.manifest]
     if not pending:
         return Ingested(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
-    examine = partial(_examine, open_bucket(snapshot.source), limits_of(settings.images))
+    limits = limits_of(settings.images)
     known = ImageStore(store.url).known()
     new = rejected = 0
-    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool:
+    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool, Decoder(limits) as decoder:
+        examine = partial(_examine, open_bucket(snapshot.source), limits, decoder, forgotten_images(store.url))
         for batch in _batches(pending):
             found = list(zip(batch, pool.map(examine, batch), strict=True))
             new += _keep(store, snapshot.source, found, known)
@@ -42,14 +46,16 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 
-def _examine(bucket: Bucket, limits: Limits, entry: Entry) -> _Found:
+def _examine(bucket: Bucket, limits: Limits, decoder: Decoder, forgotten: set[str], entry: Entry) -> _Found:
     if entry.size > limits.max_bytes:
         return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
     try:
         data = bucket.read(entry.key, entry.etag)
     except Changed:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
-    examined = examine(data, limits)
+    if sha256_of_bytes(data) in forgotten:
+        return Rejection(Reason.FORGOTTEN, "somebody removed this image for good")
+    examined = decoder.examine(data)
     return examined if isinstance(examined, Rejection) else (examined, data)
 
 

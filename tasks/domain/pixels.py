@@ -7,21 +7,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.appearance import UNSCALED, as_seen
+from tasks.domain.rejections import Reason, Rejection, first_line
 
 if TYPE_CHECKING:
     # Never at run time: the served model carries this module, but not the settings.
     from configs.schema import Images
 
-# Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
-CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/1"
+try:
+    # The extra "heic": without it such photographs are rejected, and the served model works all the same.
+    from pillow_heif import register_heif_opener
+except ImportError:
+    _EXTRA_FORMATS: tuple[str, ...] = ()
+else:
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    _EXTRA_FORMATS = ("HEIF",)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-_BACKGROUND = (255, 255, 255)
-_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-_SRGB = ImageCms.createProfile("sRGB")
+# Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
+CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/2"
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", *_EXTRA_FORMATS)
+# How files begin: those that we read, to tell a damaged picture from none, and those that people take for such.
+_READ = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (8, b"WEBPVP8"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"GIF8"),
+    (4, b"ftypavi"),
+)
+_HEIC = tuple(
+    (4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+)
+_NOT_READ = {
+    "JPEG 2000": ((4, b"jP  "),),
+    "JPEG XL": ((4, b"JXL "),),
+    "Photoshop": ((0, b"8BPS"),),
+    "PDF": ((0, b"%PDF-"),),
+}
+# Stretched to a square, nothing can be recognised in a picture that is so many times longer than wide.
+_MAX_RATIO = 50
+# Our own limit is held against every header; Pillow's would contradict a setting above 178 megapixels.
+Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,78 +102,59 @@ def open_picture(data: bytes, limits: Limits) -> Picture | Rejection:
 def _open(data: bytes, limits: Limits) -> Picture | Rejection:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
-        return Rejection(Reason.TOO_MANY_PIXELS, f"its header claims more than {limits.max_pixels:,} pixels")
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         return _not_opened(data, error)
-    wrong = _wrong_size(image, limits)
-    if wrong:
-        return wrong
     try:
-        image.load()
-        return Picture(_to_srgb(_upright(image)), str(image.format))
+        return _refused(image, limits) or _decoded(image, limits)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return Rejection(Reason.DAMAGED, f"the {image.format} data cannot be decoded ({_words(error)})")
+        return _failed(f"the {image.format} data cannot be decoded", error)
 
 
-def _not_opened(data: bytes, error: Exception) -> Rejection:
-    if isinstance(error, UnidentifiedImageError):
-        return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
-    return Rejection(Reason.DAMAGED, f"the header of {len(data):,} bytes cannot be read ({_words(error)})")
+def _decoded(image: Image.Image, limits: Limits) -> Picture | Rejection:
+    image.load()
+    # A HEIC file may turn out to hold another size than its header said.
+    return _refused(image, limits) or Picture(as_seen(image), str(image.format))
 
 
-def _wrong_size(image: Image.Image, limits: Limits) -> Rejection | None:
-    width, height = image.size
+def _refused(image: Image.Image, limits: Limits) -> Rejection | None:
+    (width, height), mode = image.size, image.mode
     if width * height > limits.max_pixels:
         return Rejection(
             Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels, at most {limits.max_pixels:,} are allowed"
         )
     if min(width, height) < limits.min_side:
         return Rejection(Reason.TOO_SMALL, f"{width} x {height} pixels, at least {limits.min_side} a side are needed")
+    if max(width, height) > _MAX_RATIO * min(width, height):
+        return Rejection(
+            Reason.TOO_NARROW, f"{width} x {height} pixels, one side may be {_MAX_RATIO} times as long as the other"
+        )
+    if mode in UNSCALED:
+        return Rejection(Reason.UNKNOWN_FORMAT, f"{image.format} of 32-bit or signed numbers, which have no white")
     return None
 
 
-def _words(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+def _not_opened(data: bytes, error: Exception) -> Rejection:
+    if not isinstance(error, UnidentifiedImageError) or _begins(data, _READ):
+        return _failed(f"the header of {len(data):,} bytes cannot be read", error)
+    if _begins(data, _HEIC):
+        if _EXTRA_FORMATS:
+            return _failed("the HEIC header cannot be read", error)
+        return Rejection(
+            Reason.UNKNOWN_FORMAT, "HEIC; install Pedigree's extra heic (the package pillow-heif) to use it"
+        )
+    for name, signatures in _NOT_READ.items():
+        if _begins(data, signatures):
+            return Rejection(Reason.UNKNOWN_FORMAT, f"{name} is not among the allowed formats ({', '.join(FORMATS)})")
+    return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turned = ImageOps.exif_transpose(image)
-    return turned if turned.mode not in _SIXTEEN_BITS else _eight_bits(turned)
+def _begins(data: bytes, signatures: tuple[tuple[int, bytes], ...]) -> bool:
+    return any(data.startswith(signature, place) for place, signature in signatures)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Keep the upper eight of sixteen bits; Pillow's own conversion would clip everything above 255."""
-    values = np.asarray(image).astype(np.int64)
-    return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8), "L")
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert by the embedded colour profile, lay transparency on white, and drop what is not red, green and blue."""
-    profile = image.info.get("icc_profile")
-    if image.mode in ("P", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode in ("LA", "La", "RGBa"):
-        image = image.convert("RGBA")
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    opaque = _by_profile(image.convert("RGB") if alpha else image, profile)
-    if alpha is None:
-        return opaque
-    background = Image.new("RGB", opaque.size, _BACKGROUND)
-    background.paste(opaque, mask=alpha)
-    return background
-
-
-def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if image.mode not in ("RGB", "L", "CMYK", "LAB"):
-        image = image.convert("RGB")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
-            return image.convert("RGB")
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+def _failed(what: str, error: Exception) -> Rejection:
+    if isinstance(error, MemoryError):
+        return Rejection(Reason.TOO_MUCH_MEMORY, f"{what} with the memory that an allowed picture may need")
+    # An error of Pillow's that nothing can be opened names only our own stream.
+    words = "it is cut off or overwritten" if isinstance(error, UnidentifiedImageError) else first_line(error)
+    return Rejection(Reason.DAMAGED, f"{what} ({words})")

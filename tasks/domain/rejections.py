@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The whole list of reasons."""
+    """The whole list of reasons; docs/rejections.md says for each what it means and what to do."""
 
     EMPTY = "empty"
     NOT_AN_IMAGE = "not-an-image"
@@ -14,6 +14,10 @@ class Reason(StrEnum):
     TOO_MANY_BYTES = "too-many-bytes"
     TOO_MANY_PIXELS = "too-many-pixels"
     TOO_SMALL = "too-small"
+    TOO_NARROW = "too-narrow"
+    TOO_SLOW = "too-slow-to-decode"
+    TOO_MUCH_MEMORY = "too-much-memory"
+    DECODER_DIED = "decoder-died"
     CHANGED = "changed-while-fetched"
     FORGOTTEN = "removed-for-good"
 
@@ -24,3 +28,8 @@ class Rejection:
 
     reason: Reason
     detail: str
+
+
+def first_line(error: Exception) -> str:
+    """Say what an error says in one line of at most 120 letters, for a rejection's detail."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -1,0 +1,108 @@
+"""What a person sees of a decoded picture: upright, eight bits a channel, in sRGB, on white."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+# Numbers that do not say which of them is white, such as heights or temperatures.
+UNSCALED = ("I", "F")
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+_BACKGROUND = (255, 255, 255)
+_SRGB = ImageCms.createProfile("sRGB")
+_LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+# EXIF and TIFF number what was done to the picture; these undo it.
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+
+
+def as_seen(image: Image.Image) -> Image.Image:
+    """Turn a picture of any mode but the unscaled ones upright and into sRGB; transparent parts become white."""
+    profile = image.info.get("icc_profile")
+    colours, alpha = _colours_and_alpha(_upright(image))
+    opaque = _by_profile(colours, profile)
+    if alpha is None:
+        return opaque
+    background = Image.new("RGB", opaque.size, _BACKGROUND)
+    background.paste(opaque, mask=alpha)
+    return background
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Undo the orientation; Pillow's own way would also write the metadata anew, which fails where they are broken."""
+    turn = _TURNS.get(_orientation(image))
+    image = _eight_bits(image)
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        number = image.getexif().get(_ORIENTATION)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - broken metadata raise anything, and viewers show the picture as it is stored
+        return 1
+    return number if isinstance(number, int) else 1
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Keep the upper eight of up to sixteen bits; Pillow's own conversion would clip everything above 255."""
+    if image.mode not in _SIXTEEN_BITS:
+        return image
+    tags = getattr(image, "tag_v2", {})
+    levels = np.asarray(image)
+    grey = np.minimum(levels >> (_tiff_bits(tags) - 8), 255).astype(np.uint8)
+    if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey
+    made = Image.fromarray(grey)
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        made.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
+    return made
+
+
+def _tiff_bits(tags: dict[int, tuple[int, ...]]) -> int:
+    return tags.get(_TIFF_BITS, (16,))[0]
+
+
+def _colours_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Take the transparency off, so that a profile meets the very channels that it was made for."""
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode in ("La", "LA") or (image.mode == "L" and "transparency" in image.info):
+        image = image.convert("LA")
+        return image.getchannel("L"), image.getchannel("A")
+    if image.mode in ("P", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return image.convert("RGB"), image.getchannel("A")
+    return image, None
+
+
+def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if image.mode == "LAB":
+        return _converted(image, _LAB)
+    if image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("RGB")
+    if profile:
+        try:
+            return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
+            return image.convert("RGB")
+    return image.convert("RGB")
+
+
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    found = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
+    if found is None:
+        raise ValueError("no picture came back")  # only where it is converted in place
+    return found

@@ -1,0 +1,162 @@
+"""Decoding in worker processes: whatever one file does to its decoder, it costs only itself."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import psutil
+import pytest
+
+from configs.problems import Problem
+from tasks.decoder import Decoder
+from tasks.domain.examination import Examined, examine
+from tasks.domain.pixels import Limits
+from tasks.domain.rejections import Reason, Rejection
+from tests.tasks.domain.pictures import progressive_bomb
+
+LIMITS = Limits(max_bytes=10**7, max_pixels=10**6, min_side=32)
+GOOD = Rejection(Reason.EMPTY, "a good answer")
+
+
+def hang() -> None:
+    """Never come back."""
+    while True:
+        pass
+
+
+def fail() -> None:
+    """Raise what nobody foresaw, in two lines."""
+    raise ValueError("no such\npicture")
+
+
+DEEDS: dict[bytes, Callable[[], object]] = {
+    b"hang": hang,
+    b"die": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    b"crash": os.abort,
+    b"exit": sys.exit,
+    b"devour": lambda: bytearray(20 * 2**30),
+    b"raise": fail,
+}
+
+
+def misbehaving(data: bytes, limits: Limits) -> Rejection:
+    """Do to this process what the data say, or tell its number and what it has imported."""
+    assert limits == LIMITS
+    if data == b"who":
+        return Rejection(Reason.EMPTY, f"{os.getpid()} {' '.join(sys.modules)}")
+    DEEDS.get(data, int)()
+    return GOOD
+
+
+MISDEEDS = {
+    b"hang": Reason.TOO_SLOW,
+    b"die": Reason.DECODER_DIED,
+    b"crash": Reason.DECODER_DIED,
+    b"exit": Reason.DECODER_DIED,
+    b"devour": Reason.TOO_MUCH_MEMORY,
+    b"raise": Reason.DECODER_DIED,
+}
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_a_file_that_breaks_the_decoder_costs_only_itself(misdeed: bytes) -> None:
+    """A file that hangs, kills, or fills the decoder is rejected with its reason; those beside it are examined."""
+    files = [b"fine", misdeed, *[b"fine"] * 6, misdeed, b"fine"]
+    with Decoder(LIMITS, misbehaving, seconds=1) as decoder, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(decoder.examine, files))
+    assert [one.reason for one in found if isinstance(one, Rejection)] == [
+        MISDEEDS.get(data, GOOD.reason) for data in files
+    ]
+    assert all("\n" not in one.detail for one in found if isinstance(one, Rejection))
+
+
+def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
+    """A small JPEG of endless passes, which only a limit on time can stop, is rejected; the next file is examined."""
+    photograph = next(photos.rglob("*.jpg")).read_bytes()
+    limits = Limits(max_bytes=10**7, max_pixels=3 * 10**7, min_side=32)
+    with Decoder(limits, seconds=3) as decoder:
+        found = decoder.examine(progressive_bomb())
+        assert isinstance(found, Rejection)
+        assert found.reason is Reason.TOO_SLOW
+        assert isinstance(decoder.examine(photograph), Examined)
+
+
+def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
+    """A worker gives the very answer that the function gives here, for pictures and for what is none."""
+    files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::50]] + [b"", b"woof"]
+    with Decoder(LIMITS) as decoder:
+        found = [decoder.examine(data) for data in files]
+    assert found == [examine(data, LIMITS) for data in files]
+    assert any(isinstance(one, Examined) for one in found)
+
+
+def test_a_worker_imports_only_what_decoding_needs() -> None:
+    """Neither Prefect nor TensorFlow nor the program that runs here is loaded once more for each worker."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        modules = answered(decoder, b"who").split()[1:]
+    assert "PIL.Image" in modules
+    assert {"prefect", "tensorflow", "keras", "mlflow", "lance", "boto3", "flows"}.isdisjoint(modules)
+
+
+def test_few_files_start_few_workers() -> None:
+    """Files that come one after the other are examined by one process."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        assert answered(decoder, b"who").split()[0] == answered(decoder, b"who").split()[0]
+
+
+def test_ctrl_c_reaches_no_worker() -> None:
+    """A worker has a process group of its own: what a terminal kills would look like a file that kills."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        worker = int(answered(decoder, b"who").split()[0])
+        assert os.getpgid(worker) == worker
+
+
+def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
+    """Leaving by an exception ends the workers at once, and a file that one was busy with gets no answer."""
+    with suppress(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, misbehaving) as decoder:
+        worker = psutil.Process(int(answered(decoder, b"who").split()[0]))
+        hanging = pool.submit(decoder.examine, b"hang")
+        raise KeyboardInterrupt
+    assert not worker.is_running()
+    assert isinstance(hanging.exception(), RuntimeError)
+
+
+def test_no_worker_outlives_a_night_that_is_killed() -> None:
+    """A night that is killed without a word takes its idle workers along."""
+    program = "from tests.tasks.test_decoder import wait_for_death; wait_for_death()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    with Popen(command, stdin=PIPE, stdout=PIPE, env=environment, text=True) as night:  # noqa: S603 - this very Python
+        assert night.stdout
+        worker = psutil.Process(int(night.stdout.readline()))
+        night.kill()
+    worker.wait(60)
+
+
+def wait_for_death() -> None:
+    """Tell the number of a worker and wait, as the program that the test above kills."""
+    with Decoder(LIMITS, misbehaving) as decoder:
+        print(answered(decoder, b"who").split()[0], flush=True)  # noqa: T201 - what the test reads
+        sys.stdin.read()
+
+
+def test_a_worker_that_cannot_start_rejects_nothing() -> None:
+    """Where the machine is to blame and no file, the night fails with a sentence and no photograph is refused."""
+    with pytest.MonkeyPatch.context() as patch, Decoder(LIMITS, misbehaving) as decoder:
+        patch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(Problem, match="does not start"):
+            decoder.examine(b"fine")
+        patch.undo()
+        assert decoder.examine(b"fine") == GOOD
+
+
+def answered(decoder: Decoder, data: bytes) -> str:
+    """Examine a file and tell the answer's detail."""
+    found = decoder.examine(data)
+    assert isinstance(found, Rejection)
+    return found.detail
