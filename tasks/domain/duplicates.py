@@ -90,13 +90,18 @@ def _close(outlines: _Outlines) -> Iterator[_Pairs]:
     for number, choice in enumerate(_CHOICES):
         key = _key(outlines, choice)
         order = np.argsort(key, kind="stable")
-        ends = np.cumsum(np.bincount(key, minlength=1 << (_WIDTH * _AGREEING)))[key[order]]
         ordered = outlines[order]
-        for left, right in _spread(everyone + 1, ends):
+        for left, right in _spread(everyone + 1, _run_ends(key[order])):
             differing = ordered[left] ^ ordered[right]
             near = np.flatnonzero(np.bitwise_count(differing) <= _OUTLINE_BITS)
             news = near[_FIRST_CHOICE[_agreeing(differing[near])] == number]
             yield order[left[news]], order[right[news]]
+
+
+def _run_ends(keys: NDArray[np.uint16]) -> _Numbers:
+    """Give each of the sorted keys the place where the run of its equals ends."""
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) + 1
+    return np.repeat(ends, np.diff(ends, prepend=0))
 
 
 def _key(outlines: _Outlines, choice: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -1,6 +1,5 @@
 """Laws of the data half: hashes, splits and groups, over whatever may arrive."""
 
-from collections.abc import Iterable
 from itertools import combinations
 from random import Random
 
@@ -15,6 +14,7 @@ from tasks.domain.duplicates import METHOD, groups, perceptual_hash
 from tasks.domain.labels import Attributes
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.splits import Assigned, Shares, Split, assign
+from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
 
 SHARES = Shares(test=20, validation=15)
 names = st.text("0123456789abcdef", min_size=4, max_size=6)
@@ -23,10 +23,6 @@ attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from
 )
 rows = st.builds(Row, names, st.sampled_from(["poodle", "pug", "ñ"]), st.sampled_from(Split), attributes, st.text())
 manifests = st.lists(rows, min_size=1, max_size=12, unique_by=lambda row: row.image)
-hashes = st.binary(min_size=32, max_size=32)
-# Bit 16 u + v tells of frequency u downwards and v sideways; the outline is the lowest 36 of them but for the mean.
-OUTLINE = [16 * u + v for u in range(16) for v in range(16) if 0 < u + v < 8 or u == v == 4]
-DETAIL = sorted(set(range(1, 256)) - set(OUTLINE))
 
 
 def changed(row: Row, **values: object) -> Row:
@@ -63,30 +59,6 @@ def test_the_hash_is_the_one_that_others_computed() -> None:
     known: Attributes = (("coat", "white"),)
     manifest = [Row("b" * 64, "poodle", Split.TEST, known, "x"), Row("a" * 64, "pug", Split.TRAIN, (), "y")]
     assert dataset_hash(manifest) == "b978b627478a852cb4a7dd6ad534e6be166585b8de34f5cbe1c6bf9023616c2d"
-
-
-def flipped(picture: bytes, bits: Iterable[int]) -> bytes:
-    """Turn these bits of a hash, the first being the highest."""
-    return (int.from_bytes(picture) ^ sum(1 << (255 - bit) for bit in bits)).to_bytes(32)
-
-
-def alike(first: bytes, second: bytes, bits: int) -> bool:
-    """Compare two hashes as docs/near-duplicates.md says, one of them mirrored or not."""
-    for other in (second, flipped(second, range(1, 256, 2))):
-        differing = int.from_bytes(first) ^ int.from_bytes(other)
-        outline = sum(differing >> (255 - bit) & 1 for bit in OUTLINE)
-        if differing.bit_count() <= bits and outline <= 5:
-            return True
-    return False
-
-
-@st.composite
-def near(draw: st.DrawFn, picture: bytes, bits: int) -> bytes:
-    """Draw a hash that is about so many bits away, its outline about five, mirrored or not."""
-    random = draw(st.randoms(use_true_random=False))
-    outline = random.sample(OUTLINE, draw(st.integers(0, min(7, bits))))
-    detail = random.sample(DETAIL, max(0, bits - len(outline) + draw(st.sampled_from([-4, -1, 0, 1]))))
-    return flipped(picture, [*outline, *detail, *(range(1, 256, 2) if draw(st.booleans()) else ())])
 
 
 @given(st.dictionaries(names, hashes, max_size=12), st.sampled_from([0, 1, 8, 72, 80]), st.data())
