@@ -75,6 +75,7 @@ class Nights(RuleBasedStateMachine):
         everyone = {image: self.looks[image] for image in self.source.keys() | self.known.keys()}
         together = groups(everyone, BITS)
         fresh = assign(together, self.known, SHARES)
+        assert not fresh.keys() & self.known.keys()
         for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
             company = {self.known[other].split for other in self.known if together[other] == together[image]}
             assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
