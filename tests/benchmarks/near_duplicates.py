@@ -159,7 +159,7 @@ def mistakes(hashes: Sequence[bytes], bits: int) -> tuple[int, int]:
 def safe_bits(quarters: Iterable[tuple[bytes, Hashes, Hashes]], kind: str) -> int:
     """Find how many bits may differ at most if no two quarters shall be taken for the same."""
     upright, mirrored = (np.array(bits, np.float32) for bits in zip(*((a[kind], b[kind]) for _, a, b in quarters)))  # noqa: B905
-    closest = upright.shape[1]
+    closest: int = upright.shape[1]
     for other in (upright, mirrored):
         apart = upright.sum(1)[:, None] + other.sum(1) - 2 * upright @ other.T
         closest = min(closest, int(apart[np.triu_indices(len(apart), 1)].min()))
