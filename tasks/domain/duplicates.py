@@ -7,8 +7,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 # Names the column of the hashes in the store: another kind of hash gets another name, so that no two kinds ever mix.
 METHOD = "phash-16x16"
@@ -153,6 +151,10 @@ def _joined(group: _Numbers, one: _Numbers, two: _Numbers) -> _Numbers:
     """Join the groups of each pair."""
     if not len(one):
         return group
+    # Half a second, which a night that joins nothing need not wait.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     edges = coo_array((np.ones(len(one)), (group[one], group[two])), shape=(len(group), len(group)))
     joined: _Numbers = connected_components(edges, directed=False)[1][group]
     return joined
