@@ -87,8 +87,9 @@ class Dataset(Section):
     validation_percent: Annotated[int, Field(ge=5, le=50)] = Field(
         default=15, description="Share of new images that go to the validation split, for life."
     )
-    near_duplicate_bits: Annotated[int, Field(ge=0, le=3)] = Field(
-        default=3, description="Pictures whose 64-bit perceptual hashes differ in at most so many bits share a split."
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=80)] = Field(
+        default=72,
+        description="Pictures whose 256-bit perceptual hashes differ in at most so many bits share a split.",
     )
 
     @model_validator(mode="after")

@@ -26,8 +26,13 @@ os.environ |= {
 prepare_environment()
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from tests import servers  # noqa: E402
+
+# A law says nothing of time, and a busy machine takes longer.
+settings.register_profile("pedigree", deadline=None)
+settings.load_profile("pedigree")
 
 _PHOTOS = servers.ROOT.parent / "shared" / "photos"
 

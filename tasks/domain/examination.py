@@ -17,7 +17,7 @@ class Examined:
     width: int
     height: int
     format: str
-    phash: int
+    phash: bytes
     measures: Measures
 
 

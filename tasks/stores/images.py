@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from configs.problems import Problem
+from tasks.domain.duplicates import HASH_BYTES, METHOD
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
 from tasks.stores.tables import Table, row_numbers
@@ -18,7 +19,7 @@ _SCHEMA = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("format", pa.string()),
-        ("phash", pa.uint64()),
+        (METHOD, pa.binary(HASH_BYTES)),
         ("brightness", pa.float64()),
         ("contrast", pa.float64()),
         ("sharpness", pa.float64()),
@@ -50,10 +51,10 @@ class ImageStore:
         rows = self._table().read([name for name in _SCHEMA.names if name != "data"]).to_pylist()
         return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in wanted}
 
-    def hashes(self, images: Collection[str]) -> dict[str, int]:
+    def hashes(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the perceptual hashes of those of these images that the store holds."""
-        columns = self._table().read(["image", "phash"])
-        every = dict(zip(columns["image"].to_pylist(), columns["phash"].to_pylist(), strict=True))
+        columns = self._table().read(["image", METHOD])
+        every = dict(zip(columns["image"].to_pylist(), columns[METHOD].to_pylist(), strict=True))
         return {image: every[image] for image in images if image in every}
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -98,10 +99,10 @@ def _alone(table: Table, row: int) -> bytes | Problem:
 
 def _row(examined: Examined, data: bytes) -> dict[str, Any]:
     facts = asdict(examined)
-    measures = facts.pop("measures")
-    return {**facts, **measures, "data": data}
+    measures, phash = facts.pop("measures"), facts.pop("phash")
+    return {**facts, METHOD: phash, **measures, "data": data}
 
 
 def _examined(row: dict[str, Any]) -> Examined:
     measures = Measures(**{name: row.pop(name) for name in Measures.__slots__})
-    return Examined(**row, measures=measures)
+    return Examined(phash=row.pop(METHOD), **row, measures=measures)

@@ -111,21 +111,21 @@ def test_images_come_back_as_they_came(place: str) -> None:
     store = ImageStore(place)
     measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     images = [
-        (Examined(f"image-{number}", 10, 20, "JPEG", 2**63 + number, measures), bytes([number]) * 100)
+        (Examined(f"image-{number}", 10, 20, "JPEG", bytes([number]) * 32, measures), bytes([number]) * 100)
         for number in range(5)
     ]
     store.add(images)
     store.add(images[:2])
     assert store.known() == {examined.image for examined, _ in images}
     assert list(store.read(["image-3", "image-0"])) == [("image-3", bytes([3]) * 100), ("image-0", bytes(100))]
-    assert store.hashes(["image-1", "unknown"]) == {"image-1": 2**63 + 1}
+    assert store.hashes(["image-1", "unknown"]) == {"image-1": bytes([1]) * 32}
     assert store.examined(["image-1", "unknown"]) == {"image-1": images[1][0]}
 
 
 def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
     """An image that is removed is in no table any more, others stay, and a note says when it was removed."""
     measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
-    ImageStore(place).add([(Examined(name, 10, 20, "JPEG", 1, measures), name.encode()) for name in ("a1", "b2")])
+    ImageStore(place).add([(Examined(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")])
     for net in ("one", "two"):
         FeatureStore(place, net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
     assert forget_image(place, "a1", "2026-11-23T10:00:00+00:00")

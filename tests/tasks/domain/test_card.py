@@ -23,7 +23,7 @@ def row(image: str, label: str, split: Split = Split.TEST, coat: str = "white") 
 
 def dark(image: str) -> Examined:
     """Make what is known about a small picture with something dark in its middle."""
-    return Examined(image, 100, 200, "JPEG", 0, Measures(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1))
+    return Examined(image, 100, 200, "JPEG", bytes(32), Measures(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1))
 
 
 def test_a_card_counts_what_the_version_holds() -> None:

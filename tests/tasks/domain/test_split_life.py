@@ -1,0 +1,128 @@
+"""Splits over many nights that add, copy, bridge, relabel, remove and bring back pictures: for life."""
+
+from random import Random
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from tasks.domain.duplicates import groups
+from tasks.domain.splits import Assigned, Shares, Split, assign
+from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, between, flipped, hashes, near
+
+BITS = 72
+SHARES = Shares(test=20, validation=15)
+USED = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+prefixes = st.text("0123456789abcdef", min_size=4, max_size=4)
+labels = st.sampled_from(["poodle", "pug"])
+
+
+class Nights(RuleBasedStateMachine):
+    """A source that people change as they like, and a store that remembers every image it ever gave a split."""
+
+    images = Bundle("images")
+
+    def __init__(self) -> None:
+        """Begin with an empty source and an empty store."""
+        super().__init__()
+        self.looks: dict[str, bytes] = {}
+        self.source: dict[str, str] = {}
+        self.known: dict[str, Assigned] = {}
+        self.first_said: dict[str, Assigned] = {}
+
+    def _arrives(self, prefix: str, look: bytes, label: str) -> str:
+        image = f"{prefix}{len(self.looks):03}"
+        self.looks[image], self.source[image] = look, label
+        return image
+
+    @rule(target=images, prefix=prefixes, look=hashes, label=labels)
+    def a_picture_arrives(self, prefix: str, look: bytes, label: str) -> str:
+        """Add a picture like no other."""
+        return self._arrives(prefix, look, label)
+
+    @rule(target=images, prefix=prefixes, old=images, label=labels, data=st.data())
+    def a_near_copy_arrives(self, prefix: str, old: str, label: str, data: st.DataObject) -> str:
+        """Add a picture that is just alike, or just not."""
+        return self._arrives(prefix, data.draw(near(self.looks[old], BITS)), label)
+
+    @rule(target=images, prefix=prefixes, old=images, label=labels, random=st.randoms(use_true_random=False))
+    def a_relative_arrives(self, prefix: str, old: str, label: str, random: Random) -> str:
+        """Add a picture that is not alike, but so near that another can stand between the two."""
+        bits = [*random.sample(OUTLINE, random.randint(0, 10)), *random.sample(DETAIL, random.randint(90, 120))]
+        return self._arrives(prefix, flipped(self.looks[old], bits), label)
+
+    @rule(target=images, prefix=prefixes, one=images, two=images, label=labels)
+    def a_bridge_arrives(self, prefix: str, one: str, two: str, label: str) -> str:
+        """Add a picture halfway between two others, alike to both where they are relatives."""
+        return self._arrives(prefix, between(self.looks[one], self.looks[two]), label)
+
+    @rule(image=images, label=labels)
+    def the_same_bytes_arrive(self, image: str, label: str) -> None:
+        """Add an exact duplicate, or bring a removed image back, or relabel it: to the store it is the same image."""
+        self.source[image] = label
+
+    @rule(image=images)
+    def a_picture_is_removed(self, image: str) -> None:
+        """Remove a picture from the source; what the store knows of it stays."""
+        self.source.pop(image, None)
+
+    @rule()
+    def a_night_passes(self) -> None:
+        """Do as the step assemble does."""
+        if self.source.keys() <= self.known.keys():
+            return
+        everyone = {image: self.looks[image] for image in self.source.keys() | self.known.keys()}
+        together = groups(everyone, BITS)
+        fresh = assign(together, self.known, SHARES)
+        assert not fresh.keys() & self.known.keys()
+        for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
+            company = {self.known[other].split for other in self.known if together[other] == together[image]}
+            assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
+        self.known |= fresh
+        self.first_said = fresh | self.first_said
+        assert self.source.keys() <= self.known.keys()
+
+    @invariant()
+    def every_split_is_the_first_that_was_given(self) -> None:
+        """No image ever changes its split, whatever happens to it and to others."""
+        assert self.known == self.first_said
+
+    @invariant()
+    def no_group_is_on_both_sides(self) -> None:
+        """No two images that were ever given to use look alike and stand on different sides.
+
+        So no group of such images stands on both sides, with no exception. A picture that came later and is alike to
+        both sides would join them, but it is held out, and what is held out is used for nothing.
+        """
+        used = sorted(image for image, one in self.known.items() if one.split in USED)
+        for place, one in enumerate(used):
+            for two in used[:place]:
+                assert self.known[one].split is self.known[two].split or not alike(
+                    self.looks[one], self.looks[two], BITS
+                )
+
+
+TestNights = Nights.TestCase
+TestNights.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
+    """Over nights that add pictures, near copies and bridges, the shares stay within three points of the settings."""
+    random = Random(seed)  # noqa: S311 - no secret
+    looks: dict[str, bytes] = {}
+    known: dict[str, Assigned] = {}
+    for _ in range(6):
+        new = [random.randbytes(32) for _ in range(1000)]
+        old = random.sample(sorted(looks.values()), min(100, len(looks)))
+        new += [flipped(look, random.sample(DETAIL, 20)) for look in old]
+        relatives = [flipped(look, random.sample(DETAIL, 100)) for look in old[:20]]
+        new += relatives + [between(*pair) for pair in zip(old, relatives, strict=False)]
+        looks |= {f"{random.getrandbits(64):016x}": look for look in new}
+        known |= assign(groups(looks, BITS), known, SHARES)
+    found = [one.split for one in known.values()]
+    shares = {split: 100 * found.count(split) / len(found) for split in Split}
+    assert abs(shares[Split.TEST] - SHARES.test) < 3
+    assert abs(shares[Split.VALIDATION] - SHARES.validation) < 3
+    assert shares[Split.HELD_OUT] < 3
