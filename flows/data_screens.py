@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tasks.domain.night import count
 from tasks.domain.versions import SHORT, Difference, Pair
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def rejects(found: "Rejects") -> RenderableType:
 
 def checked_out(done: "CheckedOut") -> RenderableType:
     """Say what lies where."""
-    return Text(f"{done.images:,} images of {done.classes:,} classes and manifest.csv lie in {done.folder}")
+    held = f"{count(done.images, 'image')} of {count(done.classes, 'class', 'classes')}"
+    return Text(f"{held}, with manifest.csv, in {done.folder}")
 
 
 def verified(one: "Verified") -> RenderableType:
