@@ -98,10 +98,8 @@ def checked_out(done: "CheckedOut") -> RenderableType:
 def verified(one: "Verified") -> RenderableType:
     """Say that a version is whole, or name what is damaged."""
     if not one.damage:
-        text = (
-            f"Version {one.dataset[:SHORT]} is whole: {one.images:,} images, all records, {one.decisions:,} decisions"
-        )
-        return Text(text)
+        parts = f"{count(one.images, 'image')}, {count(one.decisions, 'decision')} and all that belongs to them"
+        return Text(f"Version {one.dataset[:SHORT]} is whole: {parts}")
     return _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
 
 

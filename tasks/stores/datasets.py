@@ -37,7 +37,7 @@ _MANIFEST = pa.schema(
         ("key", pa.string()),
     ]
 )
-_VERSION = re.compile(r"datasets/([0-9a-f]{64})/manifest\.parquet")
+_VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet)")
 _UNLABELLED, _CONFLICT = "unlabelled", "conflict"
 
 
@@ -75,9 +75,12 @@ def labels_hash(url: str, name: str) -> str:
 
 
 def written(url: str) -> dict[str, str]:
-    """Name every dataset version, with the time when its manifest was written: ISO 8601 in UTC."""
-    found = ((_VERSION.fullmatch(entry.key), entry.modified) for entry in open_bucket(url).entries("datasets/"))
-    return {match[1]: time for match, time in found if match}
+    """Name every dataset version, also one that has lost its manifest, with its first file's time: ISO 8601 in UTC."""
+    found: dict[str, str] = {}
+    for entry in open_bucket(url).entries("datasets/"):
+        if match := _VERSION.fullmatch(entry.key):
+            found[match[1]] = min(entry.modified, found.get(match[1], entry.modified))
+    return found
 
 
 def write_manifest(url: str, rows: Sequence[Row]) -> str:

@@ -129,7 +129,15 @@ def test_a_damaged_record(store: Path, pattern: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["datasets/*/card.json", "labels/*", "heads/*", "backbones/*.json", "backbones/*.h5"]
+    "pattern",
+    [
+        "datasets/*/manifest.parquet",
+        "datasets/*/card.json",
+        "labels/*",
+        "heads/*",
+        "backbones/*.json",
+        "backbones/*.h5",
+    ],
 )
 def test_a_lost_record(store: Path, pattern: str) -> None:
     """A record that is gone is named, whichever it is."""
