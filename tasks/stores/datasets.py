@@ -53,7 +53,7 @@ def write_labels(url: str, labelling: Labelling) -> str:
 
 def read_labels(url: str, name: str) -> Labelling:
     """Return the labelling of this name; raise Problem when its file is missing or damaged."""
-    rows = _rows(url, f"labels/{name}.parquet")
+    rows = _rows(url, f"labels/{name}.parquet", _LABELS)
     conflicts: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         if row["problem"] == _CONFLICT:
@@ -71,7 +71,7 @@ def read_labels(url: str, name: str) -> Labelling:
 
 def labels_hash(url: str, name: str) -> str:
     """Hash the rows of a labelling again: its name, unless they are not what was written."""
-    return sha256_of(_rows(url, f"labels/{name}.parquet"))
+    return sha256_of(_rows(url, f"labels/{name}.parquet", _LABELS))
 
 
 def written(url: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def read_manifest(url: str, name: str) -> list[Row]:
     with _sentences(url, key):
         return [
             Row(row["image"], row["label"], Split(row["split"]), tuple(row["attributes"]), row["key"])
-            for row in _rows(url, key)
+            for row in _rows(url, key, _MANIFEST)
         ]
 
 
@@ -133,11 +133,12 @@ def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     return sink.getvalue()
 
 
-def _rows(url: str, key: str) -> list[dict[str, Any]]:
+def _rows(url: str, key: str, schema: pa.Schema) -> list[dict[str, Any]]:
     with _sentences(url, key):
-        rows: list[dict[str, Any]] = pq.read_table(
-            io.BytesIO(open_bucket(url).read(key)), page_checksum_verification=True
-        ).to_pylist()
+        data = io.BytesIO(open_bucket(url).read(key))
+        table = pq.read_table(data, page_checksum_verification=True).select(schema.names).cast(schema)
+        table.validate(full=True)
+        rows: list[dict[str, Any]] = table.to_pylist()
         return rows
 
 
