@@ -36,15 +36,15 @@ def checkout(store: str, word: str, target: Path, progress: Progress) -> Checked
     """Write a version's images as class/sha256.extension and its manifest as CSV into a folder that is new or empty."""
     name = find_version(store, word)
     rows = read_manifest(store, name)
-    images, names = ImageStore(store), [row.image for row in rows]
-    known = images.examined(names)
-    if lost := [image for image in names if image not in known]:
+    images = ImageStore(store)
+    formats = images.formats([row.image for row in rows])
+    if lost := [row.image for row in rows if row.image not in formats]:
         message = f"The store lacks {len(lost):,} images of this version, such as {lost[0]}: see pedigree data verify."
         raise Problem(forgotten_sentence(store, name, lost) or message)
-    files = {row.image: file_name(row, known[row.image].format) for row in rows}
+    files = {row.image: file_name(row, formats[row.image]) for row in rows}
     folders = {folder_name(row.label) for row in rows}
     with new_folder(target) as folder, progress("checkout", len(rows)) as advance:
         make_folders(folder, folders)
-        write_images(folder, files, images.read(names), advance)
+        write_images(folder, files, images.read(list(formats)), advance)
         write_file(folder / MANIFEST, manifest_csv(rows, files))
     return CheckedOut(name, str(target), len(rows), len(folders))

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tasks.domain.night import count
 from tasks.domain.versions import SHORT, Difference, Pair
 
 if TYPE_CHECKING:
@@ -105,16 +106,15 @@ def rejects(found: "Rejects") -> RenderableType:
 
 def checked_out(done: "CheckedOut") -> RenderableType:
     """Say what lies where."""
-    return Text(f"{done.images:,} images of {done.classes:,} classes and manifest.csv lie in {done.folder}")
+    held = f"{count(done.images, 'image')} of {count(done.classes, 'class', 'classes')}"
+    return Text(f"{held}, with manifest.csv, in {done.folder}")
 
 
 def verified(one: "Verified") -> RenderableType:
     """Say that a version is whole, or name what is damaged."""
     if not one.damage:
-        text = (
-            f"Version {one.dataset[:SHORT]} is whole: {one.images:,} images, all records, {one.decisions:,} decisions"
-        )
-        return Text(text)
+        parts = f"{count(one.images, 'image')}, {count(one.decisions, 'decision')} and all that belongs to them"
+        return Text(f"Version {one.dataset[:SHORT]} is whole: {parts}")
     return _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
 
 

@@ -72,7 +72,7 @@ def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
     except Changed:
         yield Damage(what, "It is not in the store.")
     except (LookupError, TypeError, ValueError) as error:
-        yield Damage(what, f"It is not what Pedigree writes ({type(error).__name__}).")
+        yield Damage(what, f"It is not what Pedigree writes ({type(error).__name__}: {str(error)[:100]}).")
 
 
 def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:

@@ -6,13 +6,25 @@ from collections.abc import Iterator
 import pytest
 import typer
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand, TyperGroup
 
 from configs.schema import Settings
 from flows.cli import app
 from tests.servers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = typer.main.get_group(app).commands
+
+
+def commands(group: TyperGroup, prefix: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    """Name every command, those of groups with the group's name before."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{prefix}{name} ")
+        elif isinstance(command, TyperCommand):
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = dict(commands(typer.main.get_group(app)))
 
 
 def settings() -> Iterator[tuple[str, FieldInfo]]:
@@ -36,10 +48,11 @@ def test_the_table_of_settings_is_the_schema() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_and_option_is_described(name: str) -> None:
-    """A command and each of its options are in the README, and each says in its help what it is for."""
+    """A command, its arguments and each of its options are in the README, and each says in its help what it is for."""
     command = COMMANDS[name]
-    assert f"`pedigree {name}" in README
+    words = [name, *(str(one.metavar) for one in command.params if one.param_type_name == "argument")]
+    assert f"`pedigree {' '.join(words)}" in README
     assert command.help
     for option in command.params:
-        assert f"`{option.opts[0]}" in README, option.opts
+        assert option.param_type_name == "argument" or f"`{option.opts[0]}" in README, option.opts
         assert getattr(option, "help", None), option.opts

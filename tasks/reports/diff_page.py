@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.domain.labels import Attributes
 from tasks.domain.manifest import Row
-from tasks.domain.versions import Difference, Pair
+from tasks.domain.versions import Difference
 from tasks.reports.page import render
 
 #: So many pictures of each part are shown.
@@ -15,11 +15,12 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of the page: what happened to it in words, and its thumbnail where there is one."""
+    """One image of the page: what happened to it, what else is known of it, and its thumbnail where there is one."""
 
     image: str
     key: str
     kind: str
+    note: str
     thumbnail: str | None = None
 
 
@@ -51,12 +52,21 @@ def diff_page(before: str, after: str, found: Difference, thumbnails: Mapping[st
 
 def _parts(found: Difference, thumbnails: Mapping[str, str | None]) -> list[Part]:
     changed = {
-        "Added": [_picture(row, f"{row.label}, {row.split.value}") for row in found.added],
-        "Removed": [_picture(row, f"{row.label}, {row.split.value}") for row in found.removed],
-        "Relabelled": [_changed(pair, pair.before.label, pair.after.label) for pair in found.relabelled],
-        "In another split": [_changed(pair, pair.before.split.value, pair.after.split.value) for pair in found.resplit],
+        "Added": [_picture(row, row.label, row.split) for row in found.added],
+        "Removed": [_picture(row, row.label, row.split) for row in found.removed],
+        "Relabelled": [
+            _picture(pair.after, f"{pair.before.label} → {pair.after.label}", pair.after.split)
+            for pair in found.relabelled
+        ],
+        "In another split": [
+            _picture(pair.after, f"{pair.before.split} → {pair.after.split}", pair.after.label)
+            for pair in found.resplit
+        ],
         "With other attributes": [
-            _changed(pair, _words(pair.before.attributes), _words(pair.after.attributes)) for pair in found.redescribed
+            _picture(
+                pair.after, f"{_words(pair.before.attributes)} → {_words(pair.after.attributes)}", pair.after.label
+            )
+            for pair in found.redescribed
         ],
     }
     return [_part(title, pictures, thumbnails) for title, pictures in changed.items()]
@@ -69,16 +79,12 @@ def _part(title: str, pictures: Sequence[Picture], thumbnails: Mapping[str, str 
         anchor=title.lower().replace(" ", "-"),
         total=len(ordered),
         kinds=tuple(sorted(Counter(one.kind for one in ordered).items())),
-        pictures=tuple(Picture(one.image, one.key, one.kind, thumbnails.get(one.image)) for one in ordered[:MOST]),
+        pictures=tuple(replace(one, thumbnail=thumbnails.get(one.image)) for one in ordered[:MOST]),
     )
 
 
-def _picture(row: Row, kind: str) -> Picture:
-    return Picture(row.image, row.key, kind)
-
-
-def _changed(pair: Pair, before: str, after: str) -> Picture:
-    return Picture(pair.after.image, pair.after.key, f"{before} → {after}")
+def _picture(row: Row, kind: str, note: str) -> Picture:
+    return Picture(row.image, row.key, kind, note)
 
 
 def _words(attributes: Attributes) -> str:

@@ -40,7 +40,7 @@ _MANIFEST = pa.schema(
         ("key", pa.string()),
     ]
 )
-_VERSION = re.compile(r"datasets/([0-9a-f]{64})/manifest\.parquet")
+_VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet)")
 _UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-out", "missing"
 
 
@@ -59,7 +59,7 @@ def write_labels(url: str, labelling: Labelling) -> str:
 def read_labels(url: str, name: str) -> Labelling:
     """Return the labelling of this name; raise Problem when its file is missing or damaged."""
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _rows(url, f"labels/{name}.parquet"):
+    for row in _rows(url, f"labels/{name}.parquet", _LABELS):
         rows[row.pop("problem")].append(row)
     conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows[_CONFLICT]:
@@ -91,13 +91,16 @@ def _label_manifest(source: str, entry: Entry) -> str:
 
 def labels_hash(url: str, name: str) -> str:
     """Hash the rows of a labelling again: its name, unless they are not what was written."""
-    return sha256_of(_rows(url, f"labels/{name}.parquet"))
+    return sha256_of(_rows(url, f"labels/{name}.parquet", _LABELS))
 
 
 def written(url: str) -> dict[str, str]:
-    """Name every dataset version, with the time when its manifest was written: ISO 8601 in UTC."""
-    found = ((_VERSION.fullmatch(entry.key), entry.modified) for entry in open_bucket(url).entries("datasets/"))
-    return {match[1]: time for match, time in found if match}
+    """Name every dataset version, also one that has lost its manifest, with its first file's time: ISO 8601 in UTC."""
+    found: dict[str, str] = {}
+    for entry in open_bucket(url).entries("datasets/"):
+        if match := _VERSION.fullmatch(entry.key):
+            found[match[1]] = min(entry.modified, found.get(match[1], entry.modified))
+    return found
 
 
 def write_manifest(url: str, rows: Sequence[Row]) -> str:
@@ -114,7 +117,7 @@ def read_manifest(url: str, name: str) -> list[Row]:
     with _sentences(url, key):
         return [
             Row(row["image"], row["label"], Split(row["split"]), tuple(row["attributes"]), row["key"])
-            for row in _rows(url, key)
+            for row in _rows(url, key, _MANIFEST)
         ]
 
 
@@ -172,11 +175,12 @@ def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     return sink.getvalue()
 
 
-def _rows(url: str, key: str) -> list[dict[str, Any]]:
+def _rows(url: str, key: str, schema: pa.Schema) -> list[dict[str, Any]]:
     with _sentences(url, key):
-        rows: list[dict[str, Any]] = pq.read_table(
-            io.BytesIO(open_bucket(url).read(key)), page_checksum_verification=True
-        ).to_pylist()
+        data = io.BytesIO(open_bucket(url).read(key))
+        table = pq.read_table(data, page_checksum_verification=True).select(schema.names).cast(schema)
+        table.validate(full=True)
+        rows: list[dict[str, Any]] = table.to_pylist()
         return rows
 
 

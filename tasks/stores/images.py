@@ -57,6 +57,12 @@ class ImageStore:
         every = dict(zip(columns["image"].to_pylist(), columns[METHOD].to_pylist(), strict=True))
         return {image: every[image] for image in images if image in every}
 
+    def formats(self, images: Collection[str]) -> dict[str, str]:
+        """Return the formats of those of these images that the store holds, in the order that is fastest to read."""
+        wanted, columns = set(images), self._table().read(["image", "format"])
+        pairs = zip(columns["image"].to_pylist(), columns["format"].to_pylist(), strict=True)
+        return {image: form for image, form in pairs if image in wanted}
+
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield these images with their bytes, in the order asked, a few in memory at a time."""
         for part in self._table().take(images, ["image", "data"]):

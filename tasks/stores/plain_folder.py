@@ -11,8 +11,8 @@ from pathlib import Path
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
 
-# A write waits for the disk, so a few run at once; one batch is what memory must hold.
-_WRITES, _BATCH = 4, 64
+# What memory must hold, twice: one batch is written while the next is read. More writers at once were slower.
+_BATCH = 64
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def write_images(
 ) -> None:
     """Write each image to its path below the root; raise Problem where its bytes are not those of its name."""
     source = iter(images)
-    with ThreadPoolExecutor(_WRITES) as pool:
+    with ThreadPoolExecutor(1) as pool:
         results: Iterator[str] = iter(())
         while batch := list(islice(source, _BATCH)):
             _finish(results, advance)

@@ -125,7 +125,9 @@ def test_images_come_back_as_they_came(place: str) -> None:
 def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
     """An image that is removed is in no table any more, others stay, and a note says when it was removed."""
     measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
-    ImageStore(place).add([(Examined(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")])
+    ImageStore(place).add(
+        [(Examined(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")]
+    )
     for net in ("one", "two"):
         FeatureStore(place, net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
     assert forget_image(place, "a1", "2026-11-23T10:00:00+00:00")
