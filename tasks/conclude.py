@@ -10,5 +10,5 @@ def conclude(data: Data, challenger: Challenger | None = None, promotion: Promot
     """Put the night together in one outcome and show it as the run's summary artifact."""
     seconds = seconds_by_step()
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
-    show_outcome(outcome)
+    show_outcome(outcome, promotion.card_page if promotion else "")
     return outcome

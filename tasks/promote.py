@@ -28,7 +28,8 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
     tracking.log_files(url, run_id, dataset_files(store, dataset.hash))
     tracking.finish(url, run_id, decision.outcome, decision.number)
     Ledger(store).mark_applied(decision.number)
-    return Promotion(decision.number, decision.outcome, version, decision.reason, tuple(decision.rules))
+    page = tracking.file_page(url, run_id, "dataset/card.html")
+    return Promotion(decision.number, decision.outcome, version, decision.reason, tuple(decision.rules), page)
 
 
 def _follow(decision: Decision, settings: schema.Settings) -> None:

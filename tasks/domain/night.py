@@ -187,13 +187,14 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What was decided and written to the ledger, and the model version that it is about."""
+    """What was decided and written to the ledger, about which model version, and where its data card is shown."""
 
     decision: int
     status: Literal["promoted", "rejected"]
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]
+    card_page: str
 
     def __str__(self) -> str:
         """Say the decision and its reason."""

@@ -24,12 +24,13 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Show how the night ended: verdict, rules, figures and the cost of each step."""
+def show_outcome(outcome: Outcome, card_page: str) -> None:
+    """Show how the night ended: verdict, rules, figures, the cost of each step, and the way to the data card's page."""
     images = outcome.images
     lines = [f"# {outcome.status.title()}", "", f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
     lines += [f"- dataset `{outcome.dataset}`", f"- parent `{outcome.parent}`"]
     lines += [f"- model version {outcome.model_version}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
+    lines += [f"- [the data card, with pictures]({card_page})"] if card_page else []
     lines += [
         f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from posixpath import normpath
 from tempfile import TemporaryDirectory
 from time import time_ns
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -95,6 +96,15 @@ def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         client.log_artifacts(run_id, folder)
+
+
+def file_page(url: str, run_id: str, name: str) -> str:
+    """Name the page that shows a file of a run; nothing where MLflow is a database that has no pages."""
+    if url.startswith(_SQLITE):
+        return ""
+    with mlflow_at(url) as client:
+        experiment = client.get_run(run_id).info.experiment_id
+    return f"{shown(url).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name, safe='')}"
 
 
 def finish(url: str, run_id: str, outcome: str, decision: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from infra import stack
+from tasks.domain.drawing import BREEDS
 from tests.browser import needs_chromium, open_page
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
@@ -83,7 +85,42 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     assert run.data.metrics["accuracy"] == pytest.approx(second["metrics"]["accuracy"])
     assert len(client.get_metric_history(second["run_id"], "validation_loss")) > 1
     names = {file.path for file in client.list_artifacts(second["run_id"], "dataset")}
-    assert names == {"dataset/manifest.parquet", "dataset/card.json"}
+    assert names == {f"dataset/{file}" for file in ("manifest.parquet", "card.json", "card.html", "croissant.json")}
+
+
+def test_the_version_is_described_for_machines(played: Played) -> None:
+    """The Croissant metadata of a version are valid, and lead to every row of its manifest."""
+    import mlcroissant
+
+    second = list(played.nights.values())[1]
+    folder = played.home / "demo" / "store" / "datasets" / second["dataset"]
+    described = mlcroissant.Dataset(jsonld=folder / "croissant.json")
+    assert not described.metadata.ctx.issues.errors
+    rows = list(described.records("images"))
+    assert len(rows) == second["images"]["total"]
+    assert {row["images/label"].decode() for row in rows} == set(BREEDS)
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_data_card_is_read_on_a_phone(played: Played, scheme: str) -> None:
+    """The card's page asks nobody for anything, fits a phone, shows its pictures, and is light or dark as one likes."""
+    second = list(played.nights.values())[1]
+    card = played.home / "demo" / "store" / "datasets" / second["dataset"] / "card.html"
+    with open_page("about:blank", width=390, height=844) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.goto(card.as_uri())
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        shown = page.evaluate("[...document.images].map(one => one.naturalWidth)")
+        assert len(shown) >= 12
+        assert min(shown) > 0
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"[0-9]+", ground)[:3])) < 3 * 128) == (scheme == "dark")
+        for words in ("Attributes by class", "Since the parent version", "200 added"):
+            assert page.get_by_text(words).count() >= 1
 
 
 @needs_chromium
