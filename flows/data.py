@@ -12,6 +12,7 @@ from tasks.domain.card import class_cards
 from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_labels, read_manifest, written
+from tasks.stores.format import check_format
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.snapshots import SnapshotStore
 
@@ -136,6 +137,7 @@ def rejects(store: str, word: str | None) -> Rejects:
 
 def _existing(store: str) -> str:
     open_bucket(store).check()
+    check_format(store)
     return store
 
 

@@ -87,7 +87,9 @@ def forgotten(gone: "Forgotten") -> RenderableType:
     text = f"Removed {gone.image[:SHORT]} for good, and the features that {gone.features} backbones had made of it."
     named = ", ".join(name[:SHORT] for name in gone.versions[:_MOST])
     lost = f"\nThese versions used it and cannot be rebuilt as they were: {named}." if named else ""
-    return Text(f"{text}{lost}")
+    pages = ", ".join(gone.runs[:_MOST])
+    kept = f"\nThe data cards of these MLflow runs may still show it, small: {pages}." if pages else ""
+    return Text(f"{text}{lost}{kept}")
 
 
 def rejects(found: "Rejects") -> RenderableType:

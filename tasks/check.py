@@ -5,6 +5,7 @@ from configs.problems import SettingsProblem
 from configs.schema import Settings
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
+from tasks.stores.format import check_format
 from tasks.stores.tracking import check as check_tracking
 
 
@@ -23,4 +24,5 @@ def check(settings: Settings) -> Settings:
     if store.startswith("s3://"):
         open_bucket(store).check()
     check_tracking(settings.tracking.url)
+    check_format(store)
     return settings

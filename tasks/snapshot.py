@@ -7,6 +7,7 @@ from configs.schema import Source, Store
 from tasks.domain.night import Snapshot
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
+from tasks.stores.format import claim_format
 from tasks.stores.snapshots import SnapshotStore
 
 
@@ -24,6 +25,7 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     if not entries:
         message = f"The source {source.url} is empty: put photographs into it, one folder a class."
         raise Problem(message)
+    claim_format(store.url)
     changed = SnapshotStore(store.url).record(source.url, taken, entries)
     return Snapshot(source.url, taken, len(entries), changed)
 

@@ -31,6 +31,9 @@ class Bucket(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Write a new object whole or not at all; return False, and change nothing, when there is one already."""
 
+    def remove(self, key: str) -> None:
+        """Remove an object, if there is one; only what somebody asked to be forgotten is ever removed."""
+
 
 def open_bucket(url: str) -> Bucket:
     """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix)."""

@@ -135,6 +135,12 @@ def write_page(url: str, name: str, page: str) -> str:
     return f"{url.rstrip('/')}/datasets/{name}/card.html"
 
 
+def replace_page(url: str, name: str, page: str) -> None:
+    """Write the page of a data card anew, where a picture on it was taken back."""
+    open_bucket(url).remove(f"datasets/{name}/card.html")
+    write_page(url, name, page)
+
+
 def manifest_sha256(url: str, name: str) -> str:
     """Hash the manifest's file itself, for whoever downloads it."""
     return sha256_of_bytes(open_bucket(url).read(f"datasets/{name}/manifest.parquet"))

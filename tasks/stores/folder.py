@@ -99,6 +99,14 @@ class FolderBucket:
                 partial.unlink()
         return True
 
+    def remove(self, key: str) -> None:
+        """Remove a file, if there is one."""
+        path = self._root / key
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"

@@ -108,6 +108,11 @@ class S3Bucket:
                 raise
         return True
 
+    def remove(self, key: str) -> None:
+        """Delete an object, if there is one; a bucket that keeps old versions keeps this one too."""
+        with _sentences(self.url):
+            s3_client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
     def _entry(self, one: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
         time = one["LastModified"].astimezone(UTC).isoformat()
         return Entry(one["Key"].removeprefix(self._prefix), one["ETag"].strip('"'), one["Size"], "", time)

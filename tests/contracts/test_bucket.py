@@ -80,6 +80,16 @@ def test_s3_metadata_is_read(s3_bucket: str) -> None:
     assert bucket.metadata("1.jpg", next(bucket.entries()).etag) == {"label": "pug", "coat": "пёстрый"}
 
 
+def test_a_removed_object_is_gone(place: str) -> None:
+    """A removed object is neither listed nor read, its name is free again, and removing it twice is harmless."""
+    bucket = open_bucket(place)
+    bucket.create("folder/one", b"1")
+    bucket.remove("folder/one")
+    bucket.remove("folder/one")
+    assert list(bucket.entries()) == []
+    assert bucket.create("folder/one", b"2")
+
+
 def test_prefixes_keep_places_apart(place: str) -> None:
     """A place inside a place sees only its own objects, under keys of its own."""
     open_bucket(f"{place}/inner").create("one", b"1")

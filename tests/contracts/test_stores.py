@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import pytest
 
+from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
@@ -13,6 +15,7 @@ from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.splits import Assigned, Split
+from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import (
     dataset_files,
     keep_label_manifest,
@@ -27,6 +30,7 @@ from tasks.stores.datasets import (
 )
 from tasks.stores.features import FeatureStore, remove_features
 from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
+from tasks.stores.format import check_format, claim_format
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.snapshots import SnapshotStore
@@ -76,6 +80,17 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     store.record(SOURCE, "tuesday", [entry("a", "2"), entry("b"), entry("c")])
     assert store.pending(SOURCE) == [entry("a", "2"), entry("c")]
     assert store.located(SOURCE) == []
+
+
+def test_a_store_of_a_newer_pedigree_is_refused(place: str) -> None:
+    """A store says its format once; a higher one than this code knows is answered with what to do."""
+    check_format(place)
+    claim_format(place)
+    claim_format(place)
+    open_bucket(place).remove("format.json")
+    open_bucket(place).create("format.json", b'{"format": 2}')
+    with pytest.raises(Problem, match=r"newer Pedigree \(format 2, this one knows 1\): update Pedigree"):
+        claim_format(place)
 
 
 def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
+from tasks.domain.manifest import Row
+from tasks.reports.card_page import card_page
+from tasks.reports.thumbnails import thumbnail
 from tasks.stores.datasets import read_labels, read_manifest
 from tasks.stores.snapshots import SnapshotStore
 from tests.servers import Ceph, PrefectServer
@@ -71,6 +74,12 @@ def card(store: str, dataset: str) -> dict[str, Any]:
     """Return a version's data card."""
     found: dict[str, Any] = json.loads((Path(store) / "datasets" / dataset / "card.json").read_text())
     return found
+
+
+def finding_about(row: Row) -> dict[str, Any]:
+    """Make a finding about one image, as a card holds it."""
+    found = {"image": row.image, "key": row.key, "label": row.label, "figure": "0.1"}
+    return {"kind": "too dark", "meaning": "little light", "images": [found]}
 
 
 def missing(store: str, dataset: str) -> dict[str, int]:
@@ -195,11 +204,20 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     old = answered("data", "rebuild", "-c", config)["dataset"]["hash"]
     gone = min(read_manifest(str(store), old), key=lambda row: row.key)
     data = (folder / gone.key).read_bytes()
+    page = store / "datasets" / old / "card.html"
+    facts = {**card(str(store), old), "findings": [finding_about(gone)]}
+    (page.with_name("card.json")).write_text(json.dumps(facts))
+    small = thumbnail(data)
+    assert small
+    page.write_text(card_page(facts, {gone.image: small}))
+    assert small.encode() in page.read_bytes()
     needle = data[len(data) // 2 :][:64]
     assert any(needle in path.read_bytes() for path in store.rglob("*") if path.is_file())
 
     told = answered("data", "forget", gone.image, "--store", str(store))
-    assert told["versions"] == [old]
+    assert (told["versions"], told["runs"]) == ([old], [])
+    assert small.encode() not in page.read_bytes()
+    assert gone.key in page.read_text()
     assert not any(needle in path.read_bytes() for path in store.rglob("*") if path.is_file())
     answered("data", "forget", gone.image, "--store", str(store))
 
