@@ -44,9 +44,16 @@ class Running:
         """The deployment as the server knows it."""
         return self.prefect.read_deployment_by_name(stack.DEPLOYMENT)
 
-    def begin(self, *, force: bool = False) -> FlowRun:
-        """Start the nightly run by hand; a forced one trains, and so is no matter of a second."""
-        return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters={"force": force})
+    def begin(self) -> FlowRun:
+        """Start the nightly run by hand."""
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id)
+
+    def begin_endless(self) -> FlowRun:
+        """Start a night that trains for longer than stopping the stack may take."""
+        settings = self.settings.model_dump(mode="json")
+        settings["training"] |= {"epochs": 10_000, "patience": 10_000}
+        parameters = {"settings": settings, "force": True}
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters=parameters)
 
     def after(self, run: FlowRun, seconds: float, *wanted: StateType) -> FlowRun:
         """Wait until a run is in one of these states, or has ended where none is named."""
@@ -217,7 +224,7 @@ def test_a_night_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_
 @pytest.mark.usefixtures("nights")
 def test_a_night_that_was_cut_off_does_not_block_the_next_one(running: Running) -> None:
     """Stopping the stack ends every process of it; after the next start the night that it ended holds no place."""
-    run = running.after(running.begin(force=True), 60, StateType.RUNNING)
+    run = running.after(running.begin_endless(), 60, StateType.RUNNING)
     assert [part.state for part in stack.down(running.home).parts] == ["stopped", "stopped", "stopped"]
     assert _processes(running.home) == []
     status = stack.up(running.home, None)
