@@ -118,7 +118,7 @@ def verify(
         if verified.damage:
             number, first = len(verified.damage), verified.damage[0].what
             message = f"Version {verified.dataset[:12]} is damaged in {number:,} places, the first is {first}"
-            raise Problem(f"{message}: put the files back from a copy of the store.")
+            raise Problem(f"{message}: put back from a copy of the store what nobody removed for good.")
 
 
 @app.command()

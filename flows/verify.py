@@ -16,6 +16,7 @@ from tasks.modeling.weights import from_bytes, weights_hash
 from tasks.stores.bucket import Changed
 from tasks.stores.datasets import labels_hash, read_card, read_manifest
 from tasks.stores.features import FeatureStore
+from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.splits import SplitStore
@@ -82,12 +83,14 @@ def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
 
 
 def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
-    images, unreadable = ImageStore(store), False
+    images, unreadable, gone = ImageStore(store), False, forgotten_images(store)
     try:
         with progress("verify", len(rows)) as advance:
             for image, data in images.salvage([row.image for row in rows]):
                 advance(1)
-                if isinstance(data, Problem):
+                if isinstance(data, Problem) and image in gone:
+                    yield Damage(f"image {image}", "It was removed for good.")
+                elif isinstance(data, Problem):
                     unreadable = True
                     yield Damage(f"image {image}", str(data))
                 elif sha256_of_bytes(data) != image:

@@ -229,6 +229,10 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     assert refused.returncode == 1
     assert "removed for good" in refused.stderr
     assert not (tmp_path / "out").exists()
+    proved = pedigree("data", "verify", old, "--store", str(store), "--json")
+    assert proved.returncode == 1
+    about = {"what": f"image {gone.image}", "detail": "It was removed for good."}
+    assert about in json.loads(proved.stdout)["damage"]
 
 
 @pytest.mark.parametrize(
