@@ -116,6 +116,9 @@ class Backbone(Section):
     size: Annotated[int, Field(ge=75, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
     )
+    precision: Literal["float32", "float16"] = Field(
+        default="float32", description="How features are kept; float16 takes half the space."
+    )
 
     @property
     def is_file(self) -> bool:
@@ -131,8 +134,20 @@ class Backbone(Section):
 
 
 class Training(Section):
-    """How the head is trained on the features."""
+    """How a model is trained on a dataset version."""
 
+    method: Literal["head", "fine-tune"] = Field(
+        default="head",
+        description="head trains a classifier on stored features, in seconds; fine-tune trains the backbone's end too.",
+    )
+    views: Literal["identity", "mirror", "five-crops"] = Field(
+        default="identity",
+        description="What the head learns from: each image as it is, its mirror image too, or five crops too.",
+    )
+    balance: Literal["weights", "sampling", "none"] = Field(
+        default="weights",
+        description="How rare classes get their say: by their weight, by being drawn more often, or not.",
+    )
     epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=100, description="At most so many passes over the training images."
     )
@@ -144,8 +159,48 @@ class Training(Section):
     l2: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0001, description="Weight decay that keeps the head from memorising."
     )
+    dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(
+        default=0.0, description="Share of the features that each training step leaves out."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="Share of certainty that is taken from each label, where labels may be wrong."
+    )
+    search: bool = Field(
+        default=False,
+        description="Try a few values of learning_rate and l2, and keep those that the validation split likes best.",
+    )
+    warm_start: bool = Field(default=False, description="Begin with the champion's weights for the classes it knows.")
+    sure_precision: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.95,
+        description="The model says I don't know where so large a share of its answers could not be right.",
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=0, description="Starts every random choice; the same seed gives the same model."
+    )
+
+
+class FineTuning(Section):
+    """How the backbone's end is trained, where training.method is fine-tune."""
+
+    from_block: str = Field(
+        default="mixed9",
+        description="The first block that learns: mixed0 to mixed10; those before it stay as they are.",
+    )
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=10, description="So many passes over the training images; the best one by validation loss counts."
+    )
+    batch: Annotated[int, Field(ge=1, le=4096)] = Field(default=32, description="Images in one training step.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.0001, description="Highest step size of Adam, after a warm-up and before a decay to nothing."
+    )
+    augmentation: Literal["none", "light", "strong"] = Field(
+        default="light", description="Random changes of the pictures: mirror and shift, or colours and zoom as well."
+    )
+    frozen_statistics: bool = Field(
+        default=True, description="Batch normalisation keeps the statistics that it came with."
+    )
+    devices: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Devices of this machine that share each step."
     )
 
 
@@ -182,7 +237,8 @@ class Settings(Section):
     images: Images = Field(default=Images(), description="Which files may become training images.")
     dataset: Dataset = Field(default=Dataset(), description="How images become a dataset version.")
     backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")
-    training: Training = Field(default=Training(), description="How the head is trained.")
+    training: Training = Field(default=Training(), description="How a model is trained.")
+    fine_tuning: FineTuning = Field(default=FineTuning(), description="How the backbone's end is trained.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
 

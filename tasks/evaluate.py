@@ -22,7 +22,7 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
     store = settings.store.url
     rows = [row for row in read_manifest(store, dataset.hash) if row.split is Split.TEST]
     truth = [row.label for row in rows]
-    challenger = _predict(store, embedded.today, trained.head, rows)
+    challenger = _predict(store, trained.made, trained.head, rows)
     found = figures(challenger.probabilities, [challenger.classes.index(label) for label in truth], challenger.classes)
     tracking.log_metrics(settings.tracking.url, trained.run_id, found.flat())
     files = {"evaluation/predictions.json": _table(rows, challenger).encode()}

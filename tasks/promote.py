@@ -50,13 +50,13 @@ def _register(dataset: Dataset, challenger: Challenger, settings: schema.Setting
     identity = {
         "pedigree.head": challenger.trained.head,
         "pedigree.dataset": dataset.hash,
-        "pedigree.backbone": challenger.embedded.today.fingerprint,
+        "pedigree.backbone": challenger.trained.made.fingerprint,
         "pedigree.recipe": recipe(settings),
     }
     found = registry.find_version(url, model, identity)
     if found:
         return found
-    backbone, facts = read_backbone(settings.store.url, challenger.embedded.today.fingerprint)
+    backbone, facts = read_backbone(settings.store.url, challenger.trained.made.fingerprint)
     head = read_head(settings.store.url, challenger.trained.head)
     origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
     links = {f"pedigree.{name}": value for name, value in origin.items()}
@@ -82,7 +82,7 @@ def _decide(dataset: Dataset, challenger: Challenger, version: str, settings: sc
         against=against,
         dataset=dataset.hash,
         recipe=recipe(settings),
-        backbone=challenger.embedded.today.fingerprint,
+        backbone=challenger.trained.made.fingerprint,
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,

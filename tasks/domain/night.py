@@ -131,8 +131,9 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A head, kept in the store under its name, and the MLflow run that tells its story."""
+    """A head, kept in the store under its name, whose features it takes, and the MLflow run that tells its story."""
 
+    made: FeatureSet
     head: str
     run_id: str
     epochs: int

@@ -46,7 +46,7 @@ INSTANTS = (
     "tasks.stores.splits:SplitStore.add",
     "tasks.assemble:write_manifest",
     "tasks.stores.features:FeatureStore.add",
-    "tasks.train:write_head",
+    "tasks.fitting:write_head",
     "tasks.stores.registry:register",
     "tasks.stores.ledger:Ledger.append",
     "tasks.stores.registry:point",
