@@ -11,14 +11,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from configs.load import home, prepare_environment
-from configs.problems import Problem
+from configs.load import absolute, home, prepare_environment, read_settings
+from configs.problems import Problem, SettingsProblem
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file, such as configs/nightly.yaml.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.SETTING=VALUE", help="Change one setting; may be given again."),
+]
+
+StoreConfig = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The settings file that names the store, as in retrain.")
+]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="The store itself, where no settings file is at hand.")
 ]
 
 
@@ -42,6 +49,13 @@ def answer(plain: dict[str, Any], as_json: bool, screen: object) -> None:  # noq
         sys.stdout.write(json.dumps(plain, ensure_ascii=False) + "\n")
     else:
         Console().print(screen)
+
+
+def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:
+    """Name the store, by the settings or by itself."""
+    if (config is None) == (store is None) or (store and changes):
+        raise SettingsProblem("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
+    return read_settings(config, changes or []).store.url if config else absolute(store or "")
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

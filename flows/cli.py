@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 
 from configs.load import home, read_settings
+from configs.problems import Problem
 from flows import data_cli, screens
-from flows.answers import Changes, Config, Json, answer, sentences
+from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
@@ -33,6 +34,30 @@ def retrain(
 
         outcome = run_night(read_settings(config, changes or []), force=force, as_of=as_of)
         answer(outcome.plain(), as_json, screens.night(outcome))
+
+
+@app.command()
+def reproduce(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model version, champion, an MLflow run id, or a day: its champion."),
+    ],
+    from_pixels: Annotated[
+        bool, typer.Option("--from-pixels", help="Compute the features again too, from the original bytes.")
+    ] = False,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model again from its data, settings and seed, and compare it bit for bit (exit code 1: it is another)."""
+    with sentences():
+        from flows.night import run_reproduce
+
+        found = run_reproduce(store_of(config, changes, store), model, from_pixels=from_pixels)
+        answer(found.plain(), as_json, screens.reproduction(found))
+        if found.verdict == "different":
+            raise Problem(f"Model version {found.model_version} did not come out again: {found.reason}.")
 
 
 @app.command()

@@ -5,45 +5,45 @@ from typing import Annotated
 
 import typer
 
-from configs.load import absolute, read_settings
-from configs.problems import Problem, SettingsProblem
+from configs.load import read_settings
+from configs.problems import Problem
 from flows import data_screens as screens
-from flows.answers import Changes, Config, Json, answer, sentences
+from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
     help="Look at the dataset versions of a store, take them out as plain folders, and prove them whole.",
     no_args_is_help=True,
 )
-_Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The settings file that names the store, as in retrain.")
-]
-_Store = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="The store itself, where no settings file is at hand.")
-]
 _Version = Annotated[
     str, typer.Argument(metavar="V", help="The version: the first digits of its hash, 4 at least, or latest.")
 ]
 
 
 @app.command("list")
-def list_versions(config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False) -> None:
+def list_versions(
+    config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
+) -> None:
     """List the dataset versions, the newest last, and what was decided about each."""
     with sentences():
         from flows.data import versions
 
-        found = versions(_place(config, changes, store))
+        found = versions(store_of(config, changes, store))
         answer(found.plain(), as_json, screens.versions(found))
 
 
 @app.command()
 def show(
-    version: _Version, config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False
+    version: _Version,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Show what a version holds: each class by split, attributes, warnings, and what was decided about it."""
     with sentences():
         from flows import data
 
-        shown = data.show(_place(config, changes, store), version)
+        shown = data.show(store_of(config, changes, store), version)
         answer(shown.plain(), as_json, screens.shown(shown))
 
 
@@ -52,16 +52,16 @@ def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="The version to compare with.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The version that is compared.")],
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails.")] = None,
-    config: _Config = None,
+    config: StoreConfig = None,
     changes: Changes = None,
-    store: _Store = None,
+    store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
     """Name what differs from A to B: images added, removed, relabelled, in another split, or with other attributes."""
     with sentences():
         from flows import data
 
-        place = _place(config, changes, store)
+        place = store_of(config, changes, store)
         compared = data.diff(place, before, after)
         if html:
             from flows.diff_report import write_report
@@ -75,16 +75,16 @@ def rejects(
     version: Annotated[
         str | None, typer.Argument(metavar="[V]", help="Also what this version's labelling held and the version lacks.")
     ] = None,
-    config: _Config = None,
+    config: StoreConfig = None,
     changes: Changes = None,
-    store: _Store = None,
+    store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
     """List the photographs that are no training images, each with the reason."""
     with sentences():
         from flows import data
 
-        found = data.rejects(_place(config, changes, store), version)
+        found = data.rejects(store_of(config, changes, store), version)
         answer(found.plain(), as_json, screens.rejects(found))
 
 
@@ -92,28 +92,32 @@ def rejects(
 def checkout(
     version: _Version,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")],
-    config: _Config = None,
+    config: StoreConfig = None,
     changes: Changes = None,
-    store: _Store = None,
+    store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
     """Write a version as a plain folder, class/sha256.jpg and manifest.csv, for Keras, torchvision, fastai or a zip."""
     with sentences():
         from flows import checkout as plain
 
-        done = plain.checkout(_place(config, changes, store), version, folder, screens.progress)
+        done = plain.checkout(store_of(config, changes, store), version, folder, screens.progress)
         answer(done.plain(), as_json, screens.checked_out(done))
 
 
 @app.command()
 def verify(
-    version: _Version, config: _Config = None, changes: Changes = None, store: _Store = None, as_json: Json = False
+    version: _Version,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Hash every image and every record of a version again, and name what is damaged."""
     with sentences():
         from flows import verify as proof
 
-        verified = proof.verify(_place(config, changes, store), version, screens.progress)
+        verified = proof.verify(store_of(config, changes, store), version, screens.progress)
         answer(verified.plain(), as_json, screens.verified(verified))
         if verified.damage:
             number, first = len(verified.damage), verified.damage[0].what
@@ -139,21 +143,14 @@ def rebuild(
 @app.command()
 def forget(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image's SHA-256, all of it.")],
-    config: _Config = None,
+    config: StoreConfig = None,
     changes: Changes = None,
-    store: _Store = None,
+    store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
     """Remove an image's bytes and features from the store for good; only a note that it was removed stays."""
     with sentences():
         from flows import forget as removal
 
-        gone = removal.forget(_place(config, changes, store), image)
+        gone = removal.forget(store_of(config, changes, store), image)
         answer(gone.plain(), as_json, screens.forgotten(gone))
-
-
-def _place(config: Path | None, changes: list[str] | None, store: str | None) -> str:
-    """Name the store, by the settings or by itself."""
-    if (config is None) == (store is None) or (store and changes):
-        raise SettingsProblem("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
-    return read_settings(config, changes or []).store.url if config else absolute(store or "")

@@ -1,4 +1,4 @@
-"""Running one night, or its first half, in this process, at a terminal."""
+"""Running one night, its first half, or a former one again, in this process, at a terminal."""
 
 import urllib.error
 import urllib.request
@@ -6,9 +6,10 @@ from typing import cast
 
 from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
-from configs.schema import Settings
+from configs.schema import Settings, Store
 from infra import stack
 from tasks.domain.night import Data, Outcome
+from tasks.domain.reproduction import Reproduction
 
 
 def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
@@ -26,6 +27,14 @@ def run_rebuild(settings: Settings, as_of: str = "") -> Data:
     from flows.rebuild import rebuild
 
     return rebuild(settings, as_of, return_state=True).result()
+
+
+def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Reproduction:
+    """Make a model again here and return the verdict; raise what made it fail."""
+    _prepare()
+    from flows.reproduce import reproduce
+
+    return reproduce(Store(url=store), model, from_pixels, return_state=True).result()
 
 
 def _prepare() -> None:

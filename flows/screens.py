@@ -11,8 +11,17 @@ from rich.text import Text
 if TYPE_CHECKING:
     from infra.stack import Status
     from tasks.domain.night import Outcome
+    from tasks.domain.reproduction import Reproduction
 
-_COLOURS = {"promoted": "green", "rejected": "red", "unchanged": "cyan", "waiting": "yellow"}
+_COLOURS = {
+    "promoted": "green",
+    "rejected": "red",
+    "unchanged": "cyan",
+    "waiting": "yellow",
+    "identical": "green",
+    "equal": "yellow",
+    "different": "red",
+}
 
 
 def night(outcome: "Outcome") -> RenderableType:
@@ -26,6 +35,21 @@ def night(outcome: "Outcome") -> RenderableType:
             rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), "passed" if rule["passed"] else "failed"
         )
     return Group(head, table)
+
+
+def reproduction(found: "Reproduction") -> RenderableType:
+    """Show the verdict on a model that was made again, the evidence, and what differs between then and now."""
+    parts: list[RenderableType] = [
+        Text.assemble((found.verdict, f"bold {_COLOURS[found.verdict]}"), f": {found.reason}")
+    ]
+    parts.append(Text(f"head {found.head}, dataset {found.dataset}, {found.images:,} images"))
+    parts += [Text(f"made again: {found.refitted}")] if found.refitted else []
+    if found.differences:
+        table = Table("what differs", "then", "now", box=None, padding=(0, 2))
+        for one in found.differences:
+            table.add_row(one.what, one.then, one.now)
+        parts.append(table)
+    return Group(*parts)
 
 
 def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:

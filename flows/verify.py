@@ -19,6 +19,7 @@ from tasks.stores.features import FeatureStore
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.records import read_record
 from tasks.stores.splits import SplitStore
 from tasks.stores.weights import read_backbone, read_head
 
@@ -57,6 +58,8 @@ def verify(store: str, word: str, progress: Progress) -> Verified:
     found += _guarded("table splits", _splits(store, rows))
     found += _guarded("ledger", _ledger(store, name, decisions))
     found += _guarded("data card", _card(store, name, len(rows), decided=bool(decisions)))
+    for head in sorted({one.head for one in decisions}):
+        found += _guarded(f"record of head {head}", _record(store, head, name))
     for backbone, head in sorted({(one.backbone, one.head) for one in decisions}):
         found += _guarded(f"backbone {backbone}", _backbone(store, backbone))
         found += _guarded(f"head {head}", _head(store, head))
@@ -138,6 +141,12 @@ def _card(store: str, name: str, images: int, *, decided: bool) -> Iterator[Dama
         yield Damage("data card", f"It is of {card['dataset'][:12]} with {card['images']} images.")
     if labels_hash(store, card["labels"]) != card["labels"]:
         yield Damage(f"labels/{card['labels']}.parquet", "Its rows have another hash.")
+
+
+def _record(store: str, head: str, name: str) -> Iterator[Damage]:
+    record = read_record(store, head, name)
+    if (record.head, record.dataset) != (head, name):
+        yield Damage(f"record of head {head}", f"It is of head {record.head[:12]} and dataset {record.dataset[:12]}.")
 
 
 def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:

@@ -20,11 +20,12 @@ class Fitted:
 
     made: FeatureSet
     head: str
+    start: str | None
     epochs: Epochs
     figures: Mapping[str, float]
 
 
-def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings) -> Fitted:
+def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None = None) -> Fitted:
     """Train on the training split, stop by the validation split, and keep the head under the hash of its weights."""
     from tasks.modeling.training import Examples, train_head
 
@@ -46,4 +47,4 @@ def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings) ->
         head = train_head(classes, examples(Split.TRAIN), examples(Split.VALIDATION), settings.training, on_epoch)
     write_head(store, head.name, head.to_bytes())
     best = min(epochs, key=lambda one: one[1]["validation_loss"])
-    return Fitted(features, head.name, epochs, dict(best[1]))
+    return Fitted(features, head.name, start, epochs, dict(best[1]))

@@ -4,20 +4,40 @@ from configs import schema
 from configs.load import code_version
 from tasks.domain.night import Dataset, Embedded, Trained
 from tasks.domain.recipe import parameters, recipe
+from tasks.domain.record import Record, settings_of
 from tasks.fitting import Fitted, fit
 from tasks.reports.links import flow_run_tags
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
+from tasks.stores.records import record_bytes, write_record
 
 
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
     fitted = fit(read_manifest(settings.store.url, dataset.hash), embedded.today, settings)
+    record = _record(dataset, embedded, fitted, settings)
+    write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
+    tracking.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
     tracking.log_epochs(settings.tracking.url, run_id, fitted.epochs)
     return Trained(fitted.made, fitted.head, run_id, len(fitted.epochs), fitted.figures["validation_accuracy"])
+
+
+def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: schema.Settings) -> Record:
+    from tasks.modeling.machine import machine
+
+    return Record(
+        dataset=dataset.hash,
+        settings=settings_of(settings),
+        features=embedded.today,
+        start=fitted.start,
+        made=fitted.made,
+        head=fitted.head,
+        code=code_version(),
+        machine=machine(),
+    )
 
 
 def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> str:

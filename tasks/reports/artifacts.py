@@ -7,6 +7,7 @@ from urllib.parse import quote
 from prefect.artifacts import create_markdown_artifact
 
 from tasks.domain.night import Outcome
+from tasks.domain.reproduction import Reproduction
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -40,6 +41,16 @@ def show_outcome(outcome: Outcome, card_page: str) -> None:
     lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
     lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
     create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+
+
+def show_reproduction(found: Reproduction) -> None:
+    """Show whether a model came out again as it was, with what differs between then and now."""
+    lines = [f"# {found.verdict.title()}", "", f"{found.reason[0].upper()}{found.reason[1:]}.", ""]
+    lines += [f"- model version {found.model_version}, head `{found.head}`", f"- dataset `{found.dataset}`"]
+    lines += [f"- made again: {found.refitted}"] if found.refitted else []
+    changed = [(one.what, one.then, one.now) for one in found.differences]
+    lines += ["", *_table(("what differs", "then", "now"), changed)] if changed else []
+    create_markdown_artifact("\n".join(lines), key="reproduction", description=found.reason)
 
 
 def _link(page: str) -> str:

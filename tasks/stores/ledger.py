@@ -1,15 +1,17 @@
 """The ledger: numbered decisions, each written by exactly one writer; it alone says who is champion."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from configs.problems import Problem
+from configs.problems import Problem, SettingsProblem
 from tasks.stores.bucket import open_bucket
 
 _READS_AT_ONCE = 16
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,26 @@ class Ledger:
         entries = self.entries()
         number = entries[-1].champion if entries else None
         return next((one for one in entries if one.number == number), None)
+
+    def named(self, word: str) -> Decision:
+        """Find the last decision about the model that a person means.
+
+        ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, or a day such as 2026-11-01,
+        which means the champion at its end (UTC). Raises SettingsProblem where nothing fits.
+        """
+        entries, wanted = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
+        until = [one for one in entries if one.time[:10] <= wanted] if _DAY.fullmatch(wanted) else entries
+        if wanted == "champion" or _DAY.fullmatch(wanted):
+            number = until[-1].champion if until else None
+            found = [one for one in entries if one.number == number]
+        else:
+            found = [one for one in entries if wanted in {one.model_version, one.run_id}]
+        if not found:
+            message = (
+                f"The ledger of {self.url} knows no model {word}: name a model version such as 3, champion, the id"
+            )
+            raise SettingsProblem(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
+        return found[-1]
 
     def append(self, decision: Decision) -> bool:
         """Write the next entry; return False when another writer took its number first."""

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.stores.bucket import open_bucket
+from configs.problems import Problem
+from tasks.stores.bucket import Changed, open_bucket
 
 
 def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, Any]) -> None:
@@ -16,9 +17,8 @@ def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, 
 
 def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
     """Return a backbone's weights file and its facts."""
-    bucket = open_bucket(url)
-    facts: dict[str, Any] = json.loads(bucket.read(f"backbones/{fingerprint}.json"))
-    return bucket.read(f"backbones/{fingerprint}.weights.h5"), facts
+    facts: dict[str, Any] = json.loads(_read(url, f"backbones/{fingerprint}.json"))
+    return _read(url, f"backbones/{fingerprint}.weights.h5"), facts
 
 
 def write_head(url: str, name: str, data: bytes) -> None:
@@ -28,4 +28,11 @@ def write_head(url: str, name: str, data: bytes) -> None:
 
 def read_head(url: str, name: str) -> bytes:
     """Return a head's file."""
-    return open_bucket(url).read(f"heads/{name}.npz")
+    return _read(url, f"heads/{name}.npz")
+
+
+def _read(url: str, key: str) -> bytes:
+    try:
+        return open_bucket(url).read(key)
+    except Changed:
+        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None

@@ -13,7 +13,9 @@ from tasks.domain.examination import Examined, examine
 from tasks.domain.labels import Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row
+from tasks.domain.night import FeatureSet
 from tasks.domain.pixels import Limits
+from tasks.domain.record import Record
 from tasks.domain.rejections import Rejection
 from tasks.domain.splits import Shares, assign
 from tasks.modeling.head import Head
@@ -22,6 +24,7 @@ from tasks.stores.datasets import write_card, write_labels, write_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.records import write_record
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
 from tasks.stores.weights import write_backbone, write_head
@@ -86,6 +89,8 @@ def _decide(store: str, dataset: str, images: list[str]) -> None:
     head = Head(("a", "b"), np.full((WIDTH, 2), number, np.float32), np.zeros(2, np.float32))
     write_head(store, head.name, head.to_bytes())
     FeatureStore(store, backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
+    made = FeatureSet(backbone, WIDTH)
+    write_record(store, Record(dataset, {}, made, None, made, head.name, {"git_commit": "none"}, {}))
     decision = Decision(
         number=number,
         time=f"2026-11-0{number}T02:00:00+00:00",

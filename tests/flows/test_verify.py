@@ -116,6 +116,7 @@ def test_another_split_in_the_table(store: Path) -> None:
         ("labels/*.parquet", "data card"),
         ("ledger/*.json", "ledger/"),
         ("heads/*", "head "),
+        ("models/*/*.json", "record of head "),
         ("backbones/*.json", "backbone "),
         ("backbones/*.h5", "backbone "),
         ("features/*.lance/data/*", "features of backbone "),

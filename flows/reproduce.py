@@ -1,0 +1,27 @@
+"""A model of a former day, made again from what its record names, and compared bit for bit."""
+
+from prefect import flow
+
+from configs.schema import Store
+from tasks.confirm import confirm
+from tasks.domain.reproduction import Reproduction
+from tasks.prove import prove
+from tasks.recall import recall
+from tasks.refit import refit
+
+
+@flow(name="reproduce", persist_result=False)
+def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
+    """Make a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
+
+    Args:
+        store: Where Pedigree keeps what it knows.
+        model: A model version such as 3, champion, an MLflow run id, or a day such as 2026-11-01: its champion.
+        from_pixels: Compute the features again from the original bytes too, instead of taking the stored ones.
+    """
+    recalled = recall(store, model)
+    proved = prove(recalled, store)
+    if proved.lost:
+        return confirm(recalled, proved)
+    refitted = refit(recalled, store, from_pixels)
+    return confirm(recalled, proved, refitted)

@@ -1,0 +1,36 @@
+"""Copying parts of a store into another one, a few at a time."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+from tasks.stores.weights import read_backbone, write_backbone
+
+T = TypeVar("T")
+# So many images, or features, are in memory at once.
+_IMAGES, _FEATURES = 64, 4096
+
+
+def copy_images(origin: str, target: str, images: Sequence[str]) -> None:
+    """Copy images with their bytes and what was measured when they were first decoded."""
+    examined, found = ImageStore(origin).examined(images), ImageStore(origin).read(images)
+    for batch in _batches(found, _IMAGES):
+        ImageStore(target).add([(examined[image], data) for image, data in batch])
+
+
+def copy_features(origin: FeatureStore, target: FeatureStore, images: Sequence[str]) -> None:
+    """Copy what a backbone made of these images."""
+    for batch in _batches(iter(images), _FEATURES):
+        target.add(batch, origin.read(batch))
+
+
+def copy_backbone(origin: str, target: str, fingerprint: str) -> None:
+    """Copy a backbone's weights and the facts that its fingerprint covers."""
+    write_backbone(target, fingerprint, *read_backbone(origin, fingerprint))
+
+
+def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while batch := list(islice(items, size)):
+        yield batch

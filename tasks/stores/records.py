@@ -1,0 +1,41 @@
+"""The records of models: what each was made from, as plain JSON, under the head and the dataset version."""
+
+import json
+from typing import Any
+
+from configs.problems import Problem
+from tasks.domain.canonical import sha256_of
+from tasks.domain.record import Record, record_from
+from tasks.stores.bucket import Changed, open_bucket
+
+
+def write_record(url: str, record: Record) -> None:
+    """Keep a record; the first one about a head and a dataset version stands."""
+    open_bucket(url).create(_key(record.head, record.dataset), record_bytes(record))
+
+
+def record_bytes(record: Record) -> bytes:
+    """Write a record as JSON, with the hash of all that it says."""
+    plain = record.plain()
+    return json.dumps({**plain, "sha256": sha256_of(plain)}, ensure_ascii=False, indent=1).encode()
+
+
+def read_record(url: str, head: str, dataset: str) -> Record:
+    """Return the record of a head that was trained on a dataset version; raise Problem when missing or damaged."""
+    key = _key(head, dataset)
+    try:
+        return _checked(json.loads(open_bucket(url).read(key)))
+    except Changed:
+        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error
+
+
+def _checked(plain: dict[str, Any]) -> Record:
+    if plain.pop("sha256") != sha256_of(plain):
+        raise ValueError("sha256")
+    return record_from(plain)
+
+
+def _key(head: str, dataset: str) -> str:
+    return f"models/{head}/{dataset}.json"

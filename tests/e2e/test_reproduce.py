@@ -1,0 +1,165 @@
+"""A model comes out again, bit for bit, from what the store holds; and where it cannot, the reason is told."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+from configs.load import parse
+from configs.problems import Problem, SettingsProblem
+from configs.schema import Settings
+from tasks.domain.night import Outcome
+from tasks.domain.record import record_from
+from tasks.domain.reproduction import Reproduction
+from tasks.stores.datasets import read_manifest
+from tasks.stores.features import FeatureStore, remove_features
+from tasks.stores.ledger import Ledger
+from tasks.stores.records import read_record, record_bytes
+from tests.servers import PrefectServer
+
+Made = tuple[Settings, Outcome]
+Reproduce = Callable[..., Reproduction]
+Change = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: PrefectServer) -> Iterator[Made]:
+    """One night on ten real photographs of each of three breeds, and how it ended."""
+    from flows.retrain import retrain
+
+    place = tmp_path_factory.mktemp("reproduce")
+    for breed in sorted(photos.glob("[!.]*/"))[:3]:
+        (place / "photos").mkdir(exist_ok=True)
+        (place / "photos" / breed.name).symlink_to(breed)
+    values = {
+        "source": {"url": str(place / "photos")},
+        "store": {"url": str(place / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
+        "training": {"epochs": 5},
+        "gate": {"minimum_accuracy": 0},
+        "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
+    }
+    here = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=here):
+        patch.setenv("PREFECT_API_URL", _prefect.api_url)
+        patch.setenv("PEDIGREE_HOME", str(place))
+        settings = parse(values, "test")
+        yield settings, cast("Outcome", retrain(settings, return_state=True).result())
+
+
+@pytest.fixture
+def reproduce(made: Made) -> Reproduce:
+    """Make that night's model again, as the command line does."""
+    from flows.reproduce import reproduce as flow
+
+    def run(model: str, *, from_pixels: bool = False) -> Reproduction:
+        return cast("Reproduction", flow(made[0].store, model, from_pixels, return_state=True).result())
+
+    return run
+
+
+@pytest.fixture
+def change(made: Made) -> Iterator[Change]:
+    """Change parts of the model's record, as if it had been made otherwise; afterwards it is as it was."""
+    [path] = Path(made[0].store.url).glob("models/*/*.json")
+    kept = path.read_bytes()
+    plain = {name: value for name, value in json.loads(kept).items() if name != "sha256"}
+
+    def parts(**changed: dict[str, Any]) -> None:
+        mixed = {**plain, **{name: {**plain[name], **part} for name, part in changed.items()}}
+        path.write_bytes(record_bytes(record_from(mixed)))
+
+    yield parts
+    path.write_bytes(kept)
+
+
+def test_a_model_comes_out_bit_for_bit(made: Made, reproduce: Reproduce) -> None:
+    """All weights come out as they were, from stored features."""
+    found = reproduce(str(made[1].run_id))
+    assert (found.verdict, found.dataset, found.images) == ("identical", made[1].dataset, 30)
+    assert found.refitted
+    assert found.refitted.embedded == 0
+
+
+@pytest.mark.parametrize("word", ["1", "champion", "models:/pedigree/1", "models:/pedigree@champion", "today", "run"])
+def test_a_model_has_many_names(made: Made, word: str) -> None:
+    """A version, an alias, a run id and a day, whose champion it was, all mean the same decision."""
+    meant = {"today": datetime.now(UTC).date().isoformat(), "run": str(made[1].run_id)}.get(word, word)
+    assert Ledger(made[0].store.url).named(meant).number == 1
+
+
+@pytest.mark.parametrize("word", ["7", "nonsense", "2020-01-01", "f" * 32])
+def test_a_model_that_nobody_made_is_refused(made: Made, word: str) -> None:
+    """A word that names no model gets a sentence that says what would."""
+    with pytest.raises(SettingsProblem, match=f"knows no model {word}: name a model version such as 3"):
+        Ledger(made[0].store.url).named(word)
+
+
+def test_a_model_comes_out_from_the_original_bytes_alone(reproduce: Reproduce) -> None:
+    """All features are computed again from pixels, and have the same bits."""
+    found = reproduce("champion", from_pixels=True)
+    assert found.verdict == "identical"
+    assert found.refitted
+    assert (found.refitted.embedded, found.refitted.unequal) == (30, 0)
+
+
+def test_reproducing_leaves_the_store_as_it_was(made: Made, reproduce: Reproduce) -> None:
+    """Nothing is written beside the model that is made again, and the scratch store is gone."""
+    place = Path(made[0].store.url)
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    reproduce("1", from_pixels=True)
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+    assert list(place.parent.glob("reproduce-*")) == []
+
+
+def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce: Reproduce, change: Change) -> None:
+    """A model that was made with other settings by another commit does not come out, and the commit is named."""
+    change(settings={"training": {"epochs": 2}}, code={"git_commit": "0" * 40}, machine={"cpu": "Another CPU"})
+    found = reproduce("1")
+    assert found.verdict == "different"
+    assert f"the first cause found is another commit of the code ({'0' * 40}" in found.reason
+    assert {"git_commit", "cpu"} <= {one.what for one in found.differences}
+
+
+@pytest.mark.usefixtures("change")
+def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
+    """A record in which one digit is another one is refused with its file's name."""
+    [path] = Path(made[0].store.url).glob("models/*/*.json")
+    path.write_text(path.read_text().replace('"epochs": 5', '"epochs": 6', 1))
+    with pytest.raises(Problem, match=f"models/.*{path.name} in .* is damaged"):
+        reproduce("1")
+
+
+def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, reproduce: Reproduce) -> None:
+    """Where somebody changed stored features, the model comes out from pixels alone, and their number is told."""
+    store, dataset = made[0].store.url, made[1].dataset
+    features = read_record(store, Ledger(store).named("1").head, dataset).features
+    images = [row.image for row in read_manifest(store, dataset)][:4]
+    table = FeatureStore(store, features.fingerprint, features.width)
+    wrong = table.read(images) + 1
+    for image in images:
+        remove_features(store, image)
+    table.add(images, wrong)
+    stored, computed = reproduce("1"), reproduce("1", from_pixels=True)
+    assert stored.verdict == "different"
+    assert "--from-pixels" in stored.reason
+    assert computed.verdict == "identical"
+    assert computed.refitted
+    assert computed.refitted.unequal == 4
+
+
+def test_a_forgotten_image_is_the_reason_why_not(made: Made, reproduce: Reproduce) -> None:
+    """A model that used an image which was removed for good is different, and one sentence says why."""
+    from flows.forget import forget
+
+    store, dataset = made[0].store.url, made[1].dataset
+    image = read_manifest(store, dataset)[0].image
+    forget(store, image)
+    found = reproduce("1")
+    assert (found.verdict, found.refitted) == ("different", None)
+    assert f"used an image that was removed for good ({image[:12]}" in found.reason
