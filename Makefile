@@ -13,10 +13,10 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
 COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-.PHONY: help demo test check format lock backbone install install-dev
+.PHONY: help demo test reproduce-check check format lock backbone install install-dev
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: install ## Install what is needed, then play the story with drawn dogs (three minutes)
 	@$(RUN)/pedigree demo
@@ -24,6 +24,9 @@ demo: install ## Install what is needed, then play the story with drawn dogs (th
 test: install-dev ## Install what is needed, then run every test
 	@infra/debian-packages
 	@$(RUN)/python -m pytest -q $(PYTEST)
+
+reproduce-check: install-dev ## Train the demo three times over, in other processes and orders, and compare bit for bit
+	@$(RUN)/python -m pytest -q -rP tests/e2e/test_reproduce_check.py
 
 check: install-dev ## Formatting, lint, types and the direction of imports
 	@$(RUN)/ruff format --quiet --check --output-format concise . || { echo "make format would change these files"; exit 1; }

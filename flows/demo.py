@@ -37,7 +37,7 @@ def play() -> Iterator[tuple[Act, Outcome | None]]:
     drawn = 0
     for act in STORY:
         yield act, None
-        _draw(Path(settings.source.url), range(drawn, drawn + act.photographs))
+        draw_photographs(Path(settings.source.url), range(drawn, drawn + act.photographs))
         drawn += act.photographs
         yield act, run_night(settings)
 
@@ -47,7 +47,8 @@ def demo_settings(place: Path) -> Settings:
     return read_settings(SETTINGS, [f"source.url={place / 'photos'}", f"store.url={place / 'store'}"])
 
 
-def _draw(folder: Path, seeds: range) -> None:
+def draw_photographs(folder: Path, seeds: range) -> None:
+    """Draw one dog of each breed and coat for every seed, below a folder for each."""
     for breed in BREEDS:
         for coat in COATS:
             place = folder / breed / coat

@@ -1,0 +1,84 @@
+"""``make reproduce-check``: the demo's first night three times over, in processes of their own, gives one model."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.demo import SETTINGS, STORY, draw_photographs
+from tasks.stores.ledger import Ledger
+from tests.servers import PrefectServer
+
+# One core or all: what comes out must not depend on it.
+COMMAND = """
+import os, sys
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv.pop(1))])
+from flows.cli import app
+app(sys.argv[1:])
+"""
+
+
+def pedigree(home: Path, cores: int, *arguments: str) -> dict[str, Any]:
+    """Run one command in a process and a home folder of its own, and return what it prints as JSON."""
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", COMMAND, str(cores), *arguments, "--json"],
+        env={**os.environ, "PEDIGREE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def night(place: Path, photographs: Path, cores: int) -> dict[str, Any]:
+    """Run the demo's first night on these photographs, and add the hash of the head that came out."""
+    store = place / "store"
+    where = [f"--set=source.url={photographs}", f"--set=store.url={store}"]
+    outcome = pedigree(place / "home", cores, "retrain", "-c", str(SETTINGS), *where)
+    decision = Ledger(str(store)).named("champion")
+    return {**outcome, "backbone": decision.backbone, "head": decision.head}
+
+
+def shuffled(photographs: Path, target: Path) -> Path:
+    """Copy the photographs in another order and under other names, each below its breed and coat."""
+    chance = random.Random(0)  # noqa: S311 - no secret
+    files = sorted(photographs.rglob("*.jpg"))
+    chance.shuffle(files)
+    for number, path in enumerate(files):
+        copy = target / path.relative_to(photographs).parent / f"IMG_{chance.randrange(10**6):06}_{number}.jpeg"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return target
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server: PrefectServer) -> None:
+    """Two processes, on all cores and on one, and a shuffled copy give the same data, weights and figures, bit for bit.
+
+    So does making the first model again from its original bytes alone.
+    """
+    assert prefect_server.api_url
+    photographs = tmp_path / "photos"
+    draw_photographs(photographs, range(STORY[0].photographs))
+    nights = {
+        "first": night(tmp_path / "first", photographs, 64),
+        "again, on one core": night(tmp_path / "again", photographs, 1),
+        "shuffled copy": night(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 64),
+    }
+    for name, one in nights.items():
+        print(f"{name:<20} dataset {one['dataset'][:16]}  backbone {one['backbone'][:16]}  head {one['head'][:16]}")  # noqa: T201 - the evidence
+    parts = ("dataset", "backbone", "head", "metrics")
+    assert all([one[part] for part in parts] == [nights["first"][part] for part in parts] for one in nights.values())
+    store = str(tmp_path / "first" / "store")
+    found = pedigree(tmp_path / "first" / "home", 64, "reproduce", "champion", "--from-pixels", "--store", store)
+    print(f"{'from pixels':<20} {found['verdict']}: {found['reason']}")  # noqa: T201 - the evidence
+    assert found["verdict"] == "identical"
+    assert found["refitted"]["unequal"] == 0
