@@ -1,0 +1,174 @@
+"""What a night with 1% new photographs costs as the store grows, step by step, and how much memory it takes.
+
+docs/speed.md shows what it printed. Ten minutes on two idle cores:
+
+    python -m tests.benchmarks.growth FOLDER [--known 1000 10000 100000] [--plot docs/images/growth.svg]
+
+What is known already is made up: names, perceptual hashes, 2,048 features an image in a cloud for each class. What is
+new is drawn, and passes through InceptionV3 to mixed10 at 75 px with random weights. FOLDER is removed first.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.domain.canonical import sha256_of
+from tasks.domain.drawing import BREEDS, COATS, draw
+from tasks.domain.examination import Examined
+from tasks.domain.quality import Measures
+from tasks.domain.splits import Shares, assign
+from tasks.modeling.backbone import random_backbone
+from tasks.stores.bucket import open_bucket
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+from tasks.stores.snapshots import SnapshotStore
+from tasks.stores.splits import SplitStore
+from tasks.stores.weights import write_backbone
+from tests.servers import prefect_server
+
+_CLASSES, _BATCH, _SIZE = 100, 5000, 75
+_SETTINGS = """
+source: {{url: "{photos}"}}
+store: {{url: "{store}"}}
+dataset: {{min_images_per_class: 3}}
+backbone: {{weights: random, size: {size}}}
+gate: {{minimum_accuracy: 0, margin: 1}}
+"""
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night's status, its seconds by step, and the peak of its memory in MB."""
+
+    status: str
+    seconds: Mapping[str, float]
+    peak: float
+
+
+def main() -> None:
+    """Print a table for each number of known images, and draw the plot."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--known", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    asked.add_argument("--plot", type=Path)
+    given = asked.parse_args()
+    place = given.folder.absolute()
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "prefect").mkdir(parents=True)
+    found: dict[int, Night] = {}
+    with prefect_server(place / "prefect") as server:
+        os.environ["PREFECT_API_URL"] = server.api_url
+        for known in given.known:
+            folder = place / str(known)
+            make_store(folder, known)
+            _show(known, "all known, never trained", _night(folder))
+            _draw_more(folder, known // 100)
+            found[known] = _night(folder)
+            _show(known, "1% new", found[known])
+            _show(known, "nothing new", _night(folder))
+            shutil.rmtree(folder)
+    if given.plot:
+        _plot(found, given.plot)
+
+
+def make_store(folder: Path, count: int) -> None:
+    """Make a source of so many files, and a store that has fetched and embedded all of them."""
+    photos, store = folder / "photos", str(folder / "store")
+    for number in range(count):
+        path = photos / f"class {number % _CLASSES:03}" / f"{number:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"known")
+    snapshots, entries = SnapshotStore(store), list(open_bucket(str(photos)).entries())
+    snapshots.record(str(photos), "2026-01-01T00:00:00+00:00", entries)
+    images = [sha256_of(entry.key) for entry in entries]
+    for start in range(0, count, _BATCH):
+        ImageStore(store).add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
+    snapshots.add_contents(str(photos), zip(entries, images, strict=True))
+    SplitStore(store).add(assign({image: image for image in images}, {}, Shares(test=20, validation=15)))
+    _embed(store, images, [int(entry.key[6:9]) for entry in entries])
+    text = _SETTINGS.format(photos=photos, store=store, size=_SIZE)
+    (folder / "settings.yaml").write_text(text)
+
+
+def _embed(store: str, images: Sequence[str], classes: Sequence[int]) -> None:
+    backbone = random_backbone("mixed10", _SIZE)
+    write_backbone(store, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
+    chance = np.random.default_rng(0)
+    middles = chance.normal(size=(_CLASSES, backbone.width)).astype(np.float32)
+    table = FeatureStore(store, backbone.fingerprint, backbone.width)
+    for start in range(0, len(images), _BATCH):
+        names, labels = images[start : start + _BATCH], list(classes[start : start + _BATCH])
+        noise = chance.normal(scale=4, size=(len(names), backbone.width)).astype(np.float32)
+        table.add(names, middles[labels] + noise)
+
+
+def _examined(image: str) -> Examined:
+    hashed = np.random.default_rng(int(image[:8], 16)).bytes(32)
+    return Examined(image, 500, 375, "JPEG", hashed, Measures(brightness=0.5, contrast=0.2, sharpness=0.1, tone=0.5))
+
+
+def _picture() -> bytes:
+    sink = io.BytesIO()
+    draw(BREEDS[0], COATS[0], 0, side=64).save(sink, "JPEG")
+    return sink.getvalue()
+
+
+_PICTURE = _picture()
+
+
+def _draw_more(folder: Path, count: int) -> None:
+    for number in range(count):
+        breed, coat = BREEDS[number % len(BREEDS)], COATS[number // len(BREEDS) % len(COATS)]
+        path = folder / "photos" / f"class {number % _CLASSES:03}" / f"new {number:06}.jpg"
+        draw(breed, coat, number).save(path)
+
+
+def _night(folder: Path) -> Night:
+    command = [sys.executable, "-c", "from flows.cli import app; app()", "retrain", "--json", "-c"]
+    environment = {**os.environ, "PEDIGREE_HOME": str(folder / "home")}
+    process = subprocess.Popen(  # noqa: S603 - our own command line
+        [*command, str(folder / "settings.yaml")], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    said = process.stdout.read() if process.stdout else ""
+    _, _, used = os.wait4(process.pid, 0)
+    outcome = json.loads(said)
+    return Night(outcome["status"], outcome["seconds"], used.ru_maxrss / 1024)
+
+
+def _show(known: int, title: str, night: Night) -> None:
+    steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in _largest(night.seconds))
+    total = sum(night.seconds.values())
+    print(f"| {known:,} | {title} | {night.status} | {total:.1f} | {night.peak:,.0f} | {steps} |", flush=True)
+
+
+def _largest(seconds: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    yield from sorted(((name, spent) for name, spent in seconds.items() if spent >= 0.1), key=lambda one: -one[1])
+
+
+def _plot(found: Mapping[int, Night], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    for name in next(iter(found.values())).seconds:
+        axes.plot(list(found), [max(night.seconds[name], 1e-3) for night in found.values()], marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="images known", ylabel="seconds of a night with 1% new")
+    axes.legend(ncols=2, fontsize="small")
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()
