@@ -23,7 +23,7 @@ from tasks.modeling.inception import untrained
 @pytest.fixture(scope="module")
 def other_weights() -> list[np.ndarray]:
     """Weights of a whole InceptionV3 that are not the random ones which Pedigree itself would draw."""
-    weights: list[np.ndarray] = untrained(75).get_weights()
+    weights: list[np.ndarray] = untrained().get_weights()
     return [array + np.float32(0.01) for array in weights]
 
 
@@ -32,7 +32,7 @@ def keras_file(
     request: pytest.FixtureRequest, other_weights: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     """File of those weights in one of Keras's two layouts; its ImageNet file has the old one."""
-    whole = untrained(75)
+    whole = untrained()
     whole.set_weights(other_weights)
     path = tmp_path_factory.mktemp("weights") / "whole.weights.h5"
     if request.param == "new":
