@@ -20,9 +20,13 @@ def _files(place: Path) -> list[str]:
 
 def test_a_claim_is_there_while_the_work_is_done(tmp_path: Path) -> None:
     """Whoever holds a claim shows it in the store, and takes it away at the end, also when the work fails."""
-    with pytest.raises(ValueError, match="woof"), claimed(str(tmp_path), "work"):
+
+    def fail() -> None:
         assert _files(tmp_path) == ["work.json"]
         raise ValueError("woof")
+
+    with pytest.raises(ValueError, match="woof"), claimed(str(tmp_path), "work"):
+        fail()
     assert _files(tmp_path) == []
 
 
