@@ -62,7 +62,7 @@ def feature_set(backbone: "Backbone") -> FeatureSet:
 
 def _lacking(store: FeatureStore, wanted: Wanted) -> dict[str, tuple[str, ...]]:
     """Name the images that lack a view, with the views that they lack."""
-    known = {view: store.known(view) for view in sorted({view for views in wanted.values() for view in views})}
+    known = store.known_in(sorted({view for views in wanted.values() for view in views}))
     lacking = {image: tuple(view for view in views if image not in known[view]) for image, views in wanted.items()}
     return {image: views for image, views in lacking.items() if views}
 

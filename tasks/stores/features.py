@@ -31,8 +31,21 @@ class FeatureStore:
     precision: str = "float32"
 
     def known(self, view: str = IDENTITY) -> set[str]:
-        """Name the images whose features in a view the store holds; raise Problem where these are of another one."""
-        return set(self._rows([view])[0])
+        """Name the images whose features in a view the store holds."""
+        return set(self.known_in([view])[view])
+
+    def known_in(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Map each view to the images that the store holds in it, and these to the first row that holds them.
+
+        Raise Problem where the table's rows are of another backbone.
+        """
+        table = self._table().read(["image", "view"])
+        numbers: dict[str, dict[str, int]] = {view: {} for view in views}
+        columns = (table[name].to_pylist() for name in table.column_names)
+        for number, (image, view) in enumerate(zip(*columns, strict=True)):
+            if view in numbers:
+                numbers[view].setdefault(image, number)
+        return numbers
 
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
         """Keep the features of these images, an array of shape (images, width), in one commit.
@@ -55,9 +68,9 @@ class FeatureStore:
 
         Rows go straight from a few read at a time to their places. Raise Problem where one is missing.
         """
-        numbers = self._rows(views)
+        numbers = self.known_in(views)
         try:
-            rows = np.array([seen[image] for seen in numbers for image in images], np.int64)
+            rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
         except KeyError as error:
             message = f"The store {self.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
             raise Problem(f"{message}: run the night again, and it makes them.") from None
@@ -67,17 +80,6 @@ class FeatureStore:
             found[order[start : start + part.num_rows]] = part["vector"].flatten().to_numpy().reshape(-1, self.width)
             start += part.num_rows
         return found
-
-    def _rows(self, views: Sequence[str]) -> list[dict[str, int]]:
-        """Map, for each view, each image to the first row that holds it."""
-        table = self._table().read(["image", "view"])
-        numbers: dict[str, dict[str, int]] = {view: {} for view in views}
-        for number, (image, view) in enumerate(
-            zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
-        ):
-            if view in numbers:
-                numbers[view].setdefault(image, number)
-        return list(numbers.values())
 
     def _table(self) -> Table:
         """Open the table; what it says of its rows must be what is expected of them."""
