@@ -156,9 +156,8 @@ def _numbers(vector: Vector, precision: str) -> Vector:
     """Round to what is kept, here and nowhere else, so that a served model computes what was evaluated."""
     with np.errstate(over="ignore"):
         rounded = vector.astype(precision).astype(np.float32)
-    if not np.isfinite(rounded).all():
-        message = f"The backbone turns a picture into values that are no {precision} numbers: use another weights file"
-        raise Problem(
-            f"{message}, or set backbone.precision to float32." if np.isfinite(vector).all() else f"{message}."
-        )
-    return rounded
+    if np.isfinite(rounded).all():
+        return rounded
+    if np.isfinite(vector).all():
+        raise Problem("The backbone's numbers are too big for float16: set backbone.precision to float32.")
+    raise Problem("The backbone turns a picture into values that are no numbers: use another weights file.")
