@@ -113,7 +113,7 @@ class Backbone(Section):
         description="SHA-256 of the weights file; needed for a path or an s3:// address.",
     )
     cut: str = Field(default="mixed10", description="The layer whose pooled output is the feature: mixed0 to mixed10.")
-    size: Annotated[int, Field(ge=75, le=1024)] = Field(
+    size: Annotated[int, Field(ge=27, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
     )
     precision: Literal["float32", "float16"] = Field(

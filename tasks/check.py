@@ -3,6 +3,7 @@
 from configs.load import resolve
 from configs.problems import SettingsProblem
 from configs.schema import Settings
+from tasks.modeling.inception import check_size
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import check_format
@@ -20,6 +21,7 @@ def check(settings: Settings) -> Settings:
     if "metadata" in settings.labels.sources and not source.startswith("s3://"):
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
         raise SettingsProblem(message)
+    check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()
     if store.startswith("s3://"):
         open_bucket(store).check()

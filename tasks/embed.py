@@ -1,29 +1,55 @@
 """Step 5: turn images into features, once for each image and backbone, ever."""
 
+from typing import TYPE_CHECKING
+
 from configs import schema
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
+from tasks.domain.views import IDENTITY, VIEWS
 from tasks.embedding import embed_lacking, feature_set
 from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import read_backbone, write_backbone
+from tasks.stores.weights import read_backbone, remember_backbone, remembered_backbone, write_backbone
+
+if TYPE_CHECKING:
+    from tasks.modeling.backbone import Backbone
 
 
 @step
 def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
-    """Embed what the store lacks: all images under today's backbone, and the test images under the champion's."""
-    from tasks.modeling import backbone
+    """Embed what the store lacks: all images under today's backbone, and the test images under the champion's.
 
-    store, chosen = settings.store.url, settings.backbone
-    today = backbone.load(chosen, read_url(chosen.weights) if chosen.is_file else None)
-    write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
+    What is learned from is seen in all the views that the settings ask for, all else as it is.
+    """
+    from tasks.modeling.backbone import restore
+
+    store, today = settings.store.url, _today(settings)
     rows = read_manifest(store, dataset.hash)
-    computed = embed_lacking(today, [row.image for row in rows], settings)
+    learned = VIEWS[settings.training.views]
+    wanted = {row.image: learned if row.split is Split.TRAIN else (IDENTITY,) for row in rows}
+    computed = embed_lacking(today, wanted, settings)
     champion = Ledger(store).champion()
     if champion is None or champion.backbone == today.fingerprint:
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
-    former = backbone.restore(*read_backbone(store, champion.backbone))
+    former = restore(*read_backbone(store, champion.backbone))
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
     return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0))
+
+
+def _today(settings: schema.Settings) -> "Backbone":
+    """Take the backbone from the store where it came from outside before, else from where the settings say."""
+    from tasks.modeling.backbone import load, outside, restore
+
+    store, chosen = settings.store.url, settings.backbone
+    name = outside(chosen)
+    kept = remembered_backbone(store, name) if name else None
+    if kept:
+        return restore(*kept)
+    today = load(chosen, read_url(chosen.weights) if chosen.is_file else None)
+    write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
+    if name:
+        came = {"fingerprint": today.fingerprint, "weights": chosen.weights, "sha256": today.origin}
+        remember_backbone(store, name, came)
+    return today

@@ -1,6 +1,8 @@
-"""Passing images through a backbone: only those whose features the store lacks, and what is finished is kept."""
+"""Passing images through a backbone: only what the store lacks, once, and what is finished is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,37 +10,49 @@ import numpy as np
 from configs import schema
 from tasks.domain.night import FeatureSet
 from tasks.domain.pixels import limits_of
+from tasks.domain.views import IDENTITY
 from tasks.reports.progress import progress
+from tasks.stores.claims import claimed
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
 
-# So many features are kept in one commit: what a crash can cost.
+# So many vectors are made in one claim.
 _BATCH = 256
+# They are kept in one commit, on a slow machine after so many seconds already: what a crash can cost.
+_SECONDS = 10.0
+#: For each image the views in which it is wanted.
+Wanted = Mapping[str, Sequence[str]]
 
 
-def embed_lacking(backbone: "Backbone", images: Sequence[str], settings: schema.Settings) -> int:
-    """Embed those of the images that the store lacks, batch by batch, and return how many these were."""
-    from tasks.modeling.features import embed as through
+def embed_lacking(backbone: "Backbone", wanted: Sequence[str] | Wanted, settings: schema.Settings) -> int:
+    """Embed what the store lacks of these images, and return how many images that were.
+
+    Images come in a sequence, as they are, or with the views that are wanted of each. Of several runs at once one
+    embeds a batch while the others wait, and then finds it done.
+    """
     from tasks.modeling.features import self_test
 
-    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
-    known = store.known()
-    lacking = [image for image in images if image not in known]
+    views = wanted if isinstance(wanted, Mapping) else dict.fromkeys(wanted, (IDENTITY,))
+    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width, backbone.precision)
+    lacking = _lacking(store, views)
     if not lacking:
         return 0
     self_test(backbone)
-    batch: list[tuple[str, np.ndarray]] = []
+    done = 0
     with progress("embed", len(lacking)) as advance:
-        for found in through(backbone, ImageStore(settings.store.url).read(lacking), limits_of(settings.images)):
-            batch.append(found)
-            advance(1)
-            if len(batch) == _BATCH:
-                _keep(store, batch)
-        _keep(store, batch)
-    return len(lacking)
+        while lacking:
+            with claimed(settings.store.url, f"features-{backbone.fingerprint}"):
+                before, lacking = len(lacking), _lacking(store, lacking)
+                advance(before - len(lacking))
+                batch = _first(lacking)
+                for _ in _embed(backbone, batch, store, settings):
+                    advance(1)
+            done += len(batch)
+            lacking = {image: lacked for image, lacked in lacking.items() if image not in batch}
+    return done
 
 
 def feature_set(backbone: "Backbone") -> FeatureSet:
@@ -46,7 +60,37 @@ def feature_set(backbone: "Backbone") -> FeatureSet:
     return FeatureSet(backbone.fingerprint, backbone.width)
 
 
-def _keep(store: FeatureStore, batch: list[tuple[str, np.ndarray]]) -> None:
-    if batch:
-        store.add([image for image, _ in batch], np.stack([vector for _, vector in batch]))
-        batch.clear()
+def _lacking(store: FeatureStore, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """Name the images that lack a view, with the views that they lack."""
+    known = store.known_in(sorted({view for views in wanted.values() for view in views}))
+    lacking = {image: tuple(view for view in views if image not in known[view]) for image, views in wanted.items()}
+    return {image: views for image, views in lacking.items() if views}
+
+
+def _first(lacking: Wanted) -> dict[str, Sequence[str]]:
+    """Choose images for one claim, by the number of vectors that they may become."""
+    images = max(1, _BATCH // max(map(len, lacking.values()), default=1))
+    return dict(islice(lacking.items(), images))
+
+
+def _embed(backbone: "Backbone", batch: Wanted, store: FeatureStore, settings: schema.Settings) -> Iterator[None]:
+    """Embed and keep a batch; yield after each image."""
+    from tasks.modeling.features import embed_views
+
+    images = ((image, data, batch[image]) for image, data in ImageStore(settings.store.url).read(list(batch)))
+    made: list[tuple[str, str, np.ndarray]] = []
+    kept = monotonic()
+    for seen in embed_views(backbone, images, limits_of(settings.images)):
+        made += seen
+        yield
+        if monotonic() - kept > _SECONDS:
+            _keep(store, made)
+            kept = monotonic()
+    _keep(store, made)
+
+
+def _keep(store: FeatureStore, made: list[tuple[str, str, np.ndarray]]) -> None:
+    if made:
+        names, views, vectors = zip(*made, strict=True)
+        store.add(names, np.stack(vectors), views)
+        made.clear()

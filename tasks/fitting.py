@@ -7,6 +7,7 @@ from configs import schema
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.splits import Split
+from tasks.domain.views import IDENTITY, VIEWS
 from tasks.reports.progress import progress
 from tasks.stores.features import FeatureStore
 from tasks.stores.weights import write_head
@@ -35,7 +36,9 @@ def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, st
 
     def examples(split: Split) -> Examples:
         chosen = [row for row in rows if row.split is split]
-        return Examples(table.read([row.image for row in chosen]), [classes.index(row.label) for row in chosen])
+        views = VIEWS[settings.training.views] if split is Split.TRAIN else (IDENTITY,)
+        truth = [classes.index(row.label) for row in chosen]
+        return Examples(table.read_views([row.image for row in chosen], views), truth * len(views))
 
     epochs: list[tuple[int, Mapping[str, float]]] = []
     with progress("train", settings.training.epochs) as advance:

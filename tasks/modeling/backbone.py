@@ -1,7 +1,7 @@
 """InceptionV3 up to its cut layer: what turns a picture into features."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from tasks.domain.canonical import sha256_of, sha256_of_bytes
 from tasks.domain.pixels import CONTRACT
 from tasks.modeling import weights as files
 from tasks.modeling.determinism import engine
-from tasks.modeling.inception import check_cut, cut_at, untrained
+from tasks.modeling.inception import check_size, cut_at, untrained
 from tasks.modeling.keras_weights import from_keras_file, imagenet
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Backbone:
     cut: str
     size: int
     model: "keras.Model"
+    precision: str = "float32"
+    #: SHA-256 of the file that the weights came from, where they came from one.
+    origin: str = ""
 
     @property
     def width(self) -> int:
@@ -45,11 +48,12 @@ class Backbone:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """List all that decides the features' bits: weights, cut, size, pixel contract and engine."""
+        """List all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
         return {
             "weights": files.weights_hash(self.model.get_weights()),
             "cut": self.cut,
             "size": self.size,
+            "precision": self.precision,
             "pixels": CONTRACT,
             "engine": engine(),
         }
@@ -68,7 +72,7 @@ class Backbone:
         def call(pixels: tf.Tensor) -> tf.Tensor:
             return self.model(pixels, training=False)
 
-        return lambda pixels: _numbers(call(pixels[None]).numpy()[0])
+        return lambda pixels: _numbers(call(pixels[None]).numpy()[0], self.precision)
 
     def to_bytes(self) -> bytes:
         """Write the weights as one file."""
@@ -77,19 +81,24 @@ class Backbone:
 
 def load(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
     """Build the backbone that the settings name; ``data`` is the weights file where they name a path or an address."""
-    check_cut(settings.cut)
-    if settings.weights == "imagenet":
-        return Backbone(settings.cut, settings.size, cut_at(imagenet(settings.size), settings.cut, settings.size))
-    if settings.weights == "random":
-        return random_backbone(settings.cut, settings.size)
-    if settings.weights == "demo":
-        return _demo(settings.cut, settings.size)
-    return _from_file(data or b"", settings)
+    check_size(settings.cut, settings.size)
+    return replace(_load(settings, data or b""), precision=settings.precision)
+
+
+def outside(settings: "schema.Backbone") -> str | None:
+    """Name, by 64 hex digits, what makes of weights from outside one backbone; None for those that Pedigree brings.
+
+    A store that has seen this name needs neither a download nor a file any more.
+    """
+    if settings.weights in {"random", "demo"}:
+        return None
+    chosen = settings.model_dump(include={"cut", "size", "precision"})
+    return sha256_of({**chosen, "weights": settings.sha256 or settings.weights, "pixels": CONTRACT, "engine": engine()})
 
 
 def random_backbone(cut: str, size: int) -> Backbone:
     """Build a backbone that has learned nothing, the same one in every process."""
-    return Backbone(cut, size, cut_at(untrained(size), cut, size))
+    return Backbone(cut, size, cut_at(untrained(), cut, size))
 
 
 def from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
@@ -109,7 +118,19 @@ def restore(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     backbone = from_weights(data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}")
     if backbone.facts["weights"] != facts["weights"]:
         raise Problem(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
-    return backbone
+    return replace(backbone, precision=facts.get("precision", "float32"))
+
+
+def _load(settings: "schema.Backbone", data: bytes) -> Backbone:
+    cut, size = settings.cut, settings.size
+    if settings.weights == "imagenet":
+        whole, origin = imagenet(settings.sha256)
+        return Backbone(cut, size, cut_at(whole, cut, size), origin=origin)
+    if settings.weights == "random":
+        return random_backbone(cut, size)
+    if settings.weights == "demo":
+        return _demo(cut, size)
+    return replace(_from_file(data, settings), origin=settings.sha256)
 
 
 def _demo(cut: str, size: int) -> Backbone:
@@ -127,11 +148,16 @@ def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
         raise Problem(f"The weights file {settings.weights} has SHA-256 {found}, not backbone.sha256: fetch it again.")
     if files.is_weights_file(data):
         return from_weights(data, settings.cut, settings.size, settings.weights)
-    whole = from_keras_file(data, settings.size, settings.weights)
+    whole = from_keras_file(data, settings.weights)
     return Backbone(settings.cut, settings.size, cut_at(whole, settings.cut, settings.size))
 
 
-def _numbers(vector: Vector) -> Vector:
-    if not np.isfinite(vector).all():
-        raise Problem("The backbone turns a picture into values that are no numbers: use another weights file.")
-    return vector
+def _numbers(vector: Vector, precision: str) -> Vector:
+    """Round to what is kept, here and nowhere else, so that a served model computes what was evaluated."""
+    with np.errstate(over="ignore"):
+        rounded = vector.astype(precision).astype(np.float32)
+    if np.isfinite(rounded).all():
+        return rounded
+    if np.isfinite(vector).all():
+        raise Problem("The backbone's numbers are too big for float16: set backbone.precision to float32.")
+    raise Problem("The backbone turns a picture into values that are no numbers: use another weights file.")

@@ -1,7 +1,7 @@
 """Embedding: pictures through the backbone, one a call, as many calls at once as there are cores."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TypeVar
@@ -9,23 +9,39 @@ from typing import TypeVar
 import numpy as np
 
 from configs.problems import Problem
-from tasks.domain.pixels import Limits, model_input
+from tasks.domain.pixels import Limits, Picture, open_picture
 from tasks.domain.rejections import Rejection
-from tasks.modeling.backbone import Backbone, Pixels, Vector
+from tasks.domain.views import IDENTITY, to_view
+from tasks.modeling.backbone import Backbone, Vector
 from tasks.modeling.determinism import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
+#: An image, a view, and its features in that view.
+Seen = tuple[str, str, Vector]
 # So many pictures a thread are on their way: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
 
 
 def embed(backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits) -> Iterator[tuple[str, Vector]]:
-    """Yield every image's features, in order; decoding and network run in the same threads, a few images ahead."""
+    """Yield the features of every image as it is, in order."""
+    for seen in embed_views(backbone, ((name, data, (IDENTITY,)) for name, data in images), limits):
+        yield from ((name, vector) for name, _, vector in seen)
+
+
+def embed_views(
+    backbone: Backbone, images: Iterable[tuple[str, bytes, Sequence[str]]], limits: Limits
+) -> Iterator[list[Seen]]:
+    """Yield the features of every image in each of the views asked of it, in order.
+
+    Decoding and network run in the same threads, a few images ahead; an image is decoded once for all of its views.
+    """
     network = backbone.network
 
-    def one(image: tuple[str, bytes]) -> tuple[str, Vector]:
-        return image[0], network(_decode(image, backbone.size, limits))
+    def one(image: tuple[str, bytes, Sequence[str]]) -> list[Seen]:
+        name, data, views = image
+        picture = _decode(name, data, limits)
+        return [(name, view, network(to_view(picture, backbone.size, view))) for view in views]
 
     yield from in_parallel(one, images)
 
@@ -49,10 +65,9 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
-def _decode(image: tuple[str, bytes], size: int, limits: Limits) -> Pixels:
-    name, data = image
-    pixels = model_input(data, size, limits)
-    if isinstance(pixels, Rejection):
-        message = f"The stored image {name} cannot be used any more: {pixels.detail}."
+def _decode(name: str, data: bytes, limits: Limits) -> Picture:
+    picture = open_picture(data, limits)
+    if isinstance(picture, Rejection):
+        message = f"The stored image {name} cannot be used any more: {picture.detail}."
         raise Problem(f"{message} Undo the change of the settings under images, or restore the store's images.lance.")
-    return pixels
+    return picture

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import keras
 
 CUTS = tuple(f"mixed{block}" for block in range(11))
+# In pixels. Mixed3 and mixed8 halve what comes in with a window of 3, which below these sizes does not fit any more.
+_SMALLEST = (27, 27, 27, 43, 43, 43, 43, 43, 75, 75, 75)
 
 
 def check_cut(cut: str) -> None:
@@ -20,20 +22,29 @@ def check_cut(cut: str) -> None:
         raise SettingsProblem(message)
 
 
-def untrained(size: int) -> "keras.Model":
-    """Build the whole network for pictures of (size, size, 3), with the same random weights in every process."""
+def check_size(cut: str, size: int) -> None:
+    """Raise SettingsProblem, naming the smallest side in pixels that works, where nothing is left of a picture."""
+    check_cut(cut)
+    smallest = _SMALLEST[CUTS.index(cut)]
+    if size < smallest:
+        message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"
+        raise SettingsProblem(f"{message}, or choose a lower cut.")
+
+
+def untrained() -> "keras.Model":
+    """Build the whole network for pictures of any size, with the same random weights in every process."""
     settle()
     import keras
 
     keras.utils.set_random_seed(SEED)
-    return keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(size, size, 3))
+    return keras.applications.InceptionV3(include_top=False, weights=None)
 
 
 def cut_at(whole: "keras.Model", cut: str, size: int) -> "keras.Model":
-    """Keep the network up to the cut, average its output over the picture, and take bytes as they are."""
+    """Keep the network up to the cut, average its output over the picture, and take bytes of (size, size, 3)."""
     import keras
 
-    check_cut(cut)
+    check_size(cut, size)
     body = keras.Model(whole.input, whole.get_layer(cut).output)
     pixels = keras.Input((size, size, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)

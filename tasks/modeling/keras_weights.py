@@ -12,24 +12,34 @@ from typing import TYPE_CHECKING
 import h5py
 
 from configs.problems import Problem
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.modeling.determinism import settle
 from tasks.modeling.inception import untrained
 
 if TYPE_CHECKING:
     import keras
 
+# The name under which Keras keeps what it downloads.
+_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 # Seconds without a byte after which a download is given up; Keras itself would wait for ever.
 _PATIENCE = 20.0
 
 
-def imagenet(size: int) -> "keras.Model":
-    """Build the whole network with Keras's ImageNet weights, which Keras downloads once and then finds in its cache."""
+def imagenet(sha256: str) -> tuple["keras.Model", str]:
+    """Build the whole network with Keras's ImageNet weights, which Keras downloads once and then finds in its cache.
+
+    Return with it the SHA-256 of Keras's file. Keras knows only its MD5; where ``sha256`` is given the file is held
+    against that, and raises Problem where it is another one, if it was there already before anything opened it.
+    """
     settle()
     import keras
 
+    data = _cached()
+    if data and sha256:
+        return from_keras_file(_checked(data, sha256), _FILE), sha256
     try:
         with _download():
-            return keras.applications.InceptionV3(include_top=False, weights="imagenet", input_shape=(size, size, 3))
+            whole = keras.applications.InceptionV3(include_top=False, weights="imagenet")
     except Exception as error:
         message = (
             "The ImageNet weights cannot be downloaded here: either download Keras's InceptionV3 weights file (notop) "
@@ -37,14 +47,15 @@ def imagenet(size: int) -> "keras.Model":
             "set backbone.weights to demo, cut to mixed2 and size to 96 for a first try on drawn dogs."
         )
         raise Problem(message) from error
+    return whole, sha256_of_bytes(_checked(_cached(), sha256))
 
 
-def from_keras_file(data: bytes, size: int, origin: str) -> "keras.Model":
+def from_keras_file(data: bytes, origin: str) -> "keras.Model":
     """Build the whole network with the weights of a file in either of Keras's layouts; raise Problem if it is none."""
     try:
         # Keras tells its two layouts apart by the file's name, we by its content.
         name = f"inception{_suffix(data)}"
-        whole = untrained(size)
+        whole = untrained()
         with TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(data)
@@ -53,6 +64,26 @@ def from_keras_file(data: bytes, size: int, origin: str) -> "keras.Model":
         message = f"The weights file {origin} is damaged, or not one of InceptionV3 without its top: use another file."
         raise Problem(message) from error
     return whole
+
+
+def _cached() -> bytes:
+    """Return Keras's ImageNet file, or nothing where Keras has not downloaded it yet."""
+    import keras
+
+    with redirect_stdout(io.StringIO()):
+        try:
+            # Keras alone knows where its cache is; only where it finds nothing there it looks at this address.
+            return Path(keras.utils.get_file(_FILE, origin="file:///none", cache_subdir="models")).read_bytes()
+        except Exception:  # noqa: BLE001 - what Keras raises is a bare Exception
+            return b""
+
+
+def _checked(data: bytes, sha256: str) -> bytes:
+    found = sha256_of_bytes(data)
+    if sha256 and found != sha256:
+        message = f"Keras's ImageNet weights {_FILE} have SHA-256 {found}, not backbone.sha256: correct it, or remove"
+        raise Problem(f"{message} the file from the folder models of Keras's home, so that it is downloaded again.")
+    return data
 
 
 def _suffix(data: bytes) -> str:

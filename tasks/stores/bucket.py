@@ -32,7 +32,7 @@ class Bucket(Protocol):
         """Write a new object whole or not at all; return False, and change nothing, when there is one already."""
 
     def remove(self, key: str) -> None:
-        """Remove an object, if there is one; only what somebody asked to be forgotten is ever removed."""
+        """Remove an object, if there is one; only claims, and what somebody asked to be forgotten, are."""
 
 
 def open_bucket(url: str) -> Bucket:

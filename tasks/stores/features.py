@@ -1,4 +1,4 @@
-"""What a backbone made of each image, kept for good."""
+"""What a backbone made of each image in each view, kept for good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.problems import Problem
+from tasks.domain.views import IDENTITY
 from tasks.stores.bucket import open_bucket
 from tasks.stores.tables import Table
+
+_TYPES = {"float32": pa.float32(), "float16": pa.float16()}
 
 
 def remove_features(url: str, image: str) -> int:
@@ -19,32 +23,84 @@ def remove_features(url: str, image: str) -> int:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The table ``features/<fingerprint>`` of a store: vectors of so many numbers."""
+    """The table ``features/<fingerprint>`` of a store: vectors of so many numbers, written in this precision."""
 
     url: str
     fingerprint: str
     width: int
+    precision: str = "float32"
 
-    def known(self) -> set[str]:
-        """Name the images whose features the store holds."""
-        return set(self._table().read(["image"])["image"].to_pylist())
+    def known(self, view: str = IDENTITY) -> set[str]:
+        """Name the images whose features in a view the store holds."""
+        return set(self.known_in([view])[view])
 
-    def add(self, images: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keep the features of these images, an array of shape (images, width), in one commit."""
-        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    def known_in(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Map each view to the images that the store holds in it, and these to the first row that holds them.
+
+        Raise Problem where the table's rows are of another backbone.
+        """
+        table = self._table().read(["image", "view"])
+        numbers: dict[str, dict[str, int]] = {view: {} for view in views}
+        columns = (table[name].to_pylist() for name in table.column_names)
+        for number, (image, view) in enumerate(zip(*columns, strict=True)):
+            if view in numbers:
+                numbers[view].setdefault(image, number)
+        return numbers
+
+    def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
+        """Keep the features of these images, an array of shape (images, width), in one commit.
+
+        Views go with the images one by one; without any, each is the picture as it is. Raise Problem where the
+        table's rows are of another backbone.
+        """
+        table = self._table()
+        flat = pa.array(np.ascontiguousarray(vectors).astype(self.precision).reshape(-1))
         column = pa.FixedSizeListArray.from_arrays(flat, self.width)
-        self._table().append(pa.table([pa.array(images), column], schema=self._table().schema))
+        seen = pa.array(list(views) or [IDENTITY] * len(images))
+        table.append(pa.table([pa.array(images), seen, column], schema=table.schema))
 
-    def read(self, images: Sequence[str]) -> NDArray[np.float32]:
-        """Return the features of these images, in the order asked: (images, width)."""
-        found = np.empty((len(images), self.width), np.float32)
-        start = 0
-        for part in self._table().take(images, ["vector"]):
-            vectors = part["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.width)
-            found[start : start + len(vectors)] = vectors
-            start += len(vectors)
+    def read(self, images: Sequence[str], view: str = IDENTITY) -> NDArray[np.float32]:
+        """Return the features of these images in a view, in the order asked: (images, width)."""
+        return self.read_views(images, [view])
+
+    def read_views(self, images: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
+        """Return the features of these images in one view after the other: (views times images, width).
+
+        Rows go straight from a few read at a time to their places. Raise Problem where one is missing.
+        """
+        numbers = self.known_in(views)
+        try:
+            rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
+        except KeyError as error:
+            message = f"The store {self.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
+            raise Problem(f"{message}: run the night again, and it makes them.") from None
+        order, start = np.argsort(rows), 0
+        found = np.empty((len(rows), self.width), np.float32)
+        for part in self._table().ascending(rows[order], ["vector"]):
+            found[order[start : start + part.num_rows]] = part["vector"].flatten().to_numpy().reshape(-1, self.width)
+            start += part.num_rows
         return found
 
     def _table(self) -> Table:
-        schema = pa.schema([("image", pa.string()), ("vector", pa.list_(pa.float32(), self.width))])
-        return Table(self.url, f"features/{self.fingerprint}", schema)
+        """Open the table; what it says of its rows must be what is expected of them."""
+        vector = pa.list_(_TYPES[self.precision], self.width)
+        schema = pa.schema(
+            [("image", pa.string()), ("view", pa.string()), ("vector", vector)], {"backbone": self.fingerprint}
+        )
+        table = Table(self.url, f"features/{self.fingerprint}", schema)
+        stored = table.stored()
+        if stored is not None:
+            self._check(stored)
+        return table
+
+    def _check(self, stored: pa.Schema) -> None:
+        place = f"The table features/{self.fingerprint} in {self.url}"
+        advice = "move it away, and the next night makes its features again."
+        if not {"image", "view", "vector"} <= set(stored.names):
+            raise Problem(f"{place} was made by an older Pedigree, without views: {advice}")
+        width = stored.field("vector").type.list_size
+        if width != self.width:
+            raise Problem(f"{place} holds {width} numbers an image, and this backbone makes {self.width}: {advice}")
+        backbone = (stored.metadata or {}).get(b"backbone", b"").decode()
+        if backbone != self.fingerprint:
+            raise Problem(f"{place} holds features of backbone {backbone[:12]}, which is another one: {advice}")

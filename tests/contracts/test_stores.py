@@ -35,6 +35,7 @@ from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
+from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
 
 SOURCE = "s3://photos"
 
@@ -175,6 +176,28 @@ def test_features_come_back_bit_for_bit(place: str) -> None:
     assert store.known() == set(names)
     assert store.read(names[::-1]).tobytes() == vectors[::-1].tobytes()
     assert FeatureStore(place, "other-net", 3).known() == set()
+
+
+def test_views_of_an_image_are_kept_apart(place: str) -> None:
+    """An image is known and read in each view by itself, and several views come one after the other."""
+    store = FeatureStore(place, "net", 2)
+    store.add(["a", "b", "a"], np.array([[1, 1], [2, 2], [3, 3]], np.float32), ["identity", "identity", "mirror"])
+    assert (store.known(), store.known("mirror")) == ({"a", "b"}, {"a"})
+    assert store.read(["a"], "mirror").tolist() == [[3, 3]]
+    assert store.read_views(["a"], ["mirror", "identity"]).tolist() == [[3, 3], [1, 1]]
+
+
+def test_a_backbone_from_outside_is_remembered(place: str) -> None:
+    """What came once is found under the name of what decided it, and only while the store holds the backbone."""
+    assert remembered_backbone(place, "imagenet at 299") is None
+    remember_backbone(place, "imagenet at 299", {"fingerprint": "net"})
+    assert remembered_backbone(place, "imagenet at 299") is None
+    write_backbone(place, "net", b"weights", {"cut": "mixed10"})
+    assert remembered_backbone(place, "imagenet at 299") == (b"weights", {"cut": "mixed10"})
+    assert [entry.key for entry in open_bucket(place).entries("backbones/net")] == [
+        "backbones/net.json",
+        "backbones/net.npz",
+    ]
 
 
 def test_labellings_and_manifests_come_back(place: str) -> None:

@@ -118,7 +118,7 @@ def test_another_split_in_the_table(store: Path) -> None:
         ("heads/*", "head "),
         ("models/*/*.json", "record of head "),
         ("backbones/*.json", "backbone "),
-        ("backbones/*.h5", "backbone "),
+        ("backbones/*.npz", "backbone "),
         ("features/*.lance/data/*", "features of backbone "),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_damaged_record(store: Path, pattern: str, what: str) -> None:
         "labels/*",
         "heads/*",
         "backbones/*.json",
-        "backbones/*.h5",
+        "backbones/*.npz",
     ],
 )
 def test_a_lost_record(store: Path, pattern: str) -> None:

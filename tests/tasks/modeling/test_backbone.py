@@ -15,15 +15,15 @@ from configs.problems import Problem, SettingsProblem
 from configs.schema import Backbone as Settings
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.modeling import backbone as backbones
-from tasks.modeling import keras_weights
-from tasks.modeling.backbone import Backbone, load, random_backbone, restore
-from tasks.modeling.inception import untrained
+from tasks.modeling import inception, keras_weights
+from tasks.modeling.backbone import Backbone, load, outside, random_backbone, restore
+from tasks.modeling.inception import CUTS, check_size, untrained
 
 
 @pytest.fixture(scope="module")
 def other_weights() -> list[np.ndarray]:
     """Weights of a whole InceptionV3 that are not the random ones which Pedigree itself would draw."""
-    weights: list[np.ndarray] = untrained(75).get_weights()
+    weights: list[np.ndarray] = untrained().get_weights()
     return [array + np.float32(0.01) for array in weights]
 
 
@@ -32,7 +32,7 @@ def keras_file(
     request: pytest.FixtureRequest, other_weights: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     """File of those weights in one of Keras's two layouts; its ImageNet file has the old one."""
-    whole = untrained(75)
+    whole = untrained()
     whole.set_weights(other_weights)
     path = tmp_path_factory.mktemp("weights") / "whole.weights.h5"
     if request.param == "new":
@@ -90,11 +90,27 @@ def test_an_unknown_cut_is_named_with_the_nearest(weights: str) -> None:
         load(Settings(weights=weights, cut="mixd7"), None)
 
 
-def test_every_size_in_the_settings_suits_every_cut() -> None:
-    """The smallest size that the settings allow reaches the highest cut, and a smaller one is refused there."""
-    assert random_backbone("mixed10", 75).network(np.zeros((75, 75, 3), np.uint8)).shape == (2048,)
-    with pytest.raises(ValidationError, match="greater than or equal to 75"):
-        Settings(size=74)
+@pytest.mark.parametrize(("cut", "size", "width"), [("mixed2", 27, 288), ("mixed7", 43, 768), ("mixed10", 75, 2048)])
+def test_every_size_that_the_architecture_allows_works(
+    cut: str, size: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest size of each cut gives numbers, one pixel less is refused with that size, and rightly so."""
+    assert random_backbone(cut, size).network(np.zeros((size, size, 3), np.uint8)).shape == (width,)
+    with pytest.raises(
+        SettingsProblem, match=f"backbone.size is {size - 1}, too small .* cut at {cut}: set it to {size}"
+    ):
+        check_size(cut, size - 1)
+    monkeypatch.setattr(inception, "_SMALLEST", (1,) * len(CUTS))
+    with pytest.raises(ValueError, match=r"non-positive|negative|must be"):
+        random_backbone(cut, size - 1)
+
+
+def test_a_size_too_small_is_told_before_anything_is_downloaded() -> None:
+    """Weights that cannot be had do not come into it: the size is looked at first, and never below 27."""
+    with pytest.raises(SettingsProblem, match="set it to 75 or more, or choose a lower cut"):
+        load(Settings(weights="imagenet", size=74))
+    with pytest.raises(ValidationError, match="greater than or equal to 27"):
+        Settings(size=26, cut="mixed0")
 
 
 def test_the_fingerprint_covers_weights_cut_size_and_contract(
@@ -109,6 +125,42 @@ def test_the_fingerprint_covers_weights_cut_size_and_contract(
     names = {backbone.fingerprint, *(other.fingerprint for other in others)}
     monkeypatch.setattr(backbones, "CONTRACT", "another")
     assert len({*names, dataclasses.replace(backbone).fingerprint}) == 5
+
+
+def test_half_precision_is_another_backbone_whose_numbers_have_16_bits(backbone: Backbone) -> None:
+    """Precision is part of the name, and the network itself rounds, so that serving does as well."""
+    half = dataclasses.replace(backbone, precision="float16")
+    pixels = np.random.default_rng(0).integers(0, 256, (75, 75, 3), dtype=np.uint8)
+    found, exact = half.network(pixels), backbone.network(pixels)
+    assert half.fingerprint != backbone.fingerprint
+    assert found.dtype == np.float32
+    assert np.array_equal(found, exact.astype(np.float16))
+    assert not np.array_equal(found, exact)
+    again = restore(half.to_bytes(), half.facts)
+    assert again.fingerprint == half.fingerprint
+    assert np.array_equal(again.network(pixels), found)
+    assert load(Settings(weights="random", cut="mixed0", size=75, precision="float16")).fingerprint == half.fingerprint
+
+
+def test_numbers_too_big_for_half_precision_are_refused() -> None:
+    """What 16 bits cannot hold gets a sentence that names the setting, and is not stored as infinity."""
+    with pytest.raises(Problem, match=r"too big for float16: set backbone\.precision to float32"):
+        backbones._numbers(np.array([7e4], np.float32), "float16")
+
+
+def test_weights_from_outside_are_named_by_all_that_decides() -> None:
+    """Another hash, cut, size or precision is another backbone; where the same file lies does not matter."""
+    settings = [
+        Settings(),
+        Settings(sha256="a" * 64),
+        Settings(weights="w.h5", sha256="b" * 64),
+        Settings(cut="mixed9"),
+        Settings(size=224),
+        Settings(precision="float16"),
+    ]
+    assert len({outside(one) for one in settings}) == len(settings)
+    assert outside(settings[2]) == outside(Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64))
+    assert outside(Settings(weights="random")) is None
 
 
 def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
@@ -135,6 +187,29 @@ def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(backbones, "DEMO_WEIGHTS", damaged)
     with pytest.raises(Problem, match="is damaged: install Pedigree again"):
         load(Settings(weights="demo", cut="mixed2", size=96))
+
+
+@pytest.fixture
+def imagenet_file(keras_file: bytes) -> Iterator[Path]:
+    """Stand-in for what Keras has downloaded, where Keras looks for it."""
+    path = Path(keras.src.backend.config.keras_home()) / "models" / keras_weights._FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(keras_file)
+    yield path
+    path.unlink()
+
+
+def test_keras_s_own_file_is_held_against_the_sha256(imagenet_file: Path, other_weights: list[np.ndarray]) -> None:
+    """With a SHA-256 in the settings Keras's file is used if it has it, and else refused unopened; MD5 has no say."""
+    right = sha256_of_bytes(imagenet_file.read_bytes())
+    found = load(Settings(sha256=right, cut="mixed0", size=75))
+    assert _hashes(found.model.get_weights()) <= _hashes(other_weights)
+    assert found.origin == right
+    imagenet_file.write_bytes(imagenet_file.read_bytes()[:-1])
+    with pytest.raises(
+        Problem, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"
+    ):
+        load(Settings(sha256=right, cut="mixed0", size=75))
 
 
 @pytest.fixture(params=["refused", "silent"])

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from configs.problems import Problem
-from tasks.domain.pixels import Limits
+from tasks.domain.pixels import Limits, model_input
+from tasks.modeling import features
 from tasks.modeling.backbone import Backbone
 from tasks.modeling.determinism import cores
-from tasks.modeling.features import embed, self_test
+from tasks.modeling.features import embed, embed_views, self_test
 
 
 def test_features_do_not_depend_on_their_neighbours(
@@ -25,6 +28,36 @@ def test_features_do_not_depend_on_their_neighbours(
         [(_, alone)] = embed(backbone, [(name, data)], limits)
         assert np.array_equal(alone, together[name])
         assert np.array_equal(alone, backwards[name])
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_features_are_the_same_on_every_night(
+    backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits, data: st.DataObject
+) -> None:
+    """However images are dealt out to nights, in whatever order, beside whom and in how many threads: the same bits."""
+    dealt = data.draw(st.permutations(images))
+    ends = sorted(data.draw(st.sets(st.integers(1, len(images) - 1), max_size=4)))
+    nights = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "cores", lambda: data.draw(st.integers(1, 5)))
+        found = {name: vector for night in nights for name, vector in embed(backbone, night, limits)}
+    for name, file in images:
+        assert np.array_equal(found[name], backbone.network(model_input(file, backbone.size, limits)))
+
+
+def test_each_image_is_seen_in_the_views_asked_of_it(
+    backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
+) -> None:
+    """A view's features are those of the picture turned or cut in that way, and the identity's are the usual ones."""
+    asked = [(*images[0], ("mirror",)), (*images[1], ("identity", "mirror"))]
+    (mirrored,), (plain, other) = embed_views(backbone, asked, limits)
+    assert [mirrored[:2], plain[:2], other[:2]] == [("dog 0", "mirror"), ("dog 1", "identity"), ("dog 1", "mirror")]
+    pixels = model_input(images[0][1], backbone.size, limits)
+    assert isinstance(pixels, np.ndarray)
+    assert np.array_equal(mirrored[2], backbone.network(pixels[:, ::-1]))
+    assert np.array_equal(plain[2], dict(embed(backbone, images, limits))["dog 1"])
+    assert not np.array_equal(plain[2], other[2])
 
 
 def test_different_images_have_different_features(

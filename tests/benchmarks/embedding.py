@@ -1,0 +1,97 @@
+"""How much of the bare network's rate is left of a night's embedding: docs/decisions.md shows what it printed.
+
+Interleaved, so that what else the machine does slows both alike; some minutes: python -m tests.benchmarks.embedding
+"""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Settings, Source, Store
+from tasks.domain.drawing import BREEDS, COATS, draw
+from tasks.domain.examination import Examined, examine
+from tasks.domain.pixels import limits_of, model_input
+from tasks.domain.views import IDENTITY
+from tasks.embedding import _embed, _lacking
+from tasks.modeling.backbone import Backbone, random_backbone
+from tasks.modeling.determinism import cores
+from tasks.modeling.features import in_parallel, self_test
+from tasks.stores.claims import claimed
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+
+ROUNDS, IMAGES = 5, 40
+WIDTH, HEIGHT = 500, 375
+Rates = NDArray[np.float64]
+
+
+def fill(settings: Settings) -> list[str]:
+    """Draw as many JPEG files as are needed, of the size of photographs, put them into the store, and name them."""
+    limits, kept = limits_of(settings.images), []
+    for seed in range(ROUNDS * IMAGES):
+        sink = io.BytesIO()
+        drawn = draw(BREEDS[seed % len(BREEDS)], COATS[seed % len(COATS)], seed, side=WIDTH)
+        drawn.crop((0, 0, WIDTH, HEIGHT)).save(sink, "JPEG", quality=90)
+        examined = examine(sink.getvalue(), limits)
+        if isinstance(examined, Examined):
+            kept.append((examined, sink.getvalue()))
+    ImageStore(settings.store.url).add(kept)
+    return [examined.image for examined, _ in kept]
+
+
+def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint8]]:
+    """Decode images before the clock starts."""
+    for _, data in ImageStore(settings.store.url).read(images):
+        pixels = model_input(data, settings.backbone.size, limits_of(settings.images))
+        if isinstance(pixels, np.ndarray):
+            yield pixels
+
+
+def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
+    """Do what a night does for one claim: claim, see what is lacking, read, decode, embed, write."""
+    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
+    with claimed(settings.store.url, "benchmark"):
+        lacking = _lacking(store, dict.fromkeys(images, (IDENTITY,)))
+        if sum(1 for _ in _embed(backbone, lacking, store, settings)) != len(images):
+            raise RuntimeError("some of the images had been embedded before")
+
+
+def rates(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the images a second, and the images a second of CPU."""
+    start, worked = time.perf_counter(), time.process_time()
+    work()
+    return IMAGES / (time.perf_counter() - start), IMAGES / (time.process_time() - worked)
+
+
+def print_table(bare: Rates, whole: Rates) -> None:
+    """Print the medians of all rounds, and of each round's ratio."""
+    print(f"{cores()} threads, {ROUNDS} rounds of {IMAGES} images of {WIDTH} x {HEIGHT} in turn, mixed10 at 299 px\n")
+    print("| images a second | bare tf.function | end to end | ratio, median (least to most) |\n|---|---|---|---|")
+    for name, one, other in zip(("by the clock", "of CPU"), bare.T, whole.T, strict=True):
+        ratio = other / one
+        spread = f"{np.median(ratio):.3f} ({ratio.min():.3f} to {ratio.max():.3f})"
+        print(f"| {name} | {np.median(one):.2f} | {np.median(other):.2f} | {spread} |")
+
+
+def main() -> None:
+    """Print the table."""
+    backbone, bare, whole = random_backbone("mixed10", 299), [], []
+    with TemporaryDirectory() as folder:
+        settings = Settings(source=Source(url="none"), store=Store(url=str(Path(folder, "store"))))
+        images = fill(settings)
+        self_test(backbone)
+        for start in range(0, len(images), IMAGES):
+            part = images[start : start + IMAGES]
+            pixels = list(pixels_of(settings, part))
+            bare.append(rates(lambda pixels=pixels: list(in_parallel(backbone.network, pixels))))
+            whole.append(rates(lambda part=part: end_to_end(backbone, settings, part)))
+    print_table(np.array(bare), np.array(whole))
+
+
+if __name__ == "__main__":
+    main()
