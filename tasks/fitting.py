@@ -47,9 +47,7 @@ class _Attempt:
         return min((figures for _, figures in self.epochs), key=lambda one: one["validation_loss"])
 
 
-def fit(
-    rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None = None
-) -> Fitted:
+def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None = None) -> Fitted:
     """Train on the training split, stop, choose and calibrate by the validation split, and keep the head by its hash.
 
     The start is the name of a head for the same features, whose weights for known classes are where training begins.

@@ -9,15 +9,36 @@ from tasks.reports.links import flow_run_tags
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
+from tasks.stores.ledger import Ledger
 
 
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
-    fitted = fit(read_manifest(settings.store.url, dataset.hash), embedded.today, settings)
+    rows = read_manifest(settings.store.url, dataset.hash)
+    fitted = fit(rows, embedded.today, settings, _start(embedded, settings))
     run_id = _open_run(dataset, fitted, settings)
-    tracking.log_epochs(settings.tracking.url, run_id, fitted.epochs)
-    return Trained(fitted.made, fitted.head, run_id, len(fitted.epochs), fitted.figures["validation_accuracy"])
+    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, *fitted.tried])
+    tracking.log_metrics(settings.tracking.url, run_id, _final(fitted))
+    return Trained(
+        made=fitted.made,
+        head=fitted.head,
+        run_id=run_id,
+        epochs=len(fitted.epochs),
+        validation_accuracy=fitted.figures["validation_accuracy"],
+        threshold=fitted.figures["threshold"],
+    )
+
+
+def _start(embedded: Embedded, settings: schema.Settings) -> str | None:
+    """Name the champion's head where training is to begin with it; it must take the same features."""
+    champion = Ledger(settings.store.url).champion() if settings.training.warm_start else None
+    return champion.head if champion and champion.backbone == embedded.today.fingerprint else None
+
+
+def _final(fitted: Fitted) -> dict[str, float]:
+    """Take the figures that belong to no epoch."""
+    return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[0][1]}
 
 
 def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> str:
@@ -28,6 +49,7 @@ def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> st
         "pedigree.recipe": recipe(settings),
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
+        "pedigree.start": fitted.start or "none",
     }
     origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
     run_id = tracking.left_open(url, experiment, made_of)

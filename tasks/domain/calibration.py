@@ -18,10 +18,10 @@ Truth = Sequence[int] | NDArray[np.int64]
 def temperature(logits: Logits, truth: Truth) -> float:
     """Find the number to divide logits of shape (images, classes) by, so that probabilities are neither bold nor shy.
 
-    Temperature scaling as in Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017: the
-    mean log loss is the least, between 0.05 and 20. Where all n images are right, that would be the boldest. So the true
-    class is asked for with probability (n + 1) / (n + 2) only, as in Platt, "Probabilistic Outputs for Support Vector
-    Machines", 1999, and all others share the rest.
+    Temperature scaling as in Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017:
+    the mean log loss is the least, between 0.05 and 20. Where all n images are right, that would be the boldest. So
+    the true class is asked for with probability (n + 1) / (n + 2) only, as in Platt, "Probabilistic Outputs for Support
+    Vector Machines", 1999, and all others share the rest.
     """
     from scipy.optimize import minimize_scalar
 
@@ -63,7 +63,7 @@ def sure_from(probabilities: NDArray[np.float32], truth: Truth, precision: float
     order = np.argsort(-confidence, kind="stable")
     ranked, share = confidence[order], right[order].cumsum() / np.arange(1, len(right) + 1)
     # Images of the same probability are all answered, or none of them is.
-    last = np.append(ranked[1:] < ranked[:-1], True)  # noqa: FBT003 - the last image always ends a group
+    last = np.append(ranked[1:] < ranked[:-1], True)
     enough = ranked[last & (share >= precision)]
     return float(enough[-1]) if len(enough) else NEVER
 

@@ -38,9 +38,12 @@ class Scaling:
 def scaling_of(features: Numbers) -> Scaling:
     """Measure features of shape (images, width); one that hardly varies is left as it is."""
     count = len(features)
-    mean = sum((block.sum(axis=0, dtype=np.float64) for block in blocks(features)), np.float64(0)) / count
-    squares = sum((np.square(block - mean).sum(axis=0) for block in blocks(features)), np.float64(0))
-    deviation = np.sqrt(squares / count)
+    mean, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for block in blocks(features):
+        mean += block.sum(axis=0, dtype=np.float64) / count
+    for block in blocks(features):
+        squares += np.square(block - mean).sum(axis=0) / count
+    deviation = np.sqrt(squares)
     varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
     return Scaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32))
 

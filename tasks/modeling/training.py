@@ -30,7 +30,7 @@ class Examples:
     truth: Sequence[int]
 
 
-def train_head(  # noqa: PLR0913, PLR0917 - the last one is rarely given
+def train_head(
     classes: Sequence[str],
     train: Examples,
     validation: Examples,
@@ -124,7 +124,7 @@ def _orders(truth: Sequence[int], settings: "schema.Training") -> Iterator[NDArr
 def _rarity(truth: Sequence[int]) -> NDArray[np.float64]:
     """Give each image a weight, on average 1, so that all classes that occur weigh the same together."""
     counts = np.bincount(truth)
-    return len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)])
+    return np.asarray(len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)]))
 
 
 def _learn(
