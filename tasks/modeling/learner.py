@@ -61,7 +61,8 @@ def learner(start: tuple[Numbers, Numbers], scaling: Scaling, settings: "schema.
     def logits(features: tf.Tensor) -> tf.Tensor:
         return (features - mean) / scale @ weights + bias
 
-    return Learner(weights, bias, step, logits)
+    # Traced once and for all: TensorFlow takes many learners for one function that is traced too often, and warns.
+    return Learner(weights, bias, step.get_concrete_function(), logits.get_concrete_function())
 
 
 def _dropped(scaled: "tf.Tensor", settings: "schema.Training", number: "tf.Variable") -> "tf.Tensor":
