@@ -1,49 +1,75 @@
 """Step 8: challenger and champion on the same test images."""
 
 import json
+from dataclasses import asdict, replace
+from textwrap import shorten
 
 from configs import schema
-from tasks.domain.comparison import Predictions, compare
+from tasks.domain.calibration import calibration_error, when_sure
+from tasks.domain.comparison import Comparison, Predictions, compare
+from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.metrics import figures
-from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
+from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
+from tasks.predicting import predict, stored_features, stored_head
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
-from tasks.stores.features import FeatureStore
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import read_head
+
+# MLflow takes no more characters for a tag; the run's evaluation/comparison.json has all of them.
+_LONGEST_TAG = 5000
 
 
 @step
 def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
     """Measure the challenger on the test split, and beside it the champion on the images whose class both know."""
-    store = settings.store.url
+    store, url = settings.store.url, settings.tracking.url
     rows = [row for row in read_manifest(store, dataset.hash) if row.split is Split.TEST]
-    truth = [row.label for row in rows]
-    challenger = _predict(store, trained.made, trained.head, rows)
-    found = figures(challenger.probabilities, [challenger.classes.index(label) for label in truth], challenger.classes)
-    tracking.log_metrics(settings.tracking.url, trained.run_id, found.flat())
-    files = {"evaluation/predictions.json": _table(rows, challenger).encode()}
-    tracking.log_files(settings.tracking.url, trained.run_id, files)
+    challenger, metrics = _measure(store, trained, rows)
     champion = Ledger(store).champion()
-    comparison = champion and compare(challenger, _predict(store, embedded.champion, champion.head, rows), truth)
-    return Evaluation(
-        images=len(rows),
-        metrics=found.flat(),
-        champion=champion.number if champion else None,
-        champion_accuracy=comparison.champion if comparison else None,
-        comparable_accuracy=comparison.challenger if comparison else found.accuracy,
-    )
+    comparison = None
+    if champion:
+        former = predict(store, embedded.champion, champion.head, [row.image for row in rows])
+        former = former.named(spelled(former.classes, settings.labels.aliases))
+        comparison = compare(challenger, former, [row.label for row in rows])
+        tracking.tag(url, trained.run_id, _tags(comparison))
+    tracking.log_metrics(url, trained.run_id, metrics)
+    tracking.log_files(url, trained.run_id, _files(rows, challenger, comparison))
+    return Evaluation(len(rows), metrics, champion.number if champion else None, comparison)
 
 
-def _predict(store: str, made: FeatureSet, name: str, rows: list[Row]) -> Predictions:
-    from tasks.modeling.head import Head
+def _measure(store: str, trained: Trained, rows: list[Row]) -> tuple[Predictions, dict[str, float]]:
+    """Predict the test images, and say how good that is and how far its probabilities can be trusted."""
+    head = stored_head(store, trained.head)
+    features = stored_features(store, trained.made, [row.image for row in rows])
+    found = Predictions(head.classes, head.probabilities(features))
+    truth = [found.classes.index(row.label) for row in rows]
+    uncalibrated = replace(head, temperature=1.0).probabilities(features)
+    return found, {
+        **figures(found.probabilities, truth, found.classes).flat(),
+        **when_sure(found.probabilities, truth, head.threshold),
+        "temperature": head.temperature,
+        "threshold": head.threshold,
+        "ece": calibration_error(found.probabilities, truth),
+        "ece_uncalibrated": calibration_error(uncalibrated, truth),
+    }
 
-    head = Head.from_bytes(read_head(store, name))
-    features = FeatureStore(store, made.fingerprint, made.width).read([row.image for row in rows])
-    return Predictions(head.classes, head.probabilities(features))
+
+def _tags(comparison: Comparison) -> dict[str, str]:
+    """Name the classes by who knows them, as far as a tag can be long."""
+    return {
+        f"pedigree.classes.{name}": shorten(", ".join(classes), _LONGEST_TAG, placeholder=" …") or "none"
+        for name, classes in comparison.classes().items()
+    }
+
+
+def _files(rows: list[Row], predictions: Predictions, comparison: Comparison | None) -> dict[str, bytes]:
+    files = {"evaluation/predictions.json": _table(rows, predictions).encode()}
+    if comparison:
+        files["evaluation/comparison.json"] = json.dumps(asdict(comparison), ensure_ascii=False, indent=1).encode()
+    return files
 
 
 def _table(rows: list[Row], predictions: Predictions) -> str:

@@ -10,19 +10,45 @@ from tasks.reports.links import flow_run_tags
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
+from tasks.stores.ledger import Ledger
 from tasks.stores.records import record_bytes, write_record
 
 
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
-    fitted = fit(read_manifest(settings.store.url, dataset.hash), embedded.today, settings)
+    rows = read_manifest(settings.store.url, dataset.hash)
+    fitted = fit(rows, embedded.today, settings, _start(dataset, embedded, settings))
     record = _record(dataset, embedded, fitted, settings)
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
     tracking.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
-    tracking.log_epochs(settings.tracking.url, run_id, fitted.epochs)
-    return Trained(fitted.made, fitted.head, run_id, len(fitted.epochs), fitted.figures["validation_accuracy"])
+    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, *fitted.tried])
+    tracking.log_metrics(settings.tracking.url, run_id, _final(fitted))
+    return Trained(
+        made=fitted.made,
+        head=fitted.head,
+        run_id=run_id,
+        epochs=len(fitted.epochs),
+        validation_accuracy=fitted.figures["validation_accuracy"],
+        threshold=fitted.figures["threshold"],
+    )
+
+
+def _start(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> str | None:
+    """Name the champion's head where training is to begin with it; it must take the same features.
+
+    A night that decided and then died begins as it did then, or it would make another head.
+    """
+    if not settings.training.warm_start:
+        return None
+    champion = Ledger(settings.store.url).champion(undecided=dataset.hash)
+    return champion.head if champion and champion.backbone == embedded.today.fingerprint else None
+
+
+def _final(fitted: Fitted) -> dict[str, float]:
+    """Take the figures that belong to no epoch."""
+    return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[0][1]}
 
 
 def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: schema.Settings) -> Record:
@@ -48,6 +74,7 @@ def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> st
         "pedigree.recipe": recipe(settings),
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
+        "pedigree.start": fitted.start or "none",
     }
     origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
     run_id = tracking.left_open(url, experiment, made_of)

@@ -93,7 +93,7 @@ def label_images(
     What is said about a key stands in the order of the sources: the first that has a label decides, and attributes are
     gathered from all of them.
     """
-    aliases = {plain(other).casefold(): plain(label) for other, label in spelling.aliases.items()}
+    aliases = _aliases(spelling.aliases)
     out = {plain(label).casefold() for label in spelling.leave_out}
     copies: defaultdict[str, list[Labelled]] = defaultdict(list)
     for one in sorted(located, key=lambda one: one.key):
@@ -113,6 +113,12 @@ def label_images(
     )
 
 
+def spelled(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
+    """Write classes, in their order, as today's aliases do: a model that learned a former name knows the class."""
+    known = _aliases(aliases)
+    return tuple(known.get(label.casefold(), label) for label in labels)
+
+
 def spelling_hints(labels: Iterable[str]) -> tuple[str, ...]:
     """Suggest an alias for each label that occurs once and resembles another, or differs from one only in its looks."""
     counts = Counter(labels)
@@ -127,6 +133,10 @@ def spelling_hints(labels: Iterable[str]) -> tuple[str, ...]:
             other = others[near[0]]
             hints.append(f"{label} occurs once and resembles {other}: if it is a slip, add it to labels.aliases")
     return tuple(hints)
+
+
+def _aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+    return {plain(other).casefold(): plain(label) for other, label in aliases.items()}
 
 
 def _bare(label: str) -> str:

@@ -1,10 +1,15 @@
 """The small values that the steps of a night hand to each other; each reads as one line of the night's diary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tasks.domain.calibration import NEVER
+from tasks.domain.comparison import Comparison
 from tasks.domain.gate import Verdict
+
+# So many names fit into one line of the diary.
+_NAMED = 5
 
 Status = Literal["promoted", "rejected", "unchanged", "waiting"]
 
@@ -12,6 +17,12 @@ Status = Literal["promoted", "rejected", "unchanged", "waiting"]
 def count(number: int, thing: str, plural: str = "") -> str:
     """Write a number with its noun, such as ``1 image`` and ``1,200 images``."""
     return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name the first few of many names, and count the others."""
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +149,54 @@ class Trained:
     run_id: str
     epochs: int
     validation_accuracy: float
+    threshold: float
 
     def __str__(self) -> str:
-        """Name the head and say how the training went."""
+        """Name the head and say how the training went, and from which probability on the model is sure."""
         best = f"validation accuracy {self.validation_accuracy:.3f}"
-        return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, {best}"
+        sure = f"sure from probability {self.threshold:.3f} on"
+        if self.threshold >= NEVER:
+            sure = "never sure, since the validation split shows no probability that keeps training.sure_precision"
+        return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, {best}, {sure}"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Challenger and champion on the same test images; accuracies to compare cover the classes that both know."""
+    """Challenger and champion on the same test images, those of the classes that both know."""
 
     images: int
     metrics: Mapping[str, float]
     champion: int | None
-    champion_accuracy: float | None
-    comparable_accuracy: float
+    comparison: Comparison | None
+
+    @property
+    def champion_accuracy(self) -> float | None:
+        """The champion's accuracy on the shared classes; None where there is no champion, or no image to compare on."""
+        return self.comparison.champion if self.comparison else None
+
+    @property
+    def comparable_accuracy(self) -> float:
+        """The challenger's accuracy on the shared classes, or on all where there is nothing to compare with."""
+        shared = self.comparison.challenger if self.comparison else None
+        return self.metrics["accuracy"] if shared is None else shared
 
     def __str__(self) -> str:
-        """Give the accuracies with the number of images behind them."""
+        """Give the accuracies with the number of images behind them, and name the classes that only one model knows."""
         text = f"accuracy {self.metrics['accuracy']:.3f} on {count(self.images, 'test image')}"
-        if self.champion_accuracy is None:
+        if self.comparison is None:
             return f"{text}, no champion yet"
-        return f"{text}; on the champion's classes {self.comparable_accuracy:.3f} against {self.champion_accuracy:.3f}"
+        return "; ".join((text, *_compared(self.comparison)))
+
+
+def _compared(found: Comparison) -> list[str]:
+    shared = count(len(found.shared), "class", "classes")
+    if found.champion is None or found.challenger is None:
+        lines = [f"no test image of the {shared} that the champion shares"]
+    else:
+        lines = [f"on the {shared} that the champion shares {found.challenger:.3f} against {found.champion:.3f}"]
+    lines += [f"new to the champion: {listed(found.only_challenger)}"] if found.only_challenger else []
+    lines += [f"known to the champion alone: {listed(found.only_champion)}"] if found.only_champion else []
+    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +250,11 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the night ended: what ``pedigree retrain --json`` prints."""
+    """How the night ended: what ``pedigree retrain --json`` prints.
+
+    The classes are those that challenger and champion share, and those that only one of them knows; empty where nothing
+    was compared.
+    """
 
     status: Status
     reason: str
@@ -226,6 +266,7 @@ class Outcome:
     metrics: Mapping[str, float]
     gate: tuple[Mapping[str, Any], ...]
     seconds: Mapping[str, float]
+    classes: Mapping[str, Sequence[str]]
 
     def __str__(self) -> str:
         """Say how the night ended."""
@@ -249,11 +290,13 @@ def settled(data: Data, seconds: Mapping[str, float]) -> Outcome:
         metrics={},
         gate=(),
         seconds=seconds,
+        classes={},
     )
 
 
 def decided(data: Data, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]) -> Outcome:
     """Describe a night that trained a model and decided about it."""
+    comparison = challenger.evaluation.comparison
     return Outcome(
         status=promotion.status,
         reason=promotion.reason,
@@ -265,6 +308,7 @@ def decided(data: Data, challenger: Challenger, promotion: Promotion, seconds: M
         metrics=challenger.evaluation.metrics,
         gate=promotion.rules,
         seconds=seconds,
+        classes=comparison.classes() if comparison else {},
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from configs.schema import Settings
 from tasks.domain.night import FeatureSet
 
-# Where a model is kept and what it is judged by do not change it.
-_MADE_BY = {"images", "backbone", "training", "fine_tuning"}
+# Where a model is kept and what it is judged by do not change it; aliases say which of a former head's classes is which.
+_MADE_BY = {"labels", "images", "backbone", "training", "fine_tuning"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,14 @@ from tasks.modeling.head import Head
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one image; without a label, ``problem`` says why."""
+    """What the model says of one image, and whether it is sure or rather does not know.
+
+    Without a label, ``problem`` says why.
+    """
 
     label: str | None
     probability: float | None
+    sure: bool
     probabilities: Mapping[str, float] | None
     problem: str
 
@@ -67,8 +71,10 @@ class Predictor:
     def _one(self, data: bytes) -> Prediction:
         pixels = model_input(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
-            return Prediction(None, None, None, f"{pixels.reason.value}: {pixels.detail}")
+            return Prediction(
+                None, None, sure=False, probabilities=None, problem=f"{pixels.reason.value}: {pixels.detail}"
+            )
         found = self.head.probabilities(self.backbone.network(pixels)[None])[0]
         named = dict(zip(self.head.classes, map(float, found), strict=True))
         label = max(named, key=named.__getitem__)
-        return Prediction(label, named[label], named, "")
+        return Prediction(label, named[label], self.head.sure(named[label]), named, "")

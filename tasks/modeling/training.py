@@ -1,32 +1,25 @@
-"""Training a head with Keras: class weights, early stopping on the validation split, the same result every time."""
+"""Training a head on features: balance, early stopping on the validation split, the same result every time."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.problems import Problem
+from tasks.domain import calibration
 from tasks.modeling.determinism import settle
 from tasks.modeling.head import Head
+from tasks.modeling.learner import Learner, learner
+from tasks.modeling.scaling import Numbers, Scaling, blocks, check_features, scaling_of
 
 if TYPE_CHECKING:
-    import keras
-
     from configs import schema
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
-# A spread of less than this share of the mean, or of one, is rounding, which nobody should blow up to a spread of one.
-_HARDLY = 1e-6
-# No network that was trained gives features beyond this; with them the head's own numbers would overflow.
-_LARGEST = 1e9
-_NAMES = {
-    "loss": "train_loss",
-    "accuracy": "train_accuracy",
-    "val_loss": "validation_loss",
-    "val_accuracy": "validation_accuracy",
-}
+# A validation loss that falls by less than this, in nats, is not worth another round of patience.
+_WORTH = 1e-3
 
 
 @dataclass(frozen=True)
@@ -38,77 +31,132 @@ class Examples:
 
 
 def train_head(
-    classes: Sequence[str], train: Examples, validation: Examples, settings: "schema.Training", on_epoch: OnEpoch
+    classes: Sequence[str],
+    train: Examples,
+    validation: Examples,
+    settings: "schema.Training",
+    on_epoch: OnEpoch,
+    start: Head | None = None,
 ) -> Head:
-    """Train on one split, stop by the other, and return the head of the epoch with the best validation loss."""
+    """Train on one split, stop by the other, and return the head of the epoch with the best validation loss.
+
+    It is not calibrated yet. With a start, training begins with its weights for the classes that it knows. Raise
+    Problem where a split is empty, features are no numbers, or training ends in numbers that are none.
+    """
     settle()
-    import keras
-
     _check(train, validation)
-    keras.utils.set_random_seed(settings.seed)
-    mean, scale = _spread(train.features)
-    model = _model(len(classes), train.features.shape[1], settings)
-    model.fit(
-        (train.features - mean) / scale,
-        np.asarray(train.truth),
-        validation_data=((validation.features - mean) / scale, np.asarray(validation.truth)),
-        batch_size=settings.batch,
-        epochs=settings.epochs,
-        class_weight=_class_weights(train.truth, len(classes)),
-        callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch, _figures(logs))),
-            keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True),
-        ],
-        verbose=0,
-    )
-    weights, bias = model.get_weights()
-    return _folded(tuple(classes), weights, bias, mean, scale)
+    scaling = scaling_of(train.features)
+    model = learner(_beginning(classes, scaling, start), scaling, settings)
+    best = _Best(model.weights.numpy(), model.bias.numpy())
+    for epoch, order in enumerate(_orders(train.truth, settings)):
+        figures = _learn(model, train, order, settings, epoch) | _validate(model, validation, epoch)
+        on_epoch(epoch, figures)
+        best.saw(figures["validation_loss"], model)
+        if best.waited >= settings.patience:
+            break
+    return Head(tuple(classes), *scaling.folded(best.weights, best.bias))
 
 
-def _model(classes: int, width: int, settings: "schema.Training") -> "keras.Model":
-    import keras
+@dataclass
+class _Best:
+    """The weights with the best validation loss, and how many epochs have passed since it last fell enough."""
 
-    regular = keras.regularizers.L2(settings.l2)
-    layer = keras.layers.Dense(classes, activation="softmax", kernel_regularizer=regular, kernel_initializer="zeros")
-    model = keras.Sequential([keras.Input((width,)), layer])
-    optimizer = keras.optimizers.Adam(settings.learning_rate)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
+    weights: Numbers
+    bias: Numbers
+    loss: float = np.inf
+    mark: float = np.inf
+    waited: int = 0
+
+    def saw(self, loss: float, model: Learner) -> None:
+        if loss < self.loss:
+            self.loss, self.weights, self.bias = loss, model.weights.numpy(), model.bias.numpy()
+        better = loss < self.mark - _WORTH
+        self.mark, self.waited = (loss, 0) if better else (self.mark, self.waited + 1)
+
+
+def calibrated(head: Head, validation: Examples, sure_precision: float) -> tuple[Head, dict[str, float]]:
+    """Give a head the temperature and the threshold that fit the validation images, and say how well they fit.
+
+    The figures are the temperature, the threshold, and the expected calibration error on the validation images, before
+    and after.
+    """
+    truth = validation.truth
+    before = head.probabilities(validation.features)
+    warm = replace(head, temperature=calibration.temperature(head.logits(validation.features), truth))
+    after = warm.probabilities(validation.features)
+    found = replace(warm, threshold=calibration.sure_from(after, truth, sure_precision))
+    return found, {
+        "temperature": found.temperature,
+        "threshold": found.threshold,
+        "validation_ece_uncalibrated": calibration.calibration_error(before, truth),
+        "validation_ece": calibration.calibration_error(after, truth),
+    }
 
 
 def _check(train: Examples, validation: Examples) -> None:
     for name, examples in (("training", train), ("validation", validation)):
         if not len(examples.truth):
             raise Problem(f"The {name} split holds no image: add photographs, a share of them will go there.")
-        # A comparison with NaN is false, so this refuses it too.
-        if not (np.abs(examples.features) < _LARGEST).all():
-            raise Problem(f"Features of the {name} split are beyond all bounds: take another weights file.")
+        check_features(examples.features, name)
 
 
-def _spread(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Measure each feature's mean and standard deviation; one that hardly varies is left as it is."""
-    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
-    return mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32)
+def _beginning(classes: Sequence[str], scaling: Scaling, start: Head | None) -> tuple[Numbers, Numbers]:
+    """Begin with the start's columns where a class has one, and with nothing elsewhere."""
+    weights, bias = np.zeros((len(scaling.mean), len(classes)), np.float32), np.zeros(len(classes), np.float32)
+    if start:
+        known = [index for index, name in enumerate(classes) if name in start.classes]
+        theirs = [start.classes.index(classes[index]) for index in known]
+        weights[:, known], bias[known] = scaling.unfolded(start.weights[:, theirs], start.bias[theirs])
+    return weights, bias
 
 
-def _folded(
-    classes: tuple[str, ...],
-    weights: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    scale: NDArray[np.float32],
-) -> Head:
-    """Fold the scaling of the features into the weights, so that the head takes features as they are."""
-    scaled = weights / scale[:, None]
-    return Head(classes, scaled, bias - mean @ scaled)
+def _orders(truth: Sequence[int], settings: "schema.Training") -> Iterator[NDArray[np.int64]]:
+    """Say, epoch by epoch, which training images come in which order; sampling draws each class equally often."""
+    chance = np.random.default_rng(settings.seed)
+    share = _rarity(truth) / len(truth)
+    for _ in range(settings.epochs):
+        if settings.balance == "sampling":
+            yield chance.choice(len(truth), len(truth), p=share)
+        else:
+            yield chance.permutation(len(truth))
 
 
-def _class_weights(truth: Sequence[int], classes: int) -> dict[int, float]:
-    """Let every class weigh the same in the loss, however many images it has."""
-    counts = np.bincount(truth, minlength=classes)
-    return {index: len(truth) / (classes * count) for index, count in enumerate(counts) if count}
+def _rarity(truth: Sequence[int]) -> NDArray[np.float64]:
+    """Give each image a weight, on average 1, so that all classes that occur weigh the same together."""
+    counts = np.bincount(truth)
+    return np.asarray(len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)]))
 
 
-def _figures(logs: Mapping[str, float]) -> dict[str, float]:
-    return {_NAMES[name]: float(value) for name, value in logs.items() if name in _NAMES}
+def _learn(
+    model: Learner, train: Examples, order: NDArray[np.int64], settings: "schema.Training", epoch: int
+) -> dict[str, float]:
+    """Pass once over the training images; the loss is the mean of what each step saw before it learned from it."""
+    truth = np.asarray(train.truth, np.int64)
+    weighted = settings.balance == "weights"
+    say = (_rarity(train.truth) if weighted else np.ones(len(truth))).astype(np.float32)
+    steps = [order[start : start + settings.batch] for start in range(0, len(order), settings.batch)]
+    told = [model.step(train.features[step], truth[step], say[step]) for step in steps]
+    figures = np.array([one.numpy() for one in told], np.float64)
+    wrong = np.flatnonzero(~np.isfinite(figures[:, 0]))
+    if len(wrong):
+        raise _no_number(epoch, f"step {wrong[0] + 1} of {len(steps)}")
+    loss, accuracy = np.average(figures, axis=0, weights=[len(step) for step in steps])
+    return {"train_loss": float(loss), "train_accuracy": float(accuracy)}
+
+
+def _validate(model: Learner, validation: Examples, epoch: int) -> dict[str, float]:
+    logits = np.concatenate([model.logits(block).numpy() for block in blocks(validation.features)]).astype(np.float64)
+    loss = calibration.mean_log_loss(logits, validation.truth)
+    if not np.isfinite(loss):
+        raise _no_number(epoch, "its validation")
+    return {
+        "validation_loss": loss,
+        "validation_accuracy": float((logits.argmax(axis=1) == np.asarray(validation.truth)).mean()),
+    }
+
+
+def _no_number(epoch: int, place: str) -> Problem:
+    return Problem(
+        f"Training went out of bounds in epoch {epoch + 1}, at {place}: its loss is no number any more. Most likely"
+        " training.learning_rate is too high for these features: lower it. Nothing was kept, and the champion stays."
+    )

@@ -11,6 +11,12 @@ from tasks.domain.reproduction import Reproduction
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
+_WHO = {
+    "shared": "compared with the champion on these classes",
+    "only_challenger": "classes that the champion does not know",
+    "only_champion": "classes that only the champion knows",
+}
+
 
 def show_card(facts: Mapping[str, Any], page: str) -> None:
     """Show a data card: classes by split, what changed, what to look at, and where its page is."""
@@ -35,6 +41,7 @@ def show_outcome(outcome: Outcome, card_page: str) -> None:
     lines += [
         f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"
     ]
+    lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
     rules = [
         (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["passed"])) for rule in outcome.gate
     ]

@@ -56,10 +56,16 @@ class Ledger:
             message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
             raise Problem(message) from error
 
-    def champion(self) -> Decision | None:
-        """Return the decision that made the champion; None before there is one."""
+    def champion(self, undecided: str = "") -> Decision | None:
+        """Return the decision that made the champion; None before there is one.
+
+        With a dataset version it is the champion before the last decision, if that is about this version and the
+        registry has not followed it.
+        """
         entries = self.entries()
         number = entries[-1].champion if entries else None
+        if entries and entries[-1].dataset == undecided and not self.applied(entries[-1].number):
+            number = entries[-1].against
         return next((one for one in entries if one.number == number), None)
 
     def named(self, word: str) -> Decision:

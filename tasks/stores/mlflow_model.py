@@ -29,6 +29,7 @@ _SIGNATURE = ModelSignature(
         [
             ColSpec(DataType.string, "label", required=False),
             ColSpec(DataType.double, "probability", required=False),
+            ColSpec(DataType.boolean, "sure"),
             ColSpec(Map(DataType.double), "probabilities", required=False),
             ColSpec(DataType.string, "problem"),
         ]

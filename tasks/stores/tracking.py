@@ -74,6 +74,12 @@ def log_metrics(url: str, run_id: str, metrics: Mapping[str, float]) -> None:
     log_epochs(url, run_id, [(0, metrics)])
 
 
+def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
+    """Write tags onto a run, in place of those of the same name."""
+    with mlflow_at(url) as client:
+        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
 def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -> None:
     """Name the dataset version as the run's input: its digest is the hash's first half, a tag holds all of it."""
     entity = Dataset(

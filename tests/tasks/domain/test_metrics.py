@@ -38,5 +38,30 @@ def test_models_are_compared_on_the_classes_that_both_know() -> None:
     """An image of a class that the champion never learned does not count for or against either model."""
     challenger = Predictions(CLASSES, np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32))
     champion = Predictions(CLASSES[:2], np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]], np.float32))
-    assert compare(challenger, champion, ["boxer", "poodle", "pug"]) == Comparison(2, challenger=1.0, champion=0.5)
-    assert compare(challenger, Predictions(("husky",), np.ones((3, 1), np.float32)), ["pug"] * 3) is None
+    found = compare(challenger, champion, ["boxer", "poodle", "pug"])
+    assert (found.images, found.challenger, found.champion) == (2, 1.0, 0.5)
+    assert found.classes() == {"shared": ("boxer", "poodle"), "only_challenger": ("pug",), "only_champion": ()}
+
+
+def test_models_without_a_class_in_common_are_not_compared() -> None:
+    """Where no image is of a shared class, there are no accuracies, and the classes are named all the same."""
+    challenger = Predictions(CLASSES, np.ones((3, 3), np.float32))
+    found = compare(challenger, Predictions(("husky",), np.ones((3, 1), np.float32)), ["pug"] * 3)
+    assert found == Comparison((), CLASSES, ("husky",), images=0, challenger=None, champion=None)
+
+
+def test_a_vanished_class_is_a_wrong_answer() -> None:
+    """A champion that answers with a class which is gone is wrong about an image of a shared class."""
+    challenger = Predictions(CLASSES[:2], np.array([[0.9, 0.1]], np.float32))
+    champion = Predictions(CLASSES, np.array([[0.3, 0.1, 0.6]], np.float32))
+    found = compare(challenger, champion, ["boxer"])
+    assert (found.challenger, found.champion, found.only_champion) == (1.0, 0.0, ("pug",))
+
+
+def test_renamed_classes_keep_their_probabilities() -> None:
+    """Two names that have become one class have one column, with the sum of what each was given."""
+    former = Predictions(("boxer", "pudel", "poodle"), np.array([[0.4, 0.35, 0.25]], np.float32))
+    found = former.named(["boxer", "poodle", "poodle"])
+    assert found.classes == ("boxer", "poodle")
+    assert found.labels() == ["poodle"]
+    assert found.probabilities.tolist() == [pytest.approx([0.4, 0.6])]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,19 @@ def test_an_answer_is_what_evaluation_measures(
     assert [one.probability for one in found] == stored.max(axis=1).tolist()
 
 
+def test_an_answer_says_whether_the_model_is_sure(
+    backbone: Backbone, head: Head, images: list[tuple[str, bytes]], limits: Limits, tmp_path: Path
+) -> None:
+    """At its threshold the model is sure, below it is not, and its label is told all the same."""
+    ranked = sorted(head.probabilities(np.stack([vector for _, vector in embed(backbone, images, limits)])).max(axis=1))
+    wary = replace(head, threshold=float(ranked[5]))
+    Package(backbone.to_bytes(), backbone.facts, wary.to_bytes(), limits).write(tmp_path)
+    found = Predictor.load(tmp_path).predict([data for _, data in images])
+    assert sorted(one.sure for one in found) == [False] * 5 + [True] * (len(images) - 5)
+    assert all(one.sure == (one.probability is not None and one.probability >= ranked[5]) for one in found)
+    assert all(one.label for one in found)
+
+
 def test_bad_images_get_a_reason_and_spoil_nothing(packaged: Path, images: list[tuple[str, bytes]]) -> None:
     """A text, half a picture, nothing and a huge file are each told what is wrong; the good image keeps its answer."""
     good = images[0][1]
@@ -60,7 +74,9 @@ def test_bad_images_get_a_reason_and_spoil_nothing(packaged: Path, images: list[
         "too-many-bytes",
     ]
     assert found[1] == predictor.predict([good])[0]
-    assert {(one.label, one.probability, one.probabilities) for one in found if one.problem} == {(None, None, None)}
+    assert {(one.label, one.probability, one.probabilities, one.sure) for one in found if one.problem} == {
+        (None, None, None, False)
+    }
 
 
 def test_no_images_get_no_answers(packaged: Path) -> None:

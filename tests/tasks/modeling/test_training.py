@@ -1,14 +1,18 @@
 """Training a head: it learns, it stops in time, and it never ends in numbers that are none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from configs.problems import Problem
 from configs.schema import Training
 from tasks.modeling.head import Head
-from tasks.modeling.training import Examples, train_head
+from tasks.modeling.learner import _dropped, _smoothed
+from tasks.modeling.scaling import scaling_of
+from tasks.modeling.training import Examples, _beginning, _orders, calibrated, train_head
 
 _CLASSES = ("corgi", "poodle", "pug")
 
@@ -22,7 +26,7 @@ def _examples(counts: tuple[int, ...], seed: int, spread: float = 1.0) -> Exampl
     return Examples(features.astype(np.float32), truth.tolist())
 
 
-def _train(train: Examples, validation: Examples, **settings: float) -> tuple[Head, list[Mapping[str, float]]]:
+def _train(train: Examples, validation: Examples, **settings: float | str) -> tuple[Head, list[Mapping[str, float]]]:
     told: list[Mapping[str, float]] = []
     head = train_head(
         _CLASSES, train, validation, Training.model_validate(settings), lambda _epoch, metrics: told.append(metrics)
@@ -97,3 +101,126 @@ def test_a_feature_that_hardly_varies_is_not_blown_up() -> None:
     validation.features[:, 0] = 0.31
     head, _ = _train(train, validation, epochs=20, learning_rate=0.02)
     assert min(_recall(head, validation)) > 0.8
+
+
+def test_training_that_runs_away_is_stopped() -> None:
+    """Numbers that are none end the training with a sentence that names epoch, step and the likely cause."""
+    told: list[Mapping[str, float]] = []
+    hasty = Training(batch=32).model_copy(update={"learning_rate": 1e38})
+    with pytest.raises(Problem, match=r"epoch 1, at step \d of 6.*training\.learning_rate is too high") as caught:
+        train_head(
+            _CLASSES, _examples((60, 60, 60), 1), _examples((9, 9, 9), 2), hasty, lambda _, one: told.append(one)
+        )
+    assert "champion stays" in str(caught.value)
+    assert told == []
+
+
+def test_the_settings_limits_keep_training_in_bounds() -> None:
+    """With the largest step, the largest decay and huge features, training ends in numbers all the same."""
+    train, validation = _examples((9, 9, 9), 1), _examples((9, 9, 9), 2)
+    train.features[:, 5] *= 1e8
+    head, told = _train(train, validation, epochs=20, learning_rate=1.0, l2=1.0, batch=4)
+    assert np.isfinite([list(one.values()) for one in told]).all()
+    assert np.isfinite(head.probabilities(validation.features)).all()
+
+
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_a_rare_class_gets_its_say(balance: str) -> None:
+    """By weight or by being drawn more often, a rare class is found more often than without."""
+    train, validation = _examples((300, 300, 12), 1, spread=4), _examples((40, 40, 40), 2, spread=4)
+    fresh = _examples((200, 200, 200), 3, spread=4)
+    settings = {"epochs": 8, "patience": 8}
+    rare = {
+        kind: _recall(_train(train, validation, balance=kind, **settings)[0], fresh)[2] for kind in ("none", balance)
+    }
+    assert rare[balance] > rare["none"] + 0.1
+
+
+def test_sampling_draws_each_class_equally_often() -> None:
+    """In an epoch a class of one image in ten is a third of all draws, and other epochs draw otherwise."""
+    truth = np.repeat([0, 1, 2], [450, 450, 100]).tolist()
+    first, second = list(_orders(truth, Training(balance="sampling", epochs=2)))
+    assert len(first) == 1000
+    assert np.bincount(np.asarray(truth)[first]) / 1000 == pytest.approx([1 / 3] * 3, abs=0.05)
+    assert not np.array_equal(first, second)
+
+
+def test_smoothed_labels_keep_a_model_from_certainty() -> None:
+    """The share is spread evenly over all classes, and the head is less certain of what it has learned by heart."""
+    assert _smoothed(tf.constant([[0.0, 1.0, 0.0]]), 0.3).numpy() == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
+    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
+    settings = {"epochs": 30, "patience": 30, "learning_rate": 0.05, "l2": 0.0}
+    plain, smooth = (
+        _train(train, validation, label_smoothing=share, **settings)[0].probabilities(train.features)
+        for share in (0.0, 0.3)
+    )
+    assert plain.max(axis=1).mean() > smooth.max(axis=1).mean() + 0.08
+
+
+def test_dropout_leaves_features_out() -> None:
+    """The share is left out and made up for by the rest, differently in each step and with each seed."""
+    features = tf.ones((100, 64))
+    settings = Training(dropout=0.25)
+    one, same, later, other = (
+        _dropped(features, settings.model_copy(update={"seed": seed}), tf.constant(step)).numpy()
+        for seed, step in ((0, 7), (0, 7), (0, 8), (1, 7))
+    )
+    assert (one == 0).mean() == pytest.approx(0.25, abs=0.03)
+    assert one.mean() == pytest.approx(1, abs=0.05)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, later)
+    assert not np.array_equal(one, other)
+
+
+def test_dropout_takes_part_in_training() -> None:
+    """The same seed with dropout gives another head than without."""
+    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
+    plain, dropped = (_train(train, validation, epochs=3, dropout=share)[0] for share in (0.0, 0.5))
+    assert not np.allclose(plain.weights, dropped.weights, rtol=0.01)
+
+
+def test_a_warm_start_begins_where_the_champion_is() -> None:
+    """Known classes begin with the champion's weights wherever they stand, a new class begins with nothing."""
+    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
+    champion, _ = _train(train, validation, epochs=30, learning_rate=0.05)
+    scaling = scaling_of(train.features)
+    weights, bias = _beginning(("new", "pug", "corgi"), scaling, champion)
+    raw, offset = scaling.folded(weights, bias)
+    for column, theirs in ((1, 2), (2, 0)):
+        assert raw[:, column] == pytest.approx(champion.weights[:, theirs], rel=1e-4, abs=1e-6)
+        assert offset[column] == pytest.approx(champion.bias[theirs], rel=1e-4, abs=1e-4)
+    assert not weights[:, 0].any()
+
+
+def test_a_warm_start_is_ahead() -> None:
+    """The first epoch after a warm start is better than the first epoch without."""
+    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
+    champion, _ = _train(train, validation, epochs=30, learning_rate=0.05)
+    first: list[float] = []
+    for start in (None, champion):
+        told: list[Mapping[str, float]] = []
+        train_head(_CLASSES, train, validation, Training(epochs=1), lambda _, one: told.append(one), start)  # noqa: B023
+        first.append(told[0]["validation_loss"])
+    assert first[1] < first[0] / 2
+
+
+def test_small_progress_is_not_waited_for() -> None:
+    """Training ends once a patience's epochs together have not lowered the validation loss by a thousandth."""
+    _, told = _train(_examples((60, 60, 60), 1), _examples((20, 20, 20), 2), epochs=2000, learning_rate=0.02)
+    losses = np.array([one["validation_loss"] for one in told])
+    assert len(told) < 2000
+    assert losses[:-10].min() - losses[-10:].min() < 1e-3
+
+
+def test_calibration_is_measured_before_and_after() -> None:
+    """A head that learned by heart is bold; calibrated it is not, and it is sure where it is right."""
+    train, validation = _examples((8, 8, 8), 1, spread=3), _examples((300, 300, 300), 2, spread=3)
+    head, _ = _train(train, validation, epochs=200, patience=200, learning_rate=0.05, l2=0.0)
+    bold = replace(head, weights=head.weights * 4, bias=head.bias * 4)
+    found, figures = calibrated(bold, validation, 0.8)
+    assert found.temperature == figures["temperature"] > 2
+    assert figures["validation_ece"] < figures["validation_ece_uncalibrated"] / 2
+    answers = found.probabilities(validation.features)
+    sure = answers.max(axis=1) >= found.threshold
+    assert (answers.argmax(axis=1) == validation.truth)[sure].mean() >= 0.8
+    assert 0 < sure.sum() < 900
