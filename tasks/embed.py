@@ -4,6 +4,7 @@ from configs import schema
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set
+from tasks.finetuning import join_workers
 from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
@@ -16,6 +17,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     """Embed what the store lacks: all images under today's backbone, and the test images under the champion's."""
     from tasks.modeling import backbone
 
+    join_workers(settings)
     store, chosen = settings.store.url, settings.backbone
     today = backbone.load(chosen, read_url(chosen.weights) if chosen.is_file else None)
     write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)

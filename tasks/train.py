@@ -4,6 +4,7 @@ from configs import schema
 from configs.load import code_version
 from tasks.domain.night import Dataset, Embedded, Trained
 from tasks.domain.recipe import parameters, recipe
+from tasks.finetuning import fine_tune
 from tasks.fitting import Fitted, fit
 from tasks.reports.links import flow_run_tags
 from tasks.step import step
@@ -14,10 +15,13 @@ from tasks.stores.datasets import read_manifest
 @step
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
-    fitted = fit(read_manifest(settings.store.url, dataset.hash), embedded.today, settings)
+    rows, how = read_manifest(settings.store.url, dataset.hash), settings.training.method
+    fitted = (fine_tune if how == "fine-tune" else fit)(rows, embedded.today, settings)
     run_id = _open_run(dataset, fitted, settings)
     tracking.log_epochs(settings.tracking.url, run_id, fitted.epochs)
-    return Trained(fitted.made, fitted.head, run_id, len(fitted.epochs), fitted.figures["validation_accuracy"])
+    # What was measured before a fine-tuning is no epoch of training.
+    epochs = sum("train_loss" in metrics for _, metrics in fitted.epochs)
+    return Trained(fitted.made, fitted.head, run_id, epochs, fitted.figures["validation_accuracy"])
 
 
 def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> str:

@@ -25,7 +25,7 @@ def embed(backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limit
     network = backbone.network
 
     def one(image: tuple[str, bytes]) -> tuple[str, Vector]:
-        return image[0], network(_decode(image, backbone.size, limits))
+        return image[0], network(decode(image, backbone.size, limits))
 
     yield from in_parallel(one, images)
 
@@ -49,7 +49,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
-def _decode(image: tuple[str, bytes], size: int, limits: Limits) -> Pixels:
+def decode(image: tuple[str, bytes], size: int, limits: Limits) -> Pixels:
+    """Turn a stored image, by its name and bytes, into model input: (size, size, 3); raise Problem if it is refused."""
     name, data = image
     pixels = model_input(data, size, limits)
     if isinstance(pixels, Rejection):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.modeling.backbone import random_backbone
-from tasks.modeling.finetune import Pictures, train_backbone
+from tasks.modeling.pretraining import Pictures, train_backbone
 
 
 def _pictures(count: int, seed: int) -> Pictures:
