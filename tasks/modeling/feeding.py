@@ -100,4 +100,5 @@ def _fed(
 def _fair(truth: Sequence[int]) -> NDArray[np.float64]:
     """Weigh each image so that every class weighs the same, however many images it has."""
     counts = np.bincount(truth)
-    return len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)])
+    weights: NDArray[np.float64] = len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)])
+    return weights

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.domain.augmentation import Kind, augmented
+from tasks.domain.augmentation import Kind, Pixels, augmented
 from tasks.domain.drawing import draw
 from tasks.domain.pixels import Picture, to_input
 
@@ -14,7 +14,8 @@ _DOG = to_input(Picture(draw("corgi", "golden", 3), "drawn"), 64)
 def test_the_same_chance_gives_the_same_picture(kind: Kind) -> None:
     """One seed always gives one picture of the same shape and type, and another seed another one."""
     first, again, other = (augmented(_DOG, kind, np.random.default_rng([0, seed])) for seed in (1, 1, 2))
-    assert (first.shape, first.dtype) == (_DOG.shape, np.uint8)
+    assert first.shape == _DOG.shape
+    assert first.dtype == np.uint8
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -45,7 +46,7 @@ def test_strong_changes_colours_too() -> None:
     assert means["strong"] > 3 * means["light"]
 
 
-def _nearest(found: np.ndarray, picture: np.ndarray) -> float:
+def _nearest(found: Pixels, picture: Pixels) -> float:
     """Return the mean difference, away from the border, at the shift of whole pixels that fits best."""
     inner = slice(10, -10)
     return min(
