@@ -14,7 +14,7 @@ import numpy as np
 from configs.schema import Settings
 from tasks.domain.drawing import BREEDS, draw
 from tasks.domain.pixels import Limits
-from tasks.modeling.backbone import random_backbone
+from tasks.modeling.backbone import Backbone, random_backbone
 from tasks.modeling.checkpoint import Checkpoint
 from tasks.modeling.distribution import Devices, devices_of_this_machine, devices_of_workers, told
 from tasks.modeling.feeding import Labelled, Reading
@@ -40,7 +40,7 @@ def small_settings(**changes: Any) -> Settings:  # noqa: ANN401 - settings of ev
 
 def small_course(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> Course:
     """Put it together: a random network, a head that knows nothing, 21 images to learn from and 6 to measure by."""
-    backbone = random_backbone("mixed0", _SIZE)
+    backbone = _backbone()
     classes = tuple(sorted(BREEDS[:3]))
     head = Head(classes, np.zeros((backbone.width, 3), np.float32), np.zeros(3, np.float32))
     lesson = Lesson(
@@ -97,6 +97,11 @@ def _stored(numbers: Iterator[int], dies_at: int, names: Sequence[str]) -> Itera
         if next(numbers) == dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
         yield name, _file(name)
+
+
+@cache
+def _backbone() -> Backbone:
+    return random_backbone("mixed0", _SIZE)
 
 
 @cache
