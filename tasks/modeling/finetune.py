@@ -47,7 +47,7 @@ class Course:
         Raises Problem where a loss is no number, where a batch does not fit into memory, or where a worker is lost.
         """
         network = self._network()
-        check_memory(network.learning, self.lesson.settings)
+        check_memory(network.learning, self.lesson.settings, self.devices.count // len(self.devices.ours))
         if last:
             network.restore(last.state)
         else:

@@ -18,17 +18,22 @@ _BYTES = 4
 
 
 def check_memory(
-    learning: Sequence["keras.layers.Layer"], settings: "schema.Settings", free: int | None = None
+    learning: Sequence["keras.layers.Layer"], settings: "schema.Settings", machines: int, free: int | None = None
 ) -> None:
     """Raise Problem, naming the batch that fits, where what learns keeps more than the machine's free bytes.
 
-    Every number that a learning layer puts out is kept until the gradients have come by: four bytes each. All else
-    that a step needs is not in this, so that a batch is only refused where it cannot fit.
+    Every number that a learning layer puts out is kept until the gradients have come by: four bytes each, for this
+    machine's share of the batch. All else that a step needs is not in this, so that a batch is only refused where it
+    cannot fit. The memory of graphics cards is not looked at.
     """
+    import tensorflow as tf
+
+    if tf.config.list_logical_devices("GPU"):
+        return
     each = _BYTES * sum(prod(layer.output.shape[1:]) for layer in learning)
     free = psutil.virtual_memory().available if free is None else free
-    if each * settings.fine_tuning.batch > free:
-        raise too_large(settings, free // each)
+    if each * settings.fine_tuning.batch > free * machines:
+        raise too_large(settings, free * machines // each)
 
 
 @contextmanager

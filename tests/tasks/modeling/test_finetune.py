@@ -140,11 +140,12 @@ def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
     network, settings = small_course(small_settings())._network(), small_settings()
     needed = 4 * sum(int(np.prod(layer.output.shape[1:])) for layer in network.learning)
-    check_memory(network.learning, settings, 8 * needed)
+    check_memory(network.learning, settings, 1, 8 * needed)
+    check_memory(network.learning, settings, 2, 4 * needed)
     with pytest.raises(Problem, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):
-        check_memory(network.learning, settings, 6 * needed - 1)
+        check_memory(network.learning, settings, 1, 6 * needed - 1)
     with pytest.raises(Problem, match=r"set fine_tuning.from_block to a later block"):
-        check_memory(network.learning, settings, needed - 1)
+        check_memory(network.learning, settings, 1, needed - 1)
 
 
 def test_the_end_of_memory_is_a_sentence() -> None:
