@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +51,23 @@ def prepare_environment(**extra: str) -> None:
 def prefect_address() -> str:
     """Name the Prefect API that the user chose, or nothing when the embedded one serves."""
     return os.environ.get("PREFECT_API_URL", "")
+
+
+def workers() -> tuple[tuple[str, ...], int] | None:
+    """Return the addresses of all workers and our own number, as TF_CONFIG says; nothing where it is not set."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+        addresses, number = tuple(map(str, told["cluster"]["worker"])), int(told["task"]["index"])
+        fine = set(told["cluster"]) == {"worker"} and told["task"]["type"] == "worker" and 0 <= number < len(addresses)
+    except (ValueError, KeyError, TypeError):
+        fine = False
+    if not fine:
+        example = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+        raise SettingsProblem(f"TF_CONFIG does not name workers and one's own number: write it as {example}.")
+    return addresses, number
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:

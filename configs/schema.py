@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
+# InceptionV3's blocks, in their order.
+_BLOCKS = tuple(f"mixed{number}" for number in range(11))
 
 
 class Section(BaseModel):
@@ -182,7 +184,9 @@ class Training(Section):
 class FineTuning(Section):
     """How the backbone's end is trained, where training.method is fine-tune."""
 
-    from_block: str = Field(
+    from_block: Literal[
+        "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
+    ] = Field(
         default="mixed9",
         description="The first block that learns: mixed0 to mixed10; those before it stay as they are.",
     )
@@ -241,6 +245,17 @@ class Settings(Section):
     fine_tuning: FineTuning = Field(default=FineTuning(), description="How the backbone's end is trained.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
+
+    @model_validator(mode="after")
+    def _something_learns(self) -> Self:
+        cut, first = self.backbone.cut, self.fine_tuning.from_block
+        if self.training.method == "fine-tune" and cut in _BLOCKS and _BLOCKS.index(first) > _BLOCKS.index(cut):
+            message = (
+                f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
+                f"set fine_tuning.from_block to {cut} or an earlier block"
+            )
+            raise ValueError(message)
+        return self
 
     def __str__(self) -> str:
         """Say where everything lies, in one line."""

@@ -61,6 +61,16 @@ def reproduce(
 
 
 @app.command()
+def worker(config: Config, changes: Changes = None, as_json: Json = False) -> None:
+    """Help another machine's night with its fine-tuning; TF_CONFIG says who takes part."""
+    with sentences():
+        from tasks.finetuning import take_part
+
+        dataset = take_part(read_settings(config, changes or []))
+        answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
+
+
+@app.command()
 def demo(as_json: Json = False) -> None:
     """Play the story with drawn dogs: a first model, a better one, and a night with nothing new."""
     with sentences():

@@ -13,7 +13,7 @@ from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.drawing import BACKBONE_BREEDS, COATS, draw
 from tasks.domain.pixels import Picture, to_input
 from tasks.modeling.backbone import DEMO_CUT, DEMO_SHA256, DEMO_WEIGHTS, Backbone
-from tasks.modeling.finetune import Pictures, train_backbone
+from tasks.modeling.pretraining import Pictures, train_backbone
 from tasks.modeling.weights import to_bytes
 
 SIZE = 96

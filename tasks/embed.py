@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from configs import schema
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
-from tasks.domain.views import IDENTITY, VIEWS
-from tasks.embedding import embed_lacking, feature_set
+from tasks.embedding import embed_lacking, feature_set, wanted_views
+from tasks.finetuning import join_workers
 from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
@@ -25,11 +25,10 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     """
     from tasks.modeling.backbone import restore
 
+    join_workers(settings)
     store, today = settings.store.url, _today(settings)
     rows = read_manifest(store, dataset.hash)
-    learned = VIEWS[settings.training.views]
-    wanted = {row.image: learned if row.split is Split.TRAIN else (IDENTITY,) for row in rows}
-    computed = embed_lacking(today, wanted, settings)
+    computed = embed_lacking(today, wanted_views(rows, settings), settings)
     champion = Ledger(store).champion()
     if champion is None or champion.backbone == today.fingerprint:
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import schema
+from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.pixels import limits_of
-from tasks.domain.views import IDENTITY
+from tasks.domain.splits import Split
+from tasks.domain.views import IDENTITY, VIEWS
 from tasks.reports.progress import progress
 from tasks.stores.claims import claimed
 from tasks.stores.features import FeatureStore
@@ -53,6 +55,12 @@ def embed_lacking(backbone: "Backbone", wanted: Sequence[str] | Wanted, settings
             done += len(batch)
             lacking = {image: lacked for image, lacked in lacking.items() if image not in batch}
     return done
+
+
+def wanted_views(rows: Sequence[Row], settings: schema.Settings) -> Wanted:
+    """See what is learned from in all the views that the settings ask for, all else as it is."""
+    learned = VIEWS[settings.training.views]
+    return {row.image: learned if row.split is Split.TRAIN else (IDENTITY,) for row in rows}
 
 
 def feature_set(backbone: "Backbone") -> FeatureSet:

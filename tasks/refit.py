@@ -12,8 +12,8 @@ from tasks.domain.night import FeatureSet
 from tasks.domain.record import Record
 from tasks.domain.reproduction import Agreement, Recalled, Refitted, agree
 from tasks.domain.splits import Split
-from tasks.embedding import embed_lacking, feature_set
-from tasks.fitting import fit
+from tasks.embedding import embed_lacking, feature_set, wanted_views
+from tasks.finetuning import train_model
 from tasks.predicting import predict
 from tasks.step import step
 from tasks.stores.copying import copy_backbone, copy_features, copy_images
@@ -41,7 +41,7 @@ def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitte
         if record.start:
             write_head(place, record.start, read_head(origin, record.start))
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
-        fitted = fit(rows, features, settings, record.start)
+        fitted = train_model(rows, features, settings, record.start)
         agreement = _agreement(rows, (origin, record.made, record.head), (place, fitted.made, fitted.head))
         unequal = _unequal(rows, (origin, record.features), (place, features)) if from_pixels else 0
     return Refitted(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
@@ -56,14 +56,14 @@ def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> Fe
     from tasks.modeling.backbone import restore
 
     backbone = restore(*read_backbone(settings.store.url, record.features.fingerprint))
-    embed_lacking(backbone, [row.image for row in rows], settings)
+    embed_lacking(backbone, wanted_views(rows, settings), settings)
     return feature_set(backbone)
 
 
 def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
     made = record.features
     stored, copied = (FeatureStore(url, made.fingerprint, made.width) for url in (origin, settings.store.url))
-    copy_features(stored, copied, [row.image for row in rows])
+    copy_features(stored, copied, wanted_views(rows, settings))
     return made
 
 

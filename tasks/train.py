@@ -5,7 +5,8 @@ from configs.load import code_version
 from tasks.domain.night import Dataset, Embedded, Trained
 from tasks.domain.recipe import parameters, recipe
 from tasks.domain.record import Record, settings_of
-from tasks.fitting import Fitted, fit
+from tasks.finetuning import train_model
+from tasks.fitting import Fitted
 from tasks.reports.links import flow_run_tags
 from tasks.step import step
 from tasks.stores import tracking
@@ -18,7 +19,7 @@ from tasks.stores.records import record_bytes, write_record
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
     rows = read_manifest(settings.store.url, dataset.hash)
-    fitted = fit(rows, embedded.today, settings, _start(dataset, embedded, settings))
+    fitted = train_model(rows, embedded.today, settings, _start(dataset, embedded, settings))
     record = _record(dataset, embedded, fitted, settings)
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
@@ -29,7 +30,8 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
         made=fitted.made,
         head=fitted.head,
         run_id=run_id,
-        epochs=len(fitted.epochs),
+        # What was measured before a fine-tuning is no epoch of training.
+        epochs=sum("train_loss" in metrics for _, metrics in fitted.epochs),
         validation_accuracy=fitted.figures["validation_accuracy"],
         threshold=fitted.figures["threshold"],
     )
@@ -48,7 +50,7 @@ def _start(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> s
 
 def _final(fitted: Fitted) -> dict[str, float]:
     """Take the figures that belong to no epoch."""
-    return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[0][1]}
+    return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[-1][1]}
 
 
 def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: schema.Settings) -> Record:

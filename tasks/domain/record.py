@@ -7,7 +7,7 @@ from typing import Any
 from configs.schema import Settings
 from tasks.domain.night import FeatureSet
 
-# Where a model is kept and what it is judged by do not change it; aliases say which of a former head's classes is which.
+# Where a model is kept and what it is judged by do not change it; aliases tell a former head's classes apart.
 _MADE_BY = {"labels", "images", "backbone", "training", "fine_tuning"}
 
 

@@ -29,6 +29,9 @@ def settle() -> None:
     keras.config.set_image_data_format("channels_last")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores())
+    # Each core can be a device of its own in fine-tuning; this must be said before TensorFlow computes anything.
+    logical = [tf.config.LogicalDeviceConfiguration()] * cores()
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tf.config.experimental.enable_op_determinism()
 
 

@@ -40,7 +40,7 @@ def embed_views(
 
     def one(image: tuple[str, bytes, Sequence[str]]) -> list[Seen]:
         name, data, views = image
-        picture = _decode(name, data, limits)
+        picture = decode(name, data, limits)
         return [(name, view, network(to_view(picture, backbone.size, view))) for view in views]
 
     yield from in_parallel(one, images)
@@ -65,7 +65,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
-def _decode(name: str, data: bytes, limits: Limits) -> Picture:
+def decode(name: str, data: bytes, limits: Limits) -> Picture:
+    """Decode a stored image; raise Problem, naming it, if it is refused now."""
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         message = f"The stored image {name} cannot be used any more: {picture.detail}."

@@ -1,70 +1,103 @@
-"""Training a whole backbone: all of its layers, from scratch, on small pictures."""
+"""Fine-tuning: the end of a backbone learns together with its head, and can go on after any epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tasks.modeling.backbone import Backbone, random_backbone
-from tasks.modeling.determinism import settle
+from configs.problems import Problem
+from tasks.modeling.backbone import Backbone
+from tasks.modeling.checkpoint import Checkpoint, best_epoch
+from tasks.modeling.distribution import Devices, together
+from tasks.modeling.feeding import Labelled, Pass, Reading, feeds, plain_pass, training_pass
+from tasks.modeling.head import Head
+from tasks.modeling.memory import check_memory, fits
+from tasks.modeling.tunable import Step, Tunable, extracted, tunable
 
 if TYPE_CHECKING:
-    import keras
+    from configs import schema
 
-# Keras's 0.99 needs hundreds of steps before the moving averages, which inference uses, leave their starting values.
-_MOMENTUM = 0.9
-_BATCH, _PEAK_RATE, _WARM_UP = 32, 2e-3, 0.1
+# A tenth of the learning rate is the usual next try where training broke down.
+_LOWER = 10
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Model input of shape (images, size, size, 3), and each picture's class as an index."""
+class Lesson:
+    """What is learned from, what decides which epoch is best, how pictures are read, and the settings."""
 
-    pixels: NDArray[np.uint8]
-    truth: NDArray[np.int64]
-
-
-def train_backbone(
-    cut: str, train: Pictures, validation: Pictures, epochs: int, on_epoch: Callable[[int, dict[str, float]], None]
-) -> Backbone:
-    """Train InceptionV3 up to a cut, with a throw-away classifier on top, and return it without that classifier."""
-    settle()
-    import keras
-
-    backbone = random_backbone(cut, train.pixels.shape[1])
-    model = _with_classifier(backbone, classes=int(train.truth.max()) + 1)
-    steps = epochs * -(-len(train.truth) // _BATCH)
-    warm_up = int(_WARM_UP * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        _PEAK_RATE / 100, steps - warm_up, warmup_target=_PEAK_RATE, warmup_steps=warm_up
-    )
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(
-        train.pixels,
-        train.truth,
-        validation_data=(validation.pixels, validation.truth),
-        batch_size=_BATCH,
-        epochs=epochs,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch, dict(logs)))],
-        verbose=0,
-    )
-    return backbone
+    train: Labelled
+    validation: Labelled
+    reading: Reading
+    settings: "schema.Settings"
 
 
-def _with_classifier(backbone: Backbone, classes: int) -> "keras.Model":
-    """Put the backbone's own layers, free to learn, between small random changes of the picture and a classifier."""
-    import keras
+@dataclass(frozen=True)
+class Course:
+    """One fine-tuning on its devices; ``advance`` is told how many more images have passed through."""
 
-    body = next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
-    for layer in body.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = _MOMENTUM
-    pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
-    changed = keras.layers.RandomFlip("horizontal")(pixels)
-    changed = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="nearest")(changed)
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(changed)
-    pooled = keras.layers.GlobalAveragePooling2D()(body(scaled))
-    guess = keras.layers.Dense(classes, activation="softmax")(keras.layers.Dropout(0.3)(pooled))
-    return keras.Model(pixels, guess)
+    backbone: Backbone
+    head: Head
+    lesson: Lesson
+    devices: Devices
+    advance: Callable[[int], None]
+
+    def checkpoints(self, last: Checkpoint | None) -> Iterator[Checkpoint]:
+        """Yield a checkpoint before the first epoch and after each; with a last one, that one and those after it.
+
+        Raises Problem where a loss is no number, where a batch does not fit into memory, or where a worker is lost.
+        """
+        network = self._network()
+        check_memory(network.learning, self.lesson.settings, self.devices.count // len(self.devices.ours))
+        if last:
+            network.restore(last.state)
+        else:
+            last = Checkpoint(network.state(), network.weights(), ((0, self._measured(network, 0)),))
+        yield last
+        for epoch in range(last.epoch + 1, self.lesson.settings.fine_tuning.epochs + 1):
+            figures = self._trained(network, epoch) | self._measured(network, epoch)
+            better = figures["validation_loss"] < best_epoch(last.epochs)[1]["validation_loss"]
+            best = network.weights() if better else last.best
+            last = Checkpoint(network.state(), best, (*last.epochs, (epoch, figures)))
+            yield last
+
+    def result(self, last: Checkpoint) -> tuple[Backbone, Head]:
+        """Make a backbone and a head of the best epoch; where that is epoch 0, they are those that it began with."""
+        if best_epoch(last.epochs)[0] == 0:
+            return self.backbone, self.head
+        return extracted(last.best, (self.backbone, self.head), self.lesson.settings.fine_tuning.from_block)
+
+    def _network(self) -> Tunable:
+        tuning, training = self.lesson.settings.fine_tuning, self.lesson.settings.training
+        steps = tuning.epochs * self._steps()
+        return tunable((self.backbone, self.head), tuning, self.devices, steps, training.label_smoothing)
+
+    def _steps(self) -> int:
+        return -(-len(self.lesson.train.images) // self.lesson.settings.fine_tuning.batch)
+
+    def _trained(self, network: Tunable, epoch: int) -> dict[str, float]:
+        one = training_pass(self.lesson.train, self.lesson.settings, epoch)
+        return self._figures("train", one, network.train, (epoch - 1) * self._steps())
+
+    def _measured(self, network: Tunable, epoch: int) -> dict[str, float]:
+        return self._figures("validation", plain_pass(self.lesson.validation), network.measure, epoch * self._steps())
+
+    def _figures(self, name: str, one: Pass, step: Step, before: int) -> dict[str, float]:
+        """Average the loss and the hits of a pass; so many steps were made before it."""
+        losses, hits, batch = 0.0, 0, self.lesson.settings.fine_tuning.batch
+        for number, (feed, size) in enumerate(feeds(one, batch, self.lesson.reading, self.devices), start=1):
+            with fits(self.lesson.settings), together():
+                loss, right = step(feed)
+            if not isfinite(loss):
+                raise self._broken(name, before + (number if name == "train" else 0))
+            losses, hits = losses + loss * size, hits + right
+            self.advance(size)
+        return {f"{name}_loss": losses / len(one.order), f"{name}_accuracy": hits / len(one.order)}
+
+    def _broken(self, name: str, step: int) -> Problem:
+        rate = self.lesson.settings.fine_tuning.learning_rate
+        total = self.lesson.settings.fine_tuning.epochs * self._steps()
+        return Problem(
+            f"Fine-tuning broke down at step {step} of {total}: the {name} loss is no number any more. Most likely "
+            f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _LOWER:g}. "
+            "The champion stays."
+        )

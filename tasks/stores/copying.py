@@ -1,6 +1,6 @@
 """Copying parts of a store into another one, a few at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -20,10 +20,12 @@ def copy_images(origin: str, target: str, images: Sequence[str]) -> None:
         ImageStore(target).add([(examined[image], data) for image, data in batch])
 
 
-def copy_features(origin: FeatureStore, target: FeatureStore, images: Sequence[str]) -> None:
-    """Copy what a backbone made of these images."""
-    for batch in _batches(iter(images), _FEATURES):
-        target.add(batch, origin.read(batch))
+def copy_features(origin: FeatureStore, target: FeatureStore, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Copy what a backbone made of these images in the views that are wanted of each."""
+    for view in sorted({view for views in wanted.values() for view in views}):
+        seen = iter([image for image, views in wanted.items() if view in views])
+        for batch in _batches(seen, _FEATURES):
+            target.add(batch, origin.read(batch, view), [view] * len(batch))
 
 
 def copy_backbone(origin: str, target: str, fingerprint: str) -> None:

@@ -16,6 +16,7 @@ from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.splits import Assigned, Split
 from tasks.stores.bucket import open_bucket
+from tasks.stores.checkpoints import CheckpointStore
 from tasks.stores.datasets import (
     dataset_files,
     keep_label_manifest,
@@ -246,3 +247,18 @@ def test_a_decision_is_applied_once_it_was_marked(place: str) -> None:
     ledger.mark_applied(1)
     assert ledger.applied(1)
     assert [one.number for one in ledger.entries()] == [1]
+
+
+def test_only_the_last_checkpoint_is_kept(place: str) -> None:
+    """A newer checkpoint replaces the former ones, the same one twice is harmless, and at the end nothing is left."""
+    store, other = CheckpointStore(place, "a" * 64), CheckpointStore(place, "b" * 64)
+    assert store.last() is None
+    for epoch, data in ((0, b"none"), (9, b"nine"), (10, b"ten"), (10, b"ten")):
+        store.keep(epoch, data)
+        assert store.last() == (epoch, data)
+    other.keep(1, b"one")
+    assert len(list(open_bucket(place).entries("checkpoints/"))) == 2
+    other.remove(1)
+    assert (store.last(), other.last()) == ((10, b"ten"), None)
+    store.clear()
+    assert list(open_bucket(place).entries("checkpoints/")) == []

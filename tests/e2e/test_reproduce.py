@@ -58,7 +58,7 @@ def reproduce(made: Made) -> Reproduce:
     from flows.reproduce import reproduce as flow
 
     def run(model: str, *, from_pixels: bool = False) -> Reproduction:
-        return cast("Reproduction", flow(made[0].store, model, from_pixels, return_state=True).result())
+        return flow(made[0].store, model, from_pixels, return_state=True).result()
 
     return run
 

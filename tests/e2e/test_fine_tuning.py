@@ -1,0 +1,104 @@
+"""Nights that fine-tune, on drawn dogs: cut off, gone on with, and followed by a night that only trains a head."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.domain.drawing import BREEDS, draw
+from tasks.stores.bucket import open_bucket
+from tasks.stores.ledger import Ledger
+from tests.servers import PrefectServer
+
+SETTINGS = """
+source: {{url: "{place}/photos"}}
+store: {{url: "{place}/store"}}
+dataset: {{min_images_per_class: 5}}
+backbone: {{weights: random, cut: mixed0, size: 75}}
+training: {{method: fine-tune, epochs: 3}}
+fine_tuning: {{from_block: mixed0, epochs: 2, batch: 16, learning_rate: 0.001}}
+gate: {{minimum_accuracy: 0, margin: 1}}
+tracking: {{url: "sqlite:///{place}/mlflow.db"}}
+"""
+# Runs the command line, and dies as if the power had failed when the checkpoint of this epoch stands.
+COMMAND = """
+import os, sys
+from tasks.stores.checkpoints import CheckpointStore
+deadly, keep = int(sys.argv.pop(1)), CheckpointStore.keep
+def last(store, epoch, data):
+    keep(store, epoch, data)
+    if epoch == deadly:
+        os._exit(9)
+CheckpointStore.keep = last
+from flows.cli import app
+app(sys.argv[1:])
+"""
+
+
+def photographs(place: Path, numbers: range) -> None:
+    """Draw dogs of two breeds into the source."""
+    for breed in BREEDS[:2]:
+        (place / "photos" / breed).mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            draw(breed, "brown", number, side=96).save(place / "photos" / breed / f"{number}.png")
+
+
+def night(place: Path, *arguments: str, deadly: int = -1) -> subprocess.CompletedProcess[str]:
+    """Run a night in a process of its own."""
+    settings = place / "settings.yaml"
+    settings.write_text(SETTINGS.format(place=place))
+    command = [sys.executable, "-c", COMMAND, str(deadly), "retrain", "-c", str(settings), "--json", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+
+
+def ended(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return what a night that came to its end printed."""
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """Cut off after an epoch it goes on and promotes; then nothing is new; then a head competes with that champion."""
+    assert prefect_server.api_url
+    store = str(tmp_path / "store")
+    photographs(tmp_path, range(20))
+    assert night(tmp_path, deadly=1).returncode == 9
+    (kept,) = open_bucket(store).entries("checkpoints/")
+    assert kept.key.endswith("/1.npz")
+
+    first = ended(night(tmp_path))
+    assert (first["status"], first["images"]["new"]) == ("promoted", 0)
+    champion = Ledger(store).champion()
+    assert champion
+    assert {entry.key for entry in open_bucket(store).entries("backbones/")} >= {f"backbones/{champion.backbone}.json"}
+    assert list(open_bucket(store).entries("checkpoints/")) == []
+    assert ended(night(tmp_path))["status"] == "unchanged"
+
+    photographs(tmp_path, range(20, 25))
+    second = ended(night(tmp_path, "--set", "training.method=head"))
+    assert second["images"]["new"] == 10
+    assert {rule["rule"] for rule in second["gate"]} >= {"accuracy against the champion"}
+
+
+def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:
+    """Who lets a block learn that the backbone does not have is told the nearest one, before anything begins."""
+    done = night(tmp_path, "--set", "fine_tuning.from_block=mixed9")
+    assert done.returncode == 2
+    assert "fine_tuning.from_block is mixed9, which is behind backbone.cut mixed0: set" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", '{"cluster": {"ps": []}, "task": {"type": "ps", "index": 0}}', ""])
+def test_a_worker_that_knows_nobody_is_a_sentence(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a TF_CONFIG that names workers, ``pedigree worker`` says how to write it."""
+    from configs.load import read_settings
+    from configs.problems import SettingsProblem
+    from tasks.finetuning import take_part
+
+    (tmp_path / "settings.yaml").write_text(SETTINGS.format(place=tmp_path))
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(SettingsProblem, match="TF_CONFIG"):
+        take_part(read_settings(tmp_path / "settings.yaml"))

@@ -1,0 +1,112 @@
+"""A small fine-tuning for tests, the same one in every process: three breeds of drawn dogs on the smallest networks."""
+
+import io
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs.schema import Settings
+from tasks.domain.drawing import BREEDS, draw
+from tasks.domain.pixels import Limits
+from tasks.modeling.backbone import Backbone, random_backbone
+from tasks.modeling.checkpoint import Checkpoint
+from tasks.modeling.distribution import Devices, devices_of_this_machine, devices_of_workers, told
+from tasks.modeling.feeding import Labelled, Reading
+from tasks.modeling.finetune import Course, Lesson
+from tasks.modeling.head import Head
+from tasks.modeling.weights import weights_hash
+
+_SIZE = 75
+
+
+def small_settings(**changes: Any) -> Settings:  # noqa: ANN401 - settings of every type
+    """Make the settings of a fine-tuning of two epochs, with changes of the section fine_tuning."""
+    return Settings.model_validate(
+        {
+            "source": {"url": "nowhere"},
+            "store": {"url": "nowhere"},
+            "backbone": {"weights": "random", "cut": "mixed0", "size": _SIZE},
+            "training": {"method": "fine-tune"},
+            "fine_tuning": {"from_block": "mixed0", "epochs": 2, "batch": 8, "learning_rate": 0.001, **changes},
+        }
+    )
+
+
+def small_course(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> Course:
+    """Put it together: a random network, a head that knows nothing, 21 images to learn from and 6 to measure by."""
+    backbone = _backbone()
+    classes = tuple(sorted(BREEDS[:3]))
+    head = Head(classes, np.zeros((backbone.width, 3), np.float32), np.zeros(3, np.float32))
+    lesson = Lesson(
+        _labelled(classes, range(7)),
+        _labelled(classes, range(7, 9)),
+        Reading(partial(_stored, count(), dies_at), Limits(10**6, 10**6, 32), _SIZE),
+        settings,
+    )
+    chosen = devices or devices_of_this_machine(settings.fine_tuning.devices)
+    return Course(backbone, head, lesson, chosen, lambda _images: None)
+
+
+def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
+    """Fine-tune wholly, and name what came out: all variables, and the backbone and head of the best epoch."""
+    course = small_course(settings, devices)
+    *_, last = course.checkpoints(None)
+    return said(course, last)
+
+
+def said(course: Course, last: Checkpoint) -> dict[str, Any]:
+    """Name the variables of a finished fine-tuning and its result, and repeat its figures."""
+    backbone, head = course.result(last)
+    return {
+        "state": weights_hash(last.state),
+        "backbone": weights_hash(backbone.model.get_weights()),
+        "head": head.name,
+        "epochs": [[epoch, dict(figures)] for epoch, figures in last.epochs],
+    }
+
+
+def tuned_from(path: Path, dies_at: int) -> dict[str, Any]:
+    """Go on from the checkpoint in a file, if there is one, and keep each there; die at the picture of this number."""
+    course = small_course(small_settings(), dies_at=dies_at)
+    reached = Checkpoint.from_bytes(path.read_bytes()) if path.exists() else None
+    for last in course.checkpoints(reached):
+        path.write_bytes(last.to_bytes())
+    return said(course, last)
+
+
+def tuned_by_worker(addresses: Sequence[str], number: int) -> dict[str, Any]:
+    """Fine-tune as one of several workers, after the first one has told the others what to do."""
+    devices = devices_of_workers(tuple(addresses), number)
+    heard = told(devices, {"say": "go"} if number == 0 else None)
+    return tuned(small_settings(), devices) | heard
+
+
+def _labelled(classes: Sequence[str], numbers: range) -> Labelled:
+    names = [f"{breed}/{number}" for number in numbers for breed in classes]
+    return Labelled(names, [classes.index(name.partition("/")[0]) for name in names])
+
+
+def _stored(numbers: Iterator[int], dies_at: int, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name in names:
+        if next(numbers) == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield name, _file(name)
+
+
+@cache
+def _backbone() -> Backbone:
+    return random_backbone("mixed0", _SIZE)
+
+
+@cache
+def _file(name: str) -> bytes:
+    breed, _, number = name.partition("/")
+    sink = io.BytesIO()
+    draw(breed, "brown", int(number), side=96).save(sink, "PNG")
+    return sink.getvalue()
