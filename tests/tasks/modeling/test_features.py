@@ -43,7 +43,9 @@ def test_features_are_the_same_on_every_night(
         patch.setattr(features, "cores", lambda: data.draw(st.integers(1, 5)))
         found = {name: vector for night in nights for name, vector in embed(backbone, night, limits)}
     for name, file in images:
-        assert np.array_equal(found[name], backbone.network(model_input(file, backbone.size, limits)))
+        pixels = model_input(file, backbone.size, limits)
+        assert isinstance(pixels, np.ndarray)
+        assert np.array_equal(found[name], backbone.network(pixels))
 
 
 def test_each_image_is_seen_in_the_views_asked_of_it(
