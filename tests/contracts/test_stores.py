@@ -1,5 +1,6 @@
 """What the stores promise on a folder and on S3."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -158,11 +159,19 @@ def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
 
 
 def test_the_first_split_stands(place: str) -> None:
-    """Whoever writes an image's split first decides it; a later writer is told what stands."""
-    store = SplitStore(place)
-    store.add({"a": Assigned("a", Split.TRAIN)})
-    stands = store.add({"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)})
-    assert stands == {"a": Assigned("a", Split.TRAIN), "b": Assigned("b", Split.TEST)}
+    """Whoever writes an image's split first decides it; who was slower decides again, knowing what stands."""
+    first, second = {"a": Assigned("a", Split.TRAIN)}, {"b": Assigned("a", Split.TRAIN)}
+    seen: list[Mapping[str, Assigned]] = []
+
+    def slower(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
+        seen.append(dict(known))
+        if not known:
+            SplitStore(place).settle(lambda known: {} if known else first)
+            return {"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)}
+        return {} if "b" in known else second
+
+    assert SplitStore(place).settle(slower) == SplitStore(place).known() == first | second
+    assert seen == [{}, first, first | second]
 
 
 def test_features_come_back_bit_for_bit(place: str) -> None:
