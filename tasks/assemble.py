@@ -1,5 +1,7 @@
 """Step 4: make a dataset version, a list of images that is named by its own hash."""
 
+from collections.abc import Mapping
+
 from configs import schema
 from tasks.domain.classes import Selection, select
 from tasks.domain.duplicates import groups
@@ -43,16 +45,17 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
 
 
 def _splits(labelling: Labelling, settings: schema.Settings) -> dict[str, Assigned]:
-    store = SplitStore(settings.store.url)
-    known = store.known()
+    store = settings.store.url
     images = {row.image for row in labelling.labelled}
-    if images <= known.keys():
-        return known
-    together = groups(
-        ImageStore(settings.store.url).hashes(images | known.keys()), settings.dataset.near_duplicate_bits
-    )
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
-    return known | store.add(assign(together, known, shares))
+
+    def decide(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
+        if images <= known.keys():
+            return {}
+        hashes = ImageStore(store).hashes(images | known.keys())
+        return assign(groups(hashes, settings.dataset.near_duplicate_bits), known, shares)
+
+    return SplitStore(store).settle(decide)
 
 
 def _rows(labelling: Labelling, splits: dict[str, Assigned]) -> list[Row]:

@@ -10,20 +10,24 @@ from tasks.domain.manifest import Row
 #: What is counted for images of which nobody says the attribute.
 UNKNOWN = "not known"
 # A class of so many images that has one value only is worth a word when at most so much of the others has it.
-_USUAL, _ENOUGH = 0.8, 10
+_USUAL, _ENOUGH = 0.5, 10
+# Where the other classes' share lets so many images of a class be expected, one class in twenty has none by chance.
+_EXPECTED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ClassBalance:
     """One class and one attribute: images by value, their shares, and the distance from all other classes together.
 
-    The distance is the total variation distance: half the sum of the absolute differences of the shares, from 0 (the
+    Lacking are values that none of its images has, though by the share of the other classes at least three should. The
+    distance is the total variation distance: half the sum of the absolute differences of the shares, from 0 (the
     same mixture) to 1 (nothing in common).
     """
 
     label: str
     counts: Mapping[str, int]
     shares: Mapping[str, float]
+    lacking: tuple[str, ...]
     distance: float
 
 
@@ -71,7 +75,13 @@ def _balance(name: str, rows: Sequence[Row], told: Mapping[str, Attributes], ori
         origins=origins,
         values=tuple(values),
         classes=tuple(
-            ClassBalance(label, dict(sorted(own.items())), _shares(own, values), _distance(own, total - own, values))
+            ClassBalance(
+                label=label,
+                counts=dict(sorted(own.items())),
+                shares=_shares(own, values),
+                lacking=_lacking(own, total - own),
+                distance=_distance(own, total - own, values),
+            )
             for label, own in counts.items()
         ),
     )
@@ -80,6 +90,13 @@ def _balance(name: str, rows: Sequence[Row], told: Mapping[str, Attributes], ori
 def _shares(counts: Counter[str], values: Iterable[str]) -> dict[str, float]:
     total = counts.total() or 1
     return {value: round(counts[value] / total, 4) for value in values}
+
+
+def _lacking(own: Counter[str], others: Counter[str]) -> tuple[str, ...]:
+    expected = {value: own.total() * count / others.total() for value, count in sorted(others.items())}
+    return tuple(
+        value for value, images in expected.items() if images >= _EXPECTED and not own[value] and value != UNKNOWN
+    )
 
 
 def _distance(own: Counter[str], others: Counter[str], values: Sequence[str]) -> float:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +30,24 @@ class Assigned:
 
     group: str
     split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An image's split as it was written: at which place of all that were ever written, counted from zero."""
+
+    place: int
+    image: str
+    assigned: Assigned
+
+
+def standing(written: Iterable[Placed]) -> dict[str, Assigned]:
+    """Return the splits that count, of all in the order in which they were written.
+
+    Whoever writes numbers on from what was there when the splits were chosen. What then stands at another place was
+    chosen without knowing what another run wrote meanwhile, and does not count.
+    """
+    return {one.image: one.assigned for number, one in enumerate(written) if one.place == number}
 
 
 def split_of_group(group: str, shares: Shares) -> Split:

@@ -23,7 +23,7 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {one}" for one in facts["warnings"])]
     lines += [f"- {one} waits" for one in facts["waiting"]]
     changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
-    lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items()]
+    lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [f"- {len(one['images']):,} images {one['kind']}: {one['meaning']}" for one in facts["findings"]]
     lines += [f"- {one['images']:,} objects not in it: {one['reason']}" for one in facts["missing"]]
     lines += ["", f"The whole card, with pictures: {_link(page)}"]

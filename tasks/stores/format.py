@@ -5,8 +5,8 @@ import json
 from configs.problems import Problem
 from tasks.stores.bucket import Changed, open_bucket
 
-# Rises when a store of this code cannot be read by the code before it.
-_FORMAT = 1
+# Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
+_FORMAT = 2
 _FILE = "format.json"
 
 
@@ -17,7 +17,7 @@ def claim_format(url: str) -> None:
 
 
 def check_format(url: str) -> None:
-    """Raise Problem where a newer Pedigree made the store, or its format cannot be read."""
+    """Raise Problem where a newer or an older Pedigree made the store, or its format cannot be read."""
     try:
         found = json.loads(open_bucket(url).read(_FILE))["format"]
     except Changed:
@@ -27,4 +27,8 @@ def check_format(url: str) -> None:
     if found > _FORMAT:
         raise Problem(
             f"The store {url} was made by a newer Pedigree (format {found}, this one knows {_FORMAT}): update Pedigree."
+        )
+    if found < _FORMAT:
+        raise Problem(
+            f"The store {url} was made by an older Pedigree (format {found}, this one knows {_FORMAT}): name a new one."
         )

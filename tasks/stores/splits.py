@@ -1,14 +1,16 @@
 """Which split each image got, written once and never changed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.domain.splits import Assigned, Split
+from tasks.domain.splits import Assigned, Placed, Split, standing
 from tasks.stores.tables import Table
 
-_SCHEMA = pa.schema([("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
+_SCHEMA = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
+
+Decide = Callable[[Mapping[str, Assigned]], Mapping[str, Assigned]]
 
 
 @dataclass(frozen=True)
@@ -18,21 +20,36 @@ class SplitStore:
     url: str
 
     def known(self) -> dict[str, Assigned]:
-        """Return every image's split; the first that was written stands."""
-        found: dict[str, Assigned] = {}
-        for row in self._table().read(_SCHEMA.names).to_pylist():
-            found.setdefault(row["image"], Assigned(row["group"], Split(row["split"])))
-        return found
+        """Return every image's split."""
+        return standing(self._rows())
 
-    def add(self, assigned: Mapping[str, Assigned]) -> dict[str, Assigned]:
-        """Write new splits, and return all as they stand: another run may have been faster."""
-        rows = [{"image": image, "group": one.group, "split": one.split.value} for image, one in assigned.items()]
-        self._table().append(rows)
-        return self.known()
+    def settle(self, decide: Decide) -> dict[str, Assigned]:
+        """Write what is decided about new images, and return all splits as they stand.
+
+        The decision is made on the splits that stand, and made again whenever another run wrote in between; it gives
+        nothing once all its images have one.
+        """
+        rows = self._rows()
+        while new := decide(standing(rows)):
+            self._append(new, len(rows))
+            rows = self._rows()
+        return standing(rows)
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
         return self._table().damage()
+
+    def _append(self, assigned: Mapping[str, Assigned], seen: int) -> None:
+        self._table().append(
+            [
+                {"place": place, "image": image, "group": one.group, "split": one.split.value}
+                for place, (image, one) in enumerate(assigned.items(), seen)
+            ]
+        )
+
+    def _rows(self) -> list[Placed]:
+        rows = self._table().read(_SCHEMA.names).to_pylist()
+        return [Placed(row["place"], row["image"], Assigned(row["group"], Split(row["split"]))) for row in rows]
 
     def _table(self) -> Table:
         return Table(self.url, "splits", _SCHEMA)

@@ -27,6 +27,7 @@ _ROWS_A_SCAN, _AHEAD = 256, 4
 _SPARSE = 4
 # Files with fewer rows are joined whenever something is removed.
 _ROWS_A_FILE = 256
+_FULL = "make room and run again, nothing was half-written"
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class Table:
             raise self._cannot(done, error) from error
 
     def _cannot(self, done: str, error: BaseException) -> Problem:
-        reason = "the disk is full" if "No space left" in str(error) else _words(error)
+        reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else _words(error)
         return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
 
 

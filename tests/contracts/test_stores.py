@@ -1,5 +1,6 @@
 """What the stores promise on a folder and on S3."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -84,14 +85,21 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     assert store.located(SOURCE) == []
 
 
-def test_a_store_of_a_newer_pedigree_is_refused(place: str) -> None:
-    """A store says its format once; a higher one than this code knows is answered with what to do."""
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (3, r"newer Pedigree \(format 3, this one knows 2\): update Pedigree"),
+        (1, r"older Pedigree \(format 1, this one knows 2\): name a new one"),
+    ],
+)
+def test_a_store_of_another_format_is_refused(place: str, found: int, said: str) -> None:
+    """A store says its format once; another one than this code knows is answered with what to do."""
     check_format(place)
     claim_format(place)
     claim_format(place)
     open_bucket(place).remove("format.json")
-    open_bucket(place).create("format.json", b'{"format": 2}')
-    with pytest.raises(Problem, match=r"newer Pedigree \(format 2, this one knows 1\): update Pedigree"):
+    open_bucket(place).create("format.json", b'{"format": %d}' % found)
+    with pytest.raises(Problem, match=said):
         claim_format(place)
 
 
@@ -160,11 +168,19 @@ def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
 
 
 def test_the_first_split_stands(place: str) -> None:
-    """Whoever writes an image's split first decides it; a later writer is told what stands."""
-    store = SplitStore(place)
-    store.add({"a": Assigned("a", Split.TRAIN)})
-    stands = store.add({"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)})
-    assert stands == {"a": Assigned("a", Split.TRAIN), "b": Assigned("b", Split.TEST)}
+    """Whoever writes an image's split first decides it; who was slower decides again, knowing what stands."""
+    first, second = {"a": Assigned("a", Split.TRAIN)}, {"b": Assigned("a", Split.TRAIN)}
+    seen: list[Mapping[str, Assigned]] = []
+
+    def slower(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
+        seen.append(dict(known))
+        if not known:
+            SplitStore(place).settle(lambda known: {} if known else first)
+            return {"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)}
+        return {} if "b" in known else second
+
+    assert SplitStore(place).settle(slower) == SplitStore(place).known() == first | second
+    assert seen == [{}, first, first | second]
 
 
 def test_features_come_back_bit_for_bit(place: str) -> None:

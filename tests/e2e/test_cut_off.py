@@ -43,7 +43,7 @@ app(sys.argv[1:])
 INSTANTS = (
     "tasks.stores.images:ImageStore.add",
     "tasks.stores.snapshots:SnapshotStore.add_contents",
-    "tasks.stores.splits:SplitStore.add",
+    "tasks.stores.splits:SplitStore._append",
     "tasks.assemble:write_manifest",
     "tasks.stores.features:FeatureStore.add",
     "tasks.fitting:write_head",

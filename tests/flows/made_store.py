@@ -51,9 +51,8 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     labelling = label_images(SnapshotStore(store).located(SOURCE), said, Spelling({}, ()))
     labels = write_labels(store, labelling)
     images = [one.image for one in labelling.labelled]
-    known = SplitStore(store).known()
     together = groups(ImageStore(store).hashes(images), 3)
-    splits = SplitStore(store).add(assign(together, known, Shares(test=20, validation=15)))
+    splits = SplitStore(store).settle(lambda known: assign(together, known, Shares(test=20, validation=15)))
     rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
     selection = select(rows, MINIMUM)
     name = write_manifest(store, selection.kept)

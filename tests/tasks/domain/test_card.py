@@ -104,13 +104,26 @@ def test_shares_and_distances_are_figures() -> None:
     assert (boxer.distance, husky.distance, pug.distance) == pytest.approx((0.75 - 1 / 8, 0.5, 0.375 - 0.25))
 
 
+def test_a_class_lacks_what_others_have_enough_of() -> None:
+    """A value is lacking where by the others' share three images should have it, and not where one or two should."""
+    told: dict[str, Attributes] = {
+        f"{label}{number}": (("coat", "white" if number < white else "spotted" if number == 9 else "black"),)
+        for label, white in {"pug": 4, "boxer": 3, "husky": 0}.items()
+        for number in range(10 - (label == "husky"))
+    }
+    (coat,) = balances([Row(image, image[:-1], Split.TEST, (), "") for image in told], told, {})
+    assert {one.label: one.lacking for one in coat.classes} == {"boxer": (), "husky": ("white",), "pug": ()}
+    single = [row(f"{number}", "pug") for number in range(10)]
+    assert balances(single, {one.image: one.attributes for one in single}, {})[0].classes[0].lacking == ()
+
+
 def test_a_card_warns() -> None:
     """Lopsided classes, untested classes, lost classes, slips of the pen and vain manifest rows are said in words."""
     many = [row(f"{number}", "pug", coat="black" if number % 2 else "white") for number in range(120)]
     labelled = tuple(Labelled("", f"{n}", label, (), ()) for n, label in enumerate(["boxer", "boxer", "boxxer"]))
     poodles = [row(f"p{number}", "poodle") for number in range(10)]
     card = data_card(
-        [*many, *poodles, row("b", "boxer", Split.TRAIN)],
+        [*many, *poodles, row("b", "boxer", Split.TRAIN, coat="black")],
         [row("c", "husky")],
         Evidence(Labelling(labelled, (), (), missing=("nowhere.jpg",))),
     )

@@ -1,14 +1,14 @@
-"""Splits over many nights that add, copy, bridge, relabel, remove and bring back pictures: for life."""
+"""Splits over many nights, some at once, that add, copy, bridge, relabel, remove and bring back pictures: for life."""
 
 from random import Random
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from tasks.domain.duplicates import groups
-from tasks.domain.splits import Assigned, Shares, Split, assign
+from tasks.domain.splits import Assigned, Placed, Shares, Split, assign, standing
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
 BITS = 72
@@ -22,14 +22,20 @@ class Nights(RuleBasedStateMachine):
     """A source that people change as they like, and a store that remembers every image it ever gave a split."""
 
     images = Bundle("images")
+    nights = Bundle("nights")
 
     def __init__(self) -> None:
         """Begin with an empty source and an empty store."""
         super().__init__()
         self.looks: dict[str, bytes] = {}
         self.source: dict[str, str] = {}
-        self.known: dict[str, Assigned] = {}
+        self.written: list[Placed] = []
         self.first_said: dict[str, Assigned] = {}
+
+    @property
+    def known(self) -> dict[str, Assigned]:
+        """Return what stands of all that was written."""
+        return standing(self.written)
 
     def _arrives(self, prefix: str, look: bytes, label: str) -> str:
         image = f"{prefix}{len(self.looks):03}"
@@ -67,20 +73,32 @@ class Nights(RuleBasedStateMachine):
         """Remove a picture from the source; what the store knows of it stays."""
         self.source.pop(image, None)
 
+    @rule(target=nights)
+    def a_night_chooses(self) -> tuple[int, dict[str, Assigned]]:
+        """Choose the splits of what has none, as the step assemble does, and do not write them down yet."""
+        known = self.known
+        if self.source.keys() <= known.keys():
+            return len(self.written), {}
+        everyone = {image: self.looks[image] for image in self.source.keys() | known.keys()}
+        together = groups(everyone, BITS)
+        fresh = assign(together, known, SHARES)
+        assert not fresh.keys() & known.keys()
+        for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
+            company = {known[other].split for other in known if together[other] == together[image]}
+            assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
+        return len(self.written), fresh
+
+    @rule(night=consumes(nights))
+    def a_night_writes(self, night: tuple[int, dict[str, Assigned]]) -> None:
+        """Write down what was chosen, however many other nights have written since."""
+        seen, fresh = night
+        self.written += [Placed(place, image, one) for place, (image, one) in enumerate(fresh.items(), seen)]
+        self.first_said = self.known | self.first_said
+
     @rule()
     def a_night_passes(self) -> None:
-        """Do as the step assemble does."""
-        if self.source.keys() <= self.known.keys():
-            return
-        everyone = {image: self.looks[image] for image in self.source.keys() | self.known.keys()}
-        together = groups(everyone, BITS)
-        fresh = assign(together, self.known, SHARES)
-        assert not fresh.keys() & self.known.keys()
-        for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
-            company = {self.known[other].split for other in self.known if together[other] == together[image]}
-            assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
-        self.known |= fresh
-        self.first_said = fresh | self.first_said
+        """Choose and write with no other night in between."""
+        self.a_night_writes(self.a_night_chooses())
         assert self.source.keys() <= self.known.keys()
 
     @invariant()

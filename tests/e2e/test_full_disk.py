@@ -1,0 +1,72 @@
+"""A store's disk that fills up in the middle of a night: one sentence, nothing half-visible, nothing lost."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.stores.images import ImageStore
+from tasks.stores.snapshots import SnapshotStore
+from tests.servers import PrefectServer
+
+PEDIGREE = Path(sys.executable).with_name("pedigree")
+Resize = Callable[[int], bool]
+
+
+def run(*command: str) -> bool:
+    """Run one of the system's programs, and tell whether it did as it was told."""
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - this file's own commands
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[tuple[Path, Resize]]:
+    """Disk of its own, and what gives it another size in bytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or not run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)):
+        pytest.skip("a small disk needs root and the right to mount one")
+    yield place, lambda size: run("mount", "-o", f"remount,size={size}", str(place))
+    run("umount", "--lazy", str(place))
+
+
+def pictures(folder: Path, number: int, side: int) -> int:
+    """Put so many pictures of noise into a folder, and return the bytes of all together."""
+    random = np.random.default_rng(side)
+    folder.mkdir(parents=True)
+    for index in range(number):
+        picture = Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
+        picture.save(folder / f"{index:03}.jpg")
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_a_disk_that_fills_up_between_two_packs(
+    disk: tuple[Path, Resize], prefect_server: PrefectServer, tmp_path: Path
+) -> None:
+    """The pack that fitted is kept, nothing is seen of the other, and a night with room fetches only what is left."""
+    assert prefect_server.api_url
+    (place, resize), source = disk, tmp_path / "photos"
+    settings, store = tmp_path / "settings.yaml", str(place / "store")
+    settings.write_text(f"source: {{url: {source}}}\nstore: {{url: {store}}}\n")
+    command = [str(PEDIGREE), "data", "rebuild", "-c", str(settings), "--json"]
+    first, second = pictures(source / "boxer", 256, 64), pictures(source / "pug", 40, 256)
+    assert resize(first + second // 2)
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    assert (failed.returncode, failed.stdout) == (1, "")
+    last = failed.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"The table images in {store} cannot be written: the disk is full"), last
+    assert "make room and run again" in last
+    assert "Traceback" not in failed.stderr
+    assert len(ImageStore(store).known()) == 256
+    assert [entry.key.split("/")[0] for entry in SnapshotStore(store).pending(str(source))] == ["pug"] * 40
+
+    assert resize(first + 2 * second)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["ingested"]["fetched"], found["ingested"]["new"], found["dataset"]["images"]) == (40, 40, 296)
