@@ -76,9 +76,10 @@ class FeatureStore:
             raise Problem(f"{message}: run the night again, and it makes them.") from None
         order, start = np.argsort(rows), 0
         found = np.empty((len(rows), self.width), np.float32)
-        for part in self._table().ascending(rows[order], ["vector"]):
-            found[order[start : start + part.num_rows]] = part["vector"].flatten().to_numpy().reshape(-1, self.width)
-            start += part.num_rows
+        for part, asked in self._table().ascending(rows[order], ["vector"]):
+            vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)
+            found[order[start : start + len(asked)]] = vectors[asked]
+            start += len(asked)
         return found
 
     def _table(self) -> Table:

@@ -94,8 +94,10 @@ class Table:
         if dataset is not None:
             yield from self._taken(dataset, rows, columns)
 
-    def ascending(self, rows: NDArray[np.int64], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield these columns of the numbered rows, which must ascend, a few rows at a time.
+    def ascending(
+        self, rows: NDArray[np.int64], columns: Sequence[str]
+    ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
+        """Yield these columns of the numbered rows, which must ascend, as a few rows and which of these were asked for.
 
         Most of a table is fastest read from end to end, and little of it row by row.
         """
@@ -106,7 +108,8 @@ class Table:
             if len(rows) * _SPARSE < dataset.count_rows():
                 parts = (rows[start : start + _ROWS_A_SCAN] for start in range(0, len(rows), _ROWS_A_SCAN))
                 for part in parts:
-                    yield from _sound(dataset.take(part.tolist(), columns=list(columns))).to_batches()
+                    taken = _sound(dataset.take(part.tolist(), columns=list(columns)))
+                    yield from ((batch, np.arange(batch.num_rows)) for batch in taken.to_batches())
                 return
             scan = dataset.to_batches(
                 columns=list(columns),
@@ -118,7 +121,7 @@ class Table:
             passed = 0
             for batch in scan:
                 first, last = np.searchsorted(rows, [passed, passed + batch.num_rows])
-                yield _sound(batch).take(pa.array(rows[first:last] - passed))
+                yield _sound(batch), rows[first:last] - passed
                 passed += batch.num_rows
 
     def stored(self) -> pa.Schema | None:
