@@ -9,7 +9,7 @@ from configs.load import home, read_settings
 from configs.schema import Settings
 from flows.night import run_night
 from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.night import Outcome
+from tasks.domain.outcome import Outcome
 
 SETTINGS = Path(__file__).parent.parent / "configs" / "demo.yaml"
 

@@ -8,7 +8,8 @@ from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
 from configs.schema import Settings, Store
 from infra import stack
-from tasks.domain.night import Data, Outcome
+from tasks.domain.night import Data
+from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
 
 

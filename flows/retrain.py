@@ -7,7 +7,8 @@ from configs.schema import Settings
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
-from tasks.domain.night import Challenger, Data, Outcome
+from tasks.domain.night import Challenger, Data
+from tasks.domain.outcome import Outcome
 from tasks.embed import embed
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest

@@ -10,7 +10,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from infra.stack import Status
-    from tasks.domain.night import Outcome
+    from tasks.domain.outcome import Outcome
     from tasks.domain.reproduction import Reproduction
 
 _COLOURS = {

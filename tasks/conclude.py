@@ -1,6 +1,7 @@
 """The end of a night: its state, its reason, and a summary where people look."""
 
-from tasks.domain.night import Challenger, Data, Outcome, Promotion, decided, settled
+from tasks.domain.night import Challenger, Data, Promotion
+from tasks.domain.outcome import Outcome, decided, settled
 from tasks.reports.artifacts import show_outcome
 from tasks.step import seconds_by_step, step
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from prefect.artifacts import create_markdown_artifact
 
-from tasks.domain.night import Outcome
+from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
 
 _SPLITS = ("train", "validation", "test", "held-out")

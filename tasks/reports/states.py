@@ -3,7 +3,7 @@
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tasks.domain.night import Outcome
+from tasks.domain.outcome import Outcome
 
 
 def named_state(outcome: Outcome) -> State[Outcome]:

@@ -93,7 +93,8 @@ def make_store(folder: Path, count: int) -> None:
     for start in range(0, count, _BATCH):
         ImageStore(store).add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
     snapshots.add_contents(str(photos), zip(entries, images, strict=True))
-    SplitStore(store).add(assign({image: image for image in images}, {}, Shares(test=20, validation=15)))
+    shares, groups = Shares(test=20, validation=15), {image: image for image in images}
+    SplitStore(store).settle(lambda known: assign(groups, known, shares))
     _embed(store, images, [int(entry.key[6:9]) for entry in entries])
     text = _SETTINGS.format(photos=photos, store=store, size=_SIZE)
     (folder / "settings.yaml").write_text(text)

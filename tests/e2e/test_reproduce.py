@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, te
 from configs.load import parse
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings
-from tasks.domain.night import Outcome
+from tasks.domain.outcome import Outcome
 from tasks.domain.record import record_from
 from tasks.domain.reproduction import Reproduction
 from tasks.stores.datasets import read_manifest
