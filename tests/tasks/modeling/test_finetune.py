@@ -32,8 +32,10 @@ def begin(code: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, object]:
-    """Fine-tune in this process, without a break."""
-    return json.loads(json.dumps(tuned(small_settings())))  # type: ignore[no-any-return]
+    """Fine-tune without a break, in a process of its own, as the others that it is compared with."""
+    answer, complaint = begin("print(json.dumps(tuned(small_settings())))").communicate()
+    assert answer, complaint
+    return json.loads(answer)  # type: ignore[no-any-return]
 
 
 def test_a_killed_fine_tuning_ends_with_the_same_weights(whole: dict[str, object], tmp_path: Path) -> None:
