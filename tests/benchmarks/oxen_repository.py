@@ -1,11 +1,11 @@
-"""What the benchmark asks of Oxen, for the Python that has it: oxen_repository.py init|version|older FOLDER [REVISION]."""
+"""What the benchmark asks of Oxen, for the Python that has it: oxen_repository.py init|add|version|older FOLDER."""
 
 import sys
 from importlib import import_module
 
 
-def main(kind: str, folder: str, revision: str = "") -> None:
-    """Begin a repository, commit what its folder of pictures holds, or check an older commit out again."""
+def main(kind: str, folder: str) -> None:
+    """Begin a repository, add or commit what its folder of pictures holds, or write the first commit's files again."""
     oxen = import_module("oxen")
     if kind == "init":
         oxen.user.config_user("Benchmark", "benchmark@example.org")
@@ -13,7 +13,7 @@ def main(kind: str, folder: str, revision: str = "") -> None:
     if kind == "init":
         repo.init()
     elif kind == "older":
-        repo.checkout(revision or repo.log()[-1].id)
+        repo.restore("pictures", source=repo.log()[-1].id)
     else:
         repo.add(f"{folder}/pictures")
         if kind == "version":

@@ -6,7 +6,7 @@ python -m tests.benchmarks.s3_stub SECONDS_A_REQUEST KEYS BYTES prints its addre
 import asyncio
 import os
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -46,7 +46,8 @@ class Stub:
 
     def _listing(self, query: dict[str, str]) -> str:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        place = int(query.get("continuation-token", bisect_left(self._keys, prefix)))
+        first = max(bisect_left(self._keys, prefix), bisect_right(self._keys, query.get("start-after", "")))
+        place = int(query.get("continuation-token", first))
         most = int(query.get("max-keys", _PAGE))
         found, place, more = self._page(prefix, delimiter, place, most)
         token = f"<NextContinuationToken>{place}</NextContinuationToken>" if more else ""
@@ -76,10 +77,13 @@ class Stub:
             else:
                 place += 1
                 yield (
-                    f"<Contents><Key>{escape(key)}</Key><LastModified>{_TIME}</LastModified>"
-                    f"<ETag>&quot;{_etag(key)}&quot;</ETag><Size>{self._size}</Size>"
-                    "<StorageClass>STANDARD</StorageClass></Contents>"
-                ), place
+                    (
+                        f"<Contents><Key>{escape(key)}</Key><LastModified>{_TIME}</LastModified>"
+                        f"<ETag>&quot;{_etag(key)}&quot;</ETag><Size>{self._size}</Size>"
+                        "<StorageClass>STANDARD</StorageClass></Contents>"
+                    ),
+                    place,
+                )
 
 
 def _etag(key: str) -> str:

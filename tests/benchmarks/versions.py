@@ -3,7 +3,7 @@
 python -m tests.benchmarks.versions FOLDER COUNT... [--programs DIR]
 
 FOLDER keeps the drawn pictures and is where all else is written and removed again. DIR holds the programs of an
-environment with dvc and oxenai; without it they are looked for on PATH. Half an hour on two busy cores for 5,000 and 20,000.
+environment with dvc and oxenai; without it they are looked for on PATH.
 """
 
 import argparse
@@ -67,16 +67,20 @@ class Place:
 
     def size(self, *names: str) -> int:
         """Count the bytes of files below these folders."""
-        return sum(
-            path.stat().st_size for name in names for path in (self.root / name).rglob("*") if path.is_file()
-        )
+        return sum(path.stat().st_size for name in names for path in (self.root / name).rglob("*") if path.is_file())
 
 
 Measured = tuple[dict[str, Run], int]
 
 
 def _run(command: list[str], folder: Path, programs: str) -> Run:
-    environment = {**os.environ, "PATH": programs, "PYTHONPATH": os.getcwd(), "HOME": str(folder), "DVC_NO_ANALYTICS": "1"}  # noqa: PTH109
+    environment = {
+        **os.environ,
+        "PATH": programs,
+        "PYTHONPATH": str(Path.cwd()),
+        "HOME": str(folder),
+        "DVC_NO_ANALYTICS": "1",
+    }
     start = perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE)  # noqa: S603 - our own
     assert process.stdout
@@ -127,7 +131,9 @@ def dvc(place: Place) -> Measured:
     """Measure dvc add and dvc push to a folder, which is what makes a version that survives the working copy."""
     place.put(place.first)
     git = ["git", "-c", "user.name=B", "-c", "user.email=b@example.org"]
-    place.run([*git, "init", "-q"], ["dvc", "init", "-q"], ["dvc", "remote", "add", "-q", "-d", "copy", place.root / "copy"])
+    place.run(
+        [*git, "init", "-q"], ["dvc", "init", "-q"], ["dvc", "remote", "add", "-q", "-d", "copy", place.root / "copy"]
+    )
     version = (["dvc", "add", "-q", "pictures"], ["dvc", "push", "-q"])
     keep = ([*git, "add", "pictures.dvc", ".gitignore"], [*git, "commit", "-q", "-m", "pictures"])
     runs = {"cold": place.run(*version)}
@@ -179,7 +185,12 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
         runs, size = TOOLS[name](Place(root, first, more, programs))
         cells = [_cell(runs.get(stage)) for stage in STAGES]
         share = size / sum(one.stat().st_size for one in pictures)
-        print("|", " | ".join([name, *cells, f"{max(one.peak for one in runs.values()):,.0f}", f"{share:.3f}"]), "|", flush=True)
+        print(
+            "|",
+            " | ".join([name, *cells, f"{max(one.peak for one in runs.values()):,.0f}", f"{share:.3f}"]),
+            "|",
+            flush=True,
+        )
         shutil.rmtree(root)
 
 
