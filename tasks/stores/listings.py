@@ -4,8 +4,8 @@ A million entries are some 130 MB in columns, and three times as much as objects
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from itertools import islice
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,11 @@ def in_columns(entries: Iterable[Entry]) -> pa.Table:
     """Put entries into columns, some at a time."""
     rest, batches = iter(entries), []
     while some := list(islice(rest, _AT_ONCE)):
-        batches.append(pa.record_batch(list(zip(*map(astuple, some), strict=True)), schema=LISTING))
+        batches.append(
+            pa.record_batch(
+                [[read(entry) for entry in some] for read in map(attrgetter, LISTING.names)], schema=LISTING
+            )
+        )
     return pa.Table.from_batches(batches, LISTING)
 
 

@@ -25,10 +25,11 @@ _OXEN = Path(__file__).with_name("oxen_repository.py")
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took: seconds in all, those at work where it says so, and its memory's peak in MB."""
+    """What one process took: seconds in all and of CPU, both without imports where it says so, and its peak in MB."""
 
     seconds: float
-    work: float | None
+    cpu: float
+    work: float | None  # Seconds after the imports.
     peak: float
     answer: str = ""
 
@@ -60,6 +61,7 @@ class Place:
         works = [one.work for one in runs if one.work is not None]
         return Run(
             sum(one.seconds for one in runs),
+            sum(one.cpu for one in runs),
             sum(works) if works else None,
             max(one.peak for one in runs),
             runs[-1].answer,
@@ -95,7 +97,8 @@ def _run(command: list[str], folder: Path, programs: str) -> Run:
     except ValueError:
         found = {}
     found = found if isinstance(found, dict) else {}
-    return Run(seconds, found.get("seconds"), usage.ru_maxrss / 1024, str(found.get("answer", "")))
+    cpu = found.get("cpu", usage.ru_utime + usage.ru_stime)
+    return Run(seconds, cpu, found.get("seconds"), usage.ru_maxrss / 1024, str(found.get("answer", "")))
 
 
 def work(*words: str | Path) -> list[str | Path]:
@@ -176,7 +179,7 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
     pictures = make_pictures(folder / "pictures", count + count // 100)
     first, more = pictures[:count], pictures[count:]
     print(f"\n{count:,} pictures of {sum(one.stat().st_size for one in first) / 2**20:,.0f} MB\n")
-    print("|", " | ".join(["seconds (of these at work)", *STAGES, "peak MB", "bytes stored / of originals"]), "|")
+    print("|", " | ".join(["seconds (of CPU)", *STAGES, "peak MB", "bytes stored / of originals"]), "|")
     print("|---" * (len(STAGES) + 3) + "|")
     for name in tools:
         root = folder / "run"
@@ -197,7 +200,7 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
 def _cell(run: Run | None) -> str:
     if run is None:
         return "-"
-    return f"{run.seconds:.1f}" + (f" ({run.work:.2f})" if run.work is not None else "")
+    return f"{run.seconds if run.work is None else run.work:.1f} ({run.cpu:.1f})"
 
 
 def main() -> None:

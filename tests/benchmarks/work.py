@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
 
@@ -41,7 +42,7 @@ def line(source: str, store: str) -> str:
 
 def hashed(source: str, store: str) -> str:
     """Take the same steps with files that are hashed and not decoded."""
-    ingest.Decoder = partial(Decoder, examiner=only_hashed)  # type: ignore[misc, assignment, attr-defined]
+    ingest.Decoder = partial(Decoder, examiner=only_hashed)  # type: ignore[assignment, attr-defined]
     return line(source, store)
 
 
@@ -89,9 +90,14 @@ def main(kind: str, *arguments: str) -> None:
     for module in (ingest, label):
         module.progress = quiet  # type: ignore[attr-defined]
     step.say = lambda _text: None  # type: ignore[assignment]
-    start = perf_counter()
+    start, worked = perf_counter(), _cpu()
     answer = _WORK[kind](*arguments)
-    print(json.dumps({"answer": answer, "seconds": perf_counter() - start}))
+    print(json.dumps({"answer": answer, "seconds": perf_counter() - start, "cpu": _cpu() - worked}))
+
+
+def _cpu() -> float:
+    """Count this process's seconds of CPU and those of its children that have ended."""
+    return sum(used.ru_utime + used.ru_stime for used in (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)))
 
 
 if __name__ == "__main__":
