@@ -60,7 +60,10 @@ def look(store: str) -> int:
 def child(kind: str, *arguments: str) -> None:
     """Do one piece of work in this process, and print its seconds, those of its CPU, and its memory's peak in MB."""
     from tasks import step
+    from tasks.stores.bucket import open_bucket
 
+    # The imports and the client are there before the clock starts.
+    next(iter(open_bucket(SOURCE).entries("photos/class-000/00000000.jpg")), None)
     step.say = lambda _text: None  # type: ignore[assignment]
     start, worked = perf_counter(), process_time()
     kinds: dict[str, Callable[[], int]] = {
