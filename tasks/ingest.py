@@ -1,6 +1,6 @@
 """Step 2: fetch what was never fetched, prove that it is a picture, and keep its original bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -19,7 +19,8 @@ from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
 
-# One batch is what a crash can cost and what memory must hold; a fetch waits for the network, so many run at once.
+# One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives. A fetch
+# waits for the network, so many run at once.
 _BATCH_IMAGES, _BATCH_BYTES, _FETCHES = 256, 128 * 2**20, 16
 
 _Found = tuple[Examined, bytes] | Rejection
@@ -38,8 +39,8 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     new = rejected = 0
     with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool, Decoder(limits) as decoder:
         examine = partial(_examine, open_bucket(snapshot.source), limits, decoder, forgotten_images(store.url))
-        for batch in _batches(pending):
-            found = list(zip(batch, pool.map(examine, batch), strict=True))
+        for batch, results in _begun(pool, examine, pending):
+            found = list(zip(batch, results, strict=True))
             new += _keep(store, snapshot.source, found, known)
             rejected += sum(isinstance(result, Rejection) for _, result in found)
             advance(len(batch))
@@ -72,12 +73,26 @@ def _keep(store: schema.Store, source: str, found: list[tuple[Entry, _Found]], k
     return len(new)
 
 
+def _begun(
+    pool: ThreadPoolExecutor, examine: Callable[[Entry], _Found], pending: Iterable[Entry]
+) -> Iterator[tuple[list[Entry], Iterator[_Found]]]:
+    """Yield each batch with its results as they come, when the batch after it has been begun."""
+    former: list[tuple[list[Entry], Iterator[_Found]]] = []
+    for batch in _batches(pending):
+        begun = batch, pool.map(examine, batch)
+        yield from former
+        former = [begun]
+    yield from former
+
+
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
+    size = 0
     for entry in entries:
-        if batch and (len(batch) == _BATCH_IMAGES or sum(one.size for one in batch) + entry.size > _BATCH_BYTES):
+        if batch and (len(batch) == _BATCH_IMAGES or size + entry.size > _BATCH_BYTES):
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append(entry)
+        size += entry.size
     if batch:
         yield batch

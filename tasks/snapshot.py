@@ -8,6 +8,7 @@ from tasks.domain.night import Snapshot
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import claim_format
+from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 
 
@@ -21,13 +22,13 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     if as_of:
         return _former(source.url, SnapshotStore(store.url), as_of)
     taken = datetime.now(UTC).isoformat()
-    entries = list(open_bucket(source.url).entries())
-    if not entries:
+    listed = in_columns(open_bucket(source.url).entries())
+    if not listed.num_rows:
         message = f"The source {source.url} is empty: put photographs into it, one folder a class."
         raise Problem(message)
     claim_format(store.url)
-    changed = SnapshotStore(store.url).record(source.url, taken, entries)
-    return Snapshot(source.url, taken, len(entries), changed)
+    changed = SnapshotStore(store.url).record(source.url, taken, listed)
+    return Snapshot(source.url, taken, listed.num_rows, changed)
 
 
 def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:

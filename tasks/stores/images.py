@@ -104,9 +104,8 @@ def _alone(table: Table, row: int) -> bytes | Problem:
 
 
 def _row(examined: Examined, data: bytes) -> dict[str, Any]:
-    facts = asdict(examined)
-    measures, phash = facts.pop("measures"), facts.pop("phash")
-    return {**facts, METHOD: phash, **measures, "data": data}
+    facts = {name: getattr(examined, name) for name in ("image", "width", "height", "format")}
+    return {**facts, METHOD: examined.phash, **asdict(examined.measures), "data": data}
 
 
 def _examined(row: dict[str, Any]) -> Examined:

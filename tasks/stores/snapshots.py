@@ -1,27 +1,25 @@
 """What each look at a source saw, and what became of every object that was fetched."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.domain.labels import Located
-from tasks.domain.listing import Change, Entry, changes, replay
+from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason, Rejection
+from tasks.stores.listings import LISTING, changes, entries_of, replay, without
 from tasks.stores.tables import Table
 
-_IDENTITY = [
-    ("source", pa.string()),
-    ("key", pa.string()),
-    ("etag", pa.string()),
-    ("size", pa.int64()),
-    ("version", pa.string()),
-]
+_IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
 _OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
 _CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
 _REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string())])
 _METADATA = pa.schema([*_IDENTITY, ("modified", pa.string()), ("metadata", pa.map_(pa.string(), pa.string()))])
+# So many rows are objects of Python at a time.
+_AT_ONCE = 10_000
 
 Identity = tuple[str, str, int, str]
 
@@ -41,27 +39,25 @@ class SnapshotStore:
 
     def known(self, source: str, moment: str = "") -> dict[str, Entry]:
         """Return the source's entries as they were listed, by key."""
-        rows = _own(source, Table(self.url, "objects", _OBJECTS))
-        return replay(Change(_entry(row), row["present"]) for row in rows if not moment or row["snapshot"] <= moment)
+        return {entry.key: entry for entry in entries_of(self._listing(source, moment))}
 
     def first_look(self, source: str) -> str:
         """Tell when the source was first listed; nothing if it never was."""
-        return min((row["snapshot"] for row in _own(source, Table(self.url, "objects", _OBJECTS))), default="")
+        return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""
 
-    def record(self, source: str, taken: str, entries: Sequence[Entry]) -> int:
+    def record(self, source: str, taken: str, listed: pa.Table) -> int:
         """Append what differs from the last listing, and return how much that is."""
-        found = changes(self.known(source), entries)
-        rows = [
-            {**_identity(source, one.entry), "modified": one.entry.modified, "snapshot": taken, "present": one.present}
-            for one in found
-        ]
-        Table(self.url, "objects", _OBJECTS).append(rows)
-        return len(found)
+        found = changes(self._listing(source), listed)
+        rows = found.append_column("source", _same(source, found)).append_column("snapshot", _same(taken, found))
+        Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
+        return int(found.num_rows)
 
     def pending(self, source: str, moment: str = "") -> list[Entry]:
         """List the entries that were neither fetched nor rejected yet, sorted by key."""
-        done = self._contents(source).keys() | self.rejects(source).keys()
-        return [entry for _, entry in sorted(self.known(source, moment).items()) if entry.identity not in done]
+        listing = self._listing(source, moment)
+        for table in (Table(self.url, "contents", _CONTENTS), Table(self.url, "rejects", _REJECTS)):
+            listing = without(listing, _columns(source, table))
+        return list(entries_of(listing))
 
     def located(self, source: str, moment: str = "") -> list[Located]:
         """List the entries whose bytes are known, sorted by key."""
@@ -106,12 +102,26 @@ class SnapshotStore:
         ]
         Table(self.url, "metadata", _METADATA).append(rows)
 
+    def _listing(self, source: str, moment: str = "") -> pa.Table:
+        history = _columns(source, Table(self.url, "objects", _OBJECTS))
+        return replay(history.filter(pc.less_equal(history["snapshot"], moment)) if moment else history)
+
     def _contents(self, source: str) -> dict[Identity, str]:
         return {_key(row): row["image"] for row in _own(source, Table(self.url, "contents", _CONTENTS))}
 
 
-def _own(source: str, table: Table) -> list[dict[str, Any]]:
-    return [row for row in table.read(table.schema.names).to_pylist() if row["source"] == source]
+def _columns(source: str, table: Table) -> pa.Table:
+    rows = table.read(table.schema.names)
+    return rows.filter(pc.equal(rows["source"], source))
+
+
+def _own(source: str, table: Table) -> Iterator[dict[str, Any]]:
+    for batch in _columns(source, table).to_batches(_AT_ONCE):
+        yield from batch.to_pylist()
+
+
+def _same(text: str, rows: pa.Table) -> pa.Array:
+    return pa.repeat(pa.scalar(text), rows.num_rows)
 
 
 def _identity(source: str, entry: Entry) -> dict[str, Any]:

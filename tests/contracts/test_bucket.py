@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.problems import Problem, SettingsProblem
+from tasks.stores import s3
 from tasks.stores.bucket import Changed, open_bucket, read_url
 
 
@@ -20,6 +21,30 @@ def test_objects_are_listed_sorted_with_their_sizes(place: str) -> None:
     assert [entry.key for entry in listed] == sorted(keys)
     assert [entry.size for entry in listed] == [len(key.encode()) for key in sorted(keys)]
     assert [entry.key for entry in bucket.entries("poodle/")] == ["poodle/1.jpg", "poodle/white/2.jpg"]
+
+
+@pytest.mark.parametrize("folders", [1000, 2])
+@pytest.mark.parametrize("inside", ["", "/photos"])
+@pytest.mark.parametrize("prefix", ["", "b/", "b"])
+def test_a_listing_split_by_folders_is_the_same(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch, folders: int, inside: str, prefix: str
+) -> None:
+    """A long listing of an S3 bucket, split by folders or not, names each object once, sorted by key."""
+    bucket = open_bucket(f"{s3_bucket}{inside}")
+    keys = [f"b/{number}.jpg" for number in range(4)] + [f"d/{number}/x.jpg" for number in range(4)]
+    keys += ["a.jpg", "a/1.jpg", "a/b/2.jpg", "a-b/1.jpg", "a0.jpg", "b.jpg", "b//1.jpg", "bc/1.jpg", "z.jpg"]
+    keys += ["пудель/ä b+c%20.jpg", "~&<y>/'1\".jpg", "\U0001f436/1.jpg", "\ufffd/1.jpg", "c d/1.jpg"]
+    for key in [*keys, "b/", "empty/"]:
+        bucket.create(key, key.encode())
+    expected = sorted(key for key in keys if key.startswith(prefix))
+    whole = list(bucket.entries(prefix))
+    assert [entry.key for entry in whole] == expected
+    monkeypatch.setattr(s3, "_FOLDERS", folders)
+    for page in range(1, 8):
+        monkeypatch.setattr(s3, "_PAGE", page)
+        for pages in (1, 2):
+            monkeypatch.setattr(s3, "_PAGES", pages)
+            assert list(bucket.entries(prefix)) == whole
 
 
 def test_what_was_created_is_read_back(place: str) -> None:

@@ -35,6 +35,7 @@ from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sen
 from tasks.stores.format import check_format, claim_format
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
 from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
@@ -58,29 +59,29 @@ def decision(number: int, champion: int | None) -> Decision:
 def test_only_differences_between_listings_are_written(place: str) -> None:
     """A second look that sees the same writes nothing; new, replaced and gone objects count as changes."""
     store = SnapshotStore(place)
-    assert store.record(SOURCE, "monday", [entry("a"), entry("b")]) == 2
-    assert store.record(SOURCE, "tuesday", [entry("a"), entry("b")]) == 0
-    assert store.record(SOURCE, "wednesday", [entry("b", "2"), entry("c")]) == 3
+    assert store.record(SOURCE, "monday", in_columns([entry("a"), entry("b")])) == 2
+    assert store.record(SOURCE, "tuesday", in_columns([entry("a"), entry("b")])) == 0
+    assert store.record(SOURCE, "wednesday", in_columns([entry("b", "2"), entry("c")])) == 3
     assert store.known(SOURCE) == {"b": entry("b", "2"), "c": entry("c")}
 
 
 def test_sources_do_not_mix(place: str) -> None:
     """What one source holds says nothing about another one in the same store."""
     store = SnapshotStore(place)
-    store.record(SOURCE, "monday", [entry("a")])
+    store.record(SOURCE, "monday", in_columns([entry("a")]))
     assert store.known("s3://others") == {}
 
 
 def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> None:
     """Objects wait to be fetched until their bytes or their rejection are known; a replaced one waits again."""
     store = SnapshotStore(place)
-    store.record(SOURCE, "monday", [entry("a"), entry("b"), entry("c")])
+    store.record(SOURCE, "monday", in_columns([entry("a"), entry("b"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a")])
     store.add_rejects(SOURCE, [(entry("b"), Rejection(Reason.DAMAGED, "cut short"))])
     assert store.pending(SOURCE) == [entry("c")]
     assert store.located(SOURCE) == [Located("a", "image-a")]
     assert store.rejects(SOURCE) == {entry("b").identity: Rejection(Reason.DAMAGED, "cut short")}
-    store.record(SOURCE, "tuesday", [entry("a", "2"), entry("b"), entry("c")])
+    store.record(SOURCE, "tuesday", in_columns([entry("a", "2"), entry("b"), entry("c")]))
     assert store.pending(SOURCE) == [entry("a", "2"), entry("c")]
     assert store.located(SOURCE) == []
 
@@ -106,8 +107,8 @@ def test_a_store_of_another_format_is_refused(place: str, found: int, said: str)
 def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:
     """As of a moment the source is what the last listing until then showed, whatever became of it since."""
     store = SnapshotStore(place)
-    store.record(SOURCE, "2026-11-01", [entry("a"), entry("b")])
-    store.record(SOURCE, "2026-11-03", [entry("b", "2"), entry("c")])
+    store.record(SOURCE, "2026-11-01", in_columns([entry("a"), entry("b")]))
+    store.record(SOURCE, "2026-11-03", in_columns([entry("b", "2"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a"), (entry("b"), "image-b"), (entry("b", "2"), "image-b2")])
     assert store.first_look(SOURCE) == "2026-11-01"
     assert store.located(SOURCE, "2026-11-02") == [Located("a", "image-a"), Located("b", "image-b")]

@@ -24,6 +24,7 @@ from tasks.stores.datasets import write_card, write_labels, write_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.listings import in_columns
 from tasks.stores.records import write_record
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
@@ -66,9 +67,8 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
 
 def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
     snapshots, limits = SnapshotStore(store), Limits(2**25, 10**8, 32)
-    snapshots.record(
-        SOURCE, "now", [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
-    )
+    listed = [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
+    snapshots.record(SOURCE, "now", in_columns(listed))
     found: list[tuple[Entry, Examined | Rejection]] = [
         (entry, examine(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
     ]

@@ -1,0 +1,233 @@
+"""Dataset versions beside DVC, Oxen and bare Lance: docs/speed.md shows what it printed.
+
+python -m tests.benchmarks.versions FOLDER COUNT... [--programs DIR]
+
+FOLDER keeps the drawn pictures and is where all else is written and removed again. DIR holds the programs of an
+environment with dvc and oxenai; without it they are looked for on PATH.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from tests.benchmarks.pictures import make_pictures
+
+STAGES = ("cold", "nothing new", "1% more", "diff", "checkout of the older")
+_OXEN = Path(__file__).with_name("oxen_repository.py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process took: seconds in all and of CPU, both without imports where it says so, and its peak in MB."""
+
+    seconds: float
+    cpu: float
+    work: float | None  # Seconds after the imports.
+    peak: float
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tool's own folder, the first pictures and those that come later, and where the programs are."""
+
+    root: Path
+    first: list[Path]
+    more: list[Path]
+    programs: str
+
+    @property
+    def pictures(self) -> Path:
+        """The tool's own copy of the pictures."""
+        return self.root / "pictures"
+
+    def put(self, pictures: Sequence[Path]) -> None:
+        """Copy pictures into the tool's folder."""
+        for picture in pictures:
+            path = self.pictures / picture.parent.name / picture.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture, path)
+
+    def run(self, *commands: Sequence[str | Path]) -> Run:
+        """Run programs one after the other in the tool's folder, and add up what they took."""
+        runs = [_run([str(word) for word in command], self.root, self.programs) for command in commands]
+        works = [one.work for one in runs if one.work is not None]
+        return Run(
+            sum(one.seconds for one in runs),
+            sum(one.cpu for one in runs),
+            sum(works) if works else None,
+            max(one.peak for one in runs),
+            runs[-1].answer,
+        )
+
+    def size(self, *names: str) -> int:
+        """Count the bytes of files below these folders."""
+        return sum(path.stat().st_size for name in names for path in (self.root / name).rglob("*") if path.is_file())
+
+
+Measured = tuple[dict[str, Run], int]
+
+
+def _run(command: list[str], folder: Path, programs: str) -> Run:
+    environment = {
+        **os.environ,
+        "PATH": programs,
+        "PYTHONPATH": str(Path.cwd()),
+        "HOME": str(folder),
+        "DVC_NO_ANALYTICS": "1",
+    }
+    start = perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE)  # noqa: S603 - our own
+    assert process.stdout
+    said = process.stdout.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
+    try:
+        found = json.loads(said)
+    except ValueError:
+        found = {}
+    found = found if isinstance(found, dict) else {}
+    cpu = found.get("cpu", usage.ru_utime + usage.ru_stime)
+    return Run(seconds, cpu, found.get("seconds"), usage.ru_maxrss / 1024, str(found.get("answer", "")))
+
+
+def work(*words: str | Path) -> list[str | Path]:
+    """Name a piece of work of this Python."""
+    return [sys.executable, "-m", "tests.benchmarks.work", *words]
+
+
+def pedigree(kind: str, place: Place) -> Measured:
+    """Measure Pedigree's line, its diff and its checkout."""
+    place.put(place.first)
+    line = work(kind, place.pictures, place.root / "store")
+    runs = {"cold": place.run(line), "nothing new": place.run(line)}
+    place.put(place.more)
+    runs["1% more"] = place.run(line)
+    older, newer = runs["cold"].answer, runs["1% more"].answer
+    runs["diff"] = place.run(work("diff", place.root / "store", older, newer))
+    runs["checkout of the older"] = place.run(work("checkout", place.root / "store", older, place.root / "out"))
+    return runs, place.size("store")
+
+
+def bare_lance(place: Place) -> Measured:
+    """Measure a Lance table of bytes and their SHA-256, which has no word for versions' differences."""
+    place.put(place.first)
+    write = work("lance-write", place.pictures, place.root / "table.lance")
+    runs = {"cold": place.run(write)}
+    place.put(place.more)
+    runs["1% more"] = place.run([*write, str(len(place.first))])
+    runs["checkout of the older"] = place.run(work("lance-export", place.root / "table.lance", place.root / "out"))
+    return runs, place.size("table.lance")
+
+
+def dvc(place: Place) -> Measured:
+    """Measure dvc add and dvc push to a folder, which is what makes a version that survives the working copy."""
+    place.put(place.first)
+    git = ["git", "-c", "user.name=B", "-c", "user.email=b@example.org"]
+    place.run(
+        [*git, "init", "-q"], ["dvc", "init", "-q"], ["dvc", "remote", "add", "-q", "-d", "copy", place.root / "copy"]
+    )
+    version = (["dvc", "add", "-q", "pictures"], ["dvc", "push", "-q"])
+    keep = ([*git, "add", "pictures.dvc", ".gitignore"], [*git, "commit", "-q", "-m", "pictures"])
+    runs = {"cold": place.run(*version)}
+    place.run(*keep)
+    runs["nothing new"] = place.run(version[0])
+    place.put(place.more)
+    runs["1% more"] = place.run(*version)
+    place.run(*keep)
+    runs["diff"] = place.run(["dvc", "diff", "--json", "HEAD~1", "HEAD"])
+    place.run([*git, "checkout", "-q", "HEAD~1"])
+    shutil.rmtree(place.pictures)
+    runs["checkout of the older"] = place.run(["dvc", "checkout", "-q"])
+    return runs, place.size("copy", ".dvc/cache")
+
+
+def oxen(place: Place) -> Measured:
+    """Measure Oxen's add and commit; its Python package has no diff of two commits."""
+    place.put(place.first)
+    ask: Callable[[str], list[str | Path]] = lambda kind: ["python", _OXEN, kind, place.root]  # noqa: E731
+    place.run(ask("init"))
+    runs = {"cold": place.run(ask("version")), "nothing new": place.run(ask("add"))}
+    place.put(place.more)
+    runs["1% more"] = place.run(ask("version"))
+    shutil.rmtree(place.pictures)
+    runs["checkout of the older"] = place.run(ask("older"))
+    return runs, place.size(".oxen")
+
+
+TOOLS: dict[str, Callable[[Place], Measured]] = {
+    "Pedigree": lambda place: pedigree("line", place),
+    "Pedigree, only hashed": lambda place: pedigree("hashed", place),
+    "bare Lance": bare_lance,
+    "DVC": dvc,
+    "Oxen": oxen,
+}
+
+
+def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -> None:
+    """Measure every tool on so many pictures, and print a row for each."""
+    pictures = make_pictures(folder / "pictures", count + count // 100)
+    first, more = pictures[:count], pictures[count:]
+    print(f"\n{count:,} pictures of {sum(one.stat().st_size for one in first) / 2**20:,.0f} MB\n")
+    print("|", " | ".join(["seconds (of CPU)", *STAGES, "peak MB", "bytes stored / of originals"]), "|")
+    print("|---" * (len(STAGES) + 3) + "|")
+    for name in tools:
+        root = folder / "run"
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir()
+        runs, size = TOOLS[name](Place(root, first, more, programs))
+        cells = [_cell(runs.get(stage)) for stage in STAGES]
+        share = size / sum(one.stat().st_size for one in pictures)
+        print(
+            "|",
+            " | ".join([name, *cells, f"{max(one.peak for one in runs.values()):,.0f}", f"{share:.3f}"]),
+            "|",
+            flush=True,
+        )
+        shutil.rmtree(root)
+
+
+def _cell(run: Run | None) -> str:
+    if run is None:
+        return "-"
+    return f"{run.seconds if run.work is None else run.work:.1f} ({run.cpu:.1f})"
+
+
+def main() -> None:
+    """Print a table for each count."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("counts", type=int, nargs="+")
+    parser.add_argument("--programs", type=Path)
+    parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
+    asked = parser.parse_args()
+    path = f"{asked.programs.resolve()}:{os.environ['PATH']}" if asked.programs else os.environ["PATH"]
+    tools = [name for name in asked.tools if name.startswith(("Pedigree", "bare")) or _there(name, path)]
+    for count in asked.counts:
+        print_count(asked.folder.resolve(), count, path, tools)
+
+
+def _there(name: str, path: str) -> bool:
+    command = ["dvc", "--version"] if name == "DVC" else ["python", "-c", "import oxen"]
+    try:
+        done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, check=False)  # noqa: S603
+    except FileNotFoundError:
+        done = None
+    if done is None or done.returncode:
+        print(f"{name} is left out: it is not among the programs.")
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
