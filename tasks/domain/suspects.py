@@ -18,6 +18,8 @@ from tasks.domain.manifest import Row
 _FOLDS = 5
 # So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
 _DIRECTIONS = 128
+# Features that put fewer images than this share into their classes, such as those of random weights, doubt no label.
+_TELLING = 0.5
 # Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
 _NEIGHBOURHOOD = 2000
 # cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
@@ -53,10 +55,11 @@ def _wrong_labels(rows: Sequence[Row], groups: Sequence[str], features: NDArray[
                 method="predict_proba",
             )
             issues = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+        tell = (probabilities.argmax(axis=1) == truth).mean() >= _TELLING
         images = tuple(
             Found(rows[index].image, rows[index].key, rows[index].label, f"looks like {labels[likely]}")
             for index in issues.tolist()
-            if (likely := int(probabilities[index].argmax())) != truth[index]
+            if tell and (likely := int(probabilities[index].argmax())) != truth[index]
         )
     return Finding("probably a wrong label", "the features of the other images say another class", images)
 

@@ -135,6 +135,35 @@ def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
         reproduce("1")
 
 
+def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
+    """With views, a search, a warm start asked for and the backbone's end trained, all weights come out as they were."""
+    from flows.reproduce import reproduce as flow
+    from flows.retrain import retrain
+
+    learned = {
+        "method": "fine-tune",
+        "epochs": 3,
+        "views": "mirror",
+        "search": True,
+        "dropout": 0.2,
+        "warm_start": True,
+    }
+    settings = parse(
+        {
+            **made[0].model_dump(mode="json"),
+            "store": {"url": str(tmp_path)},
+            "training": learned,
+            "fine_tuning": {"from_block": "mixed0", "epochs": 1, "learning_rate": 0.01},
+        },
+        "test",
+    )
+    outcome = cast("Outcome", retrain(settings, return_state=True).result())
+    record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
+    assert record.made.fingerprint != record.features.fingerprint
+    found = flow(settings.store, "champion", from_pixels=True, return_state=True).result()
+    assert (found.verdict, found.head) == ("identical", record.head)
+
+
 def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, reproduce: Reproduce) -> None:
     """Where somebody changed stored features, the model comes out from pixels alone, and their number is told."""
     store, dataset = made[0].store.url, made[1].dataset

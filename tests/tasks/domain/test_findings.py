@@ -108,3 +108,11 @@ def test_an_image_unlike_all_others_is_found() -> None:
 def test_few_images_are_no_matter() -> None:
     """Two images of two classes, too few to say anything about, are answered with nothing and not with an error."""
     assert suspects([row("a"), row("b", "boxer")], ["a", "b"], np.eye(2, dtype=np.float32)) == ()
+
+
+def test_features_that_tell_nothing_apart_doubt_no_label() -> None:
+    """Noise speaks against every label, so it has no say at all."""
+    rows, features = made(4, 40)
+    noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
+    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], noise)}
+    assert "probably a wrong label" not in found
