@@ -136,7 +136,7 @@ def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
 
 
 def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
-    """With views, a search, a warm start asked for and the backbone's end trained, all weights come out as they were."""
+    """With mirror images, a search and the backbone's end trained, all weights come out as they were."""
     from flows.reproduce import reproduce as flow
     from flows.retrain import retrain
 
