@@ -26,6 +26,8 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Other kernels give other bits, and TensorFlow reads this when it is first imported, by whomever.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
 }
 
 

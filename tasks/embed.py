@@ -11,7 +11,7 @@ from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import read_backbone, remember_backbone, remembered_backbone, write_backbone
+from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
@@ -47,7 +47,8 @@ def _today(settings: schema.Settings) -> "Backbone":
     if kept:
         return restore(*kept)
     today = load(chosen, read_url(chosen.weights) if chosen.is_file else None)
-    write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
+    if not has_backbone(store, today.fingerprint):
+        write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
     if name:
         came = {"fingerprint": today.fingerprint, "weights": chosen.weights, "sha256": today.origin}
         remember_backbone(store, name, came)

@@ -1,10 +1,13 @@
 """The same numbers twice: TensorFlow's switches, thrown once a process before anything is computed."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from configs.problems import Problem
 
 SEED = 0
 
@@ -24,6 +27,7 @@ def settle() -> None:
         import keras
         import tensorflow as tf
 
+    _check_kernels()
     # A person's keras.json may say otherwise.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
@@ -33,6 +37,15 @@ def settle() -> None:
     logical = [tf.config.LogicalDeviceConfiguration()] * cores()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tf.config.experimental.enable_op_determinism()
+
+
+def _check_kernels() -> None:
+    """Raise Problem where TensorFlow was imported before its kernels could be chosen, and took others."""
+    from tensorflow.python.util import _pywrap_util_port as port
+
+    if platform.machine() in {"x86_64", "AMD64"} and not port.IsMklEnabled():
+        message = "TensorFlow was imported before Pedigree could choose its kernels, and would compute other bits"
+        raise Problem(f"{message}: set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")
 
 
 @contextmanager

@@ -30,10 +30,19 @@ def check_memory(
 
     if tf.config.list_logical_devices("GPU"):
         return
-    each = _BYTES * sum(prod(layer.output.shape[1:]) for layer in learning)
+    each = numbers(learning, settings.backbone.size) * _BYTES
     free = psutil.virtual_memory().available if free is None else free
     if each * settings.fine_tuning.batch > free * machines:
         raise too_large(settings, free * machines // each)
+
+
+def numbers(learning: Sequence["keras.layers.Layer"], size: int) -> int:
+    """Count what learning layers put out for one picture of this side, in pixels; they take pictures of any size."""
+    import keras
+
+    outputs = [layer.output for layer in learning]
+    network = keras.Model(keras.utils.get_source_inputs(outputs[-1]), outputs)
+    return sum(prod(shape[1:]) for shape in network.compute_output_shape((1, size, size, 3)))
 
 
 @contextmanager

@@ -16,6 +16,11 @@ def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, 
     bucket.create(f"backbones/{fingerprint}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
 
 
+def has_backbone(url: str, fingerprint: str) -> bool:
+    """Tell whether the store holds a backbone whole; its facts were written last."""
+    return any(open_bucket(url).entries(f"backbones/{fingerprint}.json"))
+
+
 def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
     """Return a backbone's weights file and its facts."""
     return _backbone(partial(_read, url), fingerprint)

@@ -146,5 +146,5 @@ def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -
     runs = [night["run_id"] for night in played.nights.values() if night["run_id"]]
     address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
     with open_page(address) as page:
-        for words in ("backbone.cut", "validation_accuracy", "training.seed"):
+        for words in ("backbone.cut", "macro_f1", "training.seed"):
             expect(page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)

@@ -42,3 +42,16 @@ def test_one_thread_an_operation() -> None:
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
     assert tf.config.threading.get_inter_op_parallelism_threads() == cores()
     assert keras.config.floatx() == "float32"
+
+
+def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
+    """A process in which TensorFlow chose other kernels before us computes nothing, and says what to set."""
+    found, _ = run_alone(
+        "import json, tensorflow\n"
+        "from configs.problems import Problem\n"
+        "from tasks.modeling.determinism import settle\n"
+        "try: settle()\n"
+        "except Problem as problem: print(json.dumps(str(problem)))",
+        environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
+    )
+    assert found.endswith("set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")

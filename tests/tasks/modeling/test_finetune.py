@@ -13,7 +13,7 @@ import tensorflow as tf
 from configs.problems import Problem, SettingsProblem
 from tasks.modeling.backbone import random_backbone
 from tasks.modeling.checkpoint import Checkpoint
-from tasks.modeling.memory import check_memory, fits
+from tasks.modeling.memory import check_memory, fits, numbers
 from tasks.modeling.tunable import _rate, open_from
 from tests.servers import ROOT, free_port
 from tests.tasks.modeling.lessons import small_course, small_settings, tuned
@@ -141,7 +141,8 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
     network, settings = small_course(small_settings())._network(), small_settings()
-    needed = 4 * sum(int(np.prod(layer.output.shape[1:])) for layer in network.learning)
+    needed = 4 * numbers(network.learning, settings.backbone.size)
+    assert needed > 4 * 75 * 75
     check_memory(network.learning, settings, 1, 8 * needed)
     check_memory(network.learning, settings, 2, 4 * needed)
     with pytest.raises(Problem, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):

@@ -129,7 +129,7 @@ def test_a_registered_model_says_what_it_takes_and_gives(
     described = Model.load(str(folder))
     assert described.run_id == run_id
     assert described.signature.inputs.input_names() == ["image"]
-    assert described.signature.outputs.input_names() == ["label", "probability", "probabilities", "problem"]
+    assert described.signature.outputs.input_names() == ["label", "probability", "sure", "probabilities", "problem"]
 
 
 def test_a_project_in_the_current_folder_is_not_taken_for_the_model_s(
