@@ -17,8 +17,8 @@ def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, 
 
 
 def has_backbone(url: str, fingerprint: str) -> bool:
-    """Tell whether the store holds a backbone whole; its facts were written last."""
-    return any(open_bucket(url).entries(f"backbones/{fingerprint}.json"))
+    """Tell whether the store holds a backbone, its weights and its facts."""
+    return len(list(open_bucket(url).entries(f"backbones/{fingerprint}."))) > 1
 
 
 def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
