@@ -1,6 +1,6 @@
 """Seconds and memory that training a head takes: 120 classes, 2,048 features an image, default settings.
 
-Ten minutes on two free cores: python -m tests.benchmarks.head; with numbers, only so many images and epochs at most:
+python -m tests.benchmarks.head; with numbers, only so many images and epochs at most:
 python -m tests.benchmarks.head 100000 3
 """
 

@@ -1,6 +1,6 @@
 """A night on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
 
-docs/speed.md shows what it printed. About three quarters of an hour on two idle cores:
+Not yet run at its full size; by hand alone takes a quarter of an hour a night:
 
     python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree bottlenecks by-hand]
 
