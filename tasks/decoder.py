@@ -36,6 +36,8 @@ _BYTES_A_PIXEL = 40
 _FLOOR = 2**29
 # What kills an innocent file's worker, such as a machine out of memory, seldom happens twice.
 _TRIES = 2
+# Memory is used again for the next picture: given back to the system and taken anew, it costs as much as decoding.
+_KEPT = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
 _COMMAND = "import sys; from tasks.decoder import work; work(int(sys.argv[1]))"
 
 
@@ -174,7 +176,7 @@ def _started() -> _Worker:
             [sys.executable, "-c", _COMMAND, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_KEPT},
             pass_fds=[theirs.fileno()],
             # Ctrl-C at a terminal is for the night; a worker that it killed would look like a file that kills.
             process_group=0,

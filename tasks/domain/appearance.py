@@ -1,6 +1,7 @@
 """What a person sees of a decoded picture: upright, eight bits a channel, in sRGB, on white."""
 
 import io
+from functools import cache, lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -10,7 +11,6 @@ UNSCALED = ("I", "F")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 _BACKGROUND = (255, 255, 255)
 _SRGB = ImageCms.createProfile("sRGB")
-_LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
 # EXIF and TIFF number what was done to the picture; these undo it.
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -22,6 +22,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SMALL = 256
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -35,6 +36,18 @@ def as_seen(image: Image.Image) -> Image.Image:
     background = Image.new("RGB", opaque.size, _BACKGROUND)
     background.paste(opaque, mask=alpha)
     return background
+
+
+def small_grey(picture: Image.Image) -> Image.Image:
+    """Make the copy on which pictures are measured and compared: grey, its longer side at most 256 pixels.
+
+    One that is so already is returned itself, so that several measurements can share one copy.
+    """
+    if picture.mode == "L" and max(picture.size) <= _SMALL:
+        return picture
+    grey = picture.convert("L")
+    grey.thumbnail((_SMALL, _SMALL), Image.Resampling.HAMMING)
+    return grey
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -89,20 +102,31 @@ def _colours_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | N
 
 def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode == "LAB":
-        return _converted(image, _LAB)
+        return _converted(image, _lab_to_srgb())
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     if profile:
         try:
-            return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            return _converted(image, _to_srgb(profile, image.mode))
         except (ImageCms.PyCMSError, OSError, ValueError):
             # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
             return image.convert("RGB")
     return image.convert("RGB")
 
 
-def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    found = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
+@lru_cache(maxsize=16)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    """Read a profile once: most photographs carry one of a few, and reading it takes as long as applying it."""
+    return ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, mode, "RGB")
+
+
+@cache
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB")
+
+
+def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    found = ImageCms.applyTransform(image, transform)
     if found is None:
         raise ValueError("no picture came back")  # only where it is converted in place
     return found

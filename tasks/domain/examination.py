@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tasks.domain.appearance import small_grey
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.duplicates import perceptual_hash
 from tasks.domain.pixels import Limits, open_picture
@@ -26,11 +27,12 @@ def examine(data: bytes, limits: Limits) -> Examined | Rejection:
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         return picture
+    grey = small_grey(picture.image)
     return Examined(
         image=sha256_of_bytes(data),
         width=picture.image.width,
         height=picture.image.height,
         format=picture.format,
-        phash=perceptual_hash(picture.image),
-        measures=measure(picture.image),
+        phash=perceptual_hash(grey),
+        measures=measure(grey),
     )

@@ -1,13 +1,14 @@
 """What a picture looks like in figures: brightness, contrast, sharpness, and the tone of what stands in its middle."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
-from PIL import Image, ImageFilter
+from numpy.typing import NDArray
+from PIL import Image
 
-_SIDE = 256
-# The second derivative in both directions (Pertuz et al., 2013, "Analysis of focus measure operators": LAPV).
-_LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
+from tasks.domain.appearance import small_grey
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,27 @@ class Measures:
 
 def measure(picture: Image.Image) -> Measures:
     """Measure a decoded picture on a grey copy whose longer side has at most 256 pixels."""
-    grey = picture.convert("L")
-    grey.thumbnail((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-    levels = np.asarray(grey, dtype=np.float64)
+    levels = np.asarray(small_grey(picture), dtype=np.int16)
     height, width = levels.shape
     middle = levels[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    # Pillow leaves the outermost pixels as they are.
-    edges = np.asarray(grey.filter(_LAPLACIAN), dtype=np.float64)[1:-1, 1:-1]
-    return Measures(
-        brightness=float(levels.mean() / 255),
-        contrast=float(levels.std() / 255),
-        sharpness=float(edges.var()) if edges.size else 0.0,
-        tone=float(middle.mean() / 255),
-    )
+    (mean, variance), (tone, _), (_, sharpness) = map(_moments, (levels, middle, _laplacian(levels)))
+    return Measures(brightness=mean / 255, contrast=sqrt(variance) / 255, sharpness=sharpness, tone=tone / 255)
+
+
+def _moments(levels: NDArray[np.int16]) -> tuple[float, float]:
+    """Return mean and variance, from whole numbers; nothing has neither."""
+    if not levels.size:
+        return 0.0, 0.0
+    mean = int(levels.sum(dtype=np.int64)) / levels.size
+    squares = int(np.square(levels, dtype=np.int32).sum(dtype=np.int64)) / levels.size
+    return mean, max(squares - mean * mean, 0.0)
+
+
+def _laplacian(levels: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Take the second derivative in both directions, eight bits of it: (n, m) to (n - 2, m - 2).
+
+    Source: Pertuz et al., 2013, "Analysis of focus measure operators", LAPV.
+    """
+    inner = levels[1:-1, 1:-1]
+    around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+    return np.clip(around - 4 * inner, -128, 127)
