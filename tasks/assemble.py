@@ -32,7 +32,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     done = not force and any(ledger.applied(one.number) for one in same)
     lacking = _lacking(selection)
     if not (lacking or done):
-        write_manifest(store, selection.kept)
+        write_manifest(store, name, selection.kept)
     return Dataset(
         hash=name,
         parent=next((one.dataset for one in reversed(decisions) if one.dataset != name), None),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 
 from configs import schema
 from tasks.decoder import Decoder
@@ -19,9 +20,8 @@ from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
 
-# One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives. A fetch
-# waits for the network, so many run at once.
-_BATCH_IMAGES, _BATCH_BYTES, _FETCHES = 256, 128 * 2**20, 16
+# One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives.
+_BATCH_IMAGES, _BATCH_BYTES = 1024, 64 * 2**20
 
 _Found = tuple[Examined, bytes] | Rejection
 
@@ -30,20 +30,22 @@ _Found = tuple[Examined, bytes] | Rejection
 def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
     store = settings.store
-    waiting = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment)
-    pending = [entry for entry in waiting if entry.key != settings.labels.manifest]
+    pending = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment, settings.labels.manifest)
     if not pending:
         return Ingested(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
     limits = limits_of(settings.images)
     known = ImageStore(store.url).known()
     new = rejected = 0
-    with progress("ingest", len(pending)) as advance, ThreadPoolExecutor(_FETCHES) as pool, Decoder(limits) as decoder:
-        examine = partial(_examine, open_bucket(snapshot.source), limits, decoder, forgotten_images(store.url))
-        for batch, results in _begun(pool, examine, pending):
-            found = list(zip(batch, results, strict=True))
+    bucket = open_bucket(snapshot.source)
+    with progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
+        examine = partial(_examine, bucket, limits, decoder, forgotten_images(store.url))
+        for batch, results in _begun(bucket.reads_at_once, examine, pending):
+            found = []
+            for entry, result in zip(batch, results, strict=True):
+                found.append((entry, result))
+                advance(1)
             new += _keep(store, snapshot.source, found, known)
             rejected += sum(isinstance(result, Rejection) for _, result in found)
-            advance(len(batch))
     return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 
@@ -54,7 +56,7 @@ def _examine(bucket: Bucket, limits: Limits, decoder: Decoder, forgotten: set[st
         data = bucket.read(entry.key, entry.etag)
     except Changed:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
-    if sha256_of_bytes(data) in forgotten:
+    if forgotten and sha256_of_bytes(data) in forgotten:
         return Rejection(Reason.FORGOTTEN, "somebody removed this image for good")
     examined = decoder.examine(data)
     return examined if isinstance(examined, Rejection) else (examined, data)
@@ -74,15 +76,19 @@ def _keep(store: schema.Store, source: str, found: list[tuple[Entry, _Found]], k
 
 
 def _begun(
-    pool: ThreadPoolExecutor, examine: Callable[[Entry], _Found], pending: Iterable[Entry]
+    threads: int, examine: Callable[[Entry], _Found], pending: Iterable[Entry]
 ) -> Iterator[tuple[list[Entry], Iterator[_Found]]]:
     """Yield each batch with its results as they come, when the batch after it has been begun."""
-    former: list[tuple[list[Entry], Iterator[_Found]]] = []
-    for batch in _batches(pending):
-        begun = batch, pool.map(examine, batch)
+    with ThreadPoolExecutor(threads) as pool:
+        former: list[tuple[list[Entry], Iterator[_Found]]] = []
+        for batch in _batches(pending):
+            # A thread takes several at a time where there are many: handing over takes as long as reading a file.
+            size = max(1, len(batch) // (16 * threads))
+            parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+            begun = batch, chain.from_iterable(pool.map(lambda part: list(map(examine, part)), parts))
+            yield from former
+            former = [begun]
         yield from former
-        former = [begun]
-    yield from former
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

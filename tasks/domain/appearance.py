@@ -46,7 +46,7 @@ def small_grey(picture: Image.Image) -> Image.Image:
     if picture.mode == "L" and max(picture.size) <= _SMALL:
         return picture
     grey = picture.convert("L")
-    grey.thumbnail((_SMALL, _SMALL), Image.Resampling.HAMMING)
+    grey.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
     return grey
 
 

@@ -4,11 +4,12 @@ import hashlib
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
     """Write a value as JSON with sorted keys, no spaces, and letters as they are, in UTF-8."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
+    return _ENCODER.encode(value).encode()
 
 
 def sha256_of(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold

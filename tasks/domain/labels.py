@@ -163,6 +163,8 @@ def _claims(one: Located, said: Sequence[Said], aliases: Mapping[str, str]) -> l
 def _merged(rows: Sequence[Labelled]) -> Labelled:
     """Make one row of an image's copies: the first key's, with what others say about attributes that it lacks."""
     first = rows[0]
+    if len(rows) == 1:
+        return first
     return replace(
         first,
         attributes=_gathered(row.attributes for row in rows),

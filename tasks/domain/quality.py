@@ -10,7 +10,6 @@ from PIL import Image
 from tasks.domain.appearance import small_grey
 
 
-
 @dataclass(frozen=True, slots=True)
 class Measures:
     """Brightness, contrast and tone run from 0 to 1; sharpness is the variance of the Laplacian, in grey levels."""
@@ -46,4 +45,5 @@ def _laplacian(levels: NDArray[np.int16]) -> NDArray[np.int16]:
     """
     inner = levels[1:-1, 1:-1]
     around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
-    return np.clip(around - 4 * inner, -128, 127)
+    clipped: NDArray[np.int16] = np.clip(around - 4 * inner, -128, 127)
+    return clipped

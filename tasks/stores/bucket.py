@@ -15,6 +15,7 @@ class Bucket(Protocol):
     """What Pedigree needs of a folder or a bucket; keys are relative to its address."""
 
     url: str
+    reads_at_once: int  # So many threads that read are worth their while.
 
     def check(self) -> None:
         """Raise Problem where the place is missing, closed to us, or does not answer."""

@@ -15,7 +15,7 @@ from configs.problems import Problem
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
-from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
 from tasks.stores.bucket import Changed, open_bucket
 
@@ -102,12 +102,10 @@ def written(url: str) -> dict[str, str]:
     return found
 
 
-def write_manifest(url: str, rows: Sequence[Row]) -> str:
-    """Keep a dataset version under its hash, and return that."""
-    name = dataset_hash(rows)
+def write_manifest(url: str, name: str, rows: Sequence[Row]) -> None:
+    """Keep a dataset version under its hash."""
     plain = [{**_facts(row), "split": row.split.value} for row in sorted(rows, key=lambda row: row.image)]
     open_bucket(url).create(f"datasets/{name}/manifest.parquet", _parquet(plain, _MANIFEST))
-    return name
 
 
 def read_manifest(url: str, name: str) -> list[Row]:

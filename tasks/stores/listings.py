@@ -4,6 +4,7 @@ Columns take a third of the memory of as many objects of Python; what a million 
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 
@@ -23,6 +24,21 @@ LISTING = pa.schema(
     ]
 )
 _AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Entries that stay in columns: a million of them as objects would take half a gigabyte."""
+
+    rows: pa.Table
+
+    def __len__(self) -> int:
+        """Count the entries."""
+        return int(self.rows.num_rows)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries in their order."""
+        return entries_of(self.rows)
 
 
 def in_columns(entries: Iterable[Entry]) -> pa.Table:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
-from botocore.utils import parse_timestamp
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies, parse_timestamp
 
 from configs.problems import Problem
 from tasks.domain.listing import Entry
@@ -28,6 +30,10 @@ _TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 # S3 gives a thousand keys a page. After so many pages the rest of a listing is split by folders, so many of them at
 # once: a shorter one, or one of more folders, would ask more often than it saves.
 _PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
+_CONNECTIONS = 32
+_TIMEOUTS = (5, 60)  # Seconds to connect, and until the next bytes come.
+_EXPIRES = 300  # Seconds that a signed address is good for; it is used at once.
+_OK = 200
 _CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 
 
@@ -35,12 +41,30 @@ _CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch",
 def s3_client() -> "S3Client":
     """Make the client that this process uses, once; network errors, throttling and 5xx are tried again by boto3."""
     config = Config(
-        retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=32, connect_timeout=5, read_timeout=60
+        retries={"mode": "standard", "max_attempts": 4},
+        max_pool_connections=_CONNECTIONS,
+        connect_timeout=_TIMEOUTS[0],
+        read_timeout=_TIMEOUTS[1],
+        signature_version="s3v4",
+        # botocore would put together its own, of a dozen parts, for each request: a quarter of the work.
+        user_agent=f"pedigree boto3/{boto3.__version__}",
     )
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     with _sentences("s3://"):
         return boto3.Session(botocore_session=core).client("s3", config=config)
+
+
+@cache
+def _http() -> URLLib3Session:
+    """Make the connections for addresses that are signed already, with boto3's own proxies and certificates."""
+    session = botocore.session.get_session()
+    return URLLib3Session(
+        verify=session.get_config_variable("ca_bundle") or True,
+        proxies=get_environ_proxies(s3_client().meta.endpoint_url),
+        timeout=_TIMEOUTS,  # type: ignore[arg-type] # a pair, as boto3's own client passes it
+        max_pool_connections=_CONNECTIONS,
+    )
 
 
 def lance_options() -> dict[str, str]:
@@ -63,6 +87,9 @@ def lance_options() -> dict[str, str]:
 
 class S3Bucket:
     """A bucket, or the part of one below a prefix."""
+
+    # Each waits for the network most of the time.
+    reads_at_once = _CONNECTIONS
 
     def __init__(self, url: str) -> None:
         """Open the bucket of this address; nothing is asked of the server yet."""
@@ -116,15 +143,30 @@ class S3Bucket:
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return an object's bytes; with an ETag the server itself refuses any other content."""
-        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
         with _sentences(self.url):
-            try:
-                answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
-                return answer["Body"].read()
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _GONE | _TAKEN:
-                    raise Changed(key) from None
-                raise
+            data = self._read_signed(key, etag)
+            return self._read(key, etag) if data is None else data
+
+    def _read_signed(self, key: str, etag: str | None) -> bytes | None:
+        """Return an object's bytes by a signed address, at a third of a call's cost; None says: ask boto3 why."""
+        asked = {"Bucket": self._bucket, "Key": self._prefix + key}
+        address = s3_client().generate_presigned_url("get_object", Params=asked, ExpiresIn=_EXPIRES)
+        request = AWSRequest("GET", address, {"If-Match": f'"{etag}"'} if etag else {})
+        try:
+            answer = _http().send(request.prepare())
+        except BotoCoreError:
+            return None
+        return answer.content if answer.status_code == _OK else None
+
+    def _read(self, key: str, etag: str | None) -> bytes:
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
+        try:
+            answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
+            return answer["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE | _TAKEN:
+                raise Changed(key) from None
+            raise
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return an object's user metadata, names in lower case; raise Changed when it is another one."""

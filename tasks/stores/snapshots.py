@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tasks.domain.labels import Located
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason, Rejection
-from tasks.stores.listings import LISTING, changes, entries_of, replay, without
+from tasks.stores.listings import LISTING, Waiting, changes, entries_of, replay, without
 from tasks.stores.tables import Table
 
 _IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
@@ -52,12 +52,12 @@ class SnapshotStore:
         Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
         return int(found.num_rows)
 
-    def pending(self, source: str, moment: str = "") -> list[Entry]:
-        """List the entries that were neither fetched nor rejected yet, sorted by key."""
+    def pending(self, source: str, moment: str = "", beside: str = "") -> Waiting:
+        """Return the entries that were neither fetched nor rejected yet, sorted by key, all but the one of this key."""
         listing = self._listing(source, moment)
         for table in (Table(self.url, "contents", _CONTENTS), Table(self.url, "rejects", _REJECTS)):
             listing = without(listing, _columns(source, table))
-        return list(entries_of(listing))
+        return Waiting(listing.filter(pc.not_equal(listing["key"], beside)))
 
     def located(self, source: str, moment: str = "") -> list[Located]:
         """List the entries whose bytes are known, sorted by key."""

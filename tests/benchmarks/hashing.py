@@ -1,4 +1,6 @@
-"""An examiner that names a file and leaves it undecoded: what everything but the decoding costs."""
+"""What stands in for the decoder where everything but the decoding is measured: it names a file by its SHA-256."""
+
+from typing import Self
 
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
@@ -6,8 +8,21 @@ from tasks.domain.pixels import Limits
 from tasks.domain.quality import Measures
 
 
-def only_hashed(data: bytes, limits: Limits) -> Examined:
-    """Name a file by its SHA-256; what would be its perceptual hash is made of that."""
-    assert limits
-    name = sha256_of_bytes(data)
-    return Examined(name, 500, 375, "JPEG", bytes.fromhex(name), Measures(0.0, 0.0, 0.0, 0.0))
+class Hasher:
+    """Takes the decoder's place; no process of its own is needed to hash a file."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Take the limits that a decoder would keep."""
+        assert limits
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End."""
+
+    def examine(self, data: bytes) -> Examined:
+        """Name a file by its SHA-256; what would be its perceptual hash is made of that."""
+        name = sha256_of_bytes(data)
+        return Examined(name, 500, 375, "JPEG", bytes.fromhex(name), Measures(0.0, 0.0, 0.0, 0.0))

@@ -93,7 +93,7 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_pa
     versions = [second["dataset"], ended(first)["dataset"]]
     assert [one["images"] for one in versions] == [300, 300]
     assert versions[0] == versions[1]
-    assert SnapshotStore(place).pending(str(tmp_path / "photos")) == []
+    assert list(SnapshotStore(place).pending(str(tmp_path / "photos"))) == []
     assert len(ImageStore(place).known()) == len(read_manifest(place, versions[0]["hash"])) == 300
     verified = pedigree("data", "verify", "latest", "--store", place)
     assert (verified["images"], verified["damage"]) == (300, [])

@@ -12,7 +12,7 @@ from tasks.domain.duplicates import groups
 from tasks.domain.examination import Examined, examine
 from tasks.domain.labels import Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
-from tasks.domain.manifest import Row
+from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import FeatureSet
 from tasks.domain.pixels import Limits
 from tasks.domain.record import Record
@@ -56,7 +56,8 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     splits = SplitStore(store).settle(lambda known: assign(together, known, Shares(test=20, validation=15)))
     rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
     selection = select(rows, MINIMUM)
-    name = write_manifest(store, selection.kept)
+    name = dataset_hash(selection.kept)
+    write_manifest(store, name, selection.kept)
     if decided:
         waiting = [f"{one.label} ({one.reason})" for one in selection.waiting]
         card = data_card(selection.kept, [], Evidence(labelling, waiting=waiting)).plain()

@@ -10,7 +10,7 @@ from prefect import flow
 
 from configs.schema import Settings
 from tasks.domain.canonical import sha256_of
-from tasks.domain.manifest import Row
+from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
 from tasks.domain.splits import Split
 from tasks.evaluate import evaluate
@@ -68,7 +68,8 @@ def night(settings: dict[str, object], prefect_server: PrefectServer) -> Night:
     def run(named: dict[str, str], **changes: object) -> tuple[Trained, Evaluation]:
         chosen = Settings.model_validate(settings | changes)
         rows = rows_of(named)
-        name = write_manifest(chosen.store.url, rows)
+        name = dataset_hash(rows)
+        write_manifest(chosen.store.url, name, rows)
         classes = tuple(sorted(set(named.values())))
         found = half(Dataset(name, None, len(rows), classes, (), "new", "new"), chosen)
         _promote(chosen.store.url, found[0], name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from configs.problems import Problem
-from tasks.domain.manifest import Row
+from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.splits import Split
 from tasks.stores.datasets import read_manifest, write_manifest
 
@@ -14,7 +14,8 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
         Row(f"{number:064x}", f"breed {number % 3}", list(Split)[number % 4], (("coat", "white"),), f"key {number**7}")
         for number in range(24)
     ]
-    name = write_manifest(str(tmp_path), rows)
+    name = dataset_hash(rows)
+    write_manifest(str(tmp_path), name, rows)
     path = tmp_path / "datasets" / name / "manifest.parquet"
     whole = path.read_bytes()
     refused = 0
