@@ -103,6 +103,11 @@ def test_the_hash_is_the_method_that_its_name_says() -> None:
     assert perceptual_hash(picture).hex() == "89b5d0c580f379fec1f610f2018331e900e941b529fc81f6d1ae5dd661f399eb"
 
 
+def test_a_picture_of_one_colour_has_the_same_hash_on_every_machine() -> None:
+    """All cosines but the mean of a picture of one colour are nothing at all, and not the noise of a machine's sums."""
+    assert perceptual_hash(Image.new("RGB", (300, 200), (77, 3, 9))) == bytes([128, *([0] * 31)])
+
+
 @st.composite
 def nights(draw: st.DrawFn) -> list[dict[str, bytes]]:
     """Draw nights that add pictures, near copies of old ones, and pictures that lie between two old ones."""
