@@ -21,9 +21,9 @@ help: ## Show this list
 demo: install ## Install what is needed, then play the story with drawn dogs (three minutes)
 	@$(RUN)/pedigree demo
 
-test: install-dev ## Install what is needed, then run every test
+test: install-dev ## Install what is needed, then run every test, two files at a time
 	@infra/debian-packages
-	@$(RUN)/python -m pytest -q $(PYTEST)
+	@$(RUN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
 
 reproduce-check: install-dev ## Train the demo three times over, in other processes and orders, and compare bit for bit
 	@$(RUN)/python -m pytest -q -rP tests/e2e/test_reproduce_check.py
