@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from configs.rules import DEFAULT_RULES, Rule, parse_rules
+
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 # InceptionV3's blocks, in their order.
@@ -208,15 +210,53 @@ class FineTuning(Section):
     )
 
 
-class Gate(Section):
-    """The written rules that a challenger must pass."""
+class Evaluation(Section):
+    """What challenger and champion are measured on beside the test split."""
 
-    minimum_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="No model below this test accuracy is promoted."
+    golden: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Hash of a dataset version that is never trained on; both models are measured on all its images.",
     )
-    margin: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.01, description="How far below the champion's accuracy, on the same images, a challenger may be."
+
+
+class Gate(Section):
+    """The written rules that a challenger must pass; docs/gate.md says how they are read."""
+
+    rules: tuple[str, ...] = Field(
+        default=DEFAULT_RULES, description="One line each, such as recall of any slice at least 0.4; see docs/gate.md."
     )
+    needs: Literal["improvement", "no-harm"] = Field(
+        default="improvement",
+        description="A champion gives way to a model shown to be better, or with new classes; or to any without harm.",
+    )
+    better_at: Literal["accuracy", "macro_f1", "log_loss"] = Field(
+        default="accuracy", description="The figure on which an improvement must be shown."
+    )
+    error_rate: Annotated[float, Field(gt=0, le=0.2)] = Field(
+        default=0.05,
+        description="How often an equal model may be called better, and how often the comparing rules may refuse one.",
+    )
+    minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
+    )
+    when_silent: Literal["pass", "fail", "ask"] = Field(
+        default="pass", description="What a rule comes to that has too few test images to say anything."
+    )
+    when_champion_fails: Literal["stop", "absolute"] = Field(
+        default="stop",
+        description="Where the champion no longer loads: stop, or judge by the rules that need no champion.",
+    )
+
+    @property
+    def parsed(self) -> tuple[Rule, ...]:
+        """Return the rules as they were read."""
+        return parse_rules(self.rules)
+
+    @model_validator(mode="after")
+    def _rules_are_rules(self) -> Self:
+        parse_rules(self.rules)
+        return self
 
 
 class Tracking(Section):
@@ -243,6 +283,7 @@ class Settings(Section):
     backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")
     training: Training = Field(default=Training(), description="How a model is trained.")
     fine_tuning: FineTuning = Field(default=FineTuning(), description="How the backbone's end is trained.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="What models are measured on.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
 
@@ -254,6 +295,14 @@ class Settings(Section):
                 f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
                 f"set fine_tuning.from_block to {cut} or an earlier block"
             )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _golden_is_named(self) -> Self:
+        asked = [rule.text for rule in self.gate.parsed if rule.golden]
+        if asked and not self.evaluation.golden:
+            message = f"the rule {asked[0]!r} needs a golden set: set evaluation.golden to the hash of its version"
             raise ValueError(message)
         return self
 
