@@ -1,6 +1,6 @@
 """The rules of the gate: each is one line that a person reads, and this is its grammar.
 
-    SUBJECT at least NUMBER | SUBJECT at most NUMBER | SUBJECT not worse by NUMBER, and at its end: else ask
+SUBJECT at least NUMBER | SUBJECT at most NUMBER | SUBJECT not worse by NUMBER, and at its end: else ask
 """
 
 import difflib

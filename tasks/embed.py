@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from configs import schema
+from configs.problems import Problem
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set, wanted_views
@@ -12,6 +13,7 @@ from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
+from tasks.tested import excused
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
@@ -32,7 +34,11 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     champion = Ledger(store).champion()
     if champion is None or champion.backbone == today.fingerprint:
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
-    former = restore(*read_backbone(store, champion.backbone))
+    try:
+        former = restore(*read_backbone(store, champion.backbone))
+    except Problem as error:
+        excused(error, champion.model_version, settings.gate)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
     return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0))
 

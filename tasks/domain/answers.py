@@ -61,7 +61,7 @@ class Answers:
     @property
     def right(self) -> NDArray[np.bool_]:
         """Tell about which images the model is right."""
-        return self.truth == self.guess
+        return np.asarray(self.truth == self.guess)
 
 
 def answered(found: Predictions, truth: Sequence[str], classes: Sequence[str]) -> Answers:

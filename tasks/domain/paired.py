@@ -91,11 +91,10 @@ def _facts(
     wins, losses = exact
     exactly = mcnemar(wins, losses), mcnemar(losses, wins), 0.5 ** (wins + losses)
 
-    def chances(number: int, place: int) -> tuple[float, float, float, int | None, int | None]:
+    def chances(number: int, place: int) -> tuple[float, float, float]:
         if place < len(wins):
-            first, second, least = (float(one[place]) for one in exactly)
-            return first, second, least, int(wins[place]), int(losses[place])
-        return float(better[number]), float(worse[number]), 1 / (ROUNDS + 1), None, None
+            return float(exactly[0][place]), float(exactly[1][place]), float(exactly[2][place])
+        return float(better[number]), float(worse[number]), 1 / (ROUNDS + 1)
 
     return tuple(
         Paired(
@@ -109,9 +108,15 @@ def _facts(
             float(high[number]),
             float(spread[number]),
             *chances(number, int(place)),
+            *_decided(exact, int(place)),
         )
         for number, place in enumerate(there)
     )
+
+
+def _decided(exact: tuple[Ints, Ints], place: int) -> tuple[int | None, int | None]:
+    wins, losses = exact
+    return (int(wins[place]), int(losses[place])) if place < len(wins) else (None, None)
 
 
 def _sets(answers: Answers, found: Members) -> "csr_array":

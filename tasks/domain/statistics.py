@@ -29,7 +29,8 @@ def wilson(hits: Ints, images: Ints, confidence: float = CONFIDENCE) -> tuple[Fl
     half = np.sqrt(share * (1 - share) * wide + wide * wide / 4) / (1 + wide)
     some = images > 0
     low, high = np.maximum(middle - half, 0), np.minimum(middle + half, 1)
-    return np.where(some & (hits > 0), low, 0.0), np.where(some & (hits < images), high, 1.0)
+    floor, ceiling = np.where(some & (hits > 0), low, 0.0), np.where(some & (hits < images), high, 1.0)
+    return floor, ceiling
 
 
 def mcnemar(wins: Ints, losses: Ints) -> Floats:
@@ -45,7 +46,7 @@ def mcnemar(wins: Ints, losses: Ints) -> Floats:
 
 def mcnemar_two_sided(wins: Ints, losses: Ints) -> Floats:
     """Give the two-sided p values: twice the smaller tail, at most 1."""
-    return np.minimum(1.0, 2 * np.minimum(mcnemar(wins, losses), mcnemar(losses, wins)))
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(mcnemar(wins, losses), mcnemar(losses, wins))), np.float64)
 
 
 def resampled(
