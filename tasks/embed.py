@@ -13,7 +13,7 @@ from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
-from tasks.tested import excused
+from tasks.exams import excused
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone

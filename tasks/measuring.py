@@ -17,7 +17,7 @@ from tasks.predicting import predict, stored_head
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.weights import has_backbone, read_backbone
-from tasks.tested import embed_golden, excused, golden_rows, tested
+from tasks.exams import embed_golden, exam, excused, golden_rows
 
 # So many answers are timed.
 _TIMED = 7
@@ -62,10 +62,10 @@ def contest(rows: Sequence[Row], embedded: Embedded, trained: Trained, settings:
 def measured(rows: Sequence[Row], found: Contest, settings: schema.Settings) -> tuple[Measured, Measured | None]:
     """Measure what the models said on the test split and, where there is one, on the golden set."""
     store, minimum, former = settings.store.url, settings.gate.minimum_support, found.champion
-    test = measure(found.challenger.test, former.test if former else None, tested(store, rows), minimum)
+    test = measure(found.challenger.test, former.test if former else None, exam(store, rows), minimum)
     if found.challenger.golden is None:
         return test, None
-    golden = tested(store, golden_rows(settings))
+    golden = exam(store, golden_rows(settings))
     return test, measure(found.challenger.golden, former.golden if former else None, golden, minimum)
 
 

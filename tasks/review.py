@@ -10,7 +10,7 @@ from tasks.domain.splits import Split
 from tasks.step import step
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
-from tasks.tested import golden_rows, tested
+from tasks.exams import exam, golden_rows
 
 # So many overlapping images are named in the sentence.
 _NAMED = 5
@@ -20,7 +20,7 @@ _NAMED = 5
 def review(dataset: Dataset, settings: schema.Settings) -> Reviewed:
     """Raise Problem where a rule names what does not exist, or where the golden set has what is trained on."""
     rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
-    seen = tested(settings.store.url, [*rows, *golden])
+    seen = exam(settings.store.url, [*rows, *golden])
     rules = settings.gate.parsed
     wrong = next(filter(None, (unknown_name(rule, seen) for rule in rules)), "")
     if wrong:

@@ -15,20 +15,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Exam:
     """The images that models are measured on, in one order: labels, groups of near duplicates, attributes."""
 
     labels: Sequence[str]
     groups: Sequence[str]
     attributes: Sequence[Attributes]
 
-    def of(self, images: Sequence[bool]) -> "Tested":
+    def of(self, images: Sequence[bool]) -> "Exam":
         """Keep some of the images."""
 
         def some(values: Sequence[T]) -> list[T]:
             return [value for value, kept in zip(values, images, strict=True) if kept]
 
-        return Tested(some(self.labels), some(self.groups), some(self.attributes))
+        return Exam(some(self.labels), some(self.groups), some(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Comparison:
         }
 
 
-def compare(challenger: Predictions, champion: Predictions, tested: Tested, seed: int = 0) -> Comparison:
+def compare(challenger: Predictions, champion: Predictions, exam: Exam, seed: int = 0) -> Comparison:
     """Compare two models on the images whose class both know."""
     new, old = set(challenger.classes), set(champion.classes)
     shared = tuple(sorted(new & old))
-    both = np.array([label in new & old for label in tested.labels], bool)
+    both = np.array([label in new & old for label in exam.labels], bool)
     found: tuple[Paired, ...] = ()
     if both.any():
-        some = tested.of(both.tolist())
+        some = exam.of(both.tolist())
         ours, theirs = (answered(one.of(both), some.labels, shared) for one in (challenger, champion))
         _, groups = np.unique(np.array(some.groups), return_inverse=True)
         found = paired(ours, theirs, members(some.labels, some.attributes), groups.astype(np.int64), seed)

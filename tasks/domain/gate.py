@@ -91,8 +91,8 @@ def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
     found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)
     if not found:
         return silent(rule, gate)
-    worst = (min if rule.kind == "at least" else max)(found, key=lambda one: one.value)
-    beyond = [one for one in found if rule.broken_by(one.value)]
+    worst, *others = sorted(found, key=lambda one: one.value, reverse=rule.kind != "at least")
+    beyond = [one for one in (worst, *others) if rule.broken_by(one.value)]
     if beyond:
         return broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
     side = "at least" if rule.kind == "at least" else "at most"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.domain.answers import Predictions, answered
-from tasks.domain.comparison import Comparison, Tested, compare
+from tasks.domain.comparison import Comparison, Exam, compare
 from tasks.domain.metrics import Figures, figures
 from tasks.domain.slices import Gap, Slice, gaps, members, slice_metrics, slices, worst
 
@@ -30,24 +30,24 @@ class Measured:
         return {**self.figures.flat(), **slice_metrics(self.slices), **gap}
 
 
-def measure(challenger: Predictions, champion: Predictions | None, tested: Tested, minimum: int) -> Measured:
+def measure(challenger: Predictions, champion: Predictions | None, exam: Exam, minimum: int) -> Measured:
     """Measure both models; slices with fewer images than the minimum are unknown."""
-    classes = tuple(sorted({*challenger.classes, *tested.labels}))
-    ours = answered(challenger, tested.labels, classes)
-    found = slices(members(tested.labels, tested.attributes), ours.right, minimum)
+    classes = tuple(sorted({*challenger.classes, *exam.labels}))
+    ours = answered(challenger, exam.labels, classes)
+    found = slices(members(exam.labels, exam.attributes), ours.right, minimum)
     return Measured(
         figures=figures(ours),
         slices=found,
         gaps=gaps(found),
         worst=worst(found),
-        champion=_former(champion, tested) if champion else None,
-        comparison=compare(challenger, champion, tested) if champion else None,
+        champion=_former(champion, exam) if champion else None,
+        comparison=compare(challenger, champion, exam) if champion else None,
     )
 
 
-def _former(champion: Predictions, tested: Tested) -> Figures | None:
-    known = np.array([label in champion.classes for label in tested.labels], bool)
+def _former(champion: Predictions, exam: Exam) -> Figures | None:
+    known = np.array([label in champion.classes for label in exam.labels], bool)
     if not known.any():
         return None
-    labels = tested.of(known.tolist()).labels
+    labels = exam.of(known.tolist()).labels
     return figures(answered(champion.of(known), labels, champion.classes))

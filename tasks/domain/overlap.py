@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from configs.rules import Rule, nearest
-from tasks.domain.comparison import Tested
+from tasks.domain.comparison import Exam
 from tasks.domain.manifest import Row
 
 
@@ -27,7 +27,7 @@ def overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str,
     ]
 
 
-def unknown_name(rule: Rule, seen: Tested) -> str:
+def unknown_name(rule: Rule, seen: Exam) -> str:
     """Say in a sentence which class, slice or attribute of a rule no image has; nothing where all is well."""
     known = _known(seen).get(rule.scope, set())
     if not rule.of or rule.any or rule.of in known:
@@ -36,7 +36,7 @@ def unknown_name(rule: Rule, seen: Tested) -> str:
     return f"the rule {rule.text!r} names {rule.of}, which is {what} of these images; {nearest(rule.of, known)}"
 
 
-def _known(seen: Tested) -> Mapping[str, set[str]]:
+def _known(seen: Exam) -> Mapping[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for label, attributes in zip(seen.labels, seen.attributes, strict=True):
         found["class"].add(label)

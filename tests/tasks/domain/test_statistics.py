@@ -75,7 +75,7 @@ def test_a_p_value_is_never_nought() -> None:
 
 @given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.001, 0.2))
 def test_holm_is_holms(chances: list[float], rate: float) -> None:
-    """Where every test could reach any p value, the smallest speaks at rate / n, the next at rate / (n - 1), and so on."""
+    """Where tests can reach any p value, the smallest speaks at rate / n, the next at rate / (n - 1), and so on."""
     order = sorted(range(len(chances)), key=chances.__getitem__)
     expected = set()
     for place, number in enumerate(order):
@@ -94,7 +94,7 @@ def test_tests_that_could_never_speak_cost_nothing() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_holm_keeps_its_rate_where_tests_are_discrete(seed: int) -> None:
-    """Whatever the numbers of pairs, the chance that any of ten equal pairs of models is refused stays below the rate."""
+    """Whatever the numbers of pairs, one of ten tests of equal models speaks no more often than the rate."""
     pairs = np.random.default_rng(seed).integers(0, 12, 10)
     wins = np.random.default_rng(seed).binomial(pairs, 0.5, (400, 10))
     worse = mcnemar(wins, pairs - wins)

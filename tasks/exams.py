@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from configs import schema
 from configs.problems import Problem
-from tasks.domain.comparison import Tested
+from tasks.domain.comparison import Exam
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
@@ -18,7 +18,7 @@ from tasks.stores.splits import SplitStore
 from tasks.stores.weights import read_backbone
 
 
-def tested(store: str, rows: Sequence[Row]) -> Tested:
+def exam(store: str, rows: Sequence[Row]) -> Exam:
     """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures."""
     images = [row.image for row in rows]
     known, examined = SplitStore(store).known(), ImageStore(store).examined(images)
@@ -27,7 +27,7 @@ def tested(store: str, rows: Sequence[Row]) -> Tested:
         seen = dict(traits(examined[row.image])) if row.image in examined else {}
         return tuple(sorted((seen | dict(row.attributes)).items()))
 
-    return Tested(
+    return Exam(
         labels=[row.label for row in rows],
         groups=[known[image].group if image in known else image for image in images],
         attributes=[attributes(row) for row in rows],
