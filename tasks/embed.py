@@ -7,13 +7,13 @@ from configs.problems import Problem
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set, wanted_views
+from tasks.exams import excused
 from tasks.finetuning import join_workers
 from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
-from tasks.exams import excused
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone

@@ -13,11 +13,11 @@ from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.night import Embedded, FeatureSet, Trained
 from tasks.domain.pixels import limits_of
+from tasks.exams import embed_golden, exam, excused, golden_rows
 from tasks.predicting import predict, stored_head
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Decision, Ledger
 from tasks.stores.weights import has_backbone, read_backbone
-from tasks.exams import embed_golden, exam, excused, golden_rows
 
 # So many answers are timed.
 _TIMED = 7

@@ -7,10 +7,10 @@ from tasks.domain.manifest import Row
 from tasks.domain.night import Dataset, Reviewed
 from tasks.domain.overlap import overlaps, unknown_name
 from tasks.domain.splits import Split
+from tasks.exams import exam, golden_rows
 from tasks.step import step
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
-from tasks.exams import exam, golden_rows
 
 # So many overlapping images are named in the sentence.
 _NAMED = 5

@@ -23,7 +23,7 @@ _PLAIN = 6
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model says of some images: probabilities of shape (images, classes), and from which one on it is sure."""
+    """What one model says of some images: probabilities (images, classes), and from which one on it is sure."""
 
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
@@ -65,7 +65,7 @@ class Answers:
 
 
 def answered(found: Predictions, truth: Sequence[str], classes: Sequence[str]) -> Answers:
-    """Read a model's answers about images of ``classes``; a true class that it never learned gets probability nought."""
+    """Read what a model says of images of ``classes``; a true class that it never learned has probability nought."""
     place = {name: index for index, name in enumerate(classes)}
     own = {name: index for index, name in enumerate(found.classes)}
     rows = np.arange(len(truth))

@@ -1,6 +1,7 @@
 """How often the gate errs, and how often it sees what is there: drawn nights, judged by the default rules.
 
-python -m tests.benchmarks.gate_errors; with a number, only so many nights a row: python -m tests.benchmarks.gate_errors 50
+python -m tests.benchmarks.gate_errors; with a number, only so many nights a row:
+python -m tests.benchmarks.gate_errors 50
 """
 
 import sys

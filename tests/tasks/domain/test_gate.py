@@ -20,7 +20,7 @@ def facts(ours: list[int], theirs: list[int] | None) -> Facts:
 
 
 def of(breed: int, coat: int) -> list[int]:
-    """Number the images of a class and a coat."""
+    """List the images of a class and a coat."""
     return [number for number in range(IMAGES) if number % 5 == breed and number // 5 % 3 == coat]
 
 
