@@ -11,7 +11,7 @@ from tasks.domain.holdings import Holdings
 from tasks.domain.improvement import improvement
 from tasks.domain.measured import Measured
 from tasks.domain.paired import Paired
-from tasks.domain.ruling import Ruling, broken, kept, naming, silent
+from tasks.domain.ruling import Ruling, broken, chance, kept, naming, silent
 from tasks.domain.statistics import holm
 
 Outcome = Literal["promoted", "rejected", "needs-approval"]
@@ -126,8 +126,8 @@ def _compared(rule: Rule, facts: Facts, gate: Gate, spoken: set[tuple[bool, str,
     if harm:
         return broken(rule, harm[0].fall, naming([_fell(one) for one in harm], rule))
     worst, value = found[0], found[0].fall
-    chance = f", which chance may explain (p {worst.worse:.2g})" if value > rule.limit + 1e-9 else ""
-    return kept(rule, value, f"{_fell(worst)}{chance}")
+    maybe = f", which chance may explain ({chance(worst.worse)})" if value > rule.limit + 1e-9 else ""
+    return kept(rule, value, f"{_fell(worst)}{maybe}")
 
 
 def _fell(one: Paired) -> str:

@@ -3,7 +3,7 @@
 from configs.schema import Gate
 from tasks.domain.comparison import Comparison
 from tasks.domain.paired import Paired
-from tasks.domain.ruling import Ruling
+from tasks.domain.ruling import Ruling, chance
 from tasks.domain.statistics import images_needed
 
 # Beyond so many times the test images, more of them is no advice.
@@ -20,7 +20,7 @@ def improvement(found: Comparison, gate: Gate) -> Ruling:
     one = next((one for one in found.paired if (one.figure, one.of) == (gate.better_at, "")), None)
     value = -one.fall if one else None
     if one and one.fall < 0 and one.better <= gate.error_rate:
-        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"better: {_figures(one)}, p {one.better:.2g}")
+        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"better: {_figures(one)}, {chance(one.better)}")
     if found.only_challenger:
         more = len(found.only_challenger) - _NAMED
         said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
@@ -46,8 +46,8 @@ def _not_shown(one: Paired, gate: Gate) -> str:
         return f"not better than the champion: {_figures(one)}"
     more = needed(one, gate.error_rate)
     if more > _OUT_OF_REACH * one.images:
-        return f"not shown to be better: {_figures(one)}, p {one.better:.2g}"
-    said = f"not enough test images to tell whether it is better: {_figures(one)}, p {one.better:.2g}"
+        return f"not shown to be better: {_figures(one)}, {chance(one.better)}"
+    said = f"not enough test images to tell whether it is better: {_figures(one)}, {chance(one.better)}"
     return f"{said}; about {_round(more):,} more would do"
 
 

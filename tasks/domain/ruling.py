@@ -9,6 +9,7 @@ from configs.schema import Gate
 
 # So many classes or slices are named in a sentence; evaluation/evaluation.json has all of them.
 _NAMED = 3
+_SMALLEST = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ def silent(rule: Rule, gate: Gate) -> Ruling:
         outcome = "failed" if gate.when_silent == "fail" else "ask"
     said = f"{rule.text}: not enough images to tell, fewer than {gate.minimum_support:,}"
     return Ruling(rule.text, outcome, None, rule.limit, outcome == "passed", said)
+
+
+def chance(p: float) -> str:
+    """Write a p value."""
+    return f"p {p:.2g}" if p >= _SMALLEST else f"p below {_SMALLEST:g}"
 
 
 def naming(found: Sequence[str], rule: Rule) -> str:
