@@ -57,7 +57,8 @@ def main() -> None:
     said = [Predictions(CLASSES, head.probabilities(features)) for head in (ours, theirs)]
     marks.append(time.perf_counter())
     groups = np.unique(some.groups, return_inverse=True)[1].astype(np.int64)
-    paired(*(answered(one, some.labels, CLASSES) for one in said), members(some.labels, [()] * images), groups)
+    mine, former = (answered(one, some.labels, CLASSES) for one in said)
+    paired(mine, former, members(some.labels, [()] * images), groups)
     marks.append(time.perf_counter())
     found = measure(said[0], said[1], some, gate.minimum_support)
     marks.append(time.perf_counter())
