@@ -3,20 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from configs.rules import DEFAULT_RULES, Rule, parse_rules
+from configs.judging import Evaluation, Gate
+from configs.section import Section
 
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 # InceptionV3's blocks, in their order.
 _BLOCKS = tuple(f"mixed{number}" for number in range(11))
-
-
-class Section(BaseModel):
-    """Frozen, and closed to names that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(Section):
@@ -208,55 +203,6 @@ class FineTuning(Section):
     devices: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1, description="Devices of this machine that share each step."
     )
-
-
-class Evaluation(Section):
-    """What challenger and champion are measured on beside the test split."""
-
-    golden: str = Field(
-        default="",
-        pattern=r"^([0-9a-f]{64})?$",
-        description="Hash of a dataset version that is never trained on; both models are measured on all its images.",
-    )
-
-
-class Gate(Section):
-    """The written rules that a challenger must pass; docs/gate.md says how they are read."""
-
-    rules: tuple[str, ...] = Field(
-        default=DEFAULT_RULES, description="One line each, such as recall of any slice at least 0.4; see docs/gate.md."
-    )
-    needs: Literal["improvement", "no-harm"] = Field(
-        default="improvement",
-        description="A champion gives way to a model shown to be better, or with new classes; or to any without harm.",
-    )
-    better_at: Literal["accuracy", "macro_f1", "log_loss"] = Field(
-        default="accuracy", description="The figure on which an improvement must be shown."
-    )
-    error_rate: Annotated[float, Field(gt=0, le=0.2)] = Field(
-        default=0.05,
-        description="How often an equal model may be called better, and how often the comparing rules may refuse one.",
-    )
-    minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
-    )
-    when_silent: Literal["pass", "fail", "ask"] = Field(
-        default="pass", description="What a rule comes to that has too few test images to say anything."
-    )
-    when_champion_fails: Literal["stop", "absolute"] = Field(
-        default="stop",
-        description="Where the champion no longer loads: stop, or judge by the rules that need no champion.",
-    )
-
-    @property
-    def parsed(self) -> tuple[Rule, ...]:
-        """Return the rules as they were read."""
-        return parse_rules(self.rules)
-
-    @model_validator(mode="after")
-    def _rules_are_rules(self) -> Self:
-        parse_rules(self.rules)
-        return self
 
 
 class Tracking(Section):

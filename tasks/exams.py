@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from configs import schema
+from configs.judging import Gate
 from configs.problems import Problem
 from tasks.domain.comparison import Exam
 from tasks.domain.labels import spelled
@@ -63,7 +64,7 @@ def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Setting
     embed_lacking(restore(*read_backbone(settings.store.url, made.fingerprint)), images, settings)
 
 
-def excused(problem: Problem, version: str, gate: schema.Gate) -> str:
+def excused(problem: Problem, version: str, gate: Gate) -> str:
     """Say why a champion cannot be measured; raise Problem where the settings do not allow to judge without it."""
     reason = str(problem).rstrip(".")
     if gate.when_champion_fails == "absolute":

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from configs.judging import Gate
 from configs.rules import Rule
-from configs.schema import Gate
 from tasks.domain.floors import figures_asked
 from tasks.domain.holdings import Holdings
 from tasks.domain.improvement import improvement

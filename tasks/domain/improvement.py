@@ -1,6 +1,6 @@
 """Whether a challenger is shown to be better, and if that cannot be told, how many more test images would do."""
 
-from configs.schema import Gate
+from configs.judging import Gate
 from tasks.domain.comparison import Comparison
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, chance

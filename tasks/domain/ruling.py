@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from configs.judging import Gate
 from configs.rules import Rule
-from configs.schema import Gate
 
 # So many classes or slices are named in a sentence; evaluation/evaluation.json has all of them.
 _NAMED = 3

@@ -12,7 +12,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.random import Generator
 
-from configs.schema import Gate
+from configs.judging import Gate
 from tasks.domain.answers import Predictions, answered
 from tasks.domain.comparison import Exam
 from tasks.domain.gate import Facts, judge

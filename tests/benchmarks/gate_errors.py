@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from configs.schema import Gate
+from configs.judging import Gate
 from tasks.domain.gate import Verdict
 from tests.tasks.domain.contests import night
 

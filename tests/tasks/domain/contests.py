@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from configs.schema import Gate
+from configs.judging import Gate
 from tasks.domain.answers import Predictions
 from tasks.domain.comparison import Exam
 from tasks.domain.gate import Facts, Verdict, judge

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from configs.schema import Gate
+from configs.judging import Gate
 from tasks.domain.gate import Facts, judge
 from tasks.domain.measured import Measured
 from tests.tasks.domain.contests import HOLDINGS, measured, night
