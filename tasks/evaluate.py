@@ -36,14 +36,13 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         raise Problem(f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs.")
     found = contest(rows, embedded, trained, settings)
     test, golden = measured(rows, found, settings)
-    time = latency(trained, rows[0].image, settings)
     evaluation = Evaluation(
         images=len(rows),
-        metrics={**test.flat(), **_of_head(store, trained, rows)} | ({"latency_ms": time} if time else {}),
+        metrics={**test.flat(), **_of_head(store, trained, rows)},
         champion=found.decision.number if found.decision else None,
         test=test,
         golden=golden,
-        latency=time,
+        latency=latency(trained, rows[0].image, settings),
         champion_problem=found.problem,
     )
     tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)})
@@ -63,10 +62,14 @@ def _of_head(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, flo
 
 
 def _beside(found: Evaluation) -> dict[str, float]:
-    """List the champion's figures on the shared images, and those of the golden set, under names of their own."""
+    """List what is no figure of the challenger on the test split: the champion's, the golden set's, and the latency.
+
+    The latency is another one each time, and two nights that make the same model have the same figures.
+    """
     golden = {f"golden/{name}": value for name, value in (found.golden.flat() if found.golden else {}).items()}
     pairs = found.comparison.paired if found.comparison else ()
-    return golden | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
+    time = {"latency_ms": found.latency} if found.latency else {}
+    return golden | time | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
 
 
 def _tags(comparison: Comparison) -> dict[str, str]:
