@@ -3,18 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from configs.judging import Evaluation, Gate
+from configs.section import Section
 
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 # InceptionV3's blocks, in their order.
 _BLOCKS = tuple(f"mixed{number}" for number in range(11))
-
-
-class Section(BaseModel):
-    """Frozen, and closed to names that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(Section):
@@ -208,17 +205,6 @@ class FineTuning(Section):
     )
 
 
-class Gate(Section):
-    """The written rules that a challenger must pass."""
-
-    minimum_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="No model below this test accuracy is promoted."
-    )
-    margin: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.01, description="How far below the champion's accuracy, on the same images, a challenger may be."
-    )
-
-
 class Tracking(Section):
     """Where MLflow keeps runs and models."""
 
@@ -243,6 +229,7 @@ class Settings(Section):
     backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")
     training: Training = Field(default=Training(), description="How a model is trained.")
     fine_tuning: FineTuning = Field(default=FineTuning(), description="How the backbone's end is trained.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="What models are measured on.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
 
@@ -254,6 +241,14 @@ class Settings(Section):
                 f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
                 f"set fine_tuning.from_block to {cut} or an earlier block"
             )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _golden_is_named(self) -> Self:
+        asked = [rule.text for rule in self.gate.parsed if rule.golden]
+        if asked and not self.evaluation.golden:
+            message = f"the rule {asked[0]!r} needs a golden set: set evaluation.golden to the hash of its version"
             raise ValueError(message)
         return self
 

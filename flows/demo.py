@@ -1,7 +1,7 @@
-"""The demo: a few nights with drawn dogs, from the first model to a night with nothing new."""
+"""The demo: a few nights with drawn dogs, from the first model to one that is refused, and to nothing new."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,43 +15,72 @@ SETTINGS = Path(__file__).parent.parent / "configs" / "demo.yaml"
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """Photographs of one breed, one a coat and seed, and the folder that they lie in: a wrong one now and then."""
+
+    breed: str
+    seeds: range
+    coats: tuple[str, ...] = COATS
+    folder: str = ""
+
+    def place(self, photos: Path, *, right: bool = False) -> Iterator[tuple[str, int, Path]]:
+        """Yield the coat, the seed and the file of each."""
+        for coat in self.coats:
+            for seed in self.seeds:
+                folder = self.breed if right else self.folder or self.breed
+                yield coat, seed, photos / folder / coat / f"{self.breed}-{seed:04}.jpg"
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """One night of the story: what is told, and how many new photographs of each breed and coat arrive before it."""
+    """One night of the story: what is told, what arrives before it, and whose labels are put right."""
 
     title: str
-    photographs: int
+    arrivals: tuple[Arrival, ...] = ()
+    corrected: tuple[Arrival, ...] = ()
 
 
+_FIRST = tuple(breed for breed in BREEDS if breed != "beagle")
+_DARK = ("black", "brown")
+_WRONG = Arrival("poodle", range(16, 32), _DARK, folder="beagle")
 STORY = (
-    Act("Night 1: the first photographs arrive", 12),
-    Act("Night 2: more photographs of every breed", 8),
-    Act("Night 3: nothing new", 0),
+    Act("Night 1: the first photographs of four breeds", tuple(Arrival(breed, range(8)) for breed in _FIRST)),
+    Act("Night 2: more photographs of each", tuple(Arrival(breed, range(8, 16)) for breed in _FIRST)),
+    Act(
+        "Night 3: beagles are new, all new poodles are white, and some poodles lie among the beagles",
+        (Arrival("beagle", range(6)), Arrival("poodle", range(16, 36), ("white",)), _WRONG),
+    ),
+    Act(
+        "Night 4: these labels are put right, and other poodles arrive",
+        (Arrival("poodle", range(36, 40), _DARK),),
+        corrected=(_WRONG,),
+    ),
+    Act("Night 5: nothing new"),
 )
 
 
-def play() -> Iterator[tuple[Act, Outcome | None]]:
+def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
     """Yield each night twice: when it begins, without an outcome, and when it has ended."""
     place = home() / "demo"
     shutil.rmtree(place, ignore_errors=True)
-    settings = demo_settings(place)
-    drawn = 0
+    settings = demo_settings(place, changes)
     for act in STORY:
         yield act, None
-        draw_photographs(Path(settings.source.url), range(drawn, drawn + act.photographs))
-        drawn += act.photographs
+        prepare(Path(settings.source.url), act)
         yield act, run_night(settings)
 
 
-def demo_settings(place: Path) -> Settings:
+def demo_settings(place: Path, changes: Sequence[str] = ()) -> Settings:
     """Read the demo's settings, with its photographs and its store in the given folder."""
-    return read_settings(SETTINGS, [f"source.url={place / 'photos'}", f"store.url={place / 'store'}"])
+    return read_settings(SETTINGS, [f"source.url={place / 'photos'}", f"store.url={place / 'store'}", *changes])
 
 
-def draw_photographs(folder: Path, seeds: range) -> None:
-    """Draw one dog of each breed and coat for every seed, below a folder for each."""
-    for breed in BREEDS:
-        for coat in COATS:
-            place = folder / breed / coat
-            place.mkdir(parents=True, exist_ok=True)
-            for seed in seeds:
-                draw(breed, coat, seed).save(place / f"{seed:04}.jpg", quality=90)
+def prepare(photos: Path, act: Act) -> None:
+    """Draw what arrives before a night, and move what lies in a wrong folder."""
+    for arrival in act.arrivals:
+        for coat, seed, file in arrival.place(photos):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draw(arrival.breed, coat, seed).save(file, quality=90)
+    for arrival in act.corrected:
+        for (_, _, wrong), (_, _, right) in zip(arrival.place(photos), arrival.place(photos, right=True), strict=True):
+            wrong.rename(right)

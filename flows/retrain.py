@@ -17,6 +17,7 @@ from tasks.judge import judge
 from tasks.label import label
 from tasks.promote import promote
 from tasks.reports.states import named_state
+from tasks.review import review
 from tasks.snapshot import snapshot
 from tasks.train import train
 
@@ -40,11 +41,12 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     if dataset.state != "new":
         return named_state(conclude(data))
 
+    review(dataset, settings)
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
     evaluation = evaluate(dataset, embedded, trained, settings)
-    verdict = judge(evaluation, settings.gate)
+    verdict = judge(data, trained, evaluation, settings)
     challenger = Challenger(embedded, trained, evaluation, verdict)
     promotion = promote(dataset, challenger, settings)
     return named_state(conclude(data, challenger, promotion))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = {
     "promoted": "green",
     "rejected": "red",
+    "needs-approval": "yellow",
     "unchanged": "cyan",
     "waiting": "yellow",
     "identical": "green",
@@ -31,9 +32,7 @@ def night(outcome: "Outcome") -> RenderableType:
         return head
     table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
     for rule in outcome.gate:
-        table.add_row(
-            rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), "passed" if rule["passed"] else "failed"
-        )
+        table.add_row(rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), rule["outcome"])
     return Group(head, table)
 
 

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from configs import schema
+from configs.problems import Problem
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set, wanted_views
+from tasks.exams import excused
 from tasks.finetuning import join_workers
 from tasks.step import step
 from tasks.stores.bucket import read_url
@@ -32,7 +34,11 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     champion = Ledger(store).champion()
     if champion is None or champion.backbone == today.fingerprint:
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
-    former = restore(*read_backbone(store, champion.backbone))
+    try:
+        former = restore(*read_backbone(store, champion.backbone))
+    except Problem as error:
+        excused(error, champion.model_version, settings.gate)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
     return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0))
 

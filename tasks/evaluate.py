@@ -1,60 +1,75 @@
-"""Step 8: challenger and champion on the same test images."""
+"""Step 8: challenger and champion on the same images."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from textwrap import shorten
 
+import numpy as np
+
 from configs import schema
-from tasks.domain.calibration import calibration_error, when_sure
-from tasks.domain.comparison import Comparison, Predictions, compare
-from tasks.domain.labels import spelled
+from configs.problems import Problem
+from tasks.domain.answers import Predictions
+from tasks.domain.calibration import calibration_error
+from tasks.domain.comparison import Comparison
 from tasks.domain.manifest import Row
-from tasks.domain.metrics import figures
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
-from tasks.predicting import predict, stored_features, stored_head
+from tasks.measuring import contest, latency, measured
+from tasks.predicting import stored_features, stored_head
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
-from tasks.stores.ledger import Ledger
 
-# MLflow takes no more characters for a tag; the run's evaluation/comparison.json has all of them.
+# MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
 _LONGEST_TAG = 5000
+# So many of an image's probabilities are kept with the run.
+_LIKELIEST = 5
 
 
 @step
 def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
-    """Measure the challenger on the test split, and beside it the champion on the images whose class both know."""
+    """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
     rows = [row for row in read_manifest(store, dataset.hash) if row.split is Split.TEST]
-    challenger, metrics = _measure(store, trained, rows)
-    champion = Ledger(store).champion()
-    comparison = None
-    if champion:
-        former = predict(store, embedded.champion, champion.head, [row.image for row in rows])
-        former = former.named(spelled(former.classes, settings.labels.aliases))
-        comparison = compare(challenger, former, [row.label for row in rows])
-        tracking.tag(url, trained.run_id, _tags(comparison))
-    tracking.log_metrics(url, trained.run_id, metrics)
-    tracking.log_files(url, trained.run_id, _files(rows, challenger, comparison))
-    return Evaluation(len(rows), metrics, champion.number if champion else None, comparison)
+    if not rows:
+        raise Problem(f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs.")
+    found = contest(rows, embedded, trained, settings)
+    test, golden = measured(rows, found, settings)
+    evaluation = Evaluation(
+        images=len(rows),
+        metrics={**test.flat(), **_of_head(store, trained, rows)},
+        champion=found.decision.number if found.decision else None,
+        test=test,
+        golden=golden,
+        latency=latency(trained, rows[0].image, settings),
+        champion_problem=found.problem,
+    )
+    tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)})
+    tracking.log_files(url, trained.run_id, _files(rows, found.challenger.test, evaluation))
+    if test.comparison:
+        tracking.tag(url, trained.run_id, _tags(test.comparison))
+    return evaluation
 
 
-def _measure(store: str, trained: Trained, rows: list[Row]) -> tuple[Predictions, dict[str, float]]:
-    """Predict the test images, and say how good that is and how far its probabilities can be trusted."""
+def _of_head(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, float]:
+    """Say what calibration did, by the error with and without it."""
     head = stored_head(store, trained.head)
     features = stored_features(store, trained.made, [row.image for row in rows])
-    found = Predictions(head.classes, head.probabilities(features))
-    truth = [found.classes.index(row.label) for row in rows]
-    uncalibrated = replace(head, temperature=1.0).probabilities(features)
-    return found, {
-        **figures(found.probabilities, truth, found.classes).flat(),
-        **when_sure(found.probabilities, truth, head.threshold),
-        "temperature": head.temperature,
-        "threshold": head.threshold,
-        "ece": calibration_error(found.probabilities, truth),
-        "ece_uncalibrated": calibration_error(uncalibrated, truth),
-    }
+    truth = [head.classes.index(row.label) for row in rows]
+    uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
+    return {"temperature": head.temperature, "threshold": head.threshold, "ece_uncalibrated": uncalibrated}
+
+
+def _beside(found: Evaluation) -> dict[str, float]:
+    """List what is no figure of the challenger on the test split: the champion's, the golden set's, and the latency.
+
+    The latency is another one each time, and two nights that make the same model have the same figures.
+    """
+    golden = {f"golden/{name}": value for name, value in (found.golden.flat() if found.golden else {}).items()}
+    pairs = found.comparison.paired if found.comparison else ()
+    time = {"latency_ms": found.latency} if found.latency else {}
+    return golden | time | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
 
 
 def _tags(comparison: Comparison) -> dict[str, str]:
@@ -65,21 +80,22 @@ def _tags(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _files(rows: list[Row], predictions: Predictions, comparison: Comparison | None) -> dict[str, bytes]:
-    files = {"evaluation/predictions.json": _table(rows, predictions).encode()}
-    if comparison:
-        files["evaluation/comparison.json"] = json.dumps(asdict(comparison), ensure_ascii=False, indent=1).encode()
-    return files
+def _files(rows: Sequence[Row], predictions: Predictions, found: Evaluation) -> dict[str, bytes]:
+    return {
+        "evaluation/evaluation.json": json.dumps(asdict(found), ensure_ascii=False, indent=1).encode(),
+        "evaluation/predictions.json": json.dumps(_lines(rows, predictions), ensure_ascii=False, indent=1).encode(),
+    }
 
 
-def _table(rows: list[Row], predictions: Predictions) -> str:
-    lines = [
+def _lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, object]]:
+    """Name each test image with its likeliest classes, the likeliest first."""
+    order = np.argsort(-predictions.probabilities, axis=1, kind="stable")[:, :_LIKELIEST]
+    return [
         {
             "image": row.image,
             "key": row.key,
             "label": row.label,
-            "probabilities": dict(zip(predictions.classes, map(float, found), strict=True)),
+            "probabilities": {predictions.classes[i]: float(found[i]) for i in likeliest},
         }
-        for row, found in zip(rows, predictions.probabilities, strict=True)
+        for row, found, likeliest in zip(rows, predictions.probabilities, order, strict=True)
     ]
-    return json.dumps(lines, ensure_ascii=False, indent=1)

@@ -1,15 +1,26 @@
 """Step 9: hold the challenger against the written rules."""
 
+import json
+from dataclasses import asdict
+
 from configs import schema
 from tasks.domain import gate
-from tasks.domain.night import Evaluation
+from tasks.domain.holdings import holdings
+from tasks.domain.night import Data, Evaluation, Trained
 from tasks.step import step
+from tasks.stores import tracking
+from tasks.stores.datasets import read_manifest
 
 
 @step
-def judge(evaluation: Evaluation, rules: schema.Gate) -> gate.Verdict:
-    """Judge by the minimum accuracy and, where there is a champion, by the margin to it on the same images."""
-    accuracies = gate.Accuracies(
-        evaluation.metrics["accuracy"], evaluation.comparable_accuracy, evaluation.champion_accuracy
-    )
-    return gate.judge(accuracies, rules)
+def judge(data: Data, trained: Trained, evaluation: Evaluation, settings: schema.Settings) -> gate.Verdict:
+    """Ask every rule about models and data, and keep what each said with the run."""
+    store, dataset = settings.store.url, data.dataset
+    parent = read_manifest(store, dataset.parent) if dataset.parent else []
+    lost = evaluation.comparison.only_champion if evaluation.comparison else ()
+    held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts)
+    verdict = gate.judge(gate.Facts(evaluation.test, evaluation.golden, held), settings.gate)
+    facts = {"verdict": asdict(verdict), "data": asdict(held), "settings": settings.gate.model_dump(mode="json")}
+    file = json.dumps(facts, ensure_ascii=False, indent=1).encode()
+    tracking.log_files(settings.tracking.url, trained.run_id, {"evaluation/gate.json": file})
+    return verdict

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.comparison import Predictions
+from tasks.domain.answers import Predictions
 from tasks.domain.night import FeatureSet
 from tasks.stores.features import FeatureStore
 from tasks.stores.weights import read_head
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def predict(store: str, made: FeatureSet, head: str, images: Sequence[str]) -> Predictions:
     """Return the probabilities that a head gives to images, in the order asked: (images, classes)."""
     found = stored_head(store, head)
-    return Predictions(found.classes, found.probabilities(stored_features(store, made, images)))
+    return Predictions(found.classes, found.probabilities(stored_features(store, made, images)), found.threshold)
 
 
 def stored_head(store: str, name: str) -> "Head":

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from configs import schema
 from configs.load import code_version
@@ -33,12 +34,12 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
 
 
 def _follow(decision: Decision, settings: schema.Settings) -> None:
-    """Let MLflow show what the ledger says: the champion, and a challenger only where one was turned down."""
+    """Let MLflow show what the ledger says: the champion, and a challenger only where it was not promoted."""
     url, model, version = settings.tracking.url, settings.tracking.model, decision.model_version
     champion = Ledger(settings.store.url).champion()
     if champion:
         registry.point(url, model, "champion", champion.model_version)
-    registry.point(url, model, "challenger", version if decision.outcome == "rejected" else None)
+    registry.point(url, model, "challenger", version if decision.outcome != "promoted" else None)
     registry.tag(url, model, version, {"pedigree.outcome": decision.outcome, "pedigree.decision": str(decision.number)})
 
 
@@ -77,7 +78,7 @@ def _decide(dataset: Dataset, challenger: Challenger, version: str, settings: sc
     decision = Decision(
         number=number,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        outcome="promoted" if verdict.promoted else "rejected",
+        outcome=cast("Any", verdict.outcome),
         champion=number if verdict.promoted else against,
         against=against,
         dataset=dataset.hash,

@@ -68,14 +68,6 @@ def sure_from(probabilities: NDArray[np.float32], truth: Truth, precision: float
     return float(enough[-1]) if len(enough) else NEVER
 
 
-def when_sure(probabilities: NDArray[np.float32], truth: Truth, threshold: float) -> dict[str, float]:
-    """Measure on which share of the images a model is sure, and which share of these answers is right, if any."""
-    confidence, right = _answers(probabilities, truth)
-    sure = confidence >= threshold
-    found = {"coverage": float(sure.mean())}
-    return found | {"precision_when_sure": float(right[sure].mean())} if sure.any() else found
-
-
 def _answers(probabilities: NDArray[np.float32], truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Take each image's largest probability, and 1 where that class is the true one, else 0."""
     right = probabilities.argmax(axis=1) == np.asarray(truth, np.int64)

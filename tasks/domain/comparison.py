@@ -1,37 +1,42 @@
 """Challenger and champion on the same images: those of the classes that both know."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tasks.domain.answers import Predictions, answered
+from tasks.domain.labels import Attributes
+from tasks.domain.paired import Paired, paired
+from tasks.domain.slices import members
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
-    """What one model says of some images: probabilities of shape (images, classes)."""
+class Exam:
+    """The images that models are measured on, in one order: labels, groups of near duplicates, attributes."""
 
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float32]
+    labels: Sequence[str]
+    groups: Sequence[str]
+    attributes: Sequence[Attributes]
 
-    def labels(self) -> list[str]:
-        """Name the likeliest class of each image."""
-        return [self.classes[index] for index in self.probabilities.argmax(axis=1)]
+    def of(self, images: Sequence[bool]) -> "Exam":
+        """Keep some of the images."""
 
-    def named(self, classes: Sequence[str]) -> "Predictions":
-        """Give the classes other names, in their order; those of one name become one class, with their sum."""
-        names = tuple(dict.fromkeys(classes))
-        sums = np.zeros((len(self.probabilities), len(names)), np.float32)
-        for name, column in zip(classes, self.probabilities.T, strict=True):
-            sums[:, names.index(name)] += column
-        return Predictions(names, sums)
+        def some(values: Sequence[T]) -> list[T]:
+            return [value for value, kept in zip(values, images, strict=True) if kept]
+
+        return Exam(some(self.labels), some(self.groups), some(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Which classes two models share, each sorted, and both accuracies on the test images of these, if there are any.
 
-    A model that answers with a class that only it knows is wrong about such an image.
+    A model that answers with a class that only it knows is wrong about such an image. ``paired`` holds every figure's
+    difference.
     """
 
     shared: tuple[str, ...]
@@ -40,6 +45,7 @@ class Comparison:
     images: int
     challenger: float | None
     champion: float | None
+    paired: tuple[Paired, ...] = field(default=(), repr=False)
 
     def classes(self) -> dict[str, tuple[str, ...]]:
         """List the classes by who knows them."""
@@ -50,20 +56,24 @@ class Comparison:
         }
 
 
-def compare(challenger: Predictions, champion: Predictions, truth: Sequence[str]) -> Comparison:
+def compare(challenger: Predictions, champion: Predictions, exam: Exam, seed: int = 0) -> Comparison:
     """Compare two models on the images whose class both know."""
     new, old = set(challenger.classes), set(champion.classes)
-    rows = [
-        (ours == label, theirs == label)
-        for ours, theirs, label in zip(challenger.labels(), champion.labels(), truth, strict=True)
-        if label in new & old
-    ]
-    right = np.mean(rows, axis=0) if rows else (None, None)
+    shared = tuple(sorted(new & old))
+    both = np.array([label in new & old for label in exam.labels], bool)
+    found: tuple[Paired, ...] = ()
+    if both.any():
+        some = exam.of(both.tolist())
+        ours, theirs = (answered(one.of(both), some.labels, shared) for one in (challenger, champion))
+        _, groups = np.unique(np.array(some.groups), return_inverse=True)
+        found = paired(ours, theirs, members(some.labels, some.attributes), groups.astype(np.int64), seed)
+    accuracy = next((one for one in found if one.figure == "accuracy"), None)
     return Comparison(
-        shared=tuple(sorted(new & old)),
+        shared=shared,
         only_challenger=tuple(sorted(new - old)),
         only_champion=tuple(sorted(old - new)),
-        images=len(rows),
-        challenger=None if right[0] is None else float(right[0]),
-        champion=None if right[1] is None else float(right[1]),
+        images=int(both.sum()),
+        challenger=accuracy.challenger if accuracy else None,
+        champion=accuracy.champion if accuracy else None,
+        paired=found,
     )

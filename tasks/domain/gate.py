@@ -1,63 +1,135 @@
-"""The gate: the written rules that a challenger must pass, each with its figure and its limit."""
+"""The gate: what the written rules say of a challenger, each with its figure and its limit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from configs.schema import Gate
+from configs.judging import Gate
+from configs.rules import Rule
+from tasks.domain.floors import figures_asked
+from tasks.domain.holdings import Holdings
+from tasks.domain.improvement import improvement
+from tasks.domain.measured import Measured
+from tasks.domain.paired import Paired
+from tasks.domain.ruling import Ruling, broken, chance, kept, naming, silent
+from tasks.domain.statistics import holm
+
+Outcome = Literal["promoted", "rejected", "needs-approval"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule and what it said: the challenger's figure must be at least the limit."""
+class Facts:
+    """What the gate looks at; the golden set and a champion need not exist."""
 
-    rule: str
-    value: float
-    limit: float
-    passed: bool
+    test: Measured
+    golden: Measured | None
+    data: Holdings
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What all the rules said, and why in one sentence."""
 
-    promoted: bool
-    rules: tuple[Rule, ...]
+    outcome: Outcome
+    rules: tuple[Ruling, ...]
     reason: str
+
+    @property
+    def promoted(self) -> bool:
+        """Tell whether the challenger becomes champion."""
+        return self.outcome == "promoted"
 
     def __str__(self) -> str:
         """Say the verdict and its reason."""
-        return f"{'promote' if self.promoted else 'refuse'}: {self.reason}"
+        word = {"promoted": "promote", "rejected": "refuse", "needs-approval": "ask"}[self.outcome]
+        return f"{word}: {self.reason}"
 
     def lines(self) -> tuple[Mapping[str, Any], ...]:
         """List the rules the way the outcome and the ledger write them."""
         return tuple(asdict(rule) for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Accuracies:
-    """What the gate looks at: the challenger's accuracy, and both models' on the images of the classes both know."""
+def judge(facts: Facts, gate: Gate) -> Verdict:
+    """Ask every rule; without a champion those that compare are not asked.
 
-    challenger: float
-    comparable: float
-    champion: float | None
-
-
-def judge(found: Accuracies, rules: Gate) -> Verdict:
-    """Ask for the minimum accuracy and, where a champion can be compared, for at most the margin below it."""
-    asked = [_at_least("minimum accuracy", found.challenger, rules.minimum_accuracy)]
-    if found.champion is not None:
-        limit = found.champion - rules.margin
-        asked.append(_at_least("accuracy against the champion", found.comparable, limit))
-    failed = [rule for rule in asked if not rule.passed]
-    reason = "; ".join(_words(rule) for rule in failed or asked)
-    return Verdict(promoted=not failed, rules=tuple(asked), reason=reason)
+    A rule is broken where its figure is beyond the limit; one that compares needs, besides, that chance alone does not
+    explain it: of all comparing rules together, in at most ``gate.error_rate`` of the nights a single one refuses a
+    model as good as its champion (Holm). Then the improvement itself must be shown, at the same rate.
+    """
+    asked = [rule for rule in gate.parsed if not rule.compares or _comparison(facts, rule)]
+    spoken = _beyond_chance([rule for rule in asked if rule.compares], facts, gate)
+    rulings = [_compared(rule, facts, gate, spoken) if rule.compares else _held(rule, facts, gate) for rule in asked]
+    if facts.test.comparison and gate.needs == "improvement":
+        rulings.insert(0, improvement(facts.test.comparison, gate))
+    return _verdict(tuple(rulings))
 
 
-def _at_least(name: str, value: float, limit: float) -> Rule:
-    # Both are shares of a few thousand images: what differs by less than this is rounding, not images.
-    return Rule(name, value, limit, passed=value >= limit - 1e-9)
+def _verdict(rulings: tuple[Ruling, ...]) -> Verdict:
+    failed = [one for one in rulings if one.outcome == "failed"]
+    asking = [one for one in rulings if one.outcome == "ask"]
+    outcome: Outcome = "rejected" if failed else "needs-approval" if asking else "promoted"
+    return Verdict(outcome, rulings, "; ".join(one.said for one in failed or asking) or _praise(rulings))
 
 
-def _words(rule: Rule) -> str:
-    return f"{rule.rule} {rule.value:.3f} is {'at least' if rule.passed else 'below'} {rule.limit:.3f}"
+def _praise(rulings: Sequence[Ruling]) -> str:
+    if not rulings:
+        return "no rule was asked"
+    others = len(rulings) - 1
+    return rulings[0].said + (f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else "")
+
+
+def _comparison(facts: Facts, rule: Rule) -> bool:
+    return _set(facts, rule).comparison is not None
+
+
+def _set(facts: Facts, rule: Rule) -> Measured:
+    return facts.golden if rule.golden and facts.golden else facts.test
+
+
+def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
+    """Hold the challenger's own figures, or the data's, against a number."""
+    found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)
+    if not found:
+        return silent(rule, gate)
+    worst, *others = sorted(found, key=lambda one: one.value, reverse=rule.kind != "at least")
+    beyond = [one for one in (worst, *others) if rule.broken_by(one.value)]
+    if beyond:
+        return broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
+    side = "at least" if rule.kind == "at least" else "at most"
+    return kept(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
+
+
+def _family(rule: Rule, facts: Facts, gate: Gate) -> list[Paired]:
+    """Collect the comparisons that a rule speaks of, as far as there are enough images."""
+    comparison = _set(facts, rule).comparison
+    found = comparison.paired if comparison else ()
+    wanted = [one for one in found if one.figure == rule.figure and _means(rule, one)]
+    return [one for one in wanted if one.images >= gate.minimum_support or not one.of]
+
+
+def _means(rule: Rule, one: Paired) -> bool:
+    return bool(one.of) and rule.scope == ("slice" if "=" in one.of else "class") if rule.any else one.of == rule.of
+
+
+def _beyond_chance(rules: Sequence[Rule], facts: Facts, gate: Gate) -> set[tuple[bool, str, str]]:
+    """Name the falls that chance does not explain, all tests of all rules taken together."""
+    tests = {(rule.golden, one.figure, one.of): one for rule in rules for one in _family(rule, facts, gate)}
+    speaks = holm([one.worse for one in tests.values()], gate.error_rate, [one.least for one in tests.values()])
+    return {name for name, spoken in zip(tests, speaks, strict=True) if spoken}
+
+
+def _compared(rule: Rule, facts: Facts, gate: Gate, spoken: set[tuple[bool, str, str]]) -> Ruling:
+    found = sorted(_family(rule, facts, gate), key=lambda one: -one.fall)
+    if not found:
+        return silent(rule, gate)
+    harm = [one for one in found if one.fall > rule.limit + 1e-9 and (rule.golden, one.figure, one.of) in spoken]
+    if harm:
+        return broken(rule, harm[0].fall, naming([_fell(one) for one in harm], rule))
+    worst, value = found[0], found[0].fall
+    maybe = f", which chance may explain ({chance(worst.worse)})" if value > rule.limit + 1e-9 else ""
+    return kept(rule, value, f"{_fell(worst)}{maybe}")
+
+
+def _fell(one: Paired) -> str:
+    name = f"{one.figure} of {one.of}" if one.of else one.figure
+    return f"{name} {one.challenger:.3f} against {one.champion:.3f} on {one.images:,} images"

@@ -1,53 +1,109 @@
-"""How good a model is on a set of images, overall and class by class."""
+"""How good a model is on a set of images, overall and class by class, as plain facts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-# A probability of nothing would make the log loss infinite; this is the smallest step of the float32 that it comes in.
-_LEAST = float(np.finfo(np.float32).eps)
+from tasks.domain.answers import BINS, Answers, classes_of, figures_of, parts_of
+from tasks.domain.statistics import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """One class: its images, and shares between 0 and 1, None where there is nothing to divide; recall's interval."""
+
+    label: str
+    images: int
+    precision: float | None
+    recall: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Images whose largest probability lies between two limits: how many, its mean, and the share of right answers."""
+
+    low: float
+    high: float
+    images: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """So many images of one class were taken for another."""
+
+    truth: str
+    guess: str
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares between 0 and 1 (the log loss in nats); recall is None for a class without images."""
+    """All that is measured on one set of images; ``overall`` holds shares, and the log loss in nats."""
 
     images: int
-    accuracy: float
-    macro_f1: float
-    log_loss: float
-    recall: dict[str, float | None]
-    support: dict[str, int]
+    overall: dict[str, float]
+    classes: tuple[ClassFigures, ...]
+    reliability: tuple[Bin, ...]
+    confused: tuple[Confused, ...]
 
     def flat(self) -> dict[str, float]:
         """List the figures under the names that stay the same from night to night, such as ``recall/poodle``."""
-        overall = {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "log_loss": self.log_loss}
-        recall = {f"recall/{name}": value for name, value in self.recall.items() if value is not None}
-        return {**overall, **recall, **{f"support/{name}": float(number) for name, number in self.support.items()}}
+        found = dict(self.overall)
+        for one in self.classes:
+            shares = {"recall": one.recall, "precision": one.precision, "support": float(one.images)}
+            found |= {f"{name}/{one.label}": value for name, value in shares.items() if value is not None}
+        return found
 
 
-def figures(probabilities: NDArray[np.float32], truth: Sequence[int], classes: Sequence[str]) -> Figures:
-    """Measure probabilities of shape (images, classes) against the true classes, given as indices."""
-    right = np.asarray(truth, dtype=np.int64)
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (right, probabilities.argmax(axis=1)), 1)
-    support, hits = confusion.sum(axis=1), confusion.diagonal()
-    taken = np.take_along_axis(probabilities, right[:, None], axis=1).astype(np.float64)
+def figures(answers: Answers) -> Figures:
+    """Measure a model's answers."""
+    sums = np.asarray(parts_of(answers).sum(axis=0), np.float64)
+    overall = {name: float(value) for name, value in figures_of(sums).items()}
     return Figures(
-        images=len(right),
-        accuracy=float(hits.sum() / len(right)),
-        macro_f1=_macro_f1(confusion),
-        log_loss=float(-np.log(np.maximum(taken, _LEAST)).mean()),
-        recall={name: float(hits[i] / support[i]) if support[i] else None for i, name in enumerate(classes)},
-        support={name: int(support[i]) for i, name in enumerate(classes)},
+        images=len(answers.truth),
+        overall={name: value for name, value in overall.items() if not np.isnan(value)},
+        classes=_classes(answers, sums),
+        reliability=_reliability(answers),
+        confused=_confused(answers),
     )
 
 
-def _macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Average 2 TP / (2 TP + FP + FN) over the classes that occur among the truths or the guesses."""
-    hits = confusion.diagonal()
-    touched = confusion.sum(axis=0) + confusion.sum(axis=1)
-    occurs = touched > 0
-    return float((2 * hits[occurs] / touched[occurs]).mean())
+def _classes(answers: Answers, sums: np.ndarray) -> tuple[ClassFigures, ...]:
+    images, hits, guesses = (part.astype(np.int64) for part in classes_of(sums))
+    low, high = wilson(hits, images)
+    return tuple(
+        ClassFigures(
+            label=label,
+            images=int(images[i]),
+            precision=float(hits[i] / guesses[i]) if guesses[i] else None,
+            recall=float(hits[i] / images[i]) if images[i] else None,
+            low=float(low[i]),
+            high=float(high[i]),
+        )
+        for i, label in enumerate(answers.classes)
+    )
+
+
+def _reliability(answers: Answers) -> tuple[Bin, ...]:
+    bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
+    images = np.bincount(bins, minlength=BINS)
+    confidence = np.bincount(bins, answers.confidence, BINS)
+    right = np.bincount(bins, answers.right, BINS)
+    return tuple(
+        Bin(i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(right[i] / images[i]))
+        for i in range(BINS)
+        if images[i]
+    )
+
+
+def _confused(answers: Answers) -> tuple[Confused, ...]:
+    """List the pairs of classes that were confused, the most frequent first; other guesses have no name here."""
+    wrong = ~answers.right & (answers.guess >= 0)
+    pairs, counts = np.unique(np.stack([answers.truth[wrong], answers.guess[wrong]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    names = answers.classes
+    return tuple(Confused(names[pairs[0, i]], names[pairs[1, i]], int(counts[i])) for i in order)

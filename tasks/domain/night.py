@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tasks.domain.calibration import NEVER
 from tasks.domain.comparison import Comparison
 from tasks.domain.gate import Verdict
+from tasks.domain.measured import Measured
 
 # So many names fit into one line of the diary.
 _NAMED = 5
@@ -117,6 +118,19 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Reviewed:
+    """How many rules the gate will ask, and how many images the golden set has."""
+
+    rules: int
+    golden: int
+
+    def __str__(self) -> str:
+        """Say that both fit this version."""
+        text = f"{count(self.rules, 'rule')}, each of what exists"
+        return text + (f"; {count(self.golden, 'golden image')}, none of them trained on" if self.golden else "")
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSet:
     """Features in the store: the fingerprint of the backbone that made them, and how many numbers an image has."""
 
@@ -160,12 +174,24 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Challenger and champion on the same test images, those of the classes that both know."""
+    """Challenger and champion on the same images: the test split's, and those of a golden set where there is one.
+
+    ``champion`` is the number of the decision that made it; ``champion_problem`` says why it could not be measured, and
+    then nothing is compared. ``latency`` is that of one image on this machine in milliseconds, None if not measured.
+    """
 
     images: int
     metrics: Mapping[str, float]
     champion: int | None
-    comparison: Comparison | None
+    test: Measured
+    golden: Measured | None = None
+    latency: float | None = None
+    champion_problem: str = ""
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What is compared on the test split; None where there is no champion, or none that can be measured."""
+        return self.test.comparison
 
     @property
     def champion_accuracy(self) -> float | None:
@@ -181,6 +207,10 @@ class Evaluation:
     def __str__(self) -> str:
         """Give the accuracies with the number of images behind them, and name the classes that only one model knows."""
         text = f"accuracy {self.metrics['accuracy']:.3f} on {count(self.images, 'test image')}"
+        if self.test.worst:
+            text += f", worst slice {self.test.worst.name} {self.test.worst.recall:.3f}"
+        if self.champion_problem:
+            return f"{text}; the champion cannot be measured: {self.champion_problem}"
         if self.comparison is None:
             return f"{text}, no champion yet"
         return "; ".join((text, *_compared(self.comparison)))
@@ -225,7 +255,7 @@ class Promotion:
     """What was decided and written to the ledger, about which model version, and where its data card is shown."""
 
     decision: int
-    status: Literal["promoted", "rejected"]
+    status: Literal["promoted", "rejected", "needs-approval"]
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]

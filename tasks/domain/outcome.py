@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tasks.domain.night import Challenger, Data, Promotion
 
-Status = Literal["promoted", "rejected", "unchanged", "waiting"]
+Status = Literal["promoted", "rejected", "needs-approval", "unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ _LONGEST = 6000
 def recipe(settings: Settings) -> str:
     """Hash the settings that decide the model and its judgement: 64 hex digits."""
     return sha256_of(
-        settings.model_dump(mode="json", include={"images", "backbone", "training", "fine_tuning", "gate"})
+        settings.model_dump(
+            mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
+        )
     )
 
 

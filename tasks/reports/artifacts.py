@@ -43,7 +43,7 @@ def show_outcome(outcome: Outcome, card_page: str) -> None:
     ]
     lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
     rules = [
-        (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["passed"])) for rule in outcome.gate
+        (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
     ]
     lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
     lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
@@ -72,8 +72,8 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _word(passed: bool) -> str:  # noqa: FBT001 - a verdict is what it is
-    return "passed" if passed else "**failed**"
+def _word(outcome: str) -> str:
+    return outcome if outcome == "passed" else f"**{outcome}**"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:

@@ -42,7 +42,7 @@ source: {{url: "{photos}"}}
 store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 3}}
 backbone: {{weights: random, size: {size}}}
-gate: {{minimum_accuracy: 0, margin: 1}}
+gate: {{rules: [], needs: no-harm}}
 """
 
 

@@ -19,7 +19,7 @@ store: {{url: "{place}/store"}}
 dataset: {{min_images_per_class: 3}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 3}}
-gate: {{minimum_accuracy: 0}}
+gate: {{rules: [], needs: no-harm}}
 tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 """
 # Runs the command line, and dies as if the power had failed as soon as the named function has done its work once.

@@ -12,9 +12,15 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from pydantic import TypeAdapter
 
+from flows.demo import demo_settings
 from infra import stack
 from tasks.domain.drawing import BREEDS
+from tasks.domain.gate import Facts, judge
+from tasks.domain.holdings import Holdings
+from tasks.domain.measured import Measured
 from tests.browser import needs_chromium, open_page
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
@@ -58,14 +64,29 @@ def pages(played: Played) -> Iterator[dict[str, str]]:
 
 
 def test_the_story(played: Played) -> None:
-    """Night 1 is promoted, night 2 learns from 200 more images and is decided on, and night 3 has nothing new."""
-    first, second, third = played.nights.values()
-    assert (first["status"], third["status"]) == ("promoted", "unchanged")
-    assert second["status"] in {"promoted", "rejected"}
-    assert [night["images"]["embedded"] for night in (first, second, third)] == [300, 200, 0]
-    assert (first["parent"], second["parent"]) == (None, first["dataset"])
-    assert third["dataset"] == second["dataset"]
-    assert first["metrics"]["accuracy"] > 0.8  # five breeds: chance is 0.2
+    """Two nights are promoted, a biased one is refused, an honest one promoted, and then there is nothing new."""
+    nights = list(played.nights.values())
+    assert [night["status"] for night in nights] == ["promoted", "promoted", "rejected", "promoted", "unchanged"]
+    assert [night["images"]["embedded"] for night in nights] == [160, 160, 82, 8, 0]
+    assert [night["parent"] for night in nights[:2]] == [None, nights[0]["dataset"]]
+    assert nights[4]["dataset"] == nights[3]["dataset"]
+    assert nights[0]["metrics"]["accuracy"] > 0.8  # four breeds: chance is 0.25
+
+
+def test_the_biased_night_is_refused_for_its_slices_alone(played: Played) -> None:
+    """The refusal names black poodles; by the very facts that the run kept, no other rule would have refused."""
+    third = list(played.nights.values())[2]
+    assert "poodle with coat=black" in third["reason"]
+    run = f"runs:/{third['run_id']}/evaluation"
+    folder = Path(download_artifacts(run, tracking_uri=f"sqlite:///{played.home}/mlflow.db"))
+    evaluation, told = (json.loads((folder / name).read_text()) for name in ("evaluation.json", "gate.json"))
+    test = TypeAdapter(Measured).validate_python(evaluation["test"])
+    facts = Facts(test, None, TypeAdapter(Holdings).validate_python(told["data"]))
+    rules = demo_settings(played.home).gate
+    again = judge(facts, rules)
+    assert (again.outcome, again.reason) == ("rejected", third["reason"])
+    without = tuple(rule for rule in rules.rules if "slice" not in rule)
+    assert judge(facts, rules.model_copy(update={"rules": without})).outcome == "promoted"
 
 
 def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[str, str]) -> None:
@@ -77,7 +98,8 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     assert version.tags["pedigree.outcome"] == second["status"]
     assert {"pedigree.parent", "pedigree.backbone", "pedigree.git_commit", "pedigree.lock"} <= version.tags.keys()
     aliases = {str(number): name for name, number in client.get_registered_model("drawn-dogs").aliases.items()}
-    assert aliases[second["model_version"]] == ("champion" if second["status"] == "promoted" else "challenger")
+    fourth = list(played.nights.values())[3]
+    assert aliases == {fourth["model_version"]: "champion"}
     run = client.get_run(second["run_id"])
     assert run.info.status == "FINISHED"
     assert run.inputs
@@ -98,7 +120,7 @@ def test_the_version_is_described_for_machines(played: Played) -> None:
     assert not described.metadata.ctx.issues.errors
     rows = list(described.records("images"))
     assert len(rows) == second["images"]["total"]
-    assert {row["images/label"].decode() for row in rows} == set(BREEDS)
+    assert {row["images/label"].decode() for row in rows} == {*BREEDS} - {"beagle"}
 
 
 @needs_chromium
@@ -119,7 +141,7 @@ def test_the_data_card_is_read_on_a_phone(played: Played, scheme: str) -> None:
         assert min(shown) > 0
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, re.findall(r"[0-9]+", ground)[:3])) < 3 * 128) == (scheme == "dark")
-        for words in ("Attributes by class", "Since the parent version", "200 added"):
+        for words in ("Attributes by class", "Since the parent version", "160 added"):
             assert page.get_by_text(words).count() >= 1
 
 
@@ -133,7 +155,7 @@ def test_prefect_shows_the_night(played: Played, pages: dict[str, str]) -> None:
         expect(page.get_by_text("Unchanged").first).to_be_visible(timeout=PATIENCE)
         page.get_by_text("Promoted").first.wait_for(timeout=PATIENCE)
         page.locator("a[href*='/runs/flow-run/']").last.click()
-        expect(page.get_by_text("300 objects fetched: 300 new images, 0 rejected")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("160 objects fetched: 160 new images, 0 rejected")).to_be_visible(timeout=PATIENCE)
         page.get_by_text("Artifacts", exact=True).click()
         expect(page.get_by_text(f"Dataset {first['dataset'][:12]}").first).to_be_visible(timeout=PATIENCE)
 

@@ -20,7 +20,7 @@ dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{method: fine-tune, epochs: 3}}
 fine_tuning: {{from_block: mixed0, epochs: 2, batch: 16, learning_rate: 0.001}}
-gate: {{minimum_accuracy: 0, margin: 1}}
+gate: {{rules: [accuracy not worse by 1], needs: no-harm}}
 tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 """
 # Runs the command line, and dies as if the power had failed when the checkpoint of this epoch stands.
@@ -81,7 +81,7 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
     photographs(tmp_path, range(20, 25))
     second = ended(night(tmp_path, "--set", "training.method=head"))
     assert second["images"]["new"] == 10
-    assert {rule["rule"] for rule in second["gate"]} >= {"accuracy against the champion"}
+    assert {rule["rule"] for rule in second["gate"]} >= {"accuracy not worse by 1"}
 
 
 def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 5}}
-gate: {{minimum_accuracy: 0.0, margin: 1.0}}
+gate: {{rules: [], needs: no-harm}}
 """
 # Runs the command line as a user does, then tells which heavy libraries were loaded on the way.
 COMMAND = """

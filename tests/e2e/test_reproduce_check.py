@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.demo import SETTINGS, STORY, draw_photographs
+from flows.demo import SETTINGS, STORY, prepare
 from tasks.stores.ledger import Ledger
 from tests.servers import PrefectServer
 
@@ -67,7 +67,7 @@ def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server:
     """
     assert prefect_server.api_url
     photographs = tmp_path / "photos"
-    draw_photographs(photographs, range(STORY[0].photographs))
+    prepare(photographs, STORY[0])
     nights = {
         "first": night(tmp_path / "first", photographs, 64),
         "again, on one core": night(tmp_path / "again", photographs, 1),

@@ -1,57 +1,21 @@
 """Nights between which classes appear, vanish or get another name: trained and evaluated by the real steps."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from mlflow import MlflowClient
-from prefect import flow
 
 from configs.schema import Settings
-from tasks.domain.canonical import sha256_of
-from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
-from tasks.domain.splits import Split
-from tasks.evaluate import evaluate
-from tasks.stores.datasets import write_manifest
-from tasks.stores.features import FeatureStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.domain.night import Evaluation, Trained
 from tasks.stores.weights import read_head
-from tasks.train import train
 from tests.servers import PrefectServer
-
-MADE = FeatureSet(fingerprint="f" * 64, width=16)
-SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4
-KINDS = ("alsatian", "boxer", "pug", "vizsla")
-Night = Callable[..., tuple[Trained, Evaluation]]
-
-
-def rows_of(labels: dict[str, str]) -> list[Row]:
-    """Give the images of each kind of dog the label that it has tonight."""
-    return [
-        Row(sha256_of([kind, number]), label, split, (), f"{label}/{number}.jpg")
-        for kind, label in labels.items()
-        for number, split in enumerate(SPLITS)
-    ]
+from tests.tasks.half_nights import Night, half_night, rows_of, same, small_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, object]:
     """Make a small store and a database of its own, and say where they are."""
-    chance = np.random.default_rng(0)
-    store = str(tmp_path / "store")
-    for number, kind in enumerate(KINDS):
-        features = chance.normal(scale=0.3, size=(len(SPLITS), MADE.width)).astype(np.float32)
-        features[:, number::4] += 3
-        images = [row.image for row in rows_of({kind: kind})]
-        FeatureStore(store, MADE.fingerprint, MADE.width).add(images, features)
-    return {
-        "source": {"url": str(tmp_path / "photos")},
-        "store": {"url": store},
-        "tracking": {"url": f"sqlite:///{tmp_path}/mlflow.db"},
-        "training": {"epochs": 30, "learning_rate": 0.03},
-    }
+    return small_settings(tmp_path)
 
 
 @pytest.fixture
@@ -59,48 +23,10 @@ def night(settings: dict[str, object], prefect_server: PrefectServer) -> Night:
     """Train and evaluate on tonight's labels, and promote what was trained."""
     assert prefect_server.api_url
 
-    @flow(name="half a night")
-    def half(dataset: Dataset, chosen: Settings) -> tuple[Trained, Evaluation]:
-        embedded = Embedded(MADE, MADE, 0, 0)
-        trained = train(dataset, embedded, chosen)
-        return trained, evaluate(dataset, embedded, trained, chosen)
-
     def run(named: dict[str, str], **changes: object) -> tuple[Trained, Evaluation]:
-        chosen = Settings.model_validate(settings | changes)
-        rows = rows_of(named)
-        name = dataset_hash(rows)
-        write_manifest(chosen.store.url, name, rows)
-        classes = tuple(sorted(set(named.values())))
-        found = half(Dataset(name, None, len(rows), classes, (), "new", "new"), chosen)
-        _promote(chosen.store.url, found[0], name)
-        return found
+        return half_night(Settings.model_validate(settings | changes), rows_of(named))
 
     return run
-
-
-def _promote(store: str, trained: Trained, dataset: str) -> None:
-    number = len(Ledger(store).entries()) + 1
-    made = Decision(
-        number=number,
-        time="2026-11-01T02:00:00+00:00",
-        outcome="promoted",
-        champion=number,
-        against=number - 1 or None,
-        dataset=dataset,
-        recipe="recipe",
-        backbone=MADE.fingerprint,
-        head=trained.head,
-        run_id=trained.run_id,
-        model_version=str(number),
-        reason="it is better",
-        rules=[],
-    )
-    assert Ledger(store).append(made)
-
-
-def same(*kinds: str) -> dict[str, str]:
-    """Label kinds by their own names."""
-    return {kind: kind for kind in kinds}
 
 
 def test_a_class_that_appears(night: Night, settings: dict[str, object]) -> None:

@@ -1,5 +1,7 @@
 """Probabilities that mean what they say."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,19 +9,30 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
+from tasks.domain.answers import Predictions, answered
 from tasks.domain.calibration import (
     NEVER,
     calibration_error,
     mean_log_loss,
     sure_from,
     temperature,
-    when_sure,
 )
+from tasks.domain.metrics import figures
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float32]:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _when_sure(
+    probabilities: NDArray[np.float32], truth: Sequence[int] | NDArray[np.int64], threshold: float
+) -> dict[str, float]:
+    """Measure coverage and precision as evaluation does."""
+    classes = tuple(map(str, range(probabilities.shape[1])))
+    found = answered(Predictions(classes, probabilities, threshold), [classes[index] for index in truth], classes)
+    overall = figures(found).overall
+    return {name: overall[name] for name in ("coverage", "precision_when_sure") if name in overall}
 
 
 def _drawn(images: int, classes: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -90,12 +103,12 @@ def test_what_the_threshold_promises_holds(seed: int, images: int, precision: fl
     answers = _answers(confidence.tolist(), (chance.random(images) < confidence).astype(int).tolist())
     threshold = sure_from(*answers, precision)
     for candidate in {*answers[0].max(axis=1), threshold}:
-        kept = when_sure(*answers, float(candidate)).get("precision_when_sure", -1.0) >= precision
+        kept = _when_sure(*answers, float(candidate)).get("precision_when_sure", -1.0) >= precision
         assert kept == (candidate == threshold != NEVER) or candidate > threshold
 
 
 def test_coverage_and_precision_by_hand() -> None:
     """Coverage is the share of images that are answered; where none is, there is no precision."""
     answers = _answers([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 1])
-    assert when_sure(*answers, float(np.float32(0.8))) == {"coverage": 0.5, "precision_when_sure": 0.5}
-    assert when_sure(*answers, NEVER) == {"coverage": 0.0}
+    assert _when_sure(*answers, float(np.float32(0.8))) == {"coverage": 0.5, "precision_when_sure": 0.5}
+    assert _when_sure(*answers, NEVER) == {"coverage": 0.0}

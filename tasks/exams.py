@@ -1,0 +1,75 @@
+"""Sets of images as models are measured on them, and what must not be in two of them at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from configs import schema
+from configs.judging import Gate
+from configs.problems import Problem
+from tasks.domain.comparison import Exam
+from tasks.domain.labels import spelled
+from tasks.domain.manifest import Row
+from tasks.domain.night import FeatureSet
+from tasks.domain.traits import traits
+from tasks.embedding import embed_lacking
+from tasks.stores.datasets import read_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+from tasks.stores.splits import SplitStore
+from tasks.stores.weights import read_backbone
+
+
+def exam(store: str, rows: Sequence[Row]) -> Exam:
+    """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures."""
+    images = [row.image for row in rows]
+    known, examined = SplitStore(store).known(), ImageStore(store).examined(images)
+
+    def attributes(row: Row) -> tuple[tuple[str, str], ...]:
+        seen = dict(traits(examined[row.image])) if row.image in examined else {}
+        return tuple(sorted((seen | dict(row.attributes)).items()))
+
+    return Exam(
+        labels=[row.label for row in rows],
+        groups=[known[image].group if image in known else image for image in images],
+        attributes=[attributes(row) for row in rows],
+    )
+
+
+def golden_rows(settings: schema.Settings) -> list[Row]:
+    """Read the images of the golden set, whatever their split, under today's names of classes; none without one.
+
+    Raises Problem where the store has no such version.
+    """
+    name = settings.evaluation.golden
+    if not name:
+        return []
+    try:
+        rows = read_manifest(settings.store.url, name)
+    except Problem as error:
+        message = (
+            f"evaluation.golden {name[:12]} cannot be read from {settings.store.url}: make that version there with"
+        )
+        raise Problem(f"{message} pedigree data rebuild, or correct the setting.") from error
+    labels = spelled([row.label for row in rows], settings.labels.aliases)
+    return [replace(row, label=label) for row, label in zip(rows, labels, strict=True)]
+
+
+def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Settings) -> None:
+    """Embed those golden images that the store lacks under this backbone."""
+    from tasks.modeling.backbone import restore
+
+    images = [row.image for row in rows]
+    if set(images) <= FeatureStore(settings.store.url, made.fingerprint, made.width).known():
+        return
+    embed_lacking(restore(*read_backbone(settings.store.url, made.fingerprint)), images, settings)
+
+
+def excused(problem: Problem, version: str, gate: Gate) -> str:
+    """Say why a champion cannot be measured; raise Problem where the settings do not allow to judge without it."""
+    reason = str(problem).rstrip(".")
+    if gate.when_champion_fails == "absolute":
+        return reason
+    message = (
+        f"The champion, model version {version}, no longer loads ({reason}): put it back from a copy of the store,"
+    )
+    raise Problem(f"{message} or set gate.when_champion_fails to absolute to judge without it.") from problem

@@ -1,0 +1,105 @@
+"""Both models on the test split and on the golden set, and how long the challenger takes for one image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from time import perf_counter
+
+from configs import schema
+from configs.problems import Problem
+from tasks.domain.answers import Predictions
+from tasks.domain.labels import spelled
+from tasks.domain.manifest import Row
+from tasks.domain.measured import Measured, measure
+from tasks.domain.night import Embedded, FeatureSet, Trained
+from tasks.domain.pixels import limits_of
+from tasks.exams import embed_golden, exam, excused, golden_rows
+from tasks.predicting import predict, stored_head
+from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.weights import has_backbone, read_backbone
+
+# So many answers are timed.
+_TIMED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """What each model says of the test images and of the golden ones; None where there are none."""
+
+    test: Predictions
+    golden: Predictions | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Both models' answers; there may be no champion, or one that can't be measured for a reason."""
+
+    challenger: Sets
+    champion: Sets | None
+    decision: Decision | None
+    problem: str
+
+
+def contest(rows: Sequence[Row], embedded: Embedded, trained: Trained, settings: schema.Settings) -> Contest:
+    """Let challenger and champion answer, the latter under today's names of its classes.
+
+    Raises Problem where the champion no longer loads and the settings do not allow to judge without it.
+    """
+    golden, decision = golden_rows(settings), Ledger(settings.store.url).champion()
+    ours = _answers(trained.made, trained.head, (rows, golden), settings)
+    if decision is None:
+        return Contest(ours, None, None, "")
+    try:
+        theirs = _answers(
+            replace(embedded.champion, fingerprint=decision.backbone), decision.head, (rows, golden), settings
+        )
+    except Problem as error:
+        return Contest(ours, None, decision, excused(error, decision.model_version, settings.gate))
+    return Contest(ours, theirs, decision, "")
+
+
+def measured(rows: Sequence[Row], found: Contest, settings: schema.Settings) -> tuple[Measured, Measured | None]:
+    """Measure what the models said on the test split and, where there is one, on the golden set."""
+    store, minimum, former = settings.store.url, settings.gate.minimum_support, found.champion
+    test = measure(found.challenger.test, former.test if former else None, exam(store, rows), minimum)
+    if found.challenger.golden is None:
+        return test, None
+    golden = exam(store, golden_rows(settings))
+    return test, measure(found.challenger.golden, former.golden if former else None, golden, minimum)
+
+
+def latency(trained: Trained, image: str, settings: schema.Settings) -> float | None:
+    """Time one image from its bytes to the answer, in milliseconds on this machine: the median of a few.
+
+    None where the store holds no backbone that could be asked.
+    """
+    store = settings.store.url
+    if not has_backbone(store, trained.made.fingerprint):
+        return None
+    from tasks.modeling.backbone import restore
+    from tasks.modeling.prediction import Predictor
+
+    backbone, head = restore(*read_backbone(store, trained.made.fingerprint)), stored_head(store, trained.head)
+    predictor = Predictor(backbone, head, limits_of(settings.images))
+    ((_, data),) = ImageStore(store).read([image])
+    predictor.predict([data])  # The first answer traces the network.
+
+    def once() -> float:
+        started = perf_counter()
+        predictor.predict([data])
+        return 1000 * (perf_counter() - started)
+
+    return median(once() for _ in range(_TIMED))
+
+
+def _answers(made: FeatureSet, head: str, sets: tuple[Sequence[Row], Sequence[Row]], settings: schema.Settings) -> Sets:
+    rows, golden = sets
+    if golden:
+        embed_golden(golden, made, settings)
+    return Sets(_said(made, head, rows, settings), _said(made, head, golden, settings) if golden else None)
+
+
+def _said(made: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
+    found = predict(settings.store.url, made, head, [row.image for row in rows])
+    return found.named(spelled(found.classes, settings.labels.aliases))

@@ -1,0 +1,41 @@
+"""Step 4b: before anything is trained, see that the rules and the golden set fit this dataset version."""
+
+from configs import schema
+from configs.problems import Problem, SettingsProblem
+from tasks.domain.duplicates import groups
+from tasks.domain.manifest import Row
+from tasks.domain.night import Dataset, Reviewed
+from tasks.domain.overlap import overlaps, unknown_name
+from tasks.domain.splits import Split
+from tasks.exams import exam, golden_rows
+from tasks.step import step
+from tasks.stores.datasets import read_manifest
+from tasks.stores.images import ImageStore
+
+# So many overlapping images are named in the sentence.
+_NAMED = 5
+
+
+@step
+def review(dataset: Dataset, settings: schema.Settings) -> Reviewed:
+    """Raise Problem where a rule names what does not exist, or where the golden set has what is trained on."""
+    rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
+    seen = exam(settings.store.url, [*rows, *golden])
+    rules = settings.gate.parsed
+    wrong = next(filter(None, (unknown_name(rule, seen) for rule in rules)), "")
+    if wrong:
+        raise SettingsProblem(f"gate.rules: {wrong}.")
+    if golden:
+        _apart(rows, golden, settings)
+    return Reviewed(len(rules), len(golden))
+
+
+def _apart(rows: list[Row], golden: list[Row], settings: schema.Settings) -> None:
+    trained = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
+    hashes = ImageStore(settings.store.url).hashes([row.image for row in (*trained, *golden)])
+    found = overlaps(golden, trained, groups(hashes, settings.dataset.near_duplicate_bits))
+    if found:
+        pairs = ", ".join(f"{one.golden} and {one.trained}" for one in found[:_NAMED])
+        more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+        message = f"The golden set is not apart from what is trained on: the same or alike are {pairs}{more}; take them"
+        raise Problem(f"{message} out of the source, or make the golden set again without them.")

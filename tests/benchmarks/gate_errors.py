@@ -1,0 +1,51 @@
+"""How often the gate errs, and how often it sees what is there: drawn nights, judged by the default rules.
+
+python -m tests.benchmarks.gate_errors; with a number, only so many nights a row:
+python -m tests.benchmarks.gate_errors 50
+"""
+
+import sys
+
+import numpy as np
+
+from configs.judging import Gate
+from tasks.domain.gate import Verdict
+from tests.tasks.domain.contests import night
+
+NIGHTS = 400
+IMAGES = (60, 200, 1000)
+# The share of images about which only the challenger is right, and only the champion; how many are alike.
+PAIRS = {
+    "equal": ((0.05, 0.05), 1),
+    "equal, four images alike": ((0.05, 0.05), 4),
+    "1 point worse": ((0.045, 0.055), 1),
+    "3 points worse": ((0.035, 0.065), 1),
+    "10 points worse": ((0.02, 0.12), 1),
+    "3 points better": ((0.065, 0.035), 1),
+    "5 points better": ((0.075, 0.025), 1),
+    "10 points better": ((0.12, 0.02), 1),
+}
+HEAD = ("test images", "the challenger is", "promoted", "no rule found harm", "accuracy not below the champion's")
+
+
+def told(verdict: Verdict) -> tuple[bool, bool, bool]:
+    """Tell whether a night promotes, whether it finds no harm, and whether a comparison of two accuracies would do."""
+    improvement, *rules = verdict.rules
+    return verdict.promoted, all(rule.passed for rule in rules), (improvement.value or 0.0) >= 0
+
+
+def main() -> None:
+    """Print one row a number of images and pair of models."""
+    nights, gate = int(sys.argv[1]) if len(sys.argv) > 1 else NIGHTS, Gate()
+    print(f"{nights} nights a row, rate {gate.error_rate:g}, five classes, three coats\n")
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    for images in IMAGES:
+        for name, (shares, alike) in PAIRS.items():
+            chance = np.random.default_rng([images, *name.encode()])
+            found = [told(night(images, shares, gate, chance, alike)) for _ in range(nights)]
+            rates = " | ".join(f"{rate:.1%}" for rate in np.mean(found, axis=0))
+            print(f"| {images:,} | {name} | {rates} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

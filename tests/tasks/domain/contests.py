@@ -1,0 +1,65 @@
+"""Pairs of models with known merits on drawn test images, for the laws of the gate."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from configs.judging import Gate
+from tasks.domain.answers import Predictions
+from tasks.domain.comparison import Exam
+from tasks.domain.gate import Facts, Verdict, judge
+from tasks.domain.holdings import Holdings
+from tasks.domain.measured import Measured, measure
+
+CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
+COATS = ("black", "brown", "white")
+HOLDINGS = Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+
+
+def predictions(truth: Sequence[int], right: NDArray[np.bool_], classes: Sequence[str] = CLASSES) -> Predictions:
+    """Make a model that is right about these images, and takes the next class for all others."""
+    answers = np.where(right, truth, (np.asarray(truth) + 1) % len(classes))
+    probabilities = np.full((len(truth), len(classes)), 0.1 / (len(classes) - 1), np.float32)
+    probabilities[np.arange(len(truth)), answers] = 0.9
+    return Predictions(tuple(classes), probabilities)
+
+
+def exam(truth: Sequence[int], chance: Generator, classes: Sequence[str] = CLASSES) -> Exam:
+    """Make test images of these classes, each a group of its own and with a coat by chance."""
+    coats = [(("coat", str(coat)),) for coat in chance.choice(COATS, len(truth))]
+    return Exam([classes[index] for index in truth], [str(number) for number in range(len(truth))], coats)
+
+
+def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generator, alike: int = 1) -> Verdict:
+    """Draw a night on which only the challenger is right about a share of the images, only the champion about another.
+
+    Both are wrong about a twentieth, and right about the rest. So many images in a row are alike and share their fate.
+    """
+    better, worse = shares
+    groups = -(-images // alike)
+    truth, fate = (
+        np.repeat(drawn, alike)[:images]
+        for drawn in (
+            chance.integers(0, len(CLASSES), groups),
+            chance.choice(4, groups, p=[better, worse, 0.05, 0.95 - better - worse]),
+        )
+    )
+    ours, theirs = (fate == 0) | (fate == 3), (fate == 1) | (fate == 3)
+    names = [str(number // alike) for number in range(images)]
+    some = replace(exam(truth.tolist(), chance), groups=names)
+    found = measure(predictions(truth.tolist(), ours), predictions(truth.tolist(), theirs), some, gate.minimum_support)
+    return judge(Facts(found, None, HOLDINGS), gate)
+
+
+def measured(ours: Sequence[int], theirs: Sequence[int] | None, images: int = 40, gate: Gate | None = None) -> Measured:
+    """Measure two models that are wrong about these of the images; the classes and the coats take turns."""
+    truth = [number % len(CLASSES) for number in range(images)]
+    coats = [(("coat", COATS[number // len(CLASSES) % len(COATS)]),) for number in range(images)]
+    some = Exam([CLASSES[index] for index in truth], [str(number) for number in range(images)], coats)
+    wrong = [np.isin(np.arange(images), list(one)) for one in (ours, theirs or ())]
+    challenger, champion = (predictions(truth, ~one) for one in wrong)
+    minimum = (gate or Gate()).minimum_support
+    return measure(challenger, None if theirs is None else champion, some, minimum)

@@ -1,0 +1,98 @@
+"""Half a night on features that were drawn: trained and evaluated by the real steps, then promoted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from prefect import flow
+
+from configs.schema import Settings
+from tasks.domain.canonical import sha256_of
+from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
+from tasks.domain.splits import Split
+from tasks.evaluate import evaluate
+from tasks.review import review
+from tasks.stores.datasets import write_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.ledger import Decision, Ledger
+from tasks.train import train
+
+MADE = FeatureSet(fingerprint="f" * 64, width=16)
+SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4
+KINDS = ("alsatian", "boxer", "pug", "vizsla")
+Night = Callable[..., tuple[Trained, Evaluation]]
+
+
+def same(*kinds: str) -> dict[str, str]:
+    """Label kinds by their own names."""
+    return {kind: kind for kind in kinds}
+
+
+def rows_of(labels: dict[str, str], attributes: tuple[tuple[str, str], ...] = (), of: str = "") -> list[Row]:
+    """Give the images of each kind of dog, or of another set of them, the label that it has tonight."""
+    return [
+        Row(sha256_of([kind, of, number]), label, split, attributes, f"{of}{label}/{number}.jpg")
+        for kind, label in labels.items()
+        for number, split in enumerate(SPLITS)
+    ]
+
+
+def add_features(store: str, of: str = "") -> None:
+    """Draw the features of every kind's images."""
+    chance = np.random.default_rng(len(of))
+    for number, kind in enumerate(KINDS):
+        features = chance.normal(scale=0.3, size=(len(SPLITS), MADE.width)).astype(np.float32)
+        features[:, number::4] += 3
+        images = [row.image for row in rows_of({kind: kind}, of=of)]
+        FeatureStore(store, MADE.fingerprint, MADE.width).add(images, features)
+
+
+def small_settings(place: Path) -> dict[str, object]:
+    """Make a small store and a database of its own, and say where they are."""
+    store = str(place / "store")
+    add_features(store)
+    return {
+        "source": {"url": str(place / "photos")},
+        "store": {"url": store},
+        "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
+        "training": {"epochs": 30, "learning_rate": 0.03},
+    }
+
+
+def half_night(settings: Settings, rows: list[Row]) -> tuple[Trained, Evaluation]:
+    """Review, train and evaluate on these rows, and promote what was trained."""
+    name = dataset_hash(rows)
+    write_manifest(settings.store.url, name, rows)
+    classes = tuple(sorted({row.label for row in rows}))
+    found = _half(Dataset(name, None, len(rows), classes, (), "new", "new"), settings)
+    _promote(settings.store.url, found[0], name)
+    return found
+
+
+@flow(name="half a night")
+def _half(dataset: Dataset, chosen: Settings) -> tuple[Trained, Evaluation]:
+    review(dataset, chosen)
+    embedded = Embedded(MADE, MADE, 0, 0)
+    trained = train(dataset, embedded, chosen)
+    return trained, evaluate(dataset, embedded, trained, chosen)
+
+
+def _promote(store: str, trained: Trained, dataset: str) -> None:
+    number = len(Ledger(store).entries()) + 1
+    made = Decision(
+        number=number,
+        time="2026-11-01T02:00:00+00:00",
+        outcome="promoted",
+        champion=number,
+        against=number - 1 or None,
+        dataset=dataset,
+        recipe="recipe",
+        backbone=MADE.fingerprint,
+        head=trained.head,
+        run_id=trained.run_id,
+        model_version=str(number),
+        reason="it is better",
+        rules=[],
+    )
+    assert Ledger(store).append(made)
