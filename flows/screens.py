@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = {
     "promoted": "green",
     "rejected": "red",
+    "needs-approval": "yellow",
     "unchanged": "cyan",
     "waiting": "yellow",
     "identical": "green",

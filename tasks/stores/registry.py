@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
@@ -36,6 +37,24 @@ def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[st
         return _create_version(client, model, logged, tags)
 
 
+def aliases(url: str, model: str) -> dict[str, str]:
+    """Read which version each alias names; there is none before the first version."""
+    with mlflow_at(url) as client:
+        found = _registered(client, model)
+    # An embedded database gives versions as numbers, a server as texts.
+    return {alias: str(version) for alias, version in found.aliases.items()} if found else {}
+
+
+def note(url: str, model: str, name: str, text: str) -> None:
+    """Write a tag onto the registered model itself, or take it away where there is nothing to say."""
+    with mlflow_at(url) as client:
+        found = _registered(client, model)
+        if found and text:
+            client.set_registered_model_tag(model, name, text)
+        elif found and name in found.tags:
+            client.delete_registered_model_tag(model, name)
+
+
 def point(url: str, model: str, alias: str, version: str | None) -> None:
     """Let an alias name this version, or nothing."""
     with mlflow_at(url) as client:
@@ -50,6 +69,15 @@ def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
     with mlflow_at(url) as client:
         for name, value in tags.items():
             client.set_model_version_tag(model, version, name, value)
+
+
+def _registered(client: MlflowClient, model: str) -> RegisteredModel | None:
+    try:
+        return client.get_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def _identity(logged: LoggedModel) -> Model:

@@ -9,6 +9,7 @@ import pytest
 
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.decisions import Decision
 from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
@@ -34,7 +35,7 @@ from tasks.stores.features import FeatureStore, remove_features
 from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
 from tasks.stores.format import check_format, claim_format
 from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore

@@ -10,13 +10,14 @@ from prefect import flow
 
 from configs.schema import Settings
 from tasks.domain.canonical import sha256_of
+from tasks.domain.decisions import Decision
 from tasks.domain.manifest import Row
 from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
 from tasks.domain.splits import Split
 from tasks.evaluate import evaluate
 from tasks.stores.datasets import write_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.weights import read_head
 from tasks.train import train
 from tests.servers import PrefectServer

@@ -1,0 +1,103 @@
+"""Letting MLflow show what the ledger says: aliases, tags and files of every decision that it has not followed yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from configs import schema
+from configs.problems import Problem
+from tasks.domain.decisions import Decision, aliases
+from tasks.stores import registry, tracking
+from tasks.stores.datasets import dataset_files
+from tasks.stores.ledger import Ledger
+
+_BY_HAND = "pedigree.moved_by_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The decisions that MLflow shows from now on, and what is to be said about aliases that somebody else moved."""
+
+    finished: tuple[Decision, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Say what MLflow was told, and what was found there."""
+        told = ", ".join(str(one) for one in self.finished) or "nothing to finish"
+        return "; ".join((told, *self.notes))
+
+    def words(self, own: int | None = None) -> tuple[str, ...]:
+        """List what a night says beside its own decision: what it finished for an earlier run, and the notes."""
+        late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
+        return (*late, *self.notes)
+
+
+def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
+    """Finish all pending decisions in MLflow; aliases that a person moved there stay unless a person overrules that.
+
+    Raises:
+        Problem: MLflow does not answer, or refuses; what is pending stays so for the next run.
+    """
+    ledger = Ledger(store)
+    entries = ledger.entries()
+    pending = ledger.pending(entries)
+    try:
+        notes = _point(place, entries, pending, overrule=overrule)
+        for one in pending:
+            _tell(store, place, one)
+    except Problem as problem:
+        raise _unfinished(pending, problem) from problem
+    # Who decided meanwhile may have moved the aliases before we did: the last one to look leaves them right.
+    if pending and len(ledger.files()) > len(entries):
+        return follow(store, place, overrule=overrule)
+    for one in pending:
+        ledger.mark_applied(one.number)
+    return Followed(tuple(pending), notes)
+
+
+def _point(
+    place: schema.Tracking, entries: Sequence[Decision], pending: Sequence[Decision], *, overrule: bool
+) -> tuple[str, ...]:
+    """Move the aliases that are where we left them, put back those that are gone, and name those moved by hand."""
+    known = entries.index(pending[0]) if pending else len(entries)
+    left = [aliases(entries[:end]) for end in range(known, len(entries) + 1)]
+    shown, notes = registry.aliases(place.url, place.model), []
+    for alias, wanted in left[-1].items():
+        now, ours = shown.get(alias), {state[alias] for state in left}
+        if now == wanted:
+            continue
+        if now in ours or overrule or now is None:
+            registry.point(place.url, place.model, alias, wanted)
+        if now not in ours and not overrule:
+            notes.append(_note(alias, now, wanted))
+    registry.note(place.url, place.model, _BY_HAND, "; ".join(notes))
+    return tuple(notes)
+
+
+def _note(alias: str, now: str | None, wanted: str | None) -> str:
+    if now is None:
+        return f"the alias {alias} had been removed by hand in MLflow and names version {wanted} again"
+    says = f"version {wanted}" if wanted else "no version"
+    settle = f"pedigree model promote {now}" + (f" or {wanted}" if wanted else "")
+    return (
+        f"the alias {alias} was moved by hand in MLflow to version {now} and stays there, while the ledger says {says}"
+        + (f" ({settle} settles it)" if alias == "champion" else "")
+    )
+
+
+def _tell(store: str, place: schema.Tracking, one: Decision) -> None:
+    """Tag version and run with the decision; a night's own run also gets its data card, and ends."""
+    person = {"pedigree.person": one.person, "pedigree.why": one.why} if one.person else {}
+    tags = {"pedigree.outcome": one.outcome, "pedigree.decision": str(one.number), **person}
+    registry.tag(place.url, place.model, one.model_version, tags)
+    if one.by_the_gate:
+        tracking.log_files(place.url, one.run_id, dataset_files(store, one.dataset))
+        tracking.finish(place.url, one.run_id, one.outcome, one.number)
+    else:
+        tracking.tag(place.url, one.run_id, tags)
+
+
+def _unfinished(pending: Sequence[Decision], problem: Problem) -> Problem:
+    if not pending:
+        return problem
+    which = ", ".join(str(one) for one in pending)
+    return Problem(f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}")
