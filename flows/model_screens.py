@@ -84,7 +84,7 @@ def _named(found: Mapping[str, int]) -> str:
 def _rules(one: "Story") -> Table:
     table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
     for rule in one.rules:
-        verdict = rule.get("verdict") or ("passed" if rule.get("passed") else "failed")
+        verdict = rule.get("outcome", "passed" if rule.get("passed") else "failed")
         table.add_row(Text(str(rule["rule"])), _figure(rule.get("value")), _figure(rule.get("limit")), str(verdict))
     return table
 

@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from configs.schema import Settings
-from flows.contest import contest
+from flows.decide import decide
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
@@ -42,5 +42,5 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
-    challenger, promotion = contest(dataset, embedded, trained, settings)  # evaluate, judge, promote
+    challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, promote
     return named_state(conclude(data, follow(settings), challenger, promotion))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from configs import schema
 from configs.problems import Problem
-from tasks.domain.decisions import Decision, aliases
+from tasks.domain.decisions import Decision, aliases, waiting
 from tasks.stores import registry, tracking
 from tasks.stores.datasets import dataset_files
 from tasks.stores.ledger import Ledger
@@ -15,10 +15,11 @@ _BY_HAND = "pedigree.moved_by_hand"
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The decisions that MLflow shows from now on, and what is to be said about aliases that somebody else moved."""
+    """The decisions that MLflow shows from now on, notes on aliases that somebody moved, and who waits for a person."""
 
     finished: tuple[Decision, ...]
     notes: tuple[str, ...]
+    waiting: Decision | None = None
 
     def __str__(self) -> str:
         """Say what MLflow was told, and what was found there."""
@@ -26,9 +27,10 @@ class Followed:
         return "; ".join((told, *self.notes))
 
     def words(self, own: int | None = None) -> tuple[str, ...]:
-        """List what a night says beside its own decision: what it finished for an earlier run, and the notes."""
+        """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
-        return (*late, *self.notes)
+        waits = self.waiting.model_version if self.waiting and self.waiting.number != own else ""
+        return (*late, *self.notes, *([f"version {waits} waits for pedigree model promote {waits}"] if waits else []))
 
 
 def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
@@ -51,7 +53,7 @@ def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Fol
         return follow(store, place, overrule=overrule)
     for one in pending:
         ledger.mark_applied(one.number)
-    return Followed(tuple(pending), notes)
+    return Followed(tuple(pending), notes, waiting(entries))
 
 
 def _point(

@@ -9,7 +9,7 @@ from typing import Any
 from configs import schema
 from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
-from tasks.domain.decisions import Decision, Ruling, held_words, hold_on
+from tasks.domain.decisions import Decision, Decided, held_words, hold_on
 from tasks.following import Followed, follow
 from tasks.stores import tracking
 from tasks.stores.bucket import open_bucket
@@ -150,7 +150,7 @@ def _same_champion(entries: Sequence[Decision], about: Decision, instead_of: str
 
 
 def _entry(
-    entries: Sequence[Decision], about: Decision, person: Person, outcome: Ruling, *, reason: str, champion: int | None
+    entries: Sequence[Decision], about: Decision, person: Person, outcome: Decided, *, reason: str, champion: int | None
 ) -> Decision:
     return replace(
         about,

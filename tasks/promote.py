@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from configs import schema
 from configs.load import code_version
-from tasks.domain.decisions import Decision, Ruling, champion, held_words, hold_on
+from tasks.domain.decisions import Decision, Decided, champion, held_words, hold_on
 from tasks.domain.gate import Verdict
 from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
 from tasks.domain.pixels import limits_of
@@ -68,11 +68,12 @@ def _register(dataset: Dataset, challenger: Challenger, settings: schema.Setting
 
 def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:
     """Say what the gate decided; its place in the ledger is not known yet."""
-    verdict, evaluation = challenger.verdict, challenger.evaluation
+    verdict, evaluation, outcome = challenger.verdict, challenger.evaluation, _outcome(challenger.verdict)
+    how = f"; a person decides, by pedigree model promote {version}" if outcome == "needs-approval" else ""
     return Decision(
         number=0,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        outcome=_outcome(verdict),
+        outcome=outcome,
         champion=evaluation.champion,
         against=evaluation.champion,
         dataset=dataset.hash,
@@ -81,14 +82,14 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,
-        reason=verdict.reason,
+        reason=verdict.reason + how,
         rules=verdict.lines(),
         # The figures of single classes stay in MLflow: a ledger is read every night.
         figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
     )
 
 
-def _outcome(verdict: Verdict) -> Ruling:
+def _outcome(verdict: Verdict) -> Decided:
     return "promoted" if verdict.promoted else "rejected"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Ruling = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted"]
+Decided = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted"]
 _BY_THE_GATE = ("promoted", "rejected", "needs-approval")
 
 
@@ -18,7 +18,7 @@ class Decision:
 
     number: int
     time: str
-    outcome: Ruling
+    outcome: Decided
     champion: int | None
     against: int | None
     dataset: str
@@ -59,11 +59,22 @@ def previous(entries: Sequence[Decision]) -> Decision | None:
     return former
 
 
-def aliases(entries: Sequence[Decision]) -> dict[str, str | None]:
-    """Say which version each alias names after these entries; a challenger was judged last and does not serve."""
+def challenger(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry of the model that was judged last, where it was not promoted."""
     judged = [one for one in entries if one.outcome in _BY_THE_GATE]
-    waits = judged[-1] if judged and judged[-1].outcome != "promoted" else None
-    named = {"champion": champion(entries), "challenger": waits, "previous": previous(entries)}
+    return judged[-1] if judged and judged[-1].outcome != "promoted" else None
+
+
+def waiting(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry of the model that waits for a person's word, unless somebody holds it."""
+    last = challenger(entries)
+    waits = last and last.outcome == "needs-approval" and not hold_on(entries, last.head, last.dataset)
+    return last if waits else None
+
+
+def aliases(entries: Sequence[Decision]) -> dict[str, str | None]:
+    """Say which version each alias names after these entries."""
+    named = {"champion": champion(entries), "challenger": challenger(entries), "previous": previous(entries)}
     return {alias: one.model_version if one else None for alias, one in named.items()}
 
 

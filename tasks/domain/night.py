@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tasks.domain.calibration import NEVER
 from tasks.domain.comparison import Comparison
-from tasks.domain.decisions import Ruling
+from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
 
 # So many names fit into one line of the diary.
@@ -226,7 +226,7 @@ class Promotion:
     """What was decided and written to the ledger, about which model version, and where its data card is shown."""
 
     decision: int
-    status: Ruling
+    status: Decided
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tasks.domain.decisions import Ruling
+from tasks.domain.decisions import Decided
 from tasks.domain.night import Challenger, Data, Promotion
 
-Status = Ruling | Literal["unchanged", "waiting"]
+Status = Decided | Literal["unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from configs.schema import Tracking
-from tasks.domain.decisions import Decision, Ruling, aliases
+from tasks.domain.decisions import Decision, Decided, aliases
 from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
 from tasks.overruling import Person, Place
@@ -25,7 +25,7 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Place:
     return Place(str(folder / "store"), Tracking(url=address, model=model))
 
 
-def judged(place: Place, outcome: Ruling, *, dataset: str = "", applied: bool = True) -> Decision:
+def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool = True) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow's aliases have followed."""
     ledger = Ledger(place.store)
     entries = ledger.entries()

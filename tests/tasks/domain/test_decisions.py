@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.domain.decisions import Decision, Ruling, aliases, champion, hold_on, previous
+from tasks.domain.decisions import Decision, Decided, aliases, champion, hold_on, previous
 
 
-def told(*entries: tuple[Ruling, str, int | None]) -> list[Decision]:
+def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
     """Make a ledger of outcomes, model versions and the champions from then on; a version has its own data."""
     ledger: list[Decision] = []
     for number, (outcome, version, serves) in enumerate(entries, 1):
@@ -19,7 +19,7 @@ def told(*entries: tuple[Ruling, str, int | None]) -> list[Decision]:
     return ledger
 
 
-LIVES: list[tuple[list[tuple[Ruling, str, int | None]], tuple[str | None, str | None, str | None]]] = [
+LIVES: list[tuple[list[tuple[Decided, str, int | None]], tuple[str | None, str | None, str | None]]] = [
     ([], (None, None, None)),
     ([("rejected", "1", None)], (None, "1", None)),
     ([("promoted", "1", 1)], ("1", None, None)),
@@ -35,7 +35,7 @@ LIVES: list[tuple[list[tuple[Ruling, str, int | None]], tuple[str | None, str | 
 
 @pytest.mark.parametrize(("life", "named"), LIVES)
 def test_aliases_follow_from_the_entries_alone(
-    life: list[tuple[Ruling, str, int | None]], named: tuple[str | None, str | None, str | None]
+    life: list[tuple[Decided, str, int | None]], named: tuple[str | None, str | None, str | None]
 ) -> None:
     """They name who serves, who was judged last and does not, and whom the champion replaced."""
     assert tuple(aliases(told(*life)).values()) == named
@@ -51,7 +51,7 @@ def test_rolling_back_twice_goes_back_twice() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["rolled-back", "held"])
-def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: Ruling) -> None:
+def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: Decided) -> None:
     """Neither the same head on other data nor another head on the same data gets past a hold; what is else does."""
     ledger = told(("promoted", "1", 1), ("promoted", "2", 2), (outcome, "2", 1))
     for head, data in (("head 2", "other"), ("other", "data 2")):
