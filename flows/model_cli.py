@@ -1,12 +1,18 @@
 """The commands of ``pedigree model``: parse, delegate, and answer."""
 
-from typing import Annotated
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from configs.load import read_settings
+from configs.problems import SettingsProblem
 from flows import model_screens as screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+
+if TYPE_CHECKING:
+    from tasks.overruling import Person, Place
 
 app = typer.Typer(
     help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
@@ -77,11 +83,9 @@ def promote(
 ) -> None:
     """Make a version champion that waits for approval, was refused, or served before."""
     with sentences():
-        from tasks.overruling import Person, Place
-        from tasks.overruling import promote as promoted
+        from tasks import overruling
 
-        settings = read_settings(config, changes or [])
-        done = promoted(Place(settings.store.url, settings.tracking), version, Person(by, why), instead_of)
+        done = overruling.promote(_place(config, changes), version, _person(by, why), instead_of)
         answer(done.plain(), as_json, screens.overruled(done))
 
 
@@ -89,10 +93,9 @@ def promote(
 def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False) -> None:
     """Let the previous champion serve again, and hold the present one's weights and data until somebody lifts that."""
     with sentences():
-        from tasks.overruling import Person, Place, roll_back
+        from tasks import overruling
 
-        settings = read_settings(config, changes or [])
-        done = roll_back(Place(settings.store.url, settings.tracking), Person(by, why))
+        done = overruling.roll_back(_place(config, changes), _person(by, why))
         answer(done.plain(), as_json, screens.overruled(done))
 
 
@@ -102,11 +105,9 @@ def hold(
 ) -> None:
     """Keep a version's weights and data from being promoted until somebody lifts that."""
     with sentences():
-        from tasks.overruling import Person, Place
-        from tasks.overruling import hold as held
+        from tasks import overruling
 
-        settings = read_settings(config, changes or [])
-        done = held(Place(settings.store.url, settings.tracking), version, Person(by, why))
+        done = overruling.hold(_place(config, changes), version, _person(by, why))
         answer(done.plain(), as_json, screens.overruled(done))
 
 
@@ -116,9 +117,24 @@ def lift(
 ) -> None:
     """End the hold on a version, whether it came by a hold or by a rollback."""
     with sentences():
-        from tasks.overruling import Person, Place
-        from tasks.overruling import lift as lifted
+        from tasks import overruling
 
-        settings = read_settings(config, changes or [])
-        done = lifted(Place(settings.store.url, settings.tracking), version, Person(by, why))
+        done = overruling.lift(_place(config, changes), version, _person(by, why))
         answer(done.plain(), as_json, screens.overruled(done))
+
+
+def _place(config: Path, changes: list[str] | None) -> "Place":
+    from tasks.overruling import Place
+
+    settings = read_settings(config, changes or [])
+    return Place(settings.store.url, settings.tracking)
+
+
+def _person(name: str, why: str) -> "Person":
+    """Name who decides: whoever is logged in on this machine, where nobody is named."""
+    from tasks.overruling import Person
+
+    try:
+        return Person(name or getpass.getuser(), why)
+    except (KeyError, OSError) as error:
+        raise SettingsProblem("This machine does not say who is logged in: name yourself with --by.") from error

@@ -1,6 +1,5 @@
 """What a person decides about models: to promote one, to roll the champion back, to hold one and to lift that again."""
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Any
 from configs import schema
 from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
-from tasks.domain.decisions import Decision, Decided, held_words, hold_on
+from tasks.domain.decisions import Decided, Decision, held_words, hold_on
 from tasks.following import Followed, follow
 from tasks.stores import tracking
 from tasks.stores.bucket import open_bucket
@@ -27,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who decides, and why; without a name it is whoever is logged in on this machine."""
+    """Who decides, and why."""
 
     name: str
     why: str
@@ -127,6 +126,8 @@ def lift(place: Place, version: str, person: Person) -> Overruled:
 
 
 def _check(place: Place, person: Person) -> None:
+    if not person.name.strip():
+        raise SettingsProblem("Say who decides: the ledger keeps who decided, when and for what reason.")
     if not person.why.strip():
         raise SettingsProblem("Say why: the ledger keeps who decided, when and for what reason.")
     open_bucket(place.store).check()
@@ -160,16 +161,9 @@ def _entry(
         champion=champion,
         against=entries[-1].champion,
         reason=reason,
-        person=person.name or _logged_in(),
+        person=person.name.strip(),
         why=person.why.strip(),
     )
-
-
-def _logged_in() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:
-        raise SettingsProblem("This machine does not say who is logged in: name yourself with --by.") from error
 
 
 def _settle(place: Place, decision: Decision | None, *, overrule: bool = False) -> Overruled:

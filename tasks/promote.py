@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from configs import schema
 from configs.load import code_version
-from tasks.domain.decisions import Decision, Decided, champion, held_words, hold_on
+from tasks.domain.decisions import Decided, Decision, champion, held_words, hold_on
 from tasks.domain.gate import Verdict
 from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
 from tasks.domain.pixels import limits_of

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from tasks.stores.ledger import Ledger
 from tests import servers
 from tests.e2e.test_at_once import COMMAND
+from tests.flows.test_bad_input import pedigree
 
 SETTINGS = """
 source: {{url: "{place}/photos"}}
@@ -149,3 +150,33 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ni
     assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}
     (entry,) = Ledger(str(tmp_path / "store")).entries()
     assert {file.path for file in client.list_artifacts(entry.run_id, "dataset")} >= {"dataset/card.html"}
+
+
+def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_path: Path) -> None:
+    """After one command another model on the same data is refused, with that reason, until a person lifts the hold."""
+    url, settings = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "settings.yaml")
+    assert [ended(begin(url, f"training.seed={seed}"))["status"] for seed in (0, 1)] == ["promoted", "promoted"]
+    person = ("--why", "black poodles are gone", "--by", "ann")
+    assert pedigree("model", "rollback", "-c", settings, *person).returncode == 0
+    assert named(url) == {"champion": "1"}
+    held = ended(begin(url, "training.seed=2"))
+    assert held["status"] == "rejected"
+    assert "version 2 was rolled back by ann" in held["reason"]
+    assert "pedigree model lift 2" in held["reason"]
+    assert named(url) == {"champion": "1", "challenger": "3"}
+    assert pedigree("model", "lift", "2", "-c", settings, *person).returncode == 0
+    assert ended(begin(url, "training.seed=3"))["status"] == "promoted"
+    outcomes = [one.outcome for one in Ledger(str(tmp_path / "store")).entries()]
+    assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
+
+
+def test_a_night_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: Path) -> None:
+    """A night with nothing new says it in its reason, and leaves the alias where the person put it."""
+    url = f"sqlite:///{tmp_path}/mlflow.db"
+    for seed in (0, 1):
+        ended(begin(url, f"training.seed={seed}"))
+    MlflowClient(url).set_registered_model_alias("pedigree", "champion", "1")
+    found = ended(begin(url, "training.seed=1"))
+    assert found["status"] == "unchanged"
+    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in found["reason"]
+    assert named(url)["champion"] == "1"

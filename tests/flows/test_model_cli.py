@@ -42,9 +42,17 @@ def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
 
 
 def _rolled_back(told: Decision) -> Decision:
-    changes = {"outcome": "rolled-back", "champion": 1, "against": 2, "reason": "rolled back to version 1"}
-    time = "2026-11-03T08:30:00+00:00"
-    return replace(told, number=3, time=time, person="ann", why="black poodles are gone", **changes)
+    return replace(
+        told,
+        number=3,
+        time="2026-11-03T08:30:00+00:00",
+        outcome="rolled-back",
+        champion=1,
+        against=2,
+        reason="rolled back to version 1",
+        person="ann",
+        why="black poodles are gone",
+    )
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "2"], ["why", "2"]], ids=" ".join)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from configs.schema import Tracking
-from tasks.domain.decisions import Decision, Decided, aliases
+from tasks.domain.decisions import Decided, Decision, aliases
 from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
 from tasks.overruling import Person, Place

@@ -77,7 +77,11 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Place, mov
     entries = Ledger(place.store).entries()
     for number in (1, 2):
         Path(place.store, "ledger", f"{number:06}.applied").unlink()
-    steps = [{"champion": "1", "previous": None}, {"champion": "2", "previous": None}, {"champion": "2"}]
+    steps: list[dict[str, str | None]] = [
+        {"champion": "1", "previous": None},
+        {"champion": "2", "previous": None},
+        {"champion": "2"},
+    ]
     for alias in ("champion", "previous"):
         registry.point(place.tracking.url, "pedigree", alias, steps[moved].get(alias))
     ledger = Ledger(place.store)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.domain.decisions import Decision, Decided, aliases, champion, hold_on, previous
+from tasks.domain.decisions import Decided, Decision, aliases, champion, hold_on, previous
 
 
 def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
@@ -12,10 +12,26 @@ def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
     ledger: list[Decision] = []
     for number, (outcome, version, serves) in enumerate(entries, 1):
         against = ledger[-1].champion if ledger else None
-        head, data = f"head {version}", f"data {version}"
-        made = ("recipe", "net", head, f"run {version}", version, "reason", [])
         person = "" if outcome in {"promoted", "rejected", "needs-approval"} else "ann"
-        ledger.append(Decision(number, "2026-11-01", outcome, serves, against, data, *made, person, "why"))
+        ledger.append(
+            Decision(
+                number=number,
+                time="2026-11-01",
+                outcome=outcome,
+                champion=serves,
+                against=against,
+                dataset=f"data {version}",
+                recipe="recipe",
+                backbone="net",
+                head=f"head {version}",
+                run_id=f"run {version}",
+                model_version=version,
+                reason="reason",
+                rules=[],
+                person=person,
+                why="why",
+            )
+        )
     return ledger
 
 
