@@ -163,7 +163,8 @@ def test_a_person_approves_through_the_worker(running: Running) -> None:
     place = {name: plain[name] for name in ("store", "tracking")}
     forms = {name: running.prefect.read_deployment_by_name(f"{name}/{name}") for name in ("approve", "rollback")}
     assert {name: form.parameters for name, form in forms.items()} == dict.fromkeys(forms, place)
-    assert set(forms["approve"].parameter_openapi_schema["required"]) == {"store", "tracking", "version", "why", "by"}
+    asked = forms["approve"].parameter_openapi_schema or {}
+    assert set(asked["required"]) == {"store", "tracking", "version", "why", "by"}
     wanted = {**place, "version": "1", "why": "I looked", "by": "ann"}
     run = running.after(running.prefect.create_flow_run_from_deployment(forms["approve"].id, parameters=wanted), _NIGHT)
     assert run.state
