@@ -62,16 +62,18 @@ def _point(
     """Move the aliases that are where we left them, put back those that are gone, and name those moved by hand."""
     known = entries.index(pending[0]) if pending else len(entries)
     left = [aliases(entries[:end]) for end in range(known, len(entries) + 1)]
-    shown, notes = registry.aliases(place.url, place.model), []
+    (shown, tags), notes = registry.described(place.url, place.model), []
     for alias, wanted in left[-1].items():
         now, ours = shown.get(alias), {state[alias] for state in left}
+        ours_to_move = now in ours or overrule or now is None
         if now == wanted:
             continue
-        if now in ours or overrule or now is None:
-            registry.point(place.url, place.model, alias, wanted)
-        if now not in ours and not overrule:
+        if ours_to_move and not registry.point(place.url, place.model, alias, wanted):
+            notes.append(f"the alias {alias} cannot name version {wanted}, which MLflow does not hold")
+        elif now not in ours and not overrule:
             notes.append(_note(alias, now, wanted))
-    registry.note(place.url, place.model, _BY_HAND, "; ".join(notes))
+    if (text := "; ".join(notes)) != tags.get(_BY_HAND, ""):
+        registry.note(place.url, place.model, _BY_HAND, text)
     return tuple(notes)
 
 

@@ -71,9 +71,7 @@ def promote(place: Place, version: str, person: Person, instead_of: str = "") ->
             raise Problem(f"Version {about.model_version} cannot be promoted: {held_words(hold)}.")
         _same_champion(entries, about, instead_of)
         number = entries[-1].number + 1
-        reason = (
-            f"promoted in place of version {serving.model_version}" if serving else "promoted as the first champion"
-        )
+        reason = f"in place of version {serving.model_version}" if serving else "as the first champion"
         return _entry(entries, about, person, "promoted", reason=reason, champion=number)
 
     return _settle(place, Ledger(place.store).decide(ruling), overrule=True)

@@ -56,4 +56,4 @@ def _dataset(place: Place, number: int) -> str:
 
 def shown(place: Place) -> dict[str, str]:
     """Read which version each alias names."""
-    return registry.aliases(place.tracking.url, place.tracking.model)
+    return registry.described(place.tracking.url, place.tracking.model)[0]

@@ -71,6 +71,13 @@ def test_an_alias_that_was_removed_is_put_back_and_named(place: Place) -> None:
     assert shown(place)["champion"] == "2"
 
 
+def test_an_mlflow_that_lacks_the_version_is_named(place: Place) -> None:
+    """After a move to another MLflow the night goes on, and says which version an alias cannot name there."""
+    elsewhere = place.tracking.model_copy(update={"model": "another"})
+    words = follow(place.store, elsewhere).words()
+    assert "the alias champion cannot name version 2, which MLflow does not hold" in words
+
+
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Place, moved: int) -> None:
     """However far the run came that decided twice, the next one finishes both decisions without a word of hands."""
