@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.problems import Problem, SettingsProblem
-from configs.schema import Settings
+from configs.schema import Settings, Tracking
 
 # Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
@@ -91,16 +91,20 @@ def parse(values: object, origin: str) -> Settings:
 
 def resolve(settings: Settings) -> Settings:
     """Make every path absolute and name the embedded MLflow database where no MLflow address is set."""
-    tracking = settings.tracking.url or f"sqlite:///{home() / 'mlflow.db'}"
     backbone = settings.backbone
     weights = absolute(backbone.weights) if backbone.is_file else backbone.weights
     changes = {
         "source": settings.source.model_copy(update={"url": absolute(settings.source.url)}),
         "store": settings.store.model_copy(update={"url": absolute(settings.store.url)}),
-        "tracking": settings.tracking.model_copy(update={"url": tracking}),
+        "tracking": resolve_tracking(settings.tracking),
         "backbone": backbone.model_copy(update={"weights": weights}),
     }
     return settings.model_copy(update=changes)
+
+
+def resolve_tracking(tracking: Tracking) -> Tracking:
+    """Name the embedded MLflow database where no MLflow address is set."""
+    return tracking.model_copy(update={"url": tracking.url or f"sqlite:///{home() / 'mlflow.db'}"})
 
 
 @cache

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from configs.load import home, read_settings
 from configs.problems import Problem
-from flows import data_cli, screens
+from flows import data_cli, model_cli, screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_cli.app, name="data")
+app.add_typer(model_cli.app, name="model")
 
 
 @app.command()

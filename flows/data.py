@@ -9,11 +9,12 @@ from typing import Any
 from configs.problems import Problem
 from tasks.domain.absent import Absent, left_out, rejected
 from tasks.domain.card import class_cards
+from tasks.domain.decisions import Decision
 from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_labels, read_manifest, written
 from tasks.stores.format import check_format
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.snapshots import SnapshotStore
 
 _READS_AT_ONCE = 16

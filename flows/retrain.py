@@ -4,18 +4,17 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from configs.schema import Settings
+from flows.decide import decide
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
-from tasks.domain.night import Challenger, Data
+from tasks.domain.night import Data
 from tasks.domain.outcome import Outcome
 from tasks.embed import embed
-from tasks.evaluate import evaluate
+from tasks.follow import follow
 from tasks.ingest import ingest
 from tasks.inspect import inspect
-from tasks.judge import judge
 from tasks.label import label
-from tasks.promote import promote
 from tasks.reports.states import named_state
 from tasks.review import review
 from tasks.snapshot import snapshot
@@ -39,14 +38,11 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":
-        return named_state(conclude(data))
+        return named_state(conclude(data, follow(settings)))
 
     review(dataset, settings)
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
-    evaluation = evaluate(dataset, embedded, trained, settings)
-    verdict = judge(data, trained, evaluation, settings)
-    challenger = Challenger(embedded, trained, evaluation, verdict)
-    promotion = promote(dataset, challenger, settings)
-    return named_state(conclude(data, challenger, promotion))
+    challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, promote
+    return named_state(conclude(data, follow(settings), challenger, promotion))

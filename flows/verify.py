@@ -10,6 +10,7 @@ from configs.problems import Problem
 from flows.checkout import Progress
 from flows.data import find_version
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
+from tasks.domain.decisions import Decision
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.modeling.head import Head
 from tasks.modeling.weights import from_bytes, weights_hash
@@ -18,7 +19,7 @@ from tasks.stores.datasets import labels_hash, read_card, read_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.records import read_record
 from tasks.stores.splits import SplitStore
 from tasks.stores.weights import read_backbone, read_head

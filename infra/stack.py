@@ -127,16 +127,18 @@ def _start_worker(home: Path, prefect: Background) -> Background:
 
 
 def _deploy(home: Path, prefect: Background, settings: Settings) -> None:
-    """Let Prefect read ``infra/prefect.yaml``; the settings become the values that the run form starts with."""
-    parameters = json.dumps({"settings": settings.model_dump(mode="json"), "force": False})
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(_DEPLOYMENTS)]
-    command += ["--name", "nightly", "--params", parameters]
+    """Let Prefect read ``infra/prefect.yaml``; the settings become the values that the run forms start with."""
+    plain = settings.model_dump(mode="json")
+    place = {name: plain[name] for name in ("store", "tracking")}
     environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
-    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        log = home / "stack" / "deploy.log"
-        log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        raise Problem(f"The nightly run could not be deployed; what Prefect said is in {log}.")
+    for name, parameters in (("nightly", {"settings": plain, "force": False}), ("approve", place), ("rollback", place)):
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(_DEPLOYMENTS)]
+        command += ["--name", name, "--params", json.dumps(parameters)]
+        done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            log = home / "stack" / "deploy.log"
+            log.write_text(done.stdout + done.stderr, encoding="utf-8")
+            raise Problem(f"The run {name} could not be deployed; what Prefect said is in {log}.")
 
 
 def _environment(home: Path) -> dict[str, str]:

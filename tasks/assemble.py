@@ -26,16 +26,14 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     labelling = read_labels(store, labels.name)
     selection = select(_rows(labelling, _splits(labelling, settings)), settings.dataset.min_images_per_class)
     name = dataset_hash(selection.kept)
-    ledger = Ledger(store)
-    decisions = ledger.entries()
-    same = [one for one in decisions if (one.dataset, one.recipe) == (name, recipe(settings))]
-    done = not force and any(ledger.applied(one.number) for one in same)
+    judged = [one for one in Ledger(store).entries() if one.by_the_gate]
+    done = not force and any((one.dataset, one.recipe) == (name, recipe(settings)) for one in judged)
     lacking = _lacking(selection)
     if not (lacking or done):
         write_manifest(store, name, selection.kept)
     return Dataset(
         hash=name,
-        parent=next((one.dataset for one in reversed(decisions) if one.dataset != name), None),
+        parent=next((one.dataset for one in reversed(judged) if one.dataset != name), None),
         images=len(selection.kept),
         classes=tuple(sorted({row.label for row in selection.kept})),
         waiting=tuple(f"{one.label} ({one.reason})" for one in selection.waiting),

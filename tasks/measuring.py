@@ -8,6 +8,7 @@ from time import perf_counter
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.answers import Predictions
+from tasks.domain.decisions import Decision
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
@@ -16,7 +17,7 @@ from tasks.domain.pixels import limits_of
 from tasks.exams import embed_golden, exam, excused, golden_rows
 from tasks.predicting import predict, stored_head
 from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, read_backbone
 
 # So many answers are timed.

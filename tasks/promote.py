@@ -1,46 +1,45 @@
-"""Step 10: write the decision into the ledger, and let the registry follow it."""
+"""Step 10: register the challenger and write the decision about it into the ledger."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
 
 from configs import schema
 from configs.load import code_version
-from configs.problems import Problem
-from tasks.domain.night import Challenger, Dataset, Promotion
+from tasks.domain.decisions import Decision, champion, held_words, hold_on
+from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
 from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
 from tasks.reports.links import flow_run_tags
 from tasks.step import step
 from tasks.stores import registry, tracking
-from tasks.stores.datasets import dataset_files
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.weights import read_backbone, read_head
 
 
 @step
-def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> Promotion:
-    """Register the challenger, decide once, then let aliases follow; what a dead night left half-way is finished."""
-    url, run_id, store = settings.tracking.url, challenger.trained.run_id, settings.store.url
+def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> Promotion | Overtaken:
+    """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
+
+    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
+    """
     version = _register(dataset, challenger, settings)
-    decision = _decide(dataset, challenger, version, settings)
-    _follow(decision, settings)
-    tracking.log_files(url, run_id, dataset_files(store, dataset.hash))
-    tracking.finish(url, run_id, decision.outcome, decision.number)
-    Ledger(store).mark_applied(decision.number)
-    page = tracking.file_page(url, run_id, "dataset/card.html")
-    return Promotion(decision.number, decision.outcome, version, decision.reason, tuple(decision.rules), page)
+    page = tracking.file_page(settings.tracking.url, challenger.trained.run_id, "dataset/card.html")
+    found = _decision(dataset, challenger, version, settings)
 
+    def ruling(entries: list[Decision]) -> Decision | None:
+        serving = champion(entries)
+        if (serving.number if serving else None) != found.against:
+            return None
+        return _placed(found, entries)
 
-def _follow(decision: Decision, settings: schema.Settings) -> None:
-    """Let MLflow show what the ledger says: the champion, and a challenger only where it was not promoted."""
-    url, model, version = settings.tracking.url, settings.tracking.model, decision.model_version
-    champion = Ledger(settings.store.url).champion()
-    if champion:
-        registry.point(url, model, "champion", champion.model_version)
-    registry.point(url, model, "challenger", version if decision.outcome != "promoted" else None)
-    registry.tag(url, model, version, {"pedigree.outcome": decision.outcome, "pedigree.decision": str(decision.number)})
+    ledger = Ledger(settings.store.url)
+    written = ledger.decide(ruling)
+    if written is None:
+        serving = ledger.champion()
+        return Overtaken(serving.model_version if serving else "")
+    return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), page)
 
 
 def _register(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> str:
@@ -66,31 +65,33 @@ def _register(dataset: Dataset, challenger: Challenger, settings: schema.Setting
         return registry.register(url, model, challenger.trained.run_id, Path(folder), identity | links)
 
 
-def _decide(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:
-    """Write the next entry of the ledger, or return the one that a night which died before the aliases moved left."""
-    ledger = Ledger(settings.store.url)
-    entries = ledger.entries()
-    last = entries[-1] if entries else None
-    if last and last.head == challenger.trained.head and not ledger.applied(last.number):
-        return last
-    number = last.number + 1 if last else 1
-    verdict, against = challenger.verdict, challenger.evaluation.champion
-    decision = Decision(
-        number=number,
+def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:
+    """Say what the gate decided; its place in the ledger is not known yet."""
+    verdict, evaluation, outcome = challenger.verdict, challenger.evaluation, challenger.verdict.outcome
+    how = f"; a person decides, by pedigree model promote {version}" if outcome == "needs-approval" else ""
+    return Decision(
+        number=0,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        outcome=cast("Any", verdict.outcome),
-        champion=number if verdict.promoted else against,
-        against=against,
+        outcome=outcome,
+        champion=evaluation.champion,
+        against=evaluation.champion,
         dataset=dataset.hash,
         recipe=recipe(settings),
         backbone=challenger.trained.made.fingerprint,
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,
-        reason=verdict.reason,
+        reason=verdict.reason + how,
         rules=verdict.lines(),
+        # The figures of single classes stay in MLflow: a ledger is read every night.
+        figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
     )
-    if (last.champion if last else None) != against or not ledger.append(decision):
-        message = "Another run decided first, about another champion: run again, all that was computed is kept."
-        raise Problem(message)
-    return decision
+
+
+def _placed(found: Decision, entries: list[Decision]) -> Decision:
+    """Give a decision its number; what a person holds is turned down, whatever the rules say."""
+    number = entries[-1].number + 1 if entries else 1
+    hold = hold_on(entries, found.head, found.dataset)
+    if found.outcome == "rejected" or not hold:
+        return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)
+    return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold)}; {found.reason}")

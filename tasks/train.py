@@ -19,7 +19,7 @@ from tasks.stores.records import record_bytes, write_record
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
     rows = read_manifest(settings.store.url, dataset.hash)
-    fitted = train_model(rows, embedded.today, settings, _start(dataset, embedded, settings))
+    fitted = train_model(rows, embedded.today, settings, _start(embedded, settings))
     record = _record(dataset, embedded, fitted, settings)
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
@@ -37,14 +37,11 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
     )
 
 
-def _start(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> str | None:
-    """Name the champion's head where training is to begin with it; it must take the same features.
-
-    A night that decided and then died begins as it did then, or it would make another head.
-    """
+def _start(embedded: Embedded, settings: schema.Settings) -> str | None:
+    """Name the champion's head where training is to begin with it; it must take the same features."""
     if not settings.training.warm_start:
         return None
-    champion = Ledger(settings.store.url).champion(undecided=dataset.hash)
+    champion = Ledger(settings.store.url).champion()
     return champion.head if champion and champion.backbone == embedded.today.fingerprint else None
 
 

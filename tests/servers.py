@@ -1,6 +1,7 @@
 """Real servers for tests: started on free ports of this machine, asked until they answer, and stopped for good."""
 
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 ROOT = Path(__file__).parent.parent
@@ -135,13 +137,13 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
-    """Run an MLflow server with its own database and artifacts."""
-    port = free_port()
+def mlflow_server(folder: Path, port: int = 0, database: str = "") -> Iterator[MlflowServer]:
+    """Run an MLflow server with its own artifacts, and its own database where none is named."""
+    port = port or free_port()
     server = MlflowServer(f"http://127.0.0.1:{port}", folder, folder / "server.log")
     where = [
         "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
+        database or f"sqlite:///{folder}/mlflow.db",
         "--artifacts-destination",
         str(folder / "artifacts"),
     ]
@@ -151,6 +153,37 @@ def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
     with running([*command, *where], server.log, environment, folder):
         wait_until(lambda: answers(f"{server.url}/health"), 120, f"the MLflow server, see {server.log}")
         yield server
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run PostgreSQL with an empty database, as another user where we are root, and yield its address."""
+    with TemporaryDirectory(prefix="pedigree-postgres-") as name:
+        folder, port, user = Path(name), free_port(), _postgres_user()
+        become = []
+        if user:
+            os.chown(folder, *user)
+            become = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--"]
+        make = [*become, postgres_program("initdb"), "-D", f"{folder}/data", "-U", "pedigree", "-A", "trust"]
+        subprocess.run(make, check=True, capture_output=True, cwd=folder, timeout=120)  # noqa: S603
+        serve = [postgres_program("postgres"), "-D", f"{folder}/data", "-p", str(port), "-k", str(folder)]
+        ask = [postgres_program("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
+        with running([*become, *serve], folder / "server.log", {}, folder):
+            wait_until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, 60, "PostgreSQL")  # noqa: S603
+            yield f"postgresql://pedigree@127.0.0.1:{port}/postgres"
+
+
+def postgres_program(name: str) -> str:
+    """Name one of PostgreSQL's programs, which Debian keeps off the path; nothing where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(found[-1]) if found else "")
+
+
+def _postgres_user() -> tuple[int, int] | None:
+    if os.getuid() != 0:
+        return None
+    user = pwd.getpwnam("postgres")
+    return user.pw_uid, user.pw_gid
 
 
 def _is_free(port: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from tasks.domain.calibration import NEVER
 from tasks.domain.comparison import Comparison
+from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.measured import Measured
 
@@ -255,7 +256,7 @@ class Promotion:
     """What was decided and written to the ledger, about which model version, and where its data card is shown."""
 
     decision: int
-    status: Literal["promoted", "rejected", "needs-approval"]
+    status: Decided
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]
@@ -264,3 +265,15 @@ class Promotion:
     def __str__(self) -> str:
         """Say the decision and its reason."""
         return f"decision {self.decision}, model version {self.model_version} {self.status}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
+
+    champion: str
+
+    def __str__(self) -> str:
+        """Say who serves now."""
+        serves = f"version {self.champion} serves" if self.champion else "no model serves"
+        return f"nothing decided, since {serves} now: judging again, against that"

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tasks.domain.decisions import Decided
 from tasks.domain.night import Challenger, Data, Promotion
 
-Status = Literal["promoted", "rejected", "needs-approval", "unchanged", "waiting"]
+Status = Decided | Literal["unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from tasks.domain.outcome import Outcome
 
 
 def named_state(outcome: Outcome) -> State[Outcome]:
-    """Make the flow's final state: Promoted, Rejected, Unchanged or Waiting, with the reason beside it."""
-    state: State[Outcome] = Completed(name=outcome.status.title(), message=outcome.reason, data=outcome)
+    """Make the final state: Promoted, Rejected, Needs approval, Unchanged or Waiting, with the reason beside it."""
+    state: State[Outcome] = Completed(
+        name=outcome.status.replace("-", " ").capitalize(), message=outcome.reason, data=outcome
+    )
     return state

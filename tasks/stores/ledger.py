@@ -2,35 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 from configs.problems import Problem, SettingsProblem
+from tasks.domain import decisions
+from tasks.domain.decisions import Decision
 from tasks.stores.bucket import open_bucket
 
 _READS_AT_ONCE = 16
+# Each one that fails means that another writer got on.
+_ATTEMPTS = 100
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One entry: what was decided about which model, and which entry's model is champion from then on."""
-
-    number: int
-    time: str
-    outcome: Literal["promoted", "rejected"]
-    champion: int | None
-    against: int | None
-    dataset: str
-    recipe: str
-    backbone: str
-    head: str
-    run_id: str
-    model_version: str
-    reason: str
-    rules: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -56,17 +40,9 @@ class Ledger:
             message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
             raise Problem(message) from error
 
-    def champion(self, undecided: str = "") -> Decision | None:
-        """Return the decision that made the champion; None before there is one.
-
-        With a dataset version it is the champion before the last decision, if that is about this version and the
-        registry has not followed it.
-        """
-        entries = self.entries()
-        number = entries[-1].champion if entries else None
-        if entries and entries[-1].dataset == undecided and not self.applied(entries[-1].number):
-            number = entries[-1].against
-        return next((one for one in entries if one.number == number), None)
+    def champion(self) -> Decision | None:
+        """Return the decision that made the champion; None before there is one."""
+        return decisions.champion(self.entries())
 
     def named(self, word: str) -> Decision:
         """Find the last decision about the model that a person means.
@@ -77,8 +53,8 @@ class Ledger:
         entries, wanted = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [one for one in entries if one.time[:10] <= wanted] if _DAY.fullmatch(wanted) else entries
         if wanted == "champion" or _DAY.fullmatch(wanted):
-            number = until[-1].champion if until else None
-            found = [one for one in entries if one.number == number]
+            serving = decisions.champion(until)
+            found = [serving] if serving else []
         else:
             found = [one for one in entries if wanted in {one.model_version, one.run_id}]
         if not found:
@@ -93,10 +69,29 @@ class Ledger:
         data = json.dumps(asdict(decision), ensure_ascii=False, indent=1).encode()
         return open_bucket(self.url).create(f"ledger/{decision.number:06}.json", data)
 
+    def decide(self, ruling: Callable[[list[Decision]], Decision | None]) -> Decision | None:
+        """Write what ``ruling`` makes of all entries so far; ask it anew whenever another writer was faster.
+
+        Nothing is written, and None returned, where it makes None of them.
+        """
+        for _ in range(_ATTEMPTS):
+            decision = ruling(self.entries())
+            if decision is None or self.append(decision):
+                return decision
+        message = (
+            f"Nothing can be added to the ledger of {self.url}: pedigree data verify latest names what is damaged."
+        )
+        raise Problem(message)
+
     def mark_applied(self, number: int) -> None:
-        """Note that the registry's aliases have followed this decision."""
+        """Note that the registry has followed this decision."""
         open_bucket(self.url).create(f"ledger/{number:06}.applied", b"")
 
     def applied(self, number: int) -> bool:
-        """Tell whether the registry's aliases have followed this decision."""
+        """Tell whether the registry has followed this decision."""
         return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))
+
+    def pending(self, entries: list[Decision]) -> list[Decision]:
+        """Return those of the entries that the registry has not followed yet, the oldest first."""
+        marks = {entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".applied")}
+        return [one for one in entries if f"ledger/{one.number:06}.applied" not in marks]

@@ -1,7 +1,8 @@
 """The models in MLflow: versions that load anywhere, their tags, and the aliases that follow the ledger."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,13 +37,33 @@ def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[st
         return _create_version(client, model, logged, tags)
 
 
-def point(url: str, model: str, alias: str, version: str | None) -> None:
-    """Let an alias name this version, or nothing."""
-    with mlflow_at(url) as client:
+def described(url: str, model: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Read which version each alias names, and the model's own tags; both are empty before the first version."""
+    with mlflow_at(url) as client, _unless_missing():
+        found = client.get_registered_model(model)
+        # An embedded database gives versions as numbers, a server as texts.
+        return {alias: str(version) for alias, version in found.aliases.items()}, dict(found.tags)
+    return {}, {}
+
+
+def note(url: str, model: str, name: str, text: str) -> None:
+    """Write a tag onto the model itself, if there is one, or take it away where there is nothing to say."""
+    with mlflow_at(url) as client, _unless_missing():
+        if text:
+            client.set_registered_model_tag(model, name, text)
+        else:
+            client.delete_registered_model_tag(model, name)
+
+
+def point(url: str, model: str, alias: str, version: str | None) -> bool:
+    """Let an alias name this version, or nothing; return False where MLflow holds no such version."""
+    with mlflow_at(url) as client, _unless_missing():
         if version is None:
             client.delete_registered_model_alias(model, alias)
         else:
             client.set_registered_model_alias(model, alias, version)
+        return True
+    return False
 
 
 def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
@@ -50,6 +71,16 @@ def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
     with mlflow_at(url) as client:
         for name, value in tags.items():
             client.set_model_version_tag(model, version, name, value)
+
+
+@contextmanager
+def _unless_missing() -> Iterator[None]:
+    """Pass over what fails since MLflow holds no such model or version, as after a move to another MLflow."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def _identity(logged: LoggedModel) -> Model:

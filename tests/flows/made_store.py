@@ -8,6 +8,7 @@ import numpy as np
 from tasks.domain.canonical import sha256_of
 from tasks.domain.card import Evidence, data_card
 from tasks.domain.classes import select
+from tasks.domain.decisions import Decision
 from tasks.domain.duplicates import groups
 from tasks.domain.examination import Examined, examine
 from tasks.domain.labels import Spelling, label_images, read_layout
@@ -23,7 +24,7 @@ from tasks.modeling.weights import to_bytes, weights_hash
 from tasks.stores.datasets import write_card, write_labels, write_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.stores.listings import in_columns
 from tasks.stores.records import write_record
 from tasks.stores.snapshots import SnapshotStore

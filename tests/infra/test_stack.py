@@ -156,6 +156,22 @@ def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> N
     assert nightly.parameters == {"settings": running.settings.model_dump(mode="json"), "force": False}
 
 
+@pytest.mark.usefixtures("nights")
+def test_a_person_approves_through_the_worker(running: Running) -> None:
+    """The forms ask for version, why and name, start with the given store and MLflow, and run like a night."""
+    plain = running.settings.model_dump(mode="json")
+    place = {name: plain[name] for name in ("store", "tracking")}
+    forms = {name: running.prefect.read_deployment_by_name(f"{name}/{name}") for name in ("approve", "rollback")}
+    assert {name: form.parameters for name, form in forms.items()} == dict.fromkeys(forms, place)
+    asked = forms["approve"].parameter_openapi_schema or {}
+    assert set(asked["required"]) == {"store", "tracking", "version", "why", "by"}
+    wanted = {**place, "version": "1", "why": "I looked", "by": "ann"}
+    run = running.after(running.prefect.create_flow_run_from_deployment(forms["approve"].id, parameters=wanted), _NIGHT)
+    assert run.state
+    assert run.state_name == "Promoted", run.state.message
+    assert "version 1 serves" in str(run.state.message)
+
+
 def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
     """A scheduler that SQLAlchemy silently broke would make none, and nobody would notice until the morning."""
     wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})

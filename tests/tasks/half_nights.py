@@ -8,6 +8,7 @@ from prefect import flow
 
 from configs.schema import Settings
 from tasks.domain.canonical import sha256_of
+from tasks.domain.decisions import Decision
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
 from tasks.domain.splits import Split
@@ -15,7 +16,7 @@ from tasks.evaluate import evaluate
 from tasks.review import review
 from tasks.stores.datasets import write_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.ledger import Decision, Ledger
+from tasks.stores.ledger import Ledger
 from tasks.train import train
 
 MADE = FeatureSet(fingerprint="f" * 64, width=16)

@@ -88,6 +88,26 @@ def test_an_alias_names_one_version_and_can_move(url: str, model: str, run_id: s
     assert _aliases(url, model) == {}
 
 
+def test_an_alias_cannot_name_a_version_that_is_not_there(url: str, model: str, run_id: str, packaged: Path) -> None:
+    """Neither before the first version nor beside it: it is answered, not raised, and nothing changes."""
+    assert not registry.point(url, model, "champion", "1")
+    assert registry.described(url, model) == ({}, {})
+    version = registry.register(url, model, run_id, packaged, _TAGS)
+    assert registry.point(url, model, "champion", version)
+    assert not registry.point(url, model, "champion", "7")
+    assert registry.described(url, model) == ({"champion": version}, {})
+
+
+def test_a_model_gains_and_loses_a_note(url: str, model: str, run_id: str, packaged: Path) -> None:
+    """What is to be said of the model itself stands there until there is nothing to say."""
+    registry.note(url, model, "look", "at this")
+    registry.register(url, model, run_id, packaged, _TAGS)
+    registry.note(url, model, "look", "at this")
+    assert registry.described(url, model)[1] == {"look": "at this"}
+    registry.note(url, model, "look", "")
+    assert registry.described(url, model)[1] == {}
+
+
 def _aliases(url: str, model: str) -> dict[str, str]:
     """Read all aliases; an embedded database gives versions as numbers, a server as texts."""
     return {alias: str(version) for alias, version in MlflowClient(url).get_registered_model(model).aliases.items()}

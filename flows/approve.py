@@ -1,0 +1,28 @@
+"""A version that waits for a person, or that the gate refused, made champion from the Prefect UI."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from configs.schema import Store, Tracking
+from tasks.approve import approve as approved
+from tasks.overruling import Overruled, Person
+
+
+@flow(name="approve", persist_result=False)
+def approve(
+    store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = ""
+) -> State[Overruled]:
+    """Make a version champion on a person's word; the ledger keeps who, when and why.
+
+    Args:
+        store: Where Pedigree keeps what it knows.
+        tracking: The MLflow whose aliases follow.
+        version: The model version to promote, such as 4.
+        why: The reason, in a sentence.
+        by: Your name.
+        instead_of: The version that serves now, where it is not the one that this version was judged against.
+    """
+    found = approved(store, tracking, version, Person(by, why), instead_of)
+    state: State[Overruled] = Completed(name="Promoted", message=str(found), data=found)
+    return state

@@ -1,0 +1,27 @@
+"""The end of a night's line: evaluate, judge, promote, and once more where another run was faster."""
+
+from configs.problems import Problem
+from configs.schema import Settings
+from tasks.domain.night import Challenger, Data, Embedded, Promotion, Trained
+from tasks.embed import embed
+from tasks.evaluate import evaluate
+from tasks.judge import judge
+from tasks.promote import promote
+
+_ROUNDS = 10
+
+
+def decide(data: Data, embedded: Embedded, trained: Trained, settings: Settings) -> tuple[Challenger, Promotion]:
+    """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
+
+    A champion that came meanwhile, or came back, may have another backbone: the test images get its features too.
+    """
+    for _ in range(_ROUNDS):
+        evaluation = evaluate(data.dataset, embedded, trained, settings)
+        verdict = judge(data, trained, evaluation, settings)
+        challenger = Challenger(embedded, trained, evaluation, verdict)
+        promotion = promote(data.dataset, challenger, settings)
+        if isinstance(promotion, Promotion):
+            return challenger, promotion
+        embedded = embed(data.dataset, settings)
+    raise Problem(f"Another champion came {_ROUNDS} times while this night judged: run it again when others rest.")

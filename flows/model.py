@@ -1,0 +1,155 @@
+"""Looking at model versions: what ``pedigree model list``, ``show`` and ``why`` answer, from the store alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks.domain.decisions import Decision, aliases, hold_on
+from tasks.domain.versions import compare
+from tasks.stores.bucket import open_bucket
+from tasks.stores.datasets import read_card, read_manifest
+from tasks.stores.format import check_format
+from tasks.stores.ledger import Ledger
+from tasks.stores.records import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model version in a line: its last decision, and what it is now (champion, challenger, previous, held)."""
+
+    version: str
+    time: str
+    outcome: str
+    person: str
+    roles: tuple[str, ...]
+    dataset: str
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Every model version that the ledger knows, the newest last."""
+
+    store: str
+    models: tuple[Model, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the list into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record."""
+
+    model: Model
+    head: str
+    backbone: str
+    recipe: str
+    run_id: str
+    code: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn it into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDiff:
+    """What the version learned from beside the dataset version before: images by class, and labels that changed.
+
+    ``parent`` is None where nothing came before.
+    """
+
+    parent: str | None
+    dataset: str
+    images: int
+    added: Mapping[str, int]
+    removed: Mapping[str, int]
+    relabelled: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Why a version serves, served or never did: its data, what the gate looked at, and every decision about it."""
+
+    model: Model
+    data: DataDiff
+    judged_against: str | None
+    rules: tuple[Mapping[str, Any], ...]
+    decisions: tuple[Decision, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the story into what JSON can hold."""
+        return asdict(self)
+
+
+def models(store: str) -> Models:
+    """List the model versions of a store; raise Problem where there is no store."""
+    entries = _entries(store)
+    latest = {one.model_version: one for one in entries}
+    ordered = sorted(latest.values(), key=lambda one: _first(entries, one.model_version).number)
+    return Models(store, tuple(_model(one, entries) for one in ordered))
+
+
+def show(store: str, word: str) -> ShownModel:
+    """Tell what a version was made of."""
+    entries = _entries(store)
+    one = Ledger(store).named(word)
+    record = read_record(store, one.head, one.dataset)
+    return ShownModel(
+        model=_model(one, entries),
+        head=one.head,
+        backbone=one.backbone,
+        recipe=one.recipe,
+        run_id=one.run_id,
+        code=record.code,
+        settings=record.settings,
+    )
+
+
+def why(store: str, word: str) -> Story:
+    """Tell a version's whole story."""
+    entries = _entries(store)
+    last = Ledger(store).named(word)
+    about = [one for one in entries if one.model_version == last.model_version]
+    judged = [one for one in about if one.by_the_gate][-1]
+    rival = next((one.model_version for one in entries if one.number == judged.against), None)
+    return Story(_model(last, entries), _data_diff(store, last.dataset), rival, tuple(judged.rules), tuple(about))
+
+
+def _entries(store: str) -> list[Decision]:
+    open_bucket(store).check()
+    check_format(store)
+    return Ledger(store).entries()
+
+
+def _first(entries: list[Decision], version: str) -> Decision:
+    return next(one for one in entries if one.model_version == version)
+
+
+def _model(one: Decision, entries: list[Decision]) -> Model:
+    roles = [alias for alias, version in aliases(entries).items() if version == one.model_version]
+    hold = hold_on(entries, one.head)
+    roles += ["held"] if hold else []
+    return Model(one.model_version, one.time, one.outcome, one.person, tuple(roles), one.dataset, one.figures)
+
+
+def _data_diff(store: str, dataset: str) -> DataDiff:
+    parent = (read_card(store, dataset) or {}).get("parent")
+    rows = read_manifest(store, dataset)
+    found = compare(read_manifest(store, parent) if parent else (), rows)
+    return DataDiff(
+        parent=parent,
+        dataset=dataset,
+        images=len(rows),
+        added=_counted(row.label for row in found.added),
+        removed=_counted(row.label for row in found.removed),
+        relabelled=_counted(f"{pair.before.label} -> {pair.after.label}" for pair in found.relabelled),
+    )
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

@@ -1,0 +1,99 @@
+"""What ``pedigree model`` prints: short tables that fit 80 columns."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tasks.domain.night import count
+from tasks.domain.versions import SHORT
+
+if TYPE_CHECKING:
+    from flows.model import DataDiff, Models, ShownModel, Story
+    from tasks.domain.decisions import Decision
+    from tasks.overruling import Overruled
+
+# A screen names so many classes; --json names all.
+_MOST = 10
+
+
+def models(found: "Models") -> RenderableType:
+    """Show each version in a line."""
+    if not found.models:
+        return Text("Nothing was decided yet: pedigree retrain makes the first model.")
+    table = Table("version", "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
+    for one in found.models:
+        accuracy = one.figures.get("accuracy")
+        figure = "" if accuracy is None else f"{accuracy:.3f}"
+        when = one.time[:16].replace("T", " ")
+        table.add_row(one.version, when, one.outcome, Text(one.person or "gate"), figure, ", ".join(one.roles))
+    return table
+
+
+def shown(one: "ShownModel") -> RenderableType:
+    """Show what a version was made of, a fact in a line."""
+    facts = {
+        "version": f"{one.model.version}  {', '.join(one.model.roles)}".rstrip(),
+        "last decision": f"{one.model.outcome} on {one.model.time[:16].replace('T', ' ')}",
+        "dataset": one.model.dataset,
+        "head": one.head,
+        "backbone": one.backbone,
+        "MLflow run": one.run_id,
+        "code": f"{one.code.get('git_commit', 'none')}, changed {one.code.get('git_dirty', 'unknown')}",
+    }
+    sections = {name: values for name, values in one.settings.items() if isinstance(values, Mapping)}
+    lines = [f"{name}: {text}" for name, text in facts.items()]
+    lines += [f"{section}.{name}: {value}" for section, values in sections.items() for name, value in values.items()]
+    return Text("\n".join(lines))
+
+
+def story(one: "Story") -> RenderableType:
+    """Tell the story in its order: data, figures, rules, decisions."""
+    head = Text(f"Version {one.model.version}: {', '.join(one.model.roles) or 'does not serve'}")
+    parts: list[RenderableType] = [head, Text("\n".join(["", "data", *_data(one.data)]))]
+    figures = [f"  {name} {value:.3f}" for name, value in one.model.figures.items()]
+    parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
+    rival = f"version {one.judged_against}" if one.judged_against else "no champion, so the absolute rules alone"
+    parts += [Text(f"\nrules, judged against {rival}"), _rules(one)] if one.rules else []
+    parts.append(Text("\n".join(["", "decisions", *(_decision(each) for each in one.decisions)])))
+    return Group(*parts)
+
+
+def overruled(done: "Overruled") -> RenderableType:
+    """Say what was decided, and who serves now."""
+    return Text(str(done))
+
+
+def _data(data: "DataDiff") -> list[str]:
+    if data.parent is None:
+        return [f"  version {data.dataset[:SHORT]} with {count(data.images, 'image')}, the first one"]
+    lines = [f"  version {data.dataset[:SHORT]} with {count(data.images, 'image')}, after {data.parent[:SHORT]}"]
+    changes = {"added": data.added, "removed": data.removed, "relabelled": data.relabelled}
+    lines += [f"  {sum(found.values()):,} {what}: {_named(found)}" for what, found in changes.items() if found]
+    return [*lines, f"  every image: pedigree data diff {data.parent[:SHORT]} {data.dataset[:SHORT]}"]
+
+
+def _named(found: Mapping[str, int]) -> str:
+    most = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    more = f" and {len(most) - _MOST:,} more" if len(most) > _MOST else ""
+    return ", ".join(f"{number:,} {name}" for name, number in most[:_MOST]) + more
+
+
+def _rules(one: "Story") -> Table:
+    table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
+    for rule in one.rules:
+        verdict = rule.get("outcome", "passed" if rule.get("passed") else "failed")
+        table.add_row(Text(str(rule["rule"])), _figure(rule.get("value")), _figure(rule.get("limit")), str(verdict))
+    return table
+
+
+def _decision(one: "Decision") -> str:
+    by = f" by {one.person}" if one.person else " by the gate"
+    why = f"\n     why: {one.why}" if one.why else ""
+    return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {one.reason}{why}"
+
+
+def _figure(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float | int) else ""

@@ -1,0 +1,182 @@
+"""Promotions on a real MLflow: two at once over PostgreSQL, and one while the server is gone."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from tasks.stores.ledger import Ledger
+from tests import servers
+from tests.e2e.test_at_once import COMMAND
+from tests.flows.test_bad_input import pedigree
+
+SETTINGS = """
+source: {{url: "{place}/photos"}}
+store: {{url: "{place}/store"}}
+dataset: {{min_images_per_class: 3}}
+backbone: {{weights: random, cut: mixed0, size: 75}}
+training: {{epochs: 3}}
+gate: {{rules: [accuracy at least 0, accuracy not worse by 1], needs: no-harm}}
+tracking: {{url: "{url}"}}
+"""
+Begin = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -> Begin:
+    """Begin a night on thirty real photographs; where a function is named, return as soon as it waits there."""
+    assert prefect_server.api_url
+    (tmp_path / "photos").mkdir()
+    for breed in sorted(photos.glob("[!.]*/"))[:3]:
+        (tmp_path / "photos" / breed.name).symlink_to(breed)
+
+    def run(url: str, *changes: str, stop: str = "") -> subprocess.Popen[str]:
+        settings = tmp_path / "settings.yaml"
+        settings.write_text(SETTINGS.format(place=tmp_path, url=url))
+        command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
+        night = subprocess.Popen(  # noqa: S603 - our own command line
+            [*command, *(f"--set={change}" for change in changes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"},
+        )
+        assert night.stdout
+        assert not stop or night.stdout.readline() == "stopped\n"
+        return night
+
+    return run
+
+
+def ended(night: subprocess.Popen[str], code: int = 0) -> Any:  # noqa: ANN401 - an outcome, or the last line of a failure
+    """Let a night go on to its end; return the outcome that it printed, or the sentence that it failed with."""
+    said, complaint = night.communicate("go on\n")
+    assert night.returncode == code, complaint
+    return json.loads(said) if code == 0 else complaint.strip().splitlines()[-1]
+
+
+def named(url: str) -> dict[str, str]:
+    """Read which version each alias names."""
+    return {alias: str(one) for alias, one in MlflowClient(url).get_registered_model("pedigree").aliases.items()}
+
+
+@pytest.fixture
+def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
+    """Real MLflow server whose database is a real PostgreSQL."""
+    if not servers.postgres_program("initdb"):
+        pytest.skip("two promotions at once need PostgreSQL (Debian: postgresql)")
+    (tmp_path / "server").mkdir()
+    with servers.postgres_server() as database, servers.mlflow_server(tmp_path / "server", database=database) as server:
+        yield server
+
+
+def test_two_promotions_at_once_end_with_one_champion(
+    begin: Begin, postgres_mlflow: servers.MlflowServer, tmp_path: Path
+) -> None:
+    """A night that another one overtakes judges again, and each of four nights was judged against the one before it."""
+    url, ledger = postgres_mlflow.url, Ledger(str(tmp_path / "store"))
+    slow = begin(url, stop="tasks.stores.registry:register")
+    fast = ended(begin(url, "training.seed=1"))
+    assert (fast["status"], [rule["rule"] for rule in fast["gate"]]) == ("promoted", ["accuracy at least 0"])
+    found = ended(slow)
+    assert [rule["rule"] for rule in found["gate"]] == ["accuracy at least 0", "accuracy not worse by 1"]
+    assert [(one.model_version, one.against) for one in ledger.entries()] == [("2", None), ("1", 1)]
+    assert named(url) == {"champion": "1", "previous": "2"}
+
+    both = [begin(url, f"training.seed={seed}") for seed in (2, 3)]
+    assert {ended(night)["status"] for night in both} == {"promoted"}
+    entries = ledger.entries()
+    assert [one.against for one in entries] == [None, 1, 2, 3]
+    assert ledger.pending(entries) == []
+    assert named(url) == {"champion": entries[3].model_version, "previous": entries[2].model_version}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Callable[[], tuple[str, ExitStack]]]:
+    """Start an MLflow server at an address that stays the same; whoever closes what it returns stops it."""
+    port, folder = servers.free_port(), tmp_path / "server"
+    folder.mkdir()
+    with ExitStack() as every:
+
+        def start() -> tuple[str, ExitStack]:
+            one = every.enter_context(ExitStack())
+            return one.enter_context(servers.mlflow_server(folder, port)).url, one
+
+        yield start
+
+
+def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
+    begin: Begin, server: Callable[[], tuple[str, ExitStack]], tmp_path: Path
+) -> None:
+    """Without a version to promote there is no decision, and the next night comes to it with the work already done."""
+    url, running = server()
+    night = begin(url, stop="tasks.judge:gate.judge")
+    running.close()
+    assert f"MLflow at {url} does not answer" in ended(night, code=1)
+    assert Ledger(str(tmp_path / "store")).entries() == []
+    server()
+    found = ended(begin(url))
+    assert (found["status"], found["model_version"], found["images"]["embedded"]) == ("promoted", "1", 0)
+    assert named(url) == {"champion": "1"}
+    assert {run.info.status for run in MlflowClient(url).search_runs(["1"])} == {"FINISHED"}
+
+
+def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_night(
+    begin: Begin, server: Callable[[], tuple[str, ExitStack]], tmp_path: Path
+) -> None:
+    """The decision is in the ledger, nothing of it in MLflow, and a night with nothing new moves aliases and tags."""
+    url, running = server()
+    night = begin(url, stop="tasks.stores.ledger:Ledger.append")
+    running.close()
+    told = ended(night, code=1)
+    assert "The ledger holds decision 1, version 1 promoted, and the next run finishes it" in told
+    server()
+    assert named(url) == {}
+    found = ended(begin(url))
+    assert found["status"] == "unchanged"
+    assert "decision 1, version 1 promoted is finished now" in found["reason"]
+    assert named(url) == {"champion": "1"}
+    client = MlflowClient(url)
+    tags = client.get_model_version("pedigree", "1").tags
+    assert (tags["pedigree.outcome"], tags["pedigree.decision"]) == ("promoted", "1")
+    assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}
+    (entry,) = Ledger(str(tmp_path / "store")).entries()
+    assert {file.path for file in client.list_artifacts(entry.run_id, "dataset")} >= {"dataset/card.html"}
+
+
+def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_path: Path) -> None:
+    """After one command another model on the same data is refused, with that reason, until a person lifts the hold."""
+    url, settings = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "settings.yaml")
+    assert [ended(begin(url, f"training.seed={seed}"))["status"] for seed in (0, 1)] == ["promoted", "promoted"]
+    person = ("--why", "black poodles are gone", "--by", "ann")
+    assert pedigree("model", "rollback", "-c", settings, *person).returncode == 0
+    assert named(url) == {"champion": "1"}
+    held = ended(begin(url, "training.seed=2"))
+    assert held["status"] == "rejected"
+    assert "version 2 was rolled back by ann" in held["reason"]
+    assert "pedigree model lift 2" in held["reason"]
+    assert named(url) == {"champion": "1", "challenger": "3"}
+    assert pedigree("model", "lift", "2", "-c", settings, *person).returncode == 0
+    assert ended(begin(url, "training.seed=3"))["status"] == "promoted"
+    outcomes = [one.outcome for one in Ledger(str(tmp_path / "store")).entries()]
+    assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
+
+
+def test_a_night_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: Path) -> None:
+    """A night with nothing new says it in its reason, and leaves the alias where the person put it."""
+    url = f"sqlite:///{tmp_path}/mlflow.db"
+    for seed in (0, 1):
+        ended(begin(url, f"training.seed={seed}"))
+    MlflowClient(url).set_registered_model_alias("pedigree", "champion", "1")
+    found = ended(begin(url, "training.seed=1"))
+    assert found["status"] == "unchanged"
+    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in found["reason"]
+    assert named(url)["champion"] == "1"
