@@ -20,7 +20,7 @@ store: {{url: "{place}/store"}}
 dataset: {{min_images_per_class: 3}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 3}}
-gate: {{rules: [], needs: no-harm}}
+gate: {{rules: [accuracy at least 0, accuracy not worse by 1], needs: no-harm}}
 tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 """
 # Runs the command line, and dies as if the power had failed as soon as the named function has done its work once.
