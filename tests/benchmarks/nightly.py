@@ -1,6 +1,6 @@
 """A night on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
 
-Not yet run at its full size; by hand alone takes a quarter of an hour a night:
+An hour on two cores, of which by hand takes a quarter a night; docs/speed.md shows what it printed:
 
     python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree bottlenecks by-hand]
 
