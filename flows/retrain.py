@@ -11,6 +11,7 @@ from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
 from tasks.embed import embed
 from tasks.evaluate import evaluate
+from tasks.explain import explain
 from tasks.ingest import ingest
 from tasks.inspect import inspect
 from tasks.judge import judge
@@ -48,5 +49,6 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     evaluation = evaluate(dataset, embedded, trained, settings)
     verdict = judge(data, trained, evaluation, settings)
     challenger = Challenger(embedded, trained, evaluation, verdict)
+    explain(data, challenger, settings)
     promotion = promote(dataset, challenger, settings)
     return named_state(conclude(data, challenger, promotion))

@@ -251,6 +251,21 @@ class Challenger:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """The evaluation report in short: mistakes on the test split, those fixed and new since the champion, its page."""
+
+    mistakes: int
+    fixed: int
+    new: int
+    page: str
+
+    def __str__(self) -> str:
+        """Count the mistakes, and say where they can be looked at."""
+        text = f"{count(self.mistakes, 'mistake')}, {self.fixed:,} fixed and {self.new:,} new since the champion"
+        return f"{text}: {self.page or 'evaluation/report.html in the MLflow run'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Promotion:
     """What was decided and written to the ledger, about which model version, and where its data card is shown."""
 
