@@ -129,11 +129,11 @@ def _compared(found: Measured, minimum: int) -> list[Plot]:
         ("Recall by class", classes),
         ("Recall by slice", [one for one in recalls if "=" in one.of]),
     )
-    return [_differences(title, some) for title, some in parts if some]
+    return [_differences(title, some) for title, some in parts if any(one.difference or not one.of for one in some)]
 
 
 def _differences(title: str, found: Sequence[Paired]) -> Plot:
-    moved = sorted(found, key=lambda one: -abs(one.difference))[:_ROWS]
+    moved = sorted((one for one in found if one.difference), key=lambda one: -abs(one.difference))[:_ROWS]
     shown = found if not found[0].of else sorted(moved, key=lambda one: (-one.fall, one.of))
     # The log loss is no share: it may reach far beyond, and then its interval is cut.
     bounds = [bound for one in shown if one.figure != "log_loss" for bound in (one.low, one.high)]
