@@ -18,7 +18,7 @@ from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
 RULES = (
     "accuracy at least 0.99",
     "accuracy not worse by 0.01",
-    "recall of any slice at least 0.9 else ask",
+    "recall of any slice at least 0.95 else ask",
     "images of any class at least 10",
 )
 
