@@ -19,6 +19,8 @@ from tasks.reports.page import render
 MATRIX = 12
 # So many rows of a plot, so many pairs, and so many unknown slices are shown; evaluation.json has all of them.
 _ROWS, _PAIRS, _UNKNOWN = 16, 20, 8
+# A plot is made at most so many times wider for the log loss.
+_WIDER = 3
 _SUSPECTS = "probably a wrong label"
 _NAMES = {
     "top_3": "right class among three",
@@ -135,11 +137,16 @@ def _compared(found: Measured, minimum: int) -> list[Plot]:
 def _differences(title: str, found: Sequence[Paired]) -> Plot:
     moved = sorted((one for one in found if one.difference), key=lambda one: -abs(one.difference))[:_ROWS]
     shown = found if not found[0].of else sorted(moved, key=lambda one: (-one.fall, one.of))
-    # The log loss is no share: it may reach far beyond, and then its interval is cut.
-    bounds = [bound for one in shown if one.figure != "log_loss" for bound in (one.low, one.high)]
-    scale = plots.around_nought(bounds)
+    scale = _scale(shown)
     lines = tuple(_difference(one, scale) for one in shown)
     return Plot(title, lines, plots.ticks(scale), len(found) - len(shown))
+
+
+def _scale(found: Sequence[Paired]) -> plots.Scale:
+    """Hold all differences; the log loss is no share, and where it is far beyond all others its interval is cut."""
+    shares = plots.around_nought([bound for one in found if one.figure != "log_loss" for bound in (one.low, one.high)])
+    every = plots.around_nought([bound for one in found for bound in (one.low, one.high)])
+    return every if every.high <= _WIDER * shares.high else shares
 
 
 def _difference(one: Paired, scale: plots.Scale) -> Line:

@@ -35,12 +35,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A value with its interval, each in percent from the left; ``cut`` where the interval goes on beyond the plot."""
+    """A value with its interval, in percent from the left; ``cut`` and ``out`` where interval or value are beyond."""
 
     at: float
     low: float
     high: float
     cut: bool
+    out: bool
 
 
 SHARES = Scale(0.0, 1.0)
@@ -49,7 +50,9 @@ SHARE_TICKS = tuple(Tick(float(at), f"{at}%") for at in (0, 25, 50, 75, 100))
 
 def dot(scale: Scale, value: float, low: float, high: float) -> Dot:
     """Place a value and its interval on a scale."""
-    return Dot(scale.at(value), scale.at(low), scale.at(high), scale.beyond(low) or scale.beyond(high))
+    return Dot(
+        scale.at(value), scale.at(low), scale.at(high), scale.beyond(low) or scale.beyond(high), scale.beyond(value)
+    )
 
 
 def around_nought(values: Sequence[float]) -> Scale:

@@ -1,4 +1,4 @@
-"""Seconds and memory of evaluation, gate and report: 10,000 test images, 120 classes, ten slices, champion and challenger.
+"""Seconds and memory of evaluation, gate and report: 10,000 test images, 120 classes, ten slices, two models.
 
 python -m tests.benchmarks.evaluation; with a number, so many test images: python -m tests.benchmarks.evaluation 1000
 """
