@@ -71,7 +71,7 @@ def ticks(scale: Scale) -> tuple[Tick, ...]:
 
 def _round(width: float) -> float:
     """Take the largest of 1, 2, 5, 10, … that is not above a width; of a width below 1 tenths of these."""
-    unit = 10.0 ** floor(log10(width))
+    unit: float = 10.0 ** floor(log10(width))
     return next(unit * times for times in (5, 2, 1) if unit * times <= width * (1 + 1e-9))
 
 

@@ -102,6 +102,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
         "Data",
         "Figures",
         "Classes",
+        "Slices",
         "Beside the champion",
         "Known gaps",
         "What to collect next",
