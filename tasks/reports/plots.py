@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, log10, sqrt
 
 # A scale has about so many ticks on each side of nought.
 _TICKS = 2
@@ -77,7 +77,7 @@ def _round(width: float) -> float:
 
 def bubble(images: int, most: int) -> float:
     """Give a dot's radius, in hundredths of a plot's width, for so many images: its area grows with them."""
-    return round(1 + 3 * (images / max(most, 1)) ** 0.5, 2)
+    return round(1 + 3 * sqrt(images / max(most, 1)), 2)
 
 
 def widths(counts: Sequence[int]) -> list[int]:
