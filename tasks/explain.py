@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.manifest import Row
-from tasks.domain.mistakes import Mistakes, Query, mistakes, nearest
+from tasks.domain.mistakes import Mistakes, Query, nearest
 from tasks.domain.night import Challenger, Data, Explained
 from tasks.domain.splits import Split
-from tasks.measuring import contest
 from tasks.reports.artifacts import show_evaluation
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
 from tasks.reports.links import flow_run_tags
@@ -41,20 +40,25 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     """Write the report and the model card into the night's run, and the way to them where people look."""
     store, url, run_id = settings.store.url, settings.tracking.url, challenger.trained.run_id
     rows = read_manifest(store, data.dataset.hash)
-    found = _mistakes(rows, challenger, settings)
+    found = _with_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = read_card(store, data.dataset.hash) or {}
     report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support)
-    pictures = {
-        image: None if isinstance(one, Problem) else thumbnail(one)
-        for image, one in ImageStore(store).salvage(pictured(report))
-    }
-    files = {"report.html": evaluation_page(report, pictures).encode(), **_card(report, url, run_id)}
-    files["mistakes.json"] = json.dumps(asdict(found), ensure_ascii=False, indent=1).encode()
+    files = {**_page(report, store), **_card(report, url, run_id)}
     tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
     pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
     tracking.tag(url, run_id, {_DESCRIPTION: _description(str(challenger.verdict), pages)})
     show_evaluation(challenger.verdict, run_id, pages)
     return Explained(found.total, found.fixed_total, found.new_total, pages["the evaluation report"])
+
+
+def _page(report: Report, store: str) -> dict[str, bytes]:
+    """Write the report, with pictures as far as the store has them, and its mistakes for programs."""
+    pictures = {
+        image: None if isinstance(found, Problem) else thumbnail(found)
+        for image, found in ImageStore(store).salvage(pictured(report))
+    }
+    mistakes = json.dumps(asdict(report.mistakes), ensure_ascii=False, indent=1)
+    return {"report.html": evaluation_page(report, pictures).encode(), "mistakes.json": mistakes.encode()}
 
 
 def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
@@ -73,15 +77,6 @@ def _description(verdict: str, pages: dict[str, str]) -> str:
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     return f"{verdict}.\n\nSee {', '.join(links)}."
-
-
-def _mistakes(rows: Sequence[Row], challenger: Challenger, settings: schema.Settings) -> Mistakes:
-    """Find the mistakes on the test split; nothing is fixed or new where the champion has changed meanwhile."""
-    tested = [row for row in rows if row.split is Split.TEST]
-    found = contest(tested, challenger.embedded, challenger.trained, settings)
-    same = found.decision is not None and found.decision.number == challenger.evaluation.champion
-    former = found.champion.test if found.champion and same else None
-    return _with_nearest(mistakes(tested, found.challenger.test, former), rows, challenger, settings.store.url)
 
 
 def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:

@@ -55,6 +55,9 @@ class Mistakes:
     new: tuple[Mistake, ...] = ()
 
 
+NOTHING = Mistakes(0, 0, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A picture's features, shape (width,), for which the nearest images of one class are sought."""

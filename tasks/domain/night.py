@@ -8,6 +8,7 @@ from tasks.domain.calibration import NEVER
 from tasks.domain.comparison import Comparison
 from tasks.domain.gate import Verdict
 from tasks.domain.measured import Measured
+from tasks.domain.mistakes import NOTHING, Mistakes
 
 # So many names fit into one line of the diary.
 _NAMED = 5
@@ -187,6 +188,7 @@ class Evaluation:
     golden: Measured | None = None
     latency: float | None = None
     champion_problem: str = ""
+    mistakes: Mistakes = NOTHING
 
     @property
     def comparison(self) -> Comparison | None:
