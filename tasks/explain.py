@@ -48,7 +48,9 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
     tracking.tag(url, run_id, {_DESCRIPTION: _description(str(challenger.verdict), pages)})
     show_evaluation(challenger.verdict, run_id, pages)
-    return Explained(found.total, found.fixed_total, found.new_total, pages["the evaluation report"])
+    compared = challenger.evaluation.comparison is not None
+    since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""
+    return Explained(found.total, since, pages["the evaluation report"])
 
 
 def _page(report: Report, store: str) -> dict[str, bytes]:

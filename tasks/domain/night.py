@@ -254,16 +254,15 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The evaluation report in short: mistakes on the test split, those fixed and new since the champion, its page."""
+    """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page."""
 
     mistakes: int
-    fixed: int
-    new: int
+    since: str
     page: str
 
     def __str__(self) -> str:
         """Count the mistakes, and say where they can be looked at."""
-        text = f"{count(self.mistakes, 'mistake')}, {self.fixed:,} fixed and {self.new:,} new since the champion"
+        text = f"{count(self.mistakes, 'mistake')}{self.since}"
         return f"{text}: {self.page or 'evaluation/report.html in the MLflow run'}"
 
 

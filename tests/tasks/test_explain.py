@@ -36,7 +36,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = Data(Ingested("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
     found = _explained(data, Challenger(Embedded(MADE, MADE, 0, 0), trained, evaluation, verdict), settings)
-    assert (found.mistakes, found.fixed, found.new) == (1, 0, 0)
+    assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"
     uri = f"runs:/{trained.run_id}/evaluation"
     folder = Path(download_artifacts(uri, tracking_uri=settings.tracking.url))
     page = (folder / "report.html").read_text().replace("<wbr>", "")
@@ -56,4 +56,4 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
 )
 def test_the_diary_says_where_the_report_is(page: str, words: str) -> None:
     """The step's line counts the mistakes and names the page, or the file where MLflow has no pages."""
-    assert str(Explained(1, 2, 3, page)) == f"1 mistake, 2 fixed and 3 new since the champion: {words}"
+    assert str(Explained(2, ", 1 fixed", page)) == f"2 mistakes, 1 fixed: {words}"
