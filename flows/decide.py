@@ -1,10 +1,11 @@
-"""The end of a night's line: evaluate, judge, promote, and once more where another run was faster."""
+"""The end of a night's line: evaluate, judge, explain, promote, and once more where another run was faster."""
 
 from configs.problems import Problem
 from configs.schema import Settings
 from tasks.domain.night import Challenger, Data, Embedded, Promotion, Trained
 from tasks.embed import embed
 from tasks.evaluate import evaluate
+from tasks.explain import explain
 from tasks.judge import judge
 from tasks.promote import promote
 
@@ -20,6 +21,7 @@ def decide(data: Data, embedded: Embedded, trained: Trained, settings: Settings)
         evaluation = evaluate(data.dataset, embedded, trained, settings)
         verdict = judge(data, trained, evaluation, settings)
         challenger = Challenger(embedded, trained, evaluation, verdict)
+        explain(data, challenger, settings)
         promotion = promote(data.dataset, challenger, settings)
         if isinstance(promotion, Promotion):
             return challenger, promotion

@@ -13,6 +13,7 @@ from tasks.domain.answers import Predictions
 from tasks.domain.calibration import calibration_error
 from tasks.domain.comparison import Comparison
 from tasks.domain.manifest import Row
+from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
 from tasks.measuring import contest, latency, measured
@@ -44,6 +45,7 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         golden=golden,
         latency=latency(trained, rows[0].image, settings),
         champion_problem=found.problem,
+        mistakes=mistakes(rows, found.challenger.test, found.champion.test if found.champion else None),
     )
     tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)})
     tracking.log_files(url, trained.run_id, _files(rows, found.challenger.test, evaluation))

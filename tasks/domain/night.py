@@ -9,6 +9,7 @@ from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.measured import Measured
+from tasks.domain.mistakes import NOTHING, Mistakes
 
 # So many names fit into one line of the diary.
 _NAMED = 5
@@ -188,6 +189,7 @@ class Evaluation:
     golden: Measured | None = None
     latency: float | None = None
     champion_problem: str = ""
+    mistakes: Mistakes = NOTHING
 
     @property
     def comparison(self) -> Comparison | None:
@@ -249,6 +251,20 @@ class Challenger:
     trained: Trained
     evaluation: Evaluation
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page."""
+
+    mistakes: int
+    since: str
+    page: str
+
+    def __str__(self) -> str:
+        """Count the mistakes, and say where they can be looked at."""
+        text = f"{count(self.mistakes, 'mistake')}{self.since}"
+        return f"{text}: {self.page or 'evaluation/report.html in the MLflow run'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,12 @@ def wilson(hits: Ints, images: Ints, confidence: float = CONFIDENCE) -> tuple[Fl
     return floor, ceiling
 
 
+def wilson_share(share: float, images: int) -> tuple[float, float]:
+    """Bound one share of so many images."""
+    low, high = wilson(np.array([round(share * images)]), np.array([images]))
+    return float(low[0]), float(high[0])
+
+
 def mcnemar(wins: Ints, losses: Ints) -> Floats:
     """Give the one-sided p values of so many wins, or more, against so many losses, were both as likely: (n,).
 

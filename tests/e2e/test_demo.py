@@ -108,6 +108,9 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     assert len(client.get_metric_history(second["run_id"], "validation_loss")) > 1
     names = {file.path for file in client.list_artifacts(second["run_id"], "dataset")}
     assert names == {f"dataset/{file}" for file in ("manifest.parquet", "card.json", "card.html", "croissant.json")}
+    shown = {file.path for file in client.list_artifacts(second["run_id"], "evaluation")}
+    assert {f"evaluation/{file}" for file in ("report.html", "model-card.md", "model-card.html")} <= shown
+    assert "evaluation report" in run.data.tags["mlflow.note.content"]
 
 
 def test_the_version_is_described_for_machines(played: Played) -> None:

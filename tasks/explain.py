@@ -1,0 +1,105 @@
+"""Step 9b: show why: the evaluation report and the model card, before anything is decided for good."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs import schema
+from configs.problems import Problem
+from tasks.domain.manifest import Row
+from tasks.domain.mistakes import Mistakes, Query, nearest
+from tasks.domain.night import Challenger, Data, Explained
+from tasks.domain.splits import Split
+from tasks.reports.artifacts import show_evaluation
+from tasks.reports.evaluation_page import Report, evaluation_page, pictured
+from tasks.reports.links import flow_run_tags
+from tasks.reports.model_card import card_html, card_markdown, model_card
+from tasks.reports.thumbnails import thumbnail
+from tasks.step import step
+from tasks.stores import tracking
+from tasks.stores.datasets import read_card, read_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.images import ImageStore
+
+# So many images' features are in memory at a time.
+_BLOCK = 4096
+# MLflow shows this tag, as Markdown, on top of a run's page.
+_DESCRIPTION = "mlflow.note.content"
+_PAGES = {
+    "the evaluation report": "evaluation/report.html",
+    "the model card": "evaluation/model-card.html",
+    "the data card": "dataset/card.html",
+}
+
+
+@step
+def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Explained:
+    """Write the report and the model card into the night's run, and the way to them where people look."""
+    store, url, run_id = settings.store.url, settings.tracking.url, challenger.trained.run_id
+    rows = read_manifest(store, data.dataset.hash)
+    found = _with_nearest(challenger.evaluation.mistakes, rows, challenger, store)
+    card = read_card(store, data.dataset.hash) or {}
+    report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support)
+    files = {**_page(report, store), **_card(report, url, run_id)}
+    tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
+    pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
+    tracking.tag(url, run_id, {_DESCRIPTION: _description(str(challenger.verdict), pages)})
+    show_evaluation(challenger.verdict, run_id, pages)
+    compared = challenger.evaluation.comparison is not None
+    since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""
+    return Explained(found.total, since, pages["the evaluation report"])
+
+
+def _page(report: Report, store: str) -> dict[str, bytes]:
+    """Write the report, with pictures as far as the store has them, and its mistakes for programs."""
+    pictures = {
+        image: None if isinstance(found, Problem) else thumbnail(found)
+        for image, found in ImageStore(store).salvage(pictured(report))
+    }
+    mistakes = json.dumps(asdict(report.mistakes), ensure_ascii=False, indent=1)
+    return {"report.html": evaluation_page(report, pictures).encode(), "mistakes.json": mistakes.encode()}
+
+
+def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
+    """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
+    title = f"Model card: head {report.challenger.trained.head[:12]}"
+    sections = model_card(report, tracking.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
+    return {
+        "model-card.md": card_markdown(title, sections).encode(),
+        "model-card.html": card_html(title, sections).encode(),
+    }
+
+
+def _description(verdict: str, pages: dict[str, str]) -> str:
+    """Say the verdict, and where to read on."""
+    links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
+    night = flow_run_tags()["flow_run_url"]
+    links += [f"[the night in Prefect]({night})"] if night != "none" else []
+    return f"{verdict}.\n\nSee {', '.join(links)}."
+
+
+def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:
+    """Put beside each of the surest mistakes what the model may have mixed it up with."""
+    made = challenger.embedded.today
+    features = FeatureStore(store, made.fingerprint, made.width)
+    worst = found.worst
+    if not worst:
+        return found
+    own = features.read([one.image for one in worst])
+    labels = [label for one in worst for label in (one.truth, one.guess)]
+    queries = [Query(own[number // 2], label) for number, label in enumerate(labels)]
+    learned = [row for row in rows if row.split is Split.TRAIN and row.label in set(labels)]
+    near = nearest(queries, _blocks(learned, features))
+    told = (
+        replace(one, like_truth=near[2 * number], like_guess=near[2 * number + 1]) for number, one in enumerate(worst)
+    )
+    return replace(found, worst=tuple(told))
+
+
+def _blocks(rows: Sequence[Row], features: FeatureStore) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        yield some, features.read([row.image for row in some])

@@ -1,0 +1,211 @@
+"""The model card: what a model is for, how good it is, and what is not known of it; as Markdown and as a page.
+
+After Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tasks.domain.calibration import NEVER
+from tasks.domain.collecting import wanted
+from tasks.domain.night import Evaluation
+from tasks.domain.paired import Paired
+from tasks.domain.slices import Slice
+from tasks.domain.statistics import wilson_share
+from tasks.reports.evaluation_page import Report, figure_name
+from tasks.reports.page import render
+
+# So many slices, gaps and wishes are listed; evaluation.json has all slices.
+_LISTED = 20
+_DECIDED = {"promoted": "Promoted", "rejected": "Refused", "needs-approval": "Waiting for a person"}
+# What a share of the test images is a share of: only of these the interval is known without drawing images again.
+_SHARES = ("accuracy", "top_3", "coverage")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of words under a head."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the card: sentences, a list, a table, and one address with its words, each as far as there is one."""
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    table: Table | None = None
+    link: tuple[str, str] | None = None
+
+
+def model_card(report: Report, data_card: str) -> tuple[Section, ...]:
+    """Write the sections of a card; ``data_card`` is the address of the data card's page."""
+    evaluation = report.challenger.evaluation
+    found = (
+        _use(report),
+        _decision(report),
+        _data(report, data_card),
+        _figures(evaluation),
+        _classes(evaluation),
+        _slices(evaluation.test.slices),
+        _compared(evaluation),
+        _gaps(report),
+        _next(report),
+    )
+    return tuple(one for one in found if one.sentences or one.items or one.table)
+
+
+def card_markdown(title: str, sections: Sequence[Section]) -> str:
+    """Write the card as Markdown; whatever a class or key is called, it stays text."""
+    lines = [f"# {_text(title)}"]
+    for one in sections:
+        lines += ["", f"## {one.title}", *(f"\n{_text(sentence)}" for sentence in one.sentences)]
+        lines += ["", *(f"- {_text(item)}" for item in one.items)] if one.items else []
+        lines += ["", *_rows(one.table)] if one.table else []
+        lines += ["", f"[{_text(one.link[0])}]({one.link[1]})"] if one.link else []
+    return "\n".join(lines) + "\n"
+
+
+def card_html(title: str, sections: Sequence[Section]) -> str:
+    """Write the card as a page of its own."""
+    return render("model-card.html.j2", title=title, sections=sections)
+
+
+def _use(report: Report) -> Section:
+    classes, threshold = report.dataset.classes, report.challenger.trained.threshold
+    sure = (
+        f"With a probability below {threshold:.3f} the answer means I don't know."
+        if threshold < NEVER
+        else "It is never sure: each answer means I don't know, beside its best guess."
+    )
+    return Section(
+        "Intended use",
+        (
+            f"Tells {len(classes)} classes of photographs apart: {', '.join(classes)}.",
+            f"Each photograph gets its likeliest class and the probabilities of all. {sure}",
+            "A picture of none of these classes gets one of them, too.",
+            "The figures hold for photographs like those of the data card; of others nothing is known.",
+        ),
+    )
+
+
+def _decision(report: Report) -> Section:
+    verdict = report.challenger.verdict
+    return Section("Decision", (f"{_DECIDED[verdict.outcome]}: {verdict.reason}.",))
+
+
+def _data(report: Report, address: str) -> Section:
+    dataset, trained = report.dataset, report.challenger.trained
+    sentences = (
+        f"Dataset version {dataset.hash}, {dataset.images:,} images.",
+        f"Parent version: {dataset.parent or 'none'}.",
+        f"Head {trained.head} on backbone {trained.made.fingerprint}.",
+    )
+    return Section("Data", sentences, link=("The data card", address))
+
+
+def _figures(evaluation: Evaluation) -> Section:
+    overall, images = evaluation.test.figures.overall, evaluation.images
+    sure = round(overall.get("coverage", 0.0) * images)
+    counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": sure}
+    rows = tuple(
+        (figure_name(name), f"{value:.3f}", _interval(*wilson_share(value, counts[name])) if name in counts else "")
+        for name, value in overall.items()
+    )
+    said = (
+        f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
+    )
+    return Section("Figures", (said,), table=Table(("figure", "value", "interval"), rows))
+
+
+def _classes(evaluation: Evaluation) -> Section:
+    rows = tuple(
+        (
+            one.label,
+            f"{one.images:,}",
+            _share(one.recall),
+            _interval(one.low, one.high) if one.images else "",
+            _share(one.precision),
+        )
+        for one in evaluation.test.figures.classes
+    )
+    return Section("Classes", table=Table(("class", "test images", "recall", "interval", "precision"), rows))
+
+
+def _slices(found: Sequence[Slice]) -> Section:
+    known = sorted((one for one in found if one.known), key=lambda one: (one.recall, one.name))
+    rows = tuple(
+        (one.name, f"{one.images:,}", f"{one.recall:.3f}", _interval(one.low, one.high)) for one in known[:_LISTED]
+    )
+    more = f" The worst {_LISTED} of {len(known):,}." if len(known) > _LISTED else ""
+    said = (f"Images that share an attribute, over all classes or within one.{more}",)
+    return Section("Slices", said if rows else (), table=Table(("slice", "test images", "recall", "interval"), rows))
+
+
+def _compared(evaluation: Evaluation) -> Section:
+    pairs = evaluation.comparison.paired if evaluation.comparison else ()
+    rows = tuple(_pair(one) for one in pairs if not one.of)
+    if not rows:
+        return Section("Beside the champion")
+    said = f"On the images of the classes that both know; the champion is the model of decision {evaluation.champion}."
+    return Section(
+        "Beside the champion", (said,), table=Table(("figure", "this model", "champion", "difference"), rows)
+    )
+
+
+def _pair(one: Paired) -> tuple[str, ...]:
+    difference = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+    return figure_name(one.figure), f"{one.challenger:.3f}", f"{one.champion:.3f}", difference
+
+
+def _gaps(report: Report) -> Section:
+    evaluation, warnings = report.challenger.evaluation, report.card.get("warnings", ())
+    unknown = [one.name for one in evaluation.test.slices if not one.known]
+    worst = evaluation.test.worst
+    items = [f"The data card warns: {one}." for one in warnings]
+    items += [f"{one.label} has no test image." for one in evaluation.test.figures.classes if not one.images]
+    items += [f"Worst known slice: {worst.name}, {worst.recall:.1%} of {worst.images:,} images."] if worst else []
+    if unknown:
+        items.append(f"Unknown for lack of test images: {_first(unknown)}.")
+    if report.suspects:
+        items.append(f"The data card doubts the labels of {len(report.suspects):,} images.")
+    if evaluation.champion_problem:
+        items.append(f"It was not compared with its champion: {evaluation.champion_problem}.")
+    items += [] if evaluation.golden else ["No golden set was measured."]
+    return Section("Known gaps", items=tuple(items))
+
+
+def _next(report: Report) -> Section:
+    test = report.challenger.evaluation.test
+    found = wanted(test.figures, test.slices, report.minimum)
+    more = len(found) - _LISTED
+    items = [f"{one.of}: {one.why}." for one in found[:_LISTED]] + ([f"{more:,} more"] if more > 0 else [])
+    said = "What is recognised less often than all images are, then what has too few test images to tell."
+    return Section("What to collect next", (said,) if items else (), items=tuple(items))
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{low:.3f} to {high:.3f}"
+
+
+def _rows(table: Table) -> Iterable[str]:
+    for row in (table.head, ("---",) * len(table.head), *table.rows):
+        yield f"| {' | '.join(row if row[0] == '---' else map(_text, row))} |"
+
+
+def _text(words: str) -> str:
+    """Take away what Markdown, or HTML within it, would make of a text."""
+    return re.sub(r"([\\`*_\[\]<>|#&])", r"\\\1", " ".join(words.split()))

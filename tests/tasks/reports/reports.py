@@ -1,0 +1,48 @@
+"""Evaluations to make pages of, without a night."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from configs.judging import Gate
+from tasks.domain.comparison import Exam
+from tasks.domain.gate import Facts, judge
+from tasks.domain.manifest import Row
+from tasks.domain.measured import measure
+from tasks.domain.mistakes import mistakes
+from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
+from tasks.domain.splits import Split
+from tasks.reports.evaluation_page import Report
+from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
+
+RULES = (
+    "accuracy at least 0.99",
+    "accuracy not worse by 0.01",
+    "recall of any slice at least 0.95 else ask",
+    "images of any class at least 10",
+)
+
+
+def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES, first: bool = False) -> Report:
+    """Report of two models that are wrong about a tenth of the images, not the same ones; each third image is white."""
+    truth = [number % len(classes) for number in range(images)]
+    labels = [classes[place] for place in truth]
+    coats = [(("coat", COATS[number % len(COATS)]),) for number in range(images)]
+    exam = Exam(labels, [str(number) for number in range(images)], coats)
+    ours, theirs = (predictions(truth, np.arange(images) % 10 != wrong, classes) for wrong in (0, 5))
+    gate = Gate(rules=tuple(rules))
+    found = measure(ours, None if first else theirs, exam, gate.minimum_support)
+    rows = [
+        Row(f"{number:064x}", label, Split.TEST, coat, f"{label}/{number}.jpg")
+        for number, (label, coat) in enumerate(zip(labels, coats, strict=True))
+    ]
+    made = FeatureSet("f" * 64, 16)
+    evaluation = Evaluation(images, found.flat(), None if first else 1, found)
+    verdict = judge(Facts(found, None, HOLDINGS), gate)
+    challenger = Challenger(
+        Embedded(made, made, 0, 0), Trained(made, "a" * 64, "run", 3, 0.9, 0.5), evaluation, verdict
+    )
+    suspect = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
+    card = {"findings": [{"kind": "probably a wrong label", "meaning": "", "images": [suspect]}], "warnings": ["look"]}
+    dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
+    return Report(dataset, challenger, mistakes(rows, ours, None if first else theirs), card, gate.minimum_support)

@@ -1,0 +1,143 @@
+"""The evaluation report and the model card: what they must say, and what they must never become."""
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tasks.reports.evaluation_page import MATRIX, evaluation_page, pictured, told
+from tasks.reports.model_card import card_html, card_markdown, model_card
+from tasks.reports.plots import Scale, around_nought, dot, ticks
+from tests.browser import needs_chromium, open_page
+from tests.tasks.domain.contests import CLASSES
+from tests.tasks.reports.reports import RULES, report
+
+HOSTILE = ('<script>alert("x")</script>', "a|b", "*bold*")
+
+
+def small() -> str:
+    """Make a thumbnail."""
+    sink = io.BytesIO()
+    Image.new("RGB", (96, 64), "tan").save(sink, "JPEG")
+    return f"data:image/jpeg;base64,{base64.b64encode(sink.getvalue()).decode()}"
+
+
+def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
+    """Before all else stand the outcome and each broken rule's sentence; then every rule with its own."""
+    found = report(CLASSES, 200)
+    page = html.unescape(evaluation_page(found, {}))
+    verdict = found.challenger.verdict
+    assert verdict.outcome == "rejected"
+    first = page.index("The rules</h2>")
+    for rule in verdict.rules:
+        assert rule.said in page[first:]
+        assert rule.rule in page[first:]
+        assert (rule.said in page[:first]) == (rule.outcome == "failed")
+    assert page.index("Refused</h1>") < first < page.index("Beside the champion") < page.index("The surest mistakes")
+
+
+def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
+    """Each rule has one word: passed, broken, ask, or silent where there was too little to look at."""
+    few = (*RULES, "recall of pug with coat=white at least 0.5")
+    states = {one.rule: told(one).state for one in report(CLASSES, 30, rules=few).challenger.verdict.rules}
+    assert [states[rule] for rule in few] == ["broken", "passed", "ask", "passed", "silent"]
+    assert "silent" in evaluation_page(report(CLASSES, 30, rules=few), {})
+
+
+def test_many_classes_show_their_pairs_and_not_a_matrix() -> None:
+    """Up to twelve classes have the whole matrix, more of them only what is confused most."""
+    names = [f"breed {number:02}" for number in range(MATRIX + 1)]
+    assert "darker by their share" in evaluation_page(report(names[:-1], 200), {})
+    page = evaluation_page(report(names, 200), {})
+    assert "darker by their share" not in page
+    assert "confused most" in page
+
+
+def test_mistakes_are_shown_with_their_pictures() -> None:
+    """Those that are new and those that are fixed stand on the page, and one that the data card doubts says so."""
+    found = report(CLASSES, 200)
+    page = evaluation_page(found, dict.fromkeys(pictured(found), small()))
+    assert "New mistakes: 20" in page
+    assert "Fixed: 20" in page
+    assert page.count("the data card doubts its label") == 2  # among the surest, and among the new ones
+    assert "no picture in the store" not in page
+    assert "no picture in the store" in evaluation_page(found, {})
+
+
+def test_without_a_champion_nothing_is_compared() -> None:
+    """The first model's page says that there is no champion, and draws no comparison."""
+    page = evaluation_page(report(CLASSES, 200, first=True), {})
+    assert "There is no champion yet" in page
+    assert "Beside the champion" not in page
+    assert "Since the champion" not in page
+
+
+def test_names_of_classes_are_text() -> None:
+    """What people call their folders never becomes code of a page, nor a mark or a column of Markdown."""
+    found = report(HOSTILE, 60)
+    sections = model_card(found, "card.html")
+    for page in (evaluation_page(found, {}), card_html("title", sections)):
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+    text = card_markdown("title", sections)
+    assert r"\<script\>" in text
+    assert "<script>" not in text.replace(r"\<", "")
+    row = next(line for line in text.splitlines() if line.startswith(r"| a\|b"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
+    assert r"\*bold\*" in text
+
+
+def test_the_card_tells_what_is_known_and_what_is_not() -> None:
+    """The model card names use, decision, data, figures with intervals, gaps and wishes, and leads to the data card."""
+    found = report(CLASSES, 30)
+    text = card_markdown("Model card", model_card(found, "../dataset/card.html"))
+    titles = re.findall("^## (.+)$", text, re.MULTILINE)
+    assert titles == [
+        "Intended use",
+        "Decision",
+        "Data",
+        "Figures",
+        "Classes",
+        "Slices",
+        "Beside the champion",
+        "Known gaps",
+        "What to collect next",
+    ]
+    assert "| accuracy | 0.900 | 0.744 to 0.965 |" in text
+    assert "The data card warns: look." in text
+    assert "Unknown for lack of test images: " in text
+    assert "[The data card](../dataset/card.html)" in text
+
+
+@pytest.mark.parametrize("most", [0.0, 0.004, 0.03, 0.5, 1.0])
+def test_a_scale_around_nought_has_nought_in_its_middle(most: float) -> None:
+    """Whatever it holds, a few round ticks lie on both sides, and nothing that it was made for is cut."""
+    scale = around_nought([-most, most / 2])
+    found = ticks(scale)
+    assert scale.at(0) == 50
+    assert 3 <= len(found) <= 11
+    assert [one.words for one in found if one.at == 50] == ["0"]
+    assert not dot(scale, 0, -most, most).cut
+    assert dot(Scale(-1, 1), 0, -2, 0.5) == dot(Scale(-1, 1), 0, -9, 0.5)
+
+
+@needs_chromium
+def test_the_page_needs_nothing_else_and_fits_a_phone(tmp_path: Path) -> None:
+    """On a phone nothing is wider than the screen, nothing is fetched, and dark follows the reader."""
+    found = report([f"a_breed_with_a_very_long_name_{number}_{'x' * 30}" for number in range(14)], 400)
+    pages = {
+        "report": evaluation_page(found, dict.fromkeys(pictured(found), small())),
+        "card": card_html("Model card", model_card(found, "#")),
+    }
+    for name, text in pages.items():
+        assert not re.search(r"(src|href)=\"(?!data:|#)|url\(|@import", text)
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+        with open_page(f"file://{tmp_path}/{name}.html", width=390, height=844) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") == 390
+            light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            page.emulate_media(color_scheme="dark")
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light

@@ -1,0 +1,59 @@
+"""What a night leaves for people to read: the report and the model card in its run, and the way to them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from prefect import flow
+
+from configs.schema import Settings
+from tasks.domain.gate import Facts, judge
+from tasks.domain.night import Challenger, Data, Dataset, Embedded, Explained, Ingested, Labels
+from tasks.explain import explain
+from tasks.stores.datasets import write_manifest
+from tests.servers import PrefectServer
+from tests.tasks.domain.contests import HOLDINGS
+from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_settings
+
+
+@flow(name="explained")
+def _explained(data: Data, challenger: Challenger, chosen: Settings) -> Explained:
+    return explain(data, challenger, chosen)
+
+
+def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectServer) -> None:
+    """With a mistake, its nearest training images of both classes are named; the run's description says the verdict."""
+    assert prefect_server.api_url
+    settings = Settings.model_validate({**small_settings(tmp_path), "gate": {"minimum_support": 4}})
+    rows = rows_of(same("boxer", "pug"))
+    wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
+    rows[wrong] = replace(rows[wrong], label="boxer")
+    trained, evaluation = half_night(settings, rows)
+    verdict = judge(Facts(evaluation.test, None, HOLDINGS), settings.gate)
+    name = write_manifest(settings.store.url, rows)
+    dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
+    data = Data(Ingested("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
+    found = _explained(data, Challenger(Embedded(MADE, MADE, 0, 0), trained, evaluation, verdict), settings)
+    assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"
+    uri = f"runs:/{trained.run_id}/evaluation"
+    folder = Path(download_artifacts(uri, tracking_uri=settings.tracking.url))
+    page = (folder / "report.html").read_text().replace("<wbr>", "")
+    assert "boxer taken for pug" in page
+    assert page.count('class="small"') == 4
+    assert "Nearest boxer" in page
+    assert "[The data card](../dataset/card.html)" in (folder / "model-card.md").read_text()
+    assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
+    told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
+    assert told.startswith(f"{verdict}.\n")
+    assert "evaluation/report.html" in told
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("", "evaluation/report.html in the MLflow run"), ("http://127.0.0.1/#/x", "http://127.0.0.1/#/x")],
+)
+def test_the_diary_says_where_the_report_is(page: str, words: str) -> None:
+    """The step's line counts the mistakes and names the page, or the file where MLflow has no pages."""
+    assert str(Explained(2, ", 1 fixed", page)) == f"2 mistakes, 1 fixed: {words}"
