@@ -10,6 +10,7 @@ from prefect import flow
 
 from configs.schema import Settings
 from tasks.domain.gate import Facts, judge
+from tasks.domain.manifest import dataset_hash
 from tasks.domain.night import Challenger, Data, Dataset, Embedded, Explained, Ingested, Labels
 from tasks.explain import explain
 from tasks.stores.datasets import write_manifest
@@ -32,7 +33,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     rows[wrong] = replace(rows[wrong], label="boxer")
     trained, evaluation = half_night(settings, rows)
     verdict = judge(Facts(evaluation.test, None, HOLDINGS), settings.gate)
-    name = write_manifest(settings.store.url, rows)
+    name = dataset_hash(rows)
+    write_manifest(settings.store.url, name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = Data(Ingested("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
     found = _explained(data, Challenger(Embedded(MADE, MADE, 0, 0), trained, evaluation, verdict), settings)
