@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pytest
 
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.decisions import Decision
 from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
@@ -35,7 +33,6 @@ from tasks.stores.features import FeatureStore, remove_features
 from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
 from tasks.stores.format import check_format, claim_format
 from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Ledger
 from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
@@ -47,14 +44,6 @@ SOURCE = "s3://photos"
 def entry(key: str, etag: str = "1") -> Entry:
     """Make an entry of a listing."""
     return Entry(key, etag, 10, "", "2026-11-01T00:00:00+00:00")
-
-
-def decision(number: int, champion: int | None) -> Decision:
-    """Make an entry of the ledger."""
-    outcome: Literal["promoted", "rejected"] = "promoted" if champion == number else "rejected"
-    return Decision(
-        number, "now", outcome, champion, None, "data", "recipe", "net", "head", "run", str(number), "why", []
-    )
 
 
 def test_only_differences_between_listings_are_written(place: str) -> None:
@@ -244,54 +233,6 @@ def test_labellings_and_manifests_come_back(place: str) -> None:
     assert files["dataset/croissant.json"] == b'{\n "name": "v"\n}'
     assert files["dataset/card.html"] == b"<p>"
     assert sha256_of_bytes(files["dataset/manifest.parquet"]) == manifest_sha256(place, version)
-
-
-def test_the_ledger_takes_each_number_once(place: str) -> None:
-    """A number that is taken is refused, and the champion is the one that the last entry names."""
-    ledger = Ledger(place)
-    assert ledger.champion() is None
-    assert ledger.append(decision(1, champion=1))
-    assert ledger.append(decision(2, champion=1))
-    assert not ledger.append(decision(2, champion=2))
-    assert [one.number for one in ledger.entries()] == [1, 2]
-    assert ledger.champion() == decision(1, champion=1)
-
-
-def test_a_decision_is_applied_once_it_was_marked(place: str) -> None:
-    """Only a decision that the registry has followed counts as applied."""
-    ledger = Ledger(place)
-    ledger.append(decision(1, champion=1))
-    assert not ledger.applied(1)
-    ledger.mark_applied(1)
-    ledger.mark_applied(1)
-    assert ledger.applied(1)
-    assert [one.number for one in ledger.entries()] == [1]
-
-
-def test_whoever_was_overtaken_rules_anew_on_what_stands_there_now(place: str) -> None:
-    """A writer whose number was taken is asked again, and sees the other's entry; None writes nothing."""
-    ledger, seen = Ledger(place), []
-
-    def ruling(entries: list[Decision]) -> Decision:
-        seen.append(len(entries))
-        if len(seen) == 1:
-            assert ledger.append(decision(1, champion=1))
-        return decision(len(entries) + 1, champion=1)
-
-    assert ledger.decide(ruling) == decision(2, champion=1)
-    assert (seen, len(ledger.entries())) == ([0, 1], 2)
-    assert ledger.decide(lambda _: None) is None
-    assert len(ledger.entries()) == 2
-
-
-def test_decisions_are_pending_until_they_are_marked(place: str) -> None:
-    """Also an older one is pending while a later one is not."""
-    ledger = Ledger(place)
-    entries = [decision(number, champion=1) for number in (1, 2, 3)]
-    for one in entries:
-        ledger.append(one)
-    ledger.mark_applied(2)
-    assert ledger.pending(ledger.entries()) == [entries[0], entries[2]]
 
 
 def test_only_the_last_checkpoint_is_kept(place: str) -> None:

@@ -99,7 +99,7 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     assert {"pedigree.parent", "pedigree.backbone", "pedigree.git_commit", "pedigree.lock"} <= version.tags.keys()
     aliases = {str(number): name for name, number in client.get_registered_model("drawn-dogs").aliases.items()}
     fourth = list(played.nights.values())[3]
-    assert aliases == {fourth["model_version"]: "champion"}
+    assert aliases == {fourth["model_version"]: "champion", second["model_version"]: "previous"}
     run = client.get_run(second["run_id"])
     assert run.info.status == "FINISHED"
     assert run.inputs

@@ -41,7 +41,7 @@ def pictures(folder: Path, number: int, side: int) -> int:
     folder.mkdir(parents=True)
     for index in range(number):
         picture = Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
-        picture.save(folder / f"{index:03}.jpg")
+        picture.save(folder / f"{index:04}.jpg")
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
@@ -54,7 +54,7 @@ def test_a_disk_that_fills_up_between_two_packs(
     settings, store = tmp_path / "settings.yaml", str(place / "store")
     settings.write_text(f"source: {{url: {source}}}\nstore: {{url: {store}}}\n")
     command = [str(PEDIGREE), "data", "rebuild", "-c", str(settings), "--json"]
-    first, second = pictures(source / "boxer", 256, 64), pictures(source / "pug", 40, 256)
+    first, second = pictures(source / "boxer", 1024, 64), pictures(source / "pug", 40, 256)
     assert resize(first + second // 2)
     failed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert (failed.returncode, failed.stdout) == (1, "")
@@ -62,11 +62,11 @@ def test_a_disk_that_fills_up_between_two_packs(
     assert last.startswith(f"The table images in {store} cannot be written: the disk is full"), last
     assert "make room and run again" in last
     assert "Traceback" not in failed.stderr
-    assert len(ImageStore(store).known()) == 256
+    assert len(ImageStore(store).known()) == 1024
     assert [entry.key.split("/")[0] for entry in SnapshotStore(store).pending(str(source))] == ["pug"] * 40
 
     assert resize(first + 2 * second)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert (found["ingested"]["fetched"], found["ingested"]["new"], found["dataset"]["images"]) == (40, 40, 296)
+    assert (found["ingested"]["fetched"], found["ingested"]["new"], found["dataset"]["images"]) == (40, 40, 1064)
