@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.night import Dataset, Embedded
+from tasks.domain.pixels import limits_of
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set, wanted_views
 from tasks.exams import excused
@@ -12,6 +13,7 @@ from tasks.finetuning import join_workers
 from tasks.step import step
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
+from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
 
@@ -31,16 +33,25 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     store, today = settings.store.url, _today(settings)
     rows = read_manifest(store, dataset.hash)
     computed = embed_lacking(today, wanted_views(rows, settings), settings)
+    took = _latency(today, rows[0].image, settings)
     champion = Ledger(store).champion()
     if champion is None or champion.backbone == today.fingerprint:
-        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
     try:
         former = restore(*read_backbone(store, champion.backbone))
     except Problem as error:
         excused(error, champion.model_version, settings.gate)
-        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
-    return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0))
+    return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0), took)
+
+
+def _latency(backbone: "Backbone", image: str, settings: schema.Settings) -> float:
+    """Time one image here, where the network is built and traced: to build it again takes longer than to ask it."""
+    from tasks.modeling.features import latency
+
+    ((_, data),) = ImageStore(settings.store.url).read([image])
+    return latency(backbone, image, data, limits_of(settings.images))
 
 
 def _today(settings: schema.Settings) -> "Backbone":

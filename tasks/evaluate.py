@@ -16,7 +16,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
-from tasks.measuring import contest, latency, measured
+from tasks.measuring import contest, measured
 from tasks.predicting import stored_features, stored_head
 from tasks.step import step
 from tasks.stores import tracking
@@ -43,7 +43,7 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         champion=found.decision.number if found.decision else None,
         test=test,
         golden=golden,
-        latency=latency(trained, rows[0].image, settings),
+        latency=embedded.latency,
         champion_problem=found.problem,
         mistakes=mistakes(rows, found.challenger.test, found.champion.test if found.champion else None),
     )

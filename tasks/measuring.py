@@ -1,9 +1,7 @@
-"""Both models on the test split and on the golden set, and how long the challenger takes for one image."""
+"""Both models on the test split and on the golden set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
-from time import perf_counter
 
 from configs import schema
 from configs.problems import Problem
@@ -13,15 +11,9 @@ from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.night import Embedded, FeatureSet, Trained
-from tasks.domain.pixels import limits_of
 from tasks.exams import embed_golden, exam, excused, golden_rows
-from tasks.predicting import predict, stored_head
-from tasks.stores.images import ImageStore
+from tasks.predicting import predict
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import has_backbone, read_backbone
-
-# So many answers are timed.
-_TIMED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +60,6 @@ def measured(rows: Sequence[Row], found: Contest, settings: schema.Settings) -> 
         return test, None
     golden = exam(store, golden_rows(settings))
     return test, measure(found.challenger.golden, former.golden if former else None, golden, minimum)
-
-
-def latency(trained: Trained, image: str, settings: schema.Settings) -> float | None:
-    """Time one image from its bytes to the answer, in milliseconds on this machine: the median of a few.
-
-    None where the store holds no backbone that could be asked.
-    """
-    store = settings.store.url
-    if not has_backbone(store, trained.made.fingerprint):
-        return None
-    from tasks.modeling.backbone import restore
-    from tasks.modeling.prediction import Predictor
-
-    backbone, head = restore(*read_backbone(store, trained.made.fingerprint)), stored_head(store, trained.head)
-    predictor = Predictor(backbone, head, limits_of(settings.images))
-    ((_, data),) = ImageStore(store).read([image])
-    predictor.predict([data])  # The first answer traces the network.
-
-    def once() -> float:
-        started = perf_counter()
-        predictor.predict([data])
-        return 1000 * (perf_counter() - started)
-
-    return median(once() for _ in range(_TIMED))
 
 
 def _answers(made: FeatureSet, head: str, sets: tuple[Sequence[Row], Sequence[Row]], settings: schema.Settings) -> Sets:

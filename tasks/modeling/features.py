@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
+from statistics import median
+from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +23,8 @@ R = TypeVar("R")
 Seen = tuple[str, str, Vector]
 # So many pictures a thread are on their way: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
+# So many calls are timed.
+_TIMED = 7
 
 
 def embed(backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits) -> Iterator[tuple[str, Vector]]:
@@ -53,6 +57,18 @@ def self_test(backbone: Backbone) -> None:
     together = list(in_parallel(backbone.network, chain(noise, noise[::-1])))
     if not np.array_equal(np.stack([*alone, *alone[::-1]]), np.stack(together)):
         raise Problem("On this machine the same picture gives different features twice: train on another machine.")
+
+
+def latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float:
+    """Time one image from its bytes to its features, in milliseconds on this machine: the median of a few."""
+
+    def once() -> float:
+        started = perf_counter()
+        backbone.network(to_view(decode(name, data, limits), backbone.size, IDENTITY))
+        return 1000 * (perf_counter() - started)
+
+    once()  # The first call traces the network.
+    return median(once() for _ in range(_TIMED))
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
