@@ -60,11 +60,6 @@ class Rule:
     ask: bool
 
     @property
-    def subject(self) -> tuple[str, str, bool]:
-        """Name what the rule speaks of."""
-        return self.figure, self.of, self.golden
-
-    @property
     def any(self) -> bool:
         """Tell whether the rule speaks of every class, slice or attribute."""
         return self.of == ANY.get(self.scope)

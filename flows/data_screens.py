@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from tasks.domain.night import count
 from tasks.domain.versions import SHORT, Difference, Pair
+from tasks.domain.wording import count
 
 if TYPE_CHECKING:
     from flows.checkout import CheckedOut

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tasks.domain.night import count
 from tasks.domain.versions import SHORT
+from tasks.domain.wording import count
 
 if TYPE_CHECKING:
     from flows.model import DataDiff, Models, ShownModel, Story

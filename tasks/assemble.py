@@ -7,9 +7,10 @@ from tasks.domain.classes import Selection, select
 from tasks.domain.duplicates import groups
 from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.night import Dataset, Labels, count
+from tasks.domain.night import Dataset, Labels
 from tasks.domain.recipe import recipe
 from tasks.domain.splits import Assigned, Shares, Split, assign
+from tasks.domain.wording import count
 from tasks.step import step
 from tasks.stores.datasets import read_labels, write_manifest
 from tasks.stores.images import ImageStore

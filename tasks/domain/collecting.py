@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tasks.domain.metrics import Figures
 from tasks.domain.slices import Slice
+from tasks.domain.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,8 @@ def wanted(found: Figures, slices: Sequence[Slice], minimum: int) -> tuple[Wante
             Wanted(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
             for recall, of, images in weak
         ),
-        *(Wanted(of, f"{images:,} test images: {minimum - images:,} more, and it is known") for images, _, of in few),
+        *(
+            Wanted(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
+            for images, _, of in few
+        ),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from configs.rules import Rule
 from tasks.domain.holdings import Holdings
 from tasks.domain.measured import Measured
+from tasks.domain.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Asked:
         """Say it in words."""
         name = f"{figure} of {self.of}" if self.of else figure
         value = f"{self.value:.3f}" if self.value % 1 or self.images else f"{self.value:,.0f}"
-        images = f" on {self.images:,} images" if self.images else ""
+        images = f" on {count(self.images, 'image')}" if self.images else ""
         return f"{name} {value}{images}" + (f" ({self.note})" if self.note else "")
 
 

@@ -13,6 +13,7 @@ from tasks.domain.measured import Measured
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, broken, chance, kept, naming, silent
 from tasks.domain.statistics import holm
+from tasks.domain.wording import count
 
 Outcome = Literal["promoted", "rejected", "needs-approval"]
 
@@ -132,4 +133,4 @@ def _compared(rule: Rule, facts: Facts, gate: Gate, spoken: set[tuple[bool, str,
 
 def _fell(one: Paired) -> str:
     name = f"{one.figure} of {one.of}" if one.of else one.figure
-    return f"{name} {one.challenger:.3f} against {one.champion:.3f} on {one.images:,} images"
+    return f"{name} {one.challenger:.3f} against {one.champion:.3f} on {count(one.images, 'image')}"

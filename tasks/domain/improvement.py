@@ -5,6 +5,7 @@ from tasks.domain.comparison import Comparison
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, chance
 from tasks.domain.statistics import images_needed
+from tasks.domain.wording import count
 
 # Beyond so many times the test images, more of them is no advice.
 _OUT_OF_REACH = 100
@@ -52,7 +53,7 @@ def _not_shown(one: Paired, gate: Gate) -> str:
 
 
 def _figures(one: Paired) -> str:
-    return f"{one.figure} {one.challenger:.3f} against {one.champion:.3f} on {one.images:,} test images"
+    return f"{one.figure} {one.challenger:.3f} against {one.champion:.3f} on {count(one.images, 'test image')}"
 
 
 def _round(number: int) -> int:

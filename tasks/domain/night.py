@@ -1,6 +1,6 @@
 """The small values that the steps of a night hand to each other; each reads as one line of the night's diary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,20 +10,7 @@ from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
-
-# So many names fit into one line of the diary.
-_NAMED = 5
-
-
-def count(number: int, thing: str, plural: str = "") -> str:
-    """Write a number with its noun, such as ``1 image`` and ``1,200 images``."""
-    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Name the first few of many names, and count the others."""
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"
+from tasks.domain.wording import count, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +186,6 @@ class Evaluation:
     def comparison(self) -> Comparison | None:
         """What is compared on the test split; None where there is no champion, or none that can be measured."""
         return self.test.comparison
-
-    @property
-    def champion_accuracy(self) -> float | None:
-        """The champion's accuracy on the shared classes; None where there is no champion, or no image to compare on."""
-        return self.comparison.champion if self.comparison else None
-
-    @property
-    def comparable_accuracy(self) -> float:
-        """The challenger's accuracy on the shared classes, or on all where there is nothing to compare with."""
-        shared = self.comparison.challenger if self.comparison else None
-        return self.metrics["accuracy"] if shared is None else shared
 
     def __str__(self) -> str:
         """Give the accuracies with the number of images behind them, and name the classes that only one model knows."""

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.night import count
 from tasks.domain.record import Record
+from tasks.domain.wording import count
 
 Verdict = Literal["identical", "equal", "different"]
 

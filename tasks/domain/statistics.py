@@ -50,11 +50,6 @@ def mcnemar(wins: Ints, losses: Ints) -> Floats:
     return np.asarray(binom.sf(wins - 1, wins + losses, 0.5), np.float64)
 
 
-def mcnemar_two_sided(wins: Ints, losses: Ints) -> Floats:
-    """Give the two-sided p values: twice the smaller tail, at most 1."""
-    return np.asarray(np.minimum(1.0, 2 * np.minimum(mcnemar(wins, losses), mcnemar(losses, wins))), np.float64)
-
-
 def resampled(
     units: int, sums: Callable[[NDArray[np.float32]], Floats], seed: int, rounds: int = ROUNDS
 ) -> Iterator[Floats]:

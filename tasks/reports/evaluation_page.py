@@ -12,6 +12,7 @@ from tasks.domain.night import Challenger, Dataset
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling
 from tasks.domain.slices import Slice
+from tasks.domain.wording import count
 from tasks.reports import plots
 from tasks.reports.page import render
 
@@ -157,7 +158,10 @@ def _difference(one: Paired, scale: plots.Scale) -> Line:
     words = f"{one.challenger:.3f} against {one.champion:.3f}"
     name = one.of or figure_name(one.figure)
     return Line(
-        name, f"{words}, {one.images:,} images" if one.of else words, plots.dot(scale, -one.fall, low, high), look
+        name,
+        f"{words}, {count(one.images, 'image')}" if one.of else words,
+        plots.dot(scale, -one.fall, low, high),
+        look,
     )
 
 
@@ -192,7 +196,7 @@ def _slices(found: Sequence[Slice]) -> list[Plot]:
 
 
 def _slice(one: Slice) -> Line:
-    words = f"{_percent(one.recall)} of {one.images:,}" if one.known else f"{one.images:,} images"
+    words = f"{_percent(one.recall)} of {one.images:,}" if one.known else count(one.images, "image")
     return Line(
         one.name, words, plots.dot(plots.SHARES, one.recall, one.low, one.high), "even" if one.known else "unknown"
     )

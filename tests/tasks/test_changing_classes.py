@@ -36,7 +36,7 @@ def test_a_class_that_appears(night: Night, settings: dict[str, object]) -> None
     trained, found = night(same("boxer", "pug", "vizsla"))
     assert found.comparison
     assert (found.images, found.comparison.images) == (12, 8)
-    assert (found.comparable_accuracy, found.champion_accuracy) == (1.0, 1.0)
+    assert (found.comparison.challenger, found.comparison.champion) == (1.0, 1.0)
     assert str(found).endswith(
         "; on the 2 classes that the champion shares 1.000 against 1.000; new to the champion: vizsla"
     )
@@ -55,7 +55,7 @@ def test_a_class_that_vanishes(night: Night) -> None:
     found = night(same("boxer", "pug"))[1]
     assert found.comparison
     assert (found.comparison.shared, found.comparison.only_champion) == (("boxer", "pug"), ("vizsla",))
-    assert found.champion_accuracy == 1.0
+    assert found.comparison.champion == 1.0
     assert str(found).endswith("known to the champion alone: vizsla")
 
 
@@ -70,7 +70,7 @@ def test_a_class_that_gets_another_name(night: Night) -> None:
         "only_challenger": (),
         "only_champion": (),
     }
-    assert (found.comparison.images, found.champion_accuracy) == (8, 1.0)
+    assert (found.comparison.images, found.comparison.champion) == (8, 1.0)
 
 
 def test_no_class_in_common(night: Night) -> None:
@@ -78,7 +78,8 @@ def test_no_class_in_common(night: Night) -> None:
     night(same("alsatian", "boxer"))
     found = night(same("pug", "vizsla"))[1]
     assert found.champion == 1
-    assert (found.champion_accuracy, found.comparable_accuracy) == (None, 1.0)
+    assert found.comparison
+    assert (found.comparison.champion, found.comparison.challenger) == (None, None)
     assert "no test image of the 0 classes that the champion shares" in str(found)
 
 
