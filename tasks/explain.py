@@ -46,7 +46,9 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     files = {**_page(report, store), **_card(report, url, run_id)}
     tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
     pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
-    tracking.tag(url, run_id, {_DESCRIPTION: _description(str(challenger.verdict), pages)})
+    tracking.tag(
+        url, run_id, {_DESCRIPTION: _description(f"{challenger.verdict.title}: {challenger.verdict.reason}", pages)}
+    )
     show_evaluation(challenger.verdict, run_id, pages)
     compared = challenger.evaluation.comparison is not None
     since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""

@@ -40,6 +40,11 @@ class Verdict:
         """Tell whether the challenger becomes champion."""
         return self.outcome == "promoted"
 
+    @property
+    def title(self) -> str:
+        """Name the outcome as pages do."""
+        return {"promoted": "Promoted", "rejected": "Refused", "needs-approval": "A person must decide"}[self.outcome]
+
     def __str__(self) -> str:
         """Say the verdict and its reason."""
         word = {"promoted": "promote", "rejected": "refuse", "needs-approval": "ask"}[self.outcome]

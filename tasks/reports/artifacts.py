@@ -34,7 +34,7 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
     """Show the verdict with each rule's sentence, and the way to the report and the model card."""
-    lines = [f"# {_title(str(verdict))}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
+    lines = [f"# {verdict.title}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
     lines += [f"- {_word(rule.outcome)}, {rule.rule}: {rule.said}" for rule in verdict.rules]
     create_markdown_artifact("\n".join(lines), key="evaluation", description=verdict.reason)
@@ -71,10 +71,6 @@ def show_reproduction(found: Reproduction) -> None:
 
 def _link(page: str) -> str:
     return f"`{page}`" if "://" in page else f"[{page}](file://{quote(page)})"
-
-
-def _title(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"
 
 
 def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:

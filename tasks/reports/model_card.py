@@ -18,7 +18,6 @@ from tasks.reports.page import render
 
 # So many slices, gaps and wishes are listed; evaluation.json has all slices.
 _LISTED = 20
-_DECIDED = {"promoted": "Promoted", "rejected": "Refused", "needs-approval": "Waiting for a person"}
 # What a share of the test images is a share of: only of these the interval is known without drawing images again.
 _SHARES = ("accuracy", "top_3", "coverage")
 
@@ -95,7 +94,7 @@ def _use(report: Report) -> Section:
 
 def _decision(report: Report) -> Section:
     verdict = report.challenger.verdict
-    return Section("Decision", (f"{_DECIDED[verdict.outcome]}: {verdict.reason}.",))
+    return Section("Decision", (f"{verdict.title}: {verdict.reason}.",))
 
 
 def _data(report: Report, address: str) -> Section:

@@ -48,7 +48,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     assert "[The data card](../dataset/card.html)" in (folder / "model-card.md").read_text()
     assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
     told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
-    assert told.startswith(f"{verdict}.\n")
+    assert told.startswith(f"{verdict.title}: {verdict.reason}.\n")
     assert "evaluation/report.html" in told
 
 

@@ -1,0 +1,17 @@
+"""Numbers and names as parts of a sentence."""
+
+from collections.abc import Sequence
+
+# So many names fit into one line of the diary.
+_NAMED = 5
+
+
+def count(number: int, thing: str, plural: str = "") -> str:
+    """Write a number with its noun, such as ``1 image`` and ``1,200 images``."""
+    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name the first few of many names, and count the others."""
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"
