@@ -26,14 +26,17 @@ _NEIGHBOURHOOD = 2000
 _OUTLIERS, _FAR = 0.02, 0.3
 
 
-def suspects(rows: Sequence[Row], groups: Sequence[str], features: NDArray[np.float32]) -> tuple[Finding, ...]:
-    """Find probably wrong labels and outliers among the rows; features have the shape (rows, width).
+def main_directions(features: NDArray[np.float32]) -> PCA:
+    """Find the directions along which features of the shape (images, width) differ most; its transform takes more."""
+    return PCA(min(_DIRECTIONS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
+
+
+def suspects(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> tuple[Finding, ...]:
+    """Find probably wrong labels and outliers among the rows; reduced has the shape (rows, main directions).
 
     Labels are judged by confident learning (Northcutt, Jiang, Chuang, 2021) on probabilities that a linear discriminant
     gives to images whose near-duplicate group it was not fitted on.
     """
-    directions = min(_DIRECTIONS, *features.shape)
-    reduced = PCA(directions, svd_solver="randomized", random_state=0).fit_transform(features)
     found = (_wrong_labels(rows, groups, reduced), _outliers(rows, reduced))
     return tuple(one for one in found if one.images)
 

@@ -13,7 +13,7 @@ from tasks.domain.findings import odd_pictures
 from tasks.domain.manifest import Row
 from tasks.domain.pixels import Limits
 from tasks.domain.splits import Split
-from tasks.domain.suspects import suspects
+from tasks.domain.suspects import main_directions, suspects
 from tasks.domain.traits import traits
 
 LIMITS = Limits(10**8, 10**8, 1)
@@ -87,12 +87,17 @@ def made(classes: int, each: int) -> tuple[list[Row], np.ndarray]:
     return rows, features.astype(np.float32)
 
 
+def reduced(features: np.ndarray) -> np.ndarray:
+    """Bring features down to their main directions, all at once."""
+    return np.asarray(main_directions(features).transform(features))
+
+
 def test_labels_that_the_features_speak_against_are_found() -> None:
     """Images under a wrong label are named with the class that they look like, and none of the others."""
     rows, features = made(4, 40)
     wrong = {5: "class 2", 50: "class 0", 90: "class 3"}
     told = [row(one.image, wrong.get(index, one.label)) for index, one in enumerate(rows)]
-    found = {one.kind: one.images for one in suspects(told, [one.image for one in told], features)}
+    found = {one.kind: one.images for one in suspects(told, [one.image for one in told], reduced(features))}
     named = {one.image: one.figure for one in found["probably a wrong label"]}
     assert named == {rows[index].image: f"looks like {rows[index].label}" for index in wrong}
 
@@ -101,18 +106,18 @@ def test_an_image_unlike_all_others_is_found() -> None:
     """An image whose features are far from all others is the first outlier."""
     rows, features = made(3, 40)
     features[7] = -50 * features[7]
-    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], features)}
+    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(features))}
     assert found["unlike all others"][0].image == rows[7].image
 
 
 def test_few_images_are_no_matter() -> None:
     """Two images of two classes, too few to say anything about, are answered with nothing and not with an error."""
-    assert suspects([row("a"), row("b", "boxer")], ["a", "b"], np.eye(2, dtype=np.float32)) == ()
+    assert suspects([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32))) == ()
 
 
 def test_features_that_tell_nothing_apart_doubt_no_label() -> None:
     """Noise speaks against every label, so it has no say at all."""
     rows, features = made(4, 40)
     noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
-    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], noise)}
+    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(noise))}
     assert "probably a wrong label" not in found

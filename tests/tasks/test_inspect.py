@@ -1,0 +1,22 @@
+"""Tests of ``tasks.inspect``; the whole step is in the nights' tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks import inspect
+from tasks.stores.features import FeatureStore
+
+
+def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fits into memory at once, each image keeps its own directions, in the order asked."""
+    features = FeatureStore(str(tmp_path), "f" * 64, 8)
+    images = [f"{number * 37 % 30:064x}" for number in range(30)]
+    features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    monkeypatch.setattr(inspect, "_AT_ONCE", 12)
+    found = inspect._reduced(features, images)
+    backwards = inspect._reduced(features, images[::-1])
+    assert found.shape == (30, 8)
+    assert len(np.unique(found.round(4), axis=0)) == 30
+    np.testing.assert_allclose(backwards, found[::-1], rtol=1e-5)
