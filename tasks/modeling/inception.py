@@ -1,6 +1,7 @@
 """The architecture: Keras's InceptionV3, and its lower part up to a cut."""
 
 import difflib
+import random
 from typing import TYPE_CHECKING
 
 from configs.problems import SettingsProblem
@@ -32,12 +33,26 @@ def check_size(cut: str, size: int) -> None:
 
 
 def untrained() -> "keras.Model":
-    """Build the whole network for pictures of any size, with the same random weights in every process."""
+    """Build the whole network for pictures of any size, with the same random weights in every process.
+
+    Left to itself, Keras draws each layer's seed from Python's one source of chance, which Prefect's threads use too:
+    a layer that came between two of theirs would be another one. So each gets its seed here, in the order of making.
+    """
     settle()
     import keras
 
-    keras.utils.set_random_seed(SEED)
-    return keras.applications.InceptionV3(include_top=False, weights=None)
+    whole = keras.applications.InceptionV3(include_top=False, weights=None)
+    chance = random.Random(SEED)  # noqa: S311 - no secret
+    convolutions = [layer for layer in whole.layers if isinstance(layer, keras.layers.Conv2D)]
+    for layer in sorted(convolutions, key=_made):
+        draw = keras.initializers.GlorotUniform(chance.randint(1, 10**9))
+        layer.kernel.assign(draw(layer.kernel.shape))
+    return whole
+
+
+def _made(layer: "keras.Layer") -> int:
+    """Take a layer's place among those of its kind from its name: conv2d, conv2d_1, conv2d_2 …."""
+    return int(layer.name.partition("_")[2] or 0)
 
 
 def cut_at(whole: "keras.Model", cut: str, size: int) -> "keras.Model":

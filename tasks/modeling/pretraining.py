@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.modeling.backbone import Backbone, random_backbone
-from tasks.modeling.determinism import settle
+from tasks.modeling.determinism import SEED, settle
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +33,7 @@ def train_backbone(
     settle()
     import keras
 
+    keras.utils.set_random_seed(SEED)
     backbone = random_backbone(cut, train.pixels.shape[1])
     model = _with_classifier(backbone, classes=int(train.truth.max()) + 1)
     steps = epochs * -(-len(train.truth) // _BATCH)

@@ -1,9 +1,11 @@
 """Where a backbone's weights come from, what names it, and what is said when they cannot be used."""
 
 import dataclasses
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import h5py
 import keras
@@ -18,6 +20,7 @@ from tasks.modeling import backbone as backbones
 from tasks.modeling import inception, keras_weights
 from tasks.modeling.backbone import Backbone, load, outside, random_backbone, restore
 from tasks.modeling.inception import CUTS, check_size, untrained
+from tasks.modeling.weights import weights_hash
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,26 @@ def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: lis
     found = load(_settings(keras_file), keras_file).model.get_weights()
     assert len(found) == len(random_backbone("mixed0", 75).model.get_weights())
     assert _hashes(found) <= _hashes(other_weights)
+
+
+def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
+    """While Prefect's threads use Python's source of chance, random weights are those of every other process."""
+    built, drawn = Event(), Event()
+
+    def draw() -> None:
+        while not built.is_set():
+            random.random()  # noqa: S311 - no secret
+            drawn.set()
+
+    other = Thread(target=draw)
+    other.start()
+    try:
+        drawn.wait()
+        weights = untrained().get_weights()
+    finally:
+        built.set()
+        other.join()
+    assert weights_hash(weights) == weights_hash(untrained().get_weights())
 
 
 def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
