@@ -7,6 +7,10 @@ class Problem(Exception):
     exit_code = 1
 
 
+class Outage(Problem):
+    """Say that a server does not answer or is too busy: what may be over a minute later, so that trying again helps."""
+
+
 class SettingsProblem(Problem):
     """Say which argument or setting is wrong; the command line prints it and exits with 2."""
 

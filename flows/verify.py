@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.problems import Problem
+from configs.problems import Outage, Problem
 from flows.checkout import Progress
 from flows.data import find_version
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
@@ -72,6 +72,8 @@ def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
     """Turn what keeps a check from going on into damage as well."""
     try:
         yield from damage
+    except Outage:
+        raise
     except Problem as problem:
         yield Damage(what, str(problem))
     except Changed:

@@ -7,7 +7,7 @@ from tasks.overruling import Overruled, Person, Place
 from tasks.step import step
 
 
-@step
+@step(hours=2)
 def approve(store: schema.Store, tracking: schema.Tracking, version: str, person: Person, instead_of: str) -> Overruled:
     """Write the promotion into the ledger, and let MLflow follow."""
     place = Place(absolute(store.url), resolve_tracking(tracking))

@@ -20,7 +20,7 @@ from tasks.stores.splits import SplitStore
 _NAMED = 3  # So many waiting classes are named in the reason, the others are counted.
 
 
-@step
+@step(hours=2)
 def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:  # noqa: FBT001 - the run's own word
     """Give new images their split for life, hold small classes back, and name what is left by its hash."""
     store = settings.store.url

@@ -10,7 +10,7 @@ from tasks.stores.format import check_format
 from tasks.stores.tracking import check as check_tracking
 
 
-@step
+@step(hours=2)
 def check(settings: Settings) -> Settings:
     """Return the settings with every path made absolute; raise Problem where a server or a folder does not answer."""
     settings = resolve(settings)

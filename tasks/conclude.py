@@ -9,7 +9,7 @@ from tasks.reports.artifacts import show_outcome
 from tasks.step import seconds_by_step, step
 
 
-@step
+@step(hours=2)
 def conclude(
     data: Data, followed: Followed, challenger: Challenger | None = None, promotion: Promotion | None = None
 ) -> Outcome:

@@ -6,7 +6,7 @@ from tasks.reports.artifacts import show_reproduction
 from tasks.step import step
 
 
-@step
+@step(hours=48)
 def confirm(recalled: Recalled, proved: Proved, refitted: Refitted | None = None) -> Reproduction:
     """Say whether the model is identical, equal within the tolerance, or different, and why."""
     from tasks.modeling.machine import machine

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
 
 
-@step
+@step(hours=48)
 def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     """Embed what the store lacks: all images under today's backbone, and the test images under the champion's.
 

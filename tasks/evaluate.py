@@ -28,7 +28,7 @@ _LONGEST_TAG = 5000
 _LIKELIEST = 5
 
 
-@step
+@step(hours=6)
 def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from configs import schema
 from configs.judging import Gate
-from configs.problems import Problem
+from configs.problems import Outage, Problem
 from tasks.domain.comparison import Exam
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
@@ -45,6 +45,8 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
         return []
     try:
         rows = read_manifest(settings.store.url, name)
+    except Outage:
+        raise
     except Problem as error:
         message = (
             f"evaluation.golden {name[:12]} cannot be read from {settings.store.url}: make that version there with"
@@ -65,7 +67,12 @@ def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Setting
 
 
 def excused(problem: Problem, version: str, gate: Gate) -> str:
-    """Say why a champion cannot be measured; raise Problem where the settings do not allow to judge without it."""
+    """Say why a champion cannot be measured; raise Problem where the settings do not allow to judge without it.
+
+    A server that does not answer says nothing about the champion: such an outage is raised as it is.
+    """
+    if isinstance(problem, Outage):
+        raise problem
     reason = str(problem).rstrip(".")
     if gate.when_champion_fails == "absolute":
         return reason

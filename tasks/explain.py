@@ -35,7 +35,7 @@ _PAGES = {
 }
 
 
-@step
+@step(hours=6)
 def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Explained:
     """Write the report and the model card into the night's run, and the way to them where people look."""
     store, url, run_id = settings.store.url, settings.tracking.url, challenger.trained.run_id

@@ -5,7 +5,7 @@ from tasks import following
 from tasks.step import step
 
 
-@step
+@step(hours=2)
 def follow(settings: schema.Settings) -> following.Followed:
     """Finish every pending decision in MLflow, and say which aliases somebody moved by hand."""
     return following.follow(settings.store.url, settings.tracking)

@@ -104,4 +104,6 @@ def _unfinished(pending: Sequence[Decision], problem: Problem) -> Problem:
     if not pending:
         return problem
     which = ", ".join(str(one) for one in pending)
-    return Problem(f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}")
+    return type(problem)(
+        f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}"
+    )

@@ -26,7 +26,7 @@ _BATCH_IMAGES, _BATCH_BYTES = 1024, 64 * 2**20
 _Found = tuple[Examined, bytes] | Rejection
 
 
-@step
+@step(hours=24)
 def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
     store = settings.store

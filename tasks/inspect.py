@@ -30,7 +30,7 @@ from tasks.stores.splits import SplitStore
 _AT_ONCE = 20_000
 
 
-@step
+@step(hours=6)
 def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = None) -> Inspected:
     """Write the data card: counts, balance, what is odd, missing or new, as JSON, a page, and Croissant metadata.
 

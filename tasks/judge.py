@@ -12,7 +12,7 @@ from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 
 
-@step
+@step(hours=2)
 def judge(data: Data, trained: Trained, evaluation: Evaluation, settings: schema.Settings) -> gate.Verdict:
     """Ask every rule about models and data, and keep what each said with the run."""
     store, dataset = settings.store.url, data.dataset

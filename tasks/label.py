@@ -21,7 +21,7 @@ from tasks.stores.snapshots import SnapshotStore
 _REQUESTS, _BATCH = 16, 1000
 
 
-@step
+@step(hours=2)
 def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Labels:
     """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
     snapshots = SnapshotStore(store.url)

@@ -18,7 +18,7 @@ from tasks.stores.ledger import Ledger
 from tasks.stores.weights import read_backbone, read_head
 
 
-@step
+@step(hours=2)
 def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> Promotion | Overtaken:
     """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
 

@@ -12,7 +12,7 @@ from tasks.stores.forgotten import forgotten_sentence
 from tasks.stores.images import ImageStore
 
 
-@step
+@step(hours=12)
 def prove(recalled: Recalled, store: schema.Store) -> Proved:
     """Hash the manifest and every image again; what is lost is named, since a model of other images is another one."""
     name = recalled.record.dataset

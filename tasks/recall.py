@@ -9,7 +9,7 @@ from tasks.stores.ledger import Ledger
 from tasks.stores.records import read_record
 
 
-@step
+@step(hours=2)
 def recall(store: schema.Store, model: str) -> Recalled:
     """Read what a model was made from; raise Problem where nothing was decided about such a model."""
     open_bucket(store.url).check()

@@ -25,7 +25,7 @@ from tasks.stores.weights import read_backbone, read_head, write_head
 _BATCH = 4096
 
 
-@step
+@step(hours=48)
 def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitted:  # noqa: FBT001 - the run's own word
     """Train again from the stored features, or from the original bytes alone, and compare what comes out.
 

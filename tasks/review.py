@@ -16,7 +16,7 @@ from tasks.stores.images import ImageStore
 _NAMED = 5
 
 
-@step
+@step(hours=2)
 def review(dataset: Dataset, settings: schema.Settings) -> Reviewed:
     """Raise Problem where a rule names what does not exist, or where the golden set has what is trained on."""
     rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)

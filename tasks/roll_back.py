@@ -7,7 +7,7 @@ from tasks.overruling import Overruled, Person, Place
 from tasks.step import step
 
 
-@step
+@step(hours=2)
 def roll_back(store: schema.Store, tracking: schema.Tracking, person: Person) -> Overruled:
     """Write the roll-back and its hold into the ledger, and let MLflow follow."""
     return overruling.roll_back(Place(absolute(store.url), resolve_tracking(tracking)), person)

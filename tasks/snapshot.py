@@ -12,7 +12,7 @@ from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 
 
-@step
+@step(hours=2)
 def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     """List the source and record the changes, or take the last listing of a former day.
 

@@ -2,38 +2,73 @@
 
 import gc
 import logging
+from asyncio import CancelledError
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import wraps
 from time import perf_counter
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
-from prefect.tasks import Task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import deployment, flow_run
+from prefect.tasks import Task, exponential_backoff
 
-from configs.problems import Problem
+from configs.problems import Outage, Problem
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Waits of about 10, 20, 40 and 80 seconds, longer or shorter by chance, so that two runs do not come back at once.
+_RETRIES, _FIRST_WAIT, _JITTER = 4, 10, 0.5
 _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
 
-def step(function: Callable[P, R]) -> Task[P, R]:
-    """Make a task that writes its result as one line into the run's log; what is reused lives in our own store."""
+def step(hours: float) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a task that writes its result as one line into the run's log; what is reused lives in our own store.
 
-    @wraps(function)
-    def kept(*arguments: P.args, **named: P.kwargs) -> R:
-        started = perf_counter()
-        result = function(*arguments, **named)
-        _seconds[str(flow_run.id)][function.__name__] = round(perf_counter() - started, 3)
-        say(f"{function.__name__:<9} {result}")
-        return result
+    After so many hours it is stopped. Where a server does not answer, a deployment's run waits and tries again four
+    times, for two and a half minutes in all.
+    """
 
-    made: Task[P, R] = task(name=function.__name__, cache_policy=NO_CACHE, persist_result=False)(kept)
-    return made
+    def make(function: Callable[P, R]) -> Task[P, R]:
+        @wraps(function)
+        def kept(*arguments: P.args, **named: P.kwargs) -> R:
+            started = perf_counter()
+            try:
+                result = function(*arguments, **named)
+            except CancelledError:
+                raise Problem(_too_long(function.__name__, hours)) from None
+            _seconds[str(flow_run.id)][function.__name__] = round(perf_counter() - started, 3)
+            say(f"{function.__name__:<9} {result}")
+            return result
+
+        return task(
+            name=function.__name__,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            timeout_seconds=hours * 3600,
+            retries=_RETRIES,
+            retry_delay_seconds=exponential_backoff(_FIRST_WAIT),
+            retry_jitter_factor=_JITTER,
+            retry_condition_fn=_may_be_over_soon,
+        )(kept)
+
+    return make
+
+
+def _too_long(name: str, hours: float) -> str:
+    kept = "what it had stored is kept, and the next run goes on from there"
+    return f"{name} did not end within {hours:g} hours and was stopped: {kept}. Look what held it up."
+
+
+def _may_be_over_soon(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Try again after an outage, where nobody is there who could; at a terminal a person reads the sentence at once."""
+    if not isinstance(state.data, Outage) or not deployment.id:
+        return False
+    say(f"{state.data} Trying again soon.")
+    return True
 
 
 def say(text: str) -> None:

@@ -15,7 +15,7 @@ from tasks.stores.ledger import Ledger
 from tasks.stores.records import record_bytes, write_record
 
 
-@step
+@step(hours=48)
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
     rows = read_manifest(settings.store.url, dataset.hash)

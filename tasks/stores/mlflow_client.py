@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from configs.problems import Problem
+from configs.problems import Outage, Problem
+from tasks.domain.refusals import passing
 
 _REFUSED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
@@ -34,9 +35,9 @@ def mlflow_at(url: str) -> Iterator[MlflowClient]:
         raise Problem(message) from error
 
 
-def silent(url: str) -> Problem:
+def silent(url: str) -> Outage:
     """Say that nothing answers at this address."""
-    return Problem(f"MLflow at {shown(url)} does not answer: start it there, or correct tracking.url.")
+    return Outage(f"MLflow at {shown(url)} does not answer: start it there, or correct tracking.url.")
 
 
 def locked_out(url: str) -> Problem:
@@ -57,4 +58,6 @@ def _problem(url: str, error: MlflowException) -> Problem:
     if error.error_code in _REFUSED:
         return locked_out(url)
     said = re.sub("^[A-Z_]+: ", "", str(error).partition("\n")[0].strip().rstrip("."))
-    return Problem(f"MLflow at {shown(url)} refused: {said.replace(url, shown(url))}.")
+    status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    kind = Outage if passing(status) else Problem
+    return kind(f"MLflow at {shown(url)} refused: {said.replace(url, shown(url))}.")

@@ -13,12 +13,21 @@ import boto3
 import botocore.session
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, which is not Python's
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies, parse_timestamp
 
-from configs.problems import Problem
+from configs.problems import Outage, Problem
 from tasks.domain.listing import Entry
+from tasks.domain.refusals import passing
 from tasks.stores.bucket import Changed
 
 if TYPE_CHECKING:
@@ -231,9 +240,8 @@ def _sentences(url: str) -> Iterator[None]:
     except ClientError as error:
         raise _refused(url, error) from None
     except (BotoCoreError, ValueError) as error:
-        raise Problem(
-            f"{url} cannot be reached ({_one_line(error)}): check AWS_ENDPOINT_URL and the network."
-        ) from None
+        kind = Outage if isinstance(error, ConnectionError | HTTPClientError) else Problem
+        raise kind(f"{url} cannot be reached ({_one_line(error)}): check AWS_ENDPOINT_URL and the network.") from None
 
 
 def _no_credentials(url: str) -> Problem:
@@ -248,7 +256,9 @@ def _refused(url: str, error: ClientError) -> Problem:
         return Problem(f"There is no bucket at {url}: make it, or correct the address.")
     if code in _CLOSED:
         return Problem(f"The server refuses these credentials for {url} ({code}): check the AWS keys and their rights.")
-    return Problem(f"The server refused a request for {url}: {code} {message}".rstrip() + ".")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind = Outage if passing(status, code) else Problem
+    return kind(f"The server refused a request for {url}: {code} {message}".rstrip() + ".")
 
 
 def _one_line(error: Exception) -> str:

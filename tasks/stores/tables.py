@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.problems import Problem
+from configs.problems import Outage, Problem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
 
@@ -27,6 +27,8 @@ _ROWS_A_SCAN, _AHEAD = 256, 4
 _SPARSE = 4
 # Files with fewer rows are joined whenever something is removed.
 _ROWS_A_FILE = 256
+# Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
+_TRIED = r"after \d+ retries"
 _FULL = "make room and run again, nothing was half-written"
 
 
@@ -149,6 +151,8 @@ class Table:
         """Read the table file by file, and yield the path in the store of each damaged file, and what is wrong."""
         try:
             dataset = self._open()
+        except Outage:
+            raise
         except Problem as problem:
             yield f"{self.name}.lance/_versions", str(problem)
             return
@@ -157,6 +161,8 @@ class Table:
                 with self._sentence():
                     for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
                         _sound(batch)
+            except Outage:
+                raise
             except Problem as problem:
                 for file in fragment.data_files():
                     yield f"{self.name}.lance/data/{file.path}", str(problem)
@@ -200,6 +206,10 @@ class Table:
             raise self._cannot(done, error) from error
 
     def _cannot(self, done: str, error: BaseException) -> Problem:
+        if re.search(_TRIED, str(error)):
+            return Outage(
+                f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."
+            )
         reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else _words(error)
         return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
 
