@@ -25,7 +25,7 @@ _REQUESTS, _BATCH = 16, 1000
 def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Labels:
     """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
     snapshots = SnapshotStore(store.url)
-    said, missing = _gather(ingested, labels, store, snapshots.known(ingested.source, ingested.moment))
+    said, missing = _gather(ingested, labels, snapshots)
     located = snapshots.located(ingested.source, ingested.moment)
     gone = forgotten_images(store.url)
     kept = [one for one in located if one.image not in gone]
@@ -42,21 +42,21 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
 
 
 def _gather(
-    ingested: Ingested, labels: schema.Labels, store: schema.Store, listed: Mapping[str, Entry]
+    ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore
 ) -> tuple[dict[str, list[Said]], list[str]]:
     """Gather what the sources of labels say about each key, in their order, and keys that only a manifest knows."""
-    said: dict[str, list[Said]] = {key: [] for key in listed}
+    said: dict[str, list[Said]] = {key: [] for key in snapshots.keys(ingested.source, ingested.moment)}
     missing: list[str] = []
     for source in labels.sources:
         if source == "folder":
-            for key in listed:
-                said[key].append(read_layout(key, labels.layout))
+            for key, statements in said.items():
+                statements.append(read_layout(key, labels.layout))
         elif source == "metadata":
-            for key, one in _from_metadata(ingested, labels, SnapshotStore(store.url), listed):
+            for key, one in _from_metadata(ingested, labels, snapshots):
                 said[key].append(one)
         else:
-            for statement in read_manifest(_manifest_bytes(ingested.source, labels, store, listed), labels.manifest):
-                key_or_none = key_of(statement.reference, ingested.source, listed)
+            for statement in read_manifest(_manifest_bytes(ingested, labels, snapshots), labels.manifest):
+                key_or_none = key_of(statement.reference, ingested.source, said)
                 if key_or_none is None:
                     missing.append(statement.reference)
                 else:
@@ -68,25 +68,25 @@ def _kept(attributes: Attributes, labels: schema.Labels) -> Attributes:
     return tuple(one for one in attributes if one[0] in labels.attributes or not labels.attributes)
 
 
-def _manifest_bytes(source: str, labels: schema.Labels, store: schema.Store, listed: Mapping[str, Entry]) -> bytes:
+def _manifest_bytes(ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore) -> bytes:
     """Read the manifest as it was listed: from the store where an earlier night kept it, else from the source."""
-    name = labels.manifest
+    source, name = ingested.source, labels.manifest
+    listed = snapshots.known(source, ingested.moment)
     if name not in listed:
         raise Problem(f"The source {source} holds no manifest {name}: put it there, or correct labels.manifest.")
-    kept = kept_label_manifest(store.url, source, listed[name])
+    kept = kept_label_manifest(snapshots.url, source, listed[name])
     if kept is not None:
         return kept
     try:
         data = open_bucket(source).read(name, listed[name].etag)
     except Changed:
         raise Problem(f"The manifest {name} in {source} changed after it was listed: run again.") from None
-    keep_label_manifest(store.url, source, listed[name], data)
+    keep_label_manifest(snapshots.url, source, listed[name], data)
     return data
 
 
-def _from_metadata(
-    ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore, listed: Mapping[str, Entry]
-) -> Iterator[tuple[str, Said]]:
+def _from_metadata(ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore) -> Iterator[tuple[str, Said]]:
+    listed = snapshots.known(ingested.source, ingested.moment)
     if not ingested.moment:
         known = snapshots.metadata(ingested.source)
         _ask(open_bucket(ingested.source), [one for one in listed.values() if one not in known], snapshots)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache, lru_cache, partial
 
 Attributes = tuple[tuple[str, str], ...]
 
@@ -76,7 +77,12 @@ def read_layout(key: str, layout: str) -> Said:
     With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and ``poodle/1.jpg`` is a poodle
     whose coat nobody wrote down.
     """
-    found = dict(zip(layout.split("/"), key.split("/")[:-1], strict=False))
+    return _read_folders(tuple(key.split("/")[:-1]), layout)
+
+
+@lru_cache
+def _read_folders(folders: tuple[str, ...], layout: str) -> Said:
+    found = dict(zip(layout.split("/"), folders, strict=False))
     return Said("folder", found.pop("label", ""), tuple(sorted(found.items())))
 
 
@@ -93,17 +99,19 @@ def label_images(
     What is said about a key stands in the order of the sources: the first that has a label decides, and attributes are
     gathered from all of them.
     """
-    aliases = _aliases(spelling.aliases)
+    # Most objects are told the same as their neighbours.
+    claims = cache(partial(_claims, _aliases(spelling.aliases)))
     out = {plain(label).casefold() for label in spelling.leave_out}
     copies: defaultdict[str, list[Labelled]] = defaultdict(list)
     for one in sorted(located, key=lambda one: one.key):
-        copies[one.image] += _claims(one, said.get(one.key, ()), aliases)
-    claimed = {image: [row for row in rows if row.label] for image, rows in copies.items()}
-    twice = {image for image, rows in claimed.items() if len({row.label for row in rows}) > 1}
-    single = [_merged(claimed[image]) for image in sorted(claimed) if claimed[image] and image not in twice]
+        claimed_here = claims(tuple(said.get(one.key, ())))
+        copies[one.image] += [Labelled(one.key, one.image, *claim) for claim in claimed_here]
+    claimed = {image: [row for row in copies[image] if row.label] for image in sorted(copies)}
+    twice = {image for image, rows in claimed.items() if len(rows) > 1 and len({row.label for row in rows}) > 1}
+    single = [_merged(rows) for image, rows in claimed.items() if rows and image not in twice]
     return Labelling(
         labelled=tuple(row for row in single if row.label.casefold() not in out),
-        unlabelled=tuple(Located(rows[0].key, image) for image, rows in sorted(copies.items()) if not claimed[image]),
+        unlabelled=tuple(Located(copies[image][0].key, image) for image, rows in claimed.items() if not rows),
         conflicts=tuple(
             Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in claimed[image])))
             for image in sorted(twice)
@@ -143,8 +151,8 @@ def _bare(label: str) -> str:
     return "".join(letter for letter in label.casefold() if letter.isalnum())
 
 
-def _claims(one: Located, said: Sequence[Said], aliases: Mapping[str, str]) -> list[Labelled]:
-    """Make one row for every label that the first source with a label gives to an object; one without if none does."""
+def _claims(aliases: Mapping[str, str], said: Sequence[Said]) -> list[tuple[str, Attributes, Attributes]]:
+    """Give every label of the first source that has one, with attributes and origins; one without if none has."""
     first = next((entry.source for entry in said if plain(entry.label)), "")
     labels = dict.fromkeys(plain(entry.label) for entry in said if entry.source == first and plain(entry.label))
     attributes: dict[str, str] = {}
@@ -154,10 +162,7 @@ def _claims(one: Located, said: Sequence[Said], aliases: Mapping[str, str]) -> l
             if plain(value) and name not in attributes:
                 attributes[name], origins[name] = plain(value), entry.source
     spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels) or {"": None}
-    return [
-        Labelled(one.key, one.image, label, tuple(sorted(attributes.items())), tuple(sorted(origins.items())))
-        for label in spelled
-    ]
+    return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in spelled]
 
 
 def _merged(rows: Sequence[Labelled]) -> Labelled:

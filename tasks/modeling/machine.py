@@ -1,5 +1,6 @@
 """The machine that trains: what may give other bits on another one."""
 
+import os
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -22,12 +23,18 @@ def machine() -> dict[str, str]:
         "instructions": " ".join(name for name in _INSTRUCTIONS if name in flags),
         "cores": str(cores()),
         "threads": f"{tf.config.threading.get_intra_op_parallelism_threads()} an operation",
-        "onednn": "on",
+        "onednn": _kernels(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "tensorflow": str(tf.__version__),
         **{name: metadata.version(name) for name in _LIBRARIES},
     }
+
+
+def _kernels() -> str:
+    """Say whether somebody holds oneDNN to older instructions than the processor has, which gives other bits."""
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
+    return f"on, held to {held}" if held else "on"
 
 
 def _processor() -> tuple[str, frozenset[str]]:

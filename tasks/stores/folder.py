@@ -52,10 +52,12 @@ class FolderBucket:
             keys = (below + name for name in names if not name.endswith(_PARTIAL))
             found += [key for key in keys if key.startswith(prefix)]
         for key in sorted(found):
-            with suppress(FileNotFoundError):  # Gone since the folder was read, or a link to nothing.
+            try:
                 status = os.stat(f"{self._root}/{key}")  # noqa: PTH116 - see above
-                time = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()
-                yield Entry(key, _etag(status), status.st_size, "", time)
+            except FileNotFoundError:  # Gone since the folder was read, or a link to nothing.
+                continue
+            time = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()
+            yield Entry(key, _etag(status), status.st_size, "", time)
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tasks.domain.labels import Located
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason, Rejection
-from tasks.stores.listings import LISTING, Waiting, changes, entries_of, replay, without
+from tasks.stores.listings import IDENTITY, LISTING, Waiting, changes, entries_of, replay, without
 from tasks.stores.tables import Table
 
 _IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
@@ -41,6 +41,11 @@ class SnapshotStore:
         """Return the source's entries as they were listed, by key."""
         return {entry.key: entry for entry in entries_of(self._listing(source, moment))}
 
+    def keys(self, source: str, moment: str = "") -> list[str]:
+        """Return the keys of the source's entries, sorted."""
+        keys: list[str] = self._listing(source, moment)["key"].to_pylist()
+        return keys
+
     def first_look(self, source: str) -> str:
         """Tell when the source was first listed; nothing if it never was."""
         return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""
@@ -62,8 +67,8 @@ class SnapshotStore:
     def located(self, source: str, moment: str = "") -> list[Located]:
         """List the entries whose bytes are known, sorted by key."""
         contents = self._contents(source)
-        current = sorted(self.known(source, moment).items())
-        return [Located(key, contents[entry.identity]) for key, entry in current if entry.identity in contents]
+        current = _identities(self._listing(source, moment))
+        return [Located(one[0], contents[one]) for one in current if one in contents]
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
         """Return every rejection of the source's objects; the first answer about an object stands."""
@@ -107,7 +112,8 @@ class SnapshotStore:
         return replay(history.filter(pc.less_equal(history["snapshot"], moment)) if moment else history)
 
     def _contents(self, source: str) -> dict[Identity, str]:
-        return {_key(row): row["image"] for row in _own(source, Table(self.url, "contents", _CONTENTS))}
+        rows = _columns(source, Table(self.url, "contents", _CONTENTS))
+        return dict(zip(_identities(rows), rows["image"].to_pylist(), strict=True))
 
 
 def _columns(source: str, table: Table) -> pa.Table:
@@ -118,6 +124,10 @@ def _columns(source: str, table: Table) -> pa.Table:
 def _own(source: str, table: Table) -> Iterator[dict[str, Any]]:
     for batch in _columns(source, table).to_batches(_AT_ONCE):
         yield from batch.to_pylist()
+
+
+def _identities(rows: pa.Table) -> Iterator[Identity]:
+    return zip(*(rows[name].to_pylist() for name in IDENTITY), strict=True)
 
 
 def _same(text: str, rows: pa.Table) -> pa.Array:

@@ -119,6 +119,12 @@ def pedigree(kind: str, place: Place) -> Measured:
     return runs, place.size("store")
 
 
+def decoding(place: Place) -> Measured:
+    """Measure what nobody who decodes can go below: one process that decodes the first pictures and does nothing else."""
+    place.put(place.first)
+    return {"cold": place.run(work("decode", place.pictures))}, 0
+
+
 def bare_lance(place: Place) -> Measured:
     """Measure a Lance table of bytes and their SHA-256, which has no word for versions' differences."""
     place.put(place.first)
@@ -168,6 +174,7 @@ def oxen(place: Place) -> Measured:
 TOOLS: dict[str, Callable[[Place], Measured]] = {
     "Pedigree": lambda place: pedigree("line", place),
     "Pedigree, only hashed": lambda place: pedigree("hashed", place),
+    "decoding alone": decoding,
     "bare Lance": bare_lance,
     "DVC": dvc,
     "Oxen": oxen,
@@ -212,7 +219,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
     asked = parser.parse_args()
     path = f"{asked.programs.resolve()}:{os.environ['PATH']}" if asked.programs else os.environ["PATH"]
-    tools = [name for name in asked.tools if name.startswith(("Pedigree", "bare")) or _there(name, path)]
+    tools = [name for name in asked.tools if name.startswith(("Pedigree", "decoding", "bare")) or _there(name, path)]
     for count in asked.counts:
         print_count(asked.folder.resolve(), count, path, tools)
 

@@ -1,6 +1,6 @@
 """One piece of work in a process of its own, which prints how many seconds it took without the imports.
 
-python -m tests.benchmarks.work line|hashed|diff|checkout|lance-write|lance-export ARGUMENTS
+python -m tests.benchmarks.work line|hashed|decode|diff|checkout|lance-write|lance-export ARGUMENTS
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import Any
 
 import lance
 import pyarrow as pa
+from PIL import Image
 
 from configs.schema import Settings
 from flows.checkout import checkout
@@ -42,6 +43,14 @@ def hashed(source: str, store: str) -> str:
     """Take the same steps with files that are hashed and not decoded."""
     ingest.Decoder = Hasher  # type: ignore[assignment, attr-defined]
     return line(source, store)
+
+
+def decode(source: str) -> str:
+    """Decode every file wholly, one after the other, and do nothing else."""
+    paths = list(Path(source).rglob("*.jpg"))
+    for path in paths:
+        Image.open(path).load()
+    return str(len(paths))
 
 
 def lance_write(source: str, table: str, first: str = "0") -> str:
@@ -76,6 +85,7 @@ def quiet(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
 _WORK: dict[str, Callable[..., Any]] = {
     "line": line,
     "hashed": hashed,
+    "decode": decode,
     "diff": lambda store, one, other: diff(store, one, other).before,
     "checkout": lambda store, version, folder: checkout(store, version, Path(folder), quiet).folder,
     "lance-write": lance_write,

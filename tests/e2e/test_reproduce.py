@@ -1,6 +1,10 @@
 """A model comes out again, bit for bit, from what the store holds; and where it cannot, the reason is told."""
 
 import json
+import os
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +128,26 @@ def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce
     assert found.verdict == "different"
     assert f"the first cause found is another commit of the code ({'0' * 40}" in found.reason
     assert {"git_commit", "cpu"} <= {one.what for one in found.differences}
+
+
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="other processors have no SSE4.1")
+def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
+    """On a processor whose kernels compute other bits the model is equal, not identical, and these kernels are named."""
+    command = "from flows.cli import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", *command, made[0].store.url],
+        # What oneDNN then computes with is what it has on a processor from before 2011.
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["verdict"] == "equal"
+    assert found["refitted"]["unequal"] > 0
+    assert found["refitted"]["head"] != found["head"]
+    assert "the first cause found is other oneDNN kernels (on, now on, held to SSE41)" in found["reason"]
 
 
 @pytest.mark.usefixtures("change")

@@ -10,9 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tasks.domain.canonical import canonical_json
 from tasks.domain.duplicates import METHOD, groups, perceptual_hash
 from tasks.domain.labels import Attributes
-from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.manifest import Row, canonical, dataset_hash
 from tasks.domain.splits import Assigned, Shares, Split, assign
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
 
@@ -28,6 +29,13 @@ manifests = st.lists(rows, min_size=1, max_size=12, unique_by=lambda row: row.im
 def changed(row: Row, **values: object) -> Row:
     """Copy a row with some of its values replaced."""
     return Row(**{**{name: getattr(row, name) for name in Row.__slots__}, **values})
+
+
+@given(rows)
+def test_a_row_is_hashed_as_what_anybody_can_write(row: Row) -> None:
+    """The hash covers the canonical JSON of a row's image, label, split and sorted attributes."""
+    told = [row.image, row.label, row.split.value, [list(one) for one in sorted(row.attributes)]]
+    assert canonical(row) == canonical_json(told)
 
 
 @given(manifests, st.randoms(), st.text())

@@ -1,11 +1,16 @@
 """The files of dataset versions, when they are damaged."""
 
 from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.problems import Problem
+from tasks.domain.canonical import sha256_of
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.splits import Split
-from tasks.stores.datasets import read_manifest, write_manifest
+from tasks.stores.datasets import _hash, read_manifest, write_manifest
 
 
 def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> None:
@@ -26,3 +31,14 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
         except Problem:
             refused += 1
     assert refused > len(whole) / 2
+
+
+facts = st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2).map(tuple)
+labels = st.tuples(st.text(), st.text(), st.text(), facts, facts, st.sampled_from(["", "conflict"]))
+
+
+@given(st.lists(labels, max_size=5))
+def test_a_labelling_is_named_by_what_anybody_can_compute(rows: list[tuple[Any, ...]]) -> None:
+    """The name of a labelling is the SHA-256 of the canonical JSON of its rows, by the names of the columns."""
+    names = ("key", "image", "label", "attributes", "origins", "problem")
+    assert _hash(rows) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])
