@@ -69,6 +69,13 @@ def show_reproduction(found: Reproduction) -> None:
     create_markdown_artifact("\n".join(lines), key="reproduction", description=found.reason)
 
 
+def show_damage(told: str, damage: Sequence[tuple[str, str, str]]) -> None:
+    """Show what of the store was looked at, and all that is damaged with its dataset version."""
+    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{told}."]
+    lines += ["", *_table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
+    create_markdown_artifact("\n".join(lines), key="store", description=told)
+
+
 def _link(page: str) -> str:
     return f"`{page}`" if "://" in page else f"[{page}](file://{quote(page)})"
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
+from configs.fields import filled
 from configs.load import parse
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings
@@ -49,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(place))
         settings = parse(values, "test")
-        yield settings, cast("Outcome", retrain(settings, return_state=True).result())
+        yield settings, cast("Outcome", retrain(**filled(settings, "watch"), return_state=True).result())
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         },
         "test",
     )
-    outcome = cast("Outcome", retrain(settings, return_state=True).result())
+    outcome = cast("Outcome", retrain(**filled(settings, "watch"), return_state=True).result())
     record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
     found = flow(settings.store, "champion", from_pixels=True, return_state=True).result()
