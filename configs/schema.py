@@ -51,7 +51,7 @@ class Labels(Section):
         description="Columns and metadata to keep as attributes; empty: all of the manifest's, none of the metadata's.",
     )
     aliases: Mapping[str, str] = Field(
-        default={}, description="Other spellings of a class, such as toy poodle: poodle; case does not matter."
+        default={}, description='Other spellings of a class, such as {"toy poodle": "poodle"}; case does not matter.'
     )
     leave_out: tuple[str, ...] = Field(default=(), description="Classes that are not learned.")
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from configs.load import home, read_settings
 from configs.problems import Problem
@@ -78,13 +79,13 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once, instead of again and again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at the source, and start the deployed retraining when uploads are a reason; each look says why or why not."""
+    """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
     with sentences():
         from flows import watching
 
         settings = read_settings(config, changes or [])
         for looked in watching.looks(settings, once=once):
-            answer(looked.plain(), as_json, str(looked))
+            answer(looked.plain(), as_json, Text(str(looked), no_wrap=True, overflow="ignore"))
 
 
 @app.command()
@@ -94,7 +95,7 @@ def deploy(
     pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool that runs them.")] = "pedigree",
     as_json: Json = False,
 ) -> None:
-    """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names, for a work pool of your own."""
+    """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names."""
     with sentences():
         from infra import deployments
 

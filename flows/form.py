@@ -1,4 +1,4 @@
-"""The run form in the Prefect UI: one flat field a setting, made from the settings themselves, so that it is their manual."""
+"""The run form in the Prefect UI: one flat field a setting, made from the settings, so that it is their manual."""
 
 import inspect
 from collections.abc import Callable
@@ -20,8 +20,8 @@ _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 def form(*without: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Let a flow take each setting by itself where its function takes whole sections of them.
 
-    ``settings: Settings`` becomes source_url, store_url and so on, ``store: Store`` becomes store_url; sections that are
-    named here keep their defaults. A value that is not allowed raises SettingsProblem before the first step.
+    ``settings: Settings`` becomes source_url, store_url and so on, ``store: Store`` becomes store_url; sections named
+    here keep their defaults. A value that is not allowed raises SettingsProblem before the first step.
     """
 
     def made(function: Callable[..., R]) -> Callable[..., R]:
@@ -55,7 +55,7 @@ def _place(name: str, model: type[Section]) -> tuple[str, ...]:
 
 
 def _parameter(leaf: Leaf) -> inspect.Parameter:
-    """Make the field: its type and limits, what it starts with, its meaning, and its name as it stands everywhere else."""
+    """Make the field: its type and limits, what it starts with, its meaning, and its name as everywhere else."""
     kind: Any = leaf.info.annotation
     for limit in leaf.info.metadata:
         kind = Annotated[kind, limit]

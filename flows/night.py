@@ -25,7 +25,7 @@ def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Ou
 
 
 def run_watch(settings: Settings) -> Look:
-    """Look at the source once here, and start the deployed retraining where there is a reason; raise what made it fail."""
+    """Look at the source here, and start the deployed retraining where there is a reason; raise what made it fail."""
     _prepare()
     from flows.watch import watch
 

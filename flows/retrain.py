@@ -7,6 +7,7 @@ from configs.schema import Settings
 from flows.decide import decide
 from flows.form import form
 from flows.one_at_a_time import one_at_a_time
+from tasks.ask import ask
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
@@ -50,4 +51,5 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
     challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, explain, promote
-    return named_state(note(listed, conclude(data, follow(settings), challenger, promotion), settings.store))
+    outcome = ask(conclude(data, follow(settings), challenger, promotion), settings)
+    return named_state(note(listed, outcome, settings.store))

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from configs.problems import Problem
-from configs.schema import Store
 from flows.approve import approve
 from flows.rollback import rollback
 from tasks.overruling import Place
