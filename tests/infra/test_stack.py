@@ -148,7 +148,10 @@ def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> N
     """It runs at four, in a named time zone, one at a time with every other retraining, with the given settings."""
     nightly = running.nightly
     (schedule,) = nightly.schedules
-    assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {"cron": "0 4 * * *", "timezone": "Europe/Berlin"}
+    assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {
+        "cron": "0 4 * * *",
+        "timezone": "Europe/Berlin",
+    }
     assert nightly.concurrency_options
     assert nightly.concurrency_options.collision_strategy.value == "CANCEL_NEW"
     assert nightly.global_concurrency_limit

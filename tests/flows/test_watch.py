@@ -1,0 +1,175 @@
+"""Deployments, looks and the one retraining at a time, on a real Prefect server without a worker."""
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Completed, Pending, Scheduled
+
+from configs.fields import filled
+from configs.load import parse, resolve
+from configs.problems import Problem
+from configs.schema import Settings
+from flows.night import run_watch
+from flows.one_at_a_time import one_at_a_time
+from infra.deployments import ONE_RETRAINING, deploy_elsewhere
+from tasks.stores import nights
+from tasks.stores.bucket import open_bucket
+from tasks.stores.listings import in_columns
+from tasks.stores.snapshots import SnapshotStore
+from tests.e2e.test_nights import COMMAND
+from tests.servers import PrefectServer, wait_until
+
+POOL = "elsewhere"
+LATE = 50
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Watch a folder with two complete classes, which nobody has learned from."""
+    for number in range(6):
+        open_bucket(str(tmp_path / "photos")).create(f"{'ab'[number % 2]}/{number}.jpg", b"a picture")
+    values = {
+        "source": {"url": str(tmp_path / "photos")},
+        "store": {"url": str(tmp_path / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "watch": {"settle_minutes": 0},
+    }
+    return resolve(parse(values, "test"))
+
+
+@pytest.fixture
+def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """Talk to the server; what a test deployed there is gone afterwards."""
+    with SyncPrefectClient(prefect_server.api_url) as one:
+        one.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
+        yield one
+        for deployment in one.read_deployments():
+            one.delete_deployment(deployment.id)
+        one.delete_global_concurrency_limit_by_name(ONE_RETRAINING)
+
+
+@pytest.fixture
+def deployed(client: SyncPrefectClient, settings: Settings, tmp_path: Path) -> dict[str, UUID]:
+    """Deploy everything as one does elsewhere, for a pool of another name."""
+    names = deploy_elsewhere(tmp_path, settings, POOL)
+    found = {one.name: one.id for one in client.read_deployments() if one.work_pool_name == POOL}
+    assert set(found) == set(names)
+    return found
+
+
+def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    """List the runs of a deployment that somebody or something started, not the scheduler."""
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
+    return [run for run in client.read_flow_runs(flow_run_filter=wanted, limit=200) if not run.auto_scheduled]
+
+
+def test_a_look_starts_one_retraining_whatever_woke_it(
+    client: SyncPrefectClient, deployed: dict[str, UUID], settings: Settings
+) -> None:
+    """Looks that see the same start one run; once that is answered, a look starts none, whatever events tell."""
+    first, second = run_watch(settings), run_watch(settings)
+    assert first.state == second.state == "Started", (first, second)
+    (run,) = runs(client, deployed["retrain"])
+    assert run.name in first.why
+    assert run.name in second.why
+    assert run.parameters == {**filled(settings, "watch")}
+
+    client.set_flow_run_state(run.id, Pending())
+    assert run_watch(settings).why == f"the retraining {run.name} works, and the next look goes on from it"
+    client.set_flow_run_state(run.id, Completed())
+    assert run_watch(settings).why == f"the retraining {run.name} of the same images ended Completed: see there"
+
+    listed = in_columns(open_bucket(settings.source.url).entries())
+    SnapshotStore(settings.store.url).record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
+    nights.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
+    assert run_watch(settings).state == "Nothing new"
+    for _ in "ab":
+        told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
+        resource = {"prefect.resource.id": "pedigree.source.photos"}
+        client.request("POST", "/events", json=[{**told, "resource": resource}]).raise_for_status()  # type: ignore[arg-type]
+    wait_until(lambda: runs(client, deployed["watch"]), 60, "a look that an event asked for")
+    assert run_watch(settings).state == "Nothing new"
+    assert [one.id for one in runs(client, deployed["retrain"])] == [run.id]
+
+
+def test_of_fifty_late_nights_one_runs(client: SyncPrefectClient, deployed: dict[str, UUID]) -> None:
+    """All that is due at once after an outage holds one place: one night runs, the others are cancelled within seconds.
+
+    A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
+    """
+    then = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=50))
+    late = [client.create_flow_run_from_deployment(deployed["nightly"], state=then) for _ in range(LATE)]
+    for run in late:
+        client.set_flow_run_state(run.id, Pending())
+    states = Counter(client.read_flow_run(run.id).state_type for run in late)
+    assert states == {StateType.PENDING: 1, StateType.CANCELLED: LATE - 1}
+
+    by_hand = client.create_flow_run_from_deployment(deployed["retrain"])
+    client.set_flow_run_state(by_hand.id, Pending())
+    assert client.read_flow_run(by_hand.id).state_name == "AwaitingConcurrencySlot"
+
+    ended: list[str] = []
+    began = threading.Event()
+    night = threading.Thread(target=copy_context().run, args=(lambda: _at_a_terminal(began, ended),))
+    night.start()
+    assert began.wait(60)
+    assert ended == []
+    client.set_flow_run_state(late[0].id, Completed(), force=True)
+    night.join(60)
+    assert ended == ["the night"]
+    client.set_flow_run_state(by_hand.id, Pending())
+    assert client.read_flow_run(by_hand.id).state_type == StateType.PENDING
+
+
+def test_without_a_deployment_a_look_says_what_to_do(settings: Settings, prefect_server: PrefectServer) -> None:
+    """A watcher that has nothing to start says so in one sentence."""
+    assert prefect_server.api_url
+    with pytest.raises(Problem, match=r"pedigree up -c FILE makes it here, pedigree deploy elsewhere\.$"):
+        run_watch(settings)
+
+
+def test_looking_never_loads_tensorflow(settings: Settings, prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """A look is cheap, and its one line is all that the command prints."""
+    assert prefect_server.api_url
+    nights.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "waiting")
+    (tmp_path / "settings.yaml").write_text(settings.model_dump_json())
+    command = [
+        sys.executable,
+        "-c",
+        COMMAND,
+        "watch",
+        "-c",
+        str(tmp_path / "settings.yaml"),
+        "--once",
+        "--set=watch.new_images=9",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Not yet: 6 new images, 9 are enough") or done.stdout.startswith("Started"), (
+        done.stdout
+    )
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.rpartition("loaded: ")[2] == ""
+
+
+def _at_a_terminal(began: threading.Event, ended: list[str]) -> None:
+    @flow(name="night-at-a-terminal")
+    @one_at_a_time
+    def night() -> None:
+        ended.append("the night")
+
+    began.set()
+    night()
