@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from configs.load import home, read_settings
 from configs.problems import Problem
@@ -85,7 +84,7 @@ def watch(
 
         settings = read_settings(config, changes or [])
         for looked in watching.looks(settings, once=once):
-            answer(looked.plain(), as_json, Text(str(looked), no_wrap=True, overflow="ignore"))
+            answer(looked.plain(), as_json, str(looked))
 
 
 @app.command()
