@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,9 @@ from pydantic_core import ErrorDetails
 
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings, Tracking
+from configs.section import Section
+
+S = TypeVar("S", bound=Section)
 
 # Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
@@ -85,8 +88,23 @@ def parse(values: object, origin: str) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        message = f"{origin}: {_explain(error.errors(include_url=False)[0])}"
-        raise SettingsProblem(message) from None
+        raise _wrong(origin, error) from None
+
+
+def parse_section(section: type[S], place: tuple[str, ...], values: Mapping[str, Any]) -> S:
+    """Turn what a form holds into a section, or all of them where the place is empty, as ``parse`` does."""
+    found: Any = values
+    for name in place:
+        found = found.get(name, {})
+    try:
+        return section.model_validate(found)
+    except ValidationError as error:
+        raise _wrong("The form", error, place) from None
+
+
+def _wrong(origin: str, error: ValidationError, place: tuple[str, ...] = ()) -> SettingsProblem:
+    first = error.errors(include_url=False)[0]
+    return SettingsProblem(f"{origin}: {_explain({**first, 'loc': (*place, *first['loc'])})}")
 
 
 def resolve(settings: Settings) -> Settings:

@@ -1,7 +1,7 @@
 """The settings: every value a person may choose, with its meaning, its default and its limits."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,10 @@ from configs.section import Section
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 # InceptionV3's blocks, in their order.
-_BLOCKS = tuple(f"mixed{number}" for number in range(11))
+Block = Literal[
+    "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
+]
+_BLOCKS: tuple[Block, ...] = get_args(Block)
 
 
 class Source(Section):
@@ -48,7 +51,7 @@ class Labels(Section):
         description="Columns and metadata to keep as attributes; empty: all of the manifest's, none of the metadata's.",
     )
     aliases: Mapping[str, str] = Field(
-        default={}, description="Other spellings of a class, such as toy poodle: poodle; case does not matter."
+        default={}, description='Other spellings of a class, such as {"toy poodle": "poodle"}; case does not matter.'
     )
     leave_out: tuple[str, ...] = Field(default=(), description="Classes that are not learned.")
 
@@ -111,7 +114,9 @@ class Backbone(Section):
         pattern=r"^([0-9a-f]{64})?$",
         description="SHA-256 of the weights file; needed for a path or an s3:// address.",
     )
-    cut: str = Field(default="mixed10", description="The layer whose pooled output is the feature: mixed0 to mixed10.")
+    cut: Block = Field(
+        default="mixed10", description="The layer whose pooled output is the feature: mixed0 to mixed10."
+    )
     size: Annotated[int, Field(ge=27, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
     )
@@ -181,9 +186,7 @@ class Training(Section):
 class FineTuning(Section):
     """How the backbone's end is trained, where training.method is fine-tune."""
 
-    from_block: Literal[
-        "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
-    ] = Field(
+    from_block: Block = Field(
         default="mixed9",
         description="The first block that learns: mixed0 to mixed10; those before it stay as they are.",
     )
@@ -218,6 +221,20 @@ class Tracking(Section):
     model: str = Field(default="pedigree", min_length=1, description="Name of the registered model.")
 
 
+class Watch(Section):
+    """When uploads are a reason to retrain before the night."""
+
+    settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
+        default=10, description="Wait until nothing was uploaded for so long."
+    )
+    new_images: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=100, description="So many new images are enough to retrain."
+    )
+    longest_wait_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
+        default=24, description="Retrain when the oldest new image has waited for so long, however few there are."
+    )
+
+
 class Settings(Section):
     """Everything a retraining needs to know."""
 
@@ -232,11 +249,12 @@ class Settings(Section):
     evaluation: Evaluation = Field(default=Evaluation(), description="What models are measured on.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
+    watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the night.")
 
     @model_validator(mode="after")
     def _something_learns(self) -> Self:
         cut, first = self.backbone.cut, self.fine_tuning.from_block
-        if self.training.method == "fine-tune" and cut in _BLOCKS and _BLOCKS.index(first) > _BLOCKS.index(cut):
+        if self.training.method == "fine-tune" and _BLOCKS.index(first) > _BLOCKS.index(cut):
             message = (
                 f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
                 f"set fine_tuning.from_block to {cut} or an earlier block"

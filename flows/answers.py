@@ -44,11 +44,11 @@ def sentences() -> Iterator[None]:
 
 
 def answer(plain: dict[str, Any], as_json: bool, screen: object) -> None:  # noqa: FBT001 - the flag as it was given
-    """Print the answer: one JSON object, or a screen for people."""
+    """Print the answer: one JSON object, or a screen for people; a sentence is one line, however long."""
     if as_json:
         sys.stdout.write(json.dumps(plain, ensure_ascii=False) + "\n")
     else:
-        Console().print(screen)
+        Console().print(screen, soft_wrap=isinstance(screen, str))
 
 
 def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:

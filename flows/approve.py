@@ -5,11 +5,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
+from flows.form import form
 from tasks.approve import approve as approved
 from tasks.overruling import Overruled, Person
 
 
-@flow(name="approve", persist_result=False)
+@flow(name="approve", persist_result=False, validate_parameters=False)
+@form()
 def approve(
     store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = ""
 ) -> State[Overruled]:

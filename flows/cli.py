@@ -72,6 +72,37 @@ def worker(config: Config, changes: Changes = None, as_json: Json = False) -> No
 
 
 @app.command()
+def watch(
+    config: Config,
+    changes: Changes = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, instead of again and again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
+    with sentences():
+        from flows import watching
+
+        settings = read_settings(config, changes or [])
+        for looked in watching.looks(settings, once=once):
+            answer(looked.plain(), as_json, str(looked))
+
+
+@app.command()
+def deploy(
+    config: Config,
+    changes: Changes = None,
+    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool that runs them.")] = "pedigree",
+    as_json: Json = False,
+) -> None:
+    """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names."""
+    with sentences():
+        from infra import deployments
+
+        names = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
+        answer({"deployments": names, "pool": pool}, as_json, f"deployed for the pool {pool}: {', '.join(names)}")
+
+
+@app.command()
 def demo(as_json: Json = False) -> None:
     """Play the story with drawn dogs: a first model, a better one, and a night with nothing new."""
     with sentences():
@@ -88,11 +119,11 @@ def demo(as_json: Json = False) -> None:
 
 @app.command()
 def up(
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Deploy the nightly run with it.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Deploy infra/prefect.yaml with it.")] = None,
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Start the local Prefect server, worker and MLflow, and deploy the nightly run when settings are given."""
+    """Start the local Prefect server, worker and MLflow, and deploy what runs there when settings are given."""
     with sentences():
         from infra import stack
 

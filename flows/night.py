@@ -4,13 +4,15 @@ import urllib.error
 import urllib.request
 from typing import cast
 
+from configs.fields import filled
 from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
-from configs.schema import Settings, Store
+from configs.schema import Settings
 from infra import stack
 from tasks.domain.night import Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
+from tasks.domain.watching import Look
 
 
 def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
@@ -18,8 +20,16 @@ def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Ou
     _prepare()
     from flows.retrain import retrain
 
-    state = retrain(settings, force=force, as_of=as_of, return_state=True)
+    state = retrain(**filled(settings, "watch"), force=force, as_of=as_of, return_state=True)
     return cast("Outcome", state.result())
+
+
+def run_watch(settings: Settings) -> Look:
+    """Look at the source here, and start the deployed retraining where there is a reason; raise what made it fail."""
+    _prepare()
+    from flows.watch import watch
+
+    return cast("Look", watch(**filled(settings), return_state=True).result())
 
 
 def run_rebuild(settings: Settings, as_of: str = "") -> Data:
@@ -35,7 +45,8 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
     _prepare()
     from flows.reproduce import reproduce
 
-    return reproduce(Store(url=store), model, from_pixels, return_state=True).result()
+    state = reproduce(store_url=store, model=model, from_pixels=from_pixels, return_state=True)
+    return cast("Reproduction", state.result())
 
 
 def _prepare() -> None:

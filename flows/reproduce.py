@@ -3,6 +3,7 @@
 from prefect import flow
 
 from configs.schema import Store
+from flows.form import form
 from tasks.confirm import confirm
 from tasks.domain.reproduction import Reproduction
 from tasks.prove import prove
@@ -10,7 +11,8 @@ from tasks.recall import recall
 from tasks.refit import refit
 
 
-@flow(name="reproduce", persist_result=False)
+@flow(name="reproduce", persist_result=False, validate_parameters=False)
+@form()
 def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
     """Make a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
 

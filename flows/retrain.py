@@ -5,6 +5,9 @@ from prefect.client.schemas.objects import State
 
 from configs.schema import Settings
 from flows.decide import decide
+from flows.form import form
+from flows.one_at_a_time import one_at_a_time
+from tasks.ask import ask
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
@@ -15,13 +18,16 @@ from tasks.follow import follow
 from tasks.ingest import ingest
 from tasks.inspect import inspect
 from tasks.label import label
+from tasks.note import note
 from tasks.reports.states import named_state
 from tasks.review import review
 from tasks.snapshot import snapshot
 from tasks.train import train
 
 
-@flow(name="retrain", persist_result=False)
+@flow(name="retrain", persist_result=False, validate_parameters=False)
+@form("watch")
+@one_at_a_time
 def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box
     """Retrain the model on what the source holds now, and promote it if it passes the gate.
 
@@ -38,11 +44,12 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":
-        return named_state(conclude(data, follow(settings)))
+        return named_state(note(listed, conclude(data, follow(settings)), settings.store))
 
     review(dataset, settings)
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
     challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, explain, promote
-    return named_state(conclude(data, follow(settings), challenger, promotion))
+    outcome = ask(conclude(data, follow(settings), challenger, promotion), settings)
+    return named_state(note(listed, outcome, settings.store))

@@ -5,11 +5,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
+from flows.form import form
 from tasks.overruling import Overruled, Person
 from tasks.roll_back import roll_back
 
 
-@flow(name="rollback", persist_result=False)
+@flow(name="rollback", persist_result=False, validate_parameters=False)
+@form()
 def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Overruled]:
     """Let the previous champion serve again, and hold the present one until a person lifts that.
 

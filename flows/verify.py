@@ -1,4 +1,4 @@
-"""Proving that a dataset version is whole: what ``pedigree data verify`` does."""
+"""Proving that one dataset version is whole, as ``pedigree data verify`` does, or every one of a store."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from tasks.domain.manifest import Row, dataset_hash
 from tasks.modeling.head import Head
 from tasks.modeling.weights import from_bytes, weights_hash
 from tasks.stores.bucket import Changed
-from tasks.stores.datasets import labels_hash, read_card, read_manifest
+from tasks.stores.datasets import labels_hash, read_card, read_manifest, written
 from tasks.stores.features import FeatureStore
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
@@ -51,11 +51,23 @@ class Verified:
 
 def verify(store: str, word: str, progress: Progress) -> Verified:
     """Hash a version's manifest, images and records again, and name whatever is not as it was written."""
-    name = find_version(store, word)
+    return _verify(store, find_version(store, word), progress, set())
+
+
+def verify_all(store: str, progress: Progress) -> tuple[Verified, ...]:
+    """Do the same with every version of the store; an image that several share is hashed, and counted, once."""
+    proved: set[str] = set()
+    return tuple(_verify(store, name, progress, proved) for name in sorted(written(store)))
+
+
+def _verify(store: str, name: str, progress: Progress, proved: set[str]) -> Verified:
+    """Look at a version, all but the images that are proved already, and add its own to them."""
     rows: list[Row] = []
     decisions: list[Decision] = []
     found = list(_guarded("manifest", _manifest(store, name, rows)))
-    found += _guarded("table images", _images(store, rows, progress))
+    fresh = [row for row in rows if row.image not in proved]
+    proved |= {row.image for row in fresh}
+    found += _guarded("table images", _images(store, fresh, progress))
     found += _guarded("table splits", _splits(store, rows))
     found += _guarded("ledger", _ledger(store, name, decisions))
     found += _guarded("data card", _card(store, name, len(rows), decided=bool(decisions)))
@@ -65,7 +77,7 @@ def verify(store: str, word: str, progress: Progress) -> Verified:
         found += _guarded(f"backbone {backbone}", _backbone(store, backbone))
         found += _guarded(f"head {head}", _head(store, head))
         found += _guarded(f"features of backbone {backbone}", _features(store, backbone, head, rows))
-    return Verified(name, len(rows), len(decisions), tuple(dict.fromkeys(found)))
+    return Verified(name, len(fresh), len(decisions), tuple(dict.fromkeys(found)))
 
 
 def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:

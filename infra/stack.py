@@ -1,10 +1,8 @@
 """The local stack: a Prefect server, an MLflow server and a worker, in the background of this machine."""
 
 import fcntl
-import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +13,11 @@ from typing import Any, Literal
 
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import processes, web
+from infra import deployments, processes, web
+from infra.deployments import POOL
 from infra.processes import Background
 
-POOL = "pedigree"
 DEPLOYMENT = "retrain/nightly"
-_DEPLOYMENTS = Path(__file__).parent / "prefect.yaml"
 _PREFECT, _MLFLOW, _WORKER = "Prefect", "MLflow", "worker"
 _PARTS = (_PREFECT, _MLFLOW, _WORKER)
 _PATIENCE = 180  # seconds: on a busy machine MLflow alone takes one minute
@@ -56,7 +53,7 @@ def up(home: Path, settings: Settings | None) -> Status:
         _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
         if settings:
-            _deploy(home, prefect, settings)
+            deployments.deploy(home, _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}, settings)
         return status(home)
 
 
@@ -100,6 +97,8 @@ def _start_prefect(home: Path) -> Background:
     port = _free_port(4200)
     url = f"http://127.0.0.1:{port}"
     environment = _environment(home) | {"PREFECT_SERVER_UI_API_URL": f"{url}/api"}
+    # A server that starts anew still knows who holds the limit of one retraining, and until when.
+    environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
     # A server that finds another server's address in its environment would send its own work there.
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -124,21 +123,6 @@ def _start_worker(home: Path, prefect: Background) -> Background:
     return processes.start(
         _record(home, _WORKER), command, environment, f"{prefect.address}/work-pools/work-pool/{POOL}"
     )
-
-
-def _deploy(home: Path, prefect: Background, settings: Settings) -> None:
-    """Let Prefect read ``infra/prefect.yaml``; the settings become the values that the run forms start with."""
-    plain = settings.model_dump(mode="json")
-    place = {name: plain[name] for name in ("store", "tracking")}
-    environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
-    for name, parameters in (("nightly", {"settings": plain, "force": False}), ("approve", place), ("rollback", place)):
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(_DEPLOYMENTS)]
-        command += ["--name", name, "--params", json.dumps(parameters)]
-        done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            log = home / "stack" / "deploy.log"
-            log.write_text(done.stdout + done.stderr, encoding="utf-8")
-            raise Problem(f"The run {name} could not be deployed; what Prefect said is in {log}.")
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     lines += [f"- {len(one['images']):,} images {one['kind']}: {one['meaning']}" for one in facts["findings"]]
     lines += [f"- {one['images']:,} objects not in it: {one['reason']}" for one in facts["missing"]]
     lines += ["", f"The whole card, with pictures: {_link(page)}"]
-    lines += ["", *_table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
+    lines += ["", *table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
     create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
 
 
@@ -54,8 +54,8 @@ def show_outcome(outcome: Outcome, card_page: str) -> None:
     rules = [
         (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
     ]
-    lines += ["", *_table(("rule", "value", "limit", "verdict"), rules)] if rules else []
-    lines += ["", *_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
+    lines += ["", *table(("rule", "value", "limit", "verdict"), rules)] if rules else []
+    lines += ["", *table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
     create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
 
 
@@ -65,8 +65,15 @@ def show_reproduction(found: Reproduction) -> None:
     lines += [f"- model version {found.model_version}, head `{found.head}`", f"- dataset `{found.dataset}`"]
     lines += [f"- made again: {found.refitted}"] if found.refitted else []
     changed = [(one.what, one.then, one.now) for one in found.differences]
-    lines += ["", *_table(("what differs", "then", "now"), changed)] if changed else []
+    lines += ["", *table(("what differs", "then", "now"), changed)] if changed else []
     create_markdown_artifact("\n".join(lines), key="reproduction", description=found.reason)
+
+
+def show_damage(told: str, damage: Sequence[tuple[str, str, str]]) -> None:
+    """Show what of the store was looked at, and all that is damaged with its dataset version."""
+    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{told}."]
+    lines += ["", *table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
+    create_markdown_artifact("\n".join(lines), key="store", description=told)
 
 
 def _link(page: str) -> str:
@@ -85,5 +92,6 @@ def _word(outcome: str) -> str:
     return outcome if outcome == "passed" else f"**{outcome}**"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
+def table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
+    """Write a table in Markdown, one line a row."""
     return [f"| {' | '.join(map(str, row))} |" for row in (head, ("---",) * len(head), *rows)]

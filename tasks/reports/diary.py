@@ -16,6 +16,6 @@ class _Diary(logging.Handler):
 
 def to_terminal() -> None:
     """Show the diary on standard error from now on, once."""
-    logger = logging.getLogger("prefect.task_runs")
-    if sys.stderr and not any(isinstance(handler, _Diary) for handler in logger.handlers):
-        logger.addHandler(_Diary())
+    for logger in map(logging.getLogger, ("prefect.task_runs", "prefect.flow_runs")):
+        if sys.stderr and not any(isinstance(handler, _Diary) for handler in logger.handlers):
+            logger.addHandler(_Diary())

@@ -40,6 +40,10 @@ class Waiting:
         """Yield the entries in their order."""
         return entries_of(self.rows)
 
+    def __contains__(self, entry: object) -> bool:
+        """Tell whether this very entry is among them."""
+        return any(one == entry for one in self)
+
 
 def in_columns(entries: Iterable[Entry]) -> pa.Table:
     """Put entries into columns, some at a time."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from tasks.domain.labels import Located
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.watching import Difference
 from tasks.stores.listings import IDENTITY, LISTING, Waiting, changes, entries_of, replay, without
 from tasks.stores.tables import Table
 
@@ -56,6 +57,15 @@ class SnapshotStore:
         rows = found.append_column("source", _same(source, found)).append_column("snapshot", _same(taken, found))
         Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
         return int(found.num_rows)
+
+    def since(self, source: str, moment: str, listed: pa.Table) -> Difference:
+        """Return what turns the listing of that moment into this one; without a moment everything came."""
+        known = self._listing(source, moment) if moment else LISTING.empty_table()
+        found = changes(known, listed)
+        before = known.join(found.select(["key"]), "key", join_type="left semi")
+        here = found["present"]
+        gone, came = Waiting(found.filter(pc.invert(here))), Waiting(found.filter(here))
+        return Difference(gone, came, {entry.key: entry for entry in entries_of(before)})
 
     def pending(self, source: str, moment: str = "", beside: str = "") -> Waiting:
         """Return the entries that were neither fetched nor rejected yet, sorted by key, all but the one of this key."""

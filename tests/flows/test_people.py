@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from configs.problems import Problem
-from configs.schema import Store
 from flows.approve import approve
 from flows.rollback import rollback
 from tasks.overruling import Place
@@ -26,10 +25,10 @@ def place(prefect_server: PrefectServer, tmp_path: Path) -> Place:
 
 def test_approving_and_rolling_back_are_runs_of_their_own(place: Place) -> None:
     """Each ends in a state that says what was done, and the ledger keeps who, when and why."""
-    where = (Store(url=place.store), place.tracking)
-    state = approve(*where, version="3", why="it knows puppies", by="ann", return_state=True)
+    where = _form(place)
+    state = approve(**where, version="3", why="it knows puppies", by="ann", return_state=True)
     assert (state.name, shown(place)["champion"]) == ("Promoted", "3")
-    state = rollback(*where, why="it does not", by="bob", return_state=True)
+    state = rollback(**where, why="it does not", by="bob", return_state=True)
     assert (state.name, shown(place)["champion"]) == ("Rolled back", "2")
     told = [(one.outcome, one.person, one.why) for one in Ledger(place.store).entries()[3:]]
     assert told == [("promoted", "ann", "it knows puppies"), ("rolled-back", "bob", "it does not")]
@@ -39,5 +38,9 @@ def test_approving_and_rolling_back_are_runs_of_their_own(place: Place) -> None:
 def test_a_form_without_a_name_or_a_reason_is_refused(place: Place, by: str, why: str) -> None:
     """The worker's user is nobody's name, and without a reason nobody decides."""
     with pytest.raises(Problem, match="Say w"):
-        rollback(Store(url=place.store), place.tracking, why=why, by=by)
+        rollback(**_form(place), why=why, by=by)
     assert len(Ledger(place.store).entries()) == 3
+
+
+def _form(place: Place) -> dict[str, str]:
+    return {"store_url": place.store, **{f"tracking_{name}": text for name, text in place.tracking}}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import psutil
@@ -19,11 +20,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from pydantic import BaseModel
 
+from configs.fields import leaves
 from configs.load import parse, resolve
 from configs.schema import Settings
 from infra import stack
+from infra.deployments import ONE_RETRAINING, parameters
 from tests.browser import needs_chromium, open_page
 from tests.servers import ROOT, answers, wait_until
 
@@ -50,10 +52,8 @@ class Running:
 
     def begin_endless(self) -> FlowRun:
         """Start a night that trains for longer than stopping the stack may take."""
-        settings = self.settings.model_dump(mode="json")
-        settings["training"] |= {"epochs": 10_000, "patience": 10_000}
-        parameters = {"settings": settings, "force": True}
-        return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters=parameters)
+        endless = {"training_epochs": 10_000, "training_patience": 10_000, "force": True}
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters=endless)
 
     def after(self, run: FlowRun, seconds: float, *wanted: StateType) -> FlowRun:
         """Wait until a run is in one of these states, or has ended where none is named."""
@@ -145,26 +145,28 @@ def test_the_worker_has_what_a_night_needs(running: Running) -> None:
 
 
 def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> None:
-    """It runs at two, in a named time zone, one at a time, with the given settings."""
+    """It runs at four, in a named time zone, one at a time with every other retraining, with the given settings."""
     nightly = running.nightly
     (schedule,) = nightly.schedules
-    assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {"cron": "0 2 * * *", "timezone": "UTC"}
+    assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {
+        "cron": "0 4 * * *",
+        "timezone": "Europe/Berlin",
+    }
     assert nightly.concurrency_options
     assert nightly.concurrency_options.collision_strategy.value == "CANCEL_NEW"
     assert nightly.global_concurrency_limit
-    assert nightly.global_concurrency_limit.limit == 1
-    assert nightly.parameters == {"settings": running.settings.model_dump(mode="json"), "force": False}
+    assert (nightly.global_concurrency_limit.name, nightly.global_concurrency_limit.limit) == (ONE_RETRAINING, 1)
+    assert nightly.parameters == parameters("nightly", running.settings)
 
 
 @pytest.mark.usefixtures("nights")
 def test_a_person_approves_through_the_worker(running: Running) -> None:
     """The forms ask for version, why and name, start with the given store and MLflow, and run like a night."""
-    plain = running.settings.model_dump(mode="json")
-    place = {name: plain[name] for name in ("store", "tracking")}
+    place = parameters("approve", running.settings)
     forms = {name: running.prefect.read_deployment_by_name(f"{name}/{name}") for name in ("approve", "rollback")}
     assert {name: form.parameters for name, form in forms.items()} == dict.fromkeys(forms, place)
     asked = forms["approve"].parameter_openapi_schema or {}
-    assert set(asked["required"]) == {"store", "tracking", "version", "why", "by"}
+    assert set(asked["required"]) == {"store_url", "version", "why", "by"}
     wanted = {**place, "version": "1", "why": "I looked", "by": "ann"}
     run = running.after(running.prefect.create_flow_run_from_deployment(forms["approve"].id, parameters=wanted), _NIGHT)
     assert run.state
@@ -181,7 +183,8 @@ def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
         return [run for run in runs if run.state_type == StateType.SCHEDULED and run.auto_scheduled]
 
     runs = wait_until(scheduled, 60, "scheduled runs")
-    assert {run.expected_start_time.hour for run in runs if run.expected_start_time} == {2}
+    berlin = ZoneInfo("Europe/Berlin")
+    assert {run.expected_start_time.astimezone(berlin).hour for run in runs if run.expected_start_time} == {4}
 
 
 def test_the_worker_completes_a_night(nights: tuple[FlowRun, FlowRun]) -> None:
@@ -208,16 +211,16 @@ def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -
     with open_page(page_url, height=4500) as page:
         expect(page.get_by_text("Name of the registered model.")).to_be_visible(timeout=60_000)
         shown = page.locator("body").inner_text()
-        assert [text for text in _descriptions(Settings) if text not in shown] == []
+        missing = [leaf.name for leaf in leaves(Settings, without=("watch",)) if leaf.info.description not in shown]
+        assert missing == []
         page.locator("//*[text()[contains(., 'gets one run a night')]]/following::textarea[1]").fill("from the form")
         _keep(page.screenshot(animations="disabled"))
         page.get_by_role("button", name="Submit").click()
         page.wait_for_url(re.compile("runs/flow-run|deployments/deployment/[0-9a-f-]+$"), timeout=60_000)
-    changed = running.settings.model_dump(mode="json")
-    changed["tracking"]["experiment"] = "from the form"
     wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})
     runs = running.prefect.read_flow_runs(flow_run_filter=wanted)
-    (run,) = [run for run in runs if run.parameters.get("settings") == changed]
+    changed = {**parameters("nightly", running.settings), "tracking_experiment": "from the form"}
+    (run,) = [run for run in runs if {name: run.parameters.get(name) for name in changed} == changed]
     assert running.after(run, _NIGHT).state_type == StateType.COMPLETED
 
 
@@ -266,14 +269,6 @@ def _processes(home: Path) -> list[psutil.Process]:
             if one.pid != os.getpid() and one.environ().get("PEDIGREE_HOME") == str(home):
                 found.append(one)
     return found
-
-
-def _descriptions(model: type[BaseModel]) -> Iterator[str]:
-    for field in model.model_fields.values():
-        if field.description:
-            yield field.description
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _descriptions(field.annotation)
 
 
 def _keep(picture: bytes) -> None:

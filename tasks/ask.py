@@ -1,0 +1,31 @@
+"""Where a rule asks for a person: show what is to be decided, with the evidence, and where to click."""
+
+from dataclasses import replace
+
+from configs import schema
+from configs.fields import filled
+from tasks.domain.outcome import Outcome
+from tasks.reports.approval import approval_form, show_question
+from tasks.step import step
+from tasks.stores import tracking
+
+_EVIDENCE = {
+    "the evaluation report": "evaluation/report.html",
+    "the model card": "evaluation/model-card.html",
+    "the data card": "dataset/card.html",
+}
+
+
+@step(hours=2)
+def ask(outcome: Outcome, settings: schema.Settings) -> Outcome:
+    """Show the question that this night leaves to a person, and name the form that answers it; else change nothing."""
+    if outcome.status != "needs-approval" or not outcome.run_id:
+        return outcome
+    wanted = ("store", "tracking")
+    place = filled(settings, *(one for one in schema.Settings.model_fields if one not in wanted))
+    form = approval_form({"version": outcome.model_version, **place})
+    url = settings.tracking.url
+    show_question(
+        outcome, form, {name: tracking.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
+    )
+    return replace(outcome, reason=f"{outcome.reason}, or here: {form}") if form else outcome

@@ -1,0 +1,179 @@
+"""Deployments, looks and the one retraining at a time, on a real Prefect server without a worker."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Completed, Crashed, Pending, Scheduled
+
+from configs.fields import filled
+from configs.load import parse, resolve
+from configs.problems import Problem
+from configs.schema import Settings, Store
+from flows.night import run_watch
+from flows.one_at_a_time import one_at_a_time
+from infra.deployments import ONE_RETRAINING, deploy_elsewhere
+from tasks.stores import nights
+from tasks.stores.bucket import open_bucket
+from tasks.stores.listings import in_columns
+from tasks.stores.snapshots import SnapshotStore
+from tests.e2e.test_nights import COMMAND
+from tests.servers import ROOT, PrefectServer, wait_until
+
+POOL = "kubernetes"
+LATE = 12
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Watch a folder with two complete classes, which nobody has learned from."""
+    place = tmp_path_factory.mktemp("watched")
+    for number in range(6):
+        open_bucket(str(place / "photos")).create(f"{'ab'[number % 2]}/{number}.jpg", b"a picture")
+    values = {
+        "source": {"url": str(place / "photos")},
+        "store": {"url": str(place / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "watch": {"settle_minutes": 0},
+    }
+    return resolve(parse(values, "test"))
+
+
+@pytest.fixture(scope="module")
+def client(_prefect: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """Talk to the server, on which no retraining of another test works any more."""
+    with SyncPrefectClient(_prefect.api_url) as one:
+        at_work = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
+        for run in one.read_flow_runs(flow_run_filter=at_work):
+            one.set_flow_run_state(run.id, Crashed(), force=True)
+        yield one
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    client: SyncPrefectClient, settings: Settings, _prefect: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, UUID]]:
+    """Deploy everything as one does elsewhere, for a Kubernetes pool; afterwards nothing of it is left."""
+    job = json.loads((ROOT / "infra" / "kubernetes" / "pool.json").read_text())
+    client.create_work_pool(WorkPoolCreate(name=POOL, type="kubernetes", base_job_template=job), overwrite=True)
+    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates={PREFECT_API_URL: _prefect.api_url}):
+        patch.setenv("PREFECT_API_URL", _prefect.api_url)
+        names = deploy_elsewhere(tmp_path_factory.mktemp("home"), settings, POOL)
+    found = {one.name: one.id for one in client.read_deployments() if one.work_pool_name == POOL}
+    assert set(found) == set(names)
+    yield found
+    for one in found.values():
+        client.delete_deployment(one)
+    client.delete_global_concurrency_limit_by_name(ONE_RETRAINING)
+
+
+def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    """List the runs of a deployment that somebody or something started, not the scheduler."""
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
+    return [run for run in client.read_flow_runs(flow_run_filter=wanted, limit=200) if not run.auto_scheduled]
+
+
+@pytest.mark.usefixtures("client", "prefect_server")
+def test_without_a_deployment_a_look_says_what_to_do(settings: Settings) -> None:
+    """A watcher that has nothing to start says so in one sentence."""
+    with pytest.raises(Problem, match=r"pedigree up -c FILE makes it here, pedigree deploy elsewhere\.$"):
+        run_watch(settings)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_look_starts_one_retraining_whatever_woke_it(
+    client: SyncPrefectClient, deployed: dict[str, UUID], settings: Settings
+) -> None:
+    """Looks that see the same start one run; once that is answered, a look starts none, whatever events tell."""
+    first, second = run_watch(settings), run_watch(settings)
+    assert first.state == second.state == "Started", (first, second)
+    (run,) = runs(client, deployed["retrain"])
+    assert run.name in first.why
+    assert run.name in second.why
+    assert run.parameters == {**filled(settings, "watch")}
+
+    client.set_flow_run_state(run.id, Pending())
+    assert run_watch(settings).why == f"the retraining {run.name} works, and the next look goes on from it"
+    client.set_flow_run_state(run.id, Completed())
+    assert run_watch(settings).why == f"the retraining {run.name} of the same images ended Completed: see there"
+
+    listed = in_columns(open_bucket(settings.source.url).entries())
+    SnapshotStore(settings.store.url).record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
+    nights.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
+    assert run_watch(settings).state == "Nothing new"
+    for _ in "ab":
+        told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
+        resource = {"prefect.resource.id": "pedigree.source.photos"}
+        client.request("POST", "/events", json=[{**told, "resource": resource}]).raise_for_status()  # type: ignore[arg-type]
+    wait_until(lambda: runs(client, deployed["watch"]), 60, "a look that an event asked for")
+    assert run_watch(settings).state == "Nothing new"
+    assert [one.id for one in runs(client, deployed["retrain"])] == [run.id]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_of_many_late_nights_one_runs(client: SyncPrefectClient, deployed: dict[str, UUID]) -> None:
+    """All that is due at once after an outage holds one place: one night runs, the others are cancelled within seconds.
+
+    A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
+    """
+    then = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
+    late = [client.create_flow_run_from_deployment(deployed["nightly"], state=then) for _ in range(LATE)]
+    for run in late:
+        client.set_flow_run_state(run.id, Pending())
+    states = Counter(run.state_type for run in runs(client, deployed["nightly"]))
+    assert states == {StateType.PENDING: 1, StateType.CANCELLED: LATE - 1}
+
+    by_hand = client.create_flow_run_from_deployment(deployed["retrain"])
+    client.set_flow_run_state(by_hand.id, Pending())
+    assert client.read_flow_run(by_hand.id).state_name == "AwaitingConcurrencySlot"
+
+    ended: list[str] = []
+    began = threading.Event()
+    night = threading.Thread(target=copy_context().run, args=(lambda: _at_a_terminal(began, ended),))
+    night.start()
+    assert began.wait(60)
+    assert ended == []
+    client.set_flow_run_state(late[0].id, Completed(), force=True)
+    night.join(60)
+    assert ended == ["the night"]
+    client.set_flow_run_state(by_hand.id, Pending())
+    assert client.read_flow_run(by_hand.id).state_type == StateType.PENDING
+    client.set_flow_run_state(by_hand.id, Completed(), force=True)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_looking_never_loads_tensorflow(settings: Settings, tmp_path: Path) -> None:
+    """A look is cheap, and its one line is all that the command prints."""
+    elsewhere = settings.model_copy(update={"store": Store(url=str(tmp_path / "store"))})
+    (tmp_path / "settings.yaml").write_text(elsewhere.model_dump_json())
+    command = [sys.executable, "-c", COMMAND, "watch", "-c", str(tmp_path / "settings.yaml"), "--once"]
+    command.append("--set=dataset.min_images_per_class=100")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Not yet: 6 new images, 100 are enough; the oldest has waited"), done.stdout
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.rpartition("loaded: ")[2] == ""
+
+
+def _at_a_terminal(began: threading.Event, ended: list[str]) -> None:
+    @flow(name="night-at-a-terminal")
+    @one_at_a_time
+    def night() -> None:
+        ended.append("the night")
+
+    began.set()
+    night()

@@ -1,0 +1,98 @@
+"""What ``infra/prefect.yaml`` and the manifests beside it say, without any server."""
+
+import asyncio
+import json
+import re
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import jsonschema
+import pytest
+import yaml
+from prefect.server.schemas.schedules import CronSchedule
+from prefect.utilities.importtools import import_object
+
+from infra.deployments import described
+from tests.servers import ROOT
+
+KUBERNETES = ROOT / "infra" / "kubernetes"
+POOL = json.loads((KUBERNETES / "pool.json").read_text())
+WORKER = {one["kind"]: one for one in yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())}
+
+
+def nightly() -> dict[str, Any]:
+    """Return when the nights are."""
+    (schedule,) = next(one["schedules"] for one in described()["deployments"] if one["name"] == "nightly")
+    return dict(schedule)
+
+
+@pytest.mark.parametrize(("change", "hours"), [(date(2027, 3, 28), 23), (date(2026, 10, 25), 25)])
+def test_every_date_has_one_night_also_when_the_clock_changes(change: date, hours: int) -> None:
+    """On the days of the year that have 23 and 25 hours, as on those around them, one night starts at four."""
+    zone = ZoneInfo(nightly()["timezone"])
+    schedule = CronSchedule(cron=nightly()["cron"], timezone=nightly()["timezone"])
+    start = datetime(change.year, change.month, change.day, tzinfo=zone) - timedelta(days=2)
+    nights = [one.astimezone(zone) for one in asyncio.run(schedule.get_dates(n=5, start=start))]
+    assert [(one.date() - change).days for one in nights] == [-2, -1, 0, 1, 2]
+    assert {(one.hour, one.minute) for one in nights} == {(4, 0)}
+    real = [round((two.timestamp() - one.timestamp()) / 3600) for one, two in pairwise(nights)]
+    assert real == [24, hours, 24, 24]
+
+
+def test_four_o_clock_comes_once_a_day_in_every_zone() -> None:
+    """Whatever zone somebody puts into the file, no clock change of two years leaves out or repeats the nightly hour."""
+    assert nightly()["cron"] == "0 4 * * *"
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(730)]
+    for name in available_timezones():
+        zone = ZoneInfo(name)
+        for day in days:
+            four = datetime(day.year, day.month, day.day, 4, tzinfo=zone)
+            assert four.utcoffset() == four.replace(fold=1).utcoffset(), (name, day)
+
+
+def test_every_deployment_runs_a_flow_and_says_what_for() -> None:
+    """Each entry names a flow by its module, and has a description and a tag."""
+    entries = described()["deployments"]
+    assert {one["name"] for one in entries} == {
+        *("nightly", "retrain", "watch", "reproduce", "verify-store", "approve", "rollback")
+    }
+    for one in entries:
+        assert import_object(one["entrypoint"]).name
+        assert one["description"].endswith(".")
+        assert one["tags"] == ["pedigree"]
+
+
+def test_the_kubernetes_pool_is_whole() -> None:
+    """Each placeholder of the job has a variable, each default is of its type, and a job runs what it is told."""
+    variables = POOL["variables"]["properties"]
+    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(POOL["job_configuration"])))
+    assert asked == set(variables)
+    jsonschema.Draft202012Validator.check_schema(POOL["variables"])
+    for name, one in variables.items():
+        if one.get("default") is not None:
+            jsonschema.validate(one["default"], {**one, "definitions": POOL["variables"].get("definitions", {})}), name
+    manifest = POOL["job_configuration"]["job_manifest"]
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    assert (manifest["apiVersion"], manifest["kind"], container["args"]) == ("batch/v1", "Job", "{{ command }}")
+    assert manifest["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
+    """The worker's account is the one that may start jobs and read pods, and runs have one that may nothing."""
+    pod = WORKER["Deployment"]["spec"]["template"]
+    account = pod["spec"]["serviceAccountName"]
+    (subject,) = WORKER["RoleBinding"]["subjects"]
+    assert (subject["kind"], subject["name"]) == ("ServiceAccount", account)
+    assert WORKER["RoleBinding"]["roleRef"]["name"] == WORKER["Role"]["metadata"]["name"]
+    allowed = {(what, verb) for rule in WORKER["Role"]["rules"] for what in rule["resources"] for verb in rule["verbs"]}
+    assert {("jobs", "create"), ("jobs", "delete"), ("pods", "watch"), ("pods/log", "get")} <= allowed
+    assert not {verb for what, verb in allowed if what != "jobs"} - {"get", "list", "watch"}
+    assert WORKER["Deployment"]["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    accounts = yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())
+    names = {one["metadata"]["name"] for one in accounts if one["kind"] == "ServiceAccount"}
+    assert names == {account, POOL["variables"]["properties"]["service_account_name"]["default"]}
+    (container,) = pod["spec"]["containers"]
+    assert container["command"][:3] == ["prefect", "worker", "start"]
+    assert container["command"][container["command"].index("--type") + 1] == "kubernetes"

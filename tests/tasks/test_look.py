@@ -1,0 +1,61 @@
+"""Looks at a real folder and a real bucket, while people upload."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+
+from tasks.stores import nights
+from tasks.stores.bucket import open_bucket
+from tasks.stores.listings import in_columns
+from tasks.stores.snapshots import SnapshotStore
+
+UPLOADS = 60
+
+
+def upload(place: str, key: str) -> None:
+    """Put a small object into a folder or a bucket."""
+    if place.startswith("s3://"):
+        boto3.client("s3").put_object(Bucket=place.removeprefix("s3://"), Key=key, Body=key.encode())
+    else:
+        open_bucket(place).create(key, key.encode())
+
+
+def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(place: str, tmp_path: Path) -> None:
+    """While objects arrive one after the other, each is new to exactly one of the retrainings that answer listings."""
+    store = str(tmp_path / "store")
+    counted: Counter[str] = Counter()
+
+    def retraining() -> None:
+        taken = datetime.now(UTC).isoformat()
+        listed = in_columns(open_bucket(place).entries())
+        counted.update(
+            one.key for one in SnapshotStore(store).since(place, nights.last_answered(store, place), listed).came
+        )
+        SnapshotStore(store).record(place, taken, listed)
+        nights.note(store, place, taken, "unchanged: nothing new to learn from")
+
+    with ThreadPoolExecutor(1) as people:
+        uploads = [people.submit(upload, place, f"{'ab'[n % 2]}/{n * 37 % UPLOADS:02}") for n in range(UPLOADS)]
+        while not all(one.done() for one in uploads):
+            retraining()
+    for one in uploads:
+        one.result()
+    retraining()
+    assert len(counted) == UPLOADS
+    assert set(counted.values()) == {1}
+    listed = in_columns(open_bucket(place).entries())
+    last = SnapshotStore(store).since(place, nights.last_answered(store, place), listed)
+    assert (len(last.gone), len(last.came)) == (0, 0)
+
+
+def test_a_retraining_that_died_has_answered_nothing(tmp_path: Path) -> None:
+    """A listing that was recorded by a run which never came to its end stays new."""
+    photos, store = str(tmp_path / "photos"), str(tmp_path / "store")
+    upload(photos, "a/1")
+    listed = in_columns(open_bucket(photos).entries())
+    SnapshotStore(store).record(photos, "2026-11-25T02:00:00+00:00", listed)
+    assert nights.last_answered(store, photos) == ""
+    assert [one.key for one in SnapshotStore(store).since(photos, "", listed).came] == ["a/1"]
