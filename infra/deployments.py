@@ -13,6 +13,7 @@ from configs.fields import filled
 from configs.load import prefect_address
 from configs.problems import Problem
 from configs.schema import Settings
+from infra.zombies import notice_dead_runs
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -93,6 +94,7 @@ def _share_the_limit(api: str) -> None:
     from prefect.client.orchestration import SyncPrefectClient
 
     with SyncPrefectClient(api) as client:
+        notice_dead_runs(client)
         client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 1)
         limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
         for one in described()["deployments"]:
