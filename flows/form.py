@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from pydantic_core import PydanticUndefined
 
 from configs.fields import Leaf, is_section, leaves, nested
@@ -59,6 +59,6 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
     kind: Any = leaf.info.annotation
     for limit in leaf.info.metadata:
         kind = Annotated[kind, limit]
-    title = {"title": ".".join(leaf.path)}
+    title: dict[str, JsonValue] = {"title": ".".join(leaf.path)}
     default = Field(default=leaf.info.default, description=leaf.info.description, json_schema_extra=title)
     return inspect.Parameter(leaf.name, _BY_NAME, default=default, annotation=kind)

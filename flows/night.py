@@ -2,7 +2,6 @@
 
 import urllib.error
 import urllib.request
-from typing import cast
 
 from configs.fields import filled
 from configs.load import home, prefect_address, prepare_environment
@@ -21,7 +20,7 @@ def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Ou
     from flows.retrain import retrain
 
     state = retrain(**filled(settings, "watch"), force=force, as_of=as_of, return_state=True)
-    return cast("Outcome", state.result())
+    return state.result()
 
 
 def run_watch(settings: Settings) -> Look:
@@ -29,7 +28,7 @@ def run_watch(settings: Settings) -> Look:
     _prepare()
     from flows.watch import watch
 
-    return cast("Look", watch(**filled(settings), return_state=True).result())
+    return watch(**filled(settings), return_state=True).result()
 
 
 def run_rebuild(settings: Settings, as_of: str = "") -> Data:
@@ -45,8 +44,7 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
     _prepare()
     from flows.reproduce import reproduce
 
-    state = reproduce(store_url=store, model=model, from_pixels=from_pixels, return_state=True)
-    return cast("Reproduction", state.result())
+    return reproduce(store_url=store, model=model, from_pixels=from_pixels)
 
 
 def _prepare() -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
-from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
 from configs import schema
@@ -33,15 +32,14 @@ def begin(looked: Look, settings: schema.Settings) -> Look:
     with get_client(sync_client=True) as client:
         if working := _at_work(client):
             return Look("Not yet", f"the retraining {working.name} works, and the next look goes on from it")
-    try:
-        run = run_deployment(
-            _DEPLOYMENT, parameters=filled(settings, "watch"), timeout=0, as_subflow=False, idempotency_key=looked.key
+        try:
+            deployment = client.read_deployment_by_name(_DEPLOYMENT)
+        except ObjectNotFound:
+            message = f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy"
+            raise Problem(f"{message} elsewhere.") from None
+        run = client.create_flow_run_from_deployment(
+            deployment.id, parameters=filled(settings, "watch"), idempotency_key=looked.key
         )
-    except ObjectNotFound:
-        message = (
-            f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy elsewhere."
-        )
-        raise Problem(message) from None
     if run.state and run.state.is_final():
         return Look("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")
     return replace(looked, why=f"{looked.why}: retraining {run.name}")

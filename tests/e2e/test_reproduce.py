@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(place))
         settings = parse(values, "test")
-        yield settings, cast("Outcome", retrain(**filled(settings, "watch"), return_state=True).result())
+        yield settings, retrain(**filled(settings, "watch"), return_state=True).result()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def reproduce(made: Made) -> Reproduce:
     from flows.reproduce import reproduce as flow
 
     def run(model: str, *, from_pixels: bool = False) -> Reproduction:
-        return flow(made[0].store, model, from_pixels, return_state=True).result()
+        return flow(store_url=made[0].store.url, model=model, from_pixels=from_pixels)
 
     return run
 
@@ -182,10 +182,10 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         },
         "test",
     )
-    outcome = cast("Outcome", retrain(**filled(settings, "watch"), return_state=True).result())
+    outcome = retrain(**filled(settings, "watch"), return_state=True).result()
     record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
-    found = flow(settings.store, "champion", from_pixels=True, return_state=True).result()
+    found = flow(store_url=settings.store.url, model="champion", from_pixels=True)
     assert (found.verdict, found.head) == ("identical", record.head)
 
 

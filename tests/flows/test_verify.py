@@ -9,10 +9,12 @@ import pytest
 
 from flows.data import find_version
 from flows.verify import verify
+from flows.verify_store import verify_store
 from tasks.domain.splits import Assigned, Split
 from tasks.stores.splits import SplitStore
 from tests.flows.made_store import night, photographs
 from tests.flows.test_data import quiet
+from tests.servers import PrefectServer
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +171,17 @@ def test_no_damage_at_all_stops_the_search(store: Path, seed: int) -> None:
     else:
         path.unlink()
     assert isinstance(damaged(store), dict)
+
+
+def test_the_whole_store_is_verified_as_a_run(store: Path, prefect_server: PrefectServer) -> None:
+    """Every version is looked at, an image that two share once; the run fails, naming what is damaged and where."""
+    assert prefect_server.api_url
+    original = only(store, "datasets/*/manifest.parquet")
+    state = verify_store(store_url=str(store), return_state=True)
+    assert (state.name, state.message) == ("Whole", "1 version, 12 images hashed again: all as it was written")
+    other = store / "datasets" / ("0" * 64) / original.name
+    other.parent.mkdir()
+    other.write_bytes(original.read_bytes())
+    state = verify_store(store_url=str(store), return_state=True)
+    assert state.name == "Damaged"
+    assert state.message == "2 versions, 12 images hashed again: damaged are manifest"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
@@ -26,7 +27,7 @@ from configs.problems import Problem
 from configs.schema import Settings, Store
 from flows.night import run_watch
 from flows.one_at_a_time import one_at_a_time
-from infra.deployments import ONE_RETRAINING, deploy_elsewhere
+from infra.deployments import deploy_elsewhere
 from tasks.stores import nights
 from tasks.stores.bucket import open_bucket
 from tasks.stores.listings import in_columns
@@ -78,7 +79,6 @@ def deployed(
     yield found
     for one in found.values():
         client.delete_deployment(one)
-    client.delete_global_concurrency_limit_by_name(ONE_RETRAINING)
 
 
 def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
@@ -118,7 +118,7 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
     for _ in "ab":
         told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
         resource = {"prefect.resource.id": "pedigree.source.photos"}
-        client.request("POST", "/events", json=[{**told, "resource": resource}]).raise_for_status()  # type: ignore[arg-type]
+        client.request("POST", "/events", json=[{**told, "resource": resource}]).raise_for_status()
     wait_until(lambda: runs(client, deployed["watch"]), 60, "a look that an event asked for")
     assert run_watch(settings).state == "Nothing new"
     assert [one.id for one in runs(client, deployed["retrain"])] == [run.id]
@@ -130,7 +130,7 @@ def test_of_many_late_nights_one_runs(client: SyncPrefectClient, deployed: dict[
 
     A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
     """
-    then = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
+    then: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
     late = [client.create_flow_run_from_deployment(deployed["nightly"], state=then) for _ in range(LATE)]
     for run in late:
         client.set_flow_run_state(run.id, Pending())

@@ -211,7 +211,9 @@ def test_the_run_form_shows_every_setting_and_starts_a_night(running: Running) -
     with open_page(page_url, height=4500) as page:
         expect(page.get_by_text("Name of the registered model.")).to_be_visible(timeout=60_000)
         shown = page.locator("body").inner_text()
-        missing = [leaf.name for leaf in leaves(Settings, without=("watch",)) if leaf.info.description not in shown]
+        missing = [
+            leaf.name for leaf in leaves(Settings, without=("watch",)) if str(leaf.info.description) not in shown
+        ]
         assert missing == []
         page.locator("//*[text()[contains(., 'gets one run a night')]]/following::textarea[1]").fill("from the form")
         _keep(page.screenshot(animations="disabled"))
