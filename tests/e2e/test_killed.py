@@ -1,0 +1,141 @@
+"""Nights of a real worker that are killed at every step of the line: Prefect says so, and the next one goes on."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from mlflow import MlflowClient
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from configs.load import parse, resolve
+from configs.schema import Settings
+from infra.deployments import parameters
+from tasks.stores.ledger import Ledger
+from tests.servers import ROOT, PrefectServer, running, wait_until
+
+# What a night writes, in the order in which a first one comes by: each kills the run that has just done it.
+INSTANTS = (
+    "tasks.stores.snapshots:SnapshotStore.record",
+    "tasks.stores.images:ImageStore.add",
+    "tasks.stores.snapshots:SnapshotStore.add_contents",
+    "tasks.label:write_labels",
+    "tasks.stores.splits:SplitStore._append",
+    "tasks.assemble:write_manifest",
+    "tasks.stores.features:FeatureStore.add",
+    "tasks.inspect:write_page",
+    "tasks.stores.tracking:start_run",
+    "tasks.domain.gate:judge",
+    "tasks.explain:model_card",
+    "tasks.stores.registry:register",
+    "tasks.stores.ledger:Ledger.append",
+    "tasks.stores.registry:point",
+    "tasks.stores.tracking:finish",
+    "tasks.stores.nights:note",
+)
+# Python runs this at its start.
+DEADLY = """
+import importlib, os, signal
+from functools import reduce
+deadly = os.environ.get("DEADLY")
+if deadly:
+    module, _, path = deadly.partition(":")
+    *owners, name = path.split(".")
+    owner = reduce(getattr, owners, importlib.import_module(module))
+    work = getattr(owner, name)
+    def last(*arguments, **named):
+        work(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(owner, name, last)
+"""
+
+
+@dataclass(frozen=True)
+class Nights:
+    """A deployment of the retraining on a server with a worker, and the folder for what its runs make."""
+
+    client: SyncPrefectClient
+    deployment: UUID
+    place: Path
+
+    def settings(self, name: str) -> Settings:
+        """Describe small nights on ten real photographs of each of three breeds, with a store of their own."""
+        values = {
+            "source": {"url": str(self.place / "photos")},
+            "store": {"url": str(self.place / name / "store")},
+            "dataset": {"min_images_per_class": 3},
+            "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
+            "training": {"epochs": 3},
+            "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm"},
+            "tracking": {"url": f"sqlite:///{self.place / name / 'mlflow.db'}"},
+        }
+        return resolve(parse(values, "the test's settings"))
+
+    def begin(self, name: str, deadly: str = "") -> FlowRun:
+        """Let the worker run a night, which the instant kills."""
+        return self.client.create_flow_run_from_deployment(
+            self.deployment,
+            parameters=parameters("retrain", self.settings(name)),
+            job_variables={"env": {"DEADLY": deadly, "PYTHONPATH": f"{self.place}:{ROOT}"}},
+        )
+
+    def ended(self, run: FlowRun) -> FlowRun:
+        """Wait for a run, and return it as Prefect shows it after its end."""
+
+        def over() -> FlowRun | None:
+            now = self.client.read_flow_run(run.id)
+            return now if now.state and now.state.is_final() else None
+
+        found = wait_until(over, 180, f"a run, see {self.place / 'worker.log'}")
+        assert found
+        return found
+
+
+@pytest.fixture
+def nights(prefect_server: PrefectServer, photos: Path, tmp_path: Path) -> Iterator[Nights]:
+    """Start a worker that looks for runs every half second, with nothing but this deployment to look after."""
+    (tmp_path / "sitecustomize.py").write_text(DEADLY)
+    (tmp_path / "photos").mkdir()
+    for breed in sorted(photos.glob("[!.]*/"))[:3]:
+        (tmp_path / "photos" / breed.name).symlink_to(breed)
+    with SyncPrefectClient(prefect_server.api_url) as client, _worker(client, prefect_server, tmp_path) as pool:
+        flow = client.create_flow_from_name("retrain")
+        deployment = client.create_deployment(
+            flow, "killed", work_pool_name=pool, entrypoint="flows.retrain.retrain", enforce_parameter_schema=False
+        )
+        yield Nights(client, deployment, tmp_path)
+
+
+@contextmanager
+def _worker(client: SyncPrefectClient, server: PrefectServer, folder: Path) -> Iterator[str]:
+    pool = "killed"
+    client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", pool, "--type", "process"]
+    environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_WORKER_QUERY_SECONDS": "0.5"}
+    with running(command, folder / "worker.log", environment):
+        yield pool
+
+
+@pytest.mark.timeout(900)
+def test_nights_that_are_killed_at_every_step_end_like_one_that_lives(nights: Nights) -> None:
+    """Whatever a run had written when it was killed, Prefect calls it crashed, and the last one ends like any other."""
+    lucky = nights.begin("lucky")
+    for instant in INSTANTS:
+        run = nights.ended(nights.begin("unlucky", instant))
+        assert run.state_type == StateType.CRASHED, (instant, run.state)
+    ends = [nights.ended(run).state_name for run in (nights.begin("unlucky"), lucky)]
+    assert ends == ["Unchanged", "Promoted"]
+    decisions = [Ledger(nights.settings(name).store.url).entries() for name in ("unlucky", "lucky")]
+    assert [len(entries) for entries in decisions] == [1, 1]
+    one, other = (replace(entries[0], time="", run_id="") for entries in decisions)
+    assert one == other
+    client = MlflowClient(nights.settings("unlucky").tracking.url)
+    assert [str(one.version) for one in client.search_model_versions("name = 'pedigree'")] == ["1"]
+    assert str(client.get_model_version_by_alias("pedigree", "champion").version) == "1"
+    assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}
