@@ -132,7 +132,7 @@ def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="other processors have no SSE4.1")
 def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
-    """On a processor whose kernels compute other bits the model is equal, not identical, and these kernels are named."""
+    """Where a processor has other kernels the model is equal and not identical, and these kernels are named."""
     command = "from flows.cli import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", *command, made[0].store.url],
