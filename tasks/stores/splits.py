@@ -34,7 +34,7 @@ class SplitStore:
         rows = self._rows()
         while new := decide(known := standing(rows)):
             self._append(new, len(rows))
-            rows = self._rows()
+            rows += self._rows(len(rows))
         return known
 
     def damage(self) -> Iterator[tuple[str, str]]:
@@ -49,8 +49,9 @@ class SplitStore:
             ]
         )
 
-    def _rows(self) -> list[Placed]:
-        rows = self._table().read(_SCHEMA.names)
+    def _rows(self, start: int = 0) -> list[Placed]:
+        """Read the rows from this one on; what was read once stays as it is, since the table is only appended to."""
+        rows = self._table().read(_SCHEMA.names).slice(start)
         columns = (rows[name].to_pylist() for name in _SCHEMA.names)
         return [
             Placed(place, image, Assigned(group, _SPLITS[split]))

@@ -120,7 +120,7 @@ def pedigree(kind: str, place: Place) -> Measured:
 
 
 def decoding(place: Place) -> Measured:
-    """Measure what nobody who decodes can go below: one process that only decodes the first pictures."""
+    """Measure what nobody who decodes can go below: one process decodes the first pictures and does nothing else."""
     place.put(place.first)
     return {"cold": place.run(work("decode", place.pictures))}, 0
 

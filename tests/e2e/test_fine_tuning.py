@@ -1,6 +1,7 @@
 """Nights that fine-tune, on drawn dogs: cut off, gone on with, and followed by a night that only trains a head."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tasks.domain.drawing import BREEDS, draw
 from tasks.stores.bucket import open_bucket
 from tasks.stores.ledger import Ledger
-from tests.servers import PrefectServer
+from tests.servers import PrefectServer, free_port
 
 SETTINGS = """
 source: {{url: "{place}/photos"}}
@@ -82,6 +83,35 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
     second = ended(night(tmp_path, "--set", "training.method=head"))
     assert second["images"]["new"] == 10
     assert {rule["rule"] for rule in second["gate"]} >= {"accuracy not worse by 1"}
+
+
+def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """A night and its worker, begun as the documentation says, fine-tune together; the night decides, both end well."""
+    assert prefect_server.api_url
+    photographs(tmp_path, range(20))
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(SETTINGS.format(place=tmp_path))
+    cluster = {"worker": [f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"]}
+    asked = ["-c", str(settings), "--json", "--set", "fine_tuning.epochs=1"]
+    both = [
+        subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-c", "from flows.cli import app; app()", command, *asked],
+            env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n, command in enumerate(("retrain", "worker"))
+    ]
+    try:
+        said = [process.communicate(timeout=200) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert [process.returncode for process in both] == [0, 0], said
+    first, helped = (json.loads(answer) for answer, _ in said)
+    assert first["status"] == "promoted"
+    assert helped["dataset"] == first["dataset"]
 
 
 def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:
