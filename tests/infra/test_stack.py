@@ -20,12 +20,14 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from configs.fields import leaves
 from configs.load import parse, resolve
 from configs.schema import Settings
 from infra import stack
 from infra.deployments import ONE_RETRAINING, parameters
+from tasks.reports.approval import approval_form
 from tests.browser import needs_chromium, open_page
 from tests.servers import ROOT, answers, wait_until
 
@@ -160,15 +162,25 @@ def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> N
 
 
 @pytest.mark.usefixtures("nights")
-def test_a_person_approves_through_the_worker(running: Running) -> None:
-    """The forms ask for version, why and name, start with the given store and MLflow, and run like a night."""
+@needs_chromium
+def test_a_person_approves_in_the_browser(running: Running) -> None:
+    """The forms start with the given store and MLflow; the link that a night shows fills in the version; it runs."""
     place = parameters("approve", running.settings)
     forms = {name: running.prefect.read_deployment_by_name(f"{name}/{name}") for name in ("approve", "rollback")}
     assert {name: form.parameters for name, form in forms.items()} == dict.fromkeys(forms, place)
     asked = forms["approve"].parameter_openapi_schema or {}
     assert set(asked["required"]) == {"store_url", "version", "why", "by"}
-    wanted = {**place, "version": "1", "why": "I looked", "by": "ann"}
-    run = running.after(running.prefect.create_flow_run_from_deployment(forms["approve"].id, parameters=wanted), _NIGHT)
+    with temporary_settings(updates={PREFECT_API_URL: f"{_address(running.status, 'Prefect')}/api"}):
+        link = approval_form({"version": "1", **place})
+    with open_page(link) as page:
+        for meaning, text in (("The reason, in a sentence.", "I looked"), ("Your name.", "ann")):
+            page.locator(f"//*[text()[contains(., '{meaning}')]]/following::textarea[1]").fill(text)
+        page.get_by_role("button", name="Submit").click()
+        page.wait_for_url(re.compile("runs/flow-run|deployments/deployment/[0-9a-f-]+$"), timeout=60_000)
+    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [forms["approve"].id]}})
+    (run,) = running.prefect.read_flow_runs(flow_run_filter=wanted)
+    assert run.parameters == {**run.parameters, **place, "version": "1", "why": "I looked", "by": "ann"}
+    run = running.after(run, _NIGHT)
     assert run.state
     assert run.state_name == "Promoted", run.state.message
     assert "version 1 serves" in str(run.state.message)

@@ -51,11 +51,15 @@ def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(plac
     assert (len(last.gone), len(last.came)) == (0, 0)
 
 
-def test_a_retraining_that_died_has_answered_nothing(tmp_path: Path) -> None:
-    """A listing that was recorded by a run which never came to its end stays new."""
-    photos, store = str(tmp_path / "photos"), str(tmp_path / "store")
+def test_a_retraining_that_died_has_answered_nothing(place: str, tmp_path: Path) -> None:
+    """A listing that was recorded by a run which never came to its end stays new, until one that ends answers it."""
+    photos, taken = str(tmp_path / "photos"), "2026-11-25T02:00:00.123456+00:00"
     upload(photos, "a/1")
     listed = in_columns(open_bucket(photos).entries())
-    SnapshotStore(store).record(photos, "2026-11-25T02:00:00+00:00", listed)
-    assert nights.last_answered(store, photos) == ""
-    assert [one.key for one in SnapshotStore(store).since(photos, "", listed).came] == ["a/1"]
+    SnapshotStore(place).record(photos, taken, listed)
+    assert nights.last_answered(place, photos) == ""
+    assert [one.key for one in SnapshotStore(place).since(photos, "", listed).came] == ["a/1"]
+    for moment in (taken, "2026-11-24T02:00:00+00:00"):
+        nights.note(place, photos, moment, "unchanged: nothing new to learn from")
+    assert nights.last_answered(place, photos) == taken
+    assert len(SnapshotStore(place).since(photos, taken, listed).came) == 0
