@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
+from configs.fields import filled
 from configs.load import parse
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings
@@ -53,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(place))
         settings = parse(values, "test")
-        yield settings, cast("Outcome", retrain(settings, return_state=True).result())
+        yield settings, retrain(**filled(settings, "watch"), return_state=True).result()
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def reproduce(made: Made) -> Reproduce:
     from flows.reproduce import reproduce as flow
 
     def run(model: str, *, from_pixels: bool = False) -> Reproduction:
-        return flow(made[0].store, model, from_pixels, return_state=True).result()
+        return flow(store_url=made[0].store.url, model=model, from_pixels=from_pixels)
 
     return run
 
@@ -132,7 +133,7 @@ def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="other processors have no SSE4.1")
 def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
-    """Where a processor has other kernels the model is equal and not identical, and these kernels are named."""
+    """On a processor whose kernels compute other bits the model is equal, not identical, and they are named."""
     command = "from flows.cli import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", *command, made[0].store.url],
@@ -181,10 +182,10 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         },
         "test",
     )
-    outcome = cast("Outcome", retrain(settings, return_state=True).result())
+    outcome = retrain(**filled(settings, "watch"), return_state=True).result()
     record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
-    found = flow(settings.store, "champion", from_pixels=True, return_state=True).result()
+    found = flow(store_url=settings.store.url, model="champion", from_pixels=True)
     assert (found.verdict, found.head) == ("identical", record.head)
 
 
