@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from configs.load import home, read_settings
+from configs.load import home, read_operations, read_settings
 from configs.problems import Problem
 from flows import data_cli, model_cli, screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
@@ -97,7 +97,8 @@ def up(
         from infra import stack
 
         settings = read_settings(config, changes or []) if config else None
-        status = stack.up(home(), settings)
+        operations = read_operations(config, changes or []) if config else None
+        status = stack.up(home(), settings, operations)
         answer(status.plain(), as_json, screens.stack(status))
 
 

@@ -2,8 +2,6 @@
 
 import fcntl
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import processes, web
+from infra import processes, servers, web
 from infra.processes import Background
 
 POOL = "pedigree"
@@ -46,14 +45,20 @@ class Status:
         return {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
 
 
-def up(home: Path, settings: Settings | None) -> Status:
-    """Start what is not running yet, wait until all of it answers, and deploy the nightly run with these settings."""
+def up(home: Path, settings: Settings | None, operations: Operations | None = None) -> Status:
+    """Start what is not running yet, wait until all of it answers, and deploy the nightly run with these settings.
+
+    Without ``operations`` the servers are started as the last time.
+    """
     with _alone(home):
-        prefect = _ensure(home, _PREFECT, lambda: _start_prefect(home))
-        mlflow = _ensure(home, _MLFLOW, lambda: _start_mlflow(home))
+        wanted = _servers(home, operations)
+        prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
+        mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
         _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
+        web.check_prefect(f"{prefect.address}/api")
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect))
         _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
+        web.check_mlflow(mlflow.address)
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
         if settings:
             _deploy(home, prefect, settings)
@@ -96,41 +101,28 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
     return begin()
 
 
-def _start_prefect(home: Path) -> Background:
-    port = _free_port(4200)
-    url = f"http://127.0.0.1:{port}"
-    environment = _environment(home) | {"PREFECT_SERVER_UI_API_URL": f"{url}/api"}
-    # A server that finds another server's address in its environment would send its own work there.
-    environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return processes.start(_record(home, _PREFECT), command, environment, url)
-
-
-def _start_mlflow(home: Path) -> Background:
-    port = _free_port(5000)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(home / "mlflow-artifacts")]
-    # Its background jobs start seven helpers, and nothing here asks them for anything.
-    environment = _environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return processes.start(_record(home, _MLFLOW), command, environment, f"http://127.0.0.1:{port}")
-
-
 def _start_worker(home: Path, prefect: Background) -> Background:
     web.close_left_over_runs(prefect.address, POOL)
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
-    command += ["--pool", POOL, "--type", "process", "--name", POOL]
-    environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
-    return processes.start(
-        _record(home, _WORKER), command, environment, f"{prefect.address}/work-pools/work-pool/{POOL}"
-    )
+    return servers.start_worker(_record(home, _WORKER), home, prefect.address, POOL)
+
+
+def _servers(home: Path, operations: Operations | None) -> Servers:
+    """Tell how the servers are to be started, and keep it for the next time; nothing in it is secret."""
+    file = home / "stack" / "servers.json"
+    before = Servers.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else Servers()
+    wanted = operations.servers if operations else before
+    servers.check_credentials(wanted)
+    if wanted != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
+        raise Problem("The servers run with other settings of the section servers: first stop them by pedigree down.")
+    file.write_text(wanted.model_dump_json(), encoding="utf-8")
+    return wanted
 
 
 def _deploy(home: Path, prefect: Background, settings: Settings) -> None:
     """Let Prefect read ``infra/prefect.yaml``; the settings become the values that the run forms start with."""
     plain = settings.model_dump(mode="json")
     place = {name: plain[name] for name in ("store", "tracking")}
-    environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
+    environment = servers.environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
     for name, parameters in (("nightly", {"settings": plain, "force": False}), ("approve", place), ("rollback", place)):
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(_DEPLOYMENTS)]
         command += ["--name", name, "--params", json.dumps(parameters)]
@@ -139,11 +131,6 @@ def _deploy(home: Path, prefect: Background, settings: Settings) -> None:
             log = home / "stack" / "deploy.log"
             log.write_text(done.stdout + done.stderr, encoding="utf-8")
             raise Problem(f"The run {name} could not be deployed; what Prefect said is in {log}.")
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Hand down the environment, so that the worker's runs see the same AWS credentials as this terminal."""
-    return {**os.environ, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
 
 
 def _record(home: Path, name: str) -> Path:
@@ -158,15 +145,6 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
         if background is None or not background.alive or time.monotonic() > deadline:
             raise Problem(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
         time.sleep(0.3)
-
-
-def _free_port(first: int) -> int:
-    """Find the first port from here on that nobody listens on."""
-    for port in range(first, first + 100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")
 
 
 @contextmanager
