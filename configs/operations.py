@@ -38,7 +38,7 @@ class Servers(Section):
             message = "a database of servers holds a password: leave it out, and set PGPASSWORD or write ~/.pgpass"
             raise ValueError(message)
         if url and not (parts.scheme == "postgresql" and parts.hostname and parts.path.strip("/")):
-            message = f"the database {url} is not understood: write postgresql://user@host:5432/name"
+            message = f"the database {url} is not understood: write it as postgresql://user@host:5432/name"
             raise ValueError(message)
         return url
 

@@ -103,6 +103,17 @@ def up(
 
 
 @app.command()
+def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
+    """Let Prefect tell people what nights come to, as the section notify says; pedigree up -c FILE does it too."""
+    with sentences():
+        from infra import stack
+
+        settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
+        names = stack.notify(home(), settings, operations)
+        answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
+
+
+@app.command()
 def down(as_json: Json = False) -> None:
     """Stop what ``pedigree up`` started; nothing that was stored is lost."""
     with sentences():

@@ -49,7 +49,8 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     """Start Prefect's server on a free port of this machine."""
     port = _free_port(4200)
     url = f"http://127.0.0.1:{port}"
-    ours = environment(home) | {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url}
+    # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
+    ours = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
     # A server that finds another server's address in its environment would send its own work there.
     ours.pop("PREFECT_API_URL", None)
     if servers.prefect_database:

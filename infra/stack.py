@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.load import prefect_address
 from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import processes, servers, web
+from infra import automations, processes, servers, web
 from infra.processes import Background
 
 POOL = "pedigree"
@@ -62,6 +63,8 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
         if settings:
             _deploy(home, prefect, settings)
+            if operations:
+                automations.set_up(f"{prefect.address}/api", operations.notify, _pages(settings) or mlflow.address)
         return status(home)
 
 
@@ -78,10 +81,27 @@ def status(home: Path) -> Status:
     return Status(tuple(_part(home, name) for name in _PARTS))
 
 
+def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
+    """Set up who is told, in the Prefect that the user named or else in the stack's, and name what is set up."""
+    api = prefect_address() or prefect_api(home)
+    if not api:
+        raise Problem("No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one.")
+    try:
+        web.check_prefect(api)
+    except (OSError, ValueError) as error:
+        raise Problem(f"Prefect does not answer at {api}: start it there, or correct PREFECT_API_URL.") from error
+    mlflow = _part(home, _MLFLOW)
+    return automations.set_up(api, operations.notify, _pages(settings) or mlflow.address)
+
+
 def prefect_api(home: Path) -> str:
     """Name the API of the stack's Prefect server, or nothing when it does not run."""
     prefect = _part(home, _PREFECT)
     return f"{prefect.address}/api" if prefect.state == "running" else ""
+
+
+def _pages(settings: Settings) -> str:
+    return settings.tracking.url if settings.tracking.url.startswith("http") else ""
 
 
 def _part(home: Path, name: str) -> Part:

@@ -14,10 +14,12 @@ _LOCKED = (401, 403)
 
 
 def answers(url: str) -> bool:
-    """Tell whether an address answers with success."""
+    """Tell whether an address answers with success, or by asking for a password."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
             return True
+    except HTTPError as error:
+        return error.code in _LOCKED
     except OSError:
         return False
 
