@@ -48,7 +48,7 @@ class Notify(Section):
 
     channels: tuple[Literal["slack", "email", "webhook"], ...] = Field(
         default=(),
-        description="Ways to tell: slack, email, webhook; their secrets come from the environment, see docs/servers.md.",
+        description="Ways to tell: slack, email, webhook; secrets come from the environment, see docs/servers.md.",
     )
     blocks: tuple[str, ...] = Field(
         default=(),

@@ -66,7 +66,7 @@ def _made(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"
 
     return AutomationCore(
         name=message.automation,
-        description="Made by pedigree from the section notify of the settings; a change here is undone by the next one.",
+        description="Made by pedigree from the section notify of the settings; changes made here are undone.",
         tags=[_TAG],
         trigger=trigger,
         actions=[_action(kind, block, message) for kind, block in blocks.items()],
@@ -89,8 +89,8 @@ def _silent(hours: timedelta) -> "EventTrigger":
     """Speak so long after the last good night, and again each time that as long passes without one.
 
     The time begins when the automation is made, so a first night that never comes is told as well. Each good night is
-    both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans, and
-    speak up to twice as late or, where good nights lie far apart in two of them, not at all.
+    both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans,
+    and speak up to twice as late or, where good nights lie far apart in two of them, not at all.
     """
     from prefect.events.schemas.automations import Posture
 
@@ -133,7 +133,7 @@ def _same(found: "Automation", wanted: "AutomationCore") -> bool:
 
 
 def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:
-    """Keep the secrets of the environment in Prefect's blocks, and find those that exist: their ids by type and name."""
+    """Keep the environment's secrets in Prefect's blocks, and find those that exist: their ids by type and name."""
     from prefect.blocks.notifications import SlackWebhook
     from prefect.blocks.webhook import Webhook
     from pydantic import SecretStr
@@ -191,9 +191,16 @@ def mail_address(notify: Notify, password: str) -> str:
     try:
         port = f":{server.port}" if server.port else ""
     except ValueError:
-        raise SettingsProblem(f"notify.smtp_server is {notify.smtp_server}: write it as smtp.example.org:587.") from None
+        raise SettingsProblem(
+            f"notify.smtp_server is {notify.smtp_server}: write it as smtp.example.org:587."
+        ) from None
     login = f"{quote(notify.smtp_user, safe='')}:{quote(password, safe='')}@" if notify.smtp_user else ""
     scheme = "mailto" if notify.smtp_encryption == "none" else "mailtos"
-    query = {"smtp": server.hostname or "", "from": notify.email_from, "to": ",".join(notify.email_to), "format": "text"}
+    query = {
+        "smtp": server.hostname or "",
+        "from": notify.email_from,
+        "to": ",".join(notify.email_to),
+        "format": "text",
+    }
     query |= {"mode": notify.smtp_encryption} if scheme == "mailtos" else {}
     return f"{scheme}://{login}{server.hostname}{port}?{urlencode(query)}"

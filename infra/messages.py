@@ -26,7 +26,9 @@ def silence(hours: float, prefect: str, mlflow: str) -> Message:
         f"Runs: {prefect}/runs",
         *([f"MLflow: {mlflow}"] if mlflow.startswith("http") else []),
     ]
-    return Message("Pedigree: no successful night", f"Pedigree: no successful night for {hours:g} hours", "\n".join(lines))
+    return Message(
+        "Pedigree: no successful night", f"Pedigree: no successful night for {hours:g} hours", "\n".join(lines)
+    )
 
 
 def payload(message: Message) -> str:

@@ -85,7 +85,9 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
     """Set up who is told, in the Prefect that the user named or else in the stack's, and name what is set up."""
     api = prefect_address() or prefect_api(home)
     if not api:
-        raise Problem("No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one.")
+        raise Problem(
+            "No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one."
+        )
     try:
         web.check_prefect(api)
     except (OSError, ValueError) as error:

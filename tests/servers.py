@@ -168,8 +168,9 @@ def postgres_server(password: str = "") -> Iterator[str]:
             os.chown(folder, *user)
             become = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--"]
         make = [*become, postgres_program("initdb"), "-D", f"{folder}/data", "-U", "pedigree"]
-        make += ["-A", "scram-sha-256", "--pwfile", "/dev/stdin"] if password else ["-A", "trust"]
-        subprocess.run(make, check=True, capture_output=True, cwd=folder, timeout=120, input=password.encode())  # noqa: S603
+        (folder / "word").write_text(password)
+        make += ["-A", "scram-sha-256", "--pwfile", f"{folder}/word"] if password else ["-A", "trust"]
+        subprocess.run(make, check=True, capture_output=True, cwd=folder, timeout=120)  # noqa: S603
         serve = [postgres_program("postgres"), "-D", f"{folder}/data", "-p", str(port), "-k", str(folder)]
         ask = [postgres_program("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
         with running([*become, *serve], folder / "server.log", {}, folder):

@@ -81,7 +81,7 @@ def test_each_end_of_a_night_is_one_message(
     told = [call["text"] for path, call in web.calls if path.startswith("/hook")]
     for name, (_, subject) in _ENDS.items():
         (text,) = [one for one in told if str(runs[name]) in one]
-        assert text.startswith(f"{subject}\n<b>{name}</b> & \"why\"\nRun: {prefect_server.url}/runs/flow-run/")
+        assert text.startswith(f'{subject}\n<b>{name}</b> & "why"\nRun: {prefect_server.url}/runs/flow-run/')
         assert text.endswith(f"\nReport: {_REPORT}") == (name == "Promoted")
     slack = [call for path, call in web.calls if path == "/slack"]
     assert sorted(call["title"] for call in slack) == sorted(subject for _, subject in _ENDS.values())
@@ -119,7 +119,9 @@ def test_again_is_an_update(client: SyncPrefectClient, prefect_server: PrefectSe
     after = {one.name: one for one in client.read_automations()}
     assert sorted(after) == ["Pedigree: failed", "Pedigree: no successful night"]
     assert len(after["Pedigree: failed"].actions) == 1
-    assert [one.name for one in client.read_block_documents() if one.name.startswith("pedigree")] == ["pedigree-webhook"]
+    assert [one.name for one in client.read_block_documents() if one.name.startswith("pedigree")] == [
+        "pedigree-webhook"
+    ]
 
 
 def test_a_secret_that_nobody_set_is_a_sentence(
@@ -130,8 +132,8 @@ def test_a_secret_that_nobody_set_is_a_sentence(
     automations.set_up(prefect_server.api_url, slack, _MLFLOW)
     monkeypatch.delenv("PEDIGREE_SLACK_URL")
     assert automations.set_up(prefect_server.api_url, slack, _MLFLOW)
+    monkeypatch.delenv("PEDIGREE_WEBHOOK_URL")
     with pytest.raises(SettingsProblem, match="set PEDIGREE_WEBHOOK_URL"):
-        monkeypatch.delenv("PEDIGREE_WEBHOOK_URL")
         automations.set_up(prefect_server.api_url, notify, _MLFLOW)
     with pytest.raises(SettingsProblem, match="no block slack-webhook/nobody"):
         automations.set_up(prefect_server.api_url, Notify(blocks=("slack-webhook/nobody",)), _MLFLOW)
@@ -150,6 +152,6 @@ def _end(client: SyncPrefectClient, name: str, kind: StateType, flow_name: str =
     run = client.create_flow_run(night)
     if name == "Promoted":
         client.update_flow_run_labels(run.id, {"pedigree.report": _REPORT})
-    state: State[Any] = State(type=kind, name=name, message=f"<b>{name}</b> & \"why\"")
+    state: State[Any] = State(type=kind, name=name, message=f'<b>{name}</b> & "why"')
     client.set_flow_run_state(run.id, state, force=True)
     return run.id
