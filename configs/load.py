@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from configs.operations import Operations
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings, Tracking
 from configs.section import Section
@@ -58,6 +60,25 @@ def prefect_address() -> str:
     return os.environ.get("PREFECT_API_URL", "")
 
 
+def prefect_login() -> dict[str, str]:
+    """Make the HTTP header by which Prefect knows us, as its own clients do; nothing where it asks for none."""
+    name_and_password, key = os.environ.get("PREFECT_API_AUTH_STRING"), os.environ.get("PREFECT_API_KEY")
+    if name_and_password:
+        return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def mlflow_login() -> dict[str, str]:
+    """Make the HTTP header by which MLflow knows us; nothing where the environment names nobody."""
+    name, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"} if name and password else {}
+
+
+def secret(name: str) -> str:
+    """Read what no settings file may hold; nothing where the environment does not say."""
+    return os.environ.get(name, "")
+
+
 def workers() -> tuple[tuple[str, ...], int] | None:
     """Return the addresses of all workers and our own number, as TF_CONFIG says; nothing where it is not set."""
     text = os.environ.get("TF_CONFIG", "")
@@ -77,10 +98,20 @@ def workers() -> tuple[tuple[str, ...], int] | None:
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
     """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsProblem for what is wrong."""
-    values = _read_yaml(path)
-    for change in changes:
-        _apply(values, change)
-    return resolve(parse(values, str(path)))
+    values = _changed(path, changes)
+    operations = _operations(values, path)
+    settings = parse({name: one for name, one in values.items() if name not in Operations.model_fields}, str(path))
+    if not settings.tracking.url and (operations.servers.mlflow_database or operations.servers.authentication):
+        message = f"{path}: servers needs tracking.url: set it to MLflow's address, such as http://127.0.0.1:5000."
+        raise SettingsProblem(message)
+    return resolve(settings)
+
+
+def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:
+    """Read what the same file says to the servers; raise SettingsProblem for what is wrong."""
+    operations = _operations(_changed(path, changes), path)
+    servers = operations.servers.model_copy(update={"artifacts": absolute(operations.servers.artifacts)})
+    return operations.model_copy(update={"servers": servers})
 
 
 def parse(values: object, origin: str) -> Settings:
@@ -151,6 +182,20 @@ def absolute(url: str) -> str:
     return url if "://" in url or not url else str(Path(url).expanduser().absolute())
 
 
+def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
+    values = _read_yaml(path)
+    for change in changes:
+        _apply(values, change)
+    return values
+
+
+def _operations(values: Mapping[str, Any], path: Path) -> Operations:
+    try:
+        return Operations.model_validate({name: one for name, one in values.items() if name in Operations.model_fields})
+    except ValidationError as error:
+        raise SettingsProblem(f"{path}: {_explain(error.errors(include_url=False)[0])}") from None
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -186,7 +231,7 @@ def _explain(error: ErrorDetails) -> str:
     place = [str(part) for part in error["loc"]]
     name = ".".join(place)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, list(_names(Settings)), n=1)
+        near = difflib.get_close_matches(name, [*_names(Settings), *_names(Operations)], n=1)
         return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
     if error["type"] == "missing":
         return f"the setting {name} is missing."

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from configs.load import home, read_settings
+from configs.load import home, read_operations, read_settings
 from configs.problems import Problem
 from flows import data_cli, model_cli, screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
@@ -128,8 +128,20 @@ def up(
         from infra import stack
 
         settings = read_settings(config, changes or []) if config else None
-        status = stack.up(home(), settings)
+        operations = read_operations(config, changes or []) if config else None
+        status = stack.up(home(), settings, operations)
         answer(status.plain(), as_json, screens.stack(status))
+
+
+@app.command()
+def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
+    """Let Prefect tell people what nights come to, as the section notify says; pedigree up -c FILE does it too."""
+    with sentences():
+        from infra import stack
+
+        settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
+        names = stack.notify(home(), settings, operations)
+        answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
 
 
 @app.command()

@@ -1,13 +1,10 @@
 """Running one night, its first half, or a former one again, in this process, at a terminal."""
 
-import urllib.error
-import urllib.request
-
 from configs.fields import filled
 from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import stack
+from infra import stack, web
 from tasks.domain.night import Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
@@ -57,17 +54,13 @@ def _prepare() -> None:
 
 
 def _find_prefect() -> None:
-    """Use the local stack's server where it runs; raise Problem when the one that the user named does not answer."""
-    address = prefect_address()
+    """Use the local stack's server where it runs; raise Problem when Prefect does not answer or does not let us in."""
+    address = prefect_address() or stack.prefect_api(home())
     if not address:
-        running = stack.prefect_api(home())
-        prepare_environment(**({"PREFECT_API_URL": running} if running else {}))
         return
+    prepare_environment(PREFECT_API_URL=address)
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10):  # noqa: S310 - the user's own server
-            return
-    except urllib.error.HTTPError:
-        return
+        web.check_prefect(address)
     except (OSError, ValueError) as error:
         message = f"Prefect does not answer at {address}: start it, or unset PREFECT_API_URL to run without a server."
         raise Problem(message) from error

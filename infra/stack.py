@@ -1,9 +1,6 @@
 """The local stack: a Prefect server, an MLflow server and a worker, in the background of this machine."""
 
 import fcntl
-import os
-import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.load import prefect_address
+from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import deployments, processes, web
+from infra import automations, deployments, processes, servers, web
 from infra.deployments import POOL
 from infra.processes import Background
 
@@ -43,17 +42,26 @@ class Status:
         return {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
 
 
-def up(home: Path, settings: Settings | None) -> Status:
-    """Start what is not running yet, wait until all of it answers, and deploy the nightly run with these settings."""
+def up(home: Path, settings: Settings | None, operations: Operations | None = None) -> Status:
+    """Start what is not running yet, wait until all of it answers, and deploy the nightly run with these settings.
+
+    Without ``operations`` the servers are started as the last time.
+    """
     with _alone(home):
-        prefect = _ensure(home, _PREFECT, lambda: _start_prefect(home))
-        mlflow = _ensure(home, _MLFLOW, lambda: _start_mlflow(home))
+        wanted = _servers(home, operations)
+        prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
+        mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
         _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
+        web.check_prefect(f"{prefect.address}/api")
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect))
         _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
+        web.check_mlflow(mlflow.address)
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
         if settings:
-            deployments.deploy(home, _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}, settings)
+            environment = servers.environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
+            deployments.deploy(home, environment, settings)
+            if operations:
+                automations.set_up(f"{prefect.address}/api", operations.notify, _pages(settings) or mlflow.address)
         return status(home)
 
 
@@ -70,10 +78,29 @@ def status(home: Path) -> Status:
     return Status(tuple(_part(home, name) for name in _PARTS))
 
 
+def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
+    """Set up who is told, in the Prefect that the user named or else in the stack's, and name what is set up."""
+    api = prefect_address() or prefect_api(home)
+    if not api:
+        raise Problem(
+            "No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one."
+        )
+    try:
+        web.check_prefect(api)
+    except (OSError, ValueError) as error:
+        raise Problem(f"Prefect does not answer at {api}: start it there, or correct PREFECT_API_URL.") from error
+    mlflow = _part(home, _MLFLOW)
+    return automations.set_up(api, operations.notify, _pages(settings) or mlflow.address)
+
+
 def prefect_api(home: Path) -> str:
     """Name the API of the stack's Prefect server, or nothing when it does not run."""
     prefect = _part(home, _PREFECT)
     return f"{prefect.address}/api" if prefect.state == "running" else ""
+
+
+def _pages(settings: Settings) -> str:
+    return settings.tracking.url if settings.tracking.url.startswith("http") else ""
 
 
 def _part(home: Path, name: str) -> Part:
@@ -93,41 +120,21 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
     return begin()
 
 
-def _start_prefect(home: Path) -> Background:
-    port = _free_port(4200)
-    url = f"http://127.0.0.1:{port}"
-    environment = _environment(home) | {"PREFECT_SERVER_UI_API_URL": f"{url}/api"}
-    # A server that starts anew still knows who holds the limit of one retraining, and until when.
-    environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
-    # A server that finds another server's address in its environment would send its own work there.
-    environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return processes.start(_record(home, _PREFECT), command, environment, url)
-
-
-def _start_mlflow(home: Path) -> Background:
-    port = _free_port(5000)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(home / "mlflow-artifacts")]
-    # Its background jobs start seven helpers, and nothing here asks them for anything.
-    environment = _environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return processes.start(_record(home, _MLFLOW), command, environment, f"http://127.0.0.1:{port}")
-
-
 def _start_worker(home: Path, prefect: Background) -> Background:
     web.close_left_over_runs(prefect.address, POOL)
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
-    command += ["--pool", POOL, "--type", "process", "--name", POOL]
-    environment = _environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
-    return processes.start(
-        _record(home, _WORKER), command, environment, f"{prefect.address}/work-pools/work-pool/{POOL}"
-    )
+    return servers.start_worker(_record(home, _WORKER), home, prefect.address, POOL)
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """Hand down the environment, so that the worker's runs see the same AWS credentials as this terminal."""
-    return {**os.environ, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+def _servers(home: Path, operations: Operations | None) -> Servers:
+    """Tell how the servers are to be started, and keep it for the next time; nothing in it is secret."""
+    file = home / "stack" / "servers.json"
+    before = Servers.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else Servers()
+    wanted = operations.servers if operations else before
+    servers.check_credentials(wanted)
+    if wanted != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
+        raise Problem("The servers run with other settings of the section servers: first stop them by pedigree down.")
+    file.write_text(wanted.model_dump_json(), encoding="utf-8")
+    return wanted
 
 
 def _record(home: Path, name: str) -> Path:
@@ -142,15 +149,6 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
         if background is None or not background.alive or time.monotonic() > deadline:
             raise Problem(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
         time.sleep(0.3)
-
-
-def _free_port(first: int) -> int:
-    """Find the first port from here on that nobody listens on."""
-    for port in range(first, first + 100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")
 
 
 @contextmanager

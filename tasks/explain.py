@@ -15,7 +15,7 @@ from tasks.domain.night import Challenger, Data, Explained
 from tasks.domain.splits import Split
 from tasks.reports.artifacts import show_evaluation
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
-from tasks.reports.links import flow_run_tags
+from tasks.reports.links import flow_run_tags, label_run
 from tasks.reports.model_card import card_html, card_markdown, model_card
 from tasks.reports.thumbnails import thumbnail
 from tasks.step import step
@@ -50,6 +50,7 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
         url, run_id, {_DESCRIPTION: _description(f"{challenger.verdict.title}: {challenger.verdict.reason}", pages)}
     )
     show_evaluation(challenger.verdict, run_id, pages)
+    label_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
     since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""
     return Explained(found.total, since, pages["the evaluation report"])

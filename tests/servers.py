@@ -156,15 +156,20 @@ def mlflow_server(folder: Path, port: int = 0, database: str = "") -> Iterator[M
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Run PostgreSQL with an empty database, as another user where we are root, and yield its address."""
+def postgres_server(password: str = "") -> Iterator[str]:
+    """Run PostgreSQL with an empty database, as another user where we are root, and yield its address.
+
+    With a password its user must know that; the address does not hold it.
+    """
     with TemporaryDirectory(prefix="pedigree-postgres-") as name:
         folder, port, user = Path(name), free_port(), _postgres_user()
         become = []
         if user:
             os.chown(folder, *user)
             become = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--"]
-        make = [*become, postgres_program("initdb"), "-D", f"{folder}/data", "-U", "pedigree", "-A", "trust"]
+        make = [*become, postgres_program("initdb"), "-D", f"{folder}/data", "-U", "pedigree"]
+        (folder / "word").write_text(password)
+        make += ["-A", "scram-sha-256", "--pwfile", f"{folder}/word"] if password else ["-A", "trust"]
         subprocess.run(make, check=True, capture_output=True, cwd=folder, timeout=120)  # noqa: S603
         serve = [postgres_program("postgres"), "-D", f"{folder}/data", "-p", str(port), "-k", str(folder)]
         ask = [postgres_program("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]

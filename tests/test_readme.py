@@ -8,6 +8,7 @@ import typer
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup
 
+from configs.operations import Operations
 from configs.schema import Settings
 from flows.cli import app
 from tests.servers import ROOT
@@ -29,7 +30,7 @@ COMMANDS = dict(commands(typer.main.get_group(app)))
 
 def settings() -> Iterator[tuple[str, FieldInfo]]:
     """Name every setting with its section."""
-    for section, field in Settings.model_fields.items():
+    for section, field in [*Settings.model_fields.items(), *Operations.model_fields.items()]:
         assert field.annotation
         for name, setting in field.annotation.model_fields.items():
             yield f"{section}.{name}", setting
@@ -43,7 +44,7 @@ def shown(setting: FieldInfo) -> str:
 
 
 def test_the_table_of_settings_is_the_schema() -> None:
-    """Each setting's name, default and description stand in the README as in the schema, in its order."""
+    """Each setting's name, default and description stand in the README as in the schemas, in their order."""
     rows = []
     for name, setting in settings():
         rows.append(f"| `{name}` | {shown(setting)} | {setting.description} |")

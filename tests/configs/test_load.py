@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import lock_hash, parse, read_settings, resolve
+from configs.load import lock_hash, parse, read_operations, read_settings, resolve
 from configs.problems import SettingsProblem
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -34,6 +34,12 @@ def test_shipped_settings_are_valid(name: str) -> None:
         (LEAST, ("training.seed=[",), "is not valid YAML"),
         (LEAST, ("backbone.weights=inception.h5",), "set backbone.sha256"),
         (LEAST, ("dataset.test_percent=50", "dataset.validation_percent=40"), "more than 80 together"),
+        (LEAST + "notify: {chanels: [slack]}", (), "there is no setting notify.chanels; did you mean notify.channels?"),
+        (LEAST, ("notify.channels=[email]",), "set notify.email_to"),
+        (LEAST, ("notify.blocks=[team]",), "such as slack-webhook/team"),
+        (LEAST, ("servers.prefect_database=mysql://a/b",), "write it as postgresql://user@host:5432/name"),
+        (LEAST, ("servers.authentication=true",), "set it to MLflow's address"),
+        (LEAST, ("servers.mlflow_database=postgresql://ann@db/mlflow",), "set it to MLflow's address"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], said: str) -> None:
@@ -43,6 +49,24 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str,
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:hush@db/prefect", "postgresql://ann@db/prefect?password=hush"])
+def test_a_password_in_a_settings_file_is_refused(tmp_path: Path, url: str) -> None:
+    """A password belongs into the environment: it is refused, with the way out, and not repeated."""
+    with pytest.raises(SettingsProblem, match="set PGPASSWORD") as caught:
+        read_operations(_written(tmp_path, LEAST), [f"servers.prefect_database={url}"])
+    assert "hush" not in str(caught.value)
+
+
+def test_what_the_servers_read_is_no_setting_of_a_night(tmp_path: Path) -> None:
+    """Servers and messages change nothing in what a night, its form, its run in MLflow and its record are told."""
+    more = "servers: {artifacts: files}\nnotify: {channels: [slack]}\n"
+    file = _written(tmp_path, LEAST + more)
+    operations = read_operations(file)
+    assert operations.notify.channels == ("slack",)
+    assert Path(operations.servers.artifacts).is_absolute()
+    assert read_settings(file) == read_settings(_written(tmp_path, LEAST))
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:

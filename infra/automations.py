@@ -1,0 +1,206 @@
+"""Who is told what the nights come to: Prefect's automations and notification blocks, made from the settings."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from configs.load import secret
+from configs.operations import Notify, Told
+from configs.problems import SettingsProblem
+from infra.messages import MESSAGES, Message, payload, silence
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.blocks.core import Block
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.events.actions import CallWebhook, SendNotification
+    from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
+
+_TAG = "pedigree-notify"
+_NAME = "pedigree"  # of each block of ours
+_SLACK, _WEBHOOK, _EMAIL = "slack-webhook", "webhook", "slack-webhook"
+_EVENTS: Mapping[Told, tuple[str, ...]] = {
+    "promoted": ("Promoted",),
+    "rejected": ("Rejected",),
+    "needs-approval": ("Needs approval",),
+    "failed": ("Failed", "Crashed", "TimedOut"),
+}
+# Each is a night that did what it could: also one that found nothing new.
+_GOOD = ("Promoted", "Rejected", "Needs approval", "Unchanged", "Waiting")
+
+
+def set_up(api: str, notify: Notify, mlflow: str) -> list[str]:
+    """Let the Prefect server at this API tell people as the settings say, and name the automations that it has now.
+
+    What is there already and the same is left alone, so that the hours of silence go on; what the settings no longer
+    say is removed, with its secrets. ``mlflow`` is the address of MLflow's pages, if it has any.
+
+    Raises:
+        SettingsProblem: A secret or a block that the settings need is not there.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+
+    with temporary_settings(updates={PREFECT_API_URL: api}), get_client(sync_client=True) as client:
+        blocks = _blocks(client, notify)
+        wanted = _automations(notify, blocks, PREFECT_UI_URL.value() or api.removesuffix("/api"), mlflow)
+        _settle(client, wanted)
+        _forget_blocks(client, blocks)
+        return [one.name for one in wanted]
+
+
+def _automations(notify: Notify, blocks: Mapping[str, "UUID"], prefect: str, mlflow: str) -> list["AutomationCore"]:
+    if not blocks:
+        return []
+    made = [_made(MESSAGES[end](prefect), _ends(end), blocks) for end in notify.when]
+    if notify.silent_hours:
+        hours = timedelta(hours=notify.silent_hours)
+        made.append(_made(silence(notify.silent_hours, prefect, mlflow), _silent(hours), blocks))
+    return made
+
+
+def _made(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"]) -> "AutomationCore":
+    from prefect.events.schemas.automations import AutomationCore
+
+    return AutomationCore(
+        name=message.automation,
+        description="Made by pedigree from the section notify of the settings; changes made here are undone.",
+        tags=[_TAG],
+        trigger=trigger,
+        actions=[_action(kind, block, message) for kind, block in blocks.items()],
+    )
+
+
+def _action(block: str, identity: "UUID", message: Message) -> "SendNotification | CallWebhook":
+    from prefect.events.actions import CallWebhook, SendNotification
+
+    if block.startswith(f"{_WEBHOOK}/"):
+        return CallWebhook(block_document_id=identity, payload=payload(message))
+    return SendNotification(block_document_id=identity, subject=message.subject, body=message.body)
+
+
+def _ends(end: Told) -> "EventTrigger":
+    return _trigger(_EVENTS[end], for_each={"prefect.resource.id"})
+
+
+def _silent(hours: timedelta) -> "EventTrigger":
+    """Speak so long after the last good night, and again each time that as long passes without one.
+
+    The time begins when the automation is made, so a first night that never comes is told as well. Each good night is
+    both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans,
+    and speak up to twice as late or, where good nights lie far apart in two of them, not at all.
+    """
+    from prefect.events.schemas.automations import Posture
+
+    return _trigger(_GOOD, after=_names(_GOOD), posture=Posture.Proactive, within=hours)
+
+
+def _trigger(states: Sequence[str], **more: object) -> "EventTrigger":
+    from prefect.events.schemas.automations import EventTrigger
+
+    values = {
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": "retrain"},
+        "expect": _names(states),
+        "threshold": 1,
+    }
+    return EventTrigger.model_validate({**values, **more})
+
+
+def _names(states: Sequence[str]) -> set[str]:
+    return {f"prefect.flow-run.{state}" for state in states}
+
+
+def _settle(client: "SyncPrefectClient", wanted: Sequence["AutomationCore"]) -> None:
+    """Delete what is no longer wanted or has changed, and create what is not there; the same stays as it is."""
+    kept = set()
+    for found in client.read_automations():
+        if any(_same(found, one) for one in wanted):
+            kept.add(found.name)
+        elif _TAG in found.tags:
+            client.delete_automation(found.id)
+    for one in wanted:
+        if one.name not in kept:
+            client.create_automation(one)
+
+
+def _same(found: "Automation", wanted: "AutomationCore") -> bool:
+    from prefect.events.schemas.automations import AutomationCore
+
+    return AutomationCore.model_validate(found.model_dump()).model_dump() == wanted.model_dump()
+
+
+def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:
+    """Keep the environment's secrets in Prefect's blocks, and find those that exist: their ids by type and name."""
+    from prefect.blocks.notifications import SlackWebhook
+    from prefect.blocks.webhook import Webhook
+    from pydantic import SecretStr
+
+    found = {}
+    if "slack" in notify.channels:
+        url = secret("PEDIGREE_SLACK_URL")
+        made = SlackWebhook(url=SecretStr(url)) if url else None
+        found |= _kept(client, f"{_SLACK}/{_NAME}-slack", made, "PEDIGREE_SLACK_URL")
+    if "webhook" in notify.channels:
+        url = secret("PEDIGREE_WEBHOOK_URL")
+        headers = {"Content-Type": "application/json"}
+        made = Webhook.model_validate({"url": url, "headers": headers}) if url else None
+        found |= _kept(client, f"{_WEBHOOK}/{_NAME}-webhook", made, "PEDIGREE_WEBHOOK_URL")
+    if "email" in notify.channels:
+        password = secret("PEDIGREE_SMTP_PASSWORD")
+        # Prefect has no block for a mail server; this one hands to Apprise whatever is not Slack's.
+        made = SlackWebhook(url=SecretStr(mail_address(notify, password))) if password or not notify.smtp_user else None
+        found |= _kept(client, f"{_EMAIL}/{_NAME}-email", made, "PEDIGREE_SMTP_PASSWORD")
+    for name in notify.blocks:
+        found |= _kept(client, name, None, "")
+    return found
+
+
+def _kept(client: "SyncPrefectClient", name: str, block: "Block | None", variable: str) -> dict[str, "UUID"]:
+    """Save a block, or find the one that is there where the environment holds no secret for a new one."""
+    from prefect.exceptions import ObjectNotFound
+
+    kind, _, own = name.partition("/")
+    if block is not None:
+        block.save(own, overwrite=True)
+    try:
+        return {name: client.read_block_document_by_name(own, kind, include_secrets=False).id}
+    except ObjectNotFound:
+        how = f"set {variable}" if variable else "make it there, or leave it out of notify.blocks"
+        raise SettingsProblem(f"Prefect has no block {name} to tell people by: {how}.") from None
+
+
+def _forget_blocks(client: "SyncPrefectClient", wanted: Mapping[str, "UUID"]) -> None:
+    """Delete the blocks of ours that nothing uses any more, so that no secret outlives its use."""
+    from prefect.exceptions import ObjectNotFound
+
+    for name in (f"{_SLACK}/{_NAME}-slack", f"{_WEBHOOK}/{_NAME}-webhook", f"{_EMAIL}/{_NAME}-email"):
+        kind, _, own = name.partition("/")
+        if name not in wanted:
+            try:
+                client.delete_block_document(client.read_block_document_by_name(own, kind).id)
+            except ObjectNotFound:
+                continue
+
+
+def mail_address(notify: Notify, password: str) -> str:
+    """Write a mail server, who logs in there, and the letter's ends as the one address that Apprise reads."""
+    server = urlsplit(f"//{notify.smtp_server}")
+    try:
+        port = f":{server.port}" if server.port else ""
+    except ValueError:
+        raise SettingsProblem(
+            f"notify.smtp_server is {notify.smtp_server}: write it as smtp.example.org:587."
+        ) from None
+    login = f"{quote(notify.smtp_user, safe='')}:{quote(password, safe='')}@" if notify.smtp_user else ""
+    scheme = "mailto" if notify.smtp_encryption == "none" else "mailtos"
+    query = {
+        "smtp": server.hostname or "",
+        "from": notify.email_from,
+        "to": ",".join(notify.email_to),
+        "format": "text",
+    }
+    query |= {"mode": notify.smtp_encryption} if scheme == "mailtos" else {}
+    return f"{scheme}://{login}{server.hostname}{port}?{urlencode(query)}"

@@ -1,0 +1,110 @@
+"""Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3, with passwords or without.
+
+No password is ever part of a command, a file or an address: PostgreSQL's clients read PGPASSWORD and ~/.pgpass, and the
+rest is handed down in the environment.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+from configs.load import secret
+from configs.operations import Servers
+from configs.problems import Problem, SettingsProblem
+from infra import processes
+from infra.processes import Background
+
+_AUTHENTICATION = """[mlflow]
+default_permission = READ
+database_uri = {database}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+# MLflow refuses a shorter one, and says so only in its log.
+_SHORTEST_PASSWORD = 12
+
+
+def check_credentials(servers: Servers) -> None:
+    """Raise SettingsProblem where the servers are to ask for passwords that nobody has set."""
+    if not servers.authentication:
+        return
+    if ":" not in secret("PREFECT_API_AUTH_STRING"):
+        raise SettingsProblem("servers.authentication is on: set PREFECT_API_AUTH_STRING to name:password.")
+    name, password = secret("MLFLOW_TRACKING_USERNAME"), secret("MLFLOW_TRACKING_PASSWORD")
+    if not name or len(password) < _SHORTEST_PASSWORD:
+        message = (
+            "servers.authentication is on: set MLFLOW_TRACKING_USERNAME, and MLFLOW_TRACKING_PASSWORD to a password "
+            f"of at least {_SHORTEST_PASSWORD} characters."
+        )
+        raise SettingsProblem(message)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Hand down the environment, so that the worker's runs see the same AWS credentials as this terminal."""
+    return {**os.environ, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+
+
+def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
+    """Start Prefect's server on a free port of this machine."""
+    port = _free_port(4200)
+    url = f"http://127.0.0.1:{port}"
+    # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
+    ours = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
+    # A server that starts anew still knows who holds the limit of one retraining, and until when.
+    ours["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
+    # A server that finds another server's address in its environment would send its own work there.
+    ours.pop("PREFECT_API_URL", None)
+    if servers.prefect_database:
+        _, _, place = servers.prefect_database.partition("://")
+        ours["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
+    if servers.authentication:
+        ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    return processes.start(record, command, ours, url)
+
+
+def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
+    """Start MLflow's server on a free port of this machine."""
+    port = _free_port(5000)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"]
+    command += ["--artifacts-destination", servers.artifacts or str(home / "mlflow-artifacts")]
+    # Its background jobs start seven helpers, and nothing here asks them for anything.
+    ours = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if servers.authentication:
+        command += ["--app-name", "basic-auth"]
+        ours |= _mlflow_authentication(record, home, servers)
+    return processes.start(record, command, ours, f"http://127.0.0.1:{port}")
+
+
+def start_worker(record: Path, home: Path, prefect: str, pool: str) -> Background:
+    """Start a worker of this pool, which it makes where there is none."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
+    command += ["--pool", pool, "--type", "process", "--name", pool]
+    ours = environment(home) | {"PREFECT_API_URL": f"{prefect}/api"}
+    return processes.start(record, command, ours, f"{prefect}/work-pools/work-pool/{pool}")
+
+
+def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[str, str]:
+    """Make whoever starts the server its administrator; MLflow keeps only a hash of the password."""
+    file = record.with_name("mlflow-authentication.ini")
+    database = servers.mlflow_database or f"sqlite:///{home / 'mlflow-users.db'}"
+    # A percent sign would begin a reference to another setting of the file.
+    file.write_text(_AUTHENTICATION.format(database=database.replace("%", "%%")), encoding="utf-8")
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(file),
+        "MLFLOW_AUTH_ADMIN_USERNAME": secret("MLFLOW_TRACKING_USERNAME"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": secret("MLFLOW_TRACKING_PASSWORD"),
+        # It signs forms in MLflow's pages; a new one at each start ends nothing but a form left open.
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
+    }
+
+
+def _free_port(first: int) -> int:
+    """Find the first port from here on that nobody listens on."""
+    for port in range(first, first + 100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")
