@@ -153,7 +153,18 @@ def resolve(settings: Settings) -> Settings:
 
 def resolve_tracking(tracking: Tracking) -> Tracking:
     """Name the embedded MLflow database where no MLflow address is set."""
-    return tracking.model_copy(update={"url": tracking.url or f"sqlite:///{home() / 'mlflow.db'}"})
+    return tracking.model_copy(update={"url": tracking.url or _embedded_mlflow()})
+
+
+def mlflow_pages(url: str) -> str:
+    """Name the MLflow server whose pages show what is kept at this address; empty where no server does."""
+    if url.startswith(("http://", "https://")):
+        return url
+    return os.environ.get("PEDIGREE_MLFLOW_PAGES", "") if url == _embedded_mlflow() else ""
+
+
+def _embedded_mlflow() -> str:
+    return f"sqlite:///{home() / 'mlflow.db'}"
 
 
 @cache

@@ -48,6 +48,7 @@ def _prepare() -> None:
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
     _find_prefect()
+    prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
     from tasks.reports.diary import to_terminal
 
     to_terminal()

@@ -78,11 +78,11 @@ def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     return processes.start(record, command, ours, f"http://127.0.0.1:{port}")
 
 
-def start_worker(record: Path, home: Path, prefect: str, pool: str) -> Background:
-    """Start a worker of this pool, which it makes where there is none."""
+def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str) -> Background:
+    """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", pool, "--type", "process", "--name", pool]
-    ours = environment(home) | {"PREFECT_API_URL": f"{prefect}/api"}
+    ours = environment(home) | {"PREFECT_API_URL": f"{prefect}/api", "PEDIGREE_MLFLOW_PAGES": mlflow}
     return processes.start(record, command, ours, f"{prefect}/work-pools/work-pool/{pool}")
 
 

@@ -53,7 +53,7 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
         _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
         web.check_prefect(f"{prefect.address}/api")
-        _ensure(home, _WORKER, lambda: _start_worker(home, prefect))
+        _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
         _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
         web.check_mlflow(mlflow.address)
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
@@ -99,6 +99,12 @@ def prefect_api(home: Path) -> str:
     return f"{prefect.address}/api" if prefect.state == "running" else ""
 
 
+def mlflow_pages(home: Path) -> str:
+    """Name the address of the stack's MLflow server, or nothing when it does not run."""
+    mlflow = _part(home, _MLFLOW)
+    return mlflow.address if mlflow.state == "running" else ""
+
+
 def _pages(settings: Settings) -> str:
     return settings.tracking.url if settings.tracking.url.startswith("http") else ""
 
@@ -120,9 +126,9 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
     return begin()
 
 
-def _start_worker(home: Path, prefect: Background) -> Background:
+def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Background:
     web.close_left_over_runs(prefect.address, POOL)
-    return servers.start_worker(_record(home, _WORKER), home, prefect.address, POOL)
+    return servers.start_worker(_record(home, _WORKER), home, prefect.address, mlflow.address, POOL)
 
 
 def _servers(home: Path, operations: Operations | None) -> Servers:

@@ -17,5 +17,5 @@ def conclude(
     seconds, words = seconds_by_step(), followed.words(promotion.decision if promotion else None)
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)))
-    show_outcome(outcome, promotion.card_page if promotion else "")
+    show_outcome(outcome, data, challenger, promotion.pages if promotion else {})
     return outcome

@@ -25,7 +25,6 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
     """
     version = _register(dataset, challenger, settings)
-    page = tracking.file_page(settings.tracking.url, challenger.trained.run_id, "dataset/card.html")
     found = _decision(dataset, challenger, version, settings)
 
     def ruling(entries: list[Decision]) -> Decision | None:
@@ -39,7 +38,18 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
     if written is None:
         serving = ledger.champion()
         return Overtaken(serving.model_version if serving else "")
-    return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), page)
+    pages = _pages(settings.tracking.url, challenger.trained.run_id)
+    return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
+
+
+def _pages(url: str, run_id: str) -> dict[str, str]:
+    report = tracking.file_page(url, run_id, "evaluation/report.html")
+    return {
+        "the run in MLflow": report.partition("/artifacts/")[0],
+        "the evaluation report": report,
+        "the model card": tracking.file_page(url, run_id, "evaluation/model-card.html"),
+        "the data card, with pictures": tracking.file_page(url, run_id, "dataset/card.html"),
+    }
 
 
 def _register(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> str:

@@ -249,14 +249,17 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What was decided and written to the ledger, about which model version, and where its data card is shown."""
+    """What was decided and written to the ledger, about which model version, and the pages that show more.
+
+    A page's address is empty where MLflow is a database that has no pages.
+    """
 
     decision: int
     status: Decided
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]
-    card_page: str
+    pages: Mapping[str, str]
 
     def __str__(self) -> str:
         """Say the decision and its reason."""

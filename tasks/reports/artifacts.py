@@ -7,8 +7,10 @@ from urllib.parse import quote
 from prefect.artifacts import create_markdown_artifact
 
 from tasks.domain.gate import Verdict
+from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
+from tasks.domain.wording import count
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -40,23 +42,41 @@ def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> 
     create_markdown_artifact("\n".join(lines), key="evaluation", description=verdict.reason)
 
 
-def show_outcome(outcome: Outcome, card_page: str) -> None:
-    """Show how the night ended: verdict, rules, figures, the cost of each step, and the way to the data card's page."""
-    images = outcome.images
-    lines = [f"# {outcome.status.title()}", "", f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
-    lines += [f"- dataset `{outcome.dataset}`", f"- parent `{outcome.parent}`"]
+def show_outcome(outcome: Outcome, data: Data, challenger: Challenger | None, pages: Mapping[str, str]) -> None:
+    """Show how the night ended: verdict, where to look further, what was new, figures, rules, and what it cost."""
+    lines = [f"# {outcome.status.replace('-', ' ').capitalize()}", ""]
+    lines += [f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
+    lines += [f"- [{name}]({page})" for name, page in pages.items() if page]
     lines += [f"- model version {outcome.model_version}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
-    lines += [f"- [the data card, with pictures]({card_page})"] if card_page else []
-    lines += [
-        f"- {images.total:,} images, {images.new:,} new, {images.rejected:,} rejected, {images.embedded:,} embedded"
-    ]
-    lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
+    lines += ["", "## What was new", "", f"- {data.ingested}", f"- {data.labels}", f"- {data.dataset}"]
+    lines += [f"- {one} waits" for one in data.dataset.waiting]
+    lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
+    lines += _measured(outcome, challenger) if challenger else []
+    lines += ["", "## What it cost", "", *(f"- {one}" for one in _saved(data, challenger)), ""]
+    lines += table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])
+    lines += ["", f"All steps: {sum(outcome.seconds.values()):.1f} seconds."]
+    create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+
+
+def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
     rules = [
         (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
     ]
-    lines += ["", *table(("rule", "value", "limit", "verdict"), rules)] if rules else []
-    lines += ["", *table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])]
-    create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+    lines = ["", "## Figures", "", f"- {challenger.evaluation}"]
+    lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
+    return [*lines, "", *table(("rule", "value", "limit", "verdict"), rules)]
+
+
+def _saved(data: Data, challenger: Challenger | None) -> list[str]:
+    """Say what this night did not have to do again, since former ones had kept it."""
+    known = max(data.dataset.images - data.ingested.new, 0)
+    lines = [f"{count(known, 'image')} known before: not fetched, decoded or hashed again"]
+    if challenger:
+        embedded = challenger.embedded
+        saved = f"{count(embedded.reused, 'image')} not embedded again"
+        spared = f", about {embedded.reused * embedded.latency / 1000:,.0f} seconds of work" if embedded.latency else ""
+        lines += [f"{count(embedded.computed, 'image')} embedded, {saved}{spared if embedded.reused else ''}"]
+    return lines
 
 
 def show_reproduction(found: Reproduction) -> None:

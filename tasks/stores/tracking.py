@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
 from tasks.stores.mlflow_client import locked_out, mlflow_at, shown, silent
 
@@ -106,11 +107,12 @@ def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
 
 def file_page(url: str, run_id: str, name: str) -> str:
     """Name the page that shows a file of a run; nothing where MLflow is a database that has no pages."""
-    if url.startswith(_SQLITE):
+    pages = mlflow_pages(url)
+    if not pages:
         return ""
     with mlflow_at(url) as client:
         experiment = client.get_run(run_id).info.experiment_id
-    return f"{shown(url).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name, safe='')}"
+    return f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name, safe='')}"
 
 
 def finish(url: str, run_id: str, outcome: str, decision: int) -> None:
