@@ -19,13 +19,13 @@ from tasks.ingest import ingest
 from tasks.inspect import inspect
 from tasks.label import label
 from tasks.note import note
-from tasks.reports.states import named_state
+from tasks.reports.states import named_state, run_name
 from tasks.review import review
 from tasks.snapshot import snapshot
 from tasks.train import train
 
 
-@flow(name="retrain", persist_result=False, validate_parameters=False)
+@flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
 @form("watch")
 @one_at_a_time
 def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box

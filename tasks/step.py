@@ -81,15 +81,16 @@ def seconds_by_step() -> Mapping[str, float]:
     return dict(_seconds[str(flow_run.id)])
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
+def _for_people(record: logging.LogRecord) -> bool:
+    """Keep what a person reads from top to bottom: not that a step ended which has just said what came of it."""
     if record.exc_info and isinstance(record.exc_info[1], Problem):
         record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
-    return True
+    return record.getMessage() != "Finished in state Completed()"
 
 
 # Prefect logs a failed run with its traceback; a Problem is written for people and says all there is to say.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
-    logging.getLogger(_name).addFilter(_without_traceback)
+    logging.getLogger(_name).addFilter(_for_people)
 
 # Prefect's million objects live as long as the process: looking through them at each collection takes a tenth of a
 # second.

@@ -70,12 +70,12 @@ def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
 def _saved(data: Data, challenger: Challenger | None) -> list[str]:
     """Say what this night did not have to do again, since former ones had kept it."""
     known = max(data.dataset.images - data.ingested.new, 0)
-    lines = [f"{count(known, 'image')} known before: not fetched, decoded or hashed again"]
+    lines = [f"{count(known, 'image')} known before: not fetched, decoded or hashed again"] if known else []
     if challenger:
         embedded = challenger.embedded
-        saved = f"{count(embedded.reused, 'image')} not embedded again"
+        lines += [f"{count(embedded.computed, 'image')} embedded"]
         spared = f", about {embedded.reused * embedded.latency / 1000:,.0f} seconds of work" if embedded.latency else ""
-        lines += [f"{count(embedded.computed, 'image')} embedded, {saved}{spared if embedded.reused else ''}"]
+        lines += [f"{count(embedded.reused, 'image')} not embedded again{spared}"] if embedded.reused else []
     return lines
 
 

@@ -1,9 +1,16 @@
-"""The name that a night ends with, as Prefect shows it."""
+"""The names that Prefect shows: of a night's run, and of the state that it ends in."""
+
+from datetime import UTC, datetime
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from tasks.domain.outcome import Outcome
+
+
+def run_name() -> str:
+    """Name a run by the minute of its beginning, which says more in a list than two words of chance."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def named_state(outcome: Outcome) -> State[Outcome]:
