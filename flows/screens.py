@@ -83,4 +83,4 @@ def stack(status: "Status") -> RenderableType:
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # Not -0.000.

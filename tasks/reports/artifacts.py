@@ -105,7 +105,7 @@ def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # Not -0.000.
 
 
 def _word(outcome: str) -> str:

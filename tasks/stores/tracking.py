@@ -112,7 +112,7 @@ def file_page(url: str, run_id: str, name: str) -> str:
         return ""
     with mlflow_at(url) as client:
         experiment = client.get_run(run_id).info.experiment_id
-    return f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name, safe='')}"
+    return f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name)}"
 
 
 def finish(url: str, run_id: str, outcome: str, decision: int) -> None:

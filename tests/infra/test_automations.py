@@ -17,7 +17,7 @@ from tests.servers import PrefectServer, wait_until
 
 _MLFLOW = "http://mlflow.example.org"
 _PASSWORD = "not-in-any-log"
-_REPORT = f"{_MLFLOW}/#/experiments/1/runs/2/artifacts/evaluation%2Freport.html"
+_REPORT = f"{_MLFLOW}/#/experiments/1/runs/2/artifacts/evaluation/report.html"
 _ENDS = {
     "Promoted": (StateType.COMPLETED, "Pedigree: a new model serves"),
     "Rejected": (StateType.COMPLETED, "Pedigree: the new model was rejected"),
