@@ -29,9 +29,9 @@ def canonical(row: Row) -> bytes:
     return b"[" + canonical_json(row.image) + b"," + _told(row.label, row.split, row.attributes) + b"]"
 
 
-@lru_cache
+@lru_cache(maxsize=2**14)
 def _told(label: str, split: Split, attributes: Attributes) -> bytes:
-    """Write what many images have in common, which is kept, since they stand in a row."""
+    """Write what many images have in common, and keep it: there are few classes, and few values of an attribute."""
     return canonical_json([label, split.value, [list(one) for one in sorted(attributes)]])[1:-1]
 
 

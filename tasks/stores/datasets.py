@@ -181,9 +181,9 @@ def _hash(labels: Iterable[_Values]) -> str:
     return sha256_of_bytes(b"[" + b",".join(lines) + b"]")
 
 
-@lru_cache
+@lru_cache(maxsize=2**14)
 def _common(label: str, attributes: Attributes, origins: Attributes, problem: str) -> tuple[bytes, bytes]:
-    """Write what many rows in a row have in common: what stands before the image in JSON, and what after the key."""
+    """Write what many images have in common, and keep it: what stands before the image in JSON, and after the key."""
     before = canonical_json({"attributes": attributes, "image": 0})
     after = canonical_json({"label": label, "origins": origins, "problem": problem})
     return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")
