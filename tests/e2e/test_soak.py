@@ -1,0 +1,24 @@
+"""A short soak: nights with outages, a killed run, two starts at once and a changed clock, against real servers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.soak.nights import SHORT, loose_ends, play
+from tests.soak.world import world
+
+_MISSING = servers.missing_programs(servers.CEPH_PROGRAMS)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(bool(_MISSING), reason=f"a real S3 server needs {', '.join(_MISSING)}")
+def test_nights_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each night ends in its named state, and afterwards ledger, MLflow and aliases are as if nothing had happened."""
+    with world(tmp_path / "world") as found:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+            monkeypatch.setenv(name, found.environment[name])
+        told = play(found, SHORT)
+        assert [(one.name, one.ended) for one in told if not one.fine] == []
+        assert [one.decisions for one in told] == [1, 2, 3, 4, 5]
+        assert loose_ends(found) == []

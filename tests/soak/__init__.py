@@ -1,0 +1,1 @@
+"""Ten nights against real servers, with all that nights bring: ``make soak``."""

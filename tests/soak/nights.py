@@ -1,0 +1,185 @@
+"""The nights of a soak: what happens before and during each, and how it must end."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+
+from mlflow import MlflowClient
+
+from tasks.domain.drawing import BREEDS, COATS, draw
+from tests.soak.world import World
+
+_CLASSES = tuple(BREEDS)[:3]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night is called, what happens in it, and the states that its runs must end in, in any order."""
+
+    name: str
+    happens: Callable[[World, int], list[str]]
+    ends: tuple[str, ...] = ("Promoted",)
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a night went: the states of its runs, how many decisions the ledger holds after it, and its seconds."""
+
+    name: str
+    ended: tuple[str, ...]
+    expected: tuple[str, ...]
+    decisions: int
+    seconds: float
+
+    @property
+    def fine(self) -> bool:
+        """Tell whether it went as it must."""
+        return sorted(self.ended) == sorted(self.expected)
+
+
+def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
+    """Let the nights happen, one after the other, and tell how each went."""
+    from tasks.stores.ledger import Ledger
+
+    told = []
+    for number, night in enumerate(nights):
+        began = monotonic()
+        ended = night.happens(world, number)
+        seconds = monotonic() - began
+        decisions = len(Ledger(world.settings.store.url).entries())
+        told.append(Told(night.name, tuple(ended), night.ends, decisions, seconds))
+    return told
+
+
+def loose_ends(world: World) -> list[str]:
+    """Name what is not as if nothing had ever gone wrong: in the ledger, in MLflow's runs, versions and aliases."""
+    from tasks.stores.ledger import Ledger
+
+    entries = Ledger(world.settings.store.url).entries()
+    client = MlflowClient(world.mlflow.url, world.mlflow.url)
+    versions = sorted(int(one.version) for one in client.search_model_versions("name = 'pedigree'"))
+    (experiment,) = (one for one in client.search_experiments() if one.name == "pedigree")
+    runs = client.search_runs([experiment.experiment_id])
+    champion = str(client.get_model_version_by_alias("pedigree", "champion").version)
+    numbers = [one.number for one in entries]
+    found = {
+        "each decision is judged against the one before it": [one.against for one in entries] == [None, *numbers[:-1]],
+        "each decision has a version of its own": sorted(int(one.model_version) for one in entries) == versions,
+        "the alias champion names the last one": champion == entries[-1].model_version,
+        "each decision has one run": sorted(one.run_id for one in entries) == sorted(one.info.run_id for one in runs),
+        "no run of MLflow's is left open": {one.info.status for one in runs} == {"FINISHED"},
+    }
+    return [f"it does not hold that {what}" for what, holds in found.items() if not holds]
+
+
+def _photograph(number: int, label: str) -> tuple[str, bytes]:
+    sink = io.BytesIO()
+    draw(label, tuple(COATS)[number % len(COATS)], number, side=96).save(sink, "JPEG")
+    return f"photos/{label}/{number:03}.jpg", sink.getvalue()
+
+
+def _add(world: World, night: int, each: int = 4) -> None:
+    for label in _CLASSES:
+        for number in range(night * 20, night * 20 + each):
+            key, data = _photograph(number, label)
+            world.bucket.put_object(Key=key, Body=data)
+
+
+def _run(world: World) -> list[str]:
+    return [str(world.ended(world.begin()).state_name)]
+
+
+def _additions(world: World, night: int) -> list[str]:
+    _add(world, night, each=12)
+    return _run(world)
+
+
+def _relabels(world: World, night: int) -> list[str]:
+    _add(world, night)
+    wrong, right = _CLASSES[:2]
+    for one in list(world.bucket.objects.filter(Prefix=f"photos/{wrong}/00"))[:2]:
+        name = one.key.rpartition("/")[2]
+        world.bucket.copy({"Bucket": "dogs", "Key": one.key}, f"photos/{right}/moved-{name}")
+        one.delete()
+    return _run(world)
+
+
+def _removals(world: World, _night: int) -> list[str]:
+    for one in list(world.bucket.objects.filter(Prefix=f"photos/{_CLASSES[2]}/00"))[:3]:
+        one.delete()
+    return _run(world)
+
+
+def _bad_batch(world: World, night: int) -> list[str]:
+    _add(world, night)
+    whole = _photograph(900, _CLASSES[0])[1]
+    bad = {"page.jpg": b"<html>404</html>", "empty.jpg": b"", "half.jpg": whole[: len(whole) // 2], "text.png": b"dog"}
+    for name, data in bad.items():
+        world.bucket.put_object(Key=f"photos/{_CLASSES[0]}/{name}", Body=data)
+    return _run(world)
+
+
+def _outage(world: World, night: int, step: str, line: str, seconds: float) -> list[str]:
+    _add(world, night)
+    run = world.begin()
+    world.reached(run, step)
+    cut = getattr(world, line)
+    cut.cut()
+    Event().wait(seconds)
+    cut.mend()
+    return [str(world.ended(run).state_name)]
+
+
+def _killed(world: World, night: int, *, with_worker: bool) -> list[str]:
+    _add(world, night)
+    run = world.begin()
+    world.reached(run, "embed")
+    world.kill(None if with_worker else run.id)
+    if with_worker:
+        world.start_worker()
+    after = world.begin()
+    return [str(world.ended(one).state_name) for one in (run, after)]
+
+
+def _two_at_once(world: World, night: int) -> list[str]:
+    _add(world, night)
+    runs = [world.begin(), world.begin()]
+    return [str(world.ended(one).state_name) for one in runs]
+
+
+def _clock_change(world: World, night: int) -> list[str]:
+    _add(world, night)
+    return [str(world.ended(world.begin(clock=-3600)).state_name)]
+
+
+def _s3_gone(seconds: float) -> Callable[[World, int], list[str]]:
+    return lambda world, night: _outage(world, night, "ingest", "s3", seconds)
+
+
+def _mlflow_gone(seconds: float) -> Callable[[World, int], list[str]]:
+    return lambda world, night: _outage(world, night, "train", "mlflow", seconds)
+
+
+_TWO = Night("two starts at once", _two_at_once, ("Promoted", "Unchanged"))
+_NOTHING = Night("nothing new", lambda world, _night: _run(world), ("Unchanged",))
+TEN = (
+    Night("additions", _additions),
+    Night("relabels", _relabels),
+    Night("removals", _removals),
+    Night("a bad batch", _bad_batch),
+    Night("S3 is gone for a minute", _s3_gone(60)),
+    Night("MLflow is gone for a minute", _mlflow_gone(60)),
+    Night("a killed worker", lambda world, night: _killed(world, night, with_worker=True), ("Crashed", "Promoted")),
+    _TWO,
+    Night("the clock goes back an hour", _clock_change),
+    _NOTHING,
+)
+SHORT = (
+    Night("additions", _additions),
+    Night("S3 is gone for a while", _s3_gone(8)),
+    Night("a killed run", lambda world, night: _killed(world, night, with_worker=False), ("Crashed", "Promoted")),
+    _TWO,
+    Night("the clock goes back an hour", _clock_change),
+)
