@@ -135,11 +135,24 @@ def test_a_secret_that_nobody_set_is_a_sentence(
     monkeypatch.delenv("PEDIGREE_WEBHOOK_URL")
     with pytest.raises(SettingsProblem, match="set PEDIGREE_WEBHOOK_URL"):
         automations.set_up(prefect_server.api_url, notify, _MLFLOW)
-    with pytest.raises(SettingsProblem, match="no block slack-webhook/nobody"):
+    with pytest.raises(SettingsProblem, match="slack-webhook/nobody, which Prefect does not know"):
         automations.set_up(prefect_server.api_url, Notify(blocks=("slack-webhook/nobody",)), _MLFLOW)
     named = Notify(blocks=("slack-webhook/pedigree-slack",), when=("failed",), silent_hours=0)
     assert automations.set_up(prefect_server.api_url, named, _MLFLOW) == ["Pedigree: failed"]
     assert client.read_block_document_by_name("pedigree-slack", "slack-webhook")
+
+
+def test_who_is_written_to_changes_without_the_password(
+    client: SyncPrefectClient, prefect_server: PrefectServer, notify: Notify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect keeps the mail server's password: a changed address arrives there though nobody says it again."""
+    automations.set_up(prefect_server.api_url, notify, _MLFLOW)
+    monkeypatch.delenv("PEDIGREE_SMTP_PASSWORD")
+    automations.set_up(prefect_server.api_url, notify.model_copy(update={"email_to": ("eve@example.org",)}), _MLFLOW)
+    url = client.read_block_document_by_name("pedigree-email", "slack-webhook").data["url"]
+    assert f":{_PASSWORD}@" in url
+    assert "eve" in url
+    assert "ann" not in url
 
 
 def _end(client: SyncPrefectClient, name: str, kind: StateType, flow_name: str = "retrain") -> UUID:
