@@ -96,7 +96,7 @@ def _ends(end: Told) -> "EventTrigger":
 
 
 def _silent(hours: timedelta) -> "EventTrigger":
-    """Speak so long after the last good night, and again each time that as long passes without one.
+    """Speak so long after the last good night, and again after twice as long, until there is one.
 
     The time begins when the automation is made, so a first night that never comes is told as well. Each good night is
     both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans,
