@@ -1,9 +1,14 @@
 """Who is told what the nights come to: Prefect's automations and notification blocks, made from the settings."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from prefect.exceptions import ObjectNotFound
+from prefect.types import SecretDict
+from pydantic import SecretStr
 
 from configs.load import secret
 from configs.operations import Notify, Told
@@ -15,12 +20,17 @@ if TYPE_CHECKING:
 
     from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import BlockDocument
     from prefect.events.actions import CallWebhook, SendNotification
     from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 
 _TAG = "pedigree-notify"
-_NAME = "pedigree"  # of each block of ours
-_SLACK, _WEBHOOK, _EMAIL = "slack-webhook", "webhook", "slack-webhook"
+# The block of each channel, and the variable that holds its secret.
+_CHANNELS: Mapping[str, tuple[str, str]] = {
+    "slack": ("slack-webhook/pedigree-slack", "PEDIGREE_SLACK_URL"),
+    "webhook": ("webhook/pedigree-webhook", "PEDIGREE_WEBHOOK_URL"),
+    "email": ("slack-webhook/pedigree-email", "PEDIGREE_SMTP_PASSWORD"),
+}
 _EVENTS: Mapping[Told, tuple[str, ...]] = {
     "promoted": ("Promoted",),
     "rejected": ("Rejected",),
@@ -76,7 +86,7 @@ def _made(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"
 def _action(block: str, identity: "UUID", message: Message) -> "SendNotification | CallWebhook":
     from prefect.events.actions import CallWebhook, SendNotification
 
-    if block.startswith(f"{_WEBHOOK}/"):
+    if block.startswith("webhook/"):
         return CallWebhook(block_document_id=identity, payload=payload(message))
     return SendNotification(block_document_id=identity, subject=message.subject, body=message.body)
 
@@ -86,7 +96,7 @@ def _ends(end: Told) -> "EventTrigger":
 
 
 def _silent(hours: timedelta) -> "EventTrigger":
-    """Speak so long after the last good night, and again each time that as long passes without one.
+    """Speak so long after the last good night, and again after twice as long, until there is one.
 
     The time begins when the automation is made, so a first night that never comes is told as well. Each good night is
     both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans,
@@ -133,56 +143,53 @@ def _same(found: "Automation", wanted: "AutomationCore") -> bool:
 
 
 def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:
-    """Keep the environment's secrets in Prefect's blocks, and find those that exist: their ids by type and name."""
-    from prefect.blocks.notifications import SlackWebhook
-    from prefect.blocks.webhook import Webhook
-    from pydantic import SecretStr
-
-    found = {}
-    if "slack" in notify.channels:
-        url = secret("PEDIGREE_SLACK_URL")
-        made = SlackWebhook(url=SecretStr(url)) if url else None
-        found |= _kept(client, f"{_SLACK}/{_NAME}-slack", made, "PEDIGREE_SLACK_URL")
-    if "webhook" in notify.channels:
-        url = secret("PEDIGREE_WEBHOOK_URL")
-        headers = {"Content-Type": "application/json"}
-        made = Webhook.model_validate({"url": url, "headers": headers}) if url else None
-        found |= _kept(client, f"{_WEBHOOK}/{_NAME}-webhook", made, "PEDIGREE_WEBHOOK_URL")
-    if "email" in notify.channels:
-        password = secret("PEDIGREE_SMTP_PASSWORD")
-        # Prefect has no block for a mail server; this one hands to Apprise whatever is not Slack's.
-        made = SlackWebhook(url=SecretStr(mail_address(notify, password))) if password or not notify.smtp_user else None
-        found |= _kept(client, f"{_EMAIL}/{_NAME}-email", made, "PEDIGREE_SMTP_PASSWORD")
-    for name in notify.blocks:
-        found |= _kept(client, name, None, "")
+    """Keep the secrets of the channels in Prefect's blocks, and find the others: their ids by type and name."""
+    found: dict[str, UUID] = {}
+    for channel in notify.channels:
+        block, variable = _CHANNELS[channel]
+        word = secret(variable) or _known(client, channel)
+        if not (word or (channel == "email" and not notify.smtp_user)):
+            raise SettingsProblem(f"notify.channels has {channel}: set {variable}.")
+        _new(channel, notify, word).save(block.partition("/")[2], overwrite=True)
+        found[block] = _document(client, block).id
+    for block in notify.blocks:
+        try:
+            found[block] = _document(client, block).id
+        except ObjectNotFound:
+            raise SettingsProblem(f"notify.blocks has {block}, which Prefect does not know: make it there.") from None
     return found
 
 
-def _kept(client: "SyncPrefectClient", name: str, block: "Block | None", variable: str) -> dict[str, "UUID"]:
-    """Save a block, or find the one that is there where the environment holds no secret for a new one."""
-    from prefect.exceptions import ObjectNotFound
+def _new(channel: str, notify: Notify, word: str) -> "Block":
+    from prefect.blocks.notifications import SlackWebhook
+    from prefect.blocks.webhook import Webhook
 
-    kind, _, own = name.partition("/")
-    if block is not None:
-        block.save(own, overwrite=True)
+    if channel == "webhook":
+        return Webhook(url=SecretStr(word), headers=SecretDict({"Content-Type": "application/json"}))
+    # Prefect has no block for a mail server; this one hands to Apprise whatever is not Slack's.
+    return SlackWebhook(url=SecretStr(mail_address(notify, word) if channel == "email" else word))
+
+
+def _known(client: "SyncPrefectClient", channel: str) -> str:
+    """Read the secret that Prefect keeps already, or nothing."""
     try:
-        return {name: client.read_block_document_by_name(own, kind, include_secrets=False).id}
+        url = str(_document(client, _CHANNELS[channel][0]).data["url"])
     except ObjectNotFound:
-        how = f"set {variable}" if variable else "make it there, or leave it out of notify.blocks"
-        raise SettingsProblem(f"Prefect has no block {name} to tell people by: {how}.") from None
+        return ""
+    return unquote(urlsplit(url).password or "") if channel == "email" else url
+
+
+def _document(client: "SyncPrefectClient", block: str) -> "BlockDocument":
+    kind, _, name = block.partition("/")
+    return client.read_block_document_by_name(name, kind)
 
 
 def _forget_blocks(client: "SyncPrefectClient", wanted: Mapping[str, "UUID"]) -> None:
     """Delete the blocks of ours that nothing uses any more, so that no secret outlives its use."""
-    from prefect.exceptions import ObjectNotFound
-
-    for name in (f"{_SLACK}/{_NAME}-slack", f"{_WEBHOOK}/{_NAME}-webhook", f"{_EMAIL}/{_NAME}-email"):
-        kind, _, own = name.partition("/")
-        if name not in wanted:
-            try:
-                client.delete_block_document(client.read_block_document_by_name(own, kind).id)
-            except ObjectNotFound:
-                continue
+    for block, _ in _CHANNELS.values():
+        if block not in wanted:
+            with suppress(ObjectNotFound):
+                client.delete_block_document(_document(client, block).id)
 
 
 def mail_address(notify: Notify, password: str) -> str:

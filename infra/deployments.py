@@ -91,9 +91,11 @@ def _filled_in(settings: Settings, pool: str) -> dict[str, Any]:
 
 def _share_the_limit(api: str) -> None:
     """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone."""
-    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with SyncPrefectClient(api) as client:
+    # A client that is made from the settings also knows the password.
+    with temporary_settings(updates={PREFECT_API_URL: api}), get_client(sync_client=True) as client:
         notice_dead_runs(client)
         client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 1)
         limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)

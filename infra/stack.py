@@ -12,7 +12,7 @@ from configs.load import prefect_address
 from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import automations, deployments, processes, servers, web
+from infra import deployments, processes, servers, web
 from infra.deployments import POOL
 from infra.processes import Background
 
@@ -61,7 +61,7 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
             environment = servers.environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
             deployments.deploy(home, environment, settings)
             if operations:
-                automations.set_up(f"{prefect.address}/api", operations.notify, _pages(settings) or mlflow.address)
+                _tell(f"{prefect.address}/api", settings, operations, mlflow.address)
         return status(home)
 
 
@@ -89,8 +89,7 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
         web.check_prefect(api)
     except (OSError, ValueError) as error:
         raise Problem(f"Prefect does not answer at {api}: start it there, or correct PREFECT_API_URL.") from error
-    mlflow = _part(home, _MLFLOW)
-    return automations.set_up(api, operations.notify, _pages(settings) or mlflow.address)
+    return _tell(api, settings, operations, _part(home, _MLFLOW).address)
 
 
 def prefect_api(home: Path) -> str:
@@ -105,8 +104,12 @@ def mlflow_pages(home: Path) -> str:
     return mlflow.address if mlflow.state == "running" else ""
 
 
-def _pages(settings: Settings) -> str:
-    return settings.tracking.url if settings.tracking.url.startswith("http") else ""
+def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
+    # It loads Prefect, which reads the environment when it is loaded: whoever runs a night here prepares that first.
+    from infra import automations
+
+    pages = settings.tracking.url if settings.tracking.url.startswith("http") else mlflow
+    return automations.set_up(api, operations.notify, pages)
 
 
 def _part(home: Path, name: str) -> Part:
