@@ -125,7 +125,9 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_of_many_late_nights_one_runs(client: SyncPrefectClient, deployed: dict[str, UUID]) -> None:
+def test_of_many_late_nights_one_runs(
+    client: SyncPrefectClient, deployed: dict[str, UUID], caplog: pytest.LogCaptureFixture
+) -> None:
     """All that is due at once after an outage holds one place: one night runs, the others are cancelled within seconds.
 
     A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
@@ -142,10 +144,9 @@ def test_of_many_late_nights_one_runs(client: SyncPrefectClient, deployed: dict[
     assert client.read_flow_run(by_hand.id).state_name == "AwaitingConcurrencySlot"
 
     ended: list[str] = []
-    began = threading.Event()
-    night = threading.Thread(target=copy_context().run, args=(lambda: _at_a_terminal(began, ended),))
+    night = threading.Thread(target=copy_context().run, args=(_night_at_a_terminal, ended))
     night.start()
-    assert began.wait(60)
+    wait_until(lambda: "another retraining works: this one waits" in caplog.text, 60, "the night at a terminal")
     assert ended == []
     client.set_flow_run_state(late[0].id, Completed(), force=True)
     night.join(60)
@@ -169,11 +170,10 @@ def test_looking_never_loads_tensorflow(settings: Settings, tmp_path: Path) -> N
     assert done.stderr.rpartition("loaded: ")[2] == ""
 
 
-def _at_a_terminal(began: threading.Event, ended: list[str]) -> None:
+def _night_at_a_terminal(ended: list[str]) -> None:
     @flow(name="night-at-a-terminal")
     @one_at_a_time
     def night() -> None:
         ended.append("the night")
 
-    began.set()
     night()

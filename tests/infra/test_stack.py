@@ -85,6 +85,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
         "training": {"epochs": 2},
+        # Looks go on, and find that uploads have not settled: they start no retraining that a test would meet.
+        "watch": {"settle_minutes": 1440},
         "tracking": {"url": f"sqlite:///{folder / 'mlflow.db'}"},
     }
     return resolve(parse(values, "the test's settings"))

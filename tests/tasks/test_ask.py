@@ -38,9 +38,12 @@ def test_the_question_names_rule_evidence_and_what_to_do(prefect_server: Prefect
     assert prefect_server.api_url
     promoted = replace(OUTCOME, status="promoted")
     assert asked(promoted) == promoted
-    assert Artifact.get("approval") is None
+    assert _shown() == ""
     assert asked(OUTCOME) == OUTCOME
-    shown = Artifact.get("approval")
-    assert shown
     for words in (RULE["said"], "`pedigree model promote 4 -c FILE --why TEXT`", "MLflow run `a-run`"):
-        assert words in str(shown.data)
+        assert words in _shown()
+
+
+def _shown() -> str:
+    """Return the latest question; nothing where none was asked."""
+    return str(getattr(Artifact.get("approval"), "data", ""))

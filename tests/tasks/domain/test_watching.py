@@ -45,7 +45,7 @@ def looked(before: Sequence[Entry], now: Sequence[Entry], answered: str = MORNIN
         ([entry("a/1")], "Not yet", "1 new image, 3 are enough; the oldest has waited 60 minutes of 24 hours"),
         ([entry(f"a/{n}") for n in range(3)], "Started", "3 new images, 3 are enough"),
         ([entry(f"a/{n}", minutes=4) for n in range(3)], "Not yet", "the last upload was 4 minutes ago"),
-        ([entry("a/1", minutes=-10_000)], "Not yet", "1 new image"),
+        ([entry(f"a/{n}", minutes=60 - 10_000 * n) for n in range(3)], "Started", "3 new images, 3 are enough"),
     ],
 )
 def test_a_look_says_in_one_line_why_it_did_or_did_not(now: list[Entry], state: str, said: str) -> None:
@@ -90,6 +90,7 @@ def test_a_label_that_changed_is_no_new_image(
     """Moved to another class, rewritten metadata, another manifest are labels; a new name or a removal is neither."""
     what = seen(before, now, labels)
     assert (what.new, what.relabelled) == expected
+    assert len(what.times) == sum(expected)
 
 
 contents = st.dictionaries(st.sampled_from([f"{one}/{n}" for one in "ab" for n in range(4)]), st.sampled_from("uvwxyz"))
