@@ -13,7 +13,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
 COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-.PHONY: help demo test reproduce-check check format lock backbone install install-dev
+.PHONY: help demo test reproduce-check soak check format lock backbone install install-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,10 @@ test: install-dev ## Install what is needed, then run every test, two files at a
 
 reproduce-check: install-dev ## Train the demo three times over, in other processes and orders, and compare bit for bit
 	@$(RUN)/python -m pytest -q -rP tests/e2e/test_reproduce_check.py
+
+soak: install-dev ## Play ten nights against real servers, with outages, kills and a changed clock, and print how each ended
+	@infra/debian-packages
+	@$(RUN)/python -m tests.soak
 
 check: install-dev ## Formatting, lint, types and the direction of imports
 	@$(RUN)/ruff format --quiet --check --output-format concise . || { echo "make format would change these files"; exit 1; }

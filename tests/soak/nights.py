@@ -181,5 +181,4 @@ SHORT = (
     Night("S3 is gone for a while", _s3_gone(8)),
     Night("a killed run", lambda world, night: _killed(world, night, with_worker=False), ("Crashed", "Promoted")),
     _TWO,
-    Night("the clock goes back an hour", _clock_change),
 )
