@@ -1,0 +1,79 @@
+"""The stack with real servers, started once for a file of tests."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from configs.load import parse, resolve
+from configs.schema import Settings
+from infra import stack
+from tests.infra.running import NIGHT, Running, address
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home folder for the stack."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Make settings of a night that takes seconds: noise for photographs, a cut near the network's beginning."""
+    folder, noise = tmp_path_factory.mktemp("nights"), np.random.default_rng(0)
+    for number in range(36):
+        place = folder / "photos" / "abc"[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = noise.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(place / f"{number}.jpg")
+    values = {
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
+        "training": {"epochs": 2},
+        # Every model passes, unless somebody lets silent rules ask: each class has too few test images.
+        "gate": {"rules": ["accuracy at least 0", "recall of any class at least 0"], "needs": "no-harm"},
+        # Looks go on, and find that uploads have not settled: they start no retraining that a test would meet.
+        "watch": {"settle_minutes": 1440},
+        "tracking": {"url": f"sqlite:///{home / 'mlflow.db'}"},
+    }
+    return resolve(parse(values, "the test's settings"))
+
+
+@pytest.fixture(scope="module")
+def running(home: Path, settings: Settings) -> Iterator[Running]:
+    """Start the whole stack once, where somebody already listens on its favourite ports."""
+    with pytest.MonkeyPatch.context() as patch, _taken(4200), _taken(5000):
+        patch.setenv("AWS_ACCESS_KEY_ID", "handed down")
+        try:
+            status = stack.up(home, settings)
+            with SyncPrefectClient(f"{address(status, 'Prefect')}/api") as client:
+                yield Running(home, settings, status, client)
+        finally:
+            stack.down(home)
+
+
+@pytest.fixture(scope="module")
+def nights(running: Running) -> tuple[FlowRun, FlowRun]:
+    """Start one night by hand, and another one while it runs; wait for both."""
+    first = running.begin()
+    running.after(first, 60, StateType.RUNNING)
+    second = running.after(running.begin(), 60)
+    return running.after(first, NIGHT), second
+
+
+def _taken(port: int) -> socket.socket:
+    """Listen on a port, unless somebody else already does."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with suppress(OSError):
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    return listener

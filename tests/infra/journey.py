@@ -1,0 +1,116 @@
+"""What a person does in the browser: in Prefect's pages, in MLflow's, and back; each page is kept as a picture."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+
+from configs.fields import leaves
+from configs.schema import Settings
+from infra.deployments import parameters
+from tests.infra.running import Running
+from tests.servers import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+_PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
+_AFTER_SUBMIT = re.compile("runs/flow-run|deployments/deployment/[0-9a-f-]+$")
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A browser's window, and the stack that it looks at."""
+
+    page: "Page"
+    running: Running
+
+    def fill_in_the_form(self) -> FlowRun:
+        """Read what each setting means, ask for a model where nothing is new, and let silent rules ask a person."""
+        deployment = self.running.prefect.read_deployment_by_name("retrain/retrain")
+        self.page.goto(f"{self.running.address}/deployments/deployment/{deployment.id}/run")
+        self._see("Name of the registered model.")
+        shown = self.page.locator("body").inner_text()
+        meanings = [str(leaf.info.description) for leaf in leaves(Settings, without=("watch",))]
+        assert [text for text in meanings if text not in shown] == []
+        self._field("force").get_by_role("switch").click()
+        self._field("gate.when_silent").locator(".p-select-button__control").focus()
+        for key in ("Enter", "ArrowDown", "ArrowDown", "ArrowDown", "Enter"):  # Its choices are pass, fail and ask.
+            self.page.keyboard.press(key)
+        self._keep("run-form", whole=True)
+        self._submit()
+        run = self._latest_run(deployment.id)
+        wanted = {**parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
+        assert {name: run.parameters.get(name) for name in wanted} == wanted
+        return run
+
+    def watch_its_progress(self, run: FlowRun) -> None:
+        """See the run's page grow: its diary, and the progress of what takes long."""
+        self.page.goto(f"{self.running.address}/runs/flow-run/{run.id}")
+        self._see("36 objects in")
+        self.page.get_by_text("Artifacts", exact=True).first.click()
+        self._see("train: ")
+        self._keep("progress")
+
+    def read_the_summary(self, run: FlowRun) -> None:
+        """Find the summary among the run's artifacts, and go on to MLflow by its link."""
+        self.page.goto(f"{self.running.address}/runs/flow-run/{run.id}")
+        self.page.get_by_text("Artifacts", exact=True).first.click()
+        self.page.get_by_role("link", name="summary").first.click()
+        for words in ("What was new", "36 images known before", "What it cost"):
+            self._see(words)
+        self._keep("summary")
+        there = self.page.get_by_role("link", name="the run in MLflow").get_attribute("href")
+        assert there
+        self.page.goto(there)
+        self._see("pedigree.dataset")
+        self._keep("mlflow-run")
+
+    def compare_in_mlflow(self) -> None:
+        """Tick all runs of the experiment, and see them side by side."""
+        self.page.goto(re.sub("/runs/.*", "/runs", self.page.url))
+        self.page.get_by_role("checkbox").first.click()
+        self.page.get_by_role("button", name="Compare").click()
+        self._see("Comparing")
+        self._keep("mlflow-compare")
+
+    def approve(self, run: FlowRun) -> FlowRun:
+        """Follow the link that the run shows, and say why."""
+        self.page.goto(f"{self.running.address}/runs/flow-run/{run.id}")
+        self.page.get_by_text("Artifacts", exact=True).first.click()
+        self.page.get_by_role("link", name="approval").first.click()
+        self._see("waits for you")
+        self._keep("approval")
+        form = self.page.get_by_role("link", name=re.compile("Promote version")).get_attribute("href")
+        assert form
+        self.page.goto(form)
+        for name, text in (("why", "I looked"), ("by", "ann")):
+            self._field(name).get_by_role("textbox").fill(text)
+        self._keep("approve-form")
+        self._submit()
+        return self._latest_run(self.running.prefect.read_deployment_by_name("approve/approve").id)
+
+    def _field(self, name: str) -> "Locator":
+        label = self.page.locator(".schema-form-property__label", has_text=re.compile(rf"^{re.escape(name)}( |$)"))
+        return self.page.locator(".schema-form-property", has=label).last
+
+    def _submit(self) -> None:
+        self.page.get_by_role("button", name="Submit").click()
+        self.page.wait_for_url(_AFTER_SUBMIT, timeout=_PATIENCE)
+
+    def _see(self, words: str) -> None:
+        self.page.get_by_text(words).first.wait_for(timeout=_PATIENCE)
+
+    def _latest_run(self, deployment: UUID) -> FlowRun:
+        wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
+        run = self.running.prefect.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
+        return run
+
+    def _keep(self, name: str, *, whole: bool = False) -> None:
+        folder = ROOT / ".ci" / "output"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(self.page.screenshot(animations="disabled", full_page=whole))

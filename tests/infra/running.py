@@ -1,0 +1,70 @@
+"""The stack under test, as tests of it speak of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import TaskRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+
+from configs.schema import Settings
+from infra import stack
+from tests.servers import wait_until
+
+NIGHT = 180  # seconds that one small night may take on a busy machine
+
+
+def address(status: stack.Status, name: str) -> str:
+    """Name the address of one part of the stack."""
+    return next(part.address for part in status.parts if part.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The stack under test, its folder, and what it was deployed with."""
+
+    home: Path
+    settings: Settings
+    status: stack.Status
+    prefect: SyncPrefectClient
+
+    @property
+    def nightly(self) -> DeploymentResponse:
+        """The deployment as the server knows it."""
+        return self.prefect.read_deployment_by_name(stack.DEPLOYMENT)
+
+    @property
+    def address(self) -> str:
+        """The address of Prefect's pages."""
+        return address(self.status, "Prefect")
+
+    def begin(self) -> FlowRun:
+        """Start the nightly run by hand."""
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id)
+
+    def begin_endless(self) -> FlowRun:
+        """Start a night that trains for longer than stopping the stack may take."""
+        endless = {"training_epochs": 10_000, "training_patience": 10_000, "force": True}
+        return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters=endless)
+
+    def reached(self, run: FlowRun, step: str) -> None:
+        """Wait until a run has begun this step."""
+        wanted = TaskRunFilter.model_validate({"name": {"like_": step}})
+
+        def begun() -> bool:
+            return any(one.flow_run_id == run.id for one in self.prefect.read_task_runs(task_run_filter=wanted))
+
+        wait_until(begun, NIGHT, f"the step {step} of run {run.name}")
+
+    def after(self, run: FlowRun, seconds: float, *wanted: StateType) -> FlowRun:
+        """Wait until a run is in one of these states, or has ended where none is named."""
+
+        def there() -> FlowRun | None:
+            now = self.prefect.read_flow_run(run.id)
+            reached = now.state_type in wanted if wanted else bool(now.state and now.state.is_final())
+            return now if reached else None
+
+        found = wait_until(there, seconds, f"run {run.name}, see {self.home / 'stack' / 'worker.log'}")
+        assert found is not None
+        return found
