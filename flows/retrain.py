@@ -44,5 +44,5 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
-    challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, explain, promote
+    challenger, promotion = decide(data, embedded, trained, settings)  # rehearse, evaluate, judge, explain, promote
     return named_state(conclude(data, follow(settings), challenger, promotion))
