@@ -58,6 +58,10 @@ class Curves:
     classes: tuple[Curve, ...] = ()
 
 
+#: Curves of nothing, of which nothing is told.
+UNTOLD = Curves()
+
+
 def learning_curves(train: Lessons, validation: Lessons, images: Mapping[str, int], minimum: int) -> Curves:
     """Train small heads on nested quarters of the training images, and extrapolate how their errors fall.
 

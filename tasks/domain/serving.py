@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.domain.answers import Predictions
-from tasks.domain.reproduction import TOLERANCE
+from tasks.domain.answers import TOLERANCE, Predictions
 from tasks.domain.wording import count
 
 #: So many test images are asked about: the first by their names, which are hashes and so a fair sample.
