@@ -82,8 +82,10 @@ def _verdict(rulings: tuple[Ruling, ...]) -> Verdict:
 def _praise(rulings: Sequence[Ruling]) -> str:
     if not rulings:
         return "no rule was asked"
-    others = len(rulings) - 1
-    return rulings[0].said + (f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else "")
+    silences = sum(one.silent for one in rulings[1:])
+    others = len(rulings) - 1 - silences
+    passed = f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else ""
+    return rulings[0].said + passed + (f", {silences} had nothing to say" if silences else "")
 
 
 def _comparison(facts: Facts, rule: Rule) -> bool:

@@ -190,8 +190,8 @@ def growth(found: Curves) -> Growth | None:
     known = sum(one.gain is not None for one in found.classes)
     then, now = whole.images + MORE * known, whole.recalls[-1]
     right, up = plots.Scale(0.0, 1.04 * then), plots.Scale(min(floor(10 * min(whole.recalls)) / 10, 0.9), 1.0)
-    step = next(step for step in (0.02, 0.05, 0.1, 0.2) if up.high - up.low <= 5.01 * step or step == 0.2)  # noqa: PLR2004
-    marks = [1 - step * number for number in range(floor((up.high - up.low) / step + 0.01) + 1)]
+    step = 0.1 if up.low >= 0.5 else 0.2  # noqa: PLR2004
+    marks = [1 - step * number for number in range(floor((1 - up.low) / step + 0.01) + 1)]
     return Growth(
         points=tuple((right.at(size), 100 - up.at(one)) for size, one in zip(whole.sizes, whole.recalls, strict=True)),
         then=(right.at(then), 100 - up.at(now + whole.gain)),
