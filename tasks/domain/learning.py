@@ -141,7 +141,7 @@ def _guesses(moments: Sequence[tuple[Floats, Floats, Floats]], asked: NDArray[np
 def _drawn(wrong: Floats, chosen: NDArray[np.bool_], groups: Sequence[str], chance: np.random.Generator) -> Floats:
     """Measure a class's errors, and again with its groups and a nesting drawn by chance: (1 + rounds, 4)."""
     places = np.flatnonzero(chosen)
-    unit = np.unique([groups[place] for place in places], return_inverse=True)[1]
+    unit = np.unique(np.array(groups)[places], return_inverse=True)[1]
     sizes = np.bincount(unit)
     of = np.zeros((len(sizes), len(places)))
     of[unit, np.arange(len(places))] = 1
