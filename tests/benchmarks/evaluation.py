@@ -28,6 +28,7 @@ from tasks.domain.mistakes import Query, mistakes, nearest
 from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
 from tasks.domain.serving import Served
 from tasks.domain.splits import Split
+from tasks.domain.suspects import main_directions
 from tasks.extrapolating import curves
 from tasks.modeling.head import Head
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
@@ -130,6 +131,8 @@ def main() -> None:
         tracking.check(url)
         run = tracking.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
+        # The night's data card has loaded scikit-learn before.
+        main_directions(drawn[:200])
         del drawn
         marks = [time.perf_counter()]
 
