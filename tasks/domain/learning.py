@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.statistics import Floats, percentile_interval
+from tasks.domain.statistics import Floats, percentile_interval, wilson
 
 #: So many more images of each class are asked about.
 MORE = 50
@@ -69,7 +69,8 @@ def learning_curves(train: Lessons, validation: Lessons, images: Mapping[str, in
     thirteen of them take a second. An error falls as c + a * n ** -b, b between 0 and 1 (Cortes, Jackel, Solla, Vapnik
     and Denker, "Learning curves: asymptotic values and rate of convergence", NIPS 1993; Hestness and others, "Deep
     learning scaling is predictable, empirically", 2017), by least squares. Intervals are percentiles of a bootstrap
-    over nestings and over the validation split's groups of near duplicates, class by class. ``images`` are all training
+    over nestings and over the validation split's groups of near duplicates, class by class; of a class without a
+    mistake the Wilson bound of its errors. ``images`` are all training
     images of each class, of which ``train`` may hold some; a class with fewer validation images than ``minimum`` is
     unknown.
     """
@@ -164,6 +165,10 @@ def _told(
     gains = _gains(errors, held, images, validation)
     total = (gains * validation).sum(axis=1) / validation.sum()
     low, high = percentile_interval(np.column_stack([gains, total])[1:])
+    # Where no image is mistaken a bootstrap draws nothing: errors may be there all the same, and fall at best as 1 / n.
+    flawless = np.flatnonzero(errors[0, :, -1] == 0)
+    most = wilson(np.zeros(len(known), np.int64), validation)[1] * MORE / (images + MORE)
+    high[flawless] = np.maximum(high[flawless], most[flawless])
     rights = 1 - np.concatenate(
         [errors[0], (errors[0] * validation[:, None]).sum(axis=0, keepdims=True) / validation.sum()]
     )

@@ -84,6 +84,17 @@ def test_of_few_images_nobody_can_tell() -> None:
     assert learning_curves(empty, empty, {}, 10) == Curves()
 
 
+def test_a_class_without_a_mistake_may_still_gain() -> None:
+    """That none of twenty images is mistaken does not mean that none of all would be: the interval is not nothing."""
+    chance = np.random.default_rng(0)
+    middle = 20 * centres(chance)
+    found = learning_curves(lessons(40, middle, chance), lessons(20, middle, chance), dict.fromkeys(NAMES, 40), 10)
+    for one in found.classes:
+        assert one.recalls[-1] == 1
+        assert (one.gain, one.low) == (0, 0)
+        assert 0.05 < one.high < 0.2
+
+
 def test_what_helps_most_is_collected_first() -> None:
     """Classes with a gain come first, the largest on top, each once; then what is weak, then what is unknown."""
     test = measured([0, 5, 10, 15], None)
