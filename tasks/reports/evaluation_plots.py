@@ -217,7 +217,7 @@ def gains(found: Curves) -> Plot | None:
 
 def _gain(one: Curve, scale: plots.Scale) -> Line:
     points = f"{100 * (one.gain or 0):+.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
-    return Line(one.label, f"{points}, of {one.images:,}", plots.dot(scale, one.gain or 0, one.low, one.high), "even")
+    return Line(one.label, f"{points}, {one.images:,} now", plots.dot(scale, one.gain or 0, one.low, one.high), "even")
 
 
 def _percent(share: float | None) -> str:

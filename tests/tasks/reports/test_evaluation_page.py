@@ -131,7 +131,7 @@ def test_what_to_collect_is_told_alike_everywhere() -> None:
     """Page and card rank the classes by what 50 more images bring, and name those of which nobody can tell."""
     found = replace(report(CLASSES, 200), curves=GROWN)
     page = evaluation_page(found, {}).partition("What to collect next")[2]
-    assert page.index("+6.0 (3.0 to 12.0), of 60") < page.index("+2.0 (1.0 to 4.0), of 60")
+    assert page.index("+6.0 (3.0 to 12.0), 60 now") < page.index("+2.0 (1.0 to 4.0), 60 now")
     assert "Of 1 other class nobody can tell" in page
     assert "Learning curve: 120 training images now, 220 with 50 more of each class" in page
     assert "Nobody can tell" in evaluation_page(replace(found, curves=Curves(None, GROWN.classes[2:])), {})
