@@ -1,6 +1,8 @@
 """The rules of the gate: each is one line that a person reads, and this is its grammar.
 
-SUBJECT at least NUMBER | SUBJECT at most NUMBER | SUBJECT not worse by NUMBER, and at its end: else ask
+SUBJECT at least NUMBER | SUBJECT at most NUMBER | SUBJECT not worse by NUMBER | served as evaluated
+
+and at its end, if a person is to decide: else ask
 """
 
 import difflib
@@ -11,7 +13,7 @@ from itertools import combinations
 from typing import Literal, cast
 
 Kind = Literal["at least", "at most", "not worse by"]
-Scope = Literal["all", "class", "slice", "attribute", "data"]
+Scope = Literal["all", "class", "slice", "attribute", "data", "served"]
 
 #: Figures of a whole set of images, and whether more is better.
 FIGURES = {
@@ -23,6 +25,8 @@ FIGURES = {
     "coverage": True,
     "precision_when_sure": True,
 }
+#: The rule that has no number: the packaged model, loaded as a stranger would, answers as it was evaluated.
+SERVED = "served as evaluated"
 #: What stands for every class, slice or attribute.
 ANY = {"class": "any class", "slice": "any slice", "attribute": "any attribute"}
 DEFAULT_RULES = (
@@ -33,8 +37,10 @@ DEFAULT_RULES = (
     "recall of any slice not worse by 0.05",
     "classes lost at most 0",
     "label conflicts at most 0.05",
+    "served as evaluated",
 )
 
+_SERVED = re.compile(rf"{SERVED}( else ask)?")
 _LINE = re.compile(r"(.+?)( on golden)? (at least|at most|not worse by) (\d+(?:\.\d+)?|\.\d+)( else ask)?")
 _PARTS: dict[str, Scope] = {"recall": "class", "precision": "class", "gap": "attribute", "images": "class"}
 _COUNTS = ("images", "classes lost")
@@ -84,7 +90,11 @@ def parse_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
 
 def parse_rule(text: str) -> Rule:
     """Read one rule; raise ValueError with a sentence that names the nearest word where one is unknown."""
-    match = _LINE.fullmatch(" ".join(text.split()))
+    words = " ".join(text.split())
+    if served := _SERVED.fullmatch(words):
+        # Of the answers to the sample none may be another one.
+        return Rule(text, SERVED, "served", "", "at most", 0.0, golden=False, ask=bool(served[1]))
+    match = _LINE.fullmatch(words)
     if not match:
         raise ValueError(
             f"the rule {text!r} cannot be read: write a figure, then at least, at most or not worse by, then a number, "

@@ -1,4 +1,6 @@
-"""The end of a night's line: evaluate, judge, explain, promote, and once more where another run was faster."""
+"""The end of a night's line, from rehearse to promote, and once more from evaluate where another run was faster."""
+
+from dataclasses import replace
 
 from configs.problems import Problem
 from configs.schema import Settings
@@ -8,6 +10,7 @@ from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.judge import judge
 from tasks.promote import promote
+from tasks.rehearse import rehearse
 
 _ROUNDS = 10
 
@@ -17,13 +20,15 @@ def decide(data: Data, embedded: Embedded, trained: Trained, settings: Settings)
 
     A champion that came meanwhile, or came back, may have another backbone: the test images get its features too.
     """
+    # A stranger takes ten seconds to load a model, on another core: meanwhile both models are measured here.
+    rehearsed = rehearse.submit(data.dataset, trained, settings)
     for _ in range(_ROUNDS):
         evaluation = evaluate(data.dataset, embedded, trained, settings)
-        verdict = judge(data, trained, evaluation, settings)
+        verdict = judge(data, trained, evaluation, rehearsed.result(), settings)
         challenger = Challenger(embedded, trained, evaluation, verdict)
-        explain(data, challenger, settings)
+        explained = explain(data, challenger, settings)
         promotion = promote(data.dataset, challenger, settings)
         if isinstance(promotion, Promotion):
-            return challenger, promotion
+            return replace(challenger, collect=explained.collect), promotion
         embedded = embed(data.dataset, settings)
     raise Problem(f"Another champion came {_ROUNDS} times while this night judged: run it again when others rest.")

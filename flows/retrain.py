@@ -50,6 +50,6 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
-    challenger, promotion = decide(data, embedded, trained, settings)  # evaluate, judge, explain, promote
+    challenger, promotion = decide(data, embedded, trained, settings)  # rehearse, evaluate, judge, explain, promote
     outcome = ask(conclude(data, follow(settings), challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

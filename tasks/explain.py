@@ -13,8 +13,10 @@ from tasks.domain.manifest import Row
 from tasks.domain.mistakes import Mistakes, Query, nearest
 from tasks.domain.night import Challenger, Data, Explained
 from tasks.domain.splits import Split
+from tasks.extrapolating import curves
 from tasks.reports.artifacts import show_evaluation
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
+from tasks.reports.figures import figures
 from tasks.reports.links import flow_run_tags, label_run
 from tasks.reports.model_card import card_html, card_markdown, model_card
 from tasks.reports.thumbnails import thumbnail
@@ -42,9 +44,11 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     rows = read_manifest(store, data.dataset.hash)
     found = _with_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = read_card(store, data.dataset.hash) or {}
-    report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support)
-    files = {**_page(report, store), **_card(report, url, run_id)}
-    tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
+    learned = curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
+    report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support, learned)
+    files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
+    kept = {f"evaluation/{name}": text for name, text in files.items()}
+    tracking.log_files(url, run_id, kept | figures(report))
     pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
     tracking.tag(
         url, run_id, {_DESCRIPTION: _description(f"{challenger.verdict.title}: {challenger.verdict.reason}", pages)}
@@ -53,17 +57,26 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     label_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
     since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""
-    return Explained(found.total, since, pages["the evaluation report"])
+    return Explained(found.total, since, pages["the evaluation report"], report.wanted)
 
 
 def _page(report: Report, store: str) -> dict[str, bytes]:
-    """Write the report, with pictures as far as the store has them, and its mistakes for programs."""
+    """Write the report, with pictures as far as the store has them."""
     pictures = {
         image: None if isinstance(found, Problem) else thumbnail(found)
         for image, found in ImageStore(store).salvage(pictured(report))
     }
-    mistakes = json.dumps(asdict(report.mistakes), ensure_ascii=False, indent=1)
-    return {"report.html": evaluation_page(report, pictures).encode(), "mistakes.json": mistakes.encode()}
+    return {"report.html": evaluation_page(report, pictures).encode()}
+
+
+def _tables(report: Report) -> dict[str, bytes]:
+    """Write for programs what the pages show: mistakes, learning curves, and what to collect next."""
+    tables = {
+        "mistakes": asdict(report.mistakes),
+        "learning": asdict(report.curves),
+        "collect": [asdict(one) for one in report.wanted],
+    }
+    return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
 def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:

@@ -2,20 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from configs import schema
-from configs.load import code_version
 from tasks.domain.decisions import Decision, champion, held_words, hold_on
 from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
-from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
-from tasks.reports.links import flow_run_tags
+from tasks.registering import registered
 from tasks.step import step
-from tasks.stores import registry, tracking
+from tasks.stores import tracking
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import read_backbone, read_head
 
 
 @step(hours=2)
@@ -24,7 +19,7 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
 
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
     """
-    version = _register(dataset, challenger, settings)
+    version = registered(dataset, challenger.trained, settings)
     found = _decision(dataset, challenger, version, settings)
 
     def ruling(entries: list[Decision]) -> Decision | None:
@@ -50,29 +45,6 @@ def _pages(url: str, run_id: str) -> dict[str, str]:
         "the model card": tracking.file_page(url, run_id, "evaluation/model-card.html"),
         "the data card, with pictures": tracking.file_page(url, run_id, "dataset/card.html"),
     }
-
-
-def _register(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> str:
-    """Package and register the challenger; a night that is run again finds the version that it registered."""
-    from tasks.modeling.prediction import Package
-
-    url, model = settings.tracking.url, settings.tracking.model
-    identity = {
-        "pedigree.head": challenger.trained.head,
-        "pedigree.dataset": dataset.hash,
-        "pedigree.backbone": challenger.trained.made.fingerprint,
-        "pedigree.recipe": recipe(settings),
-    }
-    found = registry.find_version(url, model, identity)
-    if found:
-        return found
-    backbone, facts = read_backbone(settings.store.url, challenger.trained.made.fingerprint)
-    head = read_head(settings.store.url, challenger.trained.head)
-    origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
-    links = {f"pedigree.{name}": value for name, value in origin.items()}
-    with TemporaryDirectory() as folder:
-        Package(backbone, facts, head, limits_of(settings.images)).write(Path(folder))
-        return registry.register(url, model, challenger.trained.run_id, Path(folder), identity | links)
 
 
 def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Bins of equal width by the largest probability, for calibration.
 BINS = 15
+#: So far apart may two probabilities be and still count as the same model's, on another processor say.
+TOLERANCE = 1e-3
 _TOP = 3
 # A probability of nothing would make the log loss infinite; this is the smallest step of the float32 that it comes in.
 _LEAST = float(np.finfo(np.float32).eps)

@@ -1,33 +1,47 @@
-"""Of which photographs more are wanted, by what is known of a model: what it is bad at, and what nobody can tell."""
+"""Of which photographs more are wanted: what they would bring, what the model is bad at, and what nobody can tell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.domain.learning import MORE, Curve
 from tasks.domain.metrics import Figures
 from tasks.domain.slices import Slice
 from tasks.domain.wording import count
 
+# Below half a point nobody would go out for photographs.
+_WORTH = 0.005
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A class or slice, and why more photographs of it are wanted."""
+    """A class or slice, why more photographs of it are wanted, and what 50 of them would likely add to its recall.
+
+    The gain is a share with its 95% interval; None where only the test split speaks.
+    """
 
     of: str
     why: str
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
-def wanted(found: Figures, slices: Sequence[Slice], minimum: int) -> tuple[Wanted, ...]:
-    """Rank what to collect: first what is certainly recognised less often than all images, the worst first.
+def wanted(found: Figures, slices: Sequence[Slice], minimum: int, curves: Sequence[Curve] = ()) -> tuple[Wanted, ...]:
+    """Rank what to collect: first classes that 50 more images would likely help, by how much.
 
-    Certainly means that the whole interval is below the accuracy. Then follow classes and slices with fewer test images
-    than the minimum, the fewest first: of these nothing is known.
+    Then what is certainly recognised less often than all images, the worst first; certainly means that the whole
+    interval is below the accuracy. Then follow classes and slices with fewer test images than the minimum, the fewest
+    first: of these nothing is known.
     """
     accuracy = found.overall["accuracy"]
-    classes = [(one.label, one.images, one.recall or 0.0, one.high) for one in found.classes]
+    helped = sorted((one for one in curves if (one.gain or 0) >= _WORTH), key=lambda one: (-(one.gain or 0), one.label))
+    named = {one.label for one in helped}
+    classes = [(one.label, one.images, one.recall or 0.0, one.high) for one in found.classes if one.label not in named]
     every = [*classes, *((one.name, one.images, one.recall, one.high) for one in slices)]
     weak = sorted((recall, of, images) for of, images, recall, high in every if images >= minimum and high < accuracy)
     few = sorted((images, "=" in of, of) for of, images, _, _ in every if images < minimum)
     return (
+        *(Wanted(one.label, _brings(one), one.gain, one.low, one.high) for one in helped),
         *(
             Wanted(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
             for recall, of, images in weak
@@ -36,4 +50,12 @@ def wanted(found: Figures, slices: Sequence[Slice], minimum: int) -> tuple[Wante
             Wanted(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
             for images, _, of in few
         ),
+    )
+
+
+def _brings(one: Curve) -> str:
+    perhaps = ", perhaps nothing" if one.low < _WORTH else ""
+    return (
+        f"{MORE} more images would likely add {100 * (one.gain or 0):.1f} points of recall "
+        f"({100 * one.low:.1f} to {100 * one.high:.1f}{perhaps}) to the {one.images:,} that it learns from"
     )

@@ -12,6 +12,7 @@ from tasks.domain.improvement import improvement
 from tasks.domain.measured import Measured
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, broken, chance, kept, naming, silent
+from tasks.domain.serving import Served
 from tasks.domain.statistics import holm
 from tasks.domain.wording import count
 
@@ -20,11 +21,12 @@ Outcome = Literal["promoted", "rejected", "needs-approval"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the gate looks at; the golden set and a champion need not exist."""
+    """What the gate looks at; the golden set and a champion need not exist, and the package need not be asked."""
 
     test: Measured
     golden: Measured | None
     data: Holdings
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ def _verdict(rulings: tuple[Ruling, ...]) -> Verdict:
 def _praise(rulings: Sequence[Ruling]) -> str:
     if not rulings:
         return "no rule was asked"
-    others = len(rulings) - 1
-    return rulings[0].said + (f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else "")
+    silences = sum(one.silent for one in rulings[1:])
+    others = len(rulings) - 1 - silences
+    passed = f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else ""
+    return rulings[0].said + passed + (f", {silences} had nothing to say" if silences else "")
 
 
 def _comparison(facts: Facts, rule: Rule) -> bool:
@@ -93,7 +97,9 @@ def _set(facts: Facts, rule: Rule) -> Measured:
 
 
 def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
-    """Hold the challenger's own figures, or the data's, against a number."""
+    """Hold the challenger's own figures, the data's, or the packaged model's answers, against a number."""
+    if rule.scope == "served":
+        return _served(rule, facts.served, gate)
     found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)
     if not found:
         return silent(rule, gate)
@@ -103,6 +109,14 @@ def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
         return broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
     side = "at least" if rule.kind == "at least" else "at most"
     return kept(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
+
+
+def _served(rule: Rule, found: Served | None, gate: Gate) -> Ruling:
+    if found is None or not found.asked:
+        return silent(rule, gate, "no test image was there to ask about")
+    if found.wrong:
+        return broken(rule, found.unlike, naming([found.wrong], rule))
+    return kept(rule, 0.0, str(found))
 
 
 def _family(rule: Rule, facts: Facts, gate: Gate) -> list[Paired]:

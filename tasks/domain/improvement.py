@@ -25,7 +25,7 @@ def improvement(found: Comparison, gate: Gate) -> Ruling:
     if found.only_challenger:
         more = len(found.only_challenger) - _NAMED
         said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
-        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"{said}, and no rule found harm")
+        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"{said}, which is enough where no rule finds harm")
     said = _not_shown(one, gate) if one else "no test image of a class that both know"
     return Ruling(rule, "failed", value, 0.0, passed=False, said=said)
 

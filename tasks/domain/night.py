@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tasks.domain.calibration import NEVER
+from tasks.domain.collecting import Wanted
 from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
@@ -225,21 +226,26 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """The second half of a night: the model just trained, and what the gate says of it."""
+    """The second half of a night: the model just trained, what the gate says of it, and what to collect next."""
 
     embedded: Embedded
     trained: Trained
     evaluation: Evaluation
     verdict: Verdict
+    collect: tuple[Wanted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page."""
+    """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page.
+
+    ``collect`` is what to collect next, ranked.
+    """
 
     mistakes: int
     since: str
     page: str
+    collect: tuple[Wanted, ...] = ()
 
     def __str__(self) -> str:
         """Count the mistakes, and say where they can be looked at."""

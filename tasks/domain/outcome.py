@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tasks.domain.collecting import Wanted
 from tasks.domain.decisions import Decided
 from tasks.domain.night import Challenger, Data, Promotion
 
@@ -25,7 +26,7 @@ class Outcome:
     """How the night ended: what ``pedigree retrain --json`` prints.
 
     The classes are those that challenger and champion share, and those that only one of them knows; empty where nothing
-    was compared.
+    was compared. ``collect`` ranks what to collect next.
     """
 
     status: Status
@@ -39,6 +40,7 @@ class Outcome:
     gate: tuple[Mapping[str, Any], ...]
     seconds: Mapping[str, float]
     classes: Mapping[str, Sequence[str]]
+    collect: Sequence[Wanted] = ()
 
     def __str__(self) -> str:
         """Say how the night ended."""
@@ -81,6 +83,7 @@ def decided(data: Data, challenger: Challenger, promotion: Promotion, seconds: M
         gate=promotion.rules,
         seconds=seconds,
         classes=comparison.classes() if comparison else {},
+        collect=challenger.collect,
     )
 
 

@@ -7,13 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.answers import TOLERANCE
 from tasks.domain.record import Record
 from tasks.domain.wording import count
 
 Verdict = Literal["identical", "equal", "different"]
 
-#: So far apart may two probabilities be and still count as the same model's, on another processor say.
-TOLERANCE = 1e-3
 # In the order in which they are likely to be the cause.
 _CAUSES = {
     "git_commit": "another commit of the code",

@@ -17,7 +17,7 @@ class Ruling:
     """A rule, what came of it, and the figure furthest on the wrong side, as far as there is one.
 
     Of a comparing rule the figure is by how much the challenger is behind. Where a person must decide, ``passed`` is
-    false.
+    false; ``silent`` is a rule that had nothing to speak of, and whose outcome is what the settings say of silence.
     """
 
     rule: str
@@ -26,6 +26,7 @@ class Ruling:
     limit: float | None
     passed: bool
     said: str
+    silent: bool = False
 
 
 def kept(rule: Rule, value: float, said: str) -> Ruling:
@@ -33,18 +34,18 @@ def kept(rule: Rule, value: float, said: str) -> Ruling:
     return Ruling(rule.text, "passed", value, rule.limit, passed=True, said=said)
 
 
-def broken(rule: Rule, value: float, said: str) -> Ruling:
+def broken(rule: Rule, value: float | None, said: str) -> Ruling:
     """Make the ruling of a rule that is broken: a refusal, or a question to a person where the rule says so."""
     return Ruling(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=said)
 
 
-def silent(rule: Rule, gate: Gate) -> Ruling:
-    """Make the ruling of a rule that has too few images to say anything: what the settings want that to mean."""
+def silent(rule: Rule, gate: Gate, why: str = "") -> Ruling:
+    """Make the ruling of a rule that cannot say anything, for lack of images or else why: what the settings want."""
     outcome: Literal["passed", "failed", "ask"] = "passed"
     if gate.when_silent != "pass":
         outcome = "failed" if gate.when_silent == "fail" else "ask"
-    said = f"{rule.text}: not enough images to tell, fewer than {gate.minimum_support:,}"
-    return Ruling(rule.text, outcome, None, rule.limit, outcome == "passed", said)
+    said = f"{rule.text}: {why or f'not enough images to tell, fewer than {gate.minimum_support:,}'}"
+    return Ruling(rule.text, outcome, None, rule.limit, outcome == "passed", said, silent=True)
 
 
 def chance(p: float) -> str:

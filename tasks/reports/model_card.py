@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.domain.calibration import NEVER
-from tasks.domain.collecting import wanted
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
 from tasks.domain.slices import Slice
 from tasks.domain.statistics import wilson_share
-from tasks.reports.evaluation_page import Report, figure_name
+from tasks.reports.evaluation_page import Report
+from tasks.reports.evaluation_plots import figure_name
 from tasks.reports.page import render
 
 # So many slices, gaps and wishes are listed; evaluation.json has all slices.
@@ -179,11 +179,13 @@ def _gaps(report: Report) -> Section:
 
 
 def _next(report: Report) -> Section:
-    test = report.challenger.evaluation.test
-    found = wanted(test.figures, test.slices, report.minimum)
+    found = report.wanted
     more = len(found) - _LISTED
     items = [f"{one.of}: {one.why}." for one in found[:_LISTED]] + ([f"{more:,} more"] if more > 0 else [])
-    said = "What is recognised less often than all images are, then what has too few test images to tell."
+    said = (
+        "What more photographs would likely help most, then what is recognised less often than all images are, "
+        "then what has too few test images to tell."
+    )
     return Section("What to collect next", (said,) if items else (), items=tuple(items))
 
 

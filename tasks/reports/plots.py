@@ -63,10 +63,13 @@ def around_nought(values: Sequence[float]) -> Scale:
 
 
 def ticks(scale: Scale) -> tuple[Tick, ...]:
-    """Choose round values on both sides of nought, in points: hundredths."""
+    """Choose round values from nought on, also below it where the scale has that, in points: hundredths."""
     step = _round(100 * scale.high / _TICKS)
     last = floor(100 * scale.high / step)
-    return tuple(Tick(scale.at(step * n / 100), f"{step * n:+g}" if n else "0") for n in range(-last, last + 1))
+    return tuple(
+        Tick(scale.at(step * n / 100), f"{step * n:+g}" if n else "0")
+        for n in range(-last if scale.low < 0 else 0, last + 1)
+    )
 
 
 def _round(width: float) -> float:

@@ -9,27 +9,34 @@ import resource
 import sys
 import time
 from dataclasses import asdict, replace
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
 from configs.judging import Gate
-from tasks.domain.answers import Predictions, answered
+from tasks.domain.answers import Predictions
+from tasks.domain.canonical import sha256_of
 from tasks.domain.comparison import Exam
 from tasks.domain.gate import Facts, Verdict, judge
 from tasks.domain.holdings import Holdings
+from tasks.domain.learning import Curves
 from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.mistakes import Query, mistakes, nearest
 from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
-from tasks.domain.paired import paired
-from tasks.domain.slices import members
+from tasks.domain.serving import Served
 from tasks.domain.splits import Split
+from tasks.domain.suspects import main_directions
+from tasks.extrapolating import curves
 from tasks.modeling.head import Head
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
+from tasks.reports.figures import figures
 from tasks.reports.model_card import card_html, card_markdown, model_card
 from tasks.reports.thumbnails import thumbnail
+from tasks.stores import tracking
+from tasks.stores.features import FeatureStore
 
 CLASSES = tuple(f"breed {number:03}" for number in range(120))
 WIDTH = 2048
@@ -54,8 +61,10 @@ def exam(features: np.ndarray, challenger: Head, chance: Generator) -> Exam:
     return Exam([CLASSES[place] for place in labels], [str(row // 2) for row in range(images)], attributes)
 
 
-def explained(said: list[Predictions], some: Exam, features: np.ndarray, facts: tuple[Measured, Verdict]) -> int:
-    """Make the report and the model card as the step does, with large photographs; return the report's bytes.
+def explained(
+    said: list[Predictions], some: Exam, features: np.ndarray, facts: tuple[Measured, Verdict], learned: Curves
+) -> dict[str, bytes]:
+    """Make the report, the model card and the figures as the step does, with large photographs.
 
     The test images' own features stand for those of the training images.
     """
@@ -79,53 +88,86 @@ def explained(said: list[Predictions], some: Exam, features: np.ndarray, facts: 
         replace(seen, worst=tuple(worst)),
         {},
         Gate().minimum_support,
+        learned,
     )
     sink = io.BytesIO()
     Image.effect_noise((1600, 1200), 64).convert("RGB").save(sink, "JPEG", quality=80)
     page = evaluation_page(report, {image: thumbnail(sink.getvalue()) for image in pictured(report)})
     sections = model_card(report, "../dataset/card.html")
-    card_html("card", sections)
-    card_markdown("card", sections)
-    return len(page.encode())
+    return {
+        "evaluation/report.html": page.encode(),
+        "evaluation/model-card.html": card_html("card", sections).encode(),
+        "evaluation/model-card.md": card_markdown("card", sections).encode(),
+        **figures(report),
+    }
+
+
+def stored(features: np.ndarray, some: Exam, store: str) -> tuple[list[Row], FeatureSet]:
+    """Keep the features of the test images, and let as many be learned from, and a fifth as many validate."""
+    made, images = FeatureSet("f" * 64, WIDTH), len(features)
+    chance = np.random.default_rng(1)
+    centres = 0.2 * chance.normal(size=(len(CLASSES), WIDTH))
+    table, rows = FeatureStore(store, made.fingerprint, WIDTH), []
+    for split, number in ((Split.TEST, images), (Split.TRAIN, images), (Split.VALIDATION, images // 5)):
+        names = [sha256_of([split, place]) for place in range(number)]
+        truth = np.arange(number) % len(CLASSES)
+        drawn = centres[truth] + chance.normal(size=(number, WIDTH)) if split is not Split.TEST else features
+        table.add(names, drawn.astype(np.float32))
+        labels = some.labels if split is Split.TEST else [CLASSES[place] for place in truth]
+        rows += [Row(name, label, split, (), f"{label}/{name}.jpg") for name, label in zip(names, labels, strict=True)]
+    return rows, made
 
 
 def main() -> None:
     """Time each part once and print a table."""
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     chance, gate = np.random.default_rng(0), Gate()
-    features = chance.standard_normal((images, WIDTH), dtype=np.float32)
+    drawn = chance.standard_normal((images, WIDTH), dtype=np.float32)
     ours, theirs = heads(chance)
-    some = exam(features, ours, chance)
-    marks = [time.perf_counter()]
+    some = exam(drawn, ours, chance)
+    with TemporaryDirectory() as place:
+        rows, made = stored(drawn, some, place)
+        url = f"sqlite:///{place}/mlflow.db"
+        tracking.check(url)
+        run = tracking.start_run(url, "evaluation", {}, {})
+        names = [row.image for row in rows[:images]]
+        # The night's data card has loaded scikit-learn before.
+        main_directions(drawn[:200])
+        del drawn
+        marks = [time.perf_counter()]
 
-    said = [Predictions(CLASSES, head.probabilities(features)) for head in (ours, theirs)]
-    marks.append(time.perf_counter())
-    groups = np.unique(some.groups, return_inverse=True)[1].astype(np.int64)
-    mine, former = (answered(one, some.labels, CLASSES) for one in said)
-    paired(mine, former, members(some.labels, [()] * images), groups)
-    marks.append(time.perf_counter())
-    found = measure(said[0], said[1], some, gate.minimum_support)
-    marks.append(time.perf_counter())
-    verdict = judge(Facts(found, None, Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")), gate)
-    marks.append(time.perf_counter())
-    size = len(json.dumps(asdict(found))) / 1e6
-    marks.append(time.perf_counter())
-    page = explained(said, some, features, (found, verdict)) / 1e6
-    marks.append(time.perf_counter())
+        features = FeatureStore(place, made.fingerprint, WIDTH).read(names)
+        said = [Predictions(CLASSES, head.probabilities(features)) for head in (ours, theirs)]
+        marks.append(time.perf_counter())
+        found = measure(said[0], said[1], some, gate.minimum_support)
+        marks.append(time.perf_counter())
+        holdings = Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+        verdict = judge(Facts(found, None, holdings, Served("1", 8)), gate)
+        marks.append(time.perf_counter())
+        learned = curves(rows, made, place, gate.minimum_support)
+        marks.append(time.perf_counter())
+        files = explained(said, some, features, (found, verdict), learned)
+        files["evaluation/evaluation.json"] = json.dumps(asdict(found)).encode()
+        marks.append(time.perf_counter())
+        metrics = {**found.flat(), **{f"champion/{name}": value for name, value in found.figures.overall.items()}}
+        tracking.log_metrics(url, run, metrics)
+        tracking.log_files(url, run, files)
+        marks.append(time.perf_counter())
 
     print(f"{images:,} test images, {len(CLASSES)} classes, {len(found.slices):,} slices, {WIDTH:,} features")
     print(f"{verdict}\n")
     print("| part | seconds |\n|---|---|")
     parts = (
-        "both heads' answers from stored features",
-        "2,000 rounds of the bootstrap, without slices (again in the next)",
+        "features read from the store, and both heads' answers",
         "all figures, slices and differences",
         "the gate",
-        f"evaluation.json, {size:.1f} MB",
-        f"the report, {page:.1f} MB, its pictures of 2 megapixels each, and the model card",
+        f"learning curves of as many training images and {images // 5:,} for validation",
+        f"report with pictures of 2 megapixels each, model card, figures: {sum(map(len, files.values())) / 1e6:.1f} MB",
+        f"{len(metrics):,} metrics and {len(files)} files into an MLflow database",
     )
     for part, start, end in zip(parts, marks, marks[1:], strict=False):
         print(f"| {part} | {end - start:.2f} |")
+    print(f"| all | {marks[-1] - marks[0]:.2f} |")
     print(f"\npeak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:,.0f} MB")
 
 

@@ -27,6 +27,7 @@ PLACES = {"source": {"url": "photos"}, "store": {"url": "store"}}
         ("gap of coat at most 0.3", ("gap", "attribute", "coat", "at most", 0.3, False, False)),
         ("images of any class at least 10", ("images", "class", "any class", "at least", 10, False, False)),
         ("classes  lost at most 0", ("classes lost", "data", "", "at most", 0, False, False)),
+        ("served as  evaluated else ask", ("served as evaluated", "served", "", "at most", 0, False, True)),
     ],
 )
 def test_a_line_is_read_as_a_person_reads_it(text: str, expected: tuple[object, ...]) -> None:
@@ -48,6 +49,8 @@ def test_a_line_is_read_as_a_person_reads_it(text: str, expected: tuple[object, 
         (["images of pug at least 2.5"], "has no whole number as its limit"),
         (["recall at least 0.5"], "does not say of what: write recall of any class"),
         (["drift on golden at most 0.5"], "asks for drift on golden: it belongs to the data alone"),
+        (["served as evaluated at most 0"], "names 'served as evaluated', which is no figure"),
+        (["served as evaluated", "served as evaluated else ask"], "contradict each other: keep one of them"),
         (["accuracy at least 0.5", "accuracy at least 0.6"], "contradict each other: keep one of them"),
         (["accuracy at least 0.6", "accuracy at least 0.5 else ask"], "can never ask, since 'accuracy at least 0.6'"),
         (

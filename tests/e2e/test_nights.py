@@ -76,15 +76,18 @@ def requests(ceph: Ceph, since: int, needle: str) -> list[str]:
 
 
 def test_folder_and_bucket_give_the_same_dataset(night: Night, photos: Path, s3_bucket: str, tmp_path: Path) -> None:
-    """The same 250 photographs give the same dataset hash from a folder and from a bucket."""
+    """The same 250 photographs give the same dataset from folder and bucket, and a stranger gets the model's word."""
     upload(photos, s3_bucket, "incoming/")
-    first = night(str(photos), str(tmp_path / "store"))
+    asking = (str(photos), str(tmp_path / "store"), "--set", "gate.rules=[served as evaluated]")
+    first = night(*asking)
     second = night(f"{s3_bucket}/incoming", f"{s3_bucket}/store")
     assert (first["status"], second["status"]) == ("promoted", "promoted")
     assert first["dataset"] == second["dataset"]
     assert first["images"]["total"] == second["images"]["embedded"] == 250
     assert first["metrics"] == second["metrics"]
-    again = night(str(photos), str(tmp_path / "store"))
+    assert [(rule["outcome"], rule["silent"]) for rule in first["gate"]] == [("passed", False)]
+    assert "8 test images answered as evaluated, bit for bit" in first["reason"]
+    again = night(*asking)
     assert (again["status"], again["loaded"]) == ("unchanged", "")
 
 

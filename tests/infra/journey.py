@@ -107,8 +107,8 @@ class Journey:
 
     def _latest_run(self, deployment: UUID) -> FlowRun:
         wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
-        run = self.running.prefect.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
-        return run
+        latest = FlowRunSort.EXPECTED_START_TIME_DESC
+        return self.running.prefect.read_flow_runs(flow_run_filter=wanted, sort=latest)[0]
 
     def _keep(self, name: str, *, whole: bool = False) -> None:
         folder = ROOT / ".ci" / "output"

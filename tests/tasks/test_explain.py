@@ -1,6 +1,7 @@
 """What a night leaves for people to read: the report and the model card in its run, and the way to them."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
     assert told.startswith(f"{verdict.title}: {verdict.reason}.\n")
     assert "evaluation/report.html" in told
+    files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
+    assert "figures/learning-curve.svg" in files
+    told_of = json.loads((folder / "learning.json").read_text())["classes"]
+    assert [(one["label"], one["images"], one["validation"]) for one in told_of] == [("boxer", 14, 4), ("pug", 14, 4)]
+    assert all(one["gain"] is not None for one in told_of)
+    assert json.loads((folder / "collect.json").read_text()) == [asdict(one) for one in found.collect]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from tasks.domain.comparison import Exam
 from tasks.domain.gate import Facts, Verdict, judge
 from tasks.domain.holdings import Holdings
 from tasks.domain.measured import Measured, measure
+from tasks.domain.serving import Served
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 COATS = ("black", "brown", "white")
 HOLDINGS = Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+SERVED = Served("1", 8)
 
 
 def predictions(truth: Sequence[int], right: NDArray[np.bool_], classes: Sequence[str] = CLASSES) -> Predictions:

@@ -8,7 +8,7 @@ import pytest
 from configs.judging import Gate
 from tasks.domain.gate import Facts, judge
 from tasks.domain.measured import Measured
-from tests.tasks.domain.contests import HOLDINGS, measured, night
+from tests.tasks.domain.contests import HOLDINGS, SERVED, measured, night
 
 IMAGES = 150  # ten of each class and coat
 NIGHTS = 100  # tests/benchmarks/gate_errors.py draws more
@@ -16,7 +16,7 @@ NIGHTS = 100  # tests/benchmarks/gate_errors.py draws more
 
 def facts(ours: list[int], theirs: list[int] | None) -> Facts:
     """Put together two models that are wrong about these images."""
-    return Facts(measured(ours, theirs, IMAGES), None, HOLDINGS)
+    return Facts(measured(ours, theirs, IMAGES), None, HOLDINGS, SERVED)
 
 
 def of(breed: int, coat: int) -> list[int]:
@@ -32,8 +32,9 @@ def test_without_a_champion_only_rules_with_a_number_are_asked() -> None:
         "accuracy at least 0.5",
         "classes lost at most 0",
         "label conflicts at most 0.05",
+        "served as evaluated",
     ]
-    assert verdict.reason == "accuracy 0.987 on 150 images is at least 0.5, and 2 more rules passed"
+    assert verdict.reason == "accuracy 0.987 on 150 images is at least 0.5, and 3 more rules passed"
 
 
 def test_a_figure_below_its_number_is_refused() -> None:
@@ -110,8 +111,10 @@ def test_new_classes_are_reason_enough_without_harm() -> None:
     """A challenger that knows a class more is promoted unless a rule finds harm, and its new class is named."""
     verdict = judge(Facts(_with_new("pug", []), None, HOLDINGS), Gate())
     assert verdict.promoted
-    assert verdict.reason.startswith("new to the champion: pug, and no rule found harm")
-    assert judge(Facts(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate()).outcome == "rejected"
+    assert verdict.reason.startswith("new to the champion: pug, which is enough where no rule finds harm")
+    harmful = judge(Facts(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
+    assert harmful.outcome == "rejected"
+    assert not any("no rule found harm" in rule.said for rule in harmful.rules)
 
 
 def _with_new(label: str, wrong: list[int]) -> Measured:

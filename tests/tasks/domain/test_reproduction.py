@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.domain.reproduction import TOLERANCE, Agreement, Difference, Refitted, agree, differences, verdict_on
+from tasks.domain.answers import TOLERANCE
+from tasks.domain.reproduction import Agreement, Difference, Refitted, agree, differences, verdict_on
 
 _CPU = Difference("cpu", "EPYC", "Xeon")
 

@@ -4,12 +4,17 @@ import base64
 import html
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
 
-from tasks.reports.evaluation_page import MATRIX, evaluation_page, pictured, told
+from tasks.domain.learning import Curve, Curves
+from tasks.reports.evaluation_page import evaluation_page, pictured, told
+from tasks.reports.evaluation_plots import MATRIX
+from tasks.reports.figures import figures
 from tasks.reports.model_card import card_html, card_markdown, model_card
 from tasks.reports.plots import Scale, around_nought, dot, ticks
 from tests.browser import needs_chromium, open_page
@@ -41,11 +46,13 @@ def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
 
 
 def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
-    """Each rule has one word: passed, broken, ask, or silent where there was too little to look at."""
+    """Each rule has one word: passed, broken, ask, or silent where it had nothing to look at, whatever its sentence."""
     few = (*RULES, "recall of pug with coat=white at least 0.5")
     states = {one.rule: told(one).state for one in report(CLASSES, 30, rules=few).challenger.verdict.rules}
     assert [states[rule] for rule in few] == ["broken", "passed", "ask", "passed", "silent"]
     assert "silent" in evaluation_page(report(CLASSES, 30, rules=few), {})
+    spoken = report(CLASSES, 30, rules=few).challenger.verdict.rules[-1]
+    assert told(replace(spoken, silent=False)).state == "passed"
 
 
 def test_many_classes_show_their_pairs_and_not_a_matrix() -> None:
@@ -111,6 +118,40 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     assert "The data card warns: look." in text
     assert "Unknown for lack of test images: " in text
     assert "[The data card](../dataset/card.html)" in text
+
+
+KNOWN = tuple(
+    Curve(name, 60, 20, (15, 30, 45, 60), (0.5, 0.6, 0.65, 0.7), gain, gain / 2, 2 * gain)
+    for name, gain in (("pug", 0.02), ("boxer", 0.06))
+)
+GROWN = Curves(replace(KNOWN[0], label="", images=120), (*KNOWN, Curve("husky", 5, 2)))
+
+
+def test_what_to_collect_is_told_alike_everywhere() -> None:
+    """Page and card rank the classes by what 50 more images bring, and name those of which nobody can tell."""
+    found = replace(report(CLASSES, 200), curves=GROWN)
+    page = evaluation_page(found, {}).partition("What to collect next")[2]
+    assert page.index("+6.0 (3.0 to 12.0), 60 now") < page.index("+2.0 (1.0 to 4.0), 60 now")
+    assert "Of 1 other class nobody can tell" in page
+    assert "Learning curve: 120 training images now, 220 with 50 more of each class" in page
+    assert "Nobody can tell" in evaluation_page(replace(found, curves=Curves(None, GROWN.classes[2:])), {})
+    text = card_markdown("Model card", model_card(found, "#")).partition("## What to collect next")[2]
+    assert text.index("- boxer: 50 more images would likely add 6.0 points") < text.index("- pug: 50 more images")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_figures_are_pictures_of_the_same_names(first: bool) -> None:
+    """Each run has the same files, champion or not; each is SVG that fetches nothing, whatever classes are called."""
+    found = replace(report(HOSTILE, 60, first=first), curves=Curves() if first else GROWN)
+    made = figures(found)
+    names = ("comparison", "classes", "slices", "confusion", "calibration", "learning-curve")
+    assert list(made) == [f"figures/{name}.svg" for name in names]
+    for text in made.values():
+        root = ET.fromstring(text)  # noqa: S314 - our own text
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not re.search(rb"<script|href=|url\(|@import", text)
+    assert (b"Too few images to tell" in made["figures/learning-curve.svg"]) == first
+    assert (b"Nothing to show" in made["figures/comparison.svg"]) == first
 
 
 @pytest.mark.parametrize("most", [0.0, 0.004, 0.03, 0.5, 1.0])

@@ -1,0 +1,42 @@
+"""Step 7b: register the challenger, and let a stranger ask it what the evaluation asks."""
+
+from configs import schema
+from configs.problems import Problem
+from tasks.domain.night import Dataset, Trained
+from tasks.domain.serving import NO_PICTURE, SAMPLE, Served, served, unserved
+from tasks.domain.splits import Split
+from tasks.predicting import predict
+from tasks.registering import registered
+from tasks.step import step
+from tasks.stores import tracking
+from tasks.stores.datasets import read_manifest
+from tasks.stores.images import ImageStore
+from tasks.stores.stranger import ask
+
+
+@step(hours=2)
+def rehearse(dataset: Dataset, trained: Trained, settings: schema.Settings) -> Served:
+    """Load the version from the registry in another process, and hold its answers against the evaluation's.
+
+    Nothing is asked where no rule wants to know. Raises Problem where MLflow itself does not answer.
+    """
+    if not any(rule.scope == "served" for rule in settings.gate.parsed):
+        return Served("", 0)
+    store, place = settings.store.url, settings.tracking
+    images = _sample(dataset, store)
+    if not images:
+        return Served("", 0)
+    version = registered(dataset, trained, settings)
+    expected = predict(store, trained.made, trained.head, list(images))
+    try:
+        return served(version, expected, ask(place.url, place.model, version, [*images.values(), NO_PICTURE]))
+    except Problem as problem:
+        tracking.check(place.url)
+        return unserved(version, len(images), str(problem).rstrip("."))
+
+
+def _sample(dataset: Dataset, store: str) -> dict[str, bytes]:
+    """Take a few test images with their bytes, the same ones each time, as far as the store has them."""
+    names = sorted(row.image for row in read_manifest(store, dataset.hash) if row.split is Split.TEST)[:SAMPLE]
+    found = ImageStore(store).salvage(names)
+    return {image: data for image, data in found if not isinstance(data, Problem)}

@@ -1,0 +1,224 @@
+"""What the evaluation report draws: rows of dots with intervals, confusion, calibration, learning curves."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Literal
+
+from configs.rules import FIGURES
+from tasks.domain.learning import MORE, Curve, Curves
+from tasks.domain.measured import Measured
+from tasks.domain.metrics import Bin, ClassFigures, Confused, Figures
+from tasks.domain.paired import Paired
+from tasks.domain.slices import Slice
+from tasks.domain.wording import count
+from tasks.reports import plots
+
+#: Up to so many classes the whole confusion matrix is shown, beyond that the pairs that are confused most.
+MATRIX = 12
+# So many rows of a plot, so many pairs, and so many unknown slices are shown; evaluation.json has all of them.
+_ROWS, _PAIRS, _UNKNOWN = 16, 20, 8
+# A plot is made at most so many times wider for the log loss.
+_WIDER = 3
+_NAMES = {
+    "top_3": "right class among three",
+    "macro_f1": "macro F1",
+    "log_loss": "log loss",
+    "ece": "calibration error",
+    "coverage": "share of sure answers",
+    "precision_when_sure": "right when sure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a dot plot: its name, its numbers in words, where it lies, and how it looks."""
+
+    name: str
+    words: str
+    dot: plots.Dot
+    look: Literal["better", "worse", "even", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Some rows on one scale; so many more are not shown."""
+
+    title: str
+    lines: tuple[Line, ...]
+    ticks: tuple[plots.Tick, ...]
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A learning curve in percent from the left and from the top: what was tried, and where it leads."""
+
+    points: tuple[tuple[float, float], ...]
+    then: tuple[float, float]
+    low: float
+    high: float
+    across: tuple[plots.Tick, ...]
+    up: tuple[plots.Tick, ...]
+    words: str
+
+
+def figure_name(figure: str) -> str:
+    """Name a figure as a person would."""
+    return _NAMES.get(figure, figure)
+
+
+def compared(found: Measured, minimum: int) -> list[Plot]:
+    """Draw the differences: all figures, then classes and slices, those that lost most first."""
+    pairs = found.comparison.paired if found.comparison else ()
+    recalls = [one for one in pairs if one.figure == "recall" and one.images >= minimum]
+    parts = (
+        ("All images", [one for one in pairs if not one.of]),
+        ("Recall by class", [one for one in recalls if "=" not in one.of]),
+        ("Recall by slice", [one for one in recalls if "=" in one.of]),
+    )
+    return [_differences(title, some) for title, some in parts if any(one.difference or not one.of for one in some)]
+
+
+def _differences(title: str, found: Sequence[Paired]) -> Plot:
+    moved = sorted((one for one in found if one.difference), key=lambda one: -abs(one.difference))[:_ROWS]
+    shown = found if not found[0].of else sorted(moved, key=lambda one: (-one.fall, one.of))
+    scale = _scale(shown)
+    lines = tuple(_difference(one, scale) for one in shown)
+    return Plot(title, lines, plots.ticks(scale), len(found) - len(shown))
+
+
+def _scale(found: Sequence[Paired]) -> plots.Scale:
+    """Hold all differences; the log loss is no share, and where it is far beyond all others its interval is cut."""
+    shares = plots.around_nought([bound for one in found if one.figure != "log_loss" for bound in (one.low, one.high)])
+    every = plots.around_nought([bound for one in found for bound in (one.low, one.high)])
+    return every if every.high <= _WIDER * shares.high else shares
+
+
+def _difference(one: Paired, scale: plots.Scale) -> Line:
+    """Place a difference so that better is to the right, also for figures of which less is better."""
+    more = FIGURES.get(one.figure, True)
+    low, high = (one.low, one.high) if more else (-one.high, -one.low)
+    look: Literal["better", "worse", "even"] = "better" if low > 0 else "worse" if high < 0 else "even"
+    words = f"{one.challenger:.3f} against {one.champion:.3f}"
+    name = one.of or figure_name(one.figure)
+    return Line(
+        name,
+        f"{words}, {count(one.images, 'image')}" if one.of else words,
+        plots.dot(scale, -one.fall, low, high),
+        look,
+    )
+
+
+def classes(found: Sequence[ClassFigures]) -> Plot:
+    """Draw the recall of each class, the worst first."""
+    there = sorted((one for one in found if one.recall is not None), key=lambda one: (one.recall or 0.0, one.label))
+    lines = tuple(
+        Line(
+            one.label,
+            f"{_percent(one.recall)} of {one.images:,}"
+            + ("" if one.precision is None else f", precision {_percent(one.precision)}"),
+            plots.dot(plots.SHARES, one.recall or 0.0, one.low, one.high),
+            "even",
+        )
+        for one in there[:_ROWS]
+    )
+    return Plot("", lines, plots.SHARE_TICKS, len(there) - len(lines))
+
+
+def slices(found: Sequence[Slice]) -> list[Plot]:
+    """Draw the recall of each slice, the worst first, and those that are unknown."""
+    known = sorted((one for one in found if one.known), key=lambda one: (one.recall, -one.images, one.name))
+    unknown = sorted((one for one in found if not one.known), key=lambda one: (bool(one.label), -one.images, one.name))
+    parts = (
+        ("Over all classes", [one for one in known if not one.label], _ROWS),
+        ("Within a class", [one for one in known if one.label], _ROWS),
+        ("Unknown: too few test images", unknown, _UNKNOWN),
+    )
+    return [
+        Plot(title, tuple(_slice(one) for one in some[:most]), plots.SHARE_TICKS, max(0, len(some) - most))
+        for title, some, most in parts
+        if some
+    ]
+
+
+def _slice(one: Slice) -> Line:
+    words = f"{_percent(one.recall)} of {one.images:,}" if one.known else count(one.images, "image")
+    return Line(
+        one.name, words, plots.dot(plots.SHARES, one.recall, one.low, one.high), "even" if one.known else "unknown"
+    )
+
+
+def matrix(found: Figures) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Lay out images by true and guessed class with their percentage of the true one; nothing of many classes."""
+    labels = [one.label for one in found.classes]
+    if len(labels) > MATRIX:
+        return []
+    counts = {(one.truth, one.guess): one.images for one in found.confused}
+    counts |= {(one.label, one.label): round((one.recall or 0.0) * one.images) for one in found.classes}
+    images = {one.label: max(one.images, 1) for one in found.classes}
+    return [
+        (
+            truth,
+            [
+                (number, round(100 * number / images[truth]))
+                for number in (counts.get((truth, one), 0) for one in labels)
+            ],
+        )
+        for truth in labels
+    ]
+
+
+def pairs(found: Sequence[Confused]) -> list[tuple[Confused, int]]:
+    """Take the pairs that are confused most, each with the length of its bar."""
+    shown = found[:_PAIRS]
+    return list(zip(shown, plots.widths([one.images for one in shown]), strict=True))
+
+
+def bins(found: Iterable[Bin]) -> list[tuple[Bin, float]]:
+    """Give each bin of the reliability diagram its dot's radius."""
+    there = list(found)
+    most = max((one.images for one in there), default=1)
+    return [(one, plots.bubble(one.images, most)) for one in there]
+
+
+def growth(found: Curves) -> Growth | None:
+    """Draw the accuracy of all known classes against the images learned from, and what 50 more of each would do."""
+    whole = found.overall
+    if whole is None or whole.gain is None:
+        return None
+    known = sum(one.gain is not None for one in found.classes)
+    then, now = whole.images + MORE * known, whole.recalls[-1]
+    right, up = plots.Scale(0.0, 1.04 * then), plots.Scale(min(floor(10 * min(whole.recalls)) / 10, 0.9), 1.0)
+    step = 0.1 if up.low >= 0.5 else 0.2  # noqa: PLR2004
+    marks = [1 - step * number for number in range(floor((1 - up.low) / step + 0.01) + 1)]
+    return Growth(
+        points=tuple((right.at(size), 100 - up.at(one)) for size, one in zip(whole.sizes, whole.recalls, strict=True)),
+        then=(right.at(then), 100 - up.at(now + whole.gain)),
+        low=100 - up.at(now + whole.low),
+        high=100 - up.at(now + whole.high),
+        across=tuple(plots.Tick(right.at(size), f"{size:,}") for size in (*whole.sizes[::3], then)),
+        up=tuple(plots.Tick(100 - up.at(mark), f"{100 * mark:.0f}%") for mark in marks),
+        words=f"{whole.images:,} training images now, {then:,} with {MORE} more of each class",
+    )
+
+
+def gains(found: Curves) -> Plot | None:
+    """Draw what 50 more images of each class would likely add to its recall, the most first."""
+    known = sorted(
+        (one for one in found.classes if one.gain is not None), key=lambda one: (-(one.gain or 0), one.label)
+    )
+    if not known:
+        return None
+    scale = plots.Scale(0.0, plots.around_nought([one.high for one in known]).high)
+    lines = tuple(_gain(one, scale) for one in known[:_ROWS])
+    return Plot("", lines, plots.ticks(scale), len(known) - len(lines))
+
+
+def _gain(one: Curve, scale: plots.Scale) -> Line:
+    points = f"{100 * (one.gain or 0):+.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
+    return Line(one.label, f"{points}, {one.images:,} now", plots.dot(scale, one.gain or 0, one.low, one.high), "even")
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
