@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.problems import Problem
+from tasks.differing import Model, difference_files
 from tasks.domain.manifest import Row
 from tasks.domain.mistakes import Mistakes, Query, nearest
 from tasks.domain.night import Challenger, Data, Explained
@@ -23,6 +24,7 @@ from tasks.stores import tracking
 from tasks.stores.datasets import read_card, read_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Ledger
 
 # So many images' features are in memory at a time.
 _BLOCK = 4096
@@ -44,6 +46,7 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     card = read_card(store, data.dataset.hash) or {}
     report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support)
     files = {**_page(report, store), **_card(report, url, run_id)}
+    files |= _since_champion(data, challenger, store)
     tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
     pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
     tracking.tag(
@@ -64,6 +67,16 @@ def _page(report: Report, store: str) -> dict[str, bytes]:
     }
     mistakes = json.dumps(asdict(report.mistakes), ensure_ascii=False, indent=1)
     return {"report.html": evaluation_page(report, pictures).encode(), "mistakes.json": mistakes.encode()}
+
+
+def _since_champion(data: Data, challenger: Challenger, store: str) -> dict[str, bytes]:
+    """Write what differs from the champion that the challenger was held against; nothing on a first night."""
+    number = challenger.evaluation.champion
+    former = next((one for one in Ledger(store).entries() if one.number == number), None)
+    if former is None:
+        return {}
+    now = Model(challenger.trained.head, data.dataset.hash)
+    return difference_files(store, Model(former.head, former.dataset), now)
 
 
 def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:

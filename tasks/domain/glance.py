@@ -35,14 +35,17 @@ def run_name(decision: Decision, card: Mapping[str, Any]) -> str:
 
 
 def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
-    """Count what a data card holds: images in all and by split, classes, and what changed since the parent version."""
-    if not card:
+    """Count what a data card holds: images in all and by split, classes, and what changed since the parent version.
+
+    Nothing is counted where a night died before it wrote the card.
+    """
+    if "classes" not in card:
         return {}
     splits: dict[str, float] = {}
     for one in card["classes"]:
         for split, images in one["splits"].items():
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
-    changes = {f"dataset/{name}": float(len(card[name])) for name in _CHANGES}
+    changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
     first = {} if card.get("parent") else {"dataset/added": float(card["images"])}
     sizes = {"dataset/images": float(card["images"]), "dataset/classes": float(len(card["classes"]))}
     return {**sizes, **splits, **changes, **first}

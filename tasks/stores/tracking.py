@@ -93,6 +93,29 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
         client.log_inputs(run_id, [DatasetInput(entity, tags)])
 
 
+def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Tell of each run which Prefect flow run made it, and its page; runs that MLflow does not hold are left out."""
+    found = {}
+    with mlflow_at(url) as client:
+        for run_id in run_ids:
+            try:
+                tags = client.get_run(run_id).data.tags
+            except MlflowException as error:
+                if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    raise
+                continue
+            found[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
+    return found
+
+
+def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
+    """Name the runs that a Prefect flow run made."""
+    with mlflow_at(url) as client:
+        condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
+        found = client.search_runs([_experiment(client, url, experiment)], condition)
+        return [str(one.info.run_id) for one in found]
+
+
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
     """Keep files with the run; a name such as ``dataset/card.json`` places one in a folder."""
     with mlflow_at(url) as client, TemporaryDirectory() as folder:
