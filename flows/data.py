@@ -64,7 +64,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two versions, and what differs; with two models also which answers flipped, and which model versions these are."""
+    """Two versions, and what differs; with two models also their model versions and which answers flipped."""
 
     before: str
     after: str

@@ -57,7 +57,7 @@ def diff(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Name what differs from A to B: images, labels, splits, attributes; of two models also the answers that flipped."""
+    """Name what differs from A to B: images, labels, splits, attributes; of models also answers that flipped."""
     with sentences():
         from flows import data
 

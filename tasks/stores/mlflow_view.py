@@ -7,6 +7,9 @@ from tasks.domain.glance import COLUMNS
 
 #: The view's place in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
 VIEW = "pedigree-nights"
+# In pixels: what is a sentence, and what is a figure.
+_WIDE = {"attributes.`Run Name`": 250, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
+_NARROW = 115
 
 
 def saved_view() -> dict[str, str]:
@@ -17,7 +20,7 @@ def saved_view() -> dict[str, str]:
     state = {
         "selectedColumns": list(COLUMNS),
         "columnOrder": list(COLUMNS),
-        "columnWidths": {"tags.`pedigree.reason`": 400},
+        "columnWidths": dict.fromkeys(COLUMNS, _NARROW) | _WIDE,
         "orderByKey": "attributes.start_time",
         "orderByAsc": False,
     }

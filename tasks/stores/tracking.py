@@ -253,6 +253,9 @@ def _experiment(client: MlflowClient, url: str, name: str) -> str:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return _experiment(client, url, name)
+    for key, value in saved_view().items():
+        if key not in found.tags:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
 
 
