@@ -8,7 +8,8 @@ from tasks.domain.glance import COLUMNS
 #: The view's place in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
 VIEW = "pedigree-nights"
 # In pixels: what is a sentence, and what is a figure.
-_WIDE = {"attributes.`Run Name`": 250, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
+_NAME = "attributes.`Run Name`"
+_WIDE = {_NAME: 250, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
 _NARROW = 115
 
 
@@ -19,7 +20,7 @@ def saved_view() -> dict[str, str]:
     """
     state = {
         "selectedColumns": list(COLUMNS),
-        "columnOrder": list(COLUMNS),
+        "columnOrder": [_NAME, *COLUMNS],  # Only what stands in an order is given a width.
         "columnWidths": dict.fromkeys(COLUMNS, _NARROW) | _WIDE,
         "orderByKey": "attributes.start_time",
         "orderByAsc": False,
