@@ -19,6 +19,8 @@ from mlflow.utils.validation import _validate_metric_name
 
 from configs.problems import Problem, SettingsProblem
 from tasks.stores import tracking
+from tests.benchmarks.tracking import CLASSES, counted, night
+from tests.servers import MlflowServer
 
 _HASH = "0123456789abcdef" * 4
 
@@ -247,3 +249,14 @@ def test_an_experiment_has_the_view_of_nights(url: str, run_id: str) -> None:
     view = json.loads(experiment.tags["mlflow.sharedViewState.pedigree-nights"])
     assert view["name"] == "Nights"
     assert "metrics.`accuracy`" in json.loads(view["state"])["selectedColumns"]
+
+
+def test_a_night_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
+    """Thousands of figures travel together: the number of requests does not follow the number of classes."""
+    with counted() as few:
+        night(mlflow_server.url, "few classes", CLASSES[:2], 40)
+    with counted() as many:
+        figures = night(mlflow_server.url, "many classes")
+    assert figures > 1000
+    assert len(many) <= len(few) + figures // 500
+    assert len(many) <= 20
