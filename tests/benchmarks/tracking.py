@@ -11,11 +11,16 @@ from time import perf_counter
 
 from requests import PreparedRequest, Response, Session
 
-from configs.schema import Settings
-from tasks.domain.recipe import parameters
-from tasks.stores import tracking
-from tests.tasks.domain.contests import COATS
-from tests.tasks.reports.reports import report
+from configs.load import prepare_environment
+
+# MLflow reads the environment when it is imported, and would count itself otherwise.
+prepare_environment()
+
+from configs.schema import Settings  # noqa: E402
+from tasks.domain.recipe import parameters  # noqa: E402
+from tasks.stores import tracking  # noqa: E402
+from tests.tasks.domain.contests import COATS  # noqa: E402
+from tests.tasks.reports.reports import report  # noqa: E402
 
 # One more than 120, which the three coats do not divide: so each class has images of each coat.
 CLASSES = tuple(f"breed {number:03}" for number in range(121))
