@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from configs import schema
 from configs.problems import Problem
 from tasks.differing import Model, difference_files
+from tasks.domain.gate import Verdict
 from tasks.domain.manifest import Row
 from tasks.domain.mistakes import Mistakes, Query, nearest
-from tasks.domain.night import Challenger, Data, Explained
+from tasks.domain.night import Challenger, Data, Dataset, Explained
 from tasks.domain.splits import Split
 from tasks.reports.artifacts import show_evaluation
 from tasks.reports.evaluation_page import Report, evaluation_page, pictured
@@ -34,6 +35,7 @@ _PAGES = {
     "the evaluation report": "evaluation/report.html",
     "the model card": "evaluation/model-card.html",
     "the data card": "dataset/card.html",
+    "what changed since the champion": "evaluation/since-champion.html",
 }
 
 
@@ -48,10 +50,12 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     files = {**_page(report, store), **_card(report, url, run_id)}
     files |= _since_champion(data, challenger, store)
     tracking.log_files(url, run_id, {f"evaluation/{name}": text for name, text in files.items()})
-    pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
-    tracking.tag(
-        url, run_id, {_DESCRIPTION: _description(f"{challenger.verdict.title}: {challenger.verdict.reason}", pages)}
-    )
+    pages = {
+        name: tracking.file_page(url, run_id, path)
+        for name, path in _PAGES.items()
+        if path.removeprefix("evaluation/") in files or path.startswith("dataset/")
+    }
+    tracking.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger.verdict, pages)})
     show_evaluation(challenger.verdict, run_id, pages)
     label_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
@@ -89,12 +93,14 @@ def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
     }
 
 
-def _description(verdict: str, pages: dict[str, str]) -> str:
-    """Say the verdict, and where to read on."""
+def _description(dataset: Dataset, verdict: Verdict, pages: dict[str, str]) -> str:
+    """Say the verdict, what it was trained on, and where to read on."""
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
-    return f"{verdict}.\n\nSee {', '.join(links)}."
+    of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
+    told = f"Dataset `{dataset.hash}`: {of}."
+    return f"{verdict.title}: {verdict.reason}.\n\n{told}\n\nSee {', '.join(links)}."
 
 
 def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:

@@ -50,6 +50,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
     assert told.startswith(f"{verdict.title}: {verdict.reason}.\n")
     assert "evaluation/report.html" in told
+    assert f"Dataset `{name}`: {len(rows)} images of 2 classes" in told
+    assert ("since-champion" in told) == (folder / "since-champion.html").exists()
 
 
 @pytest.mark.parametrize(
