@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from configs.problems import Problem
+from configs.problems import Problem, SettingsProblem
 from tasks.domain.absent import Absent, left_out, rejected
 from tasks.domain.card import class_cards
 from tasks.domain.decisions import Decision
+from tasks.domain.flips import Flips
 from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_labels, read_manifest, written
@@ -63,15 +64,18 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two versions, and what differs."""
+    """Two versions, and what differs; with two models also their model versions and which answers flipped."""
 
     before: str
     after: str
     difference: Difference
+    models: tuple[str, str] | None = None
+    flips: Flips | None = None
 
     def plain(self) -> dict[str, Any]:
         """Turn the comparison into what JSON can hold."""
-        return {"before": self.before, "after": self.after, **self.difference.plain()}
+        asked = {"models": self.models, "predictions": self.flips.plain()} if self.flips else {}
+        return {"before": self.before, "after": self.after, **self.difference.plain(), **asked}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,33 @@ def show(store: str, word: str) -> Shown:
     return Shown(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
 
 
+def find_model(store: str, word: str) -> str | Decision:
+    """Return the version whose hash a person names, or the last decision about the model that they name.
+
+    Where a word could be both, such as 2026, it is the hash; raises SettingsProblem where it is neither.
+    """
+    try:
+        return find_version(store, word)
+    except SettingsProblem as no_version:
+        try:
+            return Ledger(store).named(word)
+        except SettingsProblem as no_model:
+            raise SettingsProblem(f"{no_version} {no_model}") from None
+
+
 def diff(store: str, before: str, after: str) -> Compared:
-    """Compare two versions."""
-    first, second = find_version(store, before), find_version(store, after)
-    return Compared(first, second, compare(read_manifest(store, first), read_manifest(store, second)))
+    """Compare two versions, or two models with their answers about the test images that both versions hold."""
+    found = [find_model(store, word) for word in (before, after)]
+    first, second = (one if isinstance(one, str) else one.dataset for one in found)
+    difference = compare(read_manifest(store, first), read_manifest(store, second))
+    models = [one for one in found if not isinstance(one, str)]
+    if len(models) < len(found):
+        return Compared(first, second, difference)
+    from tasks.differing import Model, flips_between
+
+    old, new = (Model(one.head, one.dataset) for one in models)
+    versions = (models[0].model_version, models[1].model_version)
+    return Compared(first, second, difference, versions, flips_between(store, old, new))
 
 
 def rejects(store: str, word: str | None) -> Rejects:

@@ -49,15 +49,15 @@ def show(
 
 @app.command()
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="The version to compare with.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The version that is compared.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="The version, model version or MLflow run before.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The version, model version or MLflow run after.")],
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails.")] = None,
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Name what differs from A to B: images added, removed, relabelled, in another split, or with other attributes."""
+    """Name what differs from A to B: images, labels, splits, attributes; of models also answers that flipped."""
     with sentences():
         from flows import data
 
@@ -68,6 +68,26 @@ def diff(
 
             write_report(place, compared, html, screens.progress)
         answer(compared.plain(), as_json, screens.compared(compared, html))
+
+
+@app.command("find")
+def find_uses(
+    word: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="An image's hash or key, a version, a model version, an MLflow run."),
+    ],
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Name every version and model that used an image or came from a version, and with -c the Prefect run of each."""
+    with sentences():
+        from flows.finding import find
+
+        place = read_settings(config, changes or []).tracking if config else None
+        found = find(store_of(config, changes, store), word, place)
+        answer(found.plain(), as_json, screens.found(found))
 
 
 @app.command()

@@ -12,18 +12,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tasks.domain.flips import Flip, Flips, Kind
 from tasks.domain.versions import SHORT, Difference, Pair
 from tasks.domain.wording import count
 
 if TYPE_CHECKING:
     from flows.checkout import CheckedOut
     from flows.data import Compared, Rejects, Shown, Version, Versions
+    from flows.finding import Found, Made
     from flows.forget import Forgotten
     from flows.verify import Verified
     from tasks.domain.manifest import Row
     from tasks.domain.night import Data
 
 _SPLITS = ("train", "validation", "test", "held-out")
+_KINDS: tuple[Kind, ...] = ("now wrong", "now right", "wrong in another way")
+_A = {"image": "an image or its key", "dataset": "a version", "model": "a model", "night": "a run of Prefect's"}
 # A screen names so many things of a kind; --json names all.
 _MOST = 20
 
@@ -68,13 +72,33 @@ def compared(one: "Compared", page: Path | None) -> RenderableType:
     found = one.difference
     head = Text(f"From {one.before[:SHORT]} to {one.after[:SHORT]}: {_counts(found)}")
     parts = [
+        *(_named(kind, [_flip(flip) for flip in one.flips.of(kind)]) for kind in (_KINDS if one.flips else ())),
         _named("added", [_row(row) for row in found.added]),
         _named("removed", [_row(row) for row in found.removed]),
         _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in found.relabelled]),
         _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in found.resplit]),
         _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in found.redescribed]),
     ]
-    return Group(head, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else []))
+    asked = [Text(_asked(one.models, one.flips))] if one.models and one.flips else []
+    return Group(head, *asked, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else []))
+
+
+def found(one: "Found") -> RenderableType:
+    """Show where an image was used, and each model in a line."""
+    uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in one.images]
+    parts = [Text(f"{one.word} is {_A[one.what]}."), _named("used in version", uses)]
+    parts += [] if uses else [_named("versions", [name[:SHORT] for name in one.versions])]
+    table = _table("decision", "model", "version", "run")
+    for made in one.models:
+        serves = ", serves" if made.champion else ""
+        table.add_row(f"{made.decision} {made.outcome}{serves}", made.model_version, made.dataset[:SHORT], made.run_id)
+    nights = sorted({f"{made.run_id[:SHORT]}: {_night(made)}" for made in one.models if made.flow_run})
+    parts += [Text(), table] if one.models else [Text("No model was decided about that used it.")]
+    return Group(*(part for part in (*parts, _named("the nights in Prefect", nights)) if part is not None))
+
+
+def _night(made: "Made") -> str:
+    return made.flow_run_url if made.flow_run_url not in {"", "none"} else made.flow_run
 
 
 def rebuilt(data: "Data") -> RenderableType:
@@ -148,6 +172,15 @@ def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
         return None
     more = [f"  and {len(lines) - _MOST:,} more, which --json lists"] if len(lines) > _MOST else []
     return Text("\n".join(["", title, *(f"  {line}" for line in lines[:_MOST]), *more]))
+
+
+def _asked(models: tuple[str, str], flips: Flips) -> str:
+    counts = ", ".join(f"{len(flips.of(kind)):,} {kind}" for kind in _KINDS)
+    return f"Models {models[0]} and {models[1]} on {count(flips.images, 'common test image')}: {counts}"
+
+
+def _flip(one: Flip) -> str:
+    return f"{one.image[:SHORT]}  {one.before} -> {one.after}, is {one.truth}  {one.key}"
 
 
 def _row(row: "Row") -> str:

@@ -12,10 +12,11 @@ from tasks.stores.plain_folder import write_file
 
 def write_report(store: str, compared: Compared, page: Path, progress: Progress) -> None:
     """Write the page about a comparison, with thumbnails of those images that the store still holds."""
-    names = pictured(compared.difference)
+    names = pictured(compared.difference, compared.flips)
     small = {}
     with progress("pictures", len(names)) as advance:
         for image, data in ImageStore(store).salvage(names):
             small[image] = thumbnail(data) if isinstance(data, bytes) else None
             advance(1)
-    write_file(page, diff_page(compared.before, compared.after, compared.difference, small).encode())
+    written = diff_page(compared.before, compared.after, compared.difference, small, compared.flips)
+    write_file(page, written.encode())

@@ -44,12 +44,12 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":
-        return named_state(note(listed, conclude(data, follow(settings)), settings.store))
+        return named_state(note(listed, conclude(data, follow(settings), settings), settings.store))
 
     review(dataset, settings)
     embedded = embed(dataset, settings)
     inspect(data, settings, embedded)
     trained = train(dataset, embedded, settings)
     challenger, promotion = decide(data, embedded, trained, settings)  # rehearse, evaluate, judge, explain, promote
-    outcome = ask(conclude(data, follow(settings), challenger, promotion), settings)
+    outcome = ask(conclude(data, follow(settings), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

@@ -2,20 +2,38 @@
 
 from dataclasses import replace
 
+from configs import schema
+from configs.problems import Outage
+from tasks.domain.glance import cost_figures
 from tasks.domain.night import Challenger, Data, Promotion
 from tasks.domain.outcome import Outcome, decided, settled
 from tasks.following import Followed
 from tasks.reports.artifacts import show_outcome
-from tasks.step import seconds_by_step, step
+from tasks.step import say, seconds_by_step, step
+from tasks.stores import tracking
 
 
 @step(hours=2)
 def conclude(
-    data: Data, followed: Followed, challenger: Challenger | None = None, promotion: Promotion | None = None
+    data: Data,
+    followed: Followed,
+    settings: schema.Settings,
+    challenger: Challenger | None = None,
+    promotion: Promotion | None = None,
 ) -> Outcome:
-    """Put the night together in one outcome and show it as the run's summary artifact."""
+    """Put the night together in one outcome, show it as the run's summary artifact, and write its cost into MLflow."""
     seconds, words = seconds_by_step(), followed.words(promotion.decision if promotion else None)
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)))
     show_outcome(outcome, data, challenger, promotion.pages if promotion else {})
+    _tell_cost(settings.tracking.url, outcome)
     return outcome
+
+
+def _tell_cost(url: str, outcome: Outcome) -> None:
+    """Write what a night cost into its run; where MLflow has just gone, a night that is decided does not fail."""
+    try:
+        if outcome.run_id:
+            tracking.log_metrics(url, outcome.run_id, cost_figures(outcome))
+    except Outage as outage:
+        say(f"What the night cost is in the summary, and not in MLflow: {outage}")

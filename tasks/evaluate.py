@@ -47,10 +47,9 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         champion_problem=found.problem,
         mistakes=mistakes(rows, found.challenger.test, found.champion.test if found.champion else None),
     )
-    tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)})
+    tags = _tags(test.comparison) if test.comparison else {}
+    tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)}, tags)
     tracking.log_files(url, trained.run_id, _files(rows, found.challenger.test, evaluation))
-    if test.comparison:
-        tracking.tag(url, trained.run_id, _tags(test.comparison))
     return evaluation
 
 
@@ -71,7 +70,14 @@ def _beside(found: Evaluation) -> dict[str, float]:
     golden = {f"golden/{name}": value for name, value in (found.golden.flat() if found.golden else {}).items()}
     pairs = found.comparison.paired if found.comparison else ()
     time = {"latency_ms": found.latency} if found.latency else {}
-    return golden | time | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
+    return golden | time | _worst(found) | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
+
+
+def _worst(found: Evaluation) -> dict[str, float]:
+    """Give the recalls of the class and of the slice that are recognised worst, whichever these are tonight."""
+    recalls = [one.recall for one in found.test.figures.classes if one.recall is not None]
+    slices = {"worst_slice": found.test.worst.recall} if found.test.worst else {}
+    return slices | ({"worst_class": min(recalls)} if recalls else {})
 
 
 def _tags(comparison: Comparison) -> dict[str, str]:

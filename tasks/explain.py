@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.problems import Problem
+from tasks.differing import Model, difference_files
+from tasks.domain.gate import Verdict
 from tasks.domain.manifest import Row
 from tasks.domain.mistakes import Mistakes, Query, nearest
-from tasks.domain.night import Challenger, Data, Explained
+from tasks.domain.night import Challenger, Data, Dataset, Explained
 from tasks.domain.splits import Split
 from tasks.extrapolating import curves
 from tasks.reports.artifacts import show_evaluation
@@ -25,6 +27,7 @@ from tasks.stores import tracking
 from tasks.stores.datasets import read_card, read_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Ledger
 
 # So many images' features are in memory at a time.
 _BLOCK = 4096
@@ -34,6 +37,7 @@ _PAGES = {
     "the evaluation report": "evaluation/report.html",
     "the model card": "evaluation/model-card.html",
     "the data card": "dataset/card.html",
+    "what changed since the champion": "evaluation/since-champion.html",
 }
 
 
@@ -47,12 +51,15 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     learned = curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
     report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
+    files |= _since_champion(data, challenger, store)
     kept = {f"evaluation/{name}": text for name, text in files.items()}
     tracking.log_files(url, run_id, kept | figures(report))
-    pages = {name: tracking.file_page(url, run_id, path) for name, path in _PAGES.items()}
-    tracking.tag(
-        url, run_id, {_DESCRIPTION: _description(f"{challenger.verdict.title}: {challenger.verdict.reason}", pages)}
-    )
+    pages = {
+        name: tracking.file_page(url, run_id, path)
+        for name, path in _PAGES.items()
+        if path.removeprefix("evaluation/") in files or path.startswith("dataset/")
+    }
+    tracking.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger.verdict, pages)})
     show_evaluation(challenger.verdict, run_id, pages)
     label_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
@@ -79,6 +86,16 @@ def _tables(report: Report) -> dict[str, bytes]:
     return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
+def _since_champion(data: Data, challenger: Challenger, store: str) -> dict[str, bytes]:
+    """Write what differs from the champion that the challenger was held against; nothing on a first night."""
+    number = challenger.evaluation.champion
+    former = next((one for one in Ledger(store).entries() if one.number == number), None)
+    if former is None:
+        return {}
+    now = Model(challenger.trained.head, data.dataset.hash)
+    return difference_files(store, Model(former.head, former.dataset), now)
+
+
 def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
     title = f"Model card: head {report.challenger.trained.head[:12]}"
@@ -89,12 +106,14 @@ def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
     }
 
 
-def _description(verdict: str, pages: dict[str, str]) -> str:
-    """Say the verdict, and where to read on."""
+def _description(dataset: Dataset, verdict: Verdict, pages: dict[str, str]) -> str:
+    """Say the verdict, what it was trained on, and where to read on."""
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
-    return f"{verdict}.\n\nSee {', '.join(links)}."
+    of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
+    told = f"Dataset `{dataset.hash}`: {of}."
+    return f"{verdict.title}: {verdict.reason}.\n\n{told}\n\nSee {', '.join(links)}."
 
 
 def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.decisions import Decision, aliases, waiting
+from tasks.domain.glance import dataset_figures, run_name, verdict_tags
 from tasks.stores import registry, tracking
-from tasks.stores.datasets import dataset_files
+from tasks.stores.datasets import dataset_files, read_card
 from tasks.stores.ledger import Ledger
 
 _BY_HAND = "pedigree.moved_by_hand"
@@ -94,8 +95,9 @@ def _tell(store: str, place: schema.Tracking, one: Decision) -> None:
     tags = {"pedigree.outcome": one.outcome, "pedigree.decision": str(one.number), **person}
     registry.tag(place.url, place.model, one.model_version, tags)
     if one.by_the_gate:
+        card = read_card(store, one.dataset) or {}
         tracking.log_files(place.url, one.run_id, dataset_files(store, one.dataset))
-        tracking.finish(place.url, one.run_id, one.outcome, one.number)
+        tracking.finish(place.url, one.run_id, run_name(one, card), verdict_tags(one), dataset_figures(card))
     else:
         tracking.tag(place.url, one.run_id, tags)
 

@@ -1,31 +1,36 @@
 """Step 7: train a model on the stored features, and open the MLflow run that tells the night's story."""
 
+from dataclasses import asdict
+
 from configs import schema
-from configs.load import code_version
-from tasks.domain.night import Dataset, Embedded, Trained
+from configs.load import code_version, workers
+from tasks.domain.canonical import sha256_of
+from tasks.domain.night import Dataset, Embedded, FeatureSet, Trained
 from tasks.domain.recipe import parameters, recipe
 from tasks.domain.record import Record, settings_of
 from tasks.finetuning import train_model
 from tasks.fitting import Fitted
 from tasks.reports.links import flow_run_tags
-from tasks.step import step
+from tasks.step import say, step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.records import record_bytes, write_record
+from tasks.stores.trainings import keep_training, kept_training
 
 
 @step(hours=48)
 def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
-    """Fit a head, or the backbone's end as well, and tell MLflow how that went."""
-    rows = read_manifest(settings.store.url, dataset.hash)
-    fitted = train_model(rows, embedded.today, settings, _start(embedded, settings))
+    """Fit a head, or the backbone's end as well, and tell MLflow how that went.
+
+    What an earlier night trained, and could not bring to a decision, is not trained again.
+    """
+    fitted = _fitted(dataset, embedded, settings)
     record = _record(dataset, embedded, fitted, settings)
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
     tracking.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
-    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, *fitted.tried])
-    tracking.log_metrics(settings.tracking.url, run_id, _final(fitted))
+    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, *fitted.tried, (0, _final(fitted))])
     return Trained(
         made=fitted.made,
         head=fitted.head,
@@ -35,6 +40,24 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
         validation_accuracy=fitted.figures["validation_accuracy"],
         threshold=fitted.figures["threshold"],
     )
+
+
+def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:
+    store, start = settings.store.url, _start(embedded, settings)
+    name = sha256_of([dataset.hash, asdict(embedded.today), start, settings_of(settings), code_version()["git_commit"]])
+    # Other workers of a fine-tuning wait for their part in it.
+    found = None if workers() else kept_training(store, name)
+    if found and not _decided(store, dataset.hash, found["head"]):
+        say("train     found what an earlier night had trained and could not bring to a decision")
+        return Fitted(**{**found, "made": FeatureSet(**found["made"])})
+    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, start)
+    keep_training(store, name, asdict(fitted))
+    return fitted
+
+
+def _decided(store: str, dataset: str, head: str) -> bool:
+    """Tell whether the ledger has this model: a night that is forced then trains it once more."""
+    return any((one.dataset, one.head) == (dataset, head) for one in Ledger(store).entries())
 
 
 def _start(embedded: Embedded, settings: schema.Settings) -> str | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tasks.domain.flips import Flip, Flips
 from tasks.domain.labels import Attributes
 from tasks.domain.manifest import Row
 from tasks.domain.versions import Difference
@@ -40,18 +41,33 @@ class Part:
         return self.total - len(self.pictures)
 
 
-def pictured(found: Difference) -> list[str]:
+def pictured(found: Difference, flips: Flips | None = None) -> list[str]:
     """Name the images that the page shows, each once, sorted."""
-    return sorted({picture.image for part in _parts(found, {}) for picture in part.pictures})
+    return sorted({picture.image for part in _parts(found, {}, flips) for picture in part.pictures})
 
 
-def diff_page(before: str, after: str, found: Difference, thumbnails: Mapping[str, str | None]) -> str:
-    """Write the page about the versions of these hashes; thumbnails are ``data:`` addresses by image."""
-    return render("diff.html.j2", before=before, after=after, parts=_parts(found, thumbnails))
+def diff_page(
+    before: str, after: str, found: Difference, thumbnails: Mapping[str, str | None], flips: Flips | None = None
+) -> str:
+    """Write the page about the versions of these hashes; thumbnails are ``data:`` addresses by image.
+
+    With flips it begins with the answers of the two models trained on them.
+    """
+    asked = flips.images if flips else None
+    return render("diff.html.j2", before=before, after=after, parts=_parts(found, thumbnails, flips), asked=asked)
 
 
-def _parts(found: Difference, thumbnails: Mapping[str, str | None]) -> list[Part]:
-    changed = {
+def _parts(found: Difference, thumbnails: Mapping[str, str | None], flips: Flips | None) -> list[Part]:
+    answers = (
+        {
+            "Test images now right": [_flipped(one) for one in flips.of("now right")],
+            "Test images now wrong": [_flipped(one) for one in flips.of("now wrong")],
+            "Test images wrong in another way": [_flipped(one) for one in flips.of("wrong in another way")],
+        }
+        if flips
+        else {}
+    )
+    changed = answers | {
         "Added": [_picture(row, row.label, row.split) for row in found.added],
         "Removed": [_picture(row, row.label, row.split) for row in found.removed],
         "Relabelled": [
@@ -85,6 +101,11 @@ def _part(title: str, pictures: Sequence[Picture], thumbnails: Mapping[str, str 
 
 def _picture(row: Row, kind: str, note: str) -> Picture:
     return Picture(row.image, row.key, kind, note)
+
+
+def _flipped(one: Flip) -> Picture:
+    note = f"is {one.truth}; sure {one.sure_before:.2f} → {one.sure_after:.2f}"
+    return Picture(one.image, one.key, f"{one.before} → {one.after}", note)
 
 
 def _words(attributes: Attributes) -> str:

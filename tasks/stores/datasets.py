@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.problems import Problem
@@ -123,6 +124,23 @@ def read_manifest(url: str, name: str) -> list[Row]:
         return [
             Row(image, label, _SPLITS[split], tuple(attributes), found)
             for image, label, split, attributes, found in _rows(url, key, _MANIFEST)
+        ]
+
+
+def read_rows_of(url: str, name: str, images: Sequence[str], word: str) -> list[Row]:
+    """Return the rows of a dataset version with one of these images, or whose image's name begins with a word.
+
+    An empty word means none; raises Problem when the manifest is missing or damaged.
+    """
+    key = f"datasets/{name}/manifest.parquet"
+    with _sentences(url, key):
+        data = pa.BufferReader(open_bucket(url).read(key))
+        table = pq.read_table(data, page_checksum_verification=True, use_threads=False, pre_buffer=False)
+        wanted = pc.is_in(table["image"], pa.array(images, pa.string()))
+        found = table.filter(pc.or_(wanted, pc.starts_with(table["image"], word)) if word else wanted)
+        return [
+            Row(one["image"], one["label"], _SPLITS[one["split"]], tuple(one["attributes"]), one["key"])
+            for one in found.select(_MANIFEST.names).cast(_MANIFEST).to_pylist()
         ]
 
 

@@ -47,6 +47,11 @@ class SnapshotStore:
         keys: list[str] = self._listing(source, moment)["key"].to_pylist()
         return keys
 
+    def images_under(self, key: str) -> set[str]:
+        """Name all images that an object of this key ever held, in any source."""
+        rows = Table(self.url, "contents", _CONTENTS).read(["key", "image"])
+        return set(rows.filter(pc.equal(rows["key"], key))["image"].to_pylist())
+
     def first_look(self, source: str) -> str:
         """Tell when the source was first listed; nothing if it never was."""
         return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""

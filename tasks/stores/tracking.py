@@ -22,10 +22,13 @@ from mlflow.utils.rest_utils import http_request
 from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
 from tasks.stores.mlflow_client import locked_out, mlflow_at, shown, silent
+from tasks.stores.mlflow_view import saved_view
 
 _SQLITE = "sqlite:///"
 _PATIENCE = 10  # Seconds that a server may take to say that it is there.
-_METRICS_A_REQUEST = 1000
+# MLflow takes a thousand things in a request, a hundred of them parameters and a hundred tags.
+_METRICS_A_REQUEST, _OTHERS_A_REQUEST = 800, 100
+_LONGEST_TAG = 5000
 
 
 def check(url: str) -> None:
@@ -47,7 +50,7 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
         name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         run = client.create_run(_experiment(client, url, experiment), tags=dict(tags), run_name=name)
         run_id = str(run.info.run_id)
-        client.log_batch(run_id, params=[Param(key, value) for key, value in parameters.items()])
+        _log(client, run_id, params=[Param(key, value) for key, value in parameters.items()])
         return run_id
 
 
@@ -60,25 +63,21 @@ def left_open(url: str, experiment: str, tags: Mapping[str, str]) -> str | None:
 
 
 def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-    """Write the figures of all epochs, a thousand a request."""
-    now = time_ns() // 10**6
-    metrics = [
-        Metric(metric_name(name), float(value), now, epoch) for epoch, found in epochs for name, value in found.items()
-    ]
+    """Write the figures of all epochs, hundreds a request."""
     with mlflow_at(url) as client:
-        for start in range(0, len(metrics), _METRICS_A_REQUEST):
-            client.log_batch(run_id, metrics=metrics[start : start + _METRICS_A_REQUEST])
+        _log(client, run_id, _metrics(epochs))
 
 
-def log_metrics(url: str, run_id: str, metrics: Mapping[str, float]) -> None:
-    """Write final figures."""
-    log_epochs(url, run_id, [(0, metrics)])
+def log_metrics(url: str, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+    """Write final figures, and tags with them."""
+    with mlflow_at(url) as client:
+        _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags or {}))
 
 
 def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
     """Write tags onto a run, in place of those of the same name."""
     with mlflow_at(url) as client:
-        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        _log(client, run_id, tags=_tags(tags))
 
 
 def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -> None:
@@ -93,6 +92,29 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
     tags = [InputTag("mlflow.data.context", "training"), InputTag("pedigree.dataset", dataset)]
     with mlflow_at(url) as client:
         client.log_inputs(run_id, [DatasetInput(entity, tags)])
+
+
+def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Tell of each run which Prefect flow run made it, and its page; runs that MLflow does not hold are left out."""
+    found = {}
+    with mlflow_at(url) as client:
+        for run_id in run_ids:
+            try:
+                tags = client.get_run(run_id).data.tags
+            except MlflowException as error:
+                if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    raise
+                continue
+            found[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
+    return found
+
+
+def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
+    """Name the runs that a Prefect flow run made."""
+    with mlflow_at(url) as client:
+        condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
+        found = client.search_runs([_experiment(client, url, experiment)], condition)
+        return [str(one.info.run_id) for one in found]
 
 
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
@@ -115,12 +137,23 @@ def file_page(url: str, run_id: str, name: str) -> str:
     return f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name)}"
 
 
-def finish(url: str, run_id: str, outcome: str, decision: int) -> None:
-    """Close the run and tag it with what was decided and under which number the ledger holds it."""
-    tags = [RunTag("pedigree.outcome", outcome), RunTag("pedigree.decision", str(decision))]
+def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+    """Close the run under the name that says how the night ended, with the tags and figures that say more."""
     with mlflow_at(url) as client:
-        client.log_batch(run_id, tags=tags)
+        _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags))
+        client.update_run(run_id, name=name)
         client.set_terminated(run_id)
+
+
+def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str]) -> list[str]:
+    """Close, as KILLED, the runs that nights on this store opened and never closed, and return their ids."""
+    with mlflow_at(url) as client:
+        found = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
+        ours = [str(one.info.run_id) for one in found if one.data.params.get("store.url") == store]
+        for run_id in ours:
+            _log(client, run_id, tags=_tags(why))
+            client.set_terminated(run_id, "KILLED")
+    return ours
 
 
 def metric_name(name: str) -> str:
@@ -129,6 +162,31 @@ def metric_name(name: str) -> str:
         return name
     cleaned = "/".join(re.sub(r"[^\w\- :]", "_", part) or "_" for part in name.split("/"))
     return f"{cleaned[:240]}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> list[Metric]:
+    now = time_ns() // 10**6
+    return [
+        Metric(metric_name(name), float(value), now, epoch) for epoch, found in epochs for name, value in found.items()
+    ]
+
+
+def _tags(tags: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(metric_name(name), value[:_LONGEST_TAG]) for name, value in tags.items()]
+
+
+def _log(
+    client: MlflowClient,
+    run_id: str,
+    metrics: Sequence[Metric] = (),
+    params: Sequence[Param] = (),
+    tags: Sequence[RunTag] = (),
+) -> None:
+    """Write all of it in as few requests as MLflow allows."""
+    while metrics or params or tags:
+        many, few = _METRICS_A_REQUEST, _OTHERS_A_REQUEST
+        client.log_batch(run_id, metrics[:many], params[:few], tags[:few])
+        metrics, params, tags = metrics[many:], params[few:], tags[few:]
 
 
 def _check_server(url: str) -> None:
@@ -192,11 +250,14 @@ def _experiment(client: MlflowClient, url: str, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, _artifacts(url)))
+            return str(client.create_experiment(name, _artifacts(url), saved_view()))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return _experiment(client, url, name)
+    for key, value in saved_view().items():
+        if key not in found.tags:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
 
 

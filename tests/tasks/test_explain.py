@@ -57,6 +57,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     assert [(one["label"], one["images"], one["validation"]) for one in told_of] == [("boxer", 14, 4), ("pug", 14, 4)]
     assert all(one["gain"] is not None for one in told_of)
     assert json.loads((folder / "collect.json").read_text()) == [asdict(one) for one in found.collect]
+    assert f"Dataset `{name}`: {len(rows)} images of 2 classes" in told
+    assert ("since-champion" in told) == (folder / "since-champion.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Runs in MLflow, kept by an embedded database and by a real server."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -18,6 +19,8 @@ from mlflow.utils.validation import _validate_metric_name
 
 from configs.problems import Problem, SettingsProblem
 from tasks.stores import tracking
+from tests.benchmarks.tracking import CLASSES, counted, night
+from tests.servers import MlflowServer
 
 _HASH = "0123456789abcdef" * 4
 
@@ -107,18 +110,22 @@ def test_files_are_kept_with_the_run_and_not_in_the_current_folder(
 
 
 def test_a_finished_run_says_what_was_decided(url: str, run_id: str) -> None:
-    """The run is closed, and its tags name the outcome and the ledger's number."""
-    tracking.finish(url, run_id, "promoted", 7)
+    """The run is closed under the night's name, with its tags and its last figures."""
+    tracking.finish(
+        url, run_id, "2026-11-24 promoted, 120 new", {"pedigree.outcome": "promoted"}, {"dataset/images": 250}
+    )
     run = MlflowClient(url).get_run(run_id)
     assert (run.info.status, run.info.end_time > 0) == ("FINISHED", True)
-    assert (run.data.tags["pedigree.outcome"], run.data.tags["pedigree.decision"]) == ("promoted", "7")
+    assert run.info.run_name == "2026-11-24 promoted, 120 new"
+    assert run.data.tags["pedigree.outcome"] == "promoted"
+    assert run.data.metrics["dataset/images"] == 250
 
 
 def test_nothing_is_printed(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     """MLflow's diary and its links stay off the terminal, where progress bars and JSON are."""
     tracking.check(url)
     run_id = tracking.start_run(url, "tracking tests", {}, {})
-    tracking.finish(url, run_id, "rejected", 1)
+    tracking.finish(url, run_id, "a night", {}, {})
     assert capfd.readouterr() == ("", "")
 
 
@@ -221,5 +228,35 @@ def test_a_run_that_was_never_closed_is_found_by_its_tags(url: str) -> None:
     run_id = tracking.start_run(url, "left open", {}, tags)
     assert tracking.left_open(url, "left open", tags) == run_id
     assert tracking.left_open(url, "left open", tags | {"pedigree.head": "another"}) is None
-    tracking.finish(url, run_id, "promoted", 1)
+    tracking.finish(url, run_id, "a night", tags, {})
     assert tracking.left_open(url, "left open", tags) is None
+
+
+def test_runs_that_nights_on_a_store_left_open_are_closed_and_no_others(url: str) -> None:
+    """A run that nobody will carry on does not stay RUNNING for ever; those of another store are not touched."""
+    ours, others = (tracking.start_run(url, "abandoned", {"store.url": store}, {}) for store in ("ours", "other's"))
+    assert tracking.close_abandoned(url, "abandoned", "ours", {"pedigree.outcome": "abandoned"}) == [ours]
+    client = MlflowClient(url)
+    closed = client.get_run(ours)
+    assert (closed.info.status, closed.data.tags["pedigree.outcome"]) == ("KILLED", "abandoned")
+    assert client.get_run(others).info.status == "RUNNING"
+    assert tracking.close_abandoned(url, "abandoned", "ours", {}) == []
+
+
+def test_an_experiment_has_the_view_of_nights(url: str, run_id: str) -> None:
+    """MLflow's table offers the columns that tell nights apart, under a name."""
+    experiment = MlflowClient(url).get_experiment(MlflowClient(url).get_run(run_id).info.experiment_id)
+    view = json.loads(experiment.tags["mlflow.sharedViewState.pedigree-nights"])
+    assert view["name"] == "Nights"
+    assert "metrics.`accuracy`" in json.loads(view["state"])["selectedColumns"]
+
+
+def test_a_night_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
+    """Thousands of figures travel together: the number of requests does not follow the number of classes."""
+    with counted() as few:
+        night(mlflow_server.url, "few classes", CLASSES[:2], 40)
+    with counted() as many:
+        figures = night(mlflow_server.url, "many classes")
+    assert figures > 1000
+    assert len(many) <= len(few) + figures // 500
+    assert len(many) <= 20

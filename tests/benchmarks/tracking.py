@@ -1,0 +1,80 @@
+"""What it costs to write a night of 121 classes with slices into MLflow: requests and seconds.
+
+python -m tests.benchmarks.tracking URL [TURNS]
+"""
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from requests import PreparedRequest, Response, Session
+
+from configs.load import prepare_environment
+
+# MLflow reads the environment when it is imported, and would count itself otherwise.
+prepare_environment()
+
+from configs.schema import Settings  # noqa: E402
+from tasks.domain.recipe import parameters  # noqa: E402
+from tasks.stores import tracking  # noqa: E402
+from tests.tasks.domain.contests import COATS  # noqa: E402
+from tests.tasks.reports.reports import report  # noqa: E402
+
+# One more than 120, which the three coats do not divide: so each class has images of each coat.
+CLASSES = tuple(f"breed {number:03}" for number in range(121))
+_IMAGES = 121 * 30
+_EPOCHS = 20
+_RULES = 12
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Yield the list of requests that any client of this process sends meanwhile."""
+    sent: list[str] = []
+    send: Callable[..., Response] = Session.send
+
+    def counting(session: Session, request: PreparedRequest, **named: object) -> Response:
+        sent.append(f"{request.method} {request.path_url}")
+        return send(session, request, **named)
+
+    Session.send = counting  # type: ignore[method-assign]
+    try:
+        yield sent
+    finally:
+        Session.send = send  # type: ignore[method-assign]
+
+
+def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSES, images: int = _IMAGES) -> int:
+    """Write all figures, settings and tags of one night the way its steps do, and return how many figures these are."""
+    settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
+    figures = dict(report(classes, images).challenger.evaluation.metrics)
+    run_id = tracking.start_run(url, experiment, parameters(settings), {"pedigree.dataset": "d" * 64})
+    tracking.log_dataset(url, run_id, "d" * 64, "s3://kennel/photographs", images)
+    losses = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5)
+    tracking.log_epochs(url, run_id, [(epoch, losses) for epoch in range(1, _EPOCHS + 1)])
+    tracking.log_metrics(url, run_id, figures, {"pedigree.classes.shared": ", ".join(classes)})
+    rules = {f"pedigree.gate.rule {number}": "passed" for number in range(_RULES)}
+    tracking.finish(url, run_id, "2026-11-24 promoted, 120 new", rules, {"dataset/images": float(images)})
+    return len(figures)
+
+
+def main(url: str, turns: int) -> None:
+    """Print a Markdown table; the first turn, which makes the experiment, does not count."""
+    tracking.check(url)
+    night(url)
+    seconds = []
+    for _ in range(turns):
+        with counted() as sent:
+            started = perf_counter()
+            figures = night(url)
+            seconds.append(perf_counter() - started)
+    print("| figures | slices' values | requests | seconds, median (least to most) |")
+    print("|---|---|---|---|")
+    spread = f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+    print(f"| {figures:,} | {len(COATS)} | {len(sent)} | {spread} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5)

@@ -1,0 +1,76 @@
+"""MLflow goes away in the middle of a night, and comes back."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from prefect import flow
+
+from configs.problems import Outage
+from configs.schema import Settings
+from tasks import train as training
+from tasks.domain.manifest import dataset_hash
+from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
+from tasks.evaluate import evaluate
+from tasks.follow import follow
+from tasks.following import Followed
+from tasks.stores.datasets import write_manifest
+from tests.servers import PrefectServer, free_port, mlflow_server
+from tests.tasks.half_nights import MADE, rows_of, same, small_settings
+
+_KINDS = ("boxer", "pug")
+
+
+@flow(name="trains")
+def _train(dataset: Dataset, chosen: Settings) -> Trained:
+    return training.train(dataset, Embedded(MADE, MADE, 0, 0), chosen)
+
+
+@flow(name="evaluates")
+def _evaluate(dataset: Dataset, trained: Trained, chosen: Settings) -> Evaluation:
+    return evaluate(dataset, Embedded(MADE, MADE, 0, 0), trained, chosen)
+
+
+@flow(name="follows")
+def _follow(chosen: Settings) -> Followed:
+    return follow(chosen)
+
+
+def _dataset(store: str, *kinds: str) -> Dataset:
+    rows = rows_of(same(*kinds))
+    write_manifest(store, dataset_hash(rows), rows)
+    return Dataset(dataset_hash(rows), None, len(rows), kinds, (), "new", "new")
+
+
+def _statuses(url: str) -> dict[str, str]:
+    client = MlflowClient(url)
+    experiment = client.get_experiment_by_name("pedigree")
+    assert experiment
+    return {str(one.info.run_id): one.info.status for one in client.search_runs([experiment.experiment_id])}
+
+
+def test_a_night_goes_on_where_mlflow_left_it(
+    tmp_path: Path, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The night fails in a sentence, the next one trains nothing and carries on its run, and no run stays open."""
+    assert prefect_server.api_url
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = Settings.model_validate({**small_settings(tmp_path), "tracking": {"url": url}})
+    dataset, other = (_dataset(settings.store.url, *kinds) for kinds in (_KINDS, ("alsatian", *_KINDS)))
+    (tmp_path / "mlflow").mkdir()
+    with mlflow_server(tmp_path / "mlflow", port):
+        first = _train(dataset, settings)
+        abandoned = _train(other, settings)
+    for act in (lambda: _train(dataset, settings), lambda: _evaluate(dataset, first, settings)):
+        with pytest.raises(Outage, match=r"^MLflow at .* does not answer: .*\.$"):
+            act()
+    monkeypatch.setattr(training, "train_model", None)
+    with mlflow_server(tmp_path / "mlflow", port):
+        again = _train(dataset, settings)
+        assert (again.run_id, again.head, again) == (first.run_id, first.head, first)
+        assert _evaluate(dataset, again, settings).images == 8
+        assert _statuses(url) == {first.run_id: "RUNNING", abandoned.run_id: "RUNNING"}
+        _follow(settings)
+        assert set(_statuses(url).values()) == {"KILLED"}
