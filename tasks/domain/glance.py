@@ -65,7 +65,11 @@ def cost_figures(outcome: Outcome) -> dict[str, float]:
     images, spent = outcome.images, outcome.seconds
     counts = {"images_new": images.new, "images_rejected": images.rejected, "images_embedded": images.embedded}
     by_step = {f"cost/{step}_seconds": seconds for step, seconds in spent.items()}
-    return {"cost/seconds": sum(spent.values()), **by_step, **{f"cost/{name}": float(n) for name, n in counts.items()}}
+    return {
+        "cost/seconds": round(sum(spent.values()), 1),
+        **by_step,
+        **{f"cost/{name}": float(n) for name, n in counts.items()},
+    }
 
 
 def _ruled(rule: Mapping[str, Any]) -> str:

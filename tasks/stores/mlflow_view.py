@@ -9,8 +9,8 @@ from tasks.domain.glance import COLUMNS
 VIEW = "pedigree-nights"
 # In pixels: what is a sentence, and what is a figure.
 _NAME = "attributes.`Run Name`"
-_WIDE = {_NAME: 250, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
-_NARROW = 115
+_WIDE = {_NAME: 290, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
+_NARROW = 105
 
 
 def saved_view() -> dict[str, str]:
