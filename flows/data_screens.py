@@ -72,7 +72,7 @@ def compared(one: "Compared", page: Path | None) -> RenderableType:
     found = one.difference
     head = Text(f"From {one.before[:SHORT]} to {one.after[:SHORT]}: {_counts(found)}")
     parts = [
-        *(_named(kind, [_flip(flip) for flip in one.flips.of(kind)]) for kind in (_KINDS if one.flips else ())),
+        *(_named(kind, [_flip(flip) for flip in flips.of(kind)]) for flips in (one.flips,) if flips for kind in _KINDS),
         _named("added", [_row(row) for row in found.added]),
         _named("removed", [_row(row) for row in found.removed]),
         _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in found.relabelled]),
