@@ -78,7 +78,7 @@ def find(store: str, word: str, place: Tracking | None = None) -> Found:
         chosen = [one for one in entries if one.dataset in used]
     if not (images or chosen or what == "dataset"):
         raise SettingsProblem(f"Nothing in {store} is called {word}: no image, key, version, model, run or night.")
-    versions = {one.dataset for one in (*images, *chosen)}
+    versions = {one.dataset for one in images} | {one.dataset for one in chosen}
     return Found(
         word=word,
         what=what,

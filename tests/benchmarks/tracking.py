@@ -39,7 +39,7 @@ def counted() -> Iterator[list[str]]:
         sent.append(f"{request.method} {request.path_url}")
         return send(session, request, **named)
 
-    Session.send = counting  # type: ignore[method-assign]
+    Session.send = counting  # type: ignore[method-assign, assignment]
     try:
         yield sent
     finally:
