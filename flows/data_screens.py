@@ -69,17 +69,17 @@ def shown(one: "Shown") -> RenderableType:
 
 def compared(one: "Compared", page: Path | None) -> RenderableType:
     """Show how many images differ in each way, and name the first of them."""
-    found = one.difference
+    found, flips = one.difference, one.flips
     head = Text(f"From {one.before[:SHORT]} to {one.after[:SHORT]}: {_counts(found)}")
     parts = [
-        *(_named(kind, [_flip(flip) for flip in flips.of(kind)]) for flips in (one.flips,) if flips for kind in _KINDS),
+        *([_named(kind, [_flip(flip) for flip in flips.of(kind)]) for kind in _KINDS] if flips else ()),
         _named("added", [_row(row) for row in found.added]),
         _named("removed", [_row(row) for row in found.removed]),
         _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in found.relabelled]),
         _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in found.resplit]),
         _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in found.redescribed]),
     ]
-    asked = [Text(_asked(one.models, one.flips))] if one.models and one.flips else []
+    asked = [Text(_asked(one.models, flips))] if one.models and flips else []
     return Group(head, *asked, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else []))
 
 
