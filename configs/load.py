@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -248,7 +249,10 @@ def _explain(error: ErrorDetails) -> str:
         return f"the setting {name} is missing."
     if error["type"] == "value_error":
         return f"{error['ctx']['error']}."
-    return f"{name} = {error['input']!r} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}."
+    wrong = f"{name} = {error['input']!r} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}"
+    choices = re.findall("'([^']*)'", str(error["ctx"]["expected"])) if error["type"] == "literal_error" else []
+    near = difflib.get_close_matches(str(error["input"]), choices, n=1)
+    return f"{wrong}; did you mean {near[0]}?" if near else f"{wrong}."
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The architecture: Keras's InceptionV3, and its lower part up to a cut."""
 
-import difflib
 import random
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,8 @@ CUTS = tuple(f"mixed{block}" for block in range(11))
 _SMALLEST = (27, 27, 27, 43, 43, 43, 43, 43, 75, 75, 75)
 
 
-def check_cut(cut: str) -> None:
-    """Raise SettingsProblem, naming the nearest cut, where a network cannot be cut."""
-    if cut not in CUTS:
-        near = difflib.get_close_matches(cut, CUTS, n=1, cutoff=0)[0]
-        message = f"backbone.cut is {cut}, and InceptionV3 is cut at mixed0 to mixed10 only: did you mean {near}?"
-        raise SettingsProblem(message)
-
-
 def check_size(cut: str, size: int) -> None:
     """Raise SettingsProblem, naming the smallest side in pixels that works, where nothing is left of a picture."""
-    check_cut(cut)
     smallest = _SMALLEST[CUTS.index(cut)]
     if size < smallest:
         message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"

@@ -28,6 +28,8 @@ def test_shipped_settings_are_valid(name: str) -> None:
         ("just words", (), "must hold sections"),
         ("source: [", (), "is not valid YAML in line"),
         (LEAST, ("training.seed",), "write it as section.setting=value"),
+        (LEAST, ("backbone.cut=mixd7",), "backbone.cut = 'mixd7' is not allowed: input should be 'mixed0'"),
+        (LEAST, ("backbone.cut=mixd7",), "did you mean mixed7?"),
         (LEAST, ("seed=1",), "write it as section.setting=value"),
         (LEAST, ("training.seed=-1",), "training.seed = -1 is not allowed"),
         (LEAST, ("labels.layout=coat", "labels.layout=a b"), "labels.layout = 'a b' is not allowed"),
