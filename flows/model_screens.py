@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.domain.versions import SHORT
-from tasks.domain.wording import count
+from tasks.domain.wording import count, figure
 
 if TYPE_CHECKING:
     from flows.model import DataDiff, Models, ShownModel, Story
@@ -85,7 +85,7 @@ def _rules(one: "Story") -> Table:
     table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
     for rule in one.rules:
         verdict = rule.get("outcome", "passed" if rule.get("passed") else "failed")
-        table.add_row(Text(str(rule["rule"])), _figure(rule.get("value")), _figure(rule.get("limit")), str(verdict))
+        table.add_row(Text(str(rule["rule"])), figure(rule.get("value")), figure(rule.get("limit")), str(verdict))
     return table
 
 
@@ -93,7 +93,3 @@ def _decision(one: "Decision") -> str:
     by = f" by {one.person}" if one.person else " by the gate"
     why = f"\n     why: {one.why}" if one.why else ""
     return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {one.reason}{why}"
-
-
-def _figure(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float | int) else ""

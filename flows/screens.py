@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.domain.wording import figure
+
 if TYPE_CHECKING:
     from infra.stack import Status
     from tasks.domain.outcome import Outcome
@@ -32,7 +34,7 @@ def night(outcome: "Outcome") -> RenderableType:
         return head
     table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
     for rule in outcome.gate:
-        table.add_row(rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), rule["outcome"])
+        table.add_row(rule["rule"], figure(rule["value"]), figure(rule["limit"]), rule["outcome"])
     return Group(head, table)
 
 
@@ -61,7 +63,7 @@ def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType
             f"{one.images.total:,}",
             f"{one.images.new:,}",
             f"{one.images.embedded:,}",
-            _figure(one.metrics.get("accuracy")),
+            figure(one.metrics.get("accuracy")),
             f"{sum(one.seconds.values()):.1f}",
         )
     why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {one.reason}" for title, one in nights)]))
@@ -80,7 +82,3 @@ def stack(status: "Status") -> RenderableType:
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
     return table
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # Not -0.000.

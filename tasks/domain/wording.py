@@ -15,3 +15,8 @@ def listed(names: Sequence[str]) -> str:
     """Name the first few of many names, and count the others."""
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"
+
+
+def figure(value: float | None) -> str:
+    """Write a figure with three places, and never as -0.000; nothing where there is none."""
+    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"

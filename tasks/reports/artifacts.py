@@ -10,7 +10,7 @@ from tasks.domain.gate import Verdict
 from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
-from tasks.domain.wording import count
+from tasks.domain.wording import count, figure
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -60,7 +60,7 @@ def show_outcome(outcome: Outcome, data: Data, challenger: Challenger | None, pa
 
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
     rules = [
-        (rule["rule"], _figure(rule["value"]), _figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
+        (rule["rule"], figure(rule["value"]), figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
     ]
     lines = ["", "## Figures", "", f"- {challenger.evaluation}"]
     lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
@@ -102,10 +102,6 @@ def _link(page: str) -> str:
 
 def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
     return one["label"], one["images"], *(one["splits"].get(split, 0) for split in _SPLITS)
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # Not -0.000.
 
 
 def _word(outcome: str) -> str:

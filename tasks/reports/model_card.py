@@ -12,6 +12,7 @@ from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
 from tasks.domain.slices import Slice
 from tasks.domain.statistics import wilson_share
+from tasks.domain.wording import figure
 from tasks.reports.evaluation_page import Report
 from tasks.reports.evaluation_plots import figure_name
 from tasks.reports.page import render
@@ -126,9 +127,9 @@ def _classes(evaluation: Evaluation) -> Section:
         (
             one.label,
             f"{one.images:,}",
-            _share(one.recall),
+            figure(one.recall),
             _interval(one.low, one.high) if one.images else "",
-            _share(one.precision),
+            figure(one.precision),
         )
         for one in evaluation.test.figures.classes
     )
@@ -192,10 +193,6 @@ def _next(report: Report) -> Section:
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
     return f"{', '.join(names[:_LISTED])}{more}"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _interval(low: float, high: float) -> str:

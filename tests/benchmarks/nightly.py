@@ -27,7 +27,7 @@ _SETTINGS = """
 source: {{url: "{photos}"}}
 store: {{url: "{store}"}}
 backbone: {{weights: random, size: {size}}}
-gate: {{rules: [], needs: no-harm}}
+gate: {{rules: [served as evaluated], needs: no-harm}}
 """
 WAYS = ("pedigree", "bottlenecks", "by-hand")
 _NIGHTS = ("night 1", "night 2: 1% more", "night 3: nothing new")
