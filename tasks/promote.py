@@ -20,6 +20,8 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
     """
     version = registered(dataset, challenger.trained, settings)
+    # MLflow is asked before the decision: from then on a night must be able to end without it.
+    pages = _pages(settings.tracking.url, challenger.trained.run_id)
     found = _decision(dataset, challenger, version, settings)
 
     def ruling(entries: list[Decision]) -> Decision | None:
@@ -33,7 +35,6 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
     if written is None:
         serving = ledger.champion()
         return Overtaken(serving.model_version if serving else "")
-    pages = _pages(settings.tracking.url, challenger.trained.run_id)
     return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
 
 
