@@ -15,19 +15,20 @@ import json
 import flows.cli
 from configs.load import code_version, lock_hash
 from flows.demo import demo_settings
-from infra import stack
+from infra import deployments
 from pathlib import Path
 from tasks.domain.versions import compare
 from tasks.modeling.backbone import load
 from tasks.reports.diff_page import diff_page
-from tasks.stores import mlflow_model
+from tasks.stores import mlflow_model, stranger
 settings = demo_settings(Path("place"))
 print(json.dumps({
     "home": flows.cli.__file__,
     "lock": lock_hash(),
     "commit": code_version()["git_commit"],
     "backbone": load(settings.backbone).fingerprint,
-    "deployments": stack._DEPLOYMENTS.is_file(),
+    "deployments": deployments._FILE.is_file(),
+    "stranger": stranger._PROGRAM.is_file(),
     "page": diff_page("a", "b", compare([], []), {}).startswith("<!doctype html>"),
     "code": all((mlflow_model._ROOT / path).exists() for path in mlflow_model._CODE),
 }))
