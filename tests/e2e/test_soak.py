@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.stores.s3 import s3_client
 from tests import servers
 from tests.soak.nights import SHORT, loose_ends, play
 from tests.soak.world import world
@@ -15,6 +16,7 @@ _MISSING = servers.missing_programs(servers.CEPH_PROGRAMS)
 @pytest.mark.skipif(bool(_MISSING), reason=f"a real S3 server needs {', '.join(_MISSING)}")
 def test_nights_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each night ends in its named state, and afterwards ledger, MLflow and aliases are as if nothing had happened."""
+    s3_client.cache_clear()
     with world(tmp_path / "world") as found:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
             monkeypatch.setenv(name, found.environment[name])
@@ -22,3 +24,4 @@ def test_nights_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: p
         assert [(one.name, one.ended) for one in told if not one.fine] == []
         assert [one.decisions for one in told] == [1, 2, 3, 4]
         assert loose_ends(found) == []
+    s3_client.cache_clear()
