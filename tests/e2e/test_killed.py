@@ -30,6 +30,7 @@ INSTANTS = (
     "tasks.assemble:write_manifest",
     "tasks.stores.features:FeatureStore.add",
     "tasks.inspect:write_page",
+    "tasks.fitting:write_head",
     "tasks.stores.tracking:start_run",
     "tasks.domain.gate:judge",
     "tasks.explain:model_card",
