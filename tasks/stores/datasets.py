@@ -134,8 +134,7 @@ def read_rows_of(url: str, name: str, images: Sequence[str], word: str) -> list[
     """
     key = f"datasets/{name}/manifest.parquet"
     with _sentences(url, key):
-        data = pa.BufferReader(open_bucket(url).read(key))
-        table = pq.read_table(data, page_checksum_verification=True, use_threads=False, pre_buffer=False)
+        table = _table(open_bucket(url).read(key))
         wanted = pc.is_in(table["image"], pa.array(images, pa.string()))
         found = table.filter(pc.or_(wanted, pc.starts_with(table["image"], word)) if word else wanted)
         return [
@@ -216,13 +215,17 @@ def _parquet(rows: Sequence[_Values], schema: pa.Schema) -> bytes:
 
 def _rows(url: str, key: str, schema: pa.Schema) -> list[_Values]:
     with _sentences(url, key):
-        data = pa.BufferReader(open_bucket(url).read(key))
-        # Threads of Arrow's that still hold bytes of Python's when a short command ends abort it: one in four did.
-        found = pq.read_table(data, page_checksum_verification=True, use_threads=False, pre_buffer=False)
-        table = found.select(schema.names).cast(schema)
+        table = _table(open_bucket(url).read(key)).select(schema.names).cast(schema)
         table.validate(full=True)
         # Column by column: Arrow's own way to rows takes three times as long.
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def _table(data: bytes) -> pa.Table:
+    # read_table() starts threads even with use_threads=False; one that still holds bytes of Python's when a short
+    # command ends aborts it.
+    with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True, pre_buffer=False) as file:
+        return file.read(use_threads=False)
 
 
 @contextmanager

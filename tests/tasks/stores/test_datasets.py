@@ -1,5 +1,7 @@
-"""The files of dataset versions, when they are damaged."""
+"""The files of dataset versions: when they are damaged, and when a command ends as soon as it has read one."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,25 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
         except Problem:
             refused += 1
     assert refused > len(whole) / 2
+
+
+READ = """
+import sys
+from pathlib import Path
+from tasks.stores.datasets import read_manifest
+before = set(Path("/proc/self/task").iterdir())
+read_manifest(*sys.argv[1:])
+print(len(set(Path("/proc/self/task").iterdir()) - before))
+"""
+
+
+def test_reading_a_manifest_leaves_no_thread(tmp_path: Path) -> None:
+    """A process that has read a manifest has no thread more: one of Arrow's can abort a command that ends at once."""
+    rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"key {number}") for number in range(300)]
+    write_manifest(str(tmp_path), dataset_hash(rows), rows)
+    command = [sys.executable, "-c", READ, str(tmp_path), dataset_hash(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command line
+    assert done.stdout == "0\n"
 
 
 facts = st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2).map(tuple)
