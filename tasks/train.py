@@ -43,8 +43,12 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
 
 
 def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:
+    from tasks.modeling.machine import machine
+
     store, start = settings.store.url, _start(embedded, settings)
-    name = sha256_of([dataset.hash, asdict(embedded.today), start, settings_of(settings), code_version()["git_commit"]])
+    # The record names the code and machine of the night that writes it: another one's training is not its own.
+    made_by = [dict(code_version()), machine()]
+    name = sha256_of([dataset.hash, asdict(embedded.today), start, settings_of(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
     found = None if workers() else kept_training(store, name)
     if found and not _decided(store, dataset.hash, found["head"]):
