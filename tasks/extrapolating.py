@@ -11,13 +11,12 @@ from tasks.domain.learning import LEAST, Curves, Lessons, learning_curves
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.splits import Split
+from tasks.reducing import reduction
 from tasks.stores.features import FeatureStore
 from tasks.stores.splits import SplitStore
 
-# The names are hashes, so the first of them in order are a fair sample: of the directions, and of very many images.
-_SAMPLE, _MOST = 2000, 20_000
-# So many images' features are in memory at a time.
-_BLOCK = 4096
+# The names are hashes, so the first of them in order are a fair sample of very many images.
+_MOST = 20_000
 
 
 def curves(rows: Sequence[Row], made: FeatureSet, store: str, minimum: int) -> Curves:
@@ -25,21 +24,17 @@ def curves(rows: Sequence[Row], made: FeatureSet, store: str, minimum: int) -> C
 
     Of more than 20,000 images a split, each class's first are looked at.
     """
-    from tasks.domain.suspects import main_directions
-
     learned, tried = (_some(rows, split) for split in (Split.TRAIN, Split.VALIDATION))
     images = Counter(row.label for row in rows if row.split is Split.TRAIN)
     if not (learned and tried):
         return learning_curves(_nothing(), _nothing(), images, minimum)
     features, known = FeatureStore(store, made.fingerprint, made.width), SplitStore(store).known()
-    directions = main_directions(features.read(sorted(row.image for row in learned)[:_SAMPLE]))
+    reduce = reduction(features, [row.image for row in learned])
 
     def lessons(some: Sequence[Row]) -> Lessons:
         names = [row.image for row in some]
-        parts = [names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK)]
-        reduced = np.concatenate([directions.transform(features.read(part)) for part in parts])
         groups = [known[name].group if name in known else name for name in names]
-        return Lessons(reduced, [row.label for row in some], groups)
+        return Lessons(reduce(names), [row.label for row in some], groups)
 
     return learning_curves(lessons(learned), lessons(tried), images, minimum)
 

@@ -4,9 +4,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from configs import schema
 from tasks.domain.absent import rejected
 from tasks.domain.card import Evidence, data_card
@@ -15,6 +12,7 @@ from tasks.domain.findings import Finding, odd_pictures
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
 from tasks.domain.splits import Split
+from tasks.reducing import reduction
 from tasks.reports.artifacts import show_card
 from tasks.reports.card_page import card_page, pictured
 from tasks.reports.thumbnails import thumbnail
@@ -25,9 +23,6 @@ from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
-
-# The names are hashes, so the first of them in order are a fair sample; 2,048 numbers of each are 160 MB.
-_AT_ONCE = 20_000
 
 
 @step(hours=6)
@@ -85,16 +80,8 @@ def _suspects(rows: list[Row], store: str, embedded: Embedded | None) -> tuple[F
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     known = SplitStore(store).known()
     features = FeatureStore(store, embedded.today.fingerprint, embedded.today.width)
-    return suspects(used, [known[row.image].group for row in used], _reduced(features, [row.image for row in used]))
-
-
-def _reduced(features: FeatureStore, images: list[str]) -> NDArray[np.float32]:
-    """Bring features down to their main directions, part by part, so that memory does not grow with the images."""
-    from tasks.domain.suspects import main_directions
-
-    directions = main_directions(features.read(sorted(images)[:_AT_ONCE]))
-    parts = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
-    return np.concatenate([directions.transform(features.read(part)) for part in parts])
+    images = [row.image for row in used]
+    return suspects(used, [known[image].group for image in images], reduction(features, images)(images))
 
 
 def _likeness(data: Data, rows: list[Row], store: str) -> dict[str, Any]:

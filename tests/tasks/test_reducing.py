@@ -1,11 +1,11 @@
-"""Tests of ``tasks.inspect``; the whole step is in the nights' tests."""
+"""Features in fewer directions, read part by part."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tasks import inspect
+from tasks import reducing
 from tasks.stores.features import FeatureStore
 
 
@@ -14,9 +14,9 @@ def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypat
     features = FeatureStore(str(tmp_path), "f" * 64, 8)
     images = [f"{number * 37 % 30:064x}" for number in range(30)]
     features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
-    monkeypatch.setattr(inspect, "_AT_ONCE", 12)
-    found = inspect._reduced(features, images)
-    backwards = inspect._reduced(features, images[::-1])
+    monkeypatch.setattr(reducing, "_AT_ONCE", 12)
+    reduce = reducing.reduction(features, images)
+    found, backwards = reduce(images), reduce(images[::-1])
     assert found.shape == (30, 8)
     assert len(np.unique(found.round(4), axis=0)) == 30
     np.testing.assert_allclose(backwards, found[::-1], rtol=1e-5)
