@@ -207,7 +207,7 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
 def _cell(run: Run | None) -> str:
     if run is None:
         return "-"
-    return f"{run.seconds if run.work is None else run.work:.1f} ({run.cpu:.1f})"
+    return f"{run.seconds if run.work is None else run.work:.2f} ({run.cpu:.2f})"
 
 
 def main() -> None:
