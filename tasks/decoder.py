@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
@@ -46,12 +46,12 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
 
-    def ask(self, data: bytes, seconds: float) -> Answer:
-        """Have one file examined; raise TimeoutError, or another OSError or EOFError where the process died."""
-        self.connection.send_bytes(data)
+    def ask(self, files: Sequence[bytes], seconds: float) -> list[Answer]:
+        """Have files examined; raise TimeoutError, or another OSError or EOFError where the process died."""
+        self.connection.send(files)
         if not self.connection.poll(seconds):
             raise TimeoutError
-        return cast("Answer", self.connection.recv())
+        return cast("list[Answer]", self.connection.recv())
 
     def end(self) -> None:
         """Kill the process, if it is not dead yet; its end of the connection closes with it."""
@@ -84,30 +84,47 @@ class Decoder:
             for worker in self._alive:
                 worker.end()
 
-    def examine(self, data: bytes) -> Answer:
-        """Have a file examined by the next free process; any number of threads may call this."""
+    def examine(self, files: Sequence[bytes]) -> list[Answer]:
+        """Have files examined together by the next free process; any number of threads may call this.
+
+        Where one of them keeps the others from an answer, each is examined by itself.
+        """
+        if len(files) > 1:
+            with suppress(EOFError, OSError):
+                return self._ask(files)
+        return [self._alone(data) for data in files]
+
+    def _alone(self, data: bytes) -> Answer:
+        for _ in range(_TRIES):
+            try:
+                return self._ask([data])[0]
+            except TimeoutError:
+                return Rejection(Reason.TOO_SLOW, f"not decoded within {self._seconds:g} seconds")
+            except (EOFError, OSError):
+                continue
+        return Rejection(Reason.DECODER_DIED, f"the process that decoded it died, {_TRIES} times")
+
+    def _ask(self, files: Sequence[bytes]) -> list[Answer]:
         worker = self._idle.get()
         try:
-            for _ in range(_TRIES):
-                worker = worker or self._start()
-                try:
-                    return worker.ask(data, self._seconds)
-                except TimeoutError:
-                    self._lose(worker)
-                    worker = None
-                    return Rejection(Reason.TOO_SLOW, f"not decoded within {self._seconds:g} seconds")
-                except (EOFError, OSError):
-                    self._lose(worker)
-                    worker = None
-            return Rejection(Reason.DECODER_DIED, f"the process that decoded it died, {_TRIES} times")
+            worker = worker or self._start()
+            try:
+                return worker.ask(files, self._seconds)
+            except (EOFError, OSError):
+                self._lose(worker)
+                worker = None
+                raise
         finally:
             self._idle.put(worker)
 
     def _start(self) -> _Worker:
-        with self._lock:
-            self._check_open()
-            worker = _started()
-            self._alive.add(worker)
+        try:
+            with self._lock:
+                self._check_open()
+                worker = _started()
+                self._alive.add(worker)
+        except OSError as error:
+            raise Problem(f"A process that decodes photographs does not start ({error.strerror}).") from error
         try:
             worker.connection.send(self._task)
             worker.connection.recv_bytes()
@@ -129,10 +146,10 @@ class Decoder:
 
 
 def work(handle: int) -> None:
-    """Examine one file after the other, in a worker process, for whoever holds the connection's other end."""
+    """Examine files as they come, in a worker process, for whoever holds the connection's other end."""
     with Connection(handle) as connection, open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file
         examiner, limits, seconds = connection.recv()
-        memory = _FLOOR + 2 * limits.max_bytes + _BYTES_A_PIXEL * limits.max_pixels
+        memory = _FLOOR + 3 * limits.max_bytes + _BYTES_A_PIXEL * limits.max_pixels
         _limit(resource.RLIMIT_DATA, memory)
         _limit(resource.RLIMIT_CORE, 0)
         connection.send_bytes(b"started")
@@ -140,9 +157,9 @@ def work(handle: int) -> None:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
         with suppress(EOFError, ConnectionError):
             while True:
-                data = connection.recv_bytes()
+                files = connection.recv()
                 _limit(resource.RLIMIT_CPU, _seconds_used() + ceil(seconds * (1 + _cores())))
-                connection.send(_answer(examiner, data, limits))
+                connection.send([_answer(examiner, data, limits) for data in files])
 
 
 def _answer(examiner: Examiner, data: bytes, limits: Limits) -> Answer:

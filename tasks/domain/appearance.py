@@ -111,7 +111,7 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
         except (ImageCms.PyCMSError, OSError, ValueError):
             # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
             return image.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @lru_cache(maxsize=16)

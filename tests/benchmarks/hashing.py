@@ -1,5 +1,6 @@
 """What stands in for the decoder where everything but the decoding is measured: it names a file by its SHA-256."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from tasks.domain.canonical import sha256_of_bytes
@@ -22,7 +23,7 @@ class Hasher:
     def __exit__(self, *_error: object) -> None:
         """End."""
 
-    def examine(self, data: bytes) -> Examined:
-        """Name a file by its SHA-256; what would be its perceptual hash is made of that."""
-        name = sha256_of_bytes(data)
-        return Examined(name, 500, 375, "JPEG", bytes.fromhex(name), Measures(0.0, 0.0, 0.0, 0.0))
+    def examine(self, files: Sequence[bytes]) -> list[Examined]:
+        """Name each file by its SHA-256; what would be its perceptual hash is made of that."""
+        names = map(sha256_of_bytes, files)
+        return [Examined(name, 500, 375, "JPEG", bytes.fromhex(name), Measures(0.0, 0.0, 0.0, 0.0)) for name in names]

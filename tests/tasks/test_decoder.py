@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -66,31 +67,31 @@ MISDEEDS = {
 @pytest.mark.parametrize("misdeed", MISDEEDS)
 def test_a_file_that_breaks_the_decoder_costs_only_itself(misdeed: bytes) -> None:
     """A file that hangs, kills, or fills the decoder is rejected with its reason; those beside it are examined."""
-    files = [b"fine", misdeed, *[b"fine"] * 6, misdeed, b"fine"]
+    parts = [[b"fine", misdeed, b"fine"], [b"fine"] * 3, [misdeed], [b"fine"], [b"fine", misdeed, misdeed]]
     with Decoder(LIMITS, misbehaving, seconds=1) as decoder, ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(decoder.examine, files))
+        found = list(chain.from_iterable(pool.map(decoder.examine, parts)))
     assert [one.reason for one in found if isinstance(one, Rejection)] == [
-        MISDEEDS.get(data, GOOD.reason) for data in files
+        MISDEEDS.get(data, GOOD.reason) for part in parts for data in part
     ]
     assert all("\n" not in one.detail for one in found if isinstance(one, Rejection))
 
 
 def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
-    """A small JPEG of endless passes, which only a limit on time can stop, is rejected; the next file is examined."""
+    """A small JPEG of endless passes, which only a limit on time can stop, is rejected; its neighbour is examined."""
     photograph = next(photos.rglob("*.jpg")).read_bytes()
     limits = Limits(max_bytes=10**7, max_pixels=3 * 10**7, min_side=32)
     with Decoder(limits, seconds=3) as decoder:
-        found = decoder.examine(progressive_bomb())
-        assert isinstance(found, Rejection)
-        assert found.reason is Reason.TOO_SLOW
-        assert isinstance(decoder.examine(photograph), Examined)
+        found, beside = decoder.examine([progressive_bomb(), photograph])
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.TOO_SLOW
+    assert isinstance(beside, Examined)
 
 
 def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
     """A worker gives the very answer that the function gives here, for pictures and for what is none."""
     files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::50]] + [b"", b"woof"]
     with Decoder(LIMITS) as decoder:
-        found = [decoder.examine(data) for data in files]
+        found = decoder.examine(files)
     assert found == [examine(data, LIMITS) for data in files]
     assert any(isinstance(one, Examined) for one in found)
 
@@ -120,7 +121,7 @@ def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
     """Leaving by an exception ends the workers at once, and a file that one was busy with gets no answer."""
     with suppress(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, misbehaving) as decoder:
         worker = psutil.Process(int(answered(decoder, b"who").split()[0]))
-        hanging = pool.submit(decoder.examine, b"hang")
+        hanging = pool.submit(decoder.examine, [b"hang"])
         raise KeyboardInterrupt
     assert not worker.is_running()
     assert isinstance(hanging.exception(), RuntimeError)
@@ -145,18 +146,19 @@ def wait_for_death() -> None:
         sys.stdin.read()
 
 
-def test_a_worker_that_cannot_start_rejects_nothing() -> None:
+@pytest.mark.parametrize("program", ["/bin/false", "/no/such/python"])
+def test_a_worker_that_cannot_start_rejects_nothing(program: str) -> None:
     """Where the machine is to blame and no file, the night fails with a sentence and no photograph is refused."""
     with pytest.MonkeyPatch.context() as patch, Decoder(LIMITS, misbehaving) as decoder:
-        patch.setattr(sys, "executable", "/bin/false")
+        patch.setattr(sys, "executable", program)
         with pytest.raises(Problem, match="does not start"):
-            decoder.examine(b"fine")
+            decoder.examine([b"fine"] * 2)
         patch.undo()
-        assert decoder.examine(b"fine") == GOOD
+        assert decoder.examine([b"fine"]) == [GOOD]
 
 
 def answered(decoder: Decoder, data: bytes) -> str:
     """Examine a file and tell the answer's detail."""
-    found = decoder.examine(data)
+    (found,) = decoder.examine([data])
     assert isinstance(found, Rejection)
     return found.detail
