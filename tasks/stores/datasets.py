@@ -59,7 +59,7 @@ def write_labels(url: str, labelling: Labelling) -> str:
     rows += [(key, one.image, label, (), (), _CONFLICT) for one in labelling.conflicts for label, key in one.claims]
     rows += [(key, "", "", (), (), _MISSING) for key in labelling.missing]
     name = _hash(rows)
-    open_bucket(url).create(f"labels/{name}.parquet", _parquet(rows, _LABELS))
+    _keep(url, f"labels/{name}.parquet", rows, _LABELS)
     return name
 
 
@@ -114,7 +114,7 @@ def write_manifest(url: str, name: str, rows: Sequence[Row]) -> None:
     """Keep a dataset version under its hash."""
     ordered = sorted(rows, key=lambda row: row.image)
     values = [(row.image, row.label, row.split.value, row.attributes, row.key) for row in ordered]
-    open_bucket(url).create(f"datasets/{name}/manifest.parquet", _parquet(values, _MANIFEST))
+    _keep(url, f"datasets/{name}/manifest.parquet", values, _MANIFEST)
 
 
 def read_manifest(url: str, name: str) -> list[Row]:
@@ -204,6 +204,13 @@ def _common(label: str, attributes: Attributes, origins: Attributes, problem: st
     before = canonical_json({"attributes": attributes, "image": 0})
     after = canonical_json({"label": label, "origins": origins, "problem": problem})
     return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")
+
+
+def _keep(url: str, key: str, rows: Sequence[_Values], schema: pa.Schema) -> None:
+    """Write a file, unless it is there: most nights find what a former one wrote, and need not make it again."""
+    bucket = open_bucket(url)
+    if not any(entry.key == key for entry in bucket.entries(key)):
+        bucket.create(key, _parquet(rows, schema))
 
 
 def _parquet(rows: Sequence[_Values], schema: pa.Schema) -> bytes:

@@ -81,9 +81,11 @@ class SnapshotStore:
 
     def located(self, source: str, moment: str = "") -> list[Located]:
         """List the entries whose bytes are known, sorted by key."""
-        contents = self._contents(source)
-        current = _identities(self._listing(source, moment))
-        return [Located(one[0], contents[one]) for one in current if one in contents]
+        contents = _columns(source, Table(self.url, "contents", _CONTENTS)).select([*IDENTITY, "image"])
+        rows = self._listing(source, moment).join(contents, list(IDENTITY), join_type="inner").sort_by("key")
+        # Two nights at once may have written the same answer twice.
+        images = dict(zip(rows["key"].to_pylist(), rows["image"].to_pylist(), strict=True))
+        return [Located(key, image) for key, image in images.items()]
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
         """Return every rejection of the source's objects; the first answer about an object stands."""
@@ -126,10 +128,6 @@ class SnapshotStore:
         history = _columns(source, Table(self.url, "objects", _OBJECTS))
         return replay(history.filter(pc.less_equal(history["snapshot"], moment)) if moment else history)
 
-    def _contents(self, source: str) -> dict[Identity, str]:
-        rows = _columns(source, Table(self.url, "contents", _CONTENTS))
-        return dict(zip(_identities(rows), rows["image"].to_pylist(), strict=True))
-
 
 def _columns(source: str, table: Table) -> pa.Table:
     rows = table.read(table.schema.names)
@@ -139,10 +137,6 @@ def _columns(source: str, table: Table) -> pa.Table:
 def _own(source: str, table: Table) -> Iterator[dict[str, Any]]:
     for batch in _columns(source, table).to_batches(_AT_ONCE):
         yield from batch.to_pylist()
-
-
-def _identities(rows: pa.Table) -> Iterator[Identity]:
-    return zip(*(rows[name].to_pylist() for name in IDENTITY), strict=True)
 
 
 def _same(text: str, rows: pa.Table) -> pa.Array:
