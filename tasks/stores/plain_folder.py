@@ -2,8 +2,8 @@
 
 import errno
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -49,12 +49,14 @@ def write_images(
 ) -> None:
     """Write each image to its path below the root; raise Problem where its bytes are not those of its name."""
     source = iter(images)
+    written: Future[int] | None = None
     with ThreadPoolExecutor(1) as pool:
-        results: Iterator[str] = iter(())
-        while batch := list(islice(source, _BATCH)):
-            _finish(results, advance)
-            results = pool.map(lambda one: _write(root / files[one[0]], *one), batch)
-        _finish(results, advance)
+        while batch := [(root / files[image], image, data) for image, data in islice(source, _BATCH)]:
+            if written:
+                advance(written.result())
+            written = pool.submit(_write, batch)
+        if written:
+            advance(written.result())
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -68,16 +70,12 @@ def write_file(path: Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _finish(results: Iterator[str], advance: Callable[[int], None]) -> None:
-    for _ in results:
-        advance(1)
-
-
-def _write(path: Path, image: str, data: bytes) -> str:
-    if sha256_of_bytes(data) != image:
-        raise Problem(f"The image {image} is damaged in the store: pedigree data verify names all that is.")
-    path.write_bytes(data)
-    return image
+def _write(batch: Sequence[tuple[Path, str, bytes]]) -> int:
+    for path, image, data in batch:
+        if sha256_of_bytes(data) != image:
+            raise Problem(f"The image {image} is damaged in the store: pedigree data verify names all that is.")
+        path.write_bytes(data)
+    return len(batch)
 
 
 @contextmanager
