@@ -79,7 +79,7 @@ def test_the_kubernetes_pool_is_whole() -> None:
 
 
 def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
-    """The worker's account is the one that may start jobs and read pods, and runs have one that may nothing."""
+    """The worker's account may start jobs and read pods of its own namespace, where it looks, and runs may nothing."""
     pod = WORKER["Deployment"]["spec"]["template"]
     account = pod["spec"]["serviceAccountName"]
     (subject,) = WORKER["RoleBinding"]["subjects"]
@@ -95,3 +95,5 @@ def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
     (container,) = pod["spec"]["containers"]
     assert container["command"][:3] == ["prefect", "worker", "start"]
     assert container["command"][container["command"].index("--type") + 1] == "kubernetes"
+    own = {"name": "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"}
+    assert {**own, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
