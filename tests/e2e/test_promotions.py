@@ -1,4 +1,4 @@
-"""Promotions on a real MLflow: two at once over PostgreSQL, and one while the server is gone."""
+"""Promotions on a real MLflow: two at once on SQLite and over PostgreSQL, and one while the server is gone."""
 
 import json
 import os
@@ -76,6 +76,19 @@ def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
     (tmp_path / "server").mkdir()
     with servers.postgres_server() as database, servers.mlflow_server(tmp_path / "server", database=database) as server:
         yield server
+
+
+def test_two_nights_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
+    """Of two first nights the slower one judges against the faster one, also without servers; a third finds all."""
+    url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Ledger(str(tmp_path / "store"))
+    both = [ended(night) for night in (begin(url), begin(url, "training.seed=1"))]
+    assert [(one.number, one.against) for one in ledger.entries()] == [(1, None), (2, 1)]
+    assert sorted(len(night["gate"]) for night in both) == [1, 2]
+    last = ended(begin(url, "training.seed=2"))
+    assert last["images"] == {"total": 30, "new": 0, "rejected": 0, "embedded": 0}
+    champion = ledger.champion()
+    assert champion
+    assert named(url)["champion"] == champion.model_version
 
 
 def test_two_promotions_at_once_end_with_one_champion(
