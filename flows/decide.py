@@ -11,17 +11,20 @@ from tasks.explain import explain
 from tasks.judge import judge
 from tasks.promote import promote
 from tasks.rehearse import rehearse
+from tasks.stores.stranger import Stranger
 
 _ROUNDS = 10
 
 
-def decide(data: Data, embedded: Embedded, trained: Trained, settings: Settings) -> tuple[Challenger, Promotion]:
+def decide(
+    data: Data, embedded: Embedded, trained: Trained, settings: Settings, stranger: Stranger | None
+) -> tuple[Challenger, Promotion]:
     """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
 
     A champion that came meanwhile, or came back, may have another backbone: the test images get its features too.
     """
-    # A stranger takes ten seconds to load a model, on another core: meanwhile both models are measured here.
-    rehearsed = rehearse.submit(data.dataset, trained, settings)
+    # A stranger takes five seconds to load a model and to answer, on another core: meanwhile both are measured here.
+    rehearsed = rehearse.submit(data.dataset, trained, settings, stranger)
     for _ in range(_ROUNDS):
         evaluation = evaluate(data.dataset, embedded, trained, settings)
         verdict = judge(data, trained, evaluation, rehearsed.result(), settings)

@@ -19,6 +19,7 @@ from tasks.ingest import ingest
 from tasks.inspect import inspect
 from tasks.label import label
 from tasks.note import note
+from tasks.rehearse import invited
 from tasks.reports.states import named_state, run_name
 from tasks.review import review
 from tasks.snapshot import snapshot
@@ -47,9 +48,11 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         return named_state(note(listed, conclude(data, follow(settings), settings), settings.store))
 
     review(dataset, settings)
-    embedded = embed(dataset, settings)
-    inspect(data, settings, embedded)
-    trained = train(dataset, embedded, settings)
-    challenger, promotion = decide(data, embedded, trained, settings)  # rehearse, evaluate, judge, explain, promote
+    with invited(settings) as stranger:
+        embedded = embed(dataset, settings)
+        inspect(data, settings, embedded)
+        trained = train(dataset, embedded, settings)
+        # rehearse, evaluate, judge, explain, promote
+        challenger, promotion = decide(data, embedded, trained, settings, stranger)
     outcome = ask(conclude(data, follow(settings), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

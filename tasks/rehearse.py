@@ -1,5 +1,8 @@
 """Step 7b: register the challenger, and let a stranger ask it what the evaluation asks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.night import Dataset, Trained
@@ -11,16 +14,26 @@ from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
-from tasks.stores.stranger import ask
+from tasks.stores.stranger import Stranger
+
+
+@contextmanager
+def invited(settings: schema.Settings) -> Iterator[Stranger | None]:
+    """Let a stranger load what every model needs while this night embeds and trains, if a rule will want to know."""
+    if not any(rule.scope == "served" for rule in settings.gate.parsed):
+        yield None
+        return
+    with Stranger(settings.tracking.url) as stranger:
+        yield stranger
 
 
 @step(hours=2)
-def rehearse(dataset: Dataset, trained: Trained, settings: schema.Settings) -> Served:
-    """Load the version from the registry in another process, and hold its answers against the evaluation's.
+def rehearse(dataset: Dataset, trained: Trained, settings: schema.Settings, stranger: Stranger | None) -> Served:
+    """Let the stranger load the version from the registry, and hold its answers against the evaluation's.
 
-    Nothing is asked where no rule wants to know. Raises Problem where MLflow itself does not answer.
+    Nothing is asked where nobody is there to ask. Raises Problem where MLflow itself does not answer.
     """
-    if not any(rule.scope == "served" for rule in settings.gate.parsed):
+    if not stranger:
         return Served("", 0)
     store, place = settings.store.url, settings.tracking
     images = _sample(dataset, store)
@@ -29,7 +42,7 @@ def rehearse(dataset: Dataset, trained: Trained, settings: schema.Settings) -> S
     version = registered(dataset, trained, settings)
     expected = predict(store, trained.made, trained.head, list(images))
     try:
-        return served(version, expected, ask(place.url, place.model, version, [*images.values(), NO_PICTURE]))
+        return served(version, expected, stranger.ask(place.model, version, [*images.values(), NO_PICTURE]))
     except Problem as problem:
         tracking.check(place.url)
         return unserved(version, len(images), str(problem).rstrip("."))

@@ -1,7 +1,8 @@
 """Loads a model as a stranger would, by its address in a registry, and asks it about the files of a folder.
 
 Nothing of this project is imported here: what answers is the code that the packaged model brings along. It is run as
-``python -I stranger.py MODEL QUESTIONS ANSWERS``.
+``python -I stranger.py`` and waits, with what every model needs already loaded, for one line: MODEL, QUESTIONS and
+ANSWERS as a JSON list.
 """
 
 import json
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.pyfunc import load_model
 
 
@@ -20,4 +22,10 @@ def main(model: str, questions: str, answers: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    import keras  # noqa: F401 - what takes four seconds, which may pass before anybody asks
+
+    # It opens the registry, which takes another second.
+    MlflowClient()
+    # Whoever started this and has no question any more closes the line, also by being killed.
+    if asked := sys.stdin.readline():
+        main(*json.loads(asked))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 from configs.problems import Problem
 
@@ -16,32 +16,66 @@ _PROGRAM = Path(__file__).parents[2] / "infra" / "service" / "stranger.py"
 _PATIENCE = 600
 
 
-def ask(url: str, model: str, version: str, images: Sequence[bytes]) -> list[Mapping[str, Any]]:
-    """Load a version by its address and return its answers, one row an image in the order asked.
+class Stranger:
+    """A process that knows nothing of this one, and has loaded what every model needs before it is asked."""
 
-    The process gets neither this one's import path nor its folder; MLflow's credentials it finds in the environment.
-    Raises Problem, in a few words, where the model does not load or does not answer.
-    """
-    with TemporaryDirectory() as place:
-        questions, answers = Path(place) / "questions", Path(place) / "answers.json"
-        questions.mkdir()
-        for number, data in enumerate(images):
-            (questions / f"{number:06}").write_bytes(data)
-        _run([f"models:/{model}/{version}", str(questions), str(answers)], url, place)
-        found: list[Mapping[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
-        return found
+    def __init__(self, url: str) -> None:
+        """Say where its MLflow is; nothing is started yet."""
+        self._url = url
+        self._folder = TemporaryDirectory(ignore_cleanup_errors=True)
+        self._waiting: subprocess.Popen[str] | None = None
 
+    def __enter__(self) -> Self:
+        """Let the process start, and load while others work."""
+        self._waiting = self._started()
+        return self
 
-def _run(arguments: Sequence[str], url: str, folder: str) -> None:
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": url, "MLFLOW_REGISTRY_URI": url}
-    command = [sys.executable, "-I", str(_PROGRAM), *arguments]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=False
+    def __exit__(self, *_error: object) -> None:
+        """End the process, if nobody asked it."""
+        if self._waiting:
+            _end(self._waiting)
+        self._folder.cleanup()
+
+    def ask(self, model: str, version: str, images: Sequence[bytes]) -> list[Mapping[str, Any]]:
+        """Load a version by its address and return its answers, one row an image in the order asked.
+
+        Raises Problem, in a few words, where the model does not load or does not answer.
+        """
+        process, self._waiting = self._waiting or self._started(), None
+        with TemporaryDirectory() as place:
+            questions, answers = Path(place) / "questions", Path(place) / "answers.json"
+            questions.mkdir()
+            for number, data in enumerate(images):
+                (questions / f"{number:06}").write_bytes(data)
+            _wait(process, json.dumps([f"models:/{model}/{version}", str(questions), str(answers)]))
+            found: list[Mapping[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
+            return found
+
+    def _started(self) -> subprocess.Popen[str]:
+        """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-I", str(_PROGRAM)],
+            cwd=self._folder.name,
+            env={**os.environ, "MLFLOW_TRACKING_URI": self._url, "MLFLOW_REGISTRY_URI": self._url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+
+def _wait(process: subprocess.Popen[str], question: str) -> None:
+    try:
+        _, complaint = process.communicate(f"{question}\n", timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
+        _end(process)
         raise Problem(f"no answer within {_PATIENCE // 60} minutes") from None
-    if done.returncode < 0:
-        raise Problem(f"its process was ended by signal {-done.returncode}")
-    if done.returncode:
-        raise Problem(done.stderr.strip().rpartition("\n")[2].strip().rstrip(".") or "its process failed")
+    if process.returncode < 0:
+        raise Problem(f"its process was ended by signal {-process.returncode}")
+    if process.returncode:
+        raise Problem(complaint.strip().rpartition("\n")[2].strip().rstrip(".") or "its process failed")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()

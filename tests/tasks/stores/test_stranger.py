@@ -1,8 +1,11 @@
 """A registered model in the hands of a stranger: what it answers, and what is said where it does not."""
 
+import sys
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import numpy as np
+import psutil
 import pytest
 
 from configs.problems import Problem
@@ -13,7 +16,15 @@ from tasks.modeling.backbone import random_backbone
 from tasks.modeling.head import Head
 from tasks.modeling.prediction import Package, Predictor
 from tasks.stores import registry, tracking
-from tasks.stores.stranger import ask
+from tasks.stores.stranger import Stranger
+
+NIGHT = """
+import sys
+from tasks.stores.stranger import Stranger
+with Stranger("sqlite:///nowhere.db"):
+    print("invited", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,8 +43,26 @@ def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, m
     expected = Predictions(head.classes, np.array([list(one.values()) for one in own], np.float32))
     # What the package lacks must not come from here.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
-    found = served(version, expected, ask(url, "dogs", version, [*images, NO_PICTURE]))
-    assert (found.wrong, found.widest) == ("", 0.0)
-    (packaged / "head.npz").write_bytes(b"no head")
-    with pytest.raises(Problem, match="A stored head is damaged"):
-        ask(url, "dogs", registry.register(url, "dogs", run, packaged, {}), images)
+    with Stranger(url) as stranger:
+        found = served(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
+        assert (found.wrong, found.widest) == ("", 0.0)
+        (packaged / "head.npz").write_bytes(b"no head")
+        with pytest.raises(Problem, match="A stored head is damaged"):
+            stranger.ask("dogs", registry.register(url, "dogs", run, packaged, {}), images)
+
+
+def test_a_stranger_who_is_not_asked_goes_with_the_night() -> None:
+    """The process that waits for a question ends when the night does, also when that is killed without a word."""
+    with Stranger("sqlite:///nowhere.db"):
+        (one,) = _strangers()
+    assert not one.is_running()
+    with Popen([sys.executable, "-c", NIGHT], stdin=PIPE, stdout=PIPE) as night:  # noqa: S603 - this very Python
+        assert night.stdout
+        night.stdout.readline()
+        (one,) = _strangers(night.pid)
+        night.kill()
+    one.wait(60)
+
+
+def _strangers(night: int | None = None) -> list[psutil.Process]:
+    return [one for one in psutil.Process(night).children() if any("stranger" in word for word in one.cmdline())]
