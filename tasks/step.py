@@ -1,5 +1,6 @@
 """What makes a function a step of the line: a Prefect task that keeps a diary and the time it took."""
 
+import atexit
 import gc
 import logging
 from asyncio import CancelledError
@@ -95,6 +96,8 @@ for _name in ("prefect.flow_runs", "prefect.task_runs"):
 # Prefect's million objects live as long as the process: looking through them at each collection takes a tenth of a
 # second.
 gc.freeze()
+# And a last look at the end, also among all that TensorFlow made, takes more than a second.
+atexit.register(gc.freeze)
 # A night makes small values by the hundred thousand and next to none that refer to each other in a circle: looking for
 # such after each 700 was a seventh of a night with nothing new.
 gc.set_threshold(50_000)
