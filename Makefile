@@ -23,7 +23,8 @@ demo: install ## Install what is needed, then play the story with drawn dogs (th
 
 test: install-dev ## Install what is needed, then run every test, two files at a time
 	@infra/debian-packages
-	@$(RUN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+	@# In the files' own order, which has the longest ones first: xdist would begin with those of many tests.
+	@$(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 reproduce-check: install-dev ## Train the demo three times over, in other processes and orders, and compare bit for bit
 	@$(RUN)/python -m pytest -q -rP tests/e2e/test_reproduce_check.py
