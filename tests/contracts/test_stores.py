@@ -76,6 +76,15 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     assert store.located(SOURCE) == []
 
 
+def test_what_two_nights_at_once_found_out_counts_once(place: str) -> None:
+    """An answer about an object that two nights wrote is one located object."""
+    store = SnapshotStore(place)
+    store.record(SOURCE, "monday", in_columns([entry("a")]))
+    for _ in range(2):
+        store.add_contents(SOURCE, [(entry("a"), "image-a")])
+    assert store.located(SOURCE) == [Located("a", "image-a")]
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [
