@@ -1,7 +1,8 @@
 """Make the demo's backbone again: ``python -m infra.demo_backbone`` draws dogs, trains on them, and writes the weights.
 
 The dogs are of other breeds than the demo's, so what the demo shows is a backbone that meets breeds it never saw.
-It takes about five minutes on two cores; the same drawings give the same weights, bit for bit.
+It takes about five minutes on two cores. The same drawings give the same weights, bit for bit, on the same kind of
+processor; another one computes other last bits.
 """
 
 import sys

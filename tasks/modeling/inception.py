@@ -37,6 +37,18 @@ def untrained() -> "keras.Model":
     for layer in sorted(convolutions, key=_made):
         draw = keras.initializers.GlorotUniform(chance.randint(1, 10**9))
         layer.kernel.assign(draw(layer.kernel.shape))
+    return renamed(whole)
+
+
+def renamed(whole: "keras.Model") -> "keras.Model":
+    """Give the layers names by their place, and return the network.
+
+    Keras counts on through a process (conv2d_99, conv2d_100), and TensorFlow adds up the gradients of a block's
+    branches in the order of their names: what was built before would decide the last bits of what is learned.
+    """
+    for place, layer in enumerate(whole.layers):
+        if not layer.name.startswith("mixed"):
+            layer.name = f"layer{place:03}"
     return whole
 
 

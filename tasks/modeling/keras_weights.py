@@ -14,7 +14,7 @@ import h5py
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.modeling.determinism import settle
-from tasks.modeling.inception import untrained
+from tasks.modeling.inception import renamed, untrained
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +47,7 @@ def imagenet(sha256: str) -> tuple["keras.Model", str]:
             "set backbone.weights to demo, cut to mixed2 and size to 96 for a first try on drawn dogs."
         )
         raise Problem(message) from error
-    return whole, sha256_of_bytes(_checked(_cached(), sha256))
+    return renamed(whole), sha256_of_bytes(_checked(_cached(), sha256))
 
 
 def from_keras_file(data: bytes, origin: str) -> "keras.Model":

@@ -1,11 +1,9 @@
 """Where a backbone's weights come from, what names it, and what is said when they cannot be used."""
 
 import dataclasses
-import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
 
 import h5py
 import keras
@@ -21,6 +19,7 @@ from tasks.modeling import inception, keras_weights
 from tasks.modeling.backbone import Backbone, load, outside, random_backbone, restore
 from tasks.modeling.inception import CUTS, check_size, untrained
 from tasks.modeling.weights import weights_hash
+from tests.tasks.modeling.chance import others_draw
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +54,16 @@ def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: lis
 
 def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
     """While Prefect's threads use Python's source of chance, random weights are those of every other process."""
-    built, drawn = Event(), Event()
-
-    def draw() -> None:
-        while not built.is_set():
-            random.random()  # noqa: S311 - no secret
-            drawn.set()
-
-    other = Thread(target=draw)
-    other.start()
-    try:
-        drawn.wait()
+    with others_draw():
         weights = untrained().get_weights()
-    finally:
-        built.set()
-        other.join()
     assert weights_hash(weights) == weights_hash(untrained().get_weights())
+
+
+def test_names_do_not_depend_on_what_was_built_before() -> None:
+    """Layers are called the same in every network of a process, since gradients are added up in the order of names."""
+    first, again = ([layer.name for layer in untrained().layers] for _ in range(2))
+    assert first == again
+    assert len(set(first)) == len(first)
 
 
 def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
