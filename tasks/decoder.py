@@ -48,7 +48,9 @@ class _Worker:
 
     def ask(self, files: Sequence[bytes], seconds: float) -> list[Answer]:
         """Have files examined; raise TimeoutError, or another OSError or EOFError where the process died."""
-        self.connection.send(files)
+        self.connection.send(len(files))
+        for data in files:
+            self.connection.send_bytes(data)
         if not self.connection.poll(seconds):
             raise TimeoutError
         return cast("list[Answer]", self.connection.recv())
@@ -157,7 +159,7 @@ def work(handle: int) -> None:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
         with suppress(EOFError, ConnectionError):
             while True:
-                files = connection.recv()
+                files = [connection.recv_bytes() for _ in range(connection.recv())]
                 _limit(resource.RLIMIT_CPU, _seconds_used() + ceil(seconds * (1 + _cores())))
                 connection.send([_answer(examiner, data, limits) for data in files])
 

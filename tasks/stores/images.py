@@ -28,6 +28,8 @@ _SCHEMA = pa.schema(
         ("tone", pa.float64()),
     ]
 )
+# So many are copied for Lance at once: memory that comes fresh from the system costs more than writing.
+_A_BATCH = 256
 # So many images are read at once while looking for damage, and one by one where that fails.
 _TOGETHER = 64
 _MISSING = Problem("It is not in the store.")
@@ -45,7 +47,9 @@ class ImageStore:
 
     def add(self, images: Sequence[tuple[Examined, bytes]]) -> None:
         """Keep new images with their bytes, in one commit."""
-        self._table().append(_rows(images))
+        batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
+        if images:
+            self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
 
     def examined(self, images: Collection[str]) -> dict[str, Examined]:
         """Return what is known about those of these images that the store holds, without their bytes."""
@@ -107,7 +111,7 @@ def _alone(table: Table, row: int) -> bytes | Problem:
         return problem
 
 
-def _rows(images: Sequence[tuple[Examined, bytes]]) -> pa.Table:
+def _rows(images: Sequence[tuple[Examined, bytes]]) -> pa.RecordBatch:
     """Put images into columns, which copies their bytes once."""
     facts = [examined for examined, _ in images]
     columns: dict[str, list[Any]] = {
@@ -115,7 +119,7 @@ def _rows(images: Sequence[tuple[Examined, bytes]]) -> pa.Table:
     }
     columns |= {name: [getattr(one.measures, name) for one in facts] for name in Measures.__slots__}
     columns |= {METHOD: [one.phash for one in facts], "data": [data for _, data in images]}
-    return pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
+    return pa.record_batch([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
 
 def _examined(row: dict[str, Any]) -> Examined:

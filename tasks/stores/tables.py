@@ -40,10 +40,11 @@ class Table:
     name: str
     schema: pa.Schema
 
-    def append(self, rows: pa.Table | Sequence[dict[str, Any]]) -> None:
-        """Add rows in one commit; nothing is visible before all of it is."""
-        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self.schema)
-        if not table.num_rows:
+    def append(self, rows: pa.Table | pa.RecordBatchReader | Sequence[dict[str, Any]]) -> None:
+        """Add rows in one commit, also those that a reader yields by and by; none is visible before all of them are."""
+        if isinstance(rows, Sequence):
+            rows = pa.Table.from_pylist(list(rows), schema=self.schema)
+        if isinstance(rows, pa.Table) and not rows.num_rows:
             return
         import lance
 
@@ -51,7 +52,7 @@ class Table:
         try:
             if self._open() is None:
                 self._create()
-            lance.write_dataset(table, uri, schema=self.schema, mode="append", storage_options=options)
+            lance.write_dataset(rows, uri, schema=self.schema, mode="append", storage_options=options)
         except OSError as error:
             raise self._cannot("written", error) from error
 
