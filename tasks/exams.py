@@ -1,7 +1,6 @@
 """Sets of images as models are measured on them, and what must not be in two of them at once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from configs import schema
 from configs.judging import Gate
@@ -53,7 +52,7 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
         )
         raise Problem(f"{message} pedigree data rebuild, or correct the setting.") from error
     labels = spelled([row.label for row in rows], settings.labels.aliases)
-    return [replace(row, label=label) for row, label in zip(rows, labels, strict=True)]
+    return [row._replace(label=label) for row, label in zip(rows, labels, strict=True)]
 
 
 def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Settings) -> None:

@@ -1,13 +1,14 @@
 """Step 3: say what every image shows, from folders, a manifest and object metadata."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.label_manifest import key_of, read_manifest
-from tasks.domain.labels import Attributes, Said, Spelling, label_images, read_layout
+from tasks.domain.labels import Attributes, Located, Said, Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Labels
 from tasks.reports.progress import progress
@@ -25,8 +26,8 @@ _REQUESTS, _BATCH = 16, 1000
 def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Labels:
     """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
     snapshots = SnapshotStore(store.url)
-    said, missing = _gather(ingested, labels, snapshots)
     located = snapshots.located(ingested.source, ingested.moment)
+    said, missing = _gather(located, ingested, labels, snapshots)
     gone = forgotten_images(store.url)
     kept = [one for one in located if one.image not in gone]
     labelling = label_images(kept, said, Spelling(labels.aliases, labels.leave_out), missing)
@@ -42,21 +43,22 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
 
 
 def _gather(
-    ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore
+    located: Iterable[Located], ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore
 ) -> tuple[dict[str, list[Said]], list[str]]:
     """Gather what the sources of labels say about each key, in their order, and keys that only a manifest knows."""
-    said: dict[str, list[Said]] = {key: [] for key in snapshots.keys(ingested.source, ingested.moment)}
+    said: defaultdict[str, list[Said]] = defaultdict(list)
     missing: list[str] = []
     for source in labels.sources:
         if source == "folder":
-            for key, statements in said.items():
-                statements.append(read_layout(key, labels.layout))
+            for one in located:
+                said[one.key].append(read_layout(one.key, labels.layout))
         elif source == "metadata":
-            for key, one in _from_metadata(ingested, labels, snapshots):
-                said[key].append(one)
+            for key, told in _from_metadata(ingested, labels, snapshots):
+                said[key].append(told)
         else:
+            listed = set(snapshots.keys(ingested.source, ingested.moment))
             for statement in read_manifest(_manifest_bytes(ingested, labels, snapshots), labels.manifest):
-                key_or_none = key_of(statement.reference, ingested.source, said)
+                key_or_none = key_of(statement.reference, ingested.source, listed)
                 if key_or_none is None:
                     missing.append(statement.reference)
                 else:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -40,7 +40,7 @@ def read_manifest(data: bytes, name: str) -> list[Statement]:
     return [statement for number, row in enumerate(rows, 1) for statement in _statements(row, f"{name}, row {number}")]
 
 
-def key_of(reference: str, source: str, keys: Mapping[str, object]) -> str | None:
+def key_of(reference: str, source: str, keys: Container[str]) -> str | None:
     """Find the object that a reference means: a key, an address below the source, or Label Studio's local file."""
     below = reference.removeprefix(source.rstrip("/") + "/")
     if below in keys:

@@ -3,9 +3,10 @@
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 Attributes = tuple[tuple[str, str], ...]
 
@@ -13,16 +14,14 @@ Attributes = tuple[tuple[str, str], ...]
 _ALIKE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """An object of the source whose bytes are known."""
 
     key: str
     image: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What one source of labels says about an object; the label is empty where it says nothing."""
 
     source: str
@@ -38,8 +37,7 @@ class Spelling:
     leave_out: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(NamedTuple):
     """An image with its label; the key is the first, in sorted order, of those that hold it.
 
     The origins say which source the label and each attribute come from.
@@ -102,19 +100,21 @@ def label_images(
     # Most objects are told the same as their neighbours.
     claims = cache(partial(_claims, _aliases(spelling.aliases)))
     out = {plain(label).casefold() for label in spelling.leave_out}
+    first: dict[str, Located] = {}
     copies: defaultdict[str, list[Labelled]] = defaultdict(list)
-    for one in sorted(located, key=lambda one: one.key):
-        claimed_here = claims(tuple(said.get(one.key, ())))
-        copies[one.image] += [Labelled(one.key, one.image, *claim) for claim in claimed_here]
-    claimed = {image: [row for row in copies[image] if row.label] for image in sorted(copies)}
-    twice = {image for image, rows in claimed.items() if len(rows) > 1 and len({row.label for row in rows}) > 1}
-    single = [_merged(rows) for image, rows in claimed.items() if rows and image not in twice]
+    for one in sorted(located):
+        first.setdefault(one.image, one)
+        for claim in claims(tuple(said.get(one.key, ()))):
+            copies[one.image].append(Labelled(one.key, one.image, *claim))
+    claimed = sorted(copies.items())
+    twice = [image for image, rows in claimed if len(rows) > 1 and len({row.label for row in rows}) > 1]
+    conflicts = set(twice)
+    single = [_merged(rows) for image, rows in claimed if image not in conflicts]
     return Labelling(
         labelled=tuple(row for row in single if row.label.casefold() not in out),
-        unlabelled=tuple(Located(copies[image][0].key, image) for image, rows in claimed.items() if not rows),
+        unlabelled=tuple(first[image] for image in sorted(first.keys() - copies.keys())),
         conflicts=tuple(
-            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in claimed[image])))
-            for image in sorted(twice)
+            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in copies[image]))) for image in twice
         ),
         left_out=tuple(row for row in single if row.label.casefold() in out),
         missing=tuple(sorted(set(missing))),
@@ -152,7 +152,7 @@ def _bare(label: str) -> str:
 
 
 def _claims(aliases: Mapping[str, str], said: Sequence[Said]) -> list[tuple[str, Attributes, Attributes]]:
-    """Give every label of the first source that has one, with attributes and origins; one without if none has."""
+    """Give every label of the first source that has one, with attributes and origins."""
     first = next((entry.source for entry in said if plain(entry.label)), "")
     labels = dict.fromkeys(plain(entry.label) for entry in said if entry.source == first and plain(entry.label))
     attributes: dict[str, str] = {}
@@ -161,7 +161,7 @@ def _claims(aliases: Mapping[str, str], said: Sequence[Said]) -> list[tuple[str,
         for name, value in entry.attributes:
             if plain(value) and name not in attributes:
                 attributes[name], origins[name] = plain(value), entry.source
-    spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels) or {"": None}
+    spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels)
     return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in spelled]
 
 
@@ -170,8 +170,7 @@ def _merged(rows: Sequence[Labelled]) -> Labelled:
     first = rows[0]
     if len(rows) == 1:
         return first
-    return replace(
-        first,
+    return first._replace(
         attributes=_gathered(row.attributes for row in rows),
         origins=_gathered(row.origins for row in rows),
     )

@@ -1,10 +1,9 @@
 """The source's listing."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class Entry(NamedTuple):
     """One object as a listing shows it; ``modified`` is ISO 8601 in UTC, ``version`` may be empty."""
 
     key: str

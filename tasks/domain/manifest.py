@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from tasks.domain.canonical import canonical_json
 from tasks.domain.labels import Attributes
@@ -13,8 +13,7 @@ from tasks.domain.splits import Split
 _MEANING = b"pedigree dataset 1\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One image of a dataset version; the key says where it was found and is not part of the version's hash."""
 
     image: str

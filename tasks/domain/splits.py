@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Split(StrEnum):
@@ -24,16 +25,14 @@ class Shares:
     validation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
+class Assigned(NamedTuple):
     """The group that an image belonged to when it got its split, and that split."""
 
     group: str
     split: Split
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An image's split as it was written: at which place of all that were ever written, counted from zero."""
 
     place: int

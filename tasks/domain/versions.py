@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from configs.problems import SettingsProblem
@@ -76,7 +76,7 @@ def resolve(word: str, versions: Sequence[str]) -> str:
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    return {**asdict(row), "split": row.split.value, "attributes": dict(row.attributes)}
+    return {**row._asdict(), "split": row.split.value, "attributes": dict(row.attributes)}
 
 
 def _plain_pair(pair: Pair, field: str) -> dict[str, Any]:

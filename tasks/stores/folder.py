@@ -44,16 +44,16 @@ class FolderBucket:
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """List the files below the folder whose keys start with the prefix, sorted by key."""
-        found = []
-        start = self._root / prefix.rpartition("/")[0]
         # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
+        root, found = str(self._root), []
+        start = self._root / prefix.rpartition("/")[0]
         for folder, _, names in os.walk(start, followlinks=True):
-            below = "" if folder == str(self._root) else f"{Path(folder).relative_to(self._root).as_posix()}/"
+            below = "" if folder == root else f"{Path(folder).relative_to(self._root).as_posix()}/"
             keys = (below + name for name in names if not name.endswith(_PARTIAL))
             found += [key for key in keys if key.startswith(prefix)]
         for key in sorted(found):
             try:
-                status = os.stat(f"{self._root}/{key}")  # noqa: PTH116 - see above
+                status = os.stat(f"{root}/{key}")  # noqa: PTH116 - see above
             except FileNotFoundError:  # Gone since the folder was read, or a link to nothing.
                 continue
             time = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()

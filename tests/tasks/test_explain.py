@@ -1,7 +1,7 @@
 """What a night leaves for people to read: the report and the model card in its run, and the way to them."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     settings = Settings.model_validate({**small_settings(tmp_path), "gate": {"minimum_support": 4}})
     rows = rows_of(same("boxer", "pug"))
     wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
-    rows[wrong] = replace(rows[wrong], label="boxer")
+    rows[wrong] = rows[wrong]._replace(label="boxer")
     trained, evaluation = half_night(settings, rows)
     verdict = judge(Facts(evaluation.test, None, HOLDINGS), settings.gate)
     name = dataset_hash(rows)
