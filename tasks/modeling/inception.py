@@ -1,6 +1,7 @@
 """The architecture: Keras's InceptionV3, and its lower part up to a cut."""
 
 import random
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from configs.problems import SettingsProblem
@@ -41,20 +42,30 @@ def untrained() -> "keras.Model":
 
 
 def renamed(whole: "keras.Model") -> "keras.Model":
-    """Give the layers names by their place, and return the network.
+    """Give the layers the names that they have in a process's first network, and return the network.
 
     Keras counts on through a process (conv2d_99, conv2d_100), and TensorFlow adds up the gradients of a block's
     branches in the order of their names: what was built before would decide the last bits of what is learned.
     """
-    for place, layer in enumerate(whole.layers):
+    kinds: defaultdict[str, list[keras.Layer]] = defaultdict(list)
+    for layer in whole.layers:
         if not layer.name.startswith("mixed"):
-            layer.name = f"layer{place:03}"
+            kinds[_counted(layer)[0]].append(layer)
+    for kind, layers in kinds.items():
+        for number, layer in enumerate(sorted(layers, key=_made)):
+            layer.name = f"{kind}_{number}" if number else kind
     return whole
 
 
 def _made(layer: "keras.Layer") -> int:
-    """Take a layer's place among those of its kind from its name: conv2d, conv2d_1, conv2d_2 …."""
-    return int(layer.name.partition("_")[2] or 0)
+    """Take a layer's place among all of its kind that the process made from its name."""
+    return int(_counted(layer)[1] or 0)
+
+
+def _counted(layer: "keras.Layer") -> tuple[str, str]:
+    """Divide a name as Keras counts, max_pooling2d, max_pooling2d_1, max_pooling2d_2 …, into kind and number."""
+    kind, _, number = layer.name.rpartition("_")
+    return (kind, number) if number.isdigit() else (layer.name, "")
 
 
 def cut_at(whole: "keras.Model", cut: str, size: int) -> "keras.Model":

@@ -47,8 +47,8 @@ class ImageStore:
 
     def add(self, images: Sequence[tuple[Examined, bytes]]) -> None:
         """Keep new images with their bytes, in one commit."""
-        batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
         if images:
+            batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
             self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
 
     def examined(self, images: Collection[str]) -> dict[str, Examined]:

@@ -60,10 +60,12 @@ def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
 
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:
-    """Layers are called the same in every network of a process, since gradients are added up in the order of names."""
+    """Layers are called as in a process's first network, since gradients are added up in the order of names."""
     first, again = ([layer.name for layer in untrained().layers] for _ in range(2))
     assert first == again
     assert len(set(first)) == len(first)
+    assert first[1:4] == ["conv2d", "batch_normalization", "activation"]
+    assert first[-2:] == ["activation_93", "mixed10"]
 
 
 def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
