@@ -6,7 +6,7 @@ from configs import schema
 from configs.fields import filled
 from tasks.domain.outcome import Outcome
 from tasks.reports.approval import approval_form, show_question
-from tasks.step import step
+from tasks.step import say, step
 from tasks.stores import tracking
 
 _EVIDENCE = {
@@ -16,7 +16,7 @@ _EVIDENCE = {
 }
 
 
-@step(hours=2)
+@step(hours=2, logged=False)
 def ask(outcome: Outcome, settings: schema.Settings) -> Outcome:
     """Show the question that this night leaves to a person, and name the form that answers it; else change nothing."""
     if outcome.status != "needs-approval" or not outcome.run_id:
@@ -28,4 +28,7 @@ def ask(outcome: Outcome, settings: schema.Settings) -> Outcome:
     show_question(
         outcome, form, {name: tracking.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
     )
-    return replace(outcome, reason=f"{outcome.reason}, or here: {form}") if form else outcome
+    if not form:
+        return outcome
+    say(f"ask       version {outcome.model_version} waits for a person, who decides here: {form}")
+    return replace(outcome, reason=f"{outcome.reason}, or here: {form}")

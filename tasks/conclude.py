@@ -13,7 +13,7 @@ from tasks.step import say, seconds_by_step, step
 from tasks.stores import tracking
 
 
-@step(hours=2)
+@step(hours=2, logged=False)
 def conclude(
     data: Data,
     followed: Followed,

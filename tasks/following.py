@@ -23,9 +23,9 @@ class Followed:
     waiting: Decision | None = None
 
     def __str__(self) -> str:
-        """Say what MLflow was told, and what was found there."""
-        told = ", ".join(str(one) for one in self.finished) or "nothing to finish"
-        return "; ".join((told, *self.notes))
+        """Say what MLflow was told, and what was found there; nothing where it shows what the ledger says already."""
+        told = ", ".join(str(one) for one in self.finished)
+        return "; ".join(filter(None, (told, *self.notes)))
 
     def words(self, own: int | None = None) -> tuple[str, ...]:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""

@@ -13,7 +13,7 @@ from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 
 
-@step(hours=2)
+@step(hours=2, logged=False)
 def judge(
     data: Data, trained: Trained, evaluation: Evaluation, served: Served, settings: schema.Settings
 ) -> gate.Verdict:

@@ -7,7 +7,7 @@ from tasks.step import step
 from tasks.stores import nights
 
 
-@step(hours=2)
+@step(hours=2, logged=False)
 def note(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
     """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
     if not listed.moment:

@@ -21,13 +21,12 @@ def review(dataset: Dataset, settings: schema.Settings) -> Reviewed:
     """Raise Problem where a rule names what does not exist, or where the golden set has what is trained on."""
     rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
     seen = exam(settings.store.url, [*rows, *golden])
-    rules = settings.gate.parsed
-    wrong = next(filter(None, (unknown_name(rule, seen) for rule in rules)), "")
+    wrong = next(filter(None, (unknown_name(rule, seen) for rule in settings.gate.parsed)), "")
     if wrong:
         raise SettingsProblem(f"gate.rules: {wrong}.")
     if golden:
         _apart(rows, golden, settings)
-    return Reviewed(len(rules), len(golden))
+    return Reviewed(len(golden))
 
 
 def _apart(rows: list[Row], golden: list[Row], settings: schema.Settings) -> None:

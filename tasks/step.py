@@ -26,11 +26,19 @@ _RETRIES, _FIRST_WAIT, _JITTER = 4, 10, 0.5
 _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
 
-def step(hours: float) -> Callable[[Callable[P, R]], Task[P, R]]:
+def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task that writes its result as one line into the run's log; what is reused lives in our own store.
 
-    After so many hours it is stopped. Where a server does not answer, a deployment's run waits and tries again four
-    times, for two and a half minutes in all.
+    Where a server does not answer, a deployment's run waits and tries again four times, for two and a half minutes in
+    all.
+
+    Args:
+        hours: After so long the task is stopped.
+        logged: Whether the result is a line of the log; a result that another step's line has told already is not, and
+            neither is one that has nothing to say, which is an empty text.
+
+    Returns:
+        What turns a function into such a task.
     """
 
     def make(function: Callable[P, R]) -> Task[P, R]:
@@ -42,7 +50,8 @@ def step(hours: float) -> Callable[[Callable[P, R]], Task[P, R]]:
             except CancelledError:
                 raise Problem(_too_long(function.__name__, hours)) from None
             _seconds[str(flow_run.id)][function.__name__] = round(perf_counter() - started, 3)
-            say(f"{function.__name__:<9} {result}")
+            if logged and (text := str(result)):
+                say(f"{function.__name__:<9} {text}")
             return result
 
         return task(

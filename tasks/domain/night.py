@@ -109,15 +109,13 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """How many rules the gate will ask, and how many images the golden set has."""
+    """How many images the golden set has."""
 
-    rules: int
     golden: int
 
     def __str__(self) -> str:
-        """Say that both fit this version."""
-        text = f"{count(self.rules, 'rule')}, each of what exists"
-        return text + (f"; {count(self.golden, 'golden image')}, none of them trained on" if self.golden else "")
+        """Say that the golden set, where there is one, fits this version."""
+        return f"{count(self.golden, 'golden image')}, none of them trained on" if self.golden else ""
 
 
 @dataclass(frozen=True, slots=True)

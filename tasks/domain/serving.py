@@ -28,9 +28,9 @@ class Served:
     wrong: str = ""
 
     def __str__(self) -> str:
-        """Say what came of asking."""
+        """Say what came of asking; nothing where nobody asked."""
         if not self.asked:
-            return "nothing asked"
+            return ""
         if self.wrong:
             return self.wrong
         same = "bit for bit" if not self.widest else f"to {self.widest:.1g}"

@@ -3,6 +3,8 @@
 import logging
 import sys
 
+# Prefect's first import in a process configures logging anew, which would take away a handler that was there before.
+import prefect.main  # noqa: F401
 from rich.console import Console
 
 

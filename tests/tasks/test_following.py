@@ -30,7 +30,7 @@ def noted(place: Place) -> str:
 
 def test_nothing_to_follow_says_nothing(place: Place) -> None:
     """Where MLflow shows what the ledger says there is neither a note nor a decision to finish."""
-    assert str(follow(place.store, place.tracking)) == "nothing to finish"
+    assert str(follow(place.store, place.tracking)) == ""
     assert noted(place) == ""
 
 
