@@ -19,6 +19,10 @@ class Reason(StrEnum):
     TOO_MUCH_MEMORY = "too-much-memory"
     DECODER_DIED = "decoder-died"
     CHANGED = "changed-while-fetched"
+    CANNOT_BE_READ = "cannot-be-read"
+    ARCHIVED = "archived"
+    NOT_A_FILE = "not-a-regular-file"
+    UNUSABLE_NAME = "unusable-name"
     FORGOTTEN = "removed-for-good"
 
 
