@@ -12,16 +12,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from configs.addresses import shown
 from configs.operations import Operations
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings, Tracking
 from configs.section import Section
+from configs.yaml_text import LONGEST, read_yaml
 
 S = TypeVar("S", bound=Section)
+
+# So many characters of what somebody wrote are repeated.
+_SHOWN = 100
+_NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 
 # Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
@@ -210,16 +215,13 @@ def _operations(values: Mapping[str, Any], path: Path) -> Operations:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         message = f"The settings file {path} cannot be read: {reason}."
         raise SettingsProblem(message) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        message = f"The settings file {path} is not valid YAML{where}: {getattr(error, 'problem', 'unreadable')}."
-        raise SettingsProblem(message) from None
+    values = read_yaml(text, f"The settings file {path}")
     if not isinstance(values, dict):
         message = f"The settings file {path} must hold sections such as source: and store:, see configs/nightly.yaml."
         raise SettingsProblem(message)
@@ -230,13 +232,12 @@ def _apply(values: dict[str, Any], change: str) -> None:
     name, equals, text = change.partition("=")
     section, dot, setting = name.partition(".")
     if not (equals and dot and isinstance(values.setdefault(section, {}), dict)):
-        message = f"--set {change}: write it as section.setting=value, such as training.seed=1."
+        message = f"--set {shown(change[:_SHOWN])}: write it as section.setting=value, such as training.seed=1."
         raise SettingsProblem(message)
-    try:
-        values[section][setting] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        message = f"--set {change}: the value is not valid YAML."
-        raise SettingsProblem(message) from None
+    value = read_yaml(text, f"--set {name[:_SHOWN]}")
+    if value is None:
+        raise SettingsProblem(f"--set {name[:_SHOWN]}= has no value: write one, or '' for none.")
+    values[section][setting] = value
 
 
 def _explain(error: ErrorDetails) -> str:
@@ -247,12 +248,20 @@ def _explain(error: ErrorDetails) -> str:
         return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
     if error["type"] == "missing":
         return f"the setting {name} is missing."
+    if error["type"] == "secret":
+        return f"{name} {error['msg']}."
     if error["type"] == "value_error":
         return f"{error['ctx']['error']}."
-    wrong = f"{name} = {error['input']!r} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}"
+    wrong = f"{name} = {_shown(error['input'])} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}"
     choices = re.findall("'([^']*)'", str(error["ctx"]["expected"])) if error["type"] == "literal_error" else []
     near = difflib.get_close_matches(str(error["input"]), choices, n=1)
     return f"{wrong}; did you mean {near[0]}?" if near else f"{wrong}."
+
+
+def _shown(value: object) -> str:
+    """Write what stands in the settings: numbers as they are, words in quotes, and of much only the beginning."""
+    text = shown(value if isinstance(value, str) and _NUMBER.fullmatch(value) else repr(value))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.addresses import secret_in
 from configs.section import Section
 
 Told = Literal["promoted", "rejected", "needs-approval", "failed"]
@@ -31,12 +32,8 @@ class Servers(Section):
 
     @field_validator("prefect_database", "mlflow_database")
     @classmethod
-    def _is_postgresql_without_password(cls, url: str) -> str:
+    def _is_postgresql(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.password or "password=" in parts.query:
-            # The value is not repeated: it would show the password again.
-            message = "a database of servers holds a password: leave it out, and set PGPASSWORD or write ~/.pgpass"
-            raise ValueError(message)
         if url and not (parts.scheme == "postgresql" and parts.hostname and parts.path.strip("/")):
             message = f"the database {url} is not understood: write it as postgresql://user@host:5432/name"
             raise ValueError(message)
@@ -69,12 +66,21 @@ class Notify(Section):
         default="starttls", description="How the way to the mail server is encrypted: starttls, ssl, none."
     )
 
+    @field_validator("smtp_server")
+    @classmethod
+    def _no_login(cls, server: str) -> str:
+        if "://" not in server and secret_in(f"smtp://{server}"):
+            message = "notify.smtp_server holds a password: leave it out, and set PEDIGREE_SMTP_PASSWORD"
+            raise ValueError(message)
+        return server
+
     @field_validator("blocks")
     @classmethod
     def _type_and_name(cls, blocks: tuple[str, ...]) -> tuple[str, ...]:
         for one in blocks:
             if one.count("/") != 1:
-                message = f"notify.blocks has {one!r}: write type/name, such as slack-webhook/team"
+                word = "an address" if "://" in one else repr(one)  # A webhook's address is a secret.
+                message = f"notify.blocks has {word}: write type/name, such as slack-webhook/team"
                 raise ValueError(message)
         return blocks
 

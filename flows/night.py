@@ -1,5 +1,6 @@
 """Running one night, its first half, or a former one again, in this process, at a terminal."""
 
+from configs.addresses import shown
 from configs.fields import filled
 from configs.load import home, prefect_address, prepare_environment
 from configs.problems import Problem
@@ -63,5 +64,7 @@ def _find_prefect() -> None:
     try:
         web.check_prefect(address)
     except (OSError, ValueError) as error:
-        message = f"Prefect does not answer at {address}: start it, or unset PREFECT_API_URL to run without a server."
+        message = (
+            f"Prefect does not answer at {shown(address)}: start it, or unset PREFECT_API_URL to run without a server."
+        )
         raise Problem(message) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configs.addresses import shown
 from configs.load import prefect_address
 from configs.operations import Operations, Servers
 from configs.problems import Problem
@@ -88,7 +89,9 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
     try:
         web.check_prefect(api)
     except (OSError, ValueError) as error:
-        raise Problem(f"Prefect does not answer at {api}: start it there, or correct PREFECT_API_URL.") from error
+        raise Problem(
+            f"Prefect does not answer at {shown(api)}: start it there, or correct PREFECT_API_URL."
+        ) from error
     return _tell(api, settings, operations, _part(home, _MLFLOW).address)
 
 

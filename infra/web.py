@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.error import HTTPError
 
+from configs.addresses import shown
 from configs.load import mlflow_login, prefect_login
 from configs.problems import Problem
 
@@ -30,7 +31,9 @@ def check_prefect(api: str) -> None:
     Its health is told to everybody: only another question shows whether we may ask.
     """
     if _status(f"{api.rstrip('/')}/admin/version", prefect_login()) in _LOCKED:
-        raise Problem(f"Prefect at {api} refuses the name or password: set PREFECT_API_AUTH_STRING to name:password.")
+        raise Problem(
+            f"Prefect at {shown(api)} refuses the name or password: set PREFECT_API_AUTH_STRING to name:password."
+        )
 
 
 def check_mlflow(address: str) -> None:
@@ -38,7 +41,9 @@ def check_mlflow(address: str) -> None:
     question = f"{address}/api/2.0/mlflow/experiments/search?max_results=1"
     if _status(question, mlflow_login()) in _LOCKED:
         variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        raise Problem(f"MLflow at {address} refuses the name or password: set {variables} to those that it knows.")
+        raise Problem(
+            f"MLflow at {shown(address)} refuses the name or password: set {variables} to those that it knows."
+        )
 
 
 def worker_is_online(prefect: str, pool: str) -> bool:

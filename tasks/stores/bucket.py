@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from configs.addresses import secret_in, shown
 from configs.problems import Problem, SettingsProblem
 from tasks.domain.listing import Entry
 
@@ -37,7 +38,9 @@ class Bucket(Protocol):
 
 
 def open_bucket(url: str) -> Bucket:
-    """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix)."""
+    """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix), whose address holds no secret."""
+    if belongs := secret_in(url):
+        raise SettingsProblem(f"An address holds a password, a key or a token: leave it out, and {belongs}.")
     if url.startswith("s3://"):
         from tasks.stores.s3 import S3Bucket
 
@@ -45,7 +48,7 @@ def open_bucket(url: str) -> Bucket:
     from tasks.stores.folder import FolderBucket
 
     if "://" in url and not url.startswith("file://"):
-        message = f"{url} is no place that Pedigree can open: use a path, file:///… or s3://bucket/prefix."
+        message = f"{shown(url)} is no place that Pedigree can open: use a path, file:///… or s3://bucket/prefix."
         raise SettingsProblem(message)
     return FolderBucket(url)
 

@@ -5,12 +5,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
+from configs.addresses import shown
 from configs.problems import Outage, Problem
 from tasks.domain.refusals import passing
 
@@ -46,12 +46,6 @@ def locked_out(url: str) -> Problem:
     return Problem(f"MLflow at {shown(url)} refuses the name, password or token: set {variables}.")
 
 
-def shown(url: str) -> str:
-    """Write an address without the password that it may hold."""
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":…@") if password else url
-
-
 def _problem(url: str, error: MlflowException) -> Problem:
     if isinstance(error.__context__, RequestException):
         return silent(url)
@@ -60,4 +54,4 @@ def _problem(url: str, error: MlflowException) -> Problem:
     said = re.sub("^[A-Z_]+: ", "", str(error).partition("\n")[0].strip().rstrip("."))
     status = error.get_http_status_code()  # type: ignore[no-untyped-call]
     kind = Outage if passing(status) else Problem
-    return kind(f"MLflow at {shown(url)} refused: {said.replace(url, shown(url))}.")
+    return kind(f"MLflow at {shown(url)} refused: {shown(said)}.")

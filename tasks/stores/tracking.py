@@ -19,9 +19,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from configs.addresses import shown
 from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
-from tasks.stores.mlflow_client import locked_out, mlflow_at, shown, silent
+from tasks.stores.mlflow_client import locked_out, mlflow_at, silent
 from tasks.stores.mlflow_view import saved_view
 
 _SQLITE = "sqlite:///"
