@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.rules import DEFAULT_RULES, Rule, parse_rules
+from configs.rules import DEFAULT_RULES, SERVED, Rule, parse_rule, parse_rules
 from configs.section import Section
 
 
@@ -38,6 +38,10 @@ class Gate(Section):
     minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
     )
+    serve_check: bool = Field(
+        default=True,
+        description="Ask the packaged model before each decision, also where no rule says served as evaluated.",
+    )
     when_silent: Literal["pass", "fail", "ask"] = Field(
         default="pass", description="What a rule comes to that has too few test images to say anything."
     )
@@ -48,8 +52,11 @@ class Gate(Section):
 
     @property
     def parsed(self) -> tuple[Rule, ...]:
-        """Return the rules as they were read."""
-        return parse_rules(self.rules)
+        """Return the rules that are asked: those that were written, with the check of the packaged model or without."""
+        rules = parse_rules(self.rules)
+        if not self.serve_check:
+            return tuple(rule for rule in rules if rule.scope != "served")
+        return rules if any(rule.scope == "served" for rule in rules) else (*rules, parse_rule(SERVED))
 
     @model_validator(mode="after")
     def _rules_are_rules(self) -> Self:

@@ -23,6 +23,8 @@ def conclude(
 ) -> Outcome:
     """Put the night together in one outcome, show it as the run's summary artifact, and write its cost into MLflow."""
     seconds, words = seconds_by_step(), followed.words(promotion.decision if promotion else None)
+    if promotion and not settings.gate.serve_check:
+        words = (*words, "the packaged model was not asked, since gate.serve_check is off")
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)))
     show_outcome(outcome, data, challenger, promotion.pages if promotion else {})

@@ -11,11 +11,12 @@ from tasks.embedding import embed_lacking, feature_set, wanted_views
 from tasks.exams import excused
 from tasks.finetuning import join_workers
 from tasks.step import step
+from tasks.stored_weights import check_backbone, stored_backbone
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Ledger
-from tasks.stores.weights import has_backbone, read_backbone, remember_backbone, remembered_backbone, write_backbone
+from tasks.stores.weights import has_backbone, remember_backbone, remembered_backbone, write_backbone
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
@@ -27,8 +28,6 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
 
     What is learned from is seen in all the views that the settings ask for, all else as it is.
     """
-    from tasks.modeling.backbone import restore
-
     join_workers(settings)
     store, today = settings.store.url, _today(settings)
     rows = read_manifest(store, dataset.hash)
@@ -38,7 +37,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     if champion is None or champion.backbone == today.fingerprint:
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
     try:
-        former = restore(*read_backbone(store, champion.backbone))
+        former = stored_backbone(store, champion.backbone)
     except Problem as error:
         excused(error, champion.model_version, settings.gate)
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
@@ -56,15 +55,17 @@ def _latency(backbone: "Backbone", image: str, settings: schema.Settings) -> flo
 
 def _today(settings: schema.Settings) -> "Backbone":
     """Take the backbone from the store where it came from outside before, else from where the settings say."""
-    from tasks.modeling.backbone import load, outside, restore
+    from tasks.modeling.backbone import load, outside
 
     store, chosen = settings.store.url, settings.backbone
     name = outside(chosen)
     kept = remembered_backbone(store, name) if name else None
     if kept:
-        return restore(*kept)
+        return stored_backbone(store, kept)
     today = load(chosen, read_url(chosen.weights) if chosen.is_file else None)
-    if not has_backbone(store, today.fingerprint):
+    if has_backbone(store, today.fingerprint):
+        check_backbone(store, today.fingerprint, today.facts)
+    else:
         write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
     if name:
         came = {"fingerprint": today.fingerprint, "weights": chosen.weights, "sha256": today.origin}

@@ -17,8 +17,9 @@ from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
 from tasks.measuring import contest, measured
-from tasks.predicting import stored_features, stored_head
+from tasks.predicting import stored_features
 from tasks.step import step
+from tasks.stored_weights import stored_head
 from tasks.stores import tracking
 from tasks.stores.datasets import read_manifest
 

@@ -11,11 +11,11 @@ from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.traits import traits
 from tasks.embedding import embed_lacking
+from tasks.stored_weights import stored_backbone
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 from tasks.stores.splits import SplitStore
-from tasks.stores.weights import read_backbone
 
 
 def exam(store: str, rows: Sequence[Row]) -> Exam:
@@ -57,12 +57,10 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
 
 def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Settings) -> None:
     """Embed those golden images that the store lacks under this backbone."""
-    from tasks.modeling.backbone import restore
-
     images = [row.image for row in rows]
     if set(images) <= FeatureStore(settings.store.url, made.fingerprint, made.width).known():
         return
-    embed_lacking(restore(*read_backbone(settings.store.url, made.fingerprint)), images, settings)
+    embed_lacking(stored_backbone(settings.store.url, made.fingerprint), images, settings)
 
 
 def excused(problem: Problem, version: str, gate: Gate) -> str:

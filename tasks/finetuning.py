@@ -17,10 +17,11 @@ from tasks.embedding import embed_lacking, feature_set
 from tasks.fitting import Fitted, fit
 from tasks.predicting import stored_features
 from tasks.reports.progress import progress
+from tasks.stored_weights import stored_backbone, stored_head
 from tasks.stores.checkpoints import CheckpointStore
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
-from tasks.stores.weights import read_backbone, read_head, write_backbone, write_head
+from tasks.stores.weights import write_backbone, write_head
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone import Backbone
@@ -125,14 +126,12 @@ def _finished(
 
 
 def _course(begun: Begun, rows: Sequence[Row], settings: schema.Settings, advance: Advance) -> "Course":
-    from tasks.modeling import backbone as backbones
     from tasks.modeling.feeding import Labelled, Reading
     from tasks.modeling.finetune import Course, Lesson
-    from tasks.modeling.head import Head
 
     store = settings.store.url
-    head = Head.from_bytes(read_head(store, begun.head))
-    backbone = backbones.restore(*read_backbone(store, begun.backbone))
+    head = stored_head(store, begun.head)
+    backbone = stored_backbone(store, begun.backbone)
 
     def labelled(split: Split) -> Labelled:
         chosen = [row for row in rows if row.split is split]

@@ -12,8 +12,9 @@ from tasks.domain.night import FeatureSet
 from tasks.domain.splits import Split
 from tasks.domain.views import IDENTITY, VIEWS
 from tasks.reports.progress import progress
+from tasks.stored_weights import stored_head
 from tasks.stores.features import FeatureStore
-from tasks.stores.weights import read_head, write_head
+from tasks.stores.weights import write_head
 
 if TYPE_CHECKING:
     from tasks.modeling.head import Head
@@ -89,9 +90,7 @@ def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, st
 
 
 def _beginning(settings: schema.Settings, start: str) -> "Head":
-    from tasks.modeling.head import Head
-
-    head = Head.from_bytes(read_head(settings.store.url, start))
+    head = stored_head(settings.store.url, start)
     return replace(head, classes=spelled(head.classes, settings.labels.aliases))
 
 

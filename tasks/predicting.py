@@ -1,31 +1,20 @@
 """What a head in a store says of images whose features the store holds."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.domain.answers import Predictions
 from tasks.domain.night import FeatureSet
+from tasks.stored_weights import stored_head
 from tasks.stores.features import FeatureStore
-from tasks.stores.weights import read_head
-
-if TYPE_CHECKING:
-    from tasks.modeling.head import Head
 
 
 def predict(store: str, made: FeatureSet, head: str, images: Sequence[str]) -> Predictions:
     """Return the probabilities that a head gives to images, in the order asked: (images, classes)."""
     found = stored_head(store, head)
     return Predictions(found.classes, found.probabilities(stored_features(store, made, images)), found.threshold)
-
-
-def stored_head(store: str, name: str) -> "Head":
-    """Read a head from the store."""
-    from tasks.modeling.head import Head
-
-    return Head.from_bytes(read_head(store, name))
 
 
 def stored_features(store: str, made: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:

@@ -16,10 +16,11 @@ from tasks.embedding import embed_lacking, feature_set, wanted_views
 from tasks.finetuning import train_model
 from tasks.predicting import predict
 from tasks.step import step
+from tasks.stored_weights import head_bytes, stored_backbone
 from tasks.stores.copying import copy_backbone, copy_features, copy_images
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.weights import read_backbone, read_head, write_head
+from tasks.stores.weights import write_head
 
 # So many features are compared at once.
 _BATCH = 4096
@@ -39,7 +40,7 @@ def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitte
         if from_pixels or settings.training.method == "fine-tune":
             copy_images(origin, place, [row.image for row in rows])
         if record.start:
-            write_head(place, record.start, read_head(origin, record.start))
+            write_head(place, record.start, head_bytes(origin, record.start))
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
         fitted = train_model(rows, features, settings, record.start)
         agreement = _agreement(rows, (origin, record.made, record.head), (place, fitted.made, fitted.head))
@@ -53,9 +54,7 @@ def _settings(record: Record, place: str) -> schema.Settings:
 
 
 def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:
-    from tasks.modeling.backbone import restore
-
-    backbone = restore(*read_backbone(settings.store.url, record.features.fingerprint))
+    backbone = stored_backbone(settings.store.url, record.features.fingerprint)
     embed_lacking(backbone, wanted_views(rows, settings), settings)
     return feature_set(backbone)
 

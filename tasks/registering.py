@@ -9,8 +9,8 @@ from tasks.domain.night import Dataset, Trained
 from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
 from tasks.reports.links import flow_run_tags
+from tasks.stored_weights import backbone_files, head_bytes
 from tasks.stores import registry
-from tasks.stores.weights import read_backbone, read_head
 
 
 def registered(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
@@ -27,8 +27,8 @@ def registered(dataset: Dataset, trained: Trained, settings: schema.Settings) ->
     found = registry.find_version(url, model, identity)
     if found:
         return found
-    backbone, facts = read_backbone(settings.store.url, trained.made.fingerprint)
-    head = read_head(settings.store.url, trained.head)
+    backbone, facts = backbone_files(settings.store.url, trained.made.fingerprint)
+    head = head_bytes(settings.store.url, trained.head)
     origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
     links = {f"pedigree.{name}": value for name, value in origin.items()}
     with TemporaryDirectory() as folder:

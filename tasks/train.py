@@ -17,6 +17,7 @@ from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.records import record_bytes, write_record
 from tasks.stores.trainings import keep_training, kept_training
+from tasks.stores.weights import has_head
 
 
 @step(hours=48)
@@ -51,7 +52,7 @@ def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> 
     name = sha256_of([dataset.hash, asdict(embedded.today), start, settings_of(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
     found = None if workers() else kept_training(store, name)
-    if found and not _decided(store, dataset.hash, found["head"]):
+    if found and has_head(store, found["head"]) and not _decided(store, dataset.hash, found["head"]):
         say("train     found what an earlier night had trained and could not bring to a decision")
         return Fitted(**{**found, "made": FeatureSet(**found["made"])})
     fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, start)

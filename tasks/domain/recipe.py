@@ -11,11 +11,13 @@ _LONGEST = 6000
 
 def recipe(settings: Settings) -> str:
     """Hash the settings that decide the model and its judgement: 64 hex digits."""
-    return sha256_of(
-        settings.model_dump(
-            mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
-        )
+    sections = settings.model_dump(
+        mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
     )
+    # The check came when stores had recipes already: as it is by itself, it leaves them what they were.
+    if settings.gate.serve_check:
+        del sections["gate"]["serve_check"]
+    return sha256_of(sections)
 
 
 def parameters(settings: Settings) -> dict[str, str]:

@@ -39,7 +39,8 @@ class Package:
 
     def write(self, folder: Path) -> None:
         """Write the package's three files into an existing folder."""
-        facts = {"backbone": dict(self.backbone_facts), "limits": asdict(self.limits)}
+        named = Head.from_bytes(self.head).name
+        facts = {"backbone": dict(self.backbone_facts), "limits": asdict(self.limits), "head": named}
         (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         (folder / "backbone.npz").write_bytes(self.backbone)
         (folder / "head.npz").write_bytes(self.head)
@@ -62,6 +63,9 @@ class Predictor:
             weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Problem(f"The model in {folder} is damaged or incomplete: download it again.") from error
+        # Packages from before the head's name was written beside it have none.
+        if facts.get("head", head.name) != head.name:
+            raise Problem(f"The head in {folder} is not the one that was packaged: download the model again.")
         return cls(restore(weights, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from configs.rules import SERVED
 from tasks.domain.calibration import NEVER
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
@@ -175,6 +176,8 @@ def _gaps(report: Report) -> Section:
         items.append(f"The data card doubts the labels of {len(report.suspects):,} images.")
     if evaluation.champion_problem:
         items.append(f"It was not compared with its champion: {evaluation.champion_problem}.")
+    if not any(one.rule.startswith(SERVED) for one in report.challenger.verdict.rules):
+        items.append("The packaged model was not asked before this decision: gate.serve_check is off.")
     items += [] if evaluation.golden else ["No golden set was measured."]
     return Section("Known gaps", items=tuple(items))
 

@@ -1,8 +1,7 @@
 """Backbones and heads, kept under their names so that a later night needs no download and no training."""
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from configs.problems import Problem
@@ -23,7 +22,11 @@ def has_backbone(url: str, fingerprint: str) -> bool:
 
 def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
     """Return a backbone's weights file and its facts."""
-    return _backbone(partial(_read, url), fingerprint)
+    data, key = _read(url, f"backbones/{fingerprint}.npz"), f"backbones/{fingerprint}.json"
+    try:
+        return data, {**json.loads(_read(url, key))}
+    except (ValueError, TypeError):
+        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from None
 
 
 def remember_backbone(url: str, outside: str, facts: Mapping[str, str]) -> None:
@@ -31,14 +34,16 @@ def remember_backbone(url: str, outside: str, facts: Mapping[str, str]) -> None:
     open_bucket(url).create(f"backbones/outside/{outside}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
 
 
-def remembered_backbone(url: str, outside: str) -> tuple[bytes, dict[str, Any]] | None:
-    """Return the file and the facts of the backbone that was noted; None where the store lacks note or backbone."""
-    bucket = open_bucket(url)
+def remembered_backbone(url: str, outside: str) -> str | None:
+    """Return the fingerprint of the backbone that was noted; None where the store lacks note or backbone."""
+    key = f"backbones/outside/{outside}.json"
     try:
-        noted = json.loads(bucket.read(f"backbones/outside/{outside}.json"))
-        return _backbone(bucket.read, noted["fingerprint"])
+        fingerprint = str(json.loads(open_bucket(url).read(key))["fingerprint"])
     except Changed:
         return None
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"The file {key} in {url} is damaged: remove it, and the next night writes it anew.") from None
+    return fingerprint if has_backbone(url, fingerprint) else None
 
 
 def write_head(url: str, name: str, data: bytes) -> None:
@@ -46,13 +51,14 @@ def write_head(url: str, name: str, data: bytes) -> None:
     open_bucket(url).create(f"heads/{name}.npz", data)
 
 
+def has_head(url: str, name: str) -> bool:
+    """Tell whether the store holds a head."""
+    return any(open_bucket(url).entries(f"heads/{name}.npz"))
+
+
 def read_head(url: str, name: str) -> bytes:
     """Return a head's file."""
     return _read(url, f"heads/{name}.npz")
-
-
-def _backbone(read: Callable[[str], bytes], fingerprint: str) -> tuple[bytes, dict[str, Any]]:
-    return read(f"backbones/{fingerprint}.npz"), json.loads(read(f"backbones/{fingerprint}.json"))
 
 
 def _read(url: str, key: str) -> bytes:

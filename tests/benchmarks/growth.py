@@ -43,7 +43,7 @@ source: {{url: "{photos}"}}
 store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 3}}
 backbone: {{weights: random, size: {size}}}
-gate: {{rules: [], needs: no-harm}}
+gate: {{rules: [], needs: no-harm, serve_check: false}}
 """
 
 

@@ -21,7 +21,7 @@ dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{method: fine-tune, epochs: 3}}
 fine_tuning: {{from_block: mixed0, epochs: 2, batch: 16, learning_rate: 0.001}}
-gate: {{rules: [accuracy not worse by 1], needs: no-harm}}
+gate: {{rules: [accuracy not worse by 1], needs: no-harm, serve_check: false}}
 tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 """
 # Runs the command line, and dies as if the power had failed when the checkpoint of this epoch stands.

@@ -19,7 +19,7 @@ store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 5}}
-gate: {{rules: [], needs: no-harm}}
+gate: {{rules: [], needs: no-harm, serve_check: false}}
 """
 # Runs the command line as a user does, then tells which heavy libraries were loaded on the way.
 COMMAND = """
@@ -78,7 +78,7 @@ def requests(ceph: Ceph, since: int, needle: str) -> list[str]:
 def test_folder_and_bucket_give_the_same_dataset(night: Night, photos: Path, s3_bucket: str, tmp_path: Path) -> None:
     """The same 250 photographs give the same dataset from folder and bucket, and a stranger gets the model's word."""
     upload(photos, s3_bucket, "incoming/")
-    asking = (str(photos), str(tmp_path / "store"), "--set", "gate.rules=[served as evaluated]")
+    asking = (str(photos), str(tmp_path / "store"), "--set", "gate.serve_check=true")
     first = night(*asking)
     second = night(f"{s3_bucket}/incoming", f"{s3_bucket}/store")
     assert (first["status"], second["status"]) == ("promoted", "promoted")

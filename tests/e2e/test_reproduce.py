@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
         "training": {"epochs": 5},
-        "gate": {"rules": [], "needs": "no-harm"},
+        "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
         "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
     }
     here = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}

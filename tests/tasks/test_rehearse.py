@@ -6,9 +6,11 @@ from configs.schema import Settings
 from tasks.rehearse import invited
 
 
-@pytest.mark.parametrize(("rule", "comes"), [("accuracy at least 0", False), ("served as evaluated", True)])
-def test_a_stranger_is_invited_only_where_a_rule_will_ask(rule: str, comes: bool) -> None:
-    """A night whose rules want to know nothing of the served model has no process wait for it."""
-    values = {"source": {"url": "photos"}, "store": {"url": "store"}, "gate": {"rules": [rule]}}
+@pytest.mark.parametrize("rule", ["accuracy at least 0", "served as evaluated", "served as evaluated else ask"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_stranger_is_invited_unless_the_check_is_off(rule: str, asked: bool) -> None:
+    """Whatever rules are written, the packaged model is asked, unless the check's own setting switches that off."""
+    gate = {"rules": [rule], "serve_check": asked}
+    values = {"source": {"url": "photos"}, "store": {"url": "store"}, "gate": gate}
     with invited(Settings.model_validate({**values, "tracking": {"url": "sqlite:///nowhere.db"}})) as stranger:
-        assert bool(stranger) == comes
+        assert bool(stranger) == asked

@@ -42,7 +42,9 @@ def test_a_figure_below_its_number_is_refused() -> None:
     verdict = judge(facts(list(range(90)), None), Gate(rules=("accuracy at least 0.5", "top_3 at least 0.1")))
     assert verdict.outcome == "rejected"
     assert verdict.reason == "accuracy 0.400 on 150 images: accuracy at least 0.5"
-    assert [(rule.value, rule.limit, rule.passed) for rule in verdict.rules] == [(0.4, 0.5, False), (1.0, 0.1, True)]
+    figures = [(rule.value, rule.limit, rule.passed) for rule in verdict.rules]
+    assert figures == [(0.4, 0.5, False), (1.0, 0.1, True), (0.0, 0.0, True)]
+    assert verdict.rules[-1].rule == "served as evaluated"
 
 
 def test_a_slice_that_fell_is_named_though_the_whole_gained() -> None:
