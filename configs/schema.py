@@ -21,6 +21,10 @@ class Source(Section):
     """Where people put photographs; Pedigree only ever reads it."""
 
     url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
+    pass_over: tuple[str, ...] = Field(
+        default=(),
+        description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
+    )
 
 
 class Store(Section):

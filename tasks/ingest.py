@@ -15,7 +15,7 @@ from tasks.domain.pixels import Limits, limits_of
 from tasks.domain.rejections import Reason, Rejection
 from tasks.reports.progress import progress
 from tasks.step import step
-from tasks.stores.bucket import Bucket, Changed, open_bucket
+from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
@@ -66,6 +66,8 @@ def _read(bucket: Bucket, limits: Limits, forgotten: set[str], entry: Entry) -> 
         data = bucket.read(entry.key, entry.etag)
     except Changed:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
+    except Unreadable as unreadable:
+        return Rejection(unreadable.reason, unreadable.detail)
     if forgotten and sha256_of_bytes(data) in forgotten:
         return Rejection(Reason.FORGOTTEN, "somebody removed this image for good")
     return data

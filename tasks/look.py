@@ -6,6 +6,7 @@ from itertools import chain
 from configs import schema
 from tasks.domain import watching
 from tasks.domain.canonical import sha256_of
+from tasks.domain.source_filter import SourceFilter
 from tasks.domain.watching import Difference, Look
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
@@ -25,7 +26,7 @@ def look(settings: schema.Settings) -> Look:
     now, bucket = datetime.now(UTC), open_bucket(source)
     bucket.check()
     answered = last_answered(store, source)
-    listing = in_columns(bucket.entries())
+    listing = in_columns(bucket.entries(names=SourceFilter(settings.source.pass_over)))
     difference = SnapshotStore(store).since(source, answered, listing)
     keys = (key for batch in listing["key"].chunks for key in batch.to_pylist())
     what = watching.found(difference, settings.labels, settings.dataset.min_images_per_class, keys)

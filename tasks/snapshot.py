@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Source, Store
 from tasks.domain.night import Snapshot
+from tasks.domain.source_filter import SourceFilter, passed_over_words
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import claim_format
@@ -22,13 +23,15 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     if as_of:
         return _former(source.url, SnapshotStore(store.url), as_of)
     taken = datetime.now(UTC).isoformat()
-    listed = in_columns(open_bucket(source.url).entries())
+    names = SourceFilter(source.pass_over)
+    listed = in_columns(open_bucket(source.url).entries(names=names))
     if not listed.num_rows:
-        message = f"The source {source.url} is empty: put photographs into it, one folder a class."
-        raise Problem(message)
+        passed = passed_over_words(names.counts())
+        but = f", but for what is passed over ({passed})" if passed else ""
+        raise Problem(f"The source {source.url} is empty{but}: put photographs into it, one folder a class.")
     claim_format(store.url)
     changed = SnapshotStore(store.url).record(source.url, taken, listed)
-    return Snapshot(source.url, taken, listed.num_rows, changed)
+    return Snapshot(source.url, taken, listed.num_rows, changed, passed_over=names.counts())
 
 
 def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:

@@ -11,6 +11,7 @@ from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
+from tasks.domain.source_filter import passed_over_words
 from tasks.domain.wording import count, listed
 
 
@@ -23,12 +24,14 @@ class Snapshot:
     objects: int
     changed: int
     moment: str = ""
+    passed_over: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
         """Say how many objects the source holds and how many are different from the last look."""
         if self.moment:
             return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
-        return f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
+        text = f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
+        return text + (f"; passed over: {passed_over_words(self.passed_over)}" if self.passed_over else "")
 
 
 @dataclass(frozen=True, slots=True)

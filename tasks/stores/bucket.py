@@ -6,10 +6,21 @@ from typing import Protocol
 from configs.addresses import secret_in, shown
 from configs.problems import Problem, SettingsProblem
 from tasks.domain.listing import Entry
+from tasks.domain.rejections import Reason
+from tasks.domain.source_filter import SourceFilter
 
 
 class Changed(Exception):  # noqa: N818 - an answer to a read, not an error
     """The object is not the one that was listed any more."""
+
+
+class Unreadable(Problem):
+    """One object cannot be read, and others can: whoever reads many passes it over with this reason and detail."""
+
+    def __init__(self, message: str, reason: Reason = Reason.CANNOT_BE_READ, detail: str = "") -> None:
+        """Say it in a sentence for whoever needs this very object, and in a few words for a rejection."""
+        super().__init__(message)
+        self.reason, self.detail = reason, detail
 
 
 class Bucket(Protocol):
@@ -21,14 +32,21 @@ class Bucket(Protocol):
     def check(self) -> None:
         """Raise Problem where the place is missing, closed to us, or does not answer."""
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """List the objects whose keys start with the prefix, sorted by key."""
+    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
+        """List the objects whose keys start with the prefix, sorted by key; a source comes with what is passed over.
+
+        Raises Problem where a part cannot be listed: what nobody saw must not look deleted. An object that the listing
+        cannot tell more about is listed all the same, and reading it says why.
+        """
 
     def read(self, key: str, etag: str | None = None) -> bytes:
-        """Return an object's bytes; raise Changed when it is gone or, with an ETag, another one than that."""
+        """Return an object's bytes; raise Changed when it is gone or, with an ETag, another one than that.
+
+        Raises Unreadable where this object alone is refused, archived or no file.
+        """
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
-        """Return what its owner wrote beside an object; raise Changed when it is another one. A folder has none."""
+        """Return what its owner wrote beside an object, a folder nothing; raise what ``read`` raises."""
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a new object whole or not at all; return False, and change nothing, when there is one already."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,10 +12,20 @@ from uuid import uuid4
 
 from configs.problems import Problem
 from tasks.domain.listing import Entry
-from tasks.stores.bucket import Changed
+from tasks.domain.rejections import Reason
+from tasks.domain.source_filter import PARTIAL, SourceFilter
+from tasks.stores.bucket import Changed, Unreadable
+from tasks.stores.walking import UNUSABLE, files_below, unlisted
 
-# What a killed process may leave behind: never listed, never read.
-_PARTIAL = ".partial"
+_VANISHED = (FileNotFoundError, NotADirectoryError)
+_REASONS = {
+    errno.ELOOP: Reason.NOT_A_FILE,
+    errno.ENXIO: Reason.NOT_A_FILE,
+    errno.ENAMETOOLONG: Reason.UNUSABLE_NAME,
+}
+# The ETag of what cannot even be asked for its size.
+_UNKNOWN = "unknown"
+_EARLIEST, _LATEST = "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"
 
 
 def folder_path(url: str) -> Path:
@@ -42,51 +53,47 @@ class FolderBucket:
             message = f"The folder {self._root} cannot be read: give this user the right to."
             raise Problem(message)
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the files below the folder whose keys start with the prefix, sorted by key."""
         # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
-        root, found = str(self._root), []
-        start = self._root / prefix.rpartition("/")[0]
-        for folder, _, names in os.walk(start, followlinks=True):
-            below = "" if folder == root else f"{Path(folder).relative_to(self._root).as_posix()}/"
-            keys = (below + name for name in names if not name.endswith(_PARTIAL))
-            found += [key for key in keys if key.startswith(prefix)]
-        for key in sorted(found):
-            try:
-                status = os.stat(f"{root}/{key}")  # noqa: PTH116 - see above
-            except FileNotFoundError:  # Gone since the folder was read, or a link to nothing.
-                continue
-            time = datetime.fromtimestamp(status.st_mtime, UTC).isoformat()
-            yield Entry(key, _etag(status), status.st_size, "", time)
+        root, folder = str(self._root), prefix.rpartition("/")[0]
+        found = files_below(root, f"{folder}/" if folder else "", names)
+        for key in sorted(key for key in found if key.startswith(prefix)):
+            entry = _entry(root, key)
+            if entry:
+                yield entry
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""
         path = f"{self._root}/{key}"
+        if UNUSABLE in key:
+            raise _unreadable(path, Reason.UNUSABLE_NAME, "the name is no UTF-8")
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-                before = _etag(os.fstat(file.fileno()))
-                data = file.read()
-                after = _etag(os.fstat(file.fileno()))
-        except (FileNotFoundError, NotADirectoryError):
+            data = _read_regular(path, etag)
+        except _VANISHED:
             raise Changed(key) from None
         except OSError as error:
-            message = f"The file {path} cannot be read ({error.strerror})."
-            raise Problem(message) from error
-        if etag is not None and {before, after} != {etag}:
+            reason = _REASONS.get(error.errno or 0, Reason.CANNOT_BE_READ)
+            raise _unreadable(path, reason, error.strerror or str(error)) from error
+        if data is None:
             raise Changed(key)
         return data
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return nothing: files have no metadata of this kind; raise Changed when the file is another one."""
         path = self._root / key
-        if not path.is_file() or _etag(path.stat()) != etag:
+        try:
+            same = path.is_file() and _etag(path.stat()) == etag
+        except OSError as error:
+            raise _unreadable(str(path), Reason.CANNOT_BE_READ, error.strerror or str(error)) from error
+        if not same:
             raise Changed(key)
         return {}
 
     def create(self, key: str, data: bytes) -> bool:
         """Write beside, then link into place: the link fails when the name is taken, and is all or nothing."""
         path = self._root / key
-        partial = path.with_name(f".{path.name}.{uuid4().hex}{_PARTIAL}")
+        partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:
@@ -110,6 +117,61 @@ class FolderBucket:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise _cannot_write(path, error) from error
+
+
+def _entry(root: str, key: str) -> Entry | None:
+    """Describe a file; None where it is gone since its folder was listed, and next to nothing where it cannot be told.
+
+    Raises:
+        Problem: The folder that it lies in may not be entered.
+    """
+    path = f"{root}/{key}"
+    if UNUSABLE in key:
+        return Entry(key, _UNKNOWN, 0, "", _time(0))
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
+    except _VANISHED:
+        return None
+    except PermissionError as error:
+        raise unlisted(path.rpartition("/")[0], error) from error
+    except OSError:
+        return Entry(key, _UNKNOWN, 0, "", _time(0))
+    return Entry(key, _etag(status), status.st_size, "", _time(status.st_mtime))
+
+
+def _time(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):  # A file may say that it is from the year 30,000.
+        return _LATEST if seconds > 0 else _EARLIEST
+
+
+def _read_regular(path: str, etag: str | None) -> bytes | None:
+    """Return the bytes of a regular file; None where it is not the listed one, or grows or shrinks meanwhile.
+
+    A pipe or a device is not even opened: that alone may wait for ever, or do something.
+    """
+    _ask_regular(os.stat(path))  # noqa: PTH116 - as above
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as file:
+        before = os.fstat(descriptor)
+        _ask_regular(before)
+        if etag not in {None, _etag(before)}:
+            return None
+        data = file.read(before.st_size + 1)
+        whole = len(data) == before.st_size and _etag(os.fstat(descriptor)) == _etag(before)
+        return data if whole else None
+
+
+def _ask_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ENXIO, "it is a pipe, a socket or a device")
+
+
+def _unreadable(path: str, reason: Reason, detail: str) -> Unreadable:
+    return Unreadable(f"The file {path} cannot be read ({detail}).", reason, detail)
 
 
 def _etag(status: os.stat_result) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from email.header import decode_header, make_header
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +27,13 @@ from botocore.utils import get_environ_proxies, parse_timestamp
 from configs.problems import Outage, Problem
 from tasks.domain.listing import Entry
 from tasks.domain.refusals import passing
-from tasks.stores.bucket import Changed
+from tasks.domain.source_filter import SourceFilter
+from tasks.stores.s3_object import TAKEN, decoded, one_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
-_GONE = {"404", "NoSuchKey", "NotFound"}
-_TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 # S3 gives a thousand keys a page. After so many pages the rest of a listing is split by folders, so many of them at
 # once: a shorter one, or one of more folders, would ask more often than it saves.
 _PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
@@ -43,6 +41,7 @@ _CONNECTIONS = 32
 _TIMEOUTS = (5, 60)  # Seconds to connect, and until the next bytes come.
 _EXPIRES = 300  # Seconds that a signed address is good for; it is used at once.
 _OK = 200
+_WORDLESS = {"400", "403"}
 _CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 
 
@@ -111,9 +110,13 @@ class S3Bucket:
         with _sentences(self.url):
             s3_client().list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the objects whose keys start with the prefix, sorted by key; a long listing asks for folders at once."""
-        with _sentences(self.url):
+        listed = self._entries(prefix)
+        return listed if names is None else (one for one in listed if not names.skips_key(one.key))
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        with _sentences(self._address(prefix)):
             for number, page in enumerate(self._pages(self._prefix + prefix)):
                 yield from self._found(page)
                 if number + 1 == _PAGES and page["IsTruncated"]:
@@ -122,9 +125,13 @@ class S3Bucket:
 
     def _pages(self, prefix: str, after: str = "") -> Iterator["ListObjectsV2OutputTypeDef"]:
         pages = s3_client().get_paginator("list_objects_v2")
-        yield from pages.paginate(
+        asked = pages.paginate(
             Bucket=self._bucket, Prefix=prefix, StartAfter=after, PaginationConfig={"PageSize": _PAGE}
         )
+        for page in asked:
+            if page["IsTruncated"] and not page.get("NextContinuationToken"):
+                raise Problem(f"The server lists only a part of s3://{self._bucket}/{prefix}, and not how to go on.")
+            yield page
 
     def _rest(self, prefix: str, after: str) -> Iterator[Entry]:
         """List what comes after a key: folder by folder, or page by page where there are more folders than pays."""
@@ -144,7 +151,8 @@ class S3Bucket:
                 yield from found
 
     def _below(self, prefix: str, after: str) -> list[Entry]:
-        return [entry for page in self._pages(prefix, after) for entry in self._found(page)]
+        with _sentences(f"s3://{self._bucket}/{prefix}"):
+            return [entry for page in self._pages(prefix, after) for entry in self._found(page)]
 
     def _found(self, page: "ListObjectsV2OutputTypeDef") -> list[Entry]:
         # A key that ends with a slash is what consoles write to show an empty folder.
@@ -168,25 +176,30 @@ class S3Bucket:
         return answer.content if answer.status_code == _OK else None
 
     def _read(self, key: str, etag: str | None) -> bytes:
+        with one_object(key, self._address(key)):
+            return self._get(key, etag)["Body"].read()
+
+    def _get(self, key: str, etag: str | None) -> "GetObjectOutputTypeDef":
         condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
-        try:
-            answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
-            return answer["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE | _TAKEN:
-                raise Changed(key) from None
-            raise
+        return s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return an object's user metadata, names in lower case; raise Changed when it is another one."""
-        with _sentences(self.url):
+        with _sentences(self.url), one_object(key, self._address(key)):
             try:
-                answer = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
+                head = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
+                beside = head["Metadata"]
             except ClientError as error:
-                if error.response["Error"]["Code"] in _GONE | _TAKEN:
-                    raise Changed(key) from None
-                raise
-        return {name.lower(): str(make_header(decode_header(text))) for name, text in answer["Metadata"].items()}
+                if error.response["Error"]["Code"] not in _WORDLESS:
+                    raise
+                # An answer about the head alone has no room for a reason.
+                whole = self._get(key, etag)
+                whole["Body"].close()
+                beside = whole["Metadata"]
+        return {name.lower(): decoded(text) for name, text in beside.items()}
+
+    def _address(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._prefix}{key}" if key else self.url
 
     def create(self, key: str, data: bytes) -> bool:
         """Put an object only if there is none under this key: the server decides between two writers."""
@@ -194,7 +207,7 @@ class S3Bucket:
             try:
                 s3_client().put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
             except ClientError as error:
-                if error.response["Error"]["Code"] in _TAKEN:
+                if error.response["Error"]["Code"] in TAKEN:
                     return False
                 raise
         return True
