@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.load import prepare_environment
+from tests.leftovers import end_with_this_process
 
+end_with_this_process()
 # Prefect and MLflow read the environment when they are imported, so their world must exist before any test module does.
 _WORLD = tempfile.TemporaryDirectory(prefix="pedigree-tests-")
 _UNWANTED = ("AWS_", "PREFECT_", "MLFLOW_", "PEDIGREE_HOME", "LANCE_")

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,10 +113,28 @@ def running(
 
 @contextmanager
 def ceph_server(folder: Path) -> Iterator[Ceph]:
-    """Run the S3 server of ``infra/ceph-s3``."""
-    command = ["bash", str(CEPH), "start", str(folder), str(free_port(following=1))]
+    """Run the S3 server of ``infra/ceph-s3``; one that does not come up is tried once more.
+
+    Raises:
+        RuntimeError: It did not come up a second time; what it said is in the error.
+    """
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(_ceph_server(folder / "first"))
+        except RuntimeError as first:
+            sys.stderr.write(f"Ceph is tried once more. {first}\n")
+            server = stack.enter_context(_ceph_server(folder / "second"))
+        yield server
+
+
+@contextmanager
+def _ceph_server(folder: Path) -> Iterator[Ceph]:
+    command = ["timeout", "180", "bash", str(CEPH), "start", str(folder), str(free_port(following=1))]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            message = f"infra/ceph-s3 start ended with {done.returncode} and said:\n{done.stderr}"
+            raise RuntimeError(message)
         words = dict(word.split("=", 1) for word in done.stdout.split())
         yield Ceph(words["endpoint"], words["access_key"], words["secret_key"], folder / "log" / "client.rgw.log")
     finally:

@@ -6,10 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configs.load import prepare_environment
+from tests.leftovers import end_with_this_process
 
 
 def main() -> int:
     """Print a line for each night, and what is not as it must be at the end."""
+    end_with_this_process()
     with TemporaryDirectory(prefix="pedigree-soak-") as name:
         # Nothing of this machine's own shall take part.
         for variable in [one for one in os.environ if one.startswith(("AWS_", "PREFECT_", "MLFLOW_"))]:
