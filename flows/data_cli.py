@@ -109,6 +109,24 @@ def rejects(
 
 
 @app.command()
+def retry(
+    reason: Annotated[
+        str | None, typer.Argument(metavar="[REASON]", help="Only what was rejected for this reason, such as damaged.")
+    ] = None,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Have rejected photographs examined again by the next retraining, whatever they were rejected for."""
+    with sentences():
+        from flows.retry import retry as release
+
+        released = release(store_of(config, changes, store), reason)
+        answer(released.plain(), as_json, screens.released(released))
+
+
+@app.command()
 def checkout(
     version: _Version,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.data import Compared, Rejects, Shown, Version, Versions
     from flows.finding import Found, Made
     from flows.forget import Forgotten
+    from flows.retry import Released
     from flows.verify import Verified
     from tasks.domain.manifest import Row
     from tasks.domain.night import Data
@@ -128,6 +129,16 @@ def rejects(found: "Rejects") -> RenderableType:
         table.add_row(reason, f"{len(lines):,}")
     parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
     return Group(table, *parts, *(Text(f"waits: {line}") for line in found.waiting))
+
+
+def released(done: "Released") -> RenderableType:
+    """Count by reason what the next retraining examines again."""
+    if not done.released:
+        return Text("Nothing was rejected for that.")
+    table = _table("reason", "objects")
+    for reason, number in done.released.items():
+        table.add_row(reason, f"{number:,}")
+    return Group(table, Text("The next pedigree retrain examines them again."))
 
 
 def checked_out(done: "CheckedOut") -> RenderableType:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 
@@ -11,8 +12,9 @@ from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Snapshot
-from tasks.domain.pixels import Limits, limits_of
+from tasks.domain.pixels import Limits, decoders, limits_of
 from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.retrying import Circumstances, is_tried_every_time
 from tasks.reports.progress import progress
 from tasks.step import step
 from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
@@ -32,10 +34,13 @@ _Found = tuple[Examined, bytes] | Rejection
 def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
     store = settings.store
-    pending = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment, settings.labels.manifest)
+    limits = limits_of(settings.images)
+    now = _today(limits)
+    # A former day is shown as it was: nothing that was rejected is examined again for it.
+    again = None if snapshot.moment else now
+    pending = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment, settings.labels.manifest, again)
     if not pending:
         return Ingested(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
-    limits = limits_of(settings.images)
     known = ImageStore(store.url).known()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
@@ -46,7 +51,7 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
             for entry, result in zip(batch, results, strict=True):
                 found.append((entry, result))
                 advance(1)
-            new += _keep(store, snapshot.source, found, known)
+            new += _keep(store, snapshot.source, found, known, now)
             rejected += sum(isinstance(result, Rejection) for _, result in found)
     return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
@@ -77,7 +82,15 @@ def _with_bytes(examined: Examined | Rejection, data: bytes) -> _Found:
     return examined if isinstance(examined, Rejection) else (examined, data)
 
 
-def _keep(store: schema.Store, source: str, found: list[tuple[Entry, _Found]], known: set[str]) -> int:
+def _today(limits: Limits) -> Circumstances:
+    return Circumstances(
+        limits.max_bytes, limits.max_pixels, limits.min_side, decoders(), datetime.now(UTC).isoformat()
+    )
+
+
+def _keep(
+    store: schema.Store, source: str, found: list[tuple[Entry, _Found]], known: set[str], now: Circumstances
+) -> int:
     """Write images before what points to them, so that a night that dies between the two is finished by the next."""
     located = [(entry, result) for entry, result in found if not isinstance(result, Rejection)]
     images = {examined.image: (examined, data) for _, (examined, data) in located}
@@ -86,8 +99,22 @@ def _keep(store: schema.Store, source: str, found: list[tuple[Entry, _Found]], k
     known.update(images)
     snapshots = SnapshotStore(store.url)
     snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
-    snapshots.add_rejects(source, [(entry, result) for entry, result in found if isinstance(result, Rejection)])
+    rejected = [(entry, result) for entry, result in found if isinstance(result, Rejection)]
+    snapshots.add_rejects(source, _news(snapshots, source, rejected), now)
     return len(new)
+
+
+def _news(
+    snapshots: SnapshotStore, source: str, rejected: list[tuple[Entry, Rejection]]
+) -> list[tuple[Entry, Rejection]]:
+    """Leave out what each run finds again in the same words, so that a locked file does not add a row a night."""
+    tried = any(is_tried_every_time(why.reason) for _, why in rejected)
+    before = snapshots.rejects(source) if tried else {}
+    return [
+        (entry, why)
+        for entry, why in rejected
+        if not (is_tried_every_time(why.reason) and before.get(entry.identity) == why)
+    ]
 
 
 def _begun(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
 
 try:
     # The extra "heic": without it such photographs are rejected, and the served model works all the same.
+    import pillow_heif
     from pillow_heif import register_heif_opener
 except ImportError:
     _EXTRA_FORMATS: tuple[str, ...] = ()
+    _EXTRA_VERSION = "no pillow-heif"
 else:
+    _EXTRA_VERSION = f"pillow-heif {pillow_heif.__version__}"
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     _EXTRA_FORMATS = ("HEIF",)
 
 # Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
 CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/2"
+
+# Rises whenever other files are read or refused than before: then what was refused as damaged or of an unknown format is
+# examined again. The pixels of what is read are the contract's.
+_CHECKS = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", *_EXTRA_FORMATS)
 # How files begin: those that we read, to tell a damaged picture from none, and those that people take for such.
@@ -69,6 +77,11 @@ class Picture:
 
     image: Image.Image
     format: str
+
+
+def decoders() -> str:
+    """Name all that decides how bytes are read, and their versions: with others a file may decode that did not."""
+    return f"Pillow {PIL.__version__}, {_EXTRA_VERSION}, checks {_CHECKS}"
 
 
 def limits_of(settings: "Images") -> Limits:

@@ -84,6 +84,13 @@ def replay(history: pa.Table) -> pa.Table:
     return rows.filter(rows["present"]).select(LISTING.names).sort_by("key")
 
 
+def latest(answers: pa.Table) -> pa.Table:
+    """Return of all answers about the same content the one that was written last, in the order of writing."""
+    places = answers.select(IDENTITY).append_column("place", pa.array(np.arange(answers.num_rows)))
+    last = places.group_by(list(IDENTITY)).aggregate([("place", "max")])["place_max"]
+    return answers.take(last.combine_chunks().sort() if answers.num_rows else last)
+
+
 def without(listing: pa.Table, done: pa.Table) -> pa.Table:
     """Return the entries of a listing whose content is not among the done ones, sorted by key."""
     return listing.join(done.select(IDENTITY), list(IDENTITY), join_type="left anti").sort_by("key")

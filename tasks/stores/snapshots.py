@@ -1,7 +1,8 @@
 """What each look at a source saw, and what became of every object that was fetched."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -10,14 +11,23 @@ import pyarrow.compute as pc
 from tasks.domain.labels import Located
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.retrying import RELEASED, Circumstances, is_due
 from tasks.domain.watching import Difference
-from tasks.stores.listings import IDENTITY, LISTING, Waiting, changes, entries_of, replay, without
+from tasks.stores.listings import IDENTITY, LISTING, Waiting, changes, entries_of, latest, replay, without
 from tasks.stores.tables import Table
 
 _IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
 _OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
 _CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
-_REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string())])
+# Tables from before these were noted gain the columns of the circumstances, empty, with the first row that has them.
+_CIRCUMSTANCES = [
+    ("max_bytes", pa.int64()),
+    ("max_pixels", pa.int64()),
+    ("min_side", pa.int64()),
+    ("decoders", pa.string()),
+    ("time", pa.string()),
+]
+_REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string()), *_CIRCUMSTANCES])
 _METADATA = pa.schema([*_IDENTITY, ("modified", pa.string()), ("metadata", pa.map_(pa.string(), pa.string()))])
 # So many rows are objects of Python at a time.
 _AT_ONCE = 10_000
@@ -72,11 +82,13 @@ class SnapshotStore:
         gone, came = Waiting(found.filter(pc.invert(here))), Waiting(found.filter(here))
         return Difference(gone, came, {entry.key: entry for entry in entries_of(before)})
 
-    def pending(self, source: str, moment: str = "", beside: str = "") -> Waiting:
-        """Return the entries that were neither fetched nor rejected yet, sorted by key, all but the one of this key."""
-        listing = self._listing(source, moment)
-        for table in (Table(self.url, "contents", _CONTENTS), Table(self.url, "rejects", _REJECTS)):
-            listing = without(listing, _columns(source, table))
+    def pending(self, source: str, moment: str = "", beside: str = "", now: Circumstances | None = None) -> Waiting:
+        """Return the entries that are to be fetched, sorted by key, all but the one of the key ``beside``.
+
+        These were neither fetched nor rejected yet; or they were rejected, and the rejection does not stand ``now``.
+        """
+        listing = without(self._listing(source, moment), _columns(source, Table(self.url, "contents", _CONTENTS)))
+        listing = without(listing, _standing(latest(_columns(source, Table(self.url, "rejects", _REJECTS))), now))
         return Waiting(listing.filter(pc.not_equal(listing["key"], beside)))
 
     def located(self, source: str, moment: str = "") -> list[Located]:
@@ -88,17 +100,28 @@ class SnapshotStore:
         return [Located(key, image) for key, image in images.items()]
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
-        """Return every rejection of the source's objects; the first answer about an object stands."""
-        found: dict[Identity, Rejection] = {}
-        for row in _own(source, Table(self.url, "rejects", _REJECTS)):
-            found.setdefault(_key(row), Rejection(Reason(row["reason"]), row["detail"]))
-        return found
+        """Return every rejection of the source's objects that did not become an image later; the last answer stands."""
+        rows = latest(_columns(source, Table(self.url, "rejects", _REJECTS)))
+        rows = rows.join(
+            _columns(source, Table(self.url, "contents", _CONTENTS)), list(IDENTITY), join_type="left anti"
+        )
+        return {_key(row): Rejection(Reason(row["reason"]), row["detail"]) for row in _dicts(rows)}
 
     def rejected(self, source: str, moment: str = "") -> dict[str, Rejection]:
         """Return the rejections of what the source holds, by key; what was replaced since is past."""
         found = self.rejects(source)
+        if not found:
+            return {}
         current = self.known(source, moment).items()
         return {key: found[entry.identity] for key, entry in current if entry.identity in found}
+
+    def release(self, source: str, reasons: Collection[Reason]) -> Counter[Reason]:
+        """Have what the source holds and was rejected for these reasons examined again, and count it by reason."""
+        found = self.rejects(source)
+        current = [one for one in self.known(source).values() if one.identity in found]
+        again = [(one, found[one.identity]) for one in current if found[one.identity].reason in reasons]
+        self.add_rejects(source, again, Circumstances(None, None, None, None, RELEASED))
+        return Counter(rejection.reason for _, rejection in again)
 
     def add_contents(self, source: str, found: Iterable[tuple[Entry, str]]) -> None:
         """Write down which image each fetched object holds."""
@@ -106,9 +129,14 @@ class SnapshotStore:
             [{**_identity(source, one), "image": image} for one, image in found]
         )
 
-    def add_rejects(self, source: str, found: Iterable[tuple[Entry, Rejection]]) -> None:
-        """Write down why each of these objects is no training image."""
-        rows = [{**_identity(source, one), "reason": why.reason.value, "detail": why.detail} for one, why in found]
+    def add_rejects(
+        self, source: str, found: Iterable[tuple[Entry, Rejection]], now: Circumstances | None = None
+    ) -> None:
+        """Write down why each of these objects is no training image, and what that may depend on."""
+        noted = asdict(now) if now else {}
+        rows = [
+            {**_identity(source, one), "reason": why.reason.value, "detail": why.detail, **noted} for one, why in found
+        ]
         Table(self.url, "rejects", _REJECTS).append(rows)
 
     def metadata(self, source: str) -> dict[Entry, Mapping[str, str]]:
@@ -135,8 +163,37 @@ def _columns(source: str, table: Table) -> pa.Table:
 
 
 def _own(source: str, table: Table) -> Iterator[dict[str, Any]]:
-    for batch in _columns(source, table).to_batches(_AT_ONCE):
+    return _dicts(_columns(source, table))
+
+
+def _dicts(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in rows.to_batches(_AT_ONCE):
         yield from batch.to_pylist()
+
+
+def _standing(rejects: pa.Table, now: Circumstances | None) -> pa.Table:
+    """Keep the rejections that stand now; all of them where it is not asked what holds now."""
+    if now is None or not rejects.num_rows:
+        return rejects
+    # Of a whole night's rejections all but the reasons are the same, so few kinds are looked at.
+    by = ["reason", *(name for name, _ in _CIRCUMSTANCES)]
+    numbered = rejects.select(by).append_column("place", pa.array(range(rejects.num_rows)))
+    kinds = numbered.group_by(by).aggregate([("place", "list")]).to_pylist()
+    return rejects.take(
+        pa.array(
+            [
+                place
+                for kind in kinds
+                if not is_due(kind["reason"], _circumstances(kind), now)
+                for place in kind["place_list"]
+            ],
+            pa.int64(),
+        )
+    )
+
+
+def _circumstances(row: dict[str, Any]) -> Circumstances:
+    return Circumstances(*(row[name] for name, _ in _CIRCUMSTANCES))
 
 
 def _same(text: str, rows: pa.Table) -> pa.Array:

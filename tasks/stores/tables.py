@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,8 @@ _ROWS_A_SCAN, _AHEAD = 256, 4
 _SPARSE = 4
 # Files with fewer rows are joined whenever something is removed.
 _ROWS_A_FILE = 256
+# So often a column is added again where another writer was faster.
+_TRIES = 5
 # Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
 _TRIED = r"after \d+ retries"
 _FULL = "make room and run again, nothing was half-written"
@@ -50,11 +52,24 @@ class Table:
 
         uri, options = self._place()
         try:
-            if self._open() is None:
-                self._create()
+            self._prepare()
             lance.write_dataset(rows, uri, schema=self.schema, mode="append", storage_options=options)
         except OSError as error:
             raise self._cannot("written", error) from error
+
+    def _prepare(self) -> None:
+        """Make the table where there is none, and give one that an older Pedigree made the columns that it lacks."""
+        dataset = self._open()
+        if dataset is None:
+            return self._create()
+        for _ in range(_TRIES):
+            if not (lacking := [field for field in self.schema if field.name not in dataset.schema.names]):
+                return None
+            # Another writer may do the same at this moment.
+            with suppress(OSError, RuntimeError):
+                dataset.add_columns(lacking)
+            dataset = self._open()
+        return None
 
     def _create(self) -> None:
         """Make the empty table aside and put its files in place, each only if it is not there yet.
@@ -72,12 +87,18 @@ class Table:
                     bucket.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """Return these columns of all rows, in the order in which they were appended."""
+        """Return these columns of all rows, in the order in which they were appended; a column that is new is empty."""
         dataset = self._open()
+        fields = [self.schema.field(name) for name in columns]
         if dataset is None:
-            return pa.schema([self.schema.field(name) for name in columns]).empty_table()
+            return pa.schema(fields).empty_table()
         with self._sentence():
-            return _sound(dataset.to_table(columns=list(columns), scan_in_order=True))
+            stored = [field.name for field in fields if field.name in dataset.schema.names]
+            rows = _sound(dataset.to_table(columns=stored, scan_in_order=True))
+        for place, field in enumerate(fields):
+            if field.name not in stored:
+                rows = rows.add_column(place, field, pa.nulls(rows.num_rows, field.type))
+        return rows
 
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield these columns of the rows with these names in the column ``image``, as asked, a few at a time.
