@@ -26,8 +26,8 @@ from tasks.domain.rejections import Reason, Rejection, first_line
 Answer = Examined | Rejection
 Examiner = Callable[[bytes, Limits], Answer]
 
-# A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection is for good, so a machine
-# that has other things to do must not cause one.
+# A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection stands for a week, so a
+# machine that has other things to do must not cause one.
 _SECONDS = 60.0
 # 31 were measured for HEIC and AVIF, where decoded planes, the library's copy, Pillow's, the upright one and the one
 # in sRGB are held at once; other formats need 14 to 19.

@@ -32,8 +32,8 @@ else:
 # Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
 CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/2"
 
-# Rises whenever other files are read or refused than before: then what was refused as damaged or of an unknown format is
-# examined again. The pixels of what is read are the contract's.
+# Rises whenever other files are read or refused than before: then what was damaged or of an unknown format is examined
+# again. The pixels of what is read are the contract's.
 _CHECKS = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", *_EXTRA_FORMATS)

@@ -61,15 +61,16 @@ class Table:
         """Make the table where there is none, and give one that an older Pedigree made the columns that it lacks."""
         dataset = self._open()
         if dataset is None:
-            return self._create()
+            self._create()
+            return
         for _ in range(_TRIES):
-            if not (lacking := [field for field in self.schema if field.name not in dataset.schema.names]):
-                return None
+            lacking = [field for field in self.schema if field.name not in dataset.schema.names]
+            if not lacking:
+                return
             # Another writer may do the same at this moment.
-            with suppress(OSError, RuntimeError):
+            with suppress(OSError):
                 dataset.add_columns(lacking)
-            dataset = self._open()
-        return None
+            dataset = self._open() or dataset
 
     def _create(self) -> None:
         """Make the empty table aside and put its files in place, each only if it is not there yet.

@@ -67,6 +67,16 @@ def test_many_writers_lose_nothing(place: str) -> None:
     assert sorted(names) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(4))
 
 
+def test_writers_who_add_the_same_column_lose_nothing(place: str) -> None:
+    """Several processes that find a table without a column add it once, and none of their rows is lost."""
+    Table(place, "shared", pa.schema([("image", pa.string())])).append([{"image": "old"}])
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, place, str(number)]) for number in range(3)]  # noqa: S603 - our own program
+    assert [writer.wait() for writer in writers] == [0] * 3
+    rows = Table(place, "shared", SCHEMA).read(["data", "image"])
+    assert rows.slice(0, 1).to_pylist() == [{"data": None, "image": "old"}]
+    assert rows.slice(1)["data"].to_pylist() == [b"x"] * 12
+
+
 def test_the_first_of_doubled_rows_counts() -> None:
     """A name that was appended twice stands for its first row."""
     assert row_numbers(pa.chunked_array([["a", "b"], ["a", "c"]])) == {"a": 0, "b": 1, "c": 3}
