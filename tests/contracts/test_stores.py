@@ -1,10 +1,8 @@
 """What the stores promise on a folder and on S3."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from configs.problems import Problem
@@ -15,7 +13,6 @@ from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason, Rejection
-from tasks.domain.retrying import Circumstances
 from tasks.domain.splits import Assigned, Split
 from tasks.stores.bucket import open_bucket
 from tasks.stores.checkpoints import CheckpointStore
@@ -38,11 +35,9 @@ from tasks.stores.images import ImageStore
 from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
-from tasks.stores.tables import Table
 from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
 
 SOURCE = "s3://photos"
-TODAY = Circumstances(10, 100, 32, "decoders", "2026-11-01T02:00:00+00:00")
 
 
 def entry(key: str, etag: str = "1") -> Entry:
@@ -78,68 +73,6 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     store.record(SOURCE, "tuesday", in_columns([entry("a", "2"), entry("b"), entry("c")]))
     assert list(store.pending(SOURCE)) == [entry("a", "2"), entry("c")]
     assert store.located(SOURCE) == []
-
-
-def test_a_rejection_waits_for_its_cause(place: str) -> None:
-    """An object is pending again when what its rejection hangs on has changed; the latest answer about it stands."""
-    store = SnapshotStore(place)
-    store.record(SOURCE, "monday", in_columns([entry("big"), entry("cut"), entry("fine")]))
-    store.add_contents(SOURCE, [(entry("fine"), "image")])
-    big, cut = Rejection(Reason.TOO_MANY_BYTES, "too big"), Rejection(Reason.DAMAGED, "cut short")
-    store.add_rejects(SOURCE, [(entry("big"), big), (entry("cut"), cut)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=20))) == [entry("big")]
-    assert list(store.pending(SOURCE, now=replace(TODAY, decoders="new"))) == [entry("cut")]
-    assert list(store.pending(SOURCE)) == []
-    still = Rejection(Reason.TOO_MANY_PIXELS, "still too big")
-    store.add_rejects(SOURCE, [(entry("big"), still)], replace(TODAY, max_bytes=20))
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=30))) == []
-    assert store.rejected(SOURCE) == {"big": still, "cut": cut}
-
-
-def test_an_object_that_becomes_an_image_is_no_reject_any_more(place: str) -> None:
-    """Once its bytes were read well an object is neither rejected nor pending, whatever changes afterwards."""
-    store = SnapshotStore(place)
-    store.record(SOURCE, "monday", in_columns([entry("a")]))
-    store.add_rejects(SOURCE, [(entry("a"), Rejection(Reason.TOO_MANY_BYTES, "too big"))], TODAY)
-    store.add_contents(SOURCE, [(entry("a"), "image")])
-    assert store.rejected(SOURCE) == {}
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=20))) == []
-    assert store.release(SOURCE, list(Reason)) == {}
-
-
-def test_a_person_releases_what_was_rejected_for_a_reason(place: str) -> None:
-    """What is released is pending again and stays named until then; other reasons and former objects stay."""
-    store = SnapshotStore(place)
-    store.record(SOURCE, "monday", in_columns([entry("a"), entry("b"), entry("c")]))
-    cut, empty = Rejection(Reason.DAMAGED, "cut short"), Rejection(Reason.EMPTY, "no bytes")
-    store.add_rejects(SOURCE, [(entry("a"), cut), (entry("b"), empty), (entry("c"), cut)], TODAY)
-    store.record(SOURCE, "tuesday", in_columns([entry("a"), entry("b"), entry("c", "2")]))
-    store.add_contents(SOURCE, [(entry("c", "2"), "image")])
-    assert store.release(SOURCE, [Reason.DAMAGED]) == {Reason.DAMAGED: 1}
-    assert list(store.pending(SOURCE, now=TODAY)) == [entry("a")]
-    assert store.rejected(SOURCE) == {"a": cut, "b": empty}
-    store.add_rejects(SOURCE, [(entry("a"), cut)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
-
-
-def test_rejections_of_an_older_pedigree_are_read_and_go_on(place: str) -> None:
-    """A table without circumstances reads as before, what is not for good is due once, and new rows have them."""
-    fields = [("source", pa.string()), ("key", pa.string()), ("etag", pa.string()), ("size", pa.int64())]
-    words = [("version", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
-    old = Table(place, "rejects", pa.schema([*fields, *words]))
-    own = {"source": SOURCE, "etag": "1", "size": 10, "version": "", "detail": "since long"}
-    old.append([{**own, "key": "big", "reason": "too-many-bytes"}, {**own, "key": "none", "reason": "empty"}])
-    store = SnapshotStore(place)
-    store.record(SOURCE, "monday", in_columns([entry("big"), entry("none")]))
-    assert list(store.pending(SOURCE)) == []
-    assert list(store.pending(SOURCE, now=TODAY)) == [entry("big")]
-    again = Rejection(Reason.TOO_MANY_BYTES, "still too big")
-    store.add_rejects(SOURCE, [(entry("big"), again)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
-    assert store.rejected(SOURCE) == {"big": again, "none": Rejection(Reason.EMPTY, "since long")}
-    old.append([{**own, "key": "late", "reason": "damaged"}])
-    assert len(store.rejects(SOURCE)) == 3
 
 
 def test_what_two_nights_at_once_found_out_counts_once(place: str) -> None:
