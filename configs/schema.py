@@ -48,7 +48,15 @@ class Labels(Section):
     )
     manifest: str = Field(
         default="",
-        description="Key of the manifest in the source: CSV, JSON Lines, or an export of Label Studio or Ground Truth.",
+        description="Key of the manifest in the source: CSV, JSON Lines, or an export of a labelling tool.",
+    )
+    column: str = Field(
+        default="",
+        description="The manifest's field that is the label, or Label Studio's control; empty: as its format says.",
+    )
+    root: str = Field(
+        default="",
+        description="Where the manifest's references start: a folder of the source, or what stands before its keys.",
     )
     attributes: tuple[str, ...] = Field(
         default=(),

@@ -1,6 +1,7 @@
 """Step 6: the data card of a dataset version, so that a person sees what the model is made from."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         "written": written,
         "labels": data.labels.name,
         "waiting": list(dataset.waiting),
+        "manifest": asdict(data.labels.manifest) if data.labels.manifest else None,
         **_likeness(data, rows, store),
     }
     described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
@@ -69,6 +71,7 @@ def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: 
         examined=examined,
         forgotten=frozenset(forgotten_images(store)),
         findings=(*odd_pictures(rows, examined, settings.backbone.size), *_suspects(rows, store, embedded)),
+        manifest=data.labels.manifest,
     )
 
 

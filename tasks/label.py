@@ -1,13 +1,16 @@
 """Step 3: say what every image shows, from folders, a manifest and object metadata."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from configs import schema
 from configs.problems import Problem
-from tasks.domain.label_manifest import key_of, read_manifest
+from tasks.domain.label_manifest.reading import read_manifest
+from tasks.domain.label_manifest.references import KeyIndex
+from tasks.domain.label_manifest.statements import Asked, Reading
+from tasks.domain.label_manifest.use import ManifestUse, Matched, manifest_use, match
 from tasks.domain.labels import Attributes, Located, Said, Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Labels
@@ -20,6 +23,8 @@ from tasks.stores.snapshots import SnapshotStore
 
 # A request for metadata waits for the network, so many run at once; a batch is what a crash can cost.
 _REQUESTS, _BATCH = 16, 1000
+#: A manifest is read whole, and takes about ten times its size in memory; so many bytes are a million rows and more.
+LARGEST_MANIFEST = 256 * 2**20
 
 
 @step(hours=2)
@@ -27,7 +32,7 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
     """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
     snapshots = SnapshotStore(store.url)
     located = snapshots.located(ingested.source, ingested.moment)
-    said, missing = _gather(located, ingested, labels, snapshots)
+    said, missing, use = _gather(located, ingested, labels, snapshots)
     gone = forgotten_images(store.url)
     kept = [one for one in located if one.image not in gone]
     labelling = label_images(kept, said, Spelling(labels.aliases, labels.leave_out), missing)
@@ -39,15 +44,17 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
         left_out=len(labelling.left_out),
         missing=len(labelling.missing),
         forgotten=len({one.image for one in located} & gone),
+        manifest=use,
     )
 
 
 def _gather(
-    located: Iterable[Located], ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore
-) -> tuple[dict[str, list[Said]], list[str]]:
-    """Gather what the sources of labels say about each key, in their order, and keys that only a manifest knows."""
+    located: Sequence[Located], ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore
+) -> tuple[dict[str, list[Said]], list[str], ManifestUse | None]:
+    """Gather what the sources of labels say about each key, in their order, and how a manifest fits the source."""
     said: defaultdict[str, list[Said]] = defaultdict(list)
     missing: list[str] = []
+    use = None
     for source in labels.sources:
         if source == "folder":
             for one in located:
@@ -56,34 +63,52 @@ def _gather(
             for key, told in _from_metadata(ingested, labels, snapshots):
                 said[key].append(told)
         else:
-            listed = set(snapshots.keys(ingested.source, ingested.moment))
-            for statement in read_manifest(_manifest_bytes(ingested, labels, snapshots), labels.manifest):
-                key_or_none = key_of(statement.reference, ingested.source, listed)
-                if key_or_none is None:
-                    missing.append(statement.reference)
-                else:
-                    said[key_or_none].append(Said("manifest", statement.label, _kept(statement.attributes, labels)))
-    return said, missing
+            reading, matched = _from_manifest(ingested, labels, snapshots)
+            missing += matched.missing
+            for key, statement in matched.statements:
+                said[key].append(Said("manifest", statement.label, _kept(statement.attributes, labels)))
+            use = manifest_use(reading, matched, (one.key for one in located))
+    return said, missing, use
+
+
+def _from_manifest(ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore) -> tuple[Reading, Matched]:
+    """Read the manifest, and find the object of each of its statements."""
+    listed = snapshots.known(ingested.source, ingested.moment)
+    entry = _manifest_entry(listed, ingested.source, labels.manifest)
+    asked = Asked(labels.column, labels.attributes, must_label=labels.sources[0] == "manifest")
+    reading = read_manifest(_manifest_bytes(ingested.source, entry, snapshots), labels.manifest, asked)
+    folder = entry.key.rpartition("/")[0] if reading.beside else ""
+    return reading, match(reading, KeyIndex(listed, ingested.source, labels.root or folder))
 
 
 def _kept(attributes: Attributes, labels: schema.Labels) -> Attributes:
     return tuple(one for one in attributes if one[0] in labels.attributes or not labels.attributes)
 
 
-def _manifest_bytes(ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore) -> bytes:
-    """Read the manifest as it was listed: from the store where an earlier night kept it, else from the source."""
-    source, name = ingested.source, labels.manifest
-    listed = snapshots.known(source, ingested.moment)
-    if name not in listed:
+def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entry:
+    """Find the manifest in the listing; its size is bounded, since it is read whole."""
+    names = KeyIndex(listed, source).named(name)
+    if len(names) != 1:
         raise Problem(f"The source {source} holds no manifest {name}: put it there, or correct labels.manifest.")
-    kept = kept_label_manifest(snapshots.url, source, listed[name])
+    entry = listed[names[0]]
+    if entry.size > LARGEST_MANIFEST:
+        raise Problem(
+            f"The manifest {name} in {source} has {entry.size:,} bytes, where {LARGEST_MANIFEST:,} are the most: "
+            "keep to objects that are in the source, and to fields that are needed."
+        )
+    return entry
+
+
+def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> bytes:
+    """Read the manifest as it was listed: from the store where an earlier night kept it, else from the source."""
+    kept = kept_label_manifest(snapshots.url, source, entry)
     if kept is not None:
         return kept
     try:
-        data = open_bucket(source).read(name, listed[name].etag)
+        data = open_bucket(source).read(entry.key, entry.etag)
     except Changed:
-        raise Problem(f"The manifest {name} in {source} changed after it was listed: run again.") from None
-    keep_label_manifest(snapshots.url, source, listed[name], data)
+        raise Problem(f"The manifest {entry.key} in {source} changed after it was listed: run again.") from None
+    keep_label_manifest(snapshots.url, source, entry, data)
     return data
 
 

@@ -9,6 +9,7 @@ from tasks.domain.absent import Absent, left_out
 from tasks.domain.balance import Balance, balances, warnings_of
 from tasks.domain.examination import Examined
 from tasks.domain.findings import Finding
+from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.labels import Attributes, Labelling, spelling_hints
 from tasks.domain.manifest import Row
 from tasks.domain.traits import PICTURE, traits
@@ -58,6 +59,7 @@ class Evidence:
     examined: Mapping[str, Examined] = field(default_factory=dict)
     forgotten: frozenset[str] = frozenset()
     findings: Sequence[Finding] = ()
+    manifest: ManifestUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,10 @@ def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) ->
         ),
         missing=_missing(absent),
         findings=tuple(evidence.findings),
-        warnings=tuple(_warnings(classes, {row.label for row in parent}, spread, evidence.labelling)),
+        warnings=(
+            *_warnings(classes, {row.label for row in parent}, spread, evidence.labelling),
+            *(evidence.manifest.sentences() if evidence.manifest else ()),
+        ),
     )
 
 

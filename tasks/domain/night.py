@@ -9,6 +9,7 @@ from tasks.domain.collecting import Wanted
 from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import Decided
 from tasks.domain.gate import Verdict
+from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
 from tasks.domain.source_filter import passed_over_words
@@ -62,6 +63,7 @@ class Labels:
     left_out: int
     missing: int
     forgotten: int
+    manifest: ManifestUse | None = None
 
     def __str__(self) -> str:
         """Say how many images have a label, have none, have two, or are left out, and what a manifest names in vain."""
@@ -70,7 +72,7 @@ class Labels:
         parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []
         parts += [f"{count(self.missing, 'key')} of the manifest not in the source"] if self.missing else []
         parts += [f"{self.forgotten:,} removed for good"] if self.forgotten else []
-        return ", ".join(parts)
+        return "; ".join((", ".join(parts), *(self.manifest.sentences() if self.manifest else ())))
 
 
 @dataclass(frozen=True, slots=True)

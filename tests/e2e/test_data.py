@@ -160,7 +160,7 @@ def test_metadata_of_s3_objects_are_labels(
 def test_a_former_day_comes_back_byte_for_byte(folder: Path, settings: Callable[..., str], tmp_path: Path) -> None:
     """After photographs and manifest were overwritten, moved and deleted, the version of that day is made again."""
     store, (first, second) = str(tmp_path / "store"), sorted(path.name for path in folder.iterdir())
-    labels = {"sources": ["manifest", "folder"], "manifest": "labels.csv"}
+    labels = {"sources": ["manifest", "folder"], "manifest": "labels.csv", "attributes": ["coat"]}
     (folder / "labels.csv").write_text(f"key,coat\n{first}/0.jpg,white\n")
     config = settings(str(folder), store, labels)
     old = answered("data", "rebuild", "-c", config)["dataset"]["hash"]

@@ -1,0 +1,91 @@
+"""The augmented manifests of Amazon SageMaker Ground Truth: image classification, and verification of labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from configs.problems import Problem
+from tasks.domain.label_manifest.statements import (
+    Asked,
+    Reading,
+    RowFault,
+    Statement,
+    attributes_of,
+    label_of,
+    read_rows,
+    reference_of,
+    shown,
+    statement,
+)
+
+#: The field that tells its rows.
+REFERENCE = "source-ref"
+_ONE, _SEVERAL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
+_VERIFICATION, _NOTE = "groundtruth/label-verification", "-metadata"
+
+Notes = Mapping[str, Mapping[str, Any]]
+
+
+def read_ground_truth(rows: Sequence[tuple[int, Any]], name: str, asked: Asked) -> Reading:
+    """Read the class of each row's last classification job, or of the job that is set; jobs can be chained.
+
+    Raises:
+        Problem: No row has the job that is set.
+    """
+    if asked.column:
+        jobs = dict.fromkeys(
+            job for _, row in rows if isinstance(row, Mapping) for job, note in _notes(row).items() if _labels(note)
+        )
+        if asked.column not in jobs:
+            names = shown(jobs) or "none"
+            raise Problem(f"The manifest {name} has no job {asked.column}: set labels.column to one of: {names}.")
+    return Reading(*read_rows(rows, lambda line, row: _statements(line, row, asked.column)), asked.column)
+
+
+def _statements(line: int, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
+    if not isinstance(row, Mapping):
+        raise RowFault("is no record of fields with names")
+    reference = reference_of(row.get(REFERENCE), REFERENCE)
+    notes = _notes(row)
+    own = {REFERENCE, *notes, *(f"{job}{_NOTE}" for job in notes)}
+    attributes = attributes_of({field: value for field, value in row.items() if field not in own})
+    jobs = [job for job, note in notes.items() if _labels(note) and column in {"", job}]
+    if jobs and _refuted(notes, jobs[-1]):
+        yield replace(statement(line, reference, "", attributes), doubtful=True)
+    else:
+        for label in _classes(notes[jobs[-1]]) if jobs else [""]:
+            yield statement(line, reference, label, attributes)
+
+
+def _notes(row: Mapping[str, Any]) -> Notes:
+    """Take what each job wrote beside its answer, by the job's name."""
+    return {
+        field.removesuffix(_NOTE): value
+        for field, value in row.items()
+        if field.endswith(_NOTE) and isinstance(value, Mapping)
+    }
+
+
+def _labels(note: Mapping[str, Any]) -> bool:
+    return note.get("type") in (_ONE, _SEVERAL)
+
+
+def _classes(note: Mapping[str, Any]) -> list[str]:
+    """Take a job's class; several ticked ones become a conflict."""
+    if note["type"] == _ONE:
+        return [label_of(note.get("class-name"), "class-name")]
+    ticked = note.get("class-map", {})
+    if not isinstance(ticked, Mapping):
+        raise RowFault("holds no object in class-map")
+    return [label_of(label, "class-map") for label in ticked.values()] or [""]
+
+
+def _refuted(notes: Notes, job: str) -> bool:
+    """Tell whether a later verification job found the label to be anything but correct."""
+    later = list(notes)[list(notes).index(job) + 1 :]
+    verdicts = [
+        label_of(notes[name].get("class-name"), "class-name")
+        for name in later
+        if notes[name].get("type") == _VERIFICATION
+    ]
+    return any(verdict and verdict.casefold() != "correct" for verdict in verdicts)

@@ -1,0 +1,114 @@
+"""Which object a manifest's reference means: a whole path below the source, or below one stated root."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from unicodedata import normalize
+from urllib.parse import parse_qs, urlsplit
+
+_LOCAL = "/local-files/"
+_EXTENSIONS = frozenset(
+    {"avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "jxl", "png", "tif", "tiff", "webp"}
+)
+
+
+class KeyIndex:
+    """The keys of a source, to be asked for what a reference names; never by a tail of its path.
+
+    Args:
+        keys: All keys of the source.
+        source: Its address.
+        root: Where references start: a folder of the source, or what stands before its keys; may be empty.
+    """
+
+    def __init__(self, keys: Collection[str], source: str, root: str = "") -> None:
+        """Keep the keys as they are; what compares them otherwise is made when first needed."""
+        self._keys = keys
+        self._source = _place(source)
+        self._root = _place(root)
+
+    def named(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
+        """Return the keys that a reference may mean: one, if it is plain; more, if it is ambiguous; or none.
+
+        Args:
+            reference: A key, an address, or the path of Label Studio's local file.
+            stems: The reference may lack its extension.
+        """
+        paths = self._paths(reference)
+        matches = {key for path in paths for key in self._same(path)}
+        if stems:
+            matches.update(key for path in paths for key in self._by_stem.get(_composed(path), ()))
+        return tuple(sorted(matches))
+
+    def _paths(self, reference: str) -> tuple[str, ...]:
+        """Write a reference as the paths below the source that it can be."""
+        path = _local_file(reference) if _LOCAL in reference else reference
+        below = _below(path, self._source)
+        if below is not None:
+            return (below,)
+        if not self._root:
+            return (path,)
+        below = _below(path, self._root)
+        if self._root_is_inside:
+            return (f"{self._root}/{path}",) if below is None else (path, f"{self._root}/{path}")
+        return (path,) if below is None else (below,)
+
+    @cached_property
+    def _root_is_inside(self) -> bool:
+        """Tell whether the root is a folder of the source, or else what stands before its keys."""
+        start = f"{_composed(self._root)}/"
+        return any((key if key.isascii() else _composed(key)).startswith(start) for key in self._keys)
+
+    def _same(self, path: str) -> Collection[str]:
+        """Return the key of this path, or those that are written in other code points and look the same."""
+        if path in self._keys:
+            return (path,)
+        if path.startswith("./"):
+            return self._same(path[2:]) if not path.startswith("././") else ()
+        return () if path.isascii() else self._by_composed.get(_composed(path), ())
+
+    @cached_property
+    def _by_composed(self) -> Mapping[str, list[str]]:
+        keys: defaultdict[str, list[str]] = defaultdict(list)
+        for key in self._keys:
+            if not key.isascii():
+                keys[_composed(key)].append(key)
+        return keys
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, list[str]]:
+        stems: defaultdict[str, list[str]] = defaultdict(list)
+        for key in self._keys:
+            stem, dot, extension = key.rpartition(".")
+            if dot and extension.casefold() in _EXTENSIONS:
+                stems[_composed(stem)].append(key)
+        return stems
+
+
+def _composed(path: str) -> str:
+    return normalize("NFC", path)
+
+
+def _place(address: str) -> str:
+    return address.removeprefix("file://").rstrip("/")
+
+
+def _below(path: str, place: str) -> str | None:
+    """Return what follows a place in a path, compared in composed letters; None where it lies elsewhere."""
+    start = f"{place}/"
+    plain = path.removeprefix("file://")
+    if plain.startswith(start):
+        return plain[len(start) :]
+    if plain.isascii() and start.isascii():
+        return None
+    plain, start = _composed(plain), _composed(start)
+    return plain[len(start) :] if plain.startswith(start) else None
+
+
+def _local_file(reference: str) -> str:
+    """Return the path of a file that Label Studio serves itself, at /data/local-files/?d=…."""
+    try:
+        named = parse_qs(urlsplit(reference).query).get("d", [])
+    except ValueError:
+        return reference
+    return named[0].strip("/") if len(named) == 1 else reference

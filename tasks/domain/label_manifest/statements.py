@@ -1,0 +1,146 @@
+"""What a manifest says, row by row, and the rows that it could not be taken from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from tasks.domain.labels import Attributes
+
+Row = TypeVar("Row")
+
+# An S3 key has at most 1,024 bytes, a path 4,096; an address stands before it.
+_LONGEST_REFERENCE = 8192
+_LONGEST_NAME, _MOST_NAMES = 100, 8
+
+
+class RowFault(Exception):  # noqa: N818 - an answer about one row, not an error
+    """What is wrong with one row: it costs that row alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one row says about one object, which it names by key, address or path; the label may be empty.
+
+    A row is doubtful where the manifest itself says that its label is wrong; it then has none.
+    """
+
+    reference: str
+    label: str
+    attributes: Attributes
+    line: int = field(default=0, compare=False)
+    doubtful: bool = False
+
+
+class SkippedRow(NamedTuple):
+    """A row that could not be used, and why."""
+
+    line: int
+    fault: str
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        """Say where it stands and what is wrong."""
+        return f"{self.unit} {self.line:,} {self.fault}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the settings ask of a manifest: which field is the label, which are attributes, whether it must label."""
+
+    column: str = ""
+    attributes: tuple[str, ...] = ()
+    must_label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that a manifest says.
+
+    ``beside``: its references start in its own folder. ``stems``: they may lack their extension.
+    ``label``: the field that is the label, for sentences. ``attributes_only``: the settings want no label of it.
+    ``unit``: what a statement's line counts.
+    """
+
+    statements: list[Statement]
+    skipped: list[SkippedRow]
+    label: str = ""
+    beside: bool = False
+    stems: bool = False
+    attributes_only: bool = False
+    unit: str = "line"
+
+
+def read_rows(
+    rows: Iterable[tuple[int, Row]], read: Callable[[int, Row], Iterable[Statement]], unit: str = "line"
+) -> tuple[list[Statement], list[SkippedRow]]:
+    """Read each row by itself: one that is wrong is skipped, whole.
+
+    Args:
+        rows: Each with the number that it is named by.
+        read: Makes a row's statements, or raises RowFault.
+        unit: What the number counts.
+    """
+    statements: list[Statement] = []
+    skipped: list[SkippedRow] = []
+    for line, row in rows:
+        try:
+            statements += list(read(line, row))
+        except RowFault as fault:
+            skipped.append(SkippedRow(line, str(fault), unit))
+    return statements, skipped
+
+
+def statement(line: int, reference: str, label: str, attributes: Attributes) -> Statement:
+    """Make a statement of texts that can be kept and shown; raise RowFault for others."""
+    if len(reference) > _LONGEST_REFERENCE:
+        raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
+    for text in (reference, label, *(text for pair in attributes for text in pair)):
+        check_text(text)
+    return Statement(reference, label, attributes, line)
+
+
+def check_text(text: str) -> None:
+    """Raise RowFault for what is no text: halves of characters, which no file can hold, and NUL."""
+    if "\0" in text:
+        raise RowFault("holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise RowFault("holds half of a character (a lone surrogate)") from None
+
+
+def attributes_of(fields: Mapping[str, object]) -> Attributes:
+    """Take the fields that hold a plain value, sorted by name."""
+    return tuple(sorted((name, text) for name, value in fields.items() if name and (text := text_of(value))))
+
+
+def text_of(value: object) -> str:
+    """Write a plain value as text; what is no plain value says nothing."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
+def label_of(value: object, name: str) -> str:
+    """Write a label as text; raise RowFault where it is no plain value."""
+    if value is not None and not isinstance(value, str | int | float):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise RowFault(f"holds {kind} in {shown([name])}, where a label is one word or name")
+    return text_of(value)
+
+
+def reference_of(value: object, name: str) -> str:
+    """Write what names an object as text; raise RowFault where nothing does."""
+    text = text_of(value) if not isinstance(value, bool | float) else ""
+    if not text:
+        raise RowFault(f"does not say which object it is about: {shown([name])} is empty or no text")
+    return text
+
+
+def shown(names: Iterable[str]) -> str:
+    """Write names of fields for a sentence: in one line, the first few of them, none too long."""
+    plain = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
+    short = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in plain]
+    more = f" and {len(short) - _MOST_NAMES:,} more" if len(short) > _MOST_NAMES else ""
+    return ", ".join(short[:_MOST_NAMES]) + more
