@@ -18,10 +18,10 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Table(NamedTuple):
-    """The named columns in their order, and each row's line and values by column."""
+    """The named columns in their order, and each row's place and values by column."""
 
     columns: list[str]
-    rows: list[tuple[int, Mapping[str, str]]]
+    rows: list[tuple[str, Mapping[str, str]]]
 
 
 class _Record(NamedTuple):
@@ -45,7 +45,7 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
     header = next(records, _Record(1, []))
     columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
     _check_header(columns, name, header.line)
-    rows = [(record.line, _row(record, columns, name)) for record in records]
+    rows = [(f"line {record.line:,}", _row(record, columns, name)) for record in records]
     return Table([column for column in columns if column], rows)
 
 

@@ -26,7 +26,7 @@ _VERIFICATION, _NOTE = "groundtruth/label-verification", "-metadata"
 Notes = Mapping[str, Mapping[str, Any]]
 
 
-def read_ground_truth(rows: Sequence[tuple[int, Any]], name: str, asked: Asked) -> Reading:
+def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Reading:
     """Read the class of each row's last classification job, or of the job that is set; jobs can be chained.
 
     Raises:
@@ -39,10 +39,10 @@ def read_ground_truth(rows: Sequence[tuple[int, Any]], name: str, asked: Asked) 
         if asked.column not in jobs:
             names = shown(jobs) or "none"
             raise Problem(f"The manifest {name} has no job {asked.column}: set labels.column to one of: {names}.")
-    return Reading(*read_rows(rows, lambda line, row: _statements(line, row, asked.column)), asked.column)
+    return Reading(*read_rows(rows, lambda place, row: _statements(place, row, asked.column)), asked.column)
 
 
-def _statements(line: int, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
+def _statements(place: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
     if not isinstance(row, Mapping):
         raise RowFault("is no record of fields with names")
     reference = reference_of(row.get(REFERENCE), REFERENCE)
@@ -51,10 +51,10 @@ def _statements(line: int, row: Any, column: str) -> Iterator[Statement]:  # noq
     attributes = attributes_of({field: value for field, value in row.items() if field not in own})
     jobs = [job for job, note in notes.items() if _labels(note) and column in {"", job}]
     if jobs and _refuted(notes, jobs[-1]):
-        yield replace(statement(line, reference, "", attributes), doubtful=True)
+        yield replace(statement(place, reference, "", attributes), doubtful=True)
     else:
         for label in _classes(notes[jobs[-1]]) if jobs else [""]:
-            yield statement(line, reference, label, attributes)
+            yield statement(place, reference, label, attributes)
 
 
 def _notes(row: Mapping[str, Any]) -> Notes:

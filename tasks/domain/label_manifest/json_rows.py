@@ -10,7 +10,7 @@ from typing import Any
 from configs.problems import Problem
 from tasks.domain.label_manifest.statements import shown
 
-Records = list[tuple[int, Any]]
+Records = list[tuple[str, Any]]
 
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -20,7 +20,7 @@ _DIGITS = 300
 
 
 def read_json(text: str, name: str) -> Records:
-    """Read records with the lines that they begin in; an object that is the whole file is its only record.
+    """Read records with their places; an object that is the whole file is its only record.
 
     Raises:
         Problem: A part of it is no JSON; its line is named.
@@ -34,8 +34,9 @@ def read_json(text: str, name: str) -> Records:
         whole = _whole(text) if len(lines) > 1 else None
         if whole is None:
             raise _no_json(name, lines[0][0], error) from None
-        return [(lines[0][0], whole)]
-    return [(lines[0][0], first), *((number, _parsed(line, name, number)) for number, line in lines[1:])]
+        return [(f"line {lines[0][0]:,}", whole)]
+    rest = ((f"line {number:,}", _parsed(line, name, number)) for number, line in lines[1:])
+    return [(f"line {lines[0][0]:,}", first), *rest]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -54,17 +55,17 @@ def _whole(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _array(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Read one record after the other, so that each has a line."""
+def _array(text: str, name: str) -> Iterator[tuple[str, Any]]:
+    """Read one record after the other, so that each has a place."""
     position = _after_space(text, text.index("[") + 1)
-    line, counted, ended = 1, 0, text[position : position + 1] == "]"
+    number, line, counted, ended = 0, 1, 0, text[position : position + 1] == "]"
     while not ended:
-        line, counted = line + len(_LINE_END.findall(text, counted, position)), position
+        number, line, counted = number + 1, line + len(_LINE_END.findall(text, counted, position)), position
         try:
             value, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             raise _no_json(name, line, error, text) from None
-        yield line, value
+        yield f"record {number:,}, line {line:,},", value
         position = _after_space(text, position)
         ended = text[position : position + 1] == "]"
         if text[position : position + 1] == ",":

@@ -35,7 +35,7 @@ _SHORT = Format("", labels=("label", "choice"), lone=True)
 class _Task:
     """One image, with what each annotator chose in each control."""
 
-    line: int
+    place: str
     reference: str
     attributes: Attributes
     opinions: list[dict[str, list[str]]]
@@ -53,18 +53,18 @@ def read_short(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> R
     candidates = [field for field in fields if field not in asked.attributes]
     label = choose_label(_SHORT, candidates, fields, name, asked)
 
-    def read(line: int, row: Mapping[str, Any]) -> Iterator[Statement]:
+    def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
         reference = _image(row)
         attributes = attributes_of(
             {field: row[field] for field in fields if field in row and field != label and row[field] != reference}
         )
         for choice in _choices(row.get(label) if label else None, label) or [""]:
-            yield statement(line, reference.strip(), choice, attributes)
+            yield statement(place, reference.strip(), choice, attributes)
 
     return Reading(*read_rows(rows, read), label, attributes_only=not label and bool(fields) and not candidates)
 
 
-def read_tasks(rows: Sequence[tuple[int, Any]], name: str, asked: Asked) -> Reading:
+def read_tasks(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Reading:
     """Read the JSON export: a statement for every choice of every annotator, so that two opinions become a conflict.
 
     Raises:
@@ -72,16 +72,16 @@ def read_tasks(rows: Sequence[tuple[int, Any]], name: str, asked: Asked) -> Read
     """
     tasks: list[_Task] = []
     skipped: list[SkippedRow] = []
-    for line, row in rows:
+    for place, row in rows:
         try:
-            tasks.append(_task(line, row))
+            tasks.append(_task(place, row))
         except RowFault as fault:
-            skipped.append(SkippedRow(line, str(fault)))
+            skipped.append(SkippedRow(place, str(fault)))
     control = _control(
         dict.fromkeys(one for task in tasks for opinion in task.opinions for one in opinion), name, asked
     )
-    statements, faulty = read_rows(((task.line, task) for task in tasks), lambda _, task: _statements(task, control))
-    return Reading(statements, sorted(skipped + faulty), control)
+    statements, faulty = read_rows(((task.place, task) for task in tasks), lambda _, task: _statements(task, control))
+    return Reading(statements, skipped + faulty, control)
 
 
 def _control(controls: Iterable[str], name: str, asked: Asked) -> str:
@@ -106,10 +106,10 @@ def _statements(task: _Task, control: str) -> Iterator[Statement]:
         beside = {name: chosen[0] for name, chosen in opinion.items() if name != control and len(chosen) == 1}
         attributes = attributes_of(beside | dict(task.attributes))
         for choice in opinion[control]:
-            yield statement(task.line, task.reference, choice, attributes)
+            yield statement(task.place, task.reference, choice, attributes)
 
 
-def _task(line: int, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
+def _task(place: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
     data = _mapping(_mapping(row, "the task").get("data"), "data")
     reference = _image(data)
     attributes = attributes_of({name: value for name, value in data.items() if value != reference})
@@ -118,7 +118,7 @@ def _task(line: int, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anythin
         for annotation in _list(row.get("annotations"), "annotations")
         if not _mapping(annotation, "an annotation").get("was_cancelled")
     ]
-    return _Task(line, reference.strip(), attributes, opinions)
+    return _Task(place, reference.strip(), attributes, opinions)
 
 
 def _opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -27,20 +27,19 @@ class Statement:
     reference: str
     label: str
     attributes: Attributes
-    line: int = field(default=0, compare=False)
+    place: str = field(default="", compare=False)
     doubtful: bool = False
 
 
 class SkippedRow(NamedTuple):
     """A row that could not be used, and why."""
 
-    line: int
+    place: str
     fault: str
-    unit: str = "line"
 
     def __str__(self) -> str:
         """Say where it stands and what is wrong."""
-        return f"{self.unit} {self.line:,} {self.fault}"
+        return f"{self.place} {self.fault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Reading:
 
     ``beside``: its references start in its own folder. ``stems``: they may lack their extension.
     ``label``: the field that is the label, for sentences. ``attributes_only``: the settings want no label of it.
-    ``unit``: what a statement's line counts.
     """
 
     statements: list[Statement]
@@ -67,36 +65,29 @@ class Reading:
     beside: bool = False
     stems: bool = False
     attributes_only: bool = False
-    unit: str = "line"
 
 
 def read_rows(
-    rows: Iterable[tuple[int, Row]], read: Callable[[int, Row], Iterable[Statement]], unit: str = "line"
+    rows: Iterable[tuple[str, Row]], read: Callable[[str, Row], Iterable[Statement]]
 ) -> tuple[list[Statement], list[SkippedRow]]:
-    """Read each row by itself: one that is wrong is skipped, whole.
-
-    Args:
-        rows: Each with the number that it is named by.
-        read: Makes a row's statements, or raises RowFault.
-        unit: What the number counts.
-    """
+    """Read each row, which comes with its place, by itself: one that is wrong is skipped, whole."""
     statements: list[Statement] = []
     skipped: list[SkippedRow] = []
-    for line, row in rows:
+    for place, row in rows:
         try:
-            statements += list(read(line, row))
+            statements += list(read(place, row))
         except RowFault as fault:
-            skipped.append(SkippedRow(line, str(fault), unit))
+            skipped.append(SkippedRow(place, str(fault)))
     return statements, skipped
 
 
-def statement(line: int, reference: str, label: str, attributes: Attributes) -> Statement:
+def statement(place: str, reference: str, label: str, attributes: Attributes) -> Statement:
     """Make a statement of texts that can be kept and shown; raise RowFault for others."""
     if len(reference) > _LONGEST_REFERENCE:
         raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
     for text in (reference, label, *(text for pair in attributes for text in pair)):
         check_text(text)
-    return Statement(reference, label, attributes, line)
+    return Statement(reference, label, attributes, place)
 
 
 def check_text(text: str) -> None:

@@ -19,7 +19,7 @@ from tasks.domain.label_manifest.statements import (
     text_of,
 )
 
-Rows = Sequence[tuple[int, Mapping[str, Any]]]
+Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> R
     candidates = [column for column in columns if column != known.reference and column not in asked.attributes]
     label = choose_label(known, candidates, columns, name, asked)
 
-    def read(line: int, row: Mapping[str, Any]) -> Iterator[Statement]:
+    def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
         if not isinstance(row, Mapping):
             raise RowFault("is no record of fields with names")
         attributes = {field: value for field, value in row.items() if field not in {known.reference, label}}
         reference = reference_of(row.get(known.reference), known.reference)
-        yield statement(line, reference, label_of(row.get(label) if label else None, label), attributes_of(attributes))
+        yield statement(place, reference, label_of(row.get(label) if label else None, label), attributes_of(attributes))
 
     only = not label and not candidates and len(columns) > 1
     return Reading(*read_rows(rows, read), label, known.beside, known.stems, attributes_only=only)
@@ -125,6 +125,6 @@ def first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
     return next((name for name in names if isinstance(row.get(name), str) and text_of(row[name])), "")
 
 
-def columns_of(rows: Sequence[tuple[int, Any]]) -> list[str]:
+def columns_of(rows: Sequence[tuple[str, Any]]) -> list[str]:
     """Name the fields of all records, in the order in which they first occur."""
     return list(dict.fromkeys(field for _, row in rows if isinstance(row, Mapping) for field in row if field))

@@ -92,11 +92,11 @@ def manifest_use(reading: Reading, matched: Matched, keys: Iterable[str]) -> Man
         rows=len(reading.statements),
         fits=len(matched.statements),
         skipped=_counted(reading.skipped, [str(row) for row in reading.skipped[:1]]),
-        doubtful=_counted(doubtful, [f"{reading.unit} {row.line:,}, {shown([row.reference])}" for row in doubtful[:1]]),
+        doubtful=_counted(doubtful, [f"{row.place}, {shown([row.reference])}" for row in doubtful[:1]]),
         ambiguous=_counted(
             matched.ambiguous,
             [
-                f"{reading.unit} {row.line:,}, {shown([row.reference])}, may be {shown(fitting)}"
+                f"{row.place}, {shown([row.reference])}, may be {shown(fitting)}"
                 for row, fitting in matched.ambiguous[:1]
             ],
         ),

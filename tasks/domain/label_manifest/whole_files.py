@@ -20,7 +20,7 @@ from tasks.domain.label_manifest.statements import (
 
 _COCO = ("images", "annotations", "categories")
 _COCO_BOOKKEEPING = {"id", "file_name", "width", "height", "license", "date_captured", "coco_url", "flickr_url"}
-Rows = Sequence[tuple[int, Mapping[str, str]]]
+Rows = Sequence[tuple[str, Mapping[str, str]]]
 
 _CLASSES, _FILENAME, _NOTHING = "_classes.csv", "filename", "Unlabeled"
 
@@ -46,15 +46,19 @@ def read_coco(value: Mapping[str, Any], name: str, asked: Asked) -> Reading:
             category = annotation.get("category_id")
             chosen[annotation["image_id"]][category if _is_id(category) else None] = None
 
-    def read(line: int, image: object) -> Iterator[Statement]:
+    def read(place: str, image: object) -> Iterator[Statement]:
         if not isinstance(image, Mapping) or not _is_id(image.get("id")):
             raise RowFault("is no image with an id")
         reference = reference_of(image.get("file_name"), "file_name")
         attributes = attributes_of({field: image[field] for field in image if field not in _COCO_BOOKKEEPING})
         for category in chosen.get(image["id"], {"": None}):
-            yield statement(line, reference, _category(names, category), attributes)
+            yield statement(place, reference, _category(names, category), attributes)
 
-    return Reading(*read_rows(enumerate(images, 1), read, "image"), "category", beside=True, unit="image")
+    return Reading(
+        *read_rows(((f"image {number:,}", image) for number, image in enumerate(images, 1)), read),
+        "category",
+        beside=True,
+    )
 
 
 def _category(names: Mapping[object, Mapping[str, Any]], category: object) -> str:
@@ -107,13 +111,13 @@ def read_one_hot(columns: Sequence[str], rows: Rows, name: str, asked: Asked) ->
     """
     _no_column(asked, name, "its columns are the classes")
 
-    def read(line: int, row: Mapping[str, str]) -> Iterator[Statement]:
+    def read(place: str, row: Mapping[str, str]) -> Iterator[Statement]:
         odd = [column for column in columns[1:] if row[column].strip() not in {"0", "1"}]
         if odd:
             raise RowFault(f"holds neither 0 nor 1 in {shown(odd)}")
         ticked = [column for column in columns[1:] if row[column].strip() == "1" and column != _NOTHING]
         for label in ticked or [""]:
-            yield statement(line, reference_of(row[_FILENAME], _FILENAME), label, ())
+            yield statement(place, reference_of(row[_FILENAME], _FILENAME), label, ())
 
     return Reading(*read_rows(rows, read), "the classes' columns", beside=True)
 

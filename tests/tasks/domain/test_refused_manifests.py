@@ -7,7 +7,8 @@ import pytest
 from configs.problems import Problem
 from tasks.domain.label_manifest.reading import read_manifest
 from tasks.domain.label_manifest.statements import Asked, SkippedRow, Statement
-from tests.tasks.domain.test_label_manifest import SHORT, dumped
+from tests.tasks.domain.manifests_of_tools import dumped
+from tests.tasks.domain.test_label_manifest import SHORT
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,10 @@ from tests.tasks.domain.test_label_manifest import SHORT, dumped
         (b"[" * 200_000, r"line 1 \(it nests too deeply\)"),
         (b'{"key": "1.jpg"}\n{"a": ' + b"[" * 200_000, r"line 2 \(it nests too deeply\)"),
         (b"[1, 2]", r"one JSON object a row"),
-        (b'[{"data": {"text": "a"}, "annotations": []}]', r"line 1 names no image: .*no row of it can be used"),
+        (
+            b'[{"data": {"text": "a"}, "annotations": []}]',
+            r"record 1, line 1, names no image: .*no row of it can be used",
+        ),
         (b"key,label\n,pug\n", r"line 2 does not say which object it is about: key is empty"),
         (b'{"images": [{"id": 1}, {"id": 1}], "annotations": [], "categories": []}', r"image id 1 twice"),
     ],
@@ -117,11 +121,14 @@ def task(**changes: object) -> dict[str, object]:
 )
 def test_a_wrong_row_costs_itself(wrong: object, right: object, words: str) -> None:
     """What is one record's own fault costs that record, which is named with its line; the others count."""
-    for data, line in ((dumped(right, wrong), 2), (f"[{json.dumps(wrong)},\n{json.dumps(right)}]".encode(), 1)):
+    for data, place in (
+        (dumped(right, wrong), "line 2"),
+        (f"[{json.dumps(wrong)},\n{json.dumps(right)}]".encode(), "record 1, line 1,"),
+    ):
         if data[:1] == b"[" or isinstance(right, dict):
             reading = read_manifest(data, "labels", Asked(must_label=True))
             assert reading.statements == [Statement("2.jpg", "boxer", ())]
-            assert [row.line for row in reading.skipped] == [line]
+            assert [row.place for row in reading.skipped] == [place]
             assert words in str(reading.skipped[0])
 
 
@@ -139,7 +146,7 @@ def test_a_wrong_image_of_coco_costs_itself() -> None:
     }
     reading = read_manifest(json.dumps(coco).encode(), "labels")
     assert reading.statements == [Statement("1.jpg", "pug", ())]
-    assert [row.line for row in reading.skipped] == [2, 3, 4, 5]
+    assert [row.place for row in reading.skipped] == [f"image {number}" for number in (2, 3, 4, 5)]
 
 
 def test_a_cell_that_is_neither_0_nor_1_costs_its_row() -> None:
@@ -147,6 +154,18 @@ def test_a_cell_that_is_neither_0_nor_1_costs_its_row() -> None:
     reading = read_manifest(b"filename,pug,boxer\n1.jpg,1,0\n2.jpg,x,0\n3.jpg,,1\n", "_classes.csv")
     assert reading.statements == [Statement("1.jpg", "pug", ())]
     assert reading.skipped == [
-        SkippedRow(3, "holds neither 0 nor 1 in pug"),
-        SkippedRow(4, "holds neither 0 nor 1 in pug"),
+        SkippedRow("line 3", "holds neither 0 nor 1 in pug"),
+        SkippedRow("line 4", "holds neither 0 nor 1 in pug"),
+    ]
+
+
+def test_lines_are_those_of_the_file() -> None:
+    """A statement knows the line that its row begins in, in every form."""
+    quoted = b'key,label,note\n\n1.jpg,pug,"a\nb"\n2.jpg,pug,\n'
+    assert [one.place for one in read_manifest(quoted, "labels").statements] == ["line 3", "line 5"]
+    array = b'[\n{"key": "1.jpg"\n},\r\n{"key": "2.jpg"},{"key": "3.jpg"}]'
+    assert [one.place for one in read_manifest(array, "labels").statements] == [
+        "record 1, line 2,",
+        "record 2, line 4,",
+        "record 3, line 4,",
     ]
