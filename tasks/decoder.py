@@ -4,56 +4,93 @@ They are plain subprocesses and not multiprocessing's, since those import the ma
 started, that is Prefect itself in every worker.
 """
 
+import json
 import os
-import resource
+import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from queue import LifoQueue
 from threading import Lock
-from typing import Self, cast
+from time import monotonic
+from typing import Self
 
 from configs.problems import Problem
-from tasks.domain.examination import Examined, examine
+from tasks.domain.decoder_answers import ANSWER_BYTES, read_answers, read_missing
+from tasks.domain.examination import Examined, named
 from tasks.domain.pixels import Limits
-from tasks.domain.rejections import Reason, Rejection, first_line
+from tasks.domain.rejections import Reason, Rejection
 
 Answer = Examined | Rejection
-Examiner = Callable[[bytes, Limits], Answer]
 
 # A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection stands for a week, so a
 # machine that has other things to do must not cause one.
 _SECONDS = 60.0
-# 31 were measured for HEIC and AVIF, where decoded planes, the library's copy, Pillow's, the upright one and the one
-# in sRGB are held at once; other formats need 14 to 19.
-_BYTES_A_PIXEL = 40
-# Python, Pillow, NumPy and SciPy with room to work.
-_FLOOR = 2**29
+# A worker is replaced after so many seconds, which bounds what one that was taken over can do, and how long one lives
+# whose night was killed while it was busy.
+_LIFE = 300.0
+# Python and its libraries are loaded by then, also on a machine that has other things to do.
+_START = 120.0
 # What kills an innocent file's worker, such as a machine out of memory, seldom happens twice.
 _TRIES = 2
 # Memory is used again for the next picture: given back to the system and taken anew, it costs as much as decoding.
 _KEPT = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
-_COMMAND = "import sys; from tasks.decoder import work; work(int(sys.argv[1]))"
+# How a length is sent; tasks.decoder_worker, which the night never imports, reads it.
+_NUMBER = struct.Struct("!Q")
+_EXAMINER = "tasks.domain.examination:describe"
+_COMMAND = "import json, sys; from tasks.decoder_worker import main; main(*json.loads(sys.argv[1]))"
+# What Python itself may need to start; everything else in the environment is none of a decoder's business.
+_INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
     process: subprocess.Popen[bytes]
-    connection: Connection
+    connection: socket.socket
+    started: float = field(default_factory=monotonic)
 
-    def ask(self, files: Sequence[bytes], seconds: float) -> list[Answer]:
-        """Have files examined; raise TimeoutError, or another OSError or EOFError where the process died."""
-        self.connection.send(len(files))
+    def ask(self, files: Sequence[bytes], limits: Limits, seconds: float) -> list[Answer]:
+        """Have files examined; raise TimeoutError, or another OSError or EOFError where the process died or babbles."""
+        deadline = monotonic() + seconds
+        self._send(b"".join(map(_NUMBER.pack, (len(files), *map(len, files)))), deadline)
         for data in files:
-            self.connection.send_bytes(data)
-        if not self.connection.poll(seconds):
+            self._send(data, deadline)
+        try:
+            described = read_answers(self.hear(deadline, len(files) * ANSWER_BYTES), len(files), limits)
+        except ValueError as error:
+            raise EOFError from error
+        return [named(data, description) for data, description in zip(files, described, strict=True)]
+
+    def hear(self, deadline: float, most: int) -> bytes:
+        """Wait for one message of so many bytes at most."""
+        size: int = _NUMBER.unpack(self._receive(_NUMBER.size, deadline))[0]
+        if size > most:
+            raise EOFError
+        return self._receive(size, deadline)
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        self._wait_until(deadline)
+        self.connection.sendall(data)
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        message = bytearray()
+        while len(message) < size:
+            self._wait_until(deadline)
+            part = self.connection.recv(size - len(message))
+            if not part:
+                raise EOFError
+            message += part
+        return bytes(message)
+
+    def _wait_until(self, deadline: float) -> None:
+        left = deadline - monotonic()
+        if left <= 0:
             raise TimeoutError
-        return cast("list[Answer]", self.connection.recv())
+        self.connection.settimeout(left)
 
     def end(self) -> None:
         """Kill the process, if it is not dead yet; its end of the connection closes with it."""
@@ -64,10 +101,10 @@ class _Worker:
 class Decoder:
     """As many worker processes as there are cores; each is started when first needed, and anew after it died."""
 
-    def __init__(self, limits: Limits, examiner: Examiner = examine, seconds: float = _SECONDS) -> None:
-        """Say what is refused undecoded, what is done to each file, and how long that may take."""
-        self._task = (examiner, limits, seconds)
-        self._seconds = seconds
+    def __init__(self, limits: Limits, examiner: str = _EXAMINER, seconds: float = _SECONDS) -> None:
+        """Say what is refused undecoded, how long examining may take, and which ``module:function`` does it."""
+        self._limits, self._examiner, self._seconds = limits, examiner, seconds
+        self.left_open: Sequence[str] = ()
         self._lock, self._closed = Lock(), False
         self._alive: set[_Worker] = set()
         # The worker that came back last is taken first, so that few files start few processes.
@@ -111,11 +148,15 @@ class Decoder:
         try:
             worker = worker or self._start()
             try:
-                return worker.ask(files, self._seconds)
+                answers = worker.ask(files, self._limits, self._seconds)
             except (EOFError, OSError):
                 self._lose(worker)
                 worker = None
                 raise
+            if monotonic() - worker.started > _LIFE:
+                self._lose(worker)
+                worker = None
+            return answers
         finally:
             self._idle.put(worker)
 
@@ -123,17 +164,20 @@ class Decoder:
         try:
             with self._lock:
                 self._check_open()
-                worker = _started()
+                worker = _started(self._arguments())
                 self._alive.add(worker)
         except OSError as error:
             raise Problem(f"A process that decodes photographs does not start ({error.strerror}).") from error
         try:
-            worker.connection.send(self._task)
-            worker.connection.recv_bytes()
-        except (EOFError, OSError) as error:
+            self.left_open = read_missing(worker.hear(monotonic() + _START, ANSWER_BYTES))
+        except (EOFError, OSError, ValueError) as error:
             self._lose(worker)
             raise Problem("A process that decodes photographs does not start; what it wrote above says why.") from error
         return worker
+
+    def _arguments(self) -> list[object]:
+        most = (_LIFE + _START + self._seconds) * (1 + _cores())
+        return [self._examiner, [self._limits.max_bytes, self._limits.max_pixels, self._limits.min_side], ceil(most)]
 
     def _lose(self, worker: _Worker) -> None:
         with self._lock:
@@ -147,57 +191,26 @@ class Decoder:
             raise RuntimeError("the decoder was closed before this file was examined")
 
 
-def work(handle: int) -> None:
-    """Examine files as they come, in a worker process, for whoever holds the connection's other end."""
-    with Connection(handle) as connection, open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file
-        examiner, limits, seconds = connection.recv()
-        memory = _FLOOR + 3 * limits.max_bytes + _BYTES_A_PIXEL * limits.max_pixels
-        _limit(resource.RLIMIT_DATA, memory)
-        _limit(resource.RLIMIT_CORE, 0)
-        connection.send_bytes(b"started")
-        # From here on only the libraries' grumbling about bad files could be written.
-        os.dup2(nowhere.fileno(), sys.stderr.fileno())
-        with suppress(EOFError, ConnectionError):
-            while True:
-                files = [connection.recv_bytes() for _ in range(connection.recv())]
-                _limit(resource.RLIMIT_CPU, _seconds_used() + ceil(seconds * (1 + _cores())))
-                connection.send([_answer(examiner, data, limits) for data in files])
-
-
-def _answer(examiner: Examiner, data: bytes, limits: Limits) -> Answer:
-    try:
-        return examiner(data, limits)
-    except MemoryError:
-        return Rejection(Reason.TOO_MUCH_MEMORY, "it needs more memory than a picture of the allowed size")
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about, it costs only itself
-        return Rejection(Reason.DECODER_DIED, f"the decoder failed ({first_line(error)})")
-
-
-def _limit(kind: int, most: int) -> None:
-    """Lower a limit of this process, as far as the machine's own allows."""
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-
-
-def _seconds_used() -> int:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return ceil(used.ru_utime + used.ru_stime)
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _started() -> _Worker:
-    ours, theirs = Pipe()
+def _started(arguments: Sequence[object]) -> _Worker:
+    ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-c", _COMMAND, str(theirs.fileno())],
+            [sys.executable, "-c", _COMMAND, json.dumps([theirs.fileno(), *arguments])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_KEPT},
+            env=_environment(),
             pass_fds=[theirs.fileno()],
             # Ctrl-C at a terminal is for the night; a worker that it killed would look like a file that kills.
             process_group=0,
         )
     return _Worker(process, ours)
+
+
+def _environment() -> dict[str, str]:
+    """Name all that a worker knows of the night's environment, which may hold the keys to everything else."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_KEPT}

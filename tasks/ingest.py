@@ -16,7 +16,7 @@ from tasks.domain.pixels import Limits, decoders, limits_of
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.retrying import Circumstances, is_tried_every_time
 from tasks.reports.progress import progress
-from tasks.step import step
+from tasks.step import say, step
 from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
@@ -53,6 +53,9 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
                 advance(1)
             new += _keep(store, snapshot.source, found, known, now)
             rejected += sum(isinstance(result, Rejection) for _, result in found)
+    if decoder.left_open:
+        doors = " and ".join(decoder.left_open)
+        say(f"this machine's kernel does not keep a decoder from {doors}: docs/rejections.md says what that means")
     return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 

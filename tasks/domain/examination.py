@@ -11,6 +11,17 @@ from tasks.domain.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What decoding tells of a picture; width and height are those of the upright one."""
+
+    width: int
+    height: int
+    format: str
+    phash: bytes
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture."""
 
@@ -24,15 +35,33 @@ class Examined:
 
 def examine(data: bytes, limits: Limits) -> Examined | Rejection:
     """Decode a file wholly and measure it, or say why it is no training image."""
+    return named(data, describe(data, limits))
+
+
+def describe(data: bytes, limits: Limits) -> Description | Rejection:
+    """Decode a file wholly and measure it, without naming it, or say why it is no training image."""
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         return picture
     grey = small_grey(picture.image)
-    return Examined(
-        image=sha256_of_bytes(data),
+    return Description(
         width=picture.image.width,
         height=picture.image.height,
         format=picture.format,
         phash=perceptual_hash(grey),
         measures=measure(grey),
+    )
+
+
+def named(data: bytes, description: Description | Rejection) -> Examined | Rejection:
+    """Name what was described by the hash of its bytes."""
+    if isinstance(description, Rejection):
+        return description
+    return Examined(
+        image=sha256_of_bytes(data),
+        width=description.width,
+        height=description.height,
+        format=description.format,
+        phash=description.phash,
+        measures=description.measures,
     )

@@ -26,6 +26,10 @@ class Reason(StrEnum):
     FORGOTTEN = "removed-for-good"
 
 
+# No reason of ours is longer.
+DETAIL_LETTERS = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """An answer, not an error: the object is passed over, and this is why."""

@@ -214,7 +214,7 @@ def test_every_run_gives_the_same_bytes() -> None:
     files = {way: data() for way, (data, _, _) in WAYS.items()}
     first = {way: fingerprint(data, LIMITS) for way, data in files.items()}
     assert {way: fingerprint(data, LIMITS) for way, data in files.items()} == first
-    with Decoder(LIMITS, fingerprint) as decoder:
+    with Decoder(LIMITS, "tests.tasks.domain.test_pixels:fingerprint") as decoder:
         assert dict(zip(files, decoder.examine(list(files.values())), strict=True)) == first
 
 
