@@ -80,11 +80,11 @@ def lock_down() -> list[str]:
     library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if library:
         _give_up_rights(library)
-    walled = bool(library) and _landlock(library)
+    walled = library is not None and _landlock(library)
     # No new descriptor is no new file and no new connection, on every system.
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
         limit(kind, 0)
-    filtered = bool(library) and _seccomp(library)
+    filtered = library is not None and _seccomp(library)
     left = [] if walled or filtered else ["files"]
     return left if filtered else [*left, "other processes"]
 

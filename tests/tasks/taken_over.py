@@ -52,6 +52,11 @@ def _send(message: bytes, length: int | None = None) -> None:
     os.write(handle, struct.pack("!Q", len(message) if length is None else length) + message)
 
 
+def _pause(_argument: str) -> None:
+    _send(b"[", length=100)
+    time.sleep(60)
+
+
 def _lie(argument: str) -> None:
     _send(argument.encode())
     time.sleep(60)
@@ -117,7 +122,7 @@ DEEDS: dict[str, Callable[[str], object]] = {
     "deaf": _lie,
     "pickle": lambda path: _send(pickle.dumps(Evil(path))),
     "long": lambda _: _send(b"x", length=2**60),
-    "half": lambda _: (_send(b"[", length=100), time.sleep(60)),
+    "half": _pause,
     "rush": _rush,
     "big": lambda _: _send(b"[" * 10**5),
 }
