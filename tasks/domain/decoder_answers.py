@@ -15,8 +15,19 @@ from tasks.domain.rejections import DETAIL_LETTERS, Reason, Rejection
 ANSWER_BYTES = 12 * DETAIL_LETTERS + 500
 # What could not be taken from the process, as tasks.sandbox says it.
 _Missing = TypeAdapter(list[Literal["files", "other processes"]])
-# What only the night itself can know of a file.
-_NEVER_ANSWERED = (Reason.CHANGED, Reason.FORGOTTEN)
+# Why a file may be refused by its bytes; other reasons only the night itself can know.
+DECODERS_REASONS = (
+    Reason.EMPTY,
+    Reason.NOT_AN_IMAGE,
+    Reason.UNKNOWN_FORMAT,
+    Reason.DAMAGED,
+    Reason.TOO_MANY_BYTES,
+    Reason.TOO_MANY_PIXELS,
+    Reason.TOO_SMALL,
+    Reason.TOO_NARROW,
+    Reason.TOO_MUCH_MEMORY,
+    Reason.DECODER_DIED,
+)
 # The Laplacian is cut to eight bits, so that its variance is at most the square of 128.
 _SHARPEST = 128.0**2
 # A JPEG of several pictures is opened as one and then calls itself MPO.
@@ -50,7 +61,7 @@ class _Refused(_Strict):
 
     @model_validator(mode="after")
     def _can_be_known_there(self) -> Self:
-        if self.reason in _NEVER_ANSWERED:
+        if self.reason not in DECODERS_REASONS:
             raise ValueError("no decoder can know that")
         return self
 

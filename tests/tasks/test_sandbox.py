@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tasks.decoder import Decoder
 from tasks.decoder_worker import answer
-from tasks.domain.decoder_answers import read_answers
+from tasks.domain.decoder_answers import DECODERS_REASONS, read_answers
 from tasks.domain.duplicates import HASH_BYTES
 from tasks.domain.examination import Description, Examined, examine
 from tasks.domain.quality import Measures
@@ -178,11 +178,7 @@ DESCRIPTIONS = st.builds(
     phash=st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES),
     measures=st.builds(Measures, brightness=FINITE, contrast=FINITE, sharpness=st.floats(0, 128**2), tone=FINITE),
 )
-REJECTIONS = st.builds(
-    Rejection,
-    st.sampled_from([reason for reason in Reason if reason not in (Reason.CHANGED, Reason.FORGOTTEN)]),
-    st.text(),
-)
+REJECTIONS = st.builds(Rejection, st.sampled_from(DECODERS_REASONS), st.text(max_size=20))
 
 
 @given(st.lists(DESCRIPTIONS | REJECTIONS, max_size=4))
