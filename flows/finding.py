@@ -97,7 +97,7 @@ def _chosen(store: str, word: str, entries: list[Decision], place: Tracking | No
         return "image", []
     if isinstance(found, str):
         return "dataset", [one for one in entries if one.dataset == found]
-    return "model", [one for one in entries if one.model_version == found.model_version]
+    return "model", [one for one in entries if one.model == found.model]
 
 
 def _runs(word: str, place: Tracking | None) -> list[str]:
@@ -123,7 +123,7 @@ def _uses(store: str, word: str) -> tuple[Use, ...]:
 
 
 def _made(one: Decision, serving: Decision | None) -> Made:
-    serves = serving is not None and serving.model_version == one.model_version
+    serves = serving is not None and serving.model == one.model
     return Made(one.number, one.time, one.outcome, serves, one.model_version, one.run_id, one.dataset)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.domain.decisions import Decision, aliases, hold_on
+from tasks.domain.decisions import Decision, aliases, hold_on, judged_against, last_about
 from tasks.domain.versions import compare
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_manifest
@@ -16,7 +16,11 @@ from tasks.stores.records import read_record
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model version in a line: its last decision, and what it is now (champion, challenger, previous, held)."""
+    """One model in a line: its last decision, and what it is now (champion, challenger, previous, held).
+
+    ``version`` is its present number in MLflow, as far as the ledger knows; ``head`` tells models apart that share a
+    number.
+    """
 
     version: str
     time: str
@@ -25,6 +29,7 @@ class Model:
     roles: tuple[str, ...]
     dataset: str
     figures: Mapping[str, float]
+    head: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,8 @@ class Story:
 def models(store: str) -> Models:
     """List the model versions of a store; raise Problem where there is no store."""
     entries = _entries(store)
-    latest = {one.model_version: one for one in entries}
-    ordered = sorted(latest.values(), key=lambda one: _first(entries, one.model_version).number)
-    return Models(store, tuple(_model(one, entries) for one in ordered))
+    latest = [last_about(entries, model) for model in dict.fromkeys(one.model for one in entries)]
+    return Models(store, tuple(_model(one, entries) for one in latest))
 
 
 def show(store: str, word: str) -> ShownModel:
@@ -114,10 +118,10 @@ def why(store: str, word: str) -> Story:
     """Tell a version's whole story."""
     entries = _entries(store)
     last = Ledger(store).named(word)
-    about = [one for one in entries if one.model_version == last.model_version]
-    judged = [one for one in about if one.by_the_gate][-1]
-    rival = next((one.model_version for one in entries if one.number == judged.against), None)
-    return Story(_model(last, entries), _data_diff(store, last.dataset), rival, tuple(judged.rules), tuple(about))
+    about = [one for one in entries if one.model == last.model]
+    judged, rival = [one for one in about if one.by_the_gate][-1], judged_against(entries, last)
+    against = rival.model_version if rival else None
+    return Story(_model(last, entries), _data_diff(store, last.dataset), against, tuple(judged.rules), tuple(about))
 
 
 def _entries(store: str) -> list[Decision]:
@@ -126,15 +130,12 @@ def _entries(store: str) -> list[Decision]:
     return Ledger(store).entries()
 
 
-def _first(entries: list[Decision], version: str) -> Decision:
-    return next(one for one in entries if one.model_version == version)
-
-
 def _model(one: Decision, entries: list[Decision]) -> Model:
-    roles = [alias for alias, version in aliases(entries).items() if version == one.model_version]
+    roles = [alias for alias, named in aliases(entries).items() if named and named.model == one.model]
     hold = hold_on(entries, one.head)
     roles += ["held"] if hold else []
-    return Model(one.model_version, one.time, one.outcome, one.person, tuple(roles), one.dataset, one.figures)
+    facts = (one.model_version, one.time, one.outcome, one.person)
+    return Model(*facts, tuple(roles), one.dataset, one.figures, one.head)
 
 
 def _data_diff(store: str, dataset: str) -> DataDiff:

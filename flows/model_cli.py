@@ -12,7 +12,8 @@ from flows import model_screens as screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 if TYPE_CHECKING:
-    from tasks.overruling import Person, Place
+    from tasks.overruling import Person
+    from tasks.pointing import Place
 
 app = typer.Typer(
     help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
@@ -124,7 +125,7 @@ def lift(
 
 
 def _place(config: Path, changes: list[str] | None) -> "Place":
-    from tasks.overruling import Place
+    from tasks.pointing import Place
 
     settings = read_settings(config, changes or [])
     return Place(settings.store.url, settings.tracking)

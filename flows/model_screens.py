@@ -17,19 +17,28 @@ if TYPE_CHECKING:
 
 # A screen names so many classes; --json names all.
 _MOST = 10
+# So many digits of a head name a model.
+_HEAD = 8
 
 
 def models(found: "Models") -> RenderableType:
     """Show each version in a line."""
     if not found.models:
         return Text("Nothing was decided yet: pedigree retrain makes the first model.")
-    table = Table("version", "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
+    numbers = [one.version for one in found.models]
+    twice = len(set(numbers)) < len(numbers)
+    head = ["head"] if twice else []
+    table = Table("version", *head, "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
     for one in found.models:
         accuracy = one.figures.get("accuracy")
         figure = "" if accuracy is None else f"{accuracy:.3f}"
         when = one.time[:16].replace("T", " ")
-        table.add_row(one.version, when, one.outcome, Text(one.person or "gate"), figure, ", ".join(one.roles))
-    return table
+        named = [one.head[:_HEAD]] if twice else []
+        table.add_row(one.version, *named, when, one.outcome, Text(one.person or "gate"), figure, ", ".join(one.roles))
+    if not twice:
+        return table
+    told = "MLflow gave some numbers twice, since it lost versions: name those models by their heads."
+    return Group(table, Text(told))
 
 
 def shown(one: "ShownModel") -> RenderableType:
@@ -90,6 +99,6 @@ def _rules(one: "Story") -> Table:
 
 
 def _decision(one: "Decision") -> str:
-    by = f" by {one.person}" if one.person else " by the gate"
+    by = f" by {one.person}" if one.person else " by the gate" if one.by_the_gate else ""
     why = f"\n     why: {one.why}" if one.why else ""
     return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {one.reason}{why}"

@@ -21,6 +21,7 @@ from tasks.label import label
 from tasks.note import note
 from tasks.rehearse import invited
 from tasks.reports.states import named_state, run_name
+from tasks.restore import restore
 from tasks.review import review
 from tasks.snapshot import snapshot
 from tasks.train import train
@@ -48,11 +49,12 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         return named_state(note(listed, conclude(data, follow(settings), settings), settings.store))
 
     review(dataset, settings)
+    restored = restore(settings)
     with invited(settings) as stranger:
         embedded = embed(dataset, settings)
         inspect(data, settings, embedded)
         trained = train(dataset, embedded, settings)
         # rehearse, evaluate, judge, explain, promote
         challenger, promotion = decide(data, embedded, trained, settings, stranger)
-    outcome = ask(conclude(data, follow(settings), settings, challenger, promotion), settings)
+    outcome = ask(conclude(data, follow(settings, restored), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

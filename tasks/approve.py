@@ -3,7 +3,8 @@
 from configs import schema
 from configs.load import absolute, resolve_tracking
 from tasks import overruling
-from tasks.overruling import Overruled, Person, Place
+from tasks.overruling import Overruled, Person
+from tasks.pointing import Place
 from tasks.step import step
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from configs import schema
-from configs.problems import Outage
+from configs.problems import Problem
 from tasks.domain.glance import cost_figures
 from tasks.domain.night import Challenger, Data, Promotion
 from tasks.domain.outcome import Outcome, decided, settled
@@ -33,9 +33,9 @@ def conclude(
 
 
 def _tell_cost(url: str, outcome: Outcome) -> None:
-    """Write what a night cost into its run; where MLflow has just gone, a night that is decided does not fail."""
+    """Write what a night cost into its run; where MLflow does not take it, a night that is decided does not fail."""
     try:
         if outcome.run_id:
             tracking.log_metrics(url, outcome.run_id, cost_figures(outcome))
-    except Outage as outage:
-        say(f"What the night cost is in the summary, and not in MLflow: {outage}")
+    except Problem as problem:
+        say(f"What the night cost is in the summary, and not in MLflow: {problem}")

@@ -1,26 +1,35 @@
 """Letting MLflow show what the ledger says: aliases, tags and files of every decision that it has not followed yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configs import schema
-from configs.problems import Problem
-from tasks.domain.decisions import Decision, aliases, waiting
-from tasks.domain.glance import dataset_figures, run_name, verdict_tags
-from tasks.stores import registry, tracking
-from tasks.stores.datasets import dataset_files, read_card
+from configs.problems import Outage, Problem, SettingsProblem
+from tasks.domain.decisions import Decision, promotion_command, waiting
+from tasks.lagging import Lag, lag
+from tasks.pointing import Place, Pointed, State, point_aliases
+from tasks.stores import registry
 from tasks.stores.ledger import Ledger
+from tasks.stores.ownership import check_owner
+from tasks.telling import tell
 
 _BY_HAND = "pedigree.moved_by_hand"
+_FOLLOWED = "pedigree.followed"
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The decisions that MLflow shows from now on, notes on aliases that somebody moved, and who waits for a person."""
+    """The decisions that MLflow shows from now on, notes on what stands otherwise there, and who waits for a person.
+
+    ``notes`` also say what was put right; ``way`` is the command by which a person lets the waiting version serve, and
+    ``unmoved`` says why MLflow does not let the aliases follow.
+    """
 
     finished: tuple[Decision, ...]
     notes: tuple[str, ...]
     waiting: Decision | None = None
+    way: str = ""
+    unmoved: str = ""
 
     def __str__(self) -> str:
         """Say what MLflow was told, and what was found there; nothing where it shows what the ledger says already."""
@@ -31,81 +40,92 @@ class Followed:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
         waits = self.waiting.model_version if self.waiting and self.waiting.number != own else ""
-        return (*late, *self.notes, *([f"version {waits} waits for pedigree model promote {waits}"] if waits else []))
+        return (*late, *self.notes, *([f"version {waits} waits for {self.way}"] if waits else []))
+
+    def after(self, earlier: "Followed") -> "Followed":
+        """Add what the same run has finished and said before."""
+        notes = tuple(dict.fromkeys((*earlier.notes, *self.notes)))
+        return replace(self, finished=(*earlier.finished, *self.finished), notes=notes)
 
 
 def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
     """Finish all pending decisions in MLflow; aliases that a person moved there stay unless a person overrules that.
 
+    What MLflow refuses, and what it has lost, is said and holds up nothing else.
+
     Raises:
-        Problem: MLflow does not answer, or refuses; what is pending stays so for the next run.
+        SettingsProblem: The registered model is another store's.
+        Outage: MLflow does not answer; what is pending stays so for the next run.
     """
     ledger = Ledger(store)
     entries = ledger.entries()
     pending = ledger.pending(entries)
     try:
-        notes = _point(place, entries, pending, overrule=overrule)
-        for one in pending:
-            _tell(store, place, one)
-    except Problem as problem:
-        raise _unfinished(pending, problem) from problem
+        shown, tags = registry.described(place.url, place.model)
+        check_owner(store, place.url, place.model, tags)
+        behind = lag(place, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
+        state = State(entries, _since(entries, pending, behind), shown, overrule)
+        pointed, unmoved = _pointed(Place(store, place), state)
+        done, refused = _told(Place(store, place), [*behind.lost, *pending])
+        _note_state(place, tags, pointed, entries)
+    except Outage as outage:
+        raise _unfinished(pending, outage) from outage
     # Who decided meanwhile may have moved the aliases before we did: the last one to look leaves them right.
-    if pending and len(ledger.files()) > len(entries):
+    if pending and len(ledger.files()) > len(entries) + len(pointed.renumbered):
         return follow(store, place, overrule=overrule)
-    for one in pending:
+    finished = [one for one in pending if one in done and not unmoved]
+    for one in finished:
         ledger.mark_applied(one.number)
-    return Followed(tuple(pending), notes, waiting(entries))
+    new = [f"MLflow refuses {one}: {why}" for one, why in refused if ledger.mark_refused(one.number, why)]
+    waits = waiting(entries)
+    way = promotion_command(entries, waits) if waits else ""
+    notes = (*behind.words, *pointed.righted, *pointed.standing, *([unmoved] if unmoved else []), *new)
+    return Followed(tuple(finished), notes, waits, way, unmoved)
 
 
-def _point(
-    place: schema.Tracking, entries: Sequence[Decision], pending: Sequence[Decision], *, overrule: bool
-) -> tuple[str, ...]:
-    """Move the aliases that are where we left them, put back those that are gone, and name those moved by hand."""
-    known = entries.index(pending[0]) if pending else len(entries)
-    left = [aliases(entries[:end]) for end in range(known, len(entries) + 1)]
-    (shown, tags), notes = registry.described(place.url, place.model), []
-    for alias, wanted in left[-1].items():
-        now, ours = shown.get(alias), {state[alias] for state in left}
-        ours_to_move = now in ours or overrule or now is None
-        if now == wanted:
-            continue
-        if ours_to_move and not registry.point(place.url, place.model, alias, wanted):
-            notes.append(f"the alias {alias} cannot name version {wanted}, which MLflow does not hold")
-        elif now not in ours and not overrule:
-            notes.append(_note(alias, now, wanted))
-    if (text := "; ".join(notes)) != tags.get(_BY_HAND, ""):
-        registry.note(place.url, place.model, _BY_HAND, text)
-    return tuple(notes)
+def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag) -> int:
+    """Tell after how many entries the aliases may stand that somebody other than a person left."""
+    if behind.any:
+        return 0
+    return list(entries).index(pending[0]) if pending else len(entries)
 
 
-def _note(alias: str, now: str | None, wanted: str | None) -> str:
-    if now is None:
-        return f"the alias {alias} had been removed by hand in MLflow and names version {wanted} again"
-    says = f"version {wanted}" if wanted else "no version"
-    settle = f"pedigree model promote {now}" + (f" or {wanted}" if wanted else "")
-    return (
-        f"the alias {alias} was moved by hand in MLflow to version {now} and stays there, while the ledger says {says}"
-        + (f" ({settle} settles it)" if alias == "champion" else "")
-    )
+def _pointed(place: Place, state: State) -> tuple[Pointed, str]:
+    """Point the aliases, or say why MLflow does not let us."""
+    try:
+        return point_aliases(place, state), ""
+    except (Outage, SettingsProblem):
+        raise
+    except Problem as problem:
+        return Pointed(), f"MLflow does not let the aliases follow the ledger: {str(problem).rstrip('.')}"
 
 
-def _tell(store: str, place: schema.Tracking, one: Decision) -> None:
-    """Tag version and run with the decision; a night's own run also gets its data card, and ends."""
-    person = {"pedigree.person": one.person, "pedigree.why": one.why} if one.person else {}
-    tags = {"pedigree.outcome": one.outcome, "pedigree.decision": str(one.number), **person}
-    registry.tag(place.url, place.model, one.model_version, tags)
-    if one.by_the_gate:
-        card = read_card(store, one.dataset) or {}
-        tracking.log_files(place.url, one.run_id, dataset_files(store, one.dataset))
-        tracking.finish(place.url, one.run_id, run_name(one, card), verdict_tags(one), dataset_figures(card))
-    else:
-        tracking.tag(place.url, one.run_id, tags)
+def _told(place: Place, decisions: Sequence[Decision]) -> tuple[list[Decision], list[tuple[Decision, str]]]:
+    """Show each decision; return those that MLflow took, and those that it refuses, each with the reason."""
+    told = [(one, tell(place.store, place.tracking, one)) for one in decisions]
+    return [one for one, why in told if not why], [(one, why) for one, why in told if why]
 
 
-def _unfinished(pending: Sequence[Decision], problem: Problem) -> Problem:
+def _note_state(place: schema.Tracking, tags: dict[str, str], pointed: Pointed, entries: Sequence[Decision]) -> None:
+    """Write onto the model how far MLflow has followed, and what a person moved there."""
+    last = str(max((one.number for one in (*entries, *pointed.renumbered)), default=0))
+    for name, text in ((_BY_HAND, "; ".join(pointed.standing)), (_FOLLOWED, last if entries else "")):
+        if text != tags.get(name, ""):
+            _note(place, name, text)
+
+
+def _note(place: schema.Tracking, name: str, text: str) -> None:
+    """Write a tag of the model; who may only read has been told by what matters more."""
+    try:
+        registry.note(place.url, place.model, name, text)
+    except Outage:
+        raise
+    except Problem:
+        return
+
+
+def _unfinished(pending: Sequence[Decision], problem: Outage) -> Outage:
     if not pending:
         return problem
     which = ", ".join(str(one) for one in pending)
-    return type(problem)(
-        f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}"
-    )
+    return Outage(f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}")

@@ -5,23 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from configs import schema
 from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
-from tasks.domain.decisions import Decided, Decision, held_words, hold_on
+from tasks.domain.decisions import Decided, Decision, held_words, hold_on, judged_against, last_about, word_for
 from tasks.following import Followed, follow
-from tasks.stores import tracking
+from tasks.pointing import Place
+from tasks.stores import registry, tracking
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import check_format
 from tasks.stores.ledger import Ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The store whose ledger decides, and the MLflow that follows it."""
-
-    store: str
-    tracking: schema.Tracking
+from tasks.stores.ownership import check_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +54,14 @@ def promote(place: Place, version: str, person: Person, instead_of: str = "") ->
     it was not, where the ledger does not know the version, or where it is held.
     """
     _check(place, person)
-    about = Ledger(place.store).named(version)
+    about = _meant(place, version)
 
     def ruling(entries: Sequence[Decision]) -> Decision | None:
         serving = decisions.champion(entries)
-        if serving and serving.model_version == about.model_version:
+        if serving and serving.model == about.model:
             return None
         if hold := hold_on(entries, about.head, about.dataset):
-            raise Problem(f"Version {about.model_version} cannot be promoted: {held_words(hold)}.")
+            raise Problem(f"Version {about.model_version} cannot be promoted: {held_words(hold, entries)}.")
         _same_champion(entries, about, instead_of)
         number = entries[-1].number + 1
         reason = f"in place of version {serving.model_version}" if serving else "as the first champion"
@@ -91,7 +84,7 @@ def roll_back(place: Place, person: Person) -> Overruled:
             message = f"Version {serving.model_version} became champion meanwhile: look at it, and roll back again."
             raise Problem(message)
         if hold := hold_on(entries, former.head):
-            raise Problem(f"Version {former.model_version} cannot come back: {held_words(hold)}.")
+            raise Problem(f"Version {former.model_version} cannot come back: {held_words(hold, entries)}.")
         reason = f"rolled back to version {former.model_version}"
         return _entry(entries, serving, person, "rolled-back", reason=reason, champion=former.number)
 
@@ -101,7 +94,7 @@ def roll_back(place: Place, person: Person) -> Overruled:
 def hold(place: Place, version: str, person: Person) -> Overruled:
     """Keep a version's weights and data from being promoted until somebody lifts that; who serves stays."""
     _check(place, person)
-    about = Ledger(place.store).named(version)
+    about = _meant(place, version)
 
     def ruling(entries: Sequence[Decision]) -> Decision:
         reason = "held: neither its weights nor its data are promoted"
@@ -113,7 +106,7 @@ def hold(place: Place, version: str, person: Person) -> Overruled:
 def lift(place: Place, version: str, person: Person) -> Overruled:
     """End the hold on a version, by whomever and however it came; raise Problem where there is none."""
     _check(place, person)
-    about = Ledger(place.store).named(version)
+    about = _meant(place, version)
 
     def ruling(entries: Sequence[Decision]) -> Decision:
         found = hold_on(entries, about.head)
@@ -133,21 +126,54 @@ def _check(place: Place, person: Person) -> None:
     open_bucket(place.store).check()
     check_format(place.store)
     tracking.check(place.tracking.url)
+    url, model = place.tracking.url, place.tracking.model
+    check_owner(place.store, url, model, registry.described(url, model)[1])
+
+
+def _meant(place: Place, word: str) -> Decision:
+    """Find the last decision about the model that a person means; a number must mean the same in MLflow.
+
+    Raises SettingsProblem where the ledger does not know it, or where the number is another model's in MLflow.
+    """
+    ledger, number = Ledger(place.store), word.rpartition("/")[2]
+    version = (
+        registry.version_numbered(place.tracking.url, place.tracking.model, number) if number.isdecimal() else None
+    )
+    if version is None:
+        return ledger.named(word)
+    entries = ledger.entries()
+    known = dict.fromkeys(one.model for one in entries if version.holds(one))
+    there = [last_about(entries, model) for model in known]
+    both = {one.model: one for one in (*decisions.meant(entries, number), *there)}
+    if not both:
+        return ledger.named(word)
+    if there and len(both) == 1:
+        return there[0]
+    told = "means different models in the ledger and in MLflow"
+    if not there:
+        told = f"in MLflow is a model that the ledger does not know (head {version.tags.get('pedigree.head', '')[:12]})"
+    named = decisions.candidates(list(both.values()))
+    raise SettingsProblem(f"Version {number} {told}: name the one that is meant by its weights, {named}.")
 
 
 def _same_champion(entries: Sequence[Decision], about: Decision, instead_of: str) -> None:
     """Raise Problem where another version serves than the person knows of."""
-    serving = decisions.champion(entries)
-    now = serving.model_version if serving else ""
-    judged = next(one for one in reversed(entries) if one.model_version == about.model_version and one.by_the_gate)
-    rival = next((one.model_version for one in entries if one.number == judged.against), "")
-    if now == (instead_of or rival):
+    serving, rival = decisions.champion(entries), judged_against(entries, about)
+    if _knows(entries, serving, rival, instead_of):
         return
-    told = (
-        f"--instead-of says version {instead_of}" if instead_of else f"it was judged against version {rival or 'none'}"
-    )
-    message = f"Version {about.model_version} is not promoted, since {told} and version {now or 'none'} serves"
-    raise Problem(f"{message}: look at both, and add --instead-of {now} to replace it all the same.")
+    now, judged = (one.model_version if one else "none" for one in (serving, rival))
+    told = f"--instead-of says version {instead_of}" if instead_of else f"it was judged against version {judged}"
+    message = f"Version {about.model_version} is not promoted, since {told} and version {now} serves"
+    option = f"--instead-of {word_for(entries, serving)}" if serving else ""
+    raise Problem(f"{message}: look at both, and add {option} to replace it all the same.")
+
+
+def _knows(entries: Sequence[Decision], serving: Decision | None, rival: Decision | None, instead_of: str) -> bool:
+    """Tell whether the version that a person has in mind is the one that serves."""
+    if instead_of and serving:
+        named = [one.model for one in decisions.meant(entries, instead_of)]
+        return instead_of == serving.model_version or named == [serving.model]
+    return (serving.model if serving else None) == (rival.model if rival else None)
 
 
 def _entry(
@@ -169,5 +195,8 @@ def _entry(
 def _settle(place: Place, decision: Decision | None, *, overrule: bool = False) -> Overruled:
     """Let MLflow follow; where the person said who serves, that goes for aliases which somebody moved by hand too."""
     followed = follow(place.store, place.tracking, overrule=overrule)
+    if followed.unmoved:
+        told = f"The ledger holds {decision}" if decision else "The ledger has nothing to add"
+        raise Problem(f"{told}, and another model may serve: {'; '.join(followed.notes)}.")
     serving = Ledger(place.store).champion()
     return Overruled(decision, serving.model_version if serving else "", followed)

@@ -77,4 +77,4 @@ def _placed(found: Decision, entries: list[Decision]) -> Decision:
     hold = hold_on(entries, found.head, found.dataset)
     if found.outcome == "rejected" or not hold:
         return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)
-    return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold)}; {found.reason}")
+    return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold, entries)}; {found.reason}")

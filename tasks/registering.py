@@ -1,36 +1,94 @@
-"""A challenger's place in the registry: packaged with all that it needs, and registered once."""
+"""A model's place in the registry: packaged with all that it needs, and registered once."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configs import schema
 from configs.load import code_version
+from tasks.domain.decisions import Decision
 from tasks.domain.night import Dataset, Trained
 from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
 from tasks.reports.links import flow_run_tags
 from tasks.stored_weights import backbone_files, head_bytes
-from tasks.stores import registry
+from tasks.stores import registry, tracking
+from tasks.stores.claims import claimed
+from tasks.stores.deletions import lifecycle
+from tasks.stores.ownership import check_owner, store_identity
+from tasks.stores.records import read_record
+from tasks.stores.registry import Version
 
 
 def registered(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
-    """Package and register the challenger, and return its version; who asks again gets the one that was registered."""
+    """Package and register the challenger, and return its version; who asks again gets the one that was registered.
+
+    Raises SettingsProblem where another store has taken the model's name meanwhile.
+    """
+    url, model, store = settings.tracking.url, settings.tracking.model, settings.store.url
+    identity = _identity(trained.head, dataset.hash, trained.made.fingerprint, recipe(settings))
+    if found := registry.find_version(url, model, identity):
+        return found
+    with claimed(store, f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
+        if found := registry.find_version(url, model, identity):
+            return found
+        check_owner(store, url, model, registry.described(url, model)[1])
+        origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
+        links = {f"pedigree.{name}": value for name, value in origin.items()}
+        made = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
+        return _first(url, model, identity, made)
+
+
+def register_again(store: str, place: schema.Tracking, last: Decision) -> Version:
+    """Register from the store a model that MLflow has lost, as the decision about it says; return its new version.
+
+    Raises Problem where the store lacks it, or MLflow does not take it.
+    """
+    record = read_record(store, last.head, last.dataset)
+    images = schema.Images.model_validate(record.settings.get("images", {}))
+    identity = _identity(last.head, last.dataset, last.backbone, last.recipe)
+    decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
+    code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
+    with claimed(store, f"register-{last.head[:16]}-{last.dataset[:16]}"):
+        if found := registry.version_of(place.url, place.model, last):
+            return found
+        run_id, tags = last.run_id, identity | code | decided
+        if lifecycle(place.url, run_id) != "active":
+            run_id = _new_run(place, identity | decided)
+        return Version(_register(store, place, images, tags, run_id), run_id, tags)
+
+
+def _identity(head: str, dataset: str, backbone: str, made_by: str) -> dict[str, str]:
+    return {
+        "pedigree.head": head,
+        "pedigree.dataset": dataset,
+        "pedigree.backbone": backbone,
+        "pedigree.recipe": made_by,
+    }
+
+
+def _register(store: str, place: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str) -> str:
     from tasks.modeling.prediction import Package
 
-    url, model = settings.tracking.url, settings.tracking.model
-    identity = {
-        "pedigree.head": trained.head,
-        "pedigree.dataset": dataset.hash,
-        "pedigree.backbone": trained.made.fingerprint,
-        "pedigree.recipe": recipe(settings),
-    }
-    found = registry.find_version(url, model, identity)
-    if found:
-        return found
-    backbone, facts = backbone_files(settings.store.url, trained.made.fingerprint)
-    head = head_bytes(settings.store.url, trained.head)
-    origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
-    links = {f"pedigree.{name}": value for name, value in origin.items()}
+    backbone, facts = backbone_files(store, tags["pedigree.backbone"])
+    head = head_bytes(store, tags["pedigree.head"])
+    owned = {**tags, registry.STORE: store_identity(store)}
     with TemporaryDirectory() as folder:
-        Package(backbone, facts, head, limits_of(settings.images)).write(Path(folder))
-        return registry.register(url, model, trained.run_id, Path(folder), identity | links)
+        Package(backbone, facts, head, limits_of(images)).write(Path(folder))
+        return registry.register(place.url, place.model, run_id, Path(folder), owned)
+
+
+def _first(url: str, model: str, identity: Mapping[str, str], made: str) -> str:
+    """Look again: of two equal versions, both runs use the one with the lower number."""
+    first = registry.find_version(url, model, identity) or made
+    if first != made:
+        registry.remove_version(url, model, made)
+    return first
+
+
+def _new_run(place: schema.Tracking, tags: Mapping[str, str]) -> str:
+    """Open and close a run for a model whose own run MLflow has lost: a version belongs to a run."""
+    run_id = tracking.start_run(place.url, place.experiment, {}, tags)
+    tracking.finish(place.url, run_id, f"{datetime.now(UTC):%Y-%m-%d} registered again from the store", {}, {})
+    return run_id

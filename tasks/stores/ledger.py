@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
 from tasks.domain.decisions import Decision
-from tasks.stores.bucket import open_bucket
+from tasks.stores.bucket import Changed, open_bucket
 
 _READS_AT_ONCE = 16
 # Each one that fails means that another writer got on.
@@ -47,8 +47,9 @@ class Ledger:
     def named(self, word: str) -> Decision:
         """Find the last decision about the model that a person means.
 
-        ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, or a day such as 2026-11-01,
-        which means the champion at its end (UTC). Raises SettingsProblem where nothing fits.
+        ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's
+        hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsProblem where
+        nothing fits, or where MLflow has given the number twice.
         """
         entries, wanted = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [one for one in entries if one.time[:10] <= wanted] if _DAY.fullmatch(wanted) else entries
@@ -56,13 +57,17 @@ class Ledger:
             serving = decisions.champion(until)
             found = [serving] if serving else []
         else:
-            found = [one for one in entries if wanted in {one.model_version, one.run_id}]
+            found = decisions.meant(entries, wanted)
+        if len(found) > 1:
+            named = decisions.candidates(found)
+            message = f"Version {word} is {len(found)} models in the ledger of {self.url}, since MLflow gave the number"
+            raise SettingsProblem(f"{message} again: name one of them by its weights, {named}.")
         if not found:
             message = (
                 f"The ledger of {self.url} knows no model {word}: name a model version such as 3, champion, the id"
             )
             raise SettingsProblem(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
-        return found[-1]
+        return found[0]
 
     def append(self, decision: Decision) -> bool:
         """Write the next entry; return False when another writer took its number first."""
@@ -87,11 +92,34 @@ class Ledger:
         """Note that the registry has followed this decision."""
         open_bucket(self.url).create(f"ledger/{number:06}.applied", b"")
 
+    def mark_refused(self, number: int, why: str) -> bool:
+        """Note that MLflow refuses to show this decision; return False where the same was noted before."""
+        bucket, key = open_bucket(self.url), f"ledger/{number:06}.refused"
+        if bucket.create(key, why.encode()):
+            return True
+        try:
+            if bucket.read(key) == why.encode():
+                return False
+        except Changed:
+            return True
+        bucket.remove(key)
+        return bucket.create(key, why.encode())
+
     def applied(self, number: int) -> bool:
         """Tell whether the registry has followed this decision."""
         return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))
 
     def pending(self, entries: list[Decision]) -> list[Decision]:
         """Return those of the entries that the registry has not followed yet, the oldest first."""
-        marks = {entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".applied")}
-        return [one for one in entries if f"ledger/{one.number:06}.applied" not in marks]
+        marks = self._marks(".applied")
+        return [one for one in entries if one.number not in marks]
+
+    def handled(self, entries: list[Decision], pending: list[Decision]) -> list[Decision]:
+        """Return those of the entries that were shown to the registry before, also those that it refused."""
+        waiting = {one.number for one in pending}
+        waiting -= self._marks(".refused") if waiting else set()
+        return [one for one in entries if one.number not in waiting]
+
+    def _marks(self, kind: str) -> set[int]:
+        keys = (entry.key for entry in open_bucket(self.url).entries("ledger/"))
+        return {int(key.removeprefix("ledger/").removesuffix(kind)) for key in keys if key.endswith(kind)}

@@ -3,25 +3,74 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
+from tasks.domain.decisions import Decision
 from tasks.stores.mlflow_client import mlflow_at
 from tasks.stores.mlflow_model import write_mlflow_model
+
+#: The tag of a registered model, and of each version, that names the store whose models these are.
+STORE = "pedigree.store"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version: its number, the run that it came from, and its tags, which alone say which model it is."""
+
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    def holds(self, one: Decision) -> bool:
+        """Tell whether this is the model that a decision is about: the same weights, of the same data and recipe."""
+        wanted = {"pedigree.head": one.head, "pedigree.dataset": one.dataset}
+        same = all(self.tags.get(name) == value for name, value in wanted.items())
+        return same and self.tags.get("pedigree.recipe", one.recipe) == one.recipe
+
+
+def version_of(url: str, model: str, one: Decision) -> Version | None:
+    """Return the registered version of a ledger's decision, whatever its number is now; None where MLflow lacks it.
+
+    Of several equal ones it is that whose number the decision names, else the first.
+    """
+    tags = {"pedigree.head": one.head, "pedigree.dataset": one.dataset}
+    ours = [version for version in find_versions(url, model, tags) if version.holds(one)]
+    return next((version for version in ours if version.number == one.model_version), ours[0] if ours else None)
+
+
+def version_numbered(url: str, model: str, number: str) -> Version | None:
+    """Return the version that has this number now; None where there is none."""
+    with mlflow_at(url) as client, _unless_missing():
+        return _version(client.get_model_version(model, number))
+    return None
+
+
+def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[Version]:
+    """Return the versions that carry all of these tags, the first one first."""
+    conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
+    with mlflow_at(url) as client:
+        found = client.search_model_versions(" AND ".join(conditions))
+    return sorted(map(_version, found), key=lambda one: int(one.number))
 
 
 def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
     """Name the first version that carries all of these tags, so that a repeated night does not register twice."""
-    conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
-    with mlflow_at(url) as client:
-        found = client.search_model_versions(" AND ".join(conditions))
-    return min((str(one.version) for one in found), key=int, default=None)
+    return next((one.number for one in find_versions(url, model, tags)), None)
+
+
+def remove_version(url: str, model: str, number: str) -> None:
+    """Take away a version that nobody has named yet, such as the second of two equal ones."""
+    with mlflow_at(url) as client, _unless_missing():
+        client.delete_model_version(model, number)
 
 
 def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[str, str]) -> str:
@@ -83,6 +132,10 @@ def _unless_missing() -> Iterator[None]:
             raise
 
 
+def _version(found: ModelVersion) -> Version:
+    return Version(str(found.version), str(found.run_id or ""), dict(found.tags))
+
+
 def _identity(logged: LoggedModel) -> Model:
     return Model(
         artifact_path=logged.artifact_location,
@@ -93,8 +146,9 @@ def _identity(logged: LoggedModel) -> Model:
 
 
 def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags: Mapping[str, str]) -> str:
+    owner = {STORE: tags[STORE]} if STORE in tags else {}
     try:
-        client.create_registered_model(model)
+        client.create_registered_model(model, owner)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -22,6 +22,7 @@ from mlflow.utils.rest_utils import http_request
 from configs.addresses import shown
 from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
+from tasks.stores.deletions import NO_SUCH_RUN, experiment_deleted
 from tasks.stores.mlflow_client import locked_out, mlflow_at, silent
 from tasks.stores.mlflow_view import saved_view
 
@@ -103,7 +104,7 @@ def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
             try:
                 tags = client.get_run(run_id).data.tags
             except MlflowException as error:
-                if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                if error.error_code not in NO_SUCH_RUN:
                     raise
                 continue
             found[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
@@ -116,6 +117,12 @@ def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
         condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
         found = client.search_runs([_experiment(client, url, experiment)], condition)
         return [str(one.info.run_id) for one in found]
+
+
+def check_experiment(url: str, experiment: str) -> None:
+    """Raise Problem where somebody deleted the experiment: MLflow takes no run of it until it is restored."""
+    with mlflow_at(url) as client:
+        _experiment(client, url, experiment)
 
 
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
@@ -256,6 +263,8 @@ def _experiment(client: MlflowClient, url: str, name: str) -> str:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return _experiment(client, url, name)
+    if found.lifecycle_stage == "deleted":
+        raise Problem(f"{experiment_deleted(url, found)}; or name another one in tracking.experiment.")
     for key, value in saved_view().items():
         if key not in found.tags:
             client.set_experiment_tag(found.experiment_id, key, value)

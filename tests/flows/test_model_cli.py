@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.domain.decisions import Decision
-from tasks.overruling import Place
+from tasks.pointing import Place
 from tasks.stores.ledger import Ledger
 from tests.flows.made_store import night, photographs
 from tests.flows.test_bad_input import Done, pedigree, refused

@@ -7,7 +7,7 @@ import pytest
 from configs.problems import Problem
 from flows.approve import approve
 from flows.rollback import rollback
-from tasks.overruling import Place
+from tasks.pointing import Place
 from tasks.stores.ledger import Ledger
 from tests.servers import PrefectServer
 from tests.tasks.deciding import judged, place_at, shown

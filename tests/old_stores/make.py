@@ -17,7 +17,8 @@ from PIL import Image
 
 from flows.night import run_night
 from tasks.domain.drawing import draw
-from tasks.overruling import Person, Place, hold
+from tasks.overruling import Person, hold
+from tasks.pointing import Place
 from tests.old_stores.kept import HERE, settings_in
 
 # The same address in whatever folder a test unpacks it.

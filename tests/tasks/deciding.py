@@ -2,15 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from configs.schema import Tracking
+from tasks.domain.canonical import sha256_of
 from tasks.domain.decisions import Decided, Decision, aliases
 from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.night import FeatureSet
+from tasks.domain.record import Record
 from tasks.domain.splits import Split
-from tasks.overruling import Person, Place
+from tasks.modeling.head import Head
+from tasks.modeling.weights import to_bytes, weights_hash
+from tasks.overruling import Person
+from tasks.pointing import Place
 from tasks.stores import registry, tracking
 from tasks.stores.datasets import write_card, write_manifest
 from tasks.stores.format import check_format
 from tasks.stores.ledger import Ledger
+from tasks.stores.ownership import store_identity
+from tasks.stores.records import write_record
+from tasks.stores.weights import write_backbone, write_head
 
 ANN = Person("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
@@ -26,25 +37,52 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Place:
 
 
 def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool = True) -> Decision:
-    """Register one more version and decide about it; where that is applied, MLflow's aliases have followed."""
-    ledger = Ledger(place.store)
+    """Register one more version and decide about it; where that is applied, MLflow has followed."""
+    ledger, at = Ledger(place.store), place.tracking
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
-    run = tracking.start_run(place.tracking.url, "deciding", {}, {})
-    packaged = Path(place.store).parent / "packaged"
-    packaged.mkdir(exist_ok=True)
-    (packaged / "model.json").write_text("{}")
-    head, data = f"head {number}", dataset or _dataset(place, number)
-    version = registry.register(place.tracking.url, place.tracking.model, run, packaged, {"pedigree.head": head})
+    run = tracking.start_run(at.url, at.experiment, {}, {})
+    head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
+    made = FeatureSet(backbone, 2)
+    write_record(place.store, Record(data, {}, made, None, made, head, {"git_commit": "none"}, {}))
+    tags = {
+        "pedigree.head": head,
+        "pedigree.dataset": data,
+        "pedigree.recipe": "recipe",
+        "pedigree.store": store_identity(place.store),
+    }
+    version = registry.register(at.url, at.model, run, _packaged(place), tags)
     serves = number if outcome == "promoted" else against
-    made = Decision(number, WHEN, outcome, serves, against, data, "recipe", "net", head, run, version, "reason", [])
-    assert ledger.append(made)
+    decision = Decision(number, WHEN, outcome, serves, against, data, "recipe", backbone, head, run, version, "why", [])
+    assert ledger.append(decision)
     if applied:
-        for alias, named in aliases([*entries, made]).items():
-            registry.point(place.tracking.url, place.tracking.model, alias, named)
+        registry.tag(at.url, at.model, version, {"pedigree.decision": str(number), "pedigree.outcome": outcome})
+        registry.note(at.url, at.model, "pedigree.followed", str(number))
+        for alias, one in aliases([*entries, decision]).items():
+            registry.point(at.url, at.model, alias, one.model_version if one else None)
         ledger.mark_applied(number)
-    return made
+    return decision
+
+
+def _head(place: Place, number: int) -> str:
+    head = Head(("a", "b"), np.full((2, 2), number, np.float32), np.zeros(2, np.float32))
+    write_head(place.store, head.name, head.to_bytes())
+    return head.name
+
+
+def _backbone(place: Place) -> str:
+    weights = [np.ones((2, 2), np.float32)]
+    facts = {"weights": weights_hash(weights)}
+    write_backbone(place.store, sha256_of(facts), to_bytes(weights), facts)
+    return sha256_of(facts)
+
+
+def _packaged(place: Place) -> Path:
+    folder = Path(place.store).parent / "packaged"
+    folder.mkdir(exist_ok=True)
+    (folder / "model.json").write_text("{}")
+    return folder
 
 
 def _dataset(place: Place, number: int) -> str:

@@ -7,7 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.problems import Problem, SettingsProblem
-from tasks.overruling import Overruled, Person, Place, hold, lift, promote, roll_back
+from tasks.overruling import Overruled, Person, hold, lift, promote, roll_back
+from tasks.pointing import Place
 from tasks.stores import registry
 from tasks.stores.ledger import Ledger
 from tests.tasks.deciding import ANN, judged, place_at, shown

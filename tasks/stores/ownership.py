@@ -1,0 +1,61 @@
+"""Whose models these are: a store has a name of its own, which MLflow's registered model carries as a tag."""
+
+import json
+from collections.abc import Mapping
+from itertools import count
+from uuid import uuid4
+
+from configs.addresses import shown
+from configs.problems import Problem, SettingsProblem
+from tasks.stores import registry
+from tasks.stores.bucket import Changed, open_bucket
+
+_FILE = "identity.json"
+
+
+def store_identity(store: str) -> str:
+    """Return the name that a store was given once, and that its copies share; a store without one gets it now."""
+    bucket = open_bucket(store)
+    try:
+        return _name(bucket.read(_FILE))
+    except Changed:
+        bucket.create(_FILE, json.dumps({"store": uuid4().hex}).encode())
+        return _name(bucket.read(_FILE))
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"The file {_FILE} of the store {store} is damaged: put it back from a copy.") from None
+
+
+def check_owner(store: str, url: str, model: str, tags: Mapping[str, str]) -> None:
+    """Raise SettingsProblem where a registered model with these tags is another store's.
+
+    One from before models were tagged becomes this store's, if this store made each version that Pedigree registered.
+    """
+    own = store_identity(store)
+    if tags.get(registry.STORE) == own:
+        return
+    if registry.STORE in tags or _foreign(store, url, model):
+        free = next(name for number in count(2) if _free(url, name := f"{model}-{number}"))
+        message = (
+            f"The model {model} in MLflow at {shown(url)} belongs to another store than {store}, and one name cannot"
+        )
+        raise SettingsProblem(f"{message} say which of two models serves: set tracking.model to {free}, which is free.")
+    registry.note(url, model, registry.STORE, own)
+
+
+def _name(data: bytes) -> str:
+    return str(json.loads(data)["store"])
+
+
+def _foreign(store: str, url: str, model: str) -> bool:
+    """Tell whether MLflow holds versions that this store has no record of."""
+    made = {entry.key for entry in open_bucket(store).entries("models/")}
+    registered = (one.tags for one in registry.find_versions(url, model, {}))
+    return any(
+        f"models/{tags['pedigree.head']}/{tags.get('pedigree.dataset')}.json" not in made
+        for tags in registered
+        if "pedigree.head" in tags
+    )
+
+
+def _free(url: str, model: str) -> bool:
+    return registry.described(url, model) == ({}, {}) and not registry.find_versions(url, model, {})

@@ -1,0 +1,206 @@
+"""MLflow is new, older than the ledger, or has lost versions: a number is never taken for a model."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.problems import Problem, SettingsProblem
+from flows import model as looking
+from tasks.domain.decisions import Decision
+from tasks.following import follow
+from tasks.overruling import hold, promote, roll_back
+from tasks.pointing import Place
+from tasks.stores import registry, tracking
+from tasks.stores.ledger import Ledger
+from tests.tasks.deciding import ANN, judged, place_at, shown
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Two champions, one after the other, both shown in MLflow."""
+    made = place_at(tmp_path)
+    for _ in range(2):
+        judged(made, "promoted")
+    return made
+
+
+def database(place: Place) -> Path:
+    """Name the file of the embedded database."""
+    return Path(place.store).parent / "mlflow.db"
+
+
+def emptied(place: Place) -> None:
+    """Put a new and empty MLflow in its place; the file stays the same one, which open connections go on reading."""
+    fresh = database(place).with_name("fresh.db")
+    tracking.check(f"sqlite:///{fresh}")
+    shutil.copy(fresh, database(place))
+
+
+def served(place: Place) -> registry.Version | None:
+    """Read which version carries the alias champion."""
+    number = shown(place).get("champion")
+    return registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
+
+
+def serves(place: Place, one: Decision) -> bool:
+    """Tell whether MLflow's champion is the model of this decision."""
+    version = served(place)
+    return bool(version and version.holds(one))
+
+
+def test_a_new_mlflow_gets_what_serves_from_the_store(place: Place) -> None:
+    """The champion is registered again under whatever number comes, and that is said once."""
+    emptied(place)
+    champion = Ledger(place.store).champion()
+    assert champion
+    (words,) = follow(place.store, place.tracking).words()
+    assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
+    assert serves(place, champion)
+    assert follow(place.store, place.tracking).words() == ()
+    last = Ledger(place.store).entries()[-1]
+    assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
+
+
+def test_a_number_that_means_two_models_is_asked_about(place: Place) -> None:
+    """After a new MLflow version 1 is one model in the ledger and another in MLflow: heads tell them apart."""
+    emptied(place)
+    follow(place.store, place.tracking)
+    first, second = Ledger(place.store).entries()[:2]
+    told = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
+    for act in (looking.show, looking.why):
+        with pytest.raises(SettingsProblem, match=told):
+            act(place.store, "1")
+    for decide in (hold, promote):
+        with pytest.raises(SettingsProblem, match=told):
+            decide(place, "1", ANN)
+    assert looking.why(place.store, first.head[:12]).model.head == first.head
+    listed = looking.models(place.store).models
+    assert [(one.version, one.outcome, one.roles, one.head) for one in listed] == [
+        ("1", "promoted", ("previous",), first.head),
+        ("1", "promoted", ("champion",), second.head),
+    ]
+    assert promote(place, first.head[:12], ANN, instead_of=second.head[:12]).champion == "2"
+    assert serves(place, first)
+
+
+def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: Place) -> None:
+    """A new MLflow's first version is a refused model: the champion is registered beside it, and served."""
+    emptied(place)
+    refused = judged(place, "rejected", applied=False)
+    assert refused.model_version == "1"
+    assert not any("by hand" in words for words in follow(place.store, place.tracking).words(refused.number))
+    assert serves(place, Ledger(place.store).entries()[1])
+    assert shown(place)["challenger"] == "1"
+
+
+@pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "from before it was tagged"])
+def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tagged: bool) -> None:
+    """Nobody moved anything by hand: the alias goes to the ledger's champion, and to no refused model of its number."""
+    if not tagged:
+        registry.note(place.tracking.url, "pedigree", "pedigree.followed", "")
+    copy = shutil.copy(database(place), database(place).with_suffix(".copy"))
+    third = judged(place, "promoted")
+    shutil.copy(copy, database(place))
+    refused = judged(place, "rejected", applied=False)
+    assert refused.model_version == third.model_version == "3"
+    words = "; ".join(follow(place.store, place.tracking).words(refused.number))
+    assert "MLflow is older than the ledger" in words
+    assert "by hand" not in words
+    assert serves(place, third)
+    with pytest.raises(SettingsProblem, match=rf"{refused.head[:12]} .rejected"):
+        promote(place, "3", ANN)
+    assert serves(place, third)
+    assert follow(place.store, place.tracking).words() == ()
+
+
+def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Place) -> None:
+    """What MLflow had followed and the ledger lost is said; the alias names the ledger's champion."""
+    judged(place, "promoted")
+    for path in Path(place.store, "ledger").glob("000003.*"):
+        path.unlink()
+    words = follow(place.store, place.tracking).words()
+    assert "the ledger is older than MLflow, which had followed decision 3" in words[0]
+    assert serves(place, Ledger(place.store).entries()[1])
+
+
+@pytest.mark.parametrize("gone", ["version", "model"])
+def test_what_was_deleted_in_mlflow_serves_again(place: Place, gone: str) -> None:
+    """A deleted version, or the whole registered model, costs nobody the model that serves."""
+    client = MlflowClient(place.tracking.url)
+    if gone == "version":
+        client.delete_model_version("pedigree", "2")
+    else:
+        client.delete_registered_model("pedigree")
+    words = "; ".join(follow(place.store, place.tracking).words())
+    assert "it is registered again from the store" in words
+    assert "by hand" not in words
+    assert serves(place, Ledger(place.store).entries()[1])
+
+
+def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Place) -> None:
+    """No model carries champion that the ledger never promoted, whoever pointed the alias at it."""
+    refused = judged(place, "rejected")
+    registry.point(place.tracking.url, "pedigree", "champion", refused.model_version)
+    (words,) = follow(place.store, place.tracking).words()
+    assert "moved by hand in MLflow to version 3, which the ledger never promoted, and names version 2 again" in words
+    assert shown(place)["champion"] == "2"
+
+
+def test_the_advice_about_a_moved_alias_works(place: Place) -> None:
+    """Either command that the note names is obeyed as it stands."""
+    registry.point(place.tracking.url, "pedigree", "champion", "1")
+    (words,) = follow(place.store, place.tracking).words()
+    assert "(pedigree model promote 1 --instead-of 2 or pedigree model promote 2 settles it)" in words
+    assert promote(place, "1", ANN, instead_of="2").champion == "1"
+    assert follow(place.store, place.tracking).words() == ()
+
+
+def test_a_rollback_to_a_version_that_mlflow_lost(place: Place) -> None:
+    """The former champion comes from the store."""
+    MlflowClient(place.tracking.url).delete_model_version("pedigree", "1")
+    assert "registered again" in str(roll_back(place, ANN))
+    assert serves(place, Ledger(place.store).entries()[0])
+
+
+def test_two_stores_cannot_share_a_model(place: Place, tmp_path: Path) -> None:
+    """Before anything is trained or decided the second store is refused, with a name that is free."""
+    (tmp_path / "other").mkdir()
+    other = place_at(tmp_path / "other", url=place.tracking.url)
+    with pytest.raises(SettingsProblem, match=r"belongs to another store .* set tracking.model to pedigree-2"):
+        follow(other.store, other.tracking)
+    registry.note(place.tracking.url, "pedigree", registry.STORE, "")
+    with pytest.raises(SettingsProblem, match="belongs to another store"):
+        follow(other.store, other.tracking)
+    assert follow(place.store, place.tracking).words() == ()
+    assert registry.described(place.tracking.url, "pedigree")[1][registry.STORE]
+
+
+@pytest.mark.parametrize("deleted", ["run", "experiment"])
+def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Place, deleted: str) -> None:
+    """A deleted run is told once with the way back, later decisions go on, and once restored it is finished."""
+    client, (first, second) = MlflowClient(place.tracking.url), Ledger(place.store).entries()
+    experiment = client.get_run(second.run_id).info.experiment_id
+    if deleted == "run":
+        client.delete_run(second.run_id)
+    else:
+        client.delete_experiment(experiment)
+    done = roll_back(place, ANN)
+    assert f"mlflow {deleted}s restore --{deleted}-id {second.run_id if deleted == 'run' else experiment}" in str(done)
+    assert serves(place, first)
+    assert follow(place.store, place.tracking).words() == ()
+    assert client.get_model_version("pedigree", "2").tags["pedigree.outcome"] == "rolled-back"
+    client.restore_run(second.run_id) if deleted == "run" else client.restore_experiment(experiment)
+    (words,) = follow(place.store, place.tracking).words()
+    assert "decision 3, version 2 rolled-back by ann is finished now" in words
+    assert client.get_run(second.run_id).data.tags["pedigree.outcome"] == "rolled-back"
+
+
+def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
+    """The sentence names the command that brings it back."""
+    client = MlflowClient(place.tracking.url)
+    experiment = client.get_run(Ledger(place.store).entries()[0].run_id).info.experiment_id
+    client.delete_experiment(experiment)
+    with pytest.raises(Problem, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
+        tracking.check_experiment(place.tracking.url, place.tracking.experiment)
