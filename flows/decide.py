@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from configs.problems import Problem
 from configs.schema import Settings
+from tasks.domain.decisions import AlreadyDecided
 from tasks.domain.night import Challenger, Data, Embedded, Promotion, Trained
 from tasks.embed import embed
 from tasks.evaluate import evaluate
@@ -18,8 +19,10 @@ _ROUNDS = 10
 
 def decide(
     data: Data, embedded: Embedded, trained: Trained, settings: Settings, stranger: Stranger | None
-) -> tuple[Challenger, Promotion]:
+) -> tuple[Challenger, Promotion] | AlreadyDecided:
     """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
+
+    There is nothing to decide where another run has decided about the same data and recipe meanwhile.
 
     A champion that came meanwhile, or came back, may have another backbone: the test images get its features too.
     """
@@ -33,5 +36,7 @@ def decide(
         promotion = promote(data.dataset, challenger, settings)
         if isinstance(promotion, Promotion):
             return replace(challenger, collect=explained.collect), promotion
+        if isinstance(promotion, AlreadyDecided):
+            return promotion
         embedded = embed(data.dataset, settings)
     raise Problem(f"Another champion came {_ROUNDS} times while this night judged: run it again when others rest.")

@@ -11,6 +11,7 @@ from tasks.ask import ask
 from tasks.assemble import assemble
 from tasks.check import check
 from tasks.conclude import conclude
+from tasks.domain.decisions import AlreadyDecided
 from tasks.domain.night import Data
 from tasks.domain.outcome import Outcome
 from tasks.embed import embed
@@ -55,6 +56,10 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         inspect(data, settings, embedded)
         trained = train(dataset, embedded, settings)
         # rehearse, evaluate, judge, explain, promote
-        challenger, promotion = decide(data, embedded, trained, settings, stranger)
+        decided = decide(data, embedded, trained, settings, stranger)
+    if isinstance(decided, AlreadyDecided):
+        data = data.decided_by(decided)
+        return named_state(note(listed, conclude(data, follow(settings, restored), settings), settings.store))
+    challenger, promotion = decided
     outcome = ask(conclude(data, follow(settings, restored), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

@@ -27,7 +27,8 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     labelling = read_labels(store, labels.name)
     selection = select(_rows(labelling, _splits(labelling, settings)), settings.dataset.min_images_per_class)
     name = dataset_hash(selection.kept)
-    judged = [one for one in Ledger(store).entries() if one.by_the_gate]
+    entries = Ledger(store).entries()
+    judged = [one for one in entries if one.by_the_gate]
     done = not force and any((one.dataset, one.recipe) == (name, recipe(settings)) for one in judged)
     lacking = _lacking(selection)
     if not (lacking or done):
@@ -40,6 +41,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
         waiting=tuple(f"{one.label} ({one.reason})" for one in selection.waiting),
         state="waiting" if lacking else "unchanged" if done else "new",
         reason=lacking or ("nothing new to learn from" if done else "to be trained on"),
+        decided=entries[-1].number if entries else 0,
     )
 
 

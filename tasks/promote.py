@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from configs import schema
-from tasks.domain.decisions import Decision, champion, held_words, hold_on
+from tasks.domain.decisions import AlreadyDecided, Decision, champion, held_words, hold_on, word_for
 from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
 from tasks.domain.recipe import recipe
 from tasks.registering import registered
@@ -14,10 +14,13 @@ from tasks.stores.ledger import Ledger
 
 
 @step(hours=2)
-def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings) -> Promotion | Overtaken:
+def promote(
+    dataset: Dataset, challenger: Challenger, settings: schema.Settings
+) -> Promotion | Overtaken | AlreadyDecided:
     """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
 
-    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
+    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
+    run has decided about the same data and recipe meanwhile, this one's MLflow run is closed, and it is AlreadyDecided.
     """
     version = registered(dataset, challenger.trained, settings)
     # MLflow is asked before the decision: from then on a night must be able to end without it.
@@ -26,16 +29,32 @@ def promote(dataset: Dataset, challenger: Challenger, settings: schema.Settings)
 
     def ruling(entries: list[Decision]) -> Decision | None:
         serving = champion(entries)
-        if (serving.number if serving else None) != found.against:
+        if _rival(entries, found, dataset) or (serving.number if serving else None) != found.against:
             return None
         return _placed(found, entries)
 
     ledger = Ledger(settings.store.url)
-    written = ledger.decide(ruling)
+    written = ledger.decide(ruling) or _rival(ledger.entries(), found, dataset)
     if written is None:
         serving = ledger.champion()
         return Overtaken(serving.model_version if serving else "")
+    if written.run_id != found.run_id:
+        return _already_decided(written, found.run_id, settings.tracking)
     return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
+
+
+def _rival(entries: list[Decision], found: Decision, dataset: Dataset) -> Decision | None:
+    """Return what was decided about the same data and recipe since this run looked whether anything was."""
+    younger = (one for one in entries if one.by_the_gate and one.number > dataset.decided)
+    return next((one for one in younger if (one.dataset, one.recipe) == (found.dataset, found.recipe)), None)
+
+
+def _already_decided(written: Decision, run_id: str, place: schema.Tracking) -> AlreadyDecided:
+    """Close the run that decides nothing, and say which one did."""
+    done = AlreadyDecided(written.number, written.model_version, written.outcome, written.run_id)
+    tags = {"pedigree.outcome": "unchanged", "pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
+    tracking.close(place.url, run_id, tags)
+    return done
 
 
 def _pages(url: str, run_id: str) -> dict[str, str]:
@@ -51,7 +70,6 @@ def _pages(url: str, run_id: str) -> dict[str, str]:
 def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:
     """Say what the gate decided; its place in the ledger is not known yet."""
     verdict, evaluation, outcome = challenger.verdict, challenger.evaluation, challenger.verdict.outcome
-    how = f"; a person decides, by pedigree model promote {version}" if outcome == "needs-approval" else ""
     return Decision(
         number=0,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -64,7 +82,7 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,
-        reason=verdict.reason + how,
+        reason=verdict.reason,
         rules=verdict.lines(),
         # The figures of single classes stay in MLflow: a ledger is read every night.
         figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
@@ -74,6 +92,9 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
 def _placed(found: Decision, entries: list[Decision]) -> Decision:
     """Give a decision its number; what a person holds is turned down, whatever the rules say."""
     number = entries[-1].number + 1 if entries else 1
+    if found.outcome == "needs-approval":
+        way = f"a person decides, by pedigree model promote {word_for([*entries, found], found)}"
+        found = replace(found, reason=f"{found.reason}; {way}")
     hold = hold_on(entries, found.head, found.dataset)
     if found.outcome == "rejected" or not hold:
         return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)

@@ -13,6 +13,7 @@ from tasks.fitting import Fitted
 from tasks.reports.links import flow_run_tags
 from tasks.step import say, step
 from tasks.stores import tracking
+from tasks.stores.claims import owner
 from tasks.stores.datasets import read_manifest
 from tasks.stores.ledger import Ledger
 from tasks.stores.records import record_bytes, write_record
@@ -104,8 +105,11 @@ def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> st
         "pedigree.start": fitted.start or "none",
     }
     origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
-    run_id = tracking.left_open(url, experiment, made_of)
-    if not run_id:
-        run_id = tracking.start_run(url, experiment, parameters(settings), made_of | origin)
+    run_id = tracking.left_open(url, experiment, made_of, origin["pedigree.flow_run"])
+    if run_id:
+        tracking.tag(url, run_id, {tracking.OWNER: owner()})
+    else:
+        tags = {**made_of, **origin, tracking.OWNER: owner()}
+        run_id = tracking.start_run(url, experiment, parameters(settings), tags)
     tracking.log_dataset(url, run_id, dataset.hash, settings.source.url, dataset.images)
     return run_id

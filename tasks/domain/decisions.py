@@ -52,6 +52,21 @@ class Decision:
         return self.outcome in _BY_THE_GATE and not self.person
 
 
+@dataclass(frozen=True, slots=True)
+class AlreadyDecided:
+    """Nothing was decided, since another run has decided about the same data and recipe while this one worked."""
+
+    decision: int
+    version: str
+    outcome: Decided
+    run_id: str
+
+    def __str__(self) -> str:
+        """Name that decision."""
+        decided = f"decision {self.decision}, version {self.version} {self.outcome}"
+        return f"another retraining of the same data was faster: {decided}"
+
+
 def champion(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry whose model serves, under its present number; None before there is one."""
     return _presently(entries, entries[-1].champion) if entries else None

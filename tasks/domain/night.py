@@ -1,13 +1,13 @@
 """The small values that the steps of a night hand to each other; each reads as one line of the night's diary."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from tasks.domain.calibration import NEVER
 from tasks.domain.collecting import Wanted
 from tasks.domain.comparison import Comparison
-from tasks.domain.decisions import Decided
+from tasks.domain.decisions import AlreadyDecided, Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
@@ -77,7 +77,10 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset version, and whether there is something to train on."""
+    """A dataset version, and whether there is something to train on.
+
+    ``decided`` is the number of the ledger's last entry at that moment: what is younger, another run has decided.
+    """
 
     hash: str
     parent: str | None
@@ -86,6 +89,7 @@ class Dataset:
     waiting: tuple[str, ...]
     state: Literal["new", "unchanged", "waiting"]
     reason: str
+    decided: int = 0
 
     def __str__(self) -> str:
         """Name the version and say what it holds."""
@@ -225,6 +229,11 @@ class Data:
     def plain(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
+
+    def decided_by(self, other: AlreadyDecided) -> "Data":
+        """Say that there is nothing to decide any more, since another run has."""
+        reason = f"nothing new to learn from, since {other}"
+        return replace(self, dataset=replace(self.dataset, state="unchanged", reason=reason))
 
 
 @dataclass(frozen=True, slots=True)

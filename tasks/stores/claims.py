@@ -16,6 +16,8 @@ from tasks.stores.bucket import Bucket, Changed, open_bucket
 # A claim of another machine, whose processes nobody here can see, counts for so many seconds.
 _VALID = 600
 _LOOK_AGAIN = 0.2
+# A night opens its run when it has trained, and no night works on for so many seconds after that.
+_WORKS = 12 * 3600
 
 
 @contextmanager
@@ -50,6 +52,27 @@ def _claim() -> bytes:
             "name": uuid4().hex,
         }
     ).encode()
+
+
+def owner() -> str:
+    """Name this process in a way that others can tell whether it still works."""
+    return _claim().decode()
+
+
+def lives(owner: str) -> bool:
+    """Tell whether a process that is named so still works; of this very one, that what it did before has ended.
+
+    One of another machine, which nobody here can see, counts as working for half a day.
+    """
+    try:
+        claim = json.loads(owner)
+        age = datetime.now(UTC) - datetime.fromisoformat(claim["time"])
+        here, number, started = claim["machine"] == platform.node(), int(claim["process"]), float(claim["started"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    own = here and number == psutil.Process().pid
+    seen = _alive(number, started) if here else True
+    return seen and not own and age.total_seconds() < _WORKS
 
 
 def _read(bucket: Bucket, key: str) -> bytes | None:

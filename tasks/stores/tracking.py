@@ -14,7 +14,7 @@ from time import time_ns
 from urllib.parse import quote
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
@@ -22,10 +22,13 @@ from mlflow.utils.rest_utils import http_request
 from configs.addresses import shown
 from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
+from tasks.stores.claims import lives
 from tasks.stores.deletions import NO_SUCH_RUN, experiment_deleted
 from tasks.stores.mlflow_client import locked_out, mlflow_at, silent
 from tasks.stores.mlflow_view import saved_view
 
+#: The tag of a run that says which process opened it.
+OWNER = "pedigree.owner"
 _SQLITE = "sqlite:///"
 _PATIENCE = 10  # Seconds that a server may take to say that it is there.
 # MLflow takes a thousand things in a request, a hundred of them parameters and a hundred tags.
@@ -56,12 +59,17 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
         return run_id
 
 
-def left_open(url: str, experiment: str, tags: Mapping[str, str]) -> str | None:
-    """Name a run with these tags that a night which died never closed, so that the next night carries it on."""
+def left_open(url: str, experiment: str, tags: Mapping[str, str], flow_run: str = "") -> str | None:
+    """Name a run with these tags that a night which died never closed, so that the next night carries it on.
+
+    A run of a night that lives is nobody's to carry on, unless it is that of this very ``flow_run``.
+    """
     conditions = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
         found = client.search_runs([_experiment(client, url, experiment)], " AND ".join(conditions))
-    return str(found[0].info.run_id) if found else None
+    own = {"pedigree.flow_run": flow_run or "none"}.items()
+    left = (one for one in found if not _lives(one) or own <= one.data.tags.items())
+    return next((str(one.info.run_id) for one in left), None)
 
 
 def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
@@ -153,14 +161,24 @@ def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: M
         client.set_terminated(run_id)
 
 
+def close(url: str, run_id: str, tags: Mapping[str, str]) -> None:
+    """Close, as KILLED, a run that decides nothing, with tags that say why."""
+    with mlflow_at(url) as client:
+        _log(client, run_id, tags=_tags(tags))
+        client.set_terminated(run_id, "KILLED")
+
+
 def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str]) -> list[str]:
-    """Close, as KILLED, the runs that nights on this store opened and never closed, and return their ids."""
+    """Close, as KILLED, the runs that nights on this store opened and never closed, and return their ids.
+
+    Runs of nights that live stay open.
+    """
     with mlflow_at(url) as client:
         found = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
-        ours = [str(one.info.run_id) for one in found if one.data.params.get("store.url") == store]
-        for run_id in ours:
-            _log(client, run_id, tags=_tags(why))
-            client.set_terminated(run_id, "KILLED")
+    dead = [one for one in found if one.data.params.get("store.url") == store and not _lives(one)]
+    ours = [str(one.info.run_id) for one in dead]
+    for run_id in ours:
+        close(url, run_id, why)
     return ours
 
 
@@ -170,6 +188,12 @@ def metric_name(name: str) -> str:
         return name
     cleaned = "/".join(re.sub(r"[^\w\- :]", "_", part) or "_" for part in name.split("/"))
     return f"{cleaned[:240]}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _lives(run: Run) -> bool:
+    """Tell whether the process that opened a run still works, as far as can be known."""
+    owner = run.data.tags.get(OWNER)
+    return owner is not None and lives(owner)
 
 
 def _metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> list[Metric]:
