@@ -2,29 +2,48 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from urllib.parse import quote
 
+from tasks.domain.canonical import sha256_of
 from tasks.domain.manifest import Row
 
 MANIFEST = "manifest.csv"
 _EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif"}
 # Not a letter of a file name on some system, or the mark of our own escapes.
 _UNSAFE = frozenset('%/\\:*?"<>|\x7f') | frozenset(map(chr, range(32)))
+# Windows keeps these for devices, with any ending, and in any case.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
+# Bytes that a name may have on every usual disk; a cut name ends in a mark that is no escape, and in digits of a hash.
+_LONGEST, _CUT, _DIGITS = 255, "%~", 16
 _OWN = ("image", "file", "label", "split", "key")
 
 
 def folder_name(label: str) -> str:
     """Name a class's folder: its label, with what no folder may be called percent-encoded, as in a web address.
 
-    ``urllib.parse.unquote`` gives the label back, and no label can leave the folder that it is in.
+    ``urllib.parse.unquote`` gives the label back, and no label can leave the folder that it is in. A name that would be
+    too long is cut and ends in a mark that no other name has, and in a hash of the label: manifest.csv has it whole.
     """
     letters = [quote(letter, safe="") if letter in _UNSAFE else letter for letter in label]
-    if letters[0] == "." or label.lower() == MANIFEST:
+    if letters[0] == "." or label.lower() == MANIFEST or _RESERVED.match(label):
         letters[0] = f"%{ord(letters[0]):02X}"
     if letters[-1] in {".", " "}:
         letters[-1] = f"%{ord(letters[-1]):02X}"
-    return "".join(letters)
+    return "".join(letters) if _size(letters) <= _LONGEST else _shortened(label, letters)
+
+
+def _shortened(label: str, letters: list[str]) -> str:
+    ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
+    sizes = accumulate(_size([letter]) for letter in letters)
+    kept = sum(size <= _LONGEST - len(ending) for size in sizes)
+    return "".join(letters[:kept]) + ending
+
+
+def _size(letters: Sequence[str]) -> int:
+    return len("".join(letters).encode())
 
 
 def file_name(row: Row, form: str) -> str:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from tasks.domain.appearance import UNSCALED, as_seen
+from tasks.domain.camera_raw import is_camera_raw
+from tasks.domain.jpeg_markers import lacks_passes, lengthened, read_frame, unread_kind
 from tasks.domain.rejections import Reason, Rejection, first_line
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/2"
 _CHECKS = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", *_EXTRA_FORMATS)
+_JPEG = b"\xff\xd8\xff"
 # How files begin: those that we read, to tell a damaged picture from none, and those that people take for such.
 _READ = (
-    (0, b"\xff\xd8\xff"),
+    (0, _JPEG),
     (0, b"\x89PNG\r\n\x1a\n"),
     (8, b"WEBPVP8"),
     (0, b"II*\0"),
@@ -47,14 +50,24 @@ _READ = (
     (0, b"GIF8"),
     (4, b"ftypavi"),
 )
+# A JPEG whose data end too early is filled up with the middle of the range by libjpeg, which tells nobody.
+_FILLING = {127, 128}
 _HEIC = tuple(
     (4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
 _NOT_READ = {
-    "JPEG 2000": ((4, b"jP  "),),
-    "JPEG XL": ((4, b"JXL "),),
+    "JPEG 2000": ((4, b"jP  "), (0, b"\xff\x4f\xff\x51")),
+    "JPEG XL": ((4, b"JXL "), (0, b"\xff\x0a")),
+    "JPEG XR": ((0, b"II\xbc\x01"),),
+    "camera raw": (
+        *((0, start) for start in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")),
+        (4, b"ftypcrx"),
+        (6, b"HEAPCCDR"),
+    ),
     "Photoshop": ((0, b"8BPS"),),
     "PDF": ((0, b"%PDF-"),),
+    "OpenEXR": ((0, b"\x76\x2f\x31\x01"),),
+    "DICOM": ((128, b"DICM"),),
 }
 # Stretched to a square, nothing can be recognised in a picture that is so many times longer than wide.
 _MAX_RATIO = 50
@@ -113,20 +126,40 @@ def open_picture(data: bytes, limits: Limits) -> Picture | Rejection:
 
 
 def _open(data: bytes, limits: Limits) -> Picture | Rejection:
+    if name := _not_read(data):
+        return Rejection(Reason.UNKNOWN_FORMAT, f"{name} is not among the allowed formats ({', '.join(FORMATS)})")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         return _not_opened(data, error)
     try:
-        return _refused(image, limits) or _decoded(image, limits)
+        return _refused(image, limits) or _decoded(data, image, limits)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         return _failed(f"the {image.format} data cannot be decoded", error)
 
 
-def _decoded(image: Image.Image, limits: Limits) -> Picture | Rejection:
+def _decoded(data: bytes, image: Image.Image, limits: Limits) -> Picture | Rejection:
     image.load()
     # A HEIC file may turn out to hold another size than its header said.
-    return _refused(image, limits) or Picture(as_seen(image), str(image.format))
+    return _refused(image, limits) or _cut_off(data, image) or Picture(as_seen(image), str(image.format))
+
+
+def _cut_off(data: bytes, image: Image.Image) -> Rejection | None:
+    """Find a JPEG that was cut off and closed again: what it lacks is grey or blurred, and no decoder complains."""
+    frame = read_frame(data) if data.startswith(_JPEG) else None
+    if frame is None:
+        return None
+    if lacks_passes(data, frame):
+        return Rejection(Reason.DAMAGED, "the JPEG ends before its last pass: it is cut off and closed again")
+    corner = image.crop((image.width - 1, image.height - 1, image.width, image.height)).tobytes()
+    if not _FILLING.issuperset(corner):
+        return None
+    # Grey may be what the picture shows. Then it stays the same whatever follows its data.
+    longer = Image.open(io.BytesIO(lengthened(data, frame)), formats=("JPEG",))
+    longer.load()
+    if ImageChops.difference(image, longer).getbbox() is None:
+        return None
+    return Rejection(Reason.DAMAGED, "the JPEG ends before its last row: it is cut off and closed again")
 
 
 def _refused(image: Image.Image, limits: Limits) -> Rejection | None:
@@ -155,10 +188,17 @@ def _not_opened(data: bytes, error: Exception) -> Rejection:
         return Rejection(
             Reason.UNKNOWN_FORMAT, "HEIC; install Pedigree's extra heic (the package pillow-heif) to use it"
         )
-    for name, signatures in _NOT_READ.items():
-        if _begins(data, signatures):
-            return Rejection(Reason.UNKNOWN_FORMAT, f"{name} is not among the allowed formats ({', '.join(FORMATS)})")
     return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
+
+
+def _not_read(data: bytes) -> str:
+    """Name the kind of picture that is not read, by how the file begins; empty where it may be read."""
+    if data.startswith(_JPEG):
+        frame = read_frame(data)
+        return unread_kind(frame) if frame else ""
+    if is_camera_raw(data):
+        return "camera raw"
+    return next((name for name, signatures in _NOT_READ.items() if _begins(data, signatures)), "")
 
 
 def _begins(data: bytes, signatures: tuple[tuple[int, bytes], ...]) -> bool:
