@@ -9,7 +9,7 @@ from configs import schema
 from configs.problems import Problem
 from tasks.domain.label_manifest.reading import read_manifest
 from tasks.domain.label_manifest.references import KeyIndex
-from tasks.domain.label_manifest.statements import Asked, Reading
+from tasks.domain.label_manifest.statements import Asked, Reading, shown
 from tasks.domain.label_manifest.use import ManifestUse, Matched, manifest_use, match
 from tasks.domain.labels import Attributes, Located, Said, Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
@@ -78,7 +78,13 @@ def _from_manifest(ingested: Ingested, labels: schema.Labels, snapshots: Snapsho
     asked = Asked(labels.column, labels.attributes, must_label=labels.sources[0] == "manifest")
     reading = read_manifest(_manifest_bytes(ingested.source, entry, snapshots), labels.manifest, asked)
     folder = entry.key.rpartition("/")[0] if reading.beside else ""
-    return reading, match(reading, KeyIndex(listed, ingested.source, labels.root or folder))
+    matched = match(reading, KeyIndex(listed, ingested.source, labels.root or folder))
+    if asked.must_label and len(labels.sources) > 1 and matched.missing and not matched.statements:
+        raise Problem(
+            f"No reference of the manifest {labels.manifest} fits an object of {ingested.source}, such as "
+            f"{shown(matched.missing[:1])}: write keys, say in labels.root where they start, or take it from labels.sources."
+        )
+    return reading, matched
 
 
 def _kept(attributes: Attributes, labels: schema.Labels) -> Attributes:

@@ -4,16 +4,18 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from configs.problems import Problem
 from tasks.domain.label_manifest.statements import shown
+from tasks.domain.wording import count
 
 SEPARATORS = ",;\t"
 _SAYS_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n|$)')
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
+_SPACES = re.compile(" *")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -45,7 +47,8 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
     header = next(records, _Record(1, []))
     columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
     _check_header(columns, name, header.line)
-    rows = [(f"line {record.line:,}", _row(record, columns, name)) for record in records]
+    nameless = [place for place, column in enumerate(columns) if not column]
+    rows = [(f"line {record.line:,}", _row(record, columns, nameless, name)) for record in records]
     return Table([column for column in columns if column], rows)
 
 
@@ -66,7 +69,7 @@ def _separator(text: str, name: str, references: frozenset[str]) -> tuple[str, i
 def _header(text: str, separator: str) -> frozenset[str]:
     """Read the first row that holds something, as one separator would have it; nothing where that cannot be."""
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
         return frozenset(next(([field.strip() for field in row] for row in reader if any(map(str.strip, row))), []))
     except csv.Error:
         return frozenset()
@@ -77,7 +80,7 @@ def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Reco
     source = io.StringIO(text, newline="")
     source.seek(start)
     skipped = 1 if start else 0
-    reader = csv.reader(source, delimiter=separator, strict=True)
+    reader = csv.reader(source, delimiter=separator, strict=True, skipinitialspace=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -116,7 +119,8 @@ def _column_of_quote(line: str, separator: str) -> int:
     """Count the fields up to the first whose quote does not close just before a separator."""
     position, column = 0, 1
     while position < len(line):
-        if line[position] == '"':
+        position = _SPACES.match(line, position).end()  # type: ignore[union-attr]
+        if line[position : position + 1] == '"':
             closed = _QUOTED.match(line, position)
             if not closed or closed.end() >= len(line) or line[closed.end()] != separator:
                 return column
@@ -150,22 +154,29 @@ def _check_header(columns: list[str], name: str, line: int) -> None:
         )
 
 
-def _row(record: _Record, columns: list[str], name: str) -> Mapping[str, str]:
+def _row(record: _Record, columns: list[str], nameless: Sequence[int], name: str) -> Mapping[str, str]:
     """Put a row's fields under their columns; empty fields beyond the header are a spreadsheet's padding."""
     line, fields = record
-    surplus = next((place for place, field in enumerate(fields[len(columns) :], len(columns) + 1) if field.strip()), 0)
-    if surplus or len(fields) < len(columns):
-        held = f"{len(fields):,} field{'s' if len(fields) != 1 else ''}"
-        raise Problem(
-            f"The manifest {name}, line {line:,}, column {surplus or len(fields) + 1:,}: the row has {held}, the "
-            f"header {len(columns):,}; quote a field that holds the separator, and give each column its field."
-        )
+    if len(fields) != len(columns):
+        _check_length(record, len(columns), name)
     row = dict(zip(columns, fields, strict=False))
-    # A first column without a name is the row's number, as pandas writes it.
-    nameless = next((place for place in range(1, len(columns)) if not columns[place] and fields[place].strip()), 0)
+    for place in nameless:
+        # A first column without a name is the row's number, as pandas writes it.
+        if place and fields[place].strip():
+            raise Problem(
+                f"The manifest {name}, line {line:,}, column {place + 1:,}: the header has no name for this field."
+            )
     if nameless:
-        raise Problem(
-            f"The manifest {name}, line {line:,}, column {nameless + 1:,}: the header has no name for this field."
-        )
-    row.pop("", None)
+        del row[""]
     return row
+
+
+def _check_length(record: _Record, columns: int, name: str) -> None:
+    line, fields = record
+    surplus = next((place for place, field in enumerate(fields[columns:], columns + 1) if field.strip()), 0)
+    if surplus or len(fields) < columns:
+        raise Problem(
+            f"The manifest {name}, line {line:,}, column {surplus or len(fields) + 1:,}: the row has "
+            f"{count(len(fields), 'field')}, the header {columns:,}; quote a field that holds the separator, and give "
+            "each column its field."
+        )

@@ -53,10 +53,12 @@ def read_short(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> R
     candidates = [field for field in fields if field not in asked.attributes]
     label = choose_label(_SHORT, candidates, fields, name, asked)
 
+    beside = set(fields) - {label}
+
     def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
         reference = _image(row)
         attributes = attributes_of(
-            {field: row[field] for field in fields if field in row and field != label and row[field] != reference}
+            {field: value for field, value in row.items() if field in beside and value != reference}
         )
         for choice in _choices(row.get(label) if label else None, label) or [""]:
             yield statement(place, reference.strip(), choice, attributes)

@@ -62,6 +62,8 @@ def _read_csv(text: str, name: str, asked: Asked) -> Reading:
 
 def _read_records(records: Records, name: str, asked: Asked) -> Reading:
     """Tell the tool by what its records hold; a record that does not fit is skipped there."""
+    if not records:
+        return Reading([], [])
     rows = [row for _, row in records if isinstance(row, Mapping)]
     if len(records) == 1 and rows and is_coco(rows[0]):
         return read_coco(rows[0], name, asked)
@@ -70,7 +72,7 @@ def _read_records(records: Records, name: str, asked: Asked) -> Reading:
     if any(isinstance(row.get("data"), dict) and "annotations" in row for row in rows):
         return label_studio.read_tasks(records, name, asked)
     columns = columns_of(records)
-    if records and not rows:
+    if not rows:
         raise Problem(f"The manifest {name} must hold one JSON object a row: see docs/labels.md.")
     if label_studio.SIGNS & set(columns):
         return label_studio.read_short(columns, records, name, asked)

@@ -34,6 +34,8 @@ class KeyIndex:
             reference: A key, an address, or the path of Label Studio's local file.
             stems: The reference may lack its extension.
         """
+        if reference in self._keys and not (stems or self._root):
+            return (reference,)
         paths = self._paths(reference)
         matches = {key for path in paths for key in self._same(path)}
         if stems:

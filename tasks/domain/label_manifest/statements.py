@@ -1,6 +1,7 @@
 """What a manifest says, row by row, and the rows that it could not be taken from."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -10,6 +11,8 @@ Row = TypeVar("Row")
 
 # An S3 key has at most 1,024 bytes, a path 4,096; an address stands before it.
 _LONGEST_REFERENCE = 8192
+# NUL, and halves of characters, which no file can hold.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]").search
 _LONGEST_NAME, _MOST_NAMES = 100, 8
 
 
@@ -85,37 +88,33 @@ def statement(place: str, reference: str, label: str, attributes: Attributes) ->
     """Make a statement of texts that can be kept and shown; raise RowFault for others."""
     if len(reference) > _LONGEST_REFERENCE:
         raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
-    for text in (reference, label, *(text for pair in attributes for text in pair)):
-        check_text(text)
+    if _NO_TEXT(reference) or _NO_TEXT(label) or any(_NO_TEXT(text) for pair in attributes for text in pair):
+        raise RowFault("holds a NUL character, or half of a character (a lone surrogate)")
     return Statement(reference, label, attributes, place)
 
 
-def check_text(text: str) -> None:
-    """Raise RowFault for what is no text: halves of characters, which no file can hold, and NUL."""
-    if "\0" in text:
-        raise RowFault("holds a NUL character")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise RowFault("holds half of a character (a lone surrogate)") from None
-
-
-def attributes_of(fields: Mapping[str, object]) -> Attributes:
-    """Take the fields that hold a plain value, sorted by name."""
-    return tuple(sorted((name, text) for name, value in fields.items() if name and (text := text_of(value))))
+def attributes_of(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:
+    """Take the fields that hold a plain value, sorted by name, but for some."""
+    pairs = [
+        (name, text) for name, value in fields.items() if name not in without and (text := text_of(value)) and name
+    ]
+    return tuple(sorted(pairs)) if len(pairs) > 1 else tuple(pairs)
 
 
 def text_of(value: object) -> str:
     """Write a plain value as text; what is no plain value says nothing."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def label_of(value: object, name: str) -> str:
     """Write a label as text; raise RowFault where it is no plain value."""
-    if value is not None and not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return value.strip()
+    if value is not None and not isinstance(value, int | float):
         kind = "a list" if isinstance(value, list) else "an object"
         raise RowFault(f"holds {kind} in {shown([name])}, where a label is one word or name")
     return text_of(value)
@@ -123,7 +122,7 @@ def label_of(value: object, name: str) -> str:
 
 def reference_of(value: object, name: str) -> str:
     """Write what names an object as text; raise RowFault where nothing does."""
-    text = text_of(value) if not isinstance(value, bool | float) else ""
+    text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else text_of(value)
     if not text:
         raise RowFault(f"does not say which object it is about: {shown([name])} is empty or no text")
     return text

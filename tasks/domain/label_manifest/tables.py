@@ -1,6 +1,6 @@
 """Formats whose rows are fields with names, as a table: which names the object, which may be the label."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +66,14 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> R
     candidates = [column for column in columns if column != known.reference and column not in asked.attributes]
     label = choose_label(known, candidates, columns, name, asked)
 
-    def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
-        if not isinstance(row, Mapping):
+    own = frozenset({known.reference, label})
+
+    def read(place: str, row: Mapping[str, Any]) -> list[Statement]:
+        if not isinstance(row, dict):
             raise RowFault("is no record of fields with names")
-        attributes = {field: value for field, value in row.items() if field not in {known.reference, label}}
         reference = reference_of(row.get(known.reference), known.reference)
-        yield statement(place, reference, label_of(row.get(label) if label else None, label), attributes_of(attributes))
+        named = label_of(row.get(label) if label else None, label)
+        return [statement(place, reference, named, attributes_of(row, own))]
 
     only = not label and not candidates and len(columns) > 1
     return Reading(*read_rows(rows, read), label, known.beside, known.stems, attributes_only=only)
@@ -90,7 +92,7 @@ def format_of(columns: Sequence[str], name: str) -> Format:
             return known
     raise Problem(
         f"The manifest {name} has no column named key (its columns: {shown(columns) or 'none'}): "
-        "name the objects' keys so, and separate columns by comma, semicolon or tab."
+        f"name the objects' keys so{', and separate columns by comma, semicolon or tab' if len(columns) == 1 else ''}."
     )
 
 

@@ -57,6 +57,8 @@ def verified(verdict: str, *, later: bool = True) -> bytes:
             b'"key";"label";"note, free, text, of, all"\n1.jpg;pug;a\n',
             [Statement("1.jpg", "pug", (("note, free, text, of, all", "a"),))],
         ),
+        (b"[]", []),
+        (b'key, label\n1.jpg, "pug, black"\n', [Statement("1.jpg", "pug, black", ())]),
         (b"sep=;\nkey;label\n1,2.jpg;pug\n", [Statement("1,2.jpg", "pug", ())]),
         (b"key\tlabel\n1.jpg\tpug\n", [Statement("1.jpg", "pug", ())]),
         (b"key,label\r1.jpg,pug\r", [Statement("1.jpg", "pug", ())]),

@@ -31,6 +31,7 @@ from tests.tasks.domain.test_label_manifest import SHORT
         (b'key,label\n1.jpg,"husky\n2.jpg,pug\n3.jpg,"pug"\n', r"line 2, column 2: .* closes in line 4"),
         (b'key,label\n1.jpg,"husky\n2.jpg,pug\n3.jpg,"\n', r"line 2, column 2: .* closes in line 4, around what looks"),
         (b'key,label\r1.jpg,"hus"ky"\r', r"line 2, column 2: a quote opens here, and text follows"),
+        (b'key, label\n1.jpg, "pug" black\n', r"line 2, column 2: a quote opens here, and text follows"),
         (b'key,"label\n1.jpg,pug\n', r"line 1, column 2: a quote opens here and never ends"),
         (b"key,label\n1.jpg," + b"a" * 140_000, r"not valid CSV in line 2 \(field larger than field limit"),
         (b"key,label,label\n1.jpg,pug,boxer\n", r"line 1, names label twice, in columns 2 and 3"),
