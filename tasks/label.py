@@ -82,7 +82,8 @@ def _from_manifest(ingested: Ingested, labels: schema.Labels, snapshots: Snapsho
     if asked.must_label and len(labels.sources) > 1 and matched.missing and not matched.statements:
         raise Problem(
             f"No reference of the manifest {labels.manifest} fits an object of {ingested.source}, such as "
-            f"{shown(matched.missing[:1])}: write keys, say in labels.root where they start, or take it from labels.sources."
+            f"{shown(matched.missing[:1])}: write keys, say in labels.root where they start, or take manifest out of "
+            "labels.sources."
         )
     return reading, matched
 
