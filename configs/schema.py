@@ -25,6 +25,16 @@ class Source(Section):
         default=(),
         description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
     )
+    vanished: str = Field(
+        default="at most 0.3",
+        pattern=r"^ *at +most +(0(\.\d+)?|\.\d+|1(\.0+)?) *$",
+        description="Share of the known source that may be gone or unreadable at once; see docs/gate.md.",
+    )
+
+    @property
+    def vanished_share(self) -> float:
+        """Return the share that may be gone."""
+        return float(self.vanished.split()[-1])
 
 
 class Store(Section):

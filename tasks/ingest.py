@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 
 from configs import schema
+from configs.problems import Problem
 from tasks.decoder import Decoder
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
@@ -15,6 +16,7 @@ from tasks.domain.night import Ingested, Snapshot
 from tasks.domain.pixels import Limits, decoders, limits_of
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.retrying import Circumstances, is_tried_every_time
+from tasks.domain.vanished import FEW, objection
 from tasks.reports.progress import progress
 from tasks.step import say, step
 from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
@@ -32,7 +34,36 @@ _Found = tuple[Examined, bytes] | Rejection
 
 @step(hours=24)
 def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
-    """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason."""
+    """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason.
+
+    Raises:
+        Problem: So much of what the source held is no photograph any more that a person must look first.
+    """
+    ingested = _fetched(snapshot, settings)
+    if not snapshot.moment:
+        _see_that_most_is_here(snapshot, settings)
+    return ingested
+
+
+def _see_that_most_is_here(snapshot: Snapshot, settings: schema.Settings) -> None:
+    """Ask where too many photographs of the listing answered last, or objects of the first one, cannot be read now."""
+    if snapshot.answered and snapshot.altered < FEW:
+        return
+    source, snapshots = snapshot.source, SnapshotStore(settings.store.url)
+    rejected = snapshots.rejected(source)
+    if snapshot.answered:
+        here = {one.image for one in snapshots.located(source)}
+        before = snapshots.located(source, snapshot.answered)
+        known, gone = [one.key for one in before], [one.key for one in before if one.image not in here]
+    else:
+        known = snapshots.keys(source)
+        gone = [key for key, one in rejected.items() if one.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]
+    why = next((rejected[key].detail for key in gone if key in rejected), "")
+    if refusal := objection(settings.source, known, gone, why):
+        raise Problem(refusal)
+
+
+def _fetched(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     store = settings.store
     limits = limits_of(settings.images)
     now = _today(limits)

@@ -7,10 +7,11 @@ from configs import schema
 from tasks.domain import watching
 from tasks.domain.canonical import sha256_of
 from tasks.domain.source_filter import SourceFilter
+from tasks.domain.vanished import FEW, objection
 from tasks.domain.watching import Difference, Look
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
-from tasks.stores.listings import in_columns
+from tasks.stores.listings import in_columns, vanished
 from tasks.stores.nights import last_answered
 from tasks.stores.snapshots import SnapshotStore
 
@@ -27,7 +28,12 @@ def look(settings: schema.Settings) -> Look:
     bucket.check()
     answered = last_answered(store, source)
     listing = in_columns(bucket.entries(names=SourceFilter(settings.source.pass_over)))
-    difference = SnapshotStore(store).since(source, answered, listing)
+    snapshots = SnapshotStore(store)
+    difference = snapshots.since(source, answered, listing)
+    if len(difference.gone) >= FEW:
+        _, known = snapshots.listings(source, answered)
+        if refusal := objection(settings.source, known["key"].to_pylist(), vanished(known, listing)):
+            return Look("Not yet", refusal)
     keys = (key for batch in listing["key"].chunks for key in batch.to_pylist())
     what = watching.found(difference, settings.labels, settings.dataset.min_images_per_class, keys)
     return watching.decide(what, settings.watch, now, answered, _key(settings, answered, difference, now))

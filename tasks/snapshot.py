@@ -6,10 +6,12 @@ from configs.problems import Problem, SettingsProblem
 from configs.schema import Source, Store
 from tasks.domain.night import Snapshot
 from tasks.domain.source_filter import SourceFilter, passed_over_words
+from tasks.domain.vanished import FEW, objection
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import claim_format
-from tasks.stores.listings import in_columns
+from tasks.stores.listings import altered, in_columns, vanished
+from tasks.stores.nights import last_answered
 from tasks.stores.snapshots import SnapshotStore
 
 
@@ -18,7 +20,7 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     """List the source and record the changes, or take the last listing of a former day.
 
     Raises:
-        Problem: The source holds nothing at all, or was not looked at until that day.
+        Problem: The source holds nothing at all, or too little of what it held, or was not looked at until that day.
     """
     if as_of:
         return _former(source.url, SnapshotStore(store.url), as_of)
@@ -29,9 +31,22 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
         passed = passed_over_words(names.counts())
         but = f", but for what is passed over ({passed})" if passed else ""
         raise Problem(f"The source {source.url} is empty{but}: put photographs into it, one folder a class.")
+    snapshots, answered = SnapshotStore(store.url), last_answered(store.url, source.url)
+    last, known = snapshots.listings(source.url, answered)
+    differing = altered(known, listed).num_rows
+    if differing >= FEW and (refusal := objection(source, known["key"].to_pylist(), vanished(known, listed))):
+        raise Problem(refusal)
     claim_format(store.url)
-    changed = SnapshotStore(store.url).record(source.url, taken, listed)
-    return Snapshot(source.url, taken, listed.num_rows, changed, passed_over=names.counts())
+    changed = snapshots.record(source.url, taken, listed, last)
+    return Snapshot(
+        source.url,
+        taken,
+        listed.num_rows,
+        changed,
+        answered=answered,
+        altered=differing,
+        passed_over=names.counts(),
+    )
 
 
 def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:

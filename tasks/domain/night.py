@@ -18,13 +18,18 @@ from tasks.domain.wording import count, listed
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source at one moment; the moment is empty where that is now."""
+    """The source at one moment; the moment is empty where that is now.
+
+    ``answered`` is the listing that a retraining last answered, and ``altered`` counts what of it is gone or replaced.
+    """
 
     source: str
     taken: str
     objects: int
     changed: int
     moment: str = ""
+    answered: str = ""
+    altered: int = 0
     passed_over: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:

@@ -75,6 +75,22 @@ def changes(known: pa.Table, listed: pa.Table) -> pa.Table:
     return pa.concat_tables([_marked(gone, present=False), _marked(came, present=True)])
 
 
+def altered(known: pa.Table, listed: pa.Table) -> pa.Table:
+    """Return the known rows whose object is gone or has other content now."""
+    if known.equals(listed):
+        return LISTING.empty_table()
+    return known.join(listed.select(IDENTITY), list(IDENTITY), join_type="left anti")
+
+
+def vanished(known: pa.Table, listed: pa.Table) -> list[str]:
+    """Name the known keys that are gone and whose content, by ETag and size, has come under no other key."""
+    gone = known.join(listed.select(["key"]), "key", join_type="left anti")
+    keys: list[str] = gone.join(listed.select(["etag", "size"]), ["etag", "size"], join_type="left anti")[
+        "key"
+    ].to_pylist()
+    return keys
+
+
 def replay(history: pa.Table) -> pa.Table:
     """Return the listing that changes left, in the order in which they were written, sorted by key."""
     place = pa.array(np.arange(history.num_rows))

@@ -66,9 +66,17 @@ class SnapshotStore:
         """Tell when the source was first listed; nothing if it never was."""
         return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""
 
-    def record(self, source: str, taken: str, listed: pa.Table) -> int:
-        """Append what differs from the last listing, and return how much that is."""
-        found = changes(self._listing(source), listed)
+    def listings(self, source: str, moment: str) -> tuple[pa.Table, pa.Table]:
+        """Return the last listing, and that of a moment; without a moment the last one is both."""
+        history = _columns(source, Table(self.url, "objects", _OBJECTS))
+        last = replay(history)
+        if not moment or not history.num_rows or pc.max(history["snapshot"]).as_py() <= moment:
+            return last, last
+        return last, replay(history.filter(pc.less_equal(history["snapshot"], moment)))
+
+    def record(self, source: str, taken: str, listed: pa.Table, known: pa.Table | None = None) -> int:
+        """Append what differs from the last listing, where that is not at hand already; return how much it is."""
+        found = changes(self._listing(source) if known is None else known, listed)
         rows = found.append_column("source", _same(source, found)).append_column("snapshot", _same(taken, found))
         Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
         return int(found.num_rows)
