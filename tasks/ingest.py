@@ -52,9 +52,10 @@ def _see_that_most_is_here(snapshot: Snapshot, settings: schema.Settings) -> Non
     source, snapshots = snapshot.source, SnapshotStore(settings.store.url)
     rejected = snapshots.rejected(source)
     if snapshot.answered:
-        here = {one.image for one in snapshots.located(source)}
-        before = snapshots.located(source, snapshot.answered)
-        known, gone = [one.key for one in before], [one.key for one in before if one.image not in here]
+        now, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
+        keys, images = {one.key for one in now}, {one.image for one in now}
+        known = [one.key for one in before]
+        gone = [one.key for one in before if one.key not in keys and one.image not in images]
     else:
         known = snapshots.keys(source)
         gone = [key for key, one in rejected.items() if one.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]

@@ -1,0 +1,288 @@
+"""What was a photograph last night is one tonight, or somebody is told: sources that lose files, rights and folders."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.load import parse, resolve
+from configs.problems import Problem
+from configs.schema import Settings
+from tasks import ingest as ingesting
+from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.examination import Examined
+from tasks.domain.night import Snapshot
+from tasks.domain.quality import Measures
+from tasks.domain.rejections import Reason
+from tasks.domain.vanished import objection
+from tasks.ingest import ingest
+from tasks.look import look
+from tasks.snapshot import snapshot
+from tasks.stores import nights
+from tasks.stores.snapshots import SnapshotStore
+from tests.strangers import open_folder, ordinary_user
+
+BREEDS, EACH = ("boxer", "husky", "pug"), 12
+FEW = 10
+
+
+class EverythingIsAPicture:
+    """What stands in for the processes that decode: reading and counting are what is tried here."""
+
+    def __init__(self, *_: object) -> None:
+        """Take whatever a decoder takes."""
+
+    def __enter__(self) -> Self:
+        """Start nothing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop nothing."""
+
+    def examine(self, files: Sequence[bytes]) -> list[Examined]:
+        """Take any bytes for a picture."""
+        return [
+            Examined(sha256_of_bytes(data), 64, 64, "PNG", b"0" * 32, Measures(0.5, 0.5, 0.5, 0.5)) for data in files
+        ]
+
+
+class World:
+    """A source of three breeds, a store, and the nights that they see."""
+
+    def __init__(self, place: Path, vanished: str = "at most 0.3") -> None:
+        """Fill the source with photographs, each with bytes of its own."""
+        self.photos = place / "photos"
+        for breed in BREEDS:
+            (self.photos / breed).mkdir(parents=True)
+            for number in range(EACH):
+                (self.photos / breed / f"{number:02}.jpg").write_bytes(f"{breed} {number}".encode())
+        (place / "store").mkdir()
+        (place / "store").chmod(0o777)
+        self.store = str(place / "store")
+        self.settings = self.with_rule(vanished)
+
+    def with_rule(self, vanished: str) -> Settings:
+        """Make settings with this rule about what vanished."""
+        values = {"source": {"url": str(self.photos), "vanished": vanished}, "store": {"url": self.store}}
+        return resolve(parse(values, "test"))
+
+    def night(self, vanished: str = "") -> Snapshot:
+        """List and fetch as a retraining does that comes to its end, and answer the listing."""
+        chosen = self.with_rule(vanished) if vanished else self.settings
+        listed: Snapshot = snapshot.fn.__wrapped__(chosen.source, chosen.store)
+        ingest.fn.__wrapped__(listed, chosen)
+        nights.note(self.store, listed.source, listed.taken, "unchanged: nothing new")
+        return listed
+
+    def known(self, moment: str = "") -> dict[str, str]:
+        """Return the photographs that the store knows the source to hold, by key."""
+        found = SnapshotStore(self.store).located(str(self.photos), moment)
+        return {one.key: one.image for one in found}
+
+    def answered(self) -> str:
+        """Tell which listing the last night answered."""
+        return nights.last_answered(self.store, str(self.photos))
+
+    def remove(self, breed: str, number: int = EACH) -> None:
+        """Delete the first photographs of a breed."""
+        for path in sorted((self.photos / breed).iterdir())[:number]:
+            path.unlink()
+
+    def lock(self, breed: str, number: int = EACH) -> None:
+        """Exchange photographs for others that this user may not read."""
+        for path in sorted((self.photos / breed).iterdir())[:number]:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes() + b" again")
+            path.chmod(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingesting, "Decoder", EverythingIsAPicture)
+    monkeypatch.setattr(ingesting, "progress", lambda *_: nullcontext(lambda _: None))
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """Make a world that an ordinary user can reach, and see it as one."""
+    with open_folder() as place:
+        world = World(place)
+        with ordinary_user():
+            yield world
+
+
+def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
+    """A source that is empty at once stops the night, and the next one knows what there was."""
+    world = World(tmp_path)
+    world.night()
+    world.photos.rename(tmp_path / "elsewhere")
+    world.photos.mkdir()
+    (world.photos / "pug").mkdir()
+    (world.photos / "pug" / "new.jpg").write_bytes(b"left on the disk below")
+    with pytest.raises(Problem, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."):
+        world.night()
+    assert len(SnapshotStore(world.store).known(str(world.photos))) == 36
+    assert "36 of the 36" in look.fn.__wrapped__(world.settings).why
+
+
+def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
+    """A class that is gone as a whole is asked about, also where it is a small share of the source."""
+    world = World(tmp_path, "at most 0.9")
+    world.night()
+    world.remove("husky")
+    with pytest.raises(Problem, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
+        world.night()
+    assert look.fn.__wrapped__(world.settings).state == "Not yet"
+
+
+def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
+    """A person's word lets one night see that most is gone, and the nights after it know no more of it."""
+    world = World(tmp_path)
+    world.night()
+    world.remove("husky")
+    world.remove("pug", 6)
+    with pytest.raises(Problem, match="18 of the 36"):
+        world.night()
+    world.night("at most 1")
+    assert len(world.known()) == 18
+    assert world.night().changed == 0
+
+
+def test_half_of_the_files_without_rights_is_asked_about_until_it_is_mended() -> None:
+    """Photographs that were exchanged and cannot be read stop one night like the next, until somebody mends it."""
+    with new_world() as world:
+        world.night()
+        for _ in range(2):
+            with ordinary_again(world):
+                world.lock("pug")
+            with pytest.raises(Problem, match=r"12 of the 36 .* such as pug/00\.jpg.*\(Permission denied\)"):
+                world.night()
+        with ordinary_again(world):
+            for path in (world.photos / "pug").iterdir():
+                path.chmod(0o644)
+                path.write_bytes(path.read_bytes() + b" and again")
+        world.night()
+        assert len(world.known()) == 36
+
+
+def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
+    """Where most objects of a new source are refused, the rights are wrong, and not the objects."""
+    with new_world() as world:
+        with ordinary_again(world):
+            world.lock("pug")
+        with pytest.raises(Problem, match=r"12 of the 36 .*Permission denied"):
+            world.night()
+        world.night("at most 1")
+        found = SnapshotStore(world.store).rejected(str(world.photos))
+        assert {one.reason for one in found.values()} == {Reason.CANNOT_BE_READ}
+        world.night()
+
+
+def test_photographs_that_move_are_not_gone(tmp_path: Path) -> None:
+    """A class under another name, and files that only link to what is there, are no loss."""
+    world = World(tmp_path)
+    world.night()
+    (world.photos / "husky").rename(world.photos / "Siberian husky")
+    world.night()
+    assert len(set(world.known().values())) == 36
+
+
+def test_a_few_are_tidied_up_without_a_question() -> None:
+    """Of few objects nothing is said, whatever their share."""
+    source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
+    keys = [f"pug/{number}.jpg" for number in range(FEW)]
+    assert objection(source, keys, keys[:-1]) == ""
+    assert objection(source, keys, keys) != ""
+
+
+def test_what_is_passed_over_now_is_not_gone() -> None:
+    """A store that knows pictures of a bin, from before bins were passed over, is not asked about them."""
+    source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
+    keys = [f".Trash-1000/{number}.jpg" for number in range(50)]
+    assert objection(source, [*keys, "pug/1.jpg"], keys) == ""
+
+
+@contextmanager
+def ordinary_again(world: World) -> Iterator[None]:
+    """Do what only the owner of a source may do, in a world that is seen by somebody else."""
+    was, owner = os.geteuid(), world.photos.stat().st_uid
+    if was == owner:
+        yield
+        return
+    os.seteuid(0)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+EVENTS = st.tuples(
+    st.sampled_from(["remove", "lock", "hide", "come", "mend"]),
+    st.sampled_from(BREEDS),
+    st.integers(1, EACH),
+)
+
+
+def _happens(world: World, kind: str, breed: str, number: int) -> None:
+    folder = world.photos / breed
+    if kind == "remove":
+        world.remove(breed, number)
+    elif kind == "lock":
+        world.lock(breed, number)
+    elif kind == "hide":
+        folder.chmod(0)
+    elif kind == "come":
+        (folder / f"new {number}.jpg").write_bytes(f"new {breed} {number}".encode())
+    else:
+        for path in [*world.photos.iterdir(), *world.photos.rglob("*.jpg")]:
+            path.chmod(0o755)
+
+
+def _tried(world: World) -> tuple[Snapshot | None, str]:
+    try:
+        return world.night(), ""
+    except Problem as problem:
+        return None, str(problem)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(EVENTS, max_size=3), min_size=1, max_size=5))
+def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[str, str, int]]]) -> None:
+    """Whatever happens to a source, a photograph that a night no longer knows is deleted or rejected by its key.
+
+    A night that stops has answered nothing, so that the next one still knows what there was, and a folder that nobody
+    can list never passes for an empty one.
+    """
+    with new_world() as world:
+        world.night()
+        for events in history:
+            with ordinary_again(world):
+                for event in events:
+                    _happens(world, *event)
+                on_disk = {path.relative_to(world.photos).as_posix() for path in world.photos.rglob("*.jpg")}
+                hidden = {path.name for path in world.photos.iterdir() if not path.stat().st_mode & 0o400}
+            answered = world.answered()
+            before = world.known(answered)
+            listed, refusal = _tried(world)
+            if listed is None:
+                assert ("cannot be listed" if hidden else "source.vanished") in refusal
+                assert (world.answered(), world.known(answered)) == (answered, before)
+                continue
+            assert not hidden
+            now = world.known()
+            lost = [key for key, image in before.items() if key not in now and image not in now.values()]
+            rejected = SnapshotStore(world.store).rejected(str(world.photos))
+            assert all(key in rejected for key in lost if key in on_disk)
+            assert listed.altered >= len(lost)
+            assert len(lost) < FEW or len(lost) <= 0.3 * len(before)
+            gone = {breed: [key for key in lost if key.startswith(breed)] for breed in BREEDS}
+            left = {key.partition("/")[0] for key in now}
+            assert all(len(keys) < FEW or breed in left for breed, keys in gone.items())
