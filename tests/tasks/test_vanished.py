@@ -35,6 +35,8 @@ FEW = 10
 class EverythingIsAPicture:
     """What stands in for the processes that decode: reading and counting are what is tried here."""
 
+    left_open: tuple[str, ...] = ()
+
     def __init__(self, *_: object) -> None:
         """Take whatever a decoder takes."""
 
