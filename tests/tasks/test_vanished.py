@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from inspect import unwrap
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -79,8 +80,8 @@ class World:
     def night(self, vanished: str = "") -> Snapshot:
         """List and fetch as a retraining does that comes to its end, and answer the listing."""
         chosen = self.with_rule(vanished) if vanished else self.settings
-        listed: Snapshot = snapshot.fn.__wrapped__(chosen.source, chosen.store)
-        ingest.fn.__wrapped__(listed, chosen)
+        listed: Snapshot = unwrap(snapshot.fn)(chosen.source, chosen.store)
+        unwrap(ingest.fn)(listed, chosen)
         nights.note(self.store, listed.source, listed.taken, "unchanged: nothing new")
         return listed
 
@@ -132,7 +133,7 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."):
         world.night()
     assert len(SnapshotStore(world.store).known(str(world.photos))) == 36
-    assert "36 of the 36" in look.fn.__wrapped__(world.settings).why
+    assert "36 of the 36" in unwrap(look.fn)(world.settings).why
 
 
 def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
     world.remove("husky")
     with pytest.raises(Problem, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
         world.night()
-    assert look.fn.__wrapped__(world.settings).state == "Not yet"
+    assert unwrap(look.fn)(world.settings).state == "Not yet"
 
 
 def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
