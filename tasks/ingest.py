@@ -12,10 +12,11 @@ from tasks.decoder import Decoder
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
 from tasks.domain.listing import Entry
-from tasks.domain.night import Ingested, Snapshot
+from tasks.domain.night import Ingested
 from tasks.domain.pixels import Limits, decoders, limits_of
 from tasks.domain.rejections import Reason, Rejection
 from tasks.domain.retrying import Circumstances, is_tried_every_time
+from tasks.domain.snapshot import Snapshot
 from tasks.domain.vanished import FEW, objection
 from tasks.reports.progress import progress
 from tasks.step import say, step

@@ -1,8 +1,8 @@
 """The very end of a night: write down which listing it has answered, so that a watcher knows what is new since."""
 
 from configs import schema
-from tasks.domain.night import Snapshot
 from tasks.domain.outcome import Outcome
+from tasks.domain.snapshot import Snapshot
 from tasks.step import step
 from tasks.stores import nights
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Source, Store
-from tasks.domain.night import Snapshot
+from tasks.domain.snapshot import Snapshot
 from tasks.domain.source_filter import SourceFilter, passed_over_words
 from tasks.domain.vanished import FEW, objection
 from tasks.step import step

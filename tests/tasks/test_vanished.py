@@ -18,9 +18,9 @@ from configs.schema import Settings
 from tasks import ingest as ingesting
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.examination import Examined
-from tasks.domain.night import Snapshot
 from tasks.domain.quality import Measures
 from tasks.domain.rejections import Reason
+from tasks.domain.snapshot import Snapshot
 from tasks.domain.vanished import objection
 from tasks.ingest import ingest
 from tasks.look import look
