@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.addresses import shown
+from configs.local_login import local_login
 from configs.operations import Operations
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings, Tracking
@@ -51,7 +52,7 @@ def prepare_environment(**extra: str) -> None:
     """Set what Prefect, MLflow and TensorFlow read when they are first imported, where the user has not set it."""
     place = home()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         message = (
             f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
@@ -66,18 +67,47 @@ def prefect_address() -> str:
     return os.environ.get("PREFECT_API_URL", "")
 
 
-def prefect_login() -> dict[str, str]:
-    """Make the HTTP header by which Prefect knows us, as its own clients do; nothing where it asks for none."""
-    name_and_password, key = os.environ.get("PREFECT_API_AUTH_STRING"), os.environ.get("PREFECT_API_KEY")
+def prefect_login(place: Path, url: str) -> dict[str, str]:
+    """Make the HTTP header by which the Prefect at this address knows us; nothing where it asks for none.
+
+    Args:
+        place: The home folder, whose own servers know its password.
+        url: Prefect's address.
+    """
+    name_and_password = local_login(place, url) or os.environ.get("PREFECT_API_AUTH_STRING")
     if name_and_password:
-        return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
+        return _basic(name_and_password)
+    key = os.environ.get("PREFECT_API_KEY")
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def mlflow_login() -> dict[str, str]:
-    """Make the HTTP header by which MLflow knows us; nothing where the environment names nobody."""
+def mlflow_login(place: Path, url: str) -> dict[str, str]:
+    """Make the HTTP header by which the MLflow at this address knows us; nothing where the environment names nobody.
+
+    Args:
+        place: The home folder, whose own servers know its password.
+        url: MLflow's address.
+    """
+    if local := local_login(place, url):
+        return _basic(local)
     name, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"} if name and password else {}
+    return _basic(f"{name}:{password}") if name and password else {}
+
+
+def introduce_to_prefect(url: str) -> None:
+    """Let Prefect's clients of this process and of those below know the password of the local server there."""
+    if login := local_login(home(), url):
+        os.environ["PREFECT_API_AUTH_STRING"] = login
+
+
+def introduce_to_mlflow(url: str) -> None:
+    """Let MLflow's clients of this process and of those below know the password of the local server there."""
+    if login := local_login(home(), url):
+        os.environ["MLFLOW_TRACKING_USERNAME"], _, os.environ["MLFLOW_TRACKING_PASSWORD"] = login.partition(":")
+
+
+def _basic(name_and_password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
 
 
 def secret(name: str) -> str:

@@ -154,6 +154,18 @@ def down(as_json: Json = False) -> None:
         answer(status.plain(), as_json, screens.stack(status))
 
 
+@app.command("open")
+def open_pages(as_json: Json = False) -> None:
+    """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
+    with sentences():
+        from infra import pages
+
+        found = pages.links(home())
+        if not as_json:
+            pages.show(home(), found)
+        answer(found, as_json, screens.links(found))
+
+
 @app.command()
 def status(as_json: Json = False) -> None:
     """Tell what of the local stack is running, and where to look at it."""

@@ -2,7 +2,7 @@
 
 from configs.addresses import shown
 from configs.fields import filled
-from configs.load import home, prefect_address, prepare_environment
+from configs.load import home, introduce_to_prefect, prefect_address, prefect_login, prepare_environment
 from configs.problems import Problem
 from configs.schema import Settings
 from infra import stack, web
@@ -61,8 +61,9 @@ def _find_prefect() -> None:
     if not address:
         return
     prepare_environment(PREFECT_API_URL=address)
+    introduce_to_prefect(address)
     try:
-        web.check_prefect(address)
+        web.check_prefect(address, prefect_login(home(), address))
     except (OSError, ValueError) as error:
         message = (
             f"Prefect does not answer at {shown(address)}: start it, or unset PREFECT_API_URL to run without a server."

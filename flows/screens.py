@@ -1,6 +1,6 @@
 """What the command line prints at the end: outcomes and states as short tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,15 +70,23 @@ def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType
     ways = Text(
         "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
         f"Everything lies in {home}.\n"
-        "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up\n"
+        "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up, then .venv/bin/pedigree open\n"
         "Stop both again:                                        .venv/bin/pedigree down"
     )
     return Group(table, why, ways)
 
 
+def links(found: Mapping[str, str]) -> str:
+    """Show where each server's pages open; as a string, no terminal cuts a link."""
+    names = {"prefect": "Prefect", "mlflow": "MLflow"}
+    lines = [f"{names[name]}: {link}" for name, link in found.items()]
+    return "\n".join([*lines, "A link that ends in a word after # works once, within ten minutes."])
+
+
 def stack(status: "Status") -> RenderableType:
-    """Show each part of the local stack: whether it runs, and its address."""
+    """Show each part of the local stack: whether it runs, its address, and how to open its pages."""
     table = Table("part", "state", "address", box=None, padding=(0, 2))
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
-    return table
+    ways = "Open the pages, logged in: pedigree open" if any(part.address for part in status.parts) else ""
+    return Group(table, Text(ways))

@@ -51,9 +51,10 @@ def set_up(api: str, notify: Notify, mlflow: str) -> list[str]:
         SettingsProblem: A secret or a block that the settings need is not there.
     """
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-    with temporary_settings(updates={PREFECT_API_URL: api}), get_client(sync_client=True) as client:
+    known = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: secret("PREFECT_API_AUTH_STRING") or None}
+    with temporary_settings(updates=known), get_client(sync_client=True) as client:
         blocks = _blocks(client, notify)
         wanted = _automations(notify, blocks, PREFECT_UI_URL.value() or api.removesuffix("/api"), mlflow)
         _settle(client, wanted)

@@ -1,6 +1,5 @@
 """Deploying ``infra/prefect.yaml`` to a Prefect server: in one go, every form filled in with the settings."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from configs.fields import filled
 from configs.load import prefect_address
 from configs.problems import Problem
 from configs.schema import Settings
+from infra.servers import with_login
 from infra.zombies import notice_dead_runs
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> list[str]:
         raise Problem(
             "Set PREFECT_API_URL to the API of your Prefect server; pedigree up -c FILE deploys to the one here."
         )
-    deploy(home, {**os.environ, "PREFECT_API_URL": address}, settings, pool)
+    deploy(home, with_login(home, address), settings, pool)
     return [one["name"] for one in described()["deployments"]]
 
 
@@ -78,7 +78,7 @@ def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool:
         log = file.with_name("deploy.log")
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         raise Problem(f"The deployments could not be made; what Prefect said is in {log}.")
-    _share_the_limit(environment["PREFECT_API_URL"])
+    _share_the_limit(environment)
 
 
 def _filled_in(settings: Settings, pool: str) -> dict[str, Any]:
@@ -89,13 +89,16 @@ def _filled_in(settings: Settings, pool: str) -> dict[str, Any]:
     return whole
 
 
-def _share_the_limit(api: str) -> None:
+def _share_the_limit(environment: Mapping[str, str]) -> None:
     """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone."""
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+    known = {PREFECT_API_URL: environment["PREFECT_API_URL"]}
+    if login := environment.get("PREFECT_API_AUTH_STRING"):
+        known[PREFECT_API_AUTH_STRING] = login
     # A client that is made from the settings also knows the password.
-    with temporary_settings(updates={PREFECT_API_URL: api}), get_client(sync_client=True) as client:
+    with temporary_settings(updates=known), get_client(sync_client=True) as client:
         notice_dead_runs(client)
         client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 1)
         limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)

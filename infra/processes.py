@@ -35,9 +35,11 @@ class Background:
 
 
 def start(record: Path, command: Sequence[str], environment: Mapping[str, str], address: str) -> Background:
-    """Start a program in a session of its own, its words in a log beside the record."""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.with_suffix(".log").open("ab") as log:
+    """Start a program in a session of its own, its words in a log beside the record, which its owner alone may read."""
+    record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log_file = record.with_suffix(".log")
+    log_file.touch(mode=0o600)
+    with log_file.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - the stack's own commands
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )

@@ -1,7 +1,8 @@
-"""Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3, with passwords or without.
+"""Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3, for one person or a team.
 
-No password is ever part of a command, a file or an address: PostgreSQL's clients read PGPASSWORD and ~/.pgpass, and the
-rest is handed down in the environment.
+For one person both stand behind ``infra.guard``, with a password that only the home folder holds. A team's passwords are
+no part of a command, a file or an address: PostgreSQL's clients read PGPASSWORD and ~/.pgpass, and the rest is handed
+down in the environment.
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from configs.load import secret
+from configs.local_login import forget_password, local_login, make_password
 from configs.operations import Servers
 from configs.problems import Problem, SettingsProblem
 from infra import processes
@@ -21,6 +23,8 @@ default_permission = READ
 database_uri = {database}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
+# -P: a folder "infra" where the command was given is none of ours.
+_GUARDED = [sys.executable, "-P", "-m", "infra.serve"]
 # MLflow refuses a shorter one, and says so only in its log.
 _SHORTEST_PASSWORD = 12
 
@@ -40,9 +44,24 @@ def check_credentials(servers: Servers) -> None:
         raise SettingsProblem(message)
 
 
+def prepare_login(home: Path, servers: Servers) -> None:
+    """Make the password that the servers of one person ask for, or forget it where a team has its own."""
+    if servers.authentication:
+        forget_password(home)
+    else:
+        make_password(home)
+
+
 def environment(home: Path) -> dict[str, str]:
     """Hand down the environment, so that the worker's runs see the same AWS credentials as this terminal."""
     return {**os.environ, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+
+
+def with_login(home: Path, api: str) -> dict[str, str]:
+    """Hand down the environment with the address of Prefect's API and, where it is this home's own, the password."""
+    ours = environment(home) | {"PREFECT_API_URL": api}
+    login = local_login(home, api)
+    return ours | {"PREFECT_API_AUTH_STRING": login} if login else ours
 
 
 def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
@@ -55,34 +74,38 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     ours["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
     # A server that finds another server's address in its environment would send its own work there.
     ours.pop("PREFECT_API_URL", None)
+    # Pages of other origins may ask nothing, whoever looks at them.
+    ours.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", ours["PREFECT_UI_URL"])
     if servers.prefect_database:
         _, _, place = servers.prefect_database.partition("://")
         ours["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
     if servers.authentication:
         ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return processes.start(record, command, ours, url)
+    return processes.start(record, [*_GUARDED, "prefect", str(port)], ours, url)
 
 
 def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     """Start MLflow's server on a free port of this machine."""
     port = _free_port(5000)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"]
-    command += ["--artifacts-destination", servers.artifacts or str(home / "mlflow-artifacts")]
+    url = f"http://127.0.0.1:{port}"
+    database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
+    files = servers.artifacts or str(home / "mlflow-artifacts")
     # Its background jobs start seven helpers, and nothing here asks them for anything.
     ours = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    if servers.authentication:
-        command += ["--app-name", "basic-auth"]
-        ours |= _mlflow_authentication(record, home, servers)
-    return processes.start(record, command, ours, f"http://127.0.0.1:{port}")
+    if not servers.authentication:
+        return processes.start(record, [*_GUARDED, "mlflow", str(port), database, files], ours, url)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", database, "--artifacts-destination", files, "--app-name", "basic-auth"]
+    return processes.start(record, command, ours | _mlflow_authentication(record, home, servers), url)
 
 
 def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str) -> Background:
     """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", pool, "--type", "process", "--name", pool]
-    ours = environment(home) | {"PREFECT_API_URL": f"{prefect}/api", "PEDIGREE_MLFLOW_PAGES": mlflow}
+    ours = with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
+    # As in prefect.yaml: runs of this pool take nothing from outside.
+    ours["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     return processes.start(record, command, ours, f"{prefect}/work-pools/work-pool/{pool}")
 
 

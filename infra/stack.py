@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from configs.addresses import shown
-from configs.load import prefect_address
+from configs.load import introduce_to_prefect, mlflow_login, prefect_address, prefect_login
 from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
-from infra import deployments, processes, servers, web
+from infra import deployments, private, processes, servers, web
 from infra.deployments import POOL
 from infra.processes import Background
 
@@ -49,18 +49,19 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
     Without ``operations`` the servers are started as the last time.
     """
     with _alone(home):
+        private.tighten(home)
         wanted = _servers(home, operations)
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
         _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
-        web.check_prefect(f"{prefect.address}/api")
+        login = prefect_login(home, prefect.address)
+        web.check_prefect(f"{prefect.address}/api", login)
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
         _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
-        web.check_mlflow(mlflow.address)
-        _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, POOL))
+        web.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
+        _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, login, POOL))
         if settings:
-            environment = servers.environment(home) | {"PREFECT_API_URL": f"{prefect.address}/api"}
-            deployments.deploy(home, environment, settings)
+            deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
             if operations:
                 _tell(f"{prefect.address}/api", settings, operations, mlflow.address)
         return status(home)
@@ -87,7 +88,7 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
             "No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one."
         )
     try:
-        web.check_prefect(api)
+        web.check_prefect(api, prefect_login(home, api))
     except (OSError, ValueError) as error:
         raise Problem(
             f"Prefect does not answer at {shown(api)}: start it there, or correct PREFECT_API_URL."
@@ -109,6 +110,7 @@ def mlflow_pages(home: Path) -> str:
 
 def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
     # It loads Prefect, which reads the environment when it is loaded: whoever runs a night here prepares that first.
+    introduce_to_prefect(api)
     from infra import automations
 
     pages = settings.tracking.url if settings.tracking.url.startswith("http") else mlflow
@@ -133,7 +135,9 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
 
 
 def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Background:
-    web.close_left_over_runs(prefect.address, POOL)
+    login = prefect_login(home, prefect.address)
+    web.keep_pool_closed(prefect.address, login, POOL)
+    web.close_left_over_runs(prefect.address, login, POOL)
     return servers.start_worker(_record(home, _WORKER), home, prefect.address, mlflow.address, POOL)
 
 
@@ -146,6 +150,7 @@ def _servers(home: Path, operations: Operations | None) -> Servers:
     if wanted != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
         raise Problem("The servers run with other settings of the section servers: first stop them by pedigree down.")
     file.write_text(wanted.model_dump_json(), encoding="utf-8")
+    servers.prepare_login(home, wanted)
     return wanted
 
 
@@ -167,7 +172,7 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
 def _alone(home: Path) -> Iterator[None]:
     """Let no second ``up`` or ``down`` of this home run meanwhile."""
     folder = home / "stack"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

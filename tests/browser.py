@@ -1,6 +1,6 @@
 """A real browser without a screen, to look at pages as their users do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,13 @@ _FLAGS = [
 ]
 
 needs_chromium = pytest.mark.skipif(bool(missing_programs([CHROMIUM])), reason="pages need Debian's chromium")
+
+
+def log_in(page: "Page", links: Mapping[str, str]) -> None:
+    """Follow the links that log in once, as who ran ``pedigree open`` does."""
+    for link in links.values():
+        page.goto(link)
+        page.wait_for_url(lambda url: "/pedigree/open" not in url, timeout=60_000)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 
 from configs.addresses import shown
+from configs.load import introduce_to_mlflow
 from configs.problems import Outage, Problem
 from tasks.domain.refusals import passing
 
@@ -26,6 +27,7 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 @contextmanager
 def mlflow_at(url: str) -> Iterator[MlflowClient]:
     """Lend a client of the MLflow at this address; raise Problem for whatever goes wrong there."""
+    introduce_to_mlflow(url)
     try:
         yield MlflowClient(tracking_uri=url, registry_uri=url)
     except MlflowException as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+from configs.load import introduce_to_mlflow
 from configs.problems import Problem
 
 _PROGRAM = Path(__file__).parents[2] / "infra" / "service" / "stranger.py"
@@ -53,6 +54,7 @@ class Stranger:
 
     def _started(self) -> subprocess.Popen[str]:
         """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
+        introduce_to_mlflow(self._url)
         return subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-I", str(_PROGRAM)],
             cwd=self._folder.name,

@@ -15,13 +15,15 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from pydantic import TypeAdapter
 
+from configs.local_login import NAME, password
 from flows.demo import demo_settings
+from infra import pages as opening
 from infra import stack
 from tasks.domain.drawing import BREEDS
 from tasks.domain.gate import Facts, judge
 from tasks.domain.holdings import Holdings
 from tasks.domain.measured import Measured
-from tests.browser import needs_chromium, open_page
+from tests.browser import log_in, needs_chromium, open_page
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
 PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
@@ -58,6 +60,8 @@ def pages(played: Played) -> Iterator[dict[str, str]]:
         patch.delenv("PREFECT_API_URL", raising=False)
         try:
             status = stack.up(played.home, None)
+            patch.setenv("MLFLOW_TRACKING_USERNAME", NAME)
+            patch.setenv("MLFLOW_TRACKING_PASSWORD", password(played.home))
             yield {part.name: part.address for part in status.parts}
         finally:
             stack.down(played.home)
@@ -154,7 +158,9 @@ def test_prefect_shows_the_night(played: Played, pages: dict[str, str]) -> None:
     from playwright.sync_api import expect
 
     first = next(iter(played.nights.values()))
-    with open_page(f"{pages['Prefect']}/runs") as page:
+    with open_page("about:blank") as page:
+        log_in(page, opening.links(played.home))
+        page.goto(f"{pages['Prefect']}/runs")
         expect(page.get_by_text("Unchanged").first).to_be_visible(timeout=PATIENCE)
         page.get_by_text("Promoted").first.wait_for(timeout=PATIENCE)
         page.locator("a[href*='/runs/flow-run/']").last.click()
@@ -170,6 +176,8 @@ def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -
 
     runs = [night["run_id"] for night in played.nights.values() if night["run_id"]]
     address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
-    with open_page(address) as page:
+    with open_page("about:blank") as page:
+        log_in(page, opening.links(played.home))
+        page.goto(address)
         for words in ("backbone.cut", "macro_f1", "training.seed"):
             expect(page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)

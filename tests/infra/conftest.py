@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from configs.load import parse, resolve
+from configs.local_login import local_login
 from configs.schema import Settings
 from infra import stack
 from tests.infra.running import NIGHT, Running, address
@@ -58,7 +59,8 @@ def running(home: Path, settings: Settings) -> Iterator[Running]:
         patch.setenv("AWS_ACCESS_KEY_ID", "handed down")
         try:
             status = stack.up(home, settings)
-            with SyncPrefectClient(f"{address(status, 'Prefect')}/api") as client:
+            api = f"{address(status, 'Prefect')}/api"
+            with SyncPrefectClient(api, auth_string=local_login(home, api)) as client:
                 yield Running(home, settings, status, client)
         finally:
             stack.down(home)

@@ -8,6 +8,7 @@ from prefect.client.schemas.filters import TaskRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
+from configs.local_login import local_login
 from configs.schema import Settings
 from infra import stack
 from tests.servers import wait_until
@@ -28,6 +29,11 @@ class Running:
     settings: Settings
     status: stack.Status
     prefect: SyncPrefectClient
+
+    @property
+    def login(self) -> str:
+        """The name and password that let the stack's owner in."""
+        return local_login(self.home, self.address)
 
     @property
     def nightly(self) -> DeploymentResponse:

@@ -82,7 +82,7 @@ def night(guarded: Guarded) -> dict[str, Any]:
     """Run a night through the worker, and tell how Prefect shows it."""
     api = f"{guarded.address('Prefect')}/api"
     deployment = _asked(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
-    run = web._post(f"{api}/deployments/{deployment}/create_flow_run", {})["id"]
+    run = web._ask(f"{api}/deployments/{deployment}/create_flow_run", prefect_login(guarded.home, api), {})["id"]
 
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = _asked(f"{api}/flow_runs/{run}")
@@ -172,7 +172,7 @@ def test_passwords_must_be_set(monkeypatch: pytest.MonkeyPatch, lacking: str) ->
 
 
 def _asked(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
-    request = urllib.request.Request(url, headers=prefect_login())  # noqa: S310 - our own server
+    request = urllib.request.Request(url, headers=prefect_login(Path("nowhere"), url))  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
         return json.load(answer)
 

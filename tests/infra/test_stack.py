@@ -14,12 +14,12 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling
 
-from infra import stack
+from infra import pages, stack, web
 from infra.deployments import ONE_RETRAINING, parameters
-from tests.browser import needs_chromium, open_page
+from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.journey import Journey
 from tests.infra.running import NIGHT, Running, address
-from tests.servers import answers, wait_until
+from tests.servers import wait_until
 
 
 def test_all_parts_run_and_answer(running: Running) -> None:
@@ -29,8 +29,8 @@ def test_all_parts_run_and_answer(running: Running) -> None:
         ("MLflow", "running"),
         ("worker", "running"),
     ]
-    assert answers(address(running.status, "Prefect"))
-    assert answers(address(running.status, "MLflow"))
+    assert web.answers(address(running.status, "Prefect"))
+    assert web.answers(address(running.status, "MLflow"))
     assert running.status.plain()["mlflow"] == {"state": "running", "address": address(running.status, "MLflow")}
 
 
@@ -106,7 +106,8 @@ def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running
     Every setting's meaning stands in the form, and what is changed there arrives; the link that a night shows fills in
     the form which promotes what waited.
     """
-    with open_page(running.address, height=1400) as page:
+    with open_page("about:blank", height=1400) as page:
+        log_in(page, pages.links(running.home))
         journey = Journey(page, running)
         run = journey.fill_in_the_form()
         journey.watch_its_progress(run)

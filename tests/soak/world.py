@@ -174,7 +174,7 @@ def world(folder: Path) -> Iterator[World]:
         made = World(folder, s3, tracking, settings, client, environment, bucket)
         stack.callback(made.kill)
         made.start_worker()
-        wait_until(lambda: web.worker_is_online(prefect.url, POOL), 120, f"the worker, see {folder / 'worker.log'}")
+        wait_until(lambda: web.worker_is_online(prefect.url, {}, POOL), 120, f"the worker, see {folder / 'worker.log'}")
         deployments.deploy(places[3], environment, settings)
         yield made
 

@@ -1,0 +1,55 @@
+"""Run Prefect's or MLflow's server behind the guard, as ``python -m infra.serve NAME PORT …``."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from configs.load import home
+from configs.local_login import password
+from infra.guard import App, Guard
+from infra.private import owner_only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _prefect() -> App:
+    from prefect.server.api.server import create_app
+
+    return create_app(final=True)
+
+
+def _mlflow(database: str, files: str) -> App:
+    """Make MLflow's app as ``mlflow server`` does, which offers no way to put a guard before it."""
+    from mlflow.server import constants
+
+    # What the app is to know it reads from the environment when it is imported.
+    os.environ |= {
+        constants.BACKEND_STORE_URI_ENV_VAR: database,
+        constants.REGISTRY_STORE_URI_ENV_VAR: database,
+        constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: files,
+        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+    }
+    from mlflow.server.fastapi_app import app
+    from mlflow.server.handlers import initialize_backend_stores
+
+    initialize_backend_stores(database, database, "mlflow-artifacts:/")
+    return app
+
+
+def main() -> None:
+    """Serve what the command line names until the process is ended."""
+    owner_only()
+    import uvicorn
+
+    name, port, *places = sys.argv[1:]
+    apps: dict[str, Callable[..., App]] = {"prefect": _prefect, "mlflow": _mlflow}
+    app = apps[name](*places)
+    api = os.environ.get("PREFECT_SERVER_UI_API_URL", "")
+    guarded = Guard(app, f"http://127.0.0.1:{port}", password(home()), *filter(None, [api]))
+    uvicorn.run(guarded, host="127.0.0.1", port=int(port), log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
