@@ -98,8 +98,9 @@ def deploy(
     with sentences():
         from infra import deployments
 
-        names = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
-        answer({"deployments": names, "pool": pool}, as_json, f"deployed for the pool {pool}: {', '.join(names)}")
+        names, kept = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
+        shown = "\n".join([f"deployed for the pool {pool}: {', '.join(names)}", *screens.left_alone(kept)])
+        answer({"deployments": names, "pool": pool, "left_alone": kept}, as_json, shown)
 
 
 @app.command()

@@ -89,4 +89,9 @@ def stack(status: "Status") -> RenderableType:
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
     ways = "Open the pages, logged in: pedigree open" if any(part.address for part in status.parts) else ""
-    return Group(table, Text(ways))
+    return Group(table, Text("\n".join([*left_alone(status.left_alone), ways])))
+
+
+def left_alone(kept: Sequence[str]) -> list[str]:
+    """Name what a person had changed in Prefect, and deploying left alone."""
+    return [f"left alone, as somebody set it in Prefect: {one}" for one in kept]

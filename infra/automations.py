@@ -57,9 +57,9 @@ def set_up(api: str, notify: Notify, mlflow: str) -> list[str]:
     with temporary_settings(updates=known), get_client(sync_client=True) as client:
         blocks = _blocks(client, notify)
         wanted = _automations(notify, blocks, PREFECT_UI_URL.value() or api.removesuffix("/api"), mlflow)
-        _settle(client, wanted)
+        switched_off = _settle(client, wanted)
         _forget_blocks(client, blocks)
-        return [one.name for one in wanted]
+        return [f"{one.name} (switched off in Prefect)" if one.name in switched_off else one.name for one in wanted]
 
 
 def _automations(notify: Notify, blocks: Mapping[str, "UUID"], prefect: str, mlflow: str) -> list["AutomationCore"]:
@@ -77,7 +77,7 @@ def _made(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"
 
     return AutomationCore(
         name=message.automation,
-        description="Made by pedigree from the section notify of the settings; changes made here are undone.",
+        description="Made by pedigree from the settings in notify. Switched off it stays so; the rest is undone.",
         tags=[_TAG],
         trigger=trigger,
         actions=[_action(kind, block, message) for kind, block in blocks.items()],
@@ -124,23 +124,31 @@ def _names(states: Sequence[str]) -> set[str]:
     return {f"prefect.flow-run.{state}" for state in states}
 
 
-def _settle(client: "SyncPrefectClient", wanted: Sequence["AutomationCore"]) -> None:
-    """Delete what is no longer wanted or has changed, and create what is not there; the same stays as it is."""
-    kept = set()
+def _settle(client: "SyncPrefectClient", wanted: Sequence["AutomationCore"]) -> set[str]:
+    """Delete what is no longer wanted or has changed, and create what is not there; the same stays as it is.
+
+    Returns:
+        The names of those that a person switched off: they stay so, also with other contents.
+    """
+    kept, switched_off = set(), set()
     for found in client.read_automations():
+        if _TAG in found.tags and not found.enabled:
+            switched_off.add(found.name)
         if any(_same(found, one) for one in wanted):
             kept.add(found.name)
         elif _TAG in found.tags:
             client.delete_automation(found.id)
     for one in wanted:
         if one.name not in kept:
-            client.create_automation(one)
+            client.create_automation(one.model_copy(update={"enabled": one.name not in switched_off}))
+    return switched_off
 
 
 def _same(found: "Automation", wanted: "AutomationCore") -> bool:
     from prefect.events.schemas.automations import AutomationCore
 
-    return AutomationCore.model_validate(found.model_dump()).model_dump() == wanted.model_dump()
+    present = AutomationCore.model_validate({**found.model_dump(), "enabled": wanted.enabled})
+    return present.model_dump() == wanted.model_dump()
 
 
 def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:

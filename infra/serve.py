@@ -31,11 +31,12 @@ def _mlflow(database: str, files: str) -> App:
         constants.ARTIFACTS_DESTINATION_ENV_VAR: files,
         constants.SERVE_ARTIFACTS_ENV_VAR: "true",
     }
-    from mlflow.server.fastapi_app import app
+    from mlflow.server import fastapi_app
     from mlflow.server.handlers import initialize_backend_stores
 
     initialize_backend_stores(database, database, "mlflow-artifacts:/")
-    return app
+    served: App = fastapi_app.app
+    return served
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3, for one person or a team.
 
-For one person both stand behind ``infra.guard``, with a password that only the home folder holds. A team's passwords are
-no part of a command, a file or an address: PostgreSQL's clients read PGPASSWORD and ~/.pgpass, and the rest is handed
-down in the environment.
+For one person both stand behind ``infra.guard``, with a password that only the home folder holds. A team's passwords
+are no part of a command, a file or an address: PostgreSQL's clients read PGPASSWORD and ~/.pgpass, and the rest is
+handed down in the environment.
 """
 
 import os

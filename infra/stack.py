@@ -4,7 +4,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,10 +37,13 @@ class Status:
     """What of the stack runs, and where to look at it."""
 
     parts: tuple[Part, ...]
+    #: What a person changed in Prefect, and deploying therefore left as it is.
+    left_alone: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
-        return {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
+        parts = {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
+        return {**parts, "left_alone": list(self.left_alone)} if self.left_alone else parts
 
 
 def up(home: Path, settings: Settings | None, operations: Operations | None = None) -> Status:
@@ -50,6 +53,7 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
     """
     with _alone(home):
         private.tighten(home)
+        kept: list[str] = []
         wanted = _servers(home, operations)
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
@@ -61,10 +65,10 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         web.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
         _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, login, POOL))
         if settings:
-            deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
+            kept = deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
             if operations:
                 _tell(f"{prefect.address}/api", settings, operations, mlflow.address)
-        return status(home)
+        return replace(status(home), left_alone=tuple(kept))
 
 
 def down(home: Path) -> Status:

@@ -12,17 +12,21 @@ NAME = "pedigree: a run died with its worker"
 _SILENCE = timedelta(minutes=5)
 
 
-def notice_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE) -> None:
+def notice_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE) -> list[str]:
     """Let the server call a run crashed that says nothing for so long, so that it holds no place and people are told.
 
     A worker that lives says this of its runs by itself; this is for a machine that went down with both.
+
+    Returns:
+        The automation, where a person switched it off: it stays so.
     """
     wanted = _automation(silence)
     there = client.read_automations_by_name(NAME)
     for one in there:
-        client.update_automation(one.id, wanted)
+        client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
     if not there:
         client.create_automation(wanted)
+    return [f"the automation {NAME} (switched off)" for one in there if not one.enabled]
 
 
 def _automation(silence: timedelta) -> "AutomationCore":

@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 
 import psutil
 import pytest
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
@@ -31,24 +31,29 @@ from tests.infra.running import Running, address
 from tests.servers import free_port
 
 _REFUSED = {401, 403}
-_COMMAND = {"job_variables": {"command": "sh -c id", "env": {"PYTHONPATH": "/tmp"}}}
-_STEPS = {"name": "mine", "entrypoint": "mine.py:mine", "path": "/tmp", "pull_steps": [{"x": {"script": "id"}}]}
+_COMMAND = {"job_variables": {"command": "sh -c id", "env": {"PYTHONPATH": "/elsewhere"}}}
+_STEPS = {"name": "mine", "entrypoint": "mine.py:mine", "path": "/elsewhere", "pull_steps": [{"x": {"script": "id"}}]}
 # What a page of another origin may try, each answered by what it got.
 _ATTACK = """async ([prefect, mlflow, deployment]) => {
     const tries = {};
     const body = JSON.stringify({job_variables: {command: "sh -c id"}});
     const start = `${prefect}/api/deployments/${deployment}/create_flow_run`;
-    const attempt = async (name, ask) => { try { tries[name] = await ask(); } catch (error) { tries[name] = "refused"; } };
+    const attempt = async (name, ask) => {
+        try { tries[name] = await ask(); } catch (error) { tries[name] = "refused"; }
+    };
     const read = (url, more) => fetch(url, more).then(async (answer) => "read " + (await answer.text()).slice(0, 80));
-    const json = {"Content-Type": "application/json"};
+    const list = `${mlflow}/ajax-api/2.0/mlflow/experiments/search?max_results=9`;
+    const upload = `${mlflow}/api/2.0/mlflow-artifacts/artifacts/x`;
+    const headers = {"Content-Type": "application/json"};
     for (const credentials of ["omit", "include"]) {
-        const more = {method: "POST", credentials, body: "{}", headers: json};
+        const more = {method: "POST", credentials, body: "{}", headers};
         await attempt(`list ${credentials}`, () => read(`${prefect}/api/deployments/filter`, more));
         await attempt(`start ${credentials}`, () => read(start, {...more, body}));
-        await attempt(`look ${credentials}`, () => read(`${mlflow}/ajax-api/2.0/mlflow/experiments/search?max_results=9`, {credentials}));
+        await attempt(`look ${credentials}`, () => read(list, {credentials}));
         // Without asking first: no answer to read, but the server would do it all the same.
-        await attempt(`blind ${credentials}`, () => fetch(start, {method: "POST", mode: "no-cors", credentials, body}).then(() => "sent"));
-        await attempt(`put ${credentials}`, () => read(`${mlflow}/api/2.0/mlflow-artifacts/artifacts/x`, {...more, method: "PUT"}));
+        const blind = {method: "POST", mode: "no-cors", credentials, body};
+        await attempt(`blind ${credentials}`, () => fetch(start, blind).then(() => "sent"));
+        await attempt(`put ${credentials}`, () => read(upload, {...more, method: "PUT"}));
     }
     await attempt("socket", () => new Promise((yes) => {
         const socket = new WebSocket(prefect.replace("http", "ws") + "/api/events/in", "prefect");
@@ -148,8 +153,8 @@ def test_a_run_brings_no_command_and_no_variables(running: Running) -> None:
     assert running.prefect.read_work_pool("older").concurrency_limit == 7
     for pool in ("older", "pedigree"):
         template = running.prefect.read_work_pool(pool).base_job_template
-        asked = _COMMAND["job_variables"] | {"working_dir": "/tmp"}  # noqa: S108 - what an attacker asks
-        found = asyncio.run(_configuration(template, asked))
+        asked: dict[str, object] = {**_COMMAND["job_variables"], "working_dir": "/elsewhere"}
+        found = asyncio.run(_configuration(running, template, asked))
         assert (found.command, found.env, found.working_dir) == (None, {}, None)
 
 
@@ -157,7 +162,7 @@ def test_a_run_brings_no_command_and_no_variables(running: Running) -> None:
 def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where tracking.url names the stack's own MLflow, every command knows the password; no other address is told it."""
+    """Where tracking.url names the stack's own MLflow every command knows the password; others are not told it."""
     monkeypatch.setenv("PEDIGREE_HOME", str(running.home))
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
@@ -170,7 +175,7 @@ def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
 
 @needs_chromium
 def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -> None:
-    """In the very browser that is logged in, a page of another port reads nothing, starts nothing and is sent nothing."""
+    """In the very browser that is logged in, a page of another port reads and starts nothing, and is sent no word."""
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     before = len(running.prefect.read_flow_runs())
     with _stranger() as (origin, heard), open_page("about:blank") as page:
@@ -197,7 +202,8 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
         for url, words in seen.items():
             page.goto(url)
             page.get_by_text(words).first.wait_for(timeout=60_000)
-            page.wait_for_load_state("networkidle")
+            elsewhere = page.evaluate("fetch('https://example.org/').then(() => 'asked', () => 'refused')")
+            assert elsewhere == "refused"
         own = (prefect, mlflow, prefect.replace("http", "ws"), "data:", "blob:", "about:")
         assert [url for url in asked if not url.startswith(own)] == []
     with open_page(links["prefect"]) as page:
@@ -211,8 +217,10 @@ def test_the_servers_of_a_stopped_stack_open_nothing(tmp_path: Path) -> None:
     assert stack.prefect_api(tmp_path) == ""
 
 
-async def _configuration(template: dict[str, object], values: dict[str, object]) -> ProcessJobConfiguration:
-    async with get_client() as client:
+async def _configuration(
+    running: Running, template: dict[str, object], values: dict[str, object]
+) -> ProcessJobConfiguration:
+    async with PrefectClient(running.prefect.api_url, auth_string=running.login) as client:
         return await ProcessJobConfiguration.from_template_and_values(template, values, client=client)
 
 

@@ -1,0 +1,200 @@
+"""Deploying again: what a person changed in Prefect since the last time stays, and is named.
+
+After each deployment a variable of Prefect's keeps how all looked then. What looks otherwise before the next one was
+changed by a person. Where no such variable tells of a setting, what differs from the file counts so.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prefect.exceptions import ObjectNotFound
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.events.schemas.automations import Automation
+
+Entry = dict[str, Any]
+
+_VARIABLE = "pedigree_deployed"
+_OF_ONE = "deployment:"  # So begins Prefect's name for the limit of one deployment alone.
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A deployment as Prefect has it, and which of its settings a person changed."""
+
+    looks: Mapping[str, Any]
+    automations: "Sequence[Automation]"
+    changed: Sequence[str]
+    limit: int | None
+
+    def kept(self, entry: Entry) -> Entry:
+        """Return an entry of the file where what a person changed is as it is now."""
+        present = {setting: self.looks[setting] for setting in self.changed}
+        if variables := present.pop("job_variables", None):
+            present["work_pool"] = {**entry["work_pool"], "job_variables": variables}
+        if limit := present.get("concurrency_limit", entry.get("concurrency_limit")):
+            # Deploying without a number deletes the present limit, a shared one too, with the places that runs hold.
+            numbered = {"limit": self.limit, **limit}
+            numbered.pop("shared", None)
+            present["concurrency_limit"] = numbered
+        if "triggers" in present:
+            present["triggers"] = []  # Prefect deletes them in any case; they are put back afterwards.
+        return {**entry, **present}
+
+
+def present(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, Present]:
+    """Read which of the file's deployments Prefect has already, by their names."""
+    remembered, known = _remembered(client), {}
+    for entry in entries:
+        if deployment := find(client, entry):
+            automations = _automations(client, deployment)
+            looks = _looks(deployment, automations)
+            before = remembered.get(entry["name"], {})
+            changed = [one for one in looks if _is_changed(one, looks[one], before.get(one), entry)]
+            limit = deployment.global_concurrency_limit
+            known[entry["name"]] = Present(looks, automations, changed, limit.limit if limit else None)
+    return known
+
+
+def put_back(client: "SyncPrefectClient", entries: Iterable[Entry], known: Mapping[str, Present]) -> None:
+    """Make again the automations that a person had changed, and remember how all looks now.
+
+    What a person changed is not remembered: it stays a person's however often it is deployed.
+    """
+    remembered, looks = _remembered(client), {}
+    for entry in entries:
+        if not (deployment := find(client, entry)):
+            continue
+        before, one = remembered.get(entry["name"], {}), known.get(entry["name"])
+        if one and "triggers" in one.changed:
+            _make_again(client, deployment, one.automations)
+        now = {name: _hash(value) for name, value in _looks(deployment, _automations(client, deployment)).items()}
+        kept = one.changed if one else ()
+        looks[entry["name"]] = {name: before.get(name) if name in kept else now[name] for name in now}
+    _remember(client, looks)
+
+
+def left_alone(known: Mapping[str, Present]) -> list[str]:
+    """Say in words what a person had changed, and deploying left alone."""
+    return [f"{name}: {_words(setting, one.looks[setting])}" for name, one in known.items() for setting in one.changed]
+
+
+def find(client: "SyncPrefectClient", entry: Entry) -> "DeploymentResponse | None":
+    """Find the deployment of an entry of the file; its flow bears the name of its function, with hyphens."""
+    flow = entry["entrypoint"].rpartition(".")[2].replace("_", "-")
+    try:
+        return client.read_deployment_by_name(f"{flow}/{entry['name']}")
+    except ObjectNotFound:
+        return None
+
+
+def _looks(deployment: "DeploymentResponse", automations: "Sequence[Automation]") -> dict[str, Any]:
+    return {
+        "paused": deployment.paused,
+        "schedules": [
+            {
+                **one.schedule.model_dump(mode="json", exclude_none=True),
+                **one.model_dump(mode="json", include={"active", "parameters", "slug"}, exclude_none=True),
+            }
+            for one in deployment.schedules
+        ],
+        "concurrency_limit": _limit(deployment),
+        "triggers": [one.model_dump(mode="json", exclude={"id"}) for one in automations],
+        "tags": sorted(deployment.tags),
+        "description": deployment.description or "",
+        "job_variables": deployment.job_variables,
+    }
+
+
+def _limit(deployment: "DeploymentResponse") -> dict[str, Any]:
+    """Tell the deployment's own limit, or the id of the one that it shares."""
+    options, limit = deployment.concurrency_options, deployment.global_concurrency_limit
+    found = options.model_dump(mode="json", exclude_none=True) if options else {}
+    if limit and limit.name.startswith(_OF_ONE):
+        found["limit"] = limit.limit
+    elif limit:
+        found["shared"] = limit.name
+    return found
+
+
+def _is_changed(setting: str, value: object, before: str | None, entry: Entry) -> bool:
+    if before:
+        return _hash(value) != before
+    return _plain(setting, value) != _plain(setting, _by_file(setting, entry))
+
+
+def _by_file(setting: str, entry: Entry) -> Any:  # noqa: ANN401 - whatever the file says
+    if setting == "job_variables":
+        return entry["work_pool"].get(setting, {})
+    empty = {"paused": False, "concurrency_limit": {}, "description": ""}.get(setting, [])
+    return entry.get(setting, empty)
+
+
+def _plain(setting: str, value: Any) -> Any:  # noqa: ANN401 - as above
+    """Reduce a setting to what both the file and Prefect say of it."""
+    if setting == "schedules":
+        names = ("cron", "interval", "rrule", "timezone", "active")
+        return [{"timezone": "UTC"} | {name: one[name] for name in names if name in one} for one in value]
+    if setting == "triggers":
+        return [(one["enabled"], *sorted(one.get("expect") or one["trigger"].get("expect", ()))) for one in value]
+    if setting == "concurrency_limit":
+        return {name: value[name] for name in ("limit", "collision_strategy") if name in value}
+    return sorted(value) if setting == "tags" else value
+
+
+def _words(setting: str, value: Any) -> str:  # noqa: ANN401 - as above
+    if setting == "paused":
+        return "it is paused" if value else "it is not paused"
+    if setting == "schedules":
+        shown = [f"{_time(one)}{'' if one['active'] else ', switched off'}" for one in value]
+        return f"its schedule ({'; '.join(shown) or 'none'})"
+    if setting == "triggers":
+        return f"its trigger ({'; '.join('on' if one['enabled'] else 'switched off' for one in value) or 'none'})"
+    if setting == "concurrency_limit":
+        return f"its concurrency limit ({value.get('limit') or value.get('shared') or 'none'})"
+    return f"its {setting.replace('_', ' ')}"
+
+
+def _time(schedule: Mapping[str, Any]) -> str:
+    words = schedule.get("cron") or schedule.get("rrule") or f"every {schedule.get('interval', 0):.0f} seconds"
+    return f"{words} {schedule['timezone']}" if schedule.get("timezone", "UTC") != "UTC" else words
+
+
+def _automations(client: "SyncPrefectClient", deployment: "DeploymentResponse") -> "list[Automation]":
+    return client.read_resource_related_automations(f"prefect.deployment.{deployment.id}")
+
+
+def _make_again(
+    client: "SyncPrefectClient", deployment: "DeploymentResponse", automations: "Sequence[Automation]"
+) -> None:
+    from prefect.events.schemas.automations import AutomationCore
+
+    there = {one.id for one in _automations(client, deployment)}
+    for one in automations:
+        if one.id not in there:
+            owner = {"owner_resource": f"prefect.deployment.{deployment.id}"}
+            client.create_automation(AutomationCore.model_validate({**one.model_dump(), **owner}))
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _remembered(client: "SyncPrefectClient") -> dict[str, dict[str, str]]:
+    found = client.read_variable_by_name(_VARIABLE)
+    return json.loads(str(found.value)) if found else {}
+
+
+def _remember(client: "SyncPrefectClient", looks: Mapping[str, Mapping[str, str | None]]) -> None:
+    from prefect.client.schemas.actions import VariableCreate, VariableUpdate
+
+    value = json.dumps(looks)
+    if client.read_variable_by_name(_VARIABLE):
+        client.update_variable(VariableUpdate(name=_VARIABLE, value=value))
+    else:
+        client.create_variable(VariableCreate(name=_VARIABLE, value=value))
