@@ -95,6 +95,9 @@ class FolderBucket:
         path = self._root / key
         partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         try:
+            if not self._root.exists():
+                # A store is for its owner alone, unless a person who shares it made or opened its folder.
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:
                 file.write(data)

@@ -25,7 +25,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     if partial.exists():
         raise Problem(f"{partial} is in the way, left by a checkout that was killed or still runs: delete it.")
     with _sentences(target):
-        partial.mkdir(parents=True)
+        partial.mkdir(mode=0o700, parents=True)
         try:
             yield partial
             partial.rename(place)

@@ -19,6 +19,7 @@ from tests.servers import ROOT
 
 KUBERNETES = ROOT / "infra" / "kubernetes"
 POOL = json.loads((KUBERNETES / "pool.json").read_text())
+JOB = POOL["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
 WORKER = {one["kind"]: one for one in yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())}
 
 
@@ -65,7 +66,7 @@ def test_every_deployment_runs_a_flow_and_says_what_for() -> None:
 
 
 def test_the_kubernetes_pool_is_whole() -> None:
-    """Each placeholder of the job has a variable, each default is of its type, and a job runs what it is told."""
+    """Each placeholder of the job has a variable, each default is of its type, and a job runs a run."""
     variables = POOL["variables"]["properties"]
     asked = set(re.findall(r"{{ (\w+) }}", json.dumps(POOL["job_configuration"])))
     assert asked == set(variables)
@@ -74,7 +75,8 @@ def test_the_kubernetes_pool_is_whole() -> None:
     validate(defaults, {**POOL["variables"], "required": []}, raise_on_error=True)
     manifest = POOL["job_configuration"]["job_manifest"]
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
-    assert (manifest["apiVersion"], manifest["kind"], container["args"]) == ("batch/v1", "Job", "{{ command }}")
+    assert (manifest["apiVersion"], manifest["kind"]) == ("batch/v1", "Job")
+    assert container["args"] == ["prefect", "flow-run", "execute"]
     assert manifest["spec"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
@@ -91,9 +93,39 @@ def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
     assert WORKER["Deployment"]["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     accounts = yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())
     names = {one["metadata"]["name"] for one in accounts if one["kind"] == "ServiceAccount"}
-    assert names == {account, POOL["variables"]["properties"]["service_account_name"]["default"]}
+    assert names == {account, JOB["serviceAccountName"]}
     (container,) = pod["spec"]["containers"]
     assert container["command"][:3] == ["prefect", "worker", "start"]
     assert container["command"][container["command"].index("--type") + 1] == "kubernetes"
     own = {"name": "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"}
     assert {**own, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
+
+
+def test_whoever_starts_a_job_chooses_neither_what_it_executes_nor_its_rights() -> None:
+    """Command, variables, image, account and cluster are the pool's own."""
+    closed = {"command", "env", "image", "service_account_name", "cluster_config", "image_pull_policy"}
+    assert not closed & POOL["variables"]["properties"].keys()
+    assert not closed & POOL["job_configuration"].keys()
+    (container,) = JOB["containers"]
+    assert not [value for value in (container["image"], container["args"], container["env"]) if "{{" in str(value)]
+
+
+@pytest.mark.parametrize("pod", [JOB, WORKER["Deployment"]["spec"]["template"]["spec"]], ids=["job", "worker"])
+def test_pods_of_the_cluster_have_no_more_than_they_need(pod: dict[str, Any]) -> None:
+    """No root, no new privileges, no capabilities, no writing but where it must be, and an image that is one image."""
+    (container,) = pod["containers"]
+    own = pod["securityContext"]
+    assert own["runAsNonRoot"] is True
+    assert min(own["runAsUser"], own["runAsGroup"]) > 0
+    assert own["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert re.fullmatch(r"[\w./-]+@sha256:[0-9a-f]{64}", container["image"])
+    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert {one["name"] for one in pod["volumes"] if one["emptyDir"] == {}} == mounts.keys()
+    home = next(one["value"] for one in container["env"] if one["name"] == "HOME")
+    assert {home, "/tmp", container["workingDir"]} <= set(mounts.values())  # noqa: S108 - a mount
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
