@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.addresses import shown
-from configs.local_login import local_login
 from configs.operations import Operations
 from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings, Tracking
@@ -65,49 +63,6 @@ def prepare_environment(**extra: str) -> None:
 def prefect_address() -> str:
     """Name the Prefect API that the user chose, or nothing when the embedded one serves."""
     return os.environ.get("PREFECT_API_URL", "")
-
-
-def prefect_login(place: Path, url: str) -> dict[str, str]:
-    """Make the HTTP header by which the Prefect at this address knows us; nothing where it asks for none.
-
-    Args:
-        place: The home folder, whose own servers know its password.
-        url: Prefect's address.
-    """
-    name_and_password = local_login(place, url) or os.environ.get("PREFECT_API_AUTH_STRING")
-    if name_and_password:
-        return _basic(name_and_password)
-    key = os.environ.get("PREFECT_API_KEY")
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def mlflow_login(place: Path, url: str) -> dict[str, str]:
-    """Make the HTTP header by which the MLflow at this address knows us; nothing where the environment names nobody.
-
-    Args:
-        place: The home folder, whose own servers know its password.
-        url: MLflow's address.
-    """
-    if local := local_login(place, url):
-        return _basic(local)
-    name, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    return _basic(f"{name}:{password}") if name and password else {}
-
-
-def introduce_to_prefect(url: str) -> None:
-    """Let Prefect's clients of this process and of those below know the password of the local server there."""
-    if login := local_login(home(), url):
-        os.environ["PREFECT_API_AUTH_STRING"] = login
-
-
-def introduce_to_mlflow(url: str) -> None:
-    """Let MLflow's clients of this process and of those below know the password of the local server there."""
-    if login := local_login(home(), url):
-        os.environ["MLFLOW_TRACKING_USERNAME"], _, os.environ["MLFLOW_TRACKING_PASSWORD"] = login.partition(":")
-
-
-def _basic(name_and_password: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
 
 
 def secret(name: str) -> str:

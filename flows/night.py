@@ -2,7 +2,8 @@
 
 from configs.addresses import shown
 from configs.fields import filled
-from configs.load import home, introduce_to_prefect, prefect_address, prefect_login, prepare_environment
+from configs.load import home, prefect_address, prepare_environment
+from configs.logins import introduce_to_prefect, prefect_login
 from configs.problems import Problem
 from configs.schema import Settings
 from infra import stack, web

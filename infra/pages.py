@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from configs.load import prefect_login
-from configs.local_login import password
+from configs.logins import password, prefect_login
 from configs.problems import Problem
 from infra import stack, web
 from infra.guard import LINK

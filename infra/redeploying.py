@@ -125,7 +125,7 @@ def _limit(deployment: "DeploymentResponse") -> dict[str, Any]:
 def _is_changed(setting: str, value: object, before: str | None, entry: Entry) -> bool:
     if before:
         return _hash(value) != before
-    return _plain(setting, value) != _plain(setting, _by_file(setting, entry))
+    return bool(_plain(setting, value) != _plain(setting, _by_file(setting, entry)))
 
 
 def _by_file(setting: str, entry: Entry) -> Any:  # noqa: ANN401 - whatever the file says

@@ -3,9 +3,11 @@
 import os
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from configs.load import home
-from configs.local_login import password
+from configs.load import home, secret
+from configs.logins import password
+from configs.problems import Problem
 from infra.guard import App, Guard
 from infra.private import owner_only
 
@@ -46,9 +48,13 @@ def main() -> None:
 
     name, port, *places = sys.argv[1:]
     apps: dict[str, Callable[..., App]] = {"prefect": _prefect, "mlflow": _mlflow}
+    word, guarded_by_itself = password(home()), secret("PREFECT_SERVER_API_AUTH_STRING")
+    if not (word or guarded_by_itself):
+        raise Problem("The servers of this home have no password: start them by pedigree up.")
     app = apps[name](*places)
-    api = os.environ.get("PREFECT_SERVER_UI_API_URL", "")
-    guarded = Guard(app, f"http://127.0.0.1:{port}", password(home()), *filter(None, [api]))
+    # Behind a proxy the pages may ask an API at an address of their owner's.
+    api = urlsplit(secret("PREFECT_SERVER_UI_API_URL"))
+    guarded = Guard(app, f"http://127.0.0.1:{port}", word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))
     uvicorn.run(guarded, host="127.0.0.1", port=int(port), log_level="warning")
 
 

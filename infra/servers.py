@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from configs.load import secret
-from configs.local_login import forget_password, local_login, make_password
+from configs.logins import forget_password, local_login, make_password
 from configs.operations import Servers
 from configs.problems import Problem, SettingsProblem
 from infra import processes
@@ -79,6 +79,7 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     if servers.prefect_database:
         _, _, place = servers.prefect_database.partition("://")
         ours["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
+    ours.pop("PREFECT_SERVER_API_AUTH_STRING", None)
     if servers.authentication:
         ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
     return processes.start(record, [*_GUARDED, "prefect", str(port)], ours, url)

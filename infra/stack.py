@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from configs.addresses import shown
-from configs.load import introduce_to_prefect, mlflow_login, prefect_address, prefect_login
+from configs.load import prefect_address
+from configs.logins import introduce_to_prefect, mlflow_login, prefect_login
 from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 
 from configs.addresses import shown
-from configs.load import introduce_to_mlflow
+from configs.logins import introduce_to_mlflow
 from configs.problems import Outage, Problem
 from tasks.domain.refusals import passing
 

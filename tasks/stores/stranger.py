@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from configs.load import introduce_to_mlflow
+from configs.logins import introduce_to_mlflow
 from configs.problems import Problem
 
 _PROGRAM = Path(__file__).parents[2] / "infra" / "service" / "stranger.py"

@@ -20,7 +20,8 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from configs.addresses import shown
-from configs.load import introduce_to_mlflow, mlflow_pages
+from configs.load import mlflow_pages
+from configs.logins import introduce_to_mlflow
 from configs.problems import Problem, SettingsProblem
 from tasks.stores.claims import lives
 from tasks.stores.deletions import NO_SUCH_RUN, experiment_deleted

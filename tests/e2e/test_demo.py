@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from pydantic import TypeAdapter
 
-from configs.local_login import NAME, password
+from configs.logins import NAME, password
 from flows.demo import demo_settings
 from infra import pages as opening
 from infra import stack

@@ -73,7 +73,7 @@ def deployed(
     client.create_work_pool(WorkPoolCreate(name=POOL, type="kubernetes", base_job_template=job), overwrite=True)
     with pytest.MonkeyPatch.context() as patch, temporary_settings(updates={PREFECT_API_URL: _prefect.api_url}):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
-        names = deploy_elsewhere(tmp_path_factory.mktemp("home"), settings, POOL)
+        names, _ = deploy_elsewhere(tmp_path_factory.mktemp("home"), settings, POOL)
     found = {one.name: one.id for one in client.read_deployments() if one.work_pool_name == POOL}
     assert set(found) == set(names)
     yield found

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from configs.load import parse, resolve
-from configs.local_login import local_login
+from configs.logins import local_login
 from configs.schema import Settings
 from infra import stack
 from tests.infra.running import NIGHT, Running, address

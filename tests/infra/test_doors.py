@@ -22,8 +22,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from configs.load import prefect_login
-from configs.local_login import make_password, password
+from configs.logins import make_password, password, prefect_login
 from configs.problems import Problem
 from infra import pages, private, stack, web
 from tasks.stores import tracking

@@ -16,7 +16,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from configs.load import prefect_login, read_operations, read_settings
+from configs.load import read_operations, read_settings
+from configs.logins import prefect_login
 from configs.operations import Servers
 from configs.problems import Problem, SettingsProblem
 from infra import servers, stack, web

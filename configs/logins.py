@@ -1,0 +1,103 @@
+"""Who we are to Prefect and MLflow: what the environment says or, to the local stack's own servers, its password."""
+
+import json
+import os
+import secrets
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+
+from configs.load import home, secret
+
+#: The name beside the password, for clients that ask for one.
+NAME = "pedigree"
+_SERVERS = ("prefect", "mlflow")
+
+
+def make_password(place: Path) -> None:
+    """Make the password of this home's stack, where there is none yet."""
+    if password(place):
+        return
+    partial = _file(place).with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+    partial.replace(_file(place))  # A machine that stops here leaves none, and not half of one.
+
+
+def forget_password(place: Path) -> None:
+    """Remove the password, where the servers ask for others from now on."""
+    _file(place).unlink(missing_ok=True)
+
+
+def password(place: Path) -> str:
+    """Read the password of this home's stack; nothing where there is none."""
+    try:
+        return _file(place).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def local_login(place: Path, url: str) -> str:
+    """Return name:password where this address is one of the home's own servers; no other server may see it."""
+    known = password(place) if any(_is_below(url, address) for address in _addresses(place)) else ""
+    return f"{NAME}:{known}" if known else ""
+
+
+def prefect_login(place: Path, url: str) -> dict[str, str]:
+    """Make the HTTP header by which the Prefect at this address knows us; nothing where it asks for none.
+
+    Args:
+        place: The home folder, whose own servers know its password.
+        url: Prefect's address.
+    """
+    if name_and_password := local_login(place, url) or secret("PREFECT_API_AUTH_STRING"):
+        return _basic(name_and_password)
+    key = secret("PREFECT_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def mlflow_login(place: Path, url: str) -> dict[str, str]:
+    """Make the HTTP header by which the MLflow at this address knows us; nothing where the environment names nobody.
+
+    Args:
+        place: The home folder, whose own servers know its password.
+        url: MLflow's address.
+    """
+    if local := local_login(place, url):
+        return _basic(local)
+    name, word = secret("MLFLOW_TRACKING_USERNAME"), secret("MLFLOW_TRACKING_PASSWORD")
+    return _basic(f"{name}:{word}") if name and word else {}
+
+
+def introduce_to_prefect(url: str) -> None:
+    """Let Prefect's clients of this process and of those below know the password of the local server there."""
+    if login := local_login(home(), url):
+        os.environ["PREFECT_API_AUTH_STRING"] = login
+
+
+def introduce_to_mlflow(url: str) -> None:
+    """Let MLflow's clients of this process and of those below know the password of the local server there."""
+    if login := local_login(home(), url):
+        os.environ["MLFLOW_TRACKING_USERNAME"], _, os.environ["MLFLOW_TRACKING_PASSWORD"] = login.partition(":")
+
+
+def _basic(name_and_password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
+
+
+def _addresses(place: Path) -> list[str]:
+    found = []
+    for name in _SERVERS:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            record = json.loads((place / "stack" / f"{name}.json").read_text(encoding="utf-8"))
+            found.append(str(record["address"]))
+    return found
+
+
+def _is_below(url: str, address: str) -> bool:
+    url = url.replace("://localhost:", "://127.0.0.1:")
+    return bool(address) and (url == address or url.startswith(f"{address}/"))
+
+
+def _file(place: Path) -> Path:
+    return place / "stack" / "password"
