@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from configs.addresses import shown
 from configs.load import prefect_address
-from configs.logins import introduce_to_prefect, mlflow_login, prefect_login
+from configs.logins import introduce_to_prefect, mlflow_login, password, prefect_login
 from configs.operations import Operations, Servers
 from configs.problems import Problem
 from configs.schema import Settings
@@ -154,9 +154,18 @@ def _servers(home: Path, operations: Operations | None) -> Servers:
     servers.check_credentials(wanted)
     if wanted != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
         raise Problem("The servers run with other settings of the section servers: first stop them by pedigree down.")
+    if not (wanted.authentication or password(home)) and any(_runs(home, name) for name in (_PREFECT, _MLFLOW)):
+        raise Problem(
+            "The servers run as an older Pedigree started them, open to everybody: stop them by pedigree down."
+        )
     file.write_text(wanted.model_dump_json(), encoding="utf-8")
     servers.prepare_login(home, wanted)
     return wanted
+
+
+def _runs(home: Path, name: str) -> bool:
+    background = processes.recorded(_record(home, name))
+    return bool(background and background.alive)
 
 
 def _record(home: Path, name: str) -> Path:

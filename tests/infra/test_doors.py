@@ -24,7 +24,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from configs.logins import make_password, password, prefect_login
 from configs.problems import Problem
-from infra import pages, private, stack, web
+from infra import pages, private, processes, stack, web
 from tasks.stores import tracking
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.running import Running, address
@@ -130,6 +130,17 @@ def test_an_older_home_is_tightened(tmp_path: Path) -> None:
     (tmp_path / "home").chmod(0o755)
     private.tighten(tmp_path / "home")
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o755
+
+
+def test_servers_that_an_older_pedigree_started_are_not_taken_for_closed_ones(tmp_path: Path) -> None:
+    """Where they run without a password, starting says to stop them first: they let everybody in."""
+    sleep = ["sleep", "600"]
+    processes.start(tmp_path / "stack" / "prefect.json", sleep, os.environ, "http://127.0.0.1:1")
+    try:
+        with pytest.raises(Problem, match="open to everybody: stop them by pedigree down"):
+            stack.up(tmp_path, None)
+    finally:
+        stack.down(tmp_path)
 
 
 def test_the_password_stays_in_its_file(running: Running) -> None:
