@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import MlflowHostCreds
 from requests import RequestException
 
 from configs.addresses import shown
@@ -35,6 +37,13 @@ def mlflow_at(url: str) -> Iterator[MlflowClient]:
     except OSError as error:
         message = f"MLflow at {shown(url)} could not take the files ({error.strerror or type(error).__name__})."
         raise Problem(message) from error
+
+
+def credentials(url: str) -> MlflowHostCreds:
+    """Look up who we are to the server at this address."""
+    introduce_to_mlflow(url)
+    found: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
+    return found
 
 
 def silent(url: str) -> Outage:

@@ -16,16 +16,14 @@ from urllib.parse import quote
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from configs.addresses import shown
 from configs.load import mlflow_pages
-from configs.logins import introduce_to_mlflow
 from configs.problems import Problem, SettingsProblem
 from tasks.stores.claims import lives
 from tasks.stores.deletions import NO_SUCH_RUN, experiment_deleted
-from tasks.stores.mlflow_client import locked_out, mlflow_at, silent
+from tasks.stores.mlflow_client import credentials, locked_out, mlflow_at, silent
 from tasks.stores.mlflow_view import saved_view
 
 #: The tag of a run that says which process opened it.
@@ -223,10 +221,9 @@ def _log(
 
 
 def _check_server(url: str) -> None:
-    introduce_to_mlflow(url)
     try:
         answer = http_request(  # type: ignore[no-untyped-call]
-            get_default_host_creds(url),  # type: ignore[no-untyped-call]
+            credentials(url),
             "/api/2.0/mlflow/experiments/search",
             "GET",
             params={"max_results": 1},
