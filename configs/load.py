@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 # Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
     "DO_NOT_TRACK": "1",
-    "LANCE_LOG": "error",
+    "LANCE_LOG": "off",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -11,6 +11,10 @@ class Outage(Problem):
     """Say that a server does not answer or is too busy: what may be over a minute later, so that trying again helps."""
 
 
+class Unreadable(Problem):
+    """Say that something is refused or not understood: by a setting, a right, a newer format. It may well be sound."""
+
+
 class SettingsProblem(Problem):
     """Say which argument or setting is wrong; the command line prints it and exits with 2."""
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from configs.operations import Told
-from configs.problems import Outage, Problem, SettingsProblem
+from configs.problems import Outage, Problem, SettingsProblem, Unreadable
 
 # Prefect's words before those of a Problem, which says all there is to say.
 _PREFIXES = (
     "Flow run encountered an exception: ",
-    *(f"{kind.__name__}: " for kind in (SettingsProblem, Outage, Problem)),  # The longer name before its own end.
+    *(
+        f"{kind.__name__}: " for kind in (SettingsProblem, Unreadable, Outage, Problem)
+    ),  # The longer name before its own end.
 )
 _LONGEST = 600
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.problems import Outage, Problem
+from configs.problems import Outage, Problem, Unreadable
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
 
@@ -31,6 +31,8 @@ _ROWS_A_FILE = 256
 _TRIES = 5
 # Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
 _TRIED = r"after \d+ retries"
+_REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
+_NEWER = r"cannot be read by this version of Lance|upgrade Lance"
 _FULL = "make room and run again, nothing was half-written"
 
 
@@ -50,10 +52,9 @@ class Table:
             return
         import lance
 
-        uri, options = self._place()
         try:
             self._prepare()
-            lance.write_dataset(rows, uri, schema=self.schema, mode="append", storage_options=options)
+            lance.write_dataset(rows, **self._place(), schema=self.schema, mode="append")
         except OSError as error:
             raise self._cannot("written", error) from error
 
@@ -199,27 +200,31 @@ class Table:
     def _open(self) -> "lance.LanceDataset | None":
         import lance
 
-        uri, options = self._place()
         with self._sentence():
             try:
-                return lance.dataset(uri, storage_options=options)
+                return lance.dataset(**self._place())
             except (ValueError, FileNotFoundError) as error:
-                if "not found" in str(error):
+                # What lets nobody in, or is no S3, may say so as well.
+                if "not found" in str(error) and not any(
+                    open_bucket(self.url).entries(f"{self.name}.lance/_versions/")
+                ):
                     return None
                 raise
 
-    def _place(self) -> tuple[str, dict[str, str] | None]:
+    def _place(self) -> dict[str, Any]:
         if self.url.startswith("s3://"):
-            from tasks.stores.s3 import lance_options
+            from tasks.stores.s3_client import lance_place
 
-            return f"{self.url.rstrip('/')}/{self.name}.lance", lance_options()
-        return str(folder_path(self.url) / f"{self.name}.lance"), None
+            return lance_place(f"{self.url.rstrip('/')}/{self.name}.lance")
+        return {"uri": str(folder_path(self.url) / f"{self.name}.lance")}
 
     @contextmanager
     def _sentence(self, done: str = "read") -> Iterator[None]:
         """Turn whatever Lance raises about files that are damaged, or cannot be read or written, into one sentence."""
         try:
             yield
+        except Problem:
+            raise
         except Exception as error:
             raise self._cannot(done, error) from error
         except BaseException as error:
@@ -229,12 +234,32 @@ class Table:
             raise self._cannot(done, error) from error
 
     def _cannot(self, done: str, error: BaseException) -> Problem:
+        if self.url.startswith("s3://") and (problem := self._asked(str(error))):
+            return problem
+        if re.search(_REFUSED, str(error)):
+            return Unreadable(
+                f"The table {self.name} in {self.url} cannot be {done} ({_words(error)}): give this user the right to."
+            )
+        if re.search(_NEWER, str(error)):
+            return Unreadable(f"The table {self.name} in {self.url} was written by a newer Pedigree: update Pedigree.")
         if re.search(_TRIED, str(error)):
             return Outage(
                 f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."
             )
         reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else _words(error)
         return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
+
+    def _asked(self, words: str) -> Problem | None:
+        """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
+        from tasks.stores.s3_refusals import is_certificate, untrusted
+
+        if is_certificate(words):
+            return untrusted(self.url, words)
+        try:
+            open_bucket(self.url).check()
+        except Problem as problem:
+            return problem
+        return None
 
 
 def _sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types

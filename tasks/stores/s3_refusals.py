@@ -1,0 +1,195 @@
+"""What S3, or whatever answers in its place, refuses: one sentence that names the setting which is wrong."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    ConnectionError,  # noqa: A004 - botocore's own, which is not Python's
+    CredentialRetrievalError,
+    HTTPClientError,
+    InvalidConfigError,
+    InvalidRegionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
+    SSLError,
+    SSOError,
+)
+from botocore.parsers import ResponseParserError
+
+from configs.addresses import shown
+from configs.problems import Outage, Problem, SettingsProblem, Unreadable
+from tasks.domain.refusals import passing
+
+_CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+_CLOSED |= {"ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "AllAccessDisabled"}
+_ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect", "301", "IncorrectEndpoint"}
+_ELSEWHERE |= {"IllegalLocationConstraintException", "InvalidLocationConstraint"}
+_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"}
+_CERTIFICATE = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|invalid peer certificate|UnknownIssuer"
+    r"|doesn't match|Hostname mismatch|NotValidForName",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|InvalidContentType|corrupt message")
+# How a TLS server complains of a question without TLS.
+_ENCRYPTED = re.compile(r"\\x15\\x03|HTTP request to an? HTTPS")
+_SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[Problem], str], ...] = (
+    (
+        (ProfileNotFound, ConfigNotFound, ConfigParseError, InvalidConfigError),
+        Unreadable,
+        "{url}: {words}: correct AWS_PROFILE, or the files of AWS in ~/.aws.",
+    ),
+    (
+        (CredentialRetrievalError, SSOError),
+        Unreadable,
+        "{url}: {words}: correct the AWS profile's way to its credentials, or log in again.",
+    ),
+    (
+        (ParamValidationError,),
+        SettingsProblem,
+        "{url} is no address of a bucket ({words}): write s3://bucket/prefix.",
+    ),
+    ((InvalidRegionError,), Unreadable, "{url}: {words}: correct AWS_REGION."),
+    (
+        (ProxyConnectionError,),
+        Outage,
+        "{url} cannot be reached through the proxy ({words}): check HTTPS_PROXY and NO_PROXY.",
+    ),
+)
+_NEEDS = "check AWS_ENDPOINT_URL (the address of S3 itself, not of its pages) and what stands in between"
+
+
+@contextmanager
+def sentences(url: str) -> Iterator[None]:
+    """Turn boto3's errors into one sentence; no secret is in any of them.
+
+    Args:
+        url: What was asked for.
+
+    Raises:
+        Outage: Nobody answers, or trying again may help.
+        Unreadable: A setting or a right is wrong.
+    """
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError):
+        raise no_credentials(url) from None
+    except ClientError as error:
+        raise _refused(url, error) from None
+    except ResponseParserError:
+        raise not_s3(url) from None
+    except (BotoCoreError, ValueError) as error:
+        raise _unreachable(url, error) from None
+
+
+def no_credentials(url: str) -> Problem:
+    """Say that nobody told us who we are."""
+    return Unreadable(
+        f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
+    )
+
+
+def not_s3(url: str) -> Problem:
+    """Say that something answers which is not S3, such as a page for people."""
+    return Unreadable(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
+
+
+def untrusted(url: str, words: str) -> Problem:
+    """Say why a certificate is refused, and which setting decides that."""
+    if re.search(r"expired|not yet valid|NotValidYet", words):
+        way = "renew it there, or set this machine's clock"
+    elif re.search(r"doesn't match|mismatch|not valid for|NotValidForName", words):
+        way = "name the server in AWS_ENDPOINT_URL as its certificate does"
+    else:
+        way = "set AWS_CA_BUNDLE to the file with the certificate of its CA"
+    return Unreadable(f"The certificate of the server for {url} is not trusted ({_short(words)}): {way}.")
+
+
+def is_certificate(words: str) -> bool:
+    """Tell whether a library's words mean that a certificate was refused."""
+    return bool(_CERTIFICATE.search(words))
+
+
+def _unreachable(url: str, error: Exception) -> Problem:
+    words = shown(" ".join(str(error).split()))
+    for kinds, kind, sentence in _SETTINGS:
+        if isinstance(error, kinds):
+            return kind(sentence.format(url=url, words=_short(words)))
+    if is_certificate(words):
+        return untrusted(url, words)
+    if isinstance(error, SSLError) and _PLAIN.search(words):
+        return Unreadable(f"The server for {url} speaks no TLS: write http:// in AWS_ENDPOINT_URL, or another port.")
+    if _ENCRYPTED.search(words):
+        return Unreadable(f"The server for {url} speaks TLS: write https:// in AWS_ENDPOINT_URL.")
+    kind = Outage if isinstance(error, ConnectionError | HTTPClientError) else Unreadable
+    return kind(f"{url} cannot be reached ({_short(words)}): check AWS_ENDPOINT_URL and the network.")
+
+
+def _refused(url: str, error: ClientError) -> Problem:
+    answer: Mapping[str, Any] = error.response
+    code, message = str(answer["Error"].get("Code", "")), str(answer["Error"].get("Message", ""))
+    metadata = answer.get("ResponseMetadata", {})
+    status, headers = metadata.get("HTTPStatusCode", 0), metadata.get("HTTPHeaders", {})
+    if code in _SKEWED or "Request has expired" in message:
+        return Unreadable(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set the clock.")
+    if code in _ELSEWHERE:
+        return Unreadable(_region(url, answer, headers))
+    if code == "NoSuchBucket":
+        return Unreadable(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
+    if _is_page(error, code, headers) and not passing(status):
+        return not_s3(url)
+    if code in _CLOSED:
+        who = (
+            f" by {error.operation_name}" if error.operation_name in {"AssumeRole", "AssumeRoleWithWebIdentity"} else ""
+        )
+        return Unreadable(
+            f"The server refuses these credentials for {url} ({code}{who}): check the AWS keys and their rights."
+        )
+    kind = Outage if passing(status, code) else Unreadable
+    return kind(f"The server refused a request for {url}: {_short(f'{code} {message}')}.")
+
+
+def _is_page(error: ClientError, code: str, headers: Mapping[str, str]) -> bool:
+    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head."""
+    return (
+        code.isdigit() and not error.operation_name.startswith("Head") and "xml" not in headers.get("content-type", "")
+    )
+
+
+def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Name the region where the server does, and the endpoint that it wants."""
+    error = answer["Error"]
+    region = error.get("Region") or headers.get("x-amz-bucket-region", "")
+    named = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's region"
+    endpoint = (
+        f", or AWS_ENDPOINT_URL to {error['Endpoint']}" if error.get("Endpoint") else ", and check AWS_ENDPOINT_URL"
+    )
+    words = _short(f"{error.get('Code')} {error.get('Message', '')}")
+    return f"The bucket of {url} is in another region ({words}): {named}{endpoint}."
+
+
+def _clock(headers: Mapping[str, str]) -> str:
+    """Compare this machine's clock with the server's."""
+    try:
+        ahead = datetime.now(UTC) - parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError, TypeError):
+        return "this machine's clock is wrong"
+    if abs(ahead) < timedelta(minutes=1):
+        return "this machine's clock was wrong, or another's that signed"
+    minutes = round(abs(ahead).total_seconds() / 60)
+    return f"this machine's clock is {minutes:,} minutes {'ahead of' if ahead > timedelta() else 'behind'} the server's"
+
+
+def _short(words: str) -> str:
+    return " ".join(words.split())[:300].rstrip(" .:")
