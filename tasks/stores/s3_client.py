@@ -43,16 +43,22 @@ def s3_client() -> "S3Client":
         connect_timeout=_TIMEOUTS[0],
         read_timeout=_TIMEOUTS[1],
         signature_version="s3v4",
+        # Over TLS boto3 would send what it puts in pieces with a checksum at the end, which Ceph and others refuse.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
         # botocore would put together its own, of a dozen parts, for each request: a quarter of the work.
         user_agent=f"pedigree boto3/{boto3.__version__}",
     )
     with sentences("s3://"):
         core = botocore.session.get_session()
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
-        name, certificates = _certificates(core)
-        client = boto3.Session(botocore_session=core).client("s3", config=config, verify=certificates or None)
+        named, certificates = _certificates(core)
+        # All of AWS's other libraries read AWS_REGION; botocore knows the older name alone.
+        region = os.environ.get("AWS_REGION") or None
+        session = boto3.Session(botocore_session=core, region_name=region)
+        client = session.client("s3", config=config, verify=certificates or None)
     if certificates and client.meta.endpoint_url.startswith("https://"):
-        _check(name, certificates)
+        _check(named, certificates)
         _trust(certificates)
     _sessions[client] = core
     return client

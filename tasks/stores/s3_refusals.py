@@ -89,6 +89,9 @@ def sentences(url: str) -> Iterator[None]:
         raise _refused(url, error) from None
     except ResponseParserError:
         raise not_s3(url) from None
+    except RecursionError:
+        # botocore follows a redirection by a question, whose answer is the same redirection.
+        raise Unreadable(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
     except (BotoCoreError, ValueError) as error:
         raise _unreachable(url, error) from None
 
@@ -103,6 +106,13 @@ def no_credentials(url: str) -> Problem:
 def not_s3(url: str) -> Problem:
     """Say that something answers which is not S3, such as a page for people."""
     return Unreadable(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
+
+
+def elsewhere(url: str, words: str, region: str = "", endpoint: str | None = None) -> Problem:
+    """Say that the bucket is in another region, and which where somebody said so."""
+    way = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's"
+    way += f", or AWS_ENDPOINT_URL to {endpoint}" if endpoint else ", and check AWS_ENDPOINT_URL"
+    return Unreadable(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
 
 
 def untrusted(url: str, words: str) -> Problem:
@@ -142,12 +152,12 @@ def _refused(url: str, error: ClientError) -> Problem:
     metadata = answer.get("ResponseMetadata", {})
     status, headers = metadata.get("HTTPStatusCode", 0), metadata.get("HTTPHeaders", {})
     if code in _SKEWED or "Request has expired" in message:
-        return Unreadable(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set the clock.")
+        return Unreadable(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set it right.")
     if code in _ELSEWHERE:
-        return Unreadable(_region(url, answer, headers))
+        return _region(url, answer, headers)
     if code == "NoSuchBucket":
         return Unreadable(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
-    if _is_page(error, code, headers) and not passing(status):
+    if _is_page(error, code, headers):
         return not_s3(url)
     if code in _CLOSED:
         who = (
@@ -161,22 +171,21 @@ def _refused(url: str, error: ClientError) -> Problem:
 
 
 def _is_page(error: ClientError, code: str, headers: Mapping[str, str]) -> bool:
-    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head."""
-    return (
-        code.isdigit() and not error.operation_name.startswith("Head") and "xml" not in headers.get("content-type", "")
-    )
+    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head.
+
+    botocore tells a page that came with success as a fault of the server, 500; other faults are a proxy's, and pass.
+    """
+    kind = headers.get("content-type", "")
+    if not code.isdigit() or error.operation_name.startswith("Head") or "xml" in kind:
+        return False
+    return bool(kind) if code == "500" else not passing(int(code))
 
 
-def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> Problem:
     """Name the region where the server does, and the endpoint that it wants."""
     error = answer["Error"]
-    region = error.get("Region") or headers.get("x-amz-bucket-region", "")
-    named = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's region"
-    endpoint = (
-        f", or AWS_ENDPOINT_URL to {error['Endpoint']}" if error.get("Endpoint") else ", and check AWS_ENDPOINT_URL"
-    )
-    words = _short(f"{error.get('Code')} {error.get('Message', '')}")
-    return f"The bucket of {url} is in another region ({words}): {named}{endpoint}."
+    words = f"{error.get('Code')} {error.get('Message', '')}"
+    return elsewhere(url, words, error.get("Region") or headers.get("x-amz-bucket-region", ""), error.get("Endpoint"))
 
 
 def _clock(headers: Mapping[str, str]) -> str:

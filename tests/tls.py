@@ -1,0 +1,148 @@
+"""What stands between Pedigree and S3 in some places: TLS with a CA of one's own, a proxy, or no S3 at all."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import ClassVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+def make_ca(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Make a CA and a certificate of it for an IP address: the CA's file, and the server's with its key."""
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a CA of one's own")])
+    ca = _certificate(name, name, ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=None))
+    host = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+    server = _certificate(host, name, key, ca_key, names)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    (folder / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM) + secret)
+    return folder / "ca.pem", folder / "server.pem"
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signing: ec.EllipticCurvePrivateKey,
+    extension: x509.ExtensionType,
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+    made = made.not_valid_after(now + timedelta(days=1)).add_extension(extension, critical=True)
+    return made.sign(signing, hashes.SHA256())
+
+
+@contextmanager
+def tls_in_front(endpoint: str, server: Path) -> Iterator[str]:
+    """Speak TLS with this certificate, hand everything on to a server without it, and yield the address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server)
+    host, _, port = endpoint.removeprefix("http://").partition(":")
+
+    def answer(plain: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(plain, server_side=True) as near:
+            join(near, socket.create_connection((host, int(port))))
+
+    with _listening(answer) as own:
+        yield f"https://127.0.0.1:{own}"
+
+
+@contextmanager
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """Run an HTTPS proxy; yield its address, and the list of the places that it was asked for."""
+    asked: list[str] = []
+
+    def answer(near: socket.socket) -> None:
+        with suppress(OSError), near:
+            head = near.recv(65536).decode("latin-1")
+            place = head.split(" ")[1]
+            asked.append(place)
+            host, _, port = place.partition(":")
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            join(near, socket.create_connection((host, int(port))))
+
+    with _listening(answer) as own:
+        yield f"http://127.0.0.1:{own}", asked
+
+
+def join(near: socket.socket, far: socket.socket) -> None:
+    """Hand on what either side says until one of them ends."""
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    with far:
+        back = threading.Thread(target=copy, args=(far, near), daemon=True)
+        back.start()
+        copy(near, far)
+        back.join()
+
+
+@contextmanager
+def answering(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a web server that gives every question the same answer, and yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        said: ClassVar[Mapping[str, str]] = headers or {}
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response_only(status)
+            for name, value in {"Content-Length": str(len(body)), **self.said}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - names that the base class looks for
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def _listening(answer: "object") -> Iterator[int]:
+    """Answer each connection in a thread of its own, and yield the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()  # type: ignore[arg-type]
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
