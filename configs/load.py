@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 # Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
     "DO_NOT_TRACK": "1",
-    "LANCE_LOG": "off",
+    "LANCE_LOG": "error",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -43,7 +43,7 @@ _QUIET = {
 
 def home() -> Path:
     """Name the folder for what Pedigree keeps on this machine: PEDIGREE_HOME, or .pedigree in the current folder."""
-    return Path(os.environ.get("PEDIGREE_HOME") or ".pedigree").absolute()
+    return _absolute(Path(os.environ.get("PEDIGREE_HOME") or ".pedigree"))
 
 
 def prepare_environment(**extra: str) -> None:
@@ -56,8 +56,16 @@ def prepare_environment(**extra: str) -> None:
             f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
         )
         raise Problem(message) from error
+    if not _has_home():
+        os.environ["HOME"] = str(place)
     for name, value in {**_QUIET, "PEDIGREE_HOME": str(place), "PREFECT_HOME": str(place / "prefect"), **extra}.items():
         os.environ.setdefault(name, value)
+
+
+def check_home() -> None:
+    """Raise Problem where the home folder cannot be written, which Prefect and MLflow need."""
+    if not os.access(home(), os.W_OK | os.X_OK):
+        raise Problem(f"Pedigree's home folder {home()} cannot be written: set PEDIGREE_HOME to one that can.")
 
 
 def prefect_address() -> str:
@@ -181,7 +189,24 @@ def _git(root: Path, *arguments: str) -> str:
 
 def absolute(url: str) -> str:
     """Make a path independent of the current folder; an address stays as it is."""
-    return url if "://" in url or not url else str(Path(url).expanduser().absolute())
+    return url if "://" in url or not url else str(_absolute(Path(url)))
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except FileNotFoundError:
+        raise SettingsProblem("The current folder does not exist any more: change to another one.") from None
+    except RuntimeError:
+        raise SettingsProblem(f"{path} begins with ~, and nobody knows that home folder: write it out.") from None
+
+
+def _has_home() -> bool:
+    """Tell whether this user has a home folder: a container's user without a name has none."""
+    try:
+        return bool(os.environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return False
 
 
 def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
+from configs.addresses import shown
 from configs.load import absolute, home, prepare_environment, read_settings
 from configs.problems import Problem, SettingsProblem
+from flows import streams
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file, such as configs/nightly.yaml.")]
@@ -43,12 +44,12 @@ def sentences() -> Iterator[None]:
         _fail(_unexpected(error), 1)
 
 
-def answer(plain: dict[str, Any], as_json: bool, screen: object) -> None:  # noqa: FBT001 - the flag as it was given
-    """Print the answer: one JSON object, or a screen for people; a sentence is one line, however long."""
-    if as_json:
-        sys.stdout.write(json.dumps(plain, ensure_ascii=False) + "\n")
-    else:
-        Console().print(screen, soft_wrap=isinstance(screen, str))
+def answer(plain: dict[str, Any], as_json: bool, screen: object) -> bool:  # noqa: FBT001 - the flag as it was given
+    """Print the answer: one JSON object, or a screen for people; return False where nobody reads it any more."""
+    if not as_json:
+        return streams.write(streams.rendered(screen))
+    text = json.dumps(plain, ensure_ascii=False)
+    return streams.write(f"{text if streams.can_show(text) else json.dumps(plain)}\n")
 
 
 def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:
@@ -59,13 +60,16 @@ def store_of(config: Path | None, changes: list[str] | None, store: str | None) 
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.write(f"{shown(sentence)}\n")
     raise typer.Exit(code)
 
 
 def _unexpected(error: Exception) -> str:
-    place = home() / "unexpected-error.txt"
-    place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    return (
-        f"Pedigree did not expect this error: {type(error).__name__}. The details are in {place}; please report them."
-    )
+    details = shown("".join(traceback.format_exception(error)))
+    begin = f"Pedigree did not expect this error: {type(error).__name__}."
+    try:
+        place = home() / "unexpected-error.txt"
+        place.write_text(details, encoding="utf-8", errors="backslashreplace")
+    except (OSError, Problem):
+        return f"{details}{begin} The details are above; please report them."
+    return f"{begin} The details are in {place}; please report them."

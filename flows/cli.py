@@ -8,7 +8,7 @@ from rich.console import Console
 
 from configs.load import home, read_operations, read_settings
 from configs.problems import Problem
-from flows import data_cli, model_cli, screens
+from flows import data_cli, model_cli, screens, streams
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
@@ -84,7 +84,8 @@ def watch(
 
         settings = read_settings(config, changes or [])
         for looked in watching.looks(settings, once=once):
-            answer(looked.plain(), as_json, str(looked))
+            if not answer(looked.plain(), as_json, str(looked)):
+                break
 
 
 @app.command()
@@ -175,3 +176,9 @@ def status(as_json: Json = False) -> None:
 
         now = stack.status(home())
         answer(now.plain(), as_json, screens.stack(now))
+
+
+def main() -> None:
+    """Run a command on streams of any kind; this is what the installed program calls."""
+    streams.ready()
+    app()

@@ -2,7 +2,7 @@
 
 from configs.addresses import shown
 from configs.fields import filled
-from configs.load import home, prefect_address, prepare_environment
+from configs.load import check_home, home, prefect_address, prepare_environment
 from configs.logins import introduce_to_prefect, prefect_login
 from configs.problems import Problem
 from configs.schema import Settings
@@ -49,6 +49,7 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
 def _prepare() -> None:
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
+    check_home()
     _find_prefect()
     prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
     from tasks.reports.diary import to_terminal

@@ -2,7 +2,6 @@
 
 import os
 import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,15 +118,6 @@ def lance_options() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Described:
-    """What Lance asks a namespace for: where a table lies, and how to get in there."""
-
-    location: str
-    storage_options: Mapping[str, str]
-    managed_versioning: None = None
-
-
-@dataclass(frozen=True)
 class _Renewing:
     """A namespace of one table, as Lance calls it, which hands out fresh credentials whenever it is asked."""
 
@@ -137,9 +127,11 @@ class _Renewing:
         """Name the namespace in Lance's caches."""
         return f"pedigree {self.uri}"
 
-    def describe_table(self, _request: object) -> _Described:
+    def describe_table(self, _request: object) -> object:
         """Tell where the table lies, with credentials that boto3 renews where they are near their end."""
-        return _Described(self.uri, lance_options())
+        from lance.namespace import DescribeTableResponse
+
+        return DescribeTableResponse(location=self.uri, storage_options=lance_options())
 
 
 def _certificates(session: botocore.session.Session) -> tuple[str, str]:
