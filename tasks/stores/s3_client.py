@@ -129,7 +129,7 @@ class _Renewing:
 
     def describe_table(self, _request: object) -> object:
         """Tell where the table lies, with credentials that boto3 renews where they are near their end."""
-        from lance.namespace import DescribeTableResponse
+        from lance_namespace import DescribeTableResponse
 
         return DescribeTableResponse(location=self.uri, storage_options=lance_options())
 
