@@ -11,7 +11,7 @@ class Outage(Problem):
     """Say that a server does not answer or is too busy: what may be over a minute later, so that trying again helps."""
 
 
-class Unreadable(Problem):
+class Inaccessible(Problem):
     """Say that something is refused or not understood: by a setting, a right, a newer format. It may well be sound."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from configs.problems import Problem, SettingsProblem
+from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 from tasks.domain.absent import Absent, left_out, rejected
 from tasks.domain.card import class_cards
 from tasks.domain.decisions import Decision
@@ -182,6 +182,8 @@ def _version(
     serves = any(one["number"] == champion for one in about)
     try:
         rows = read_manifest(store, name)
+    except (Outage, Inaccessible):
+        raise
     except Problem as problem:
         return Version(name, times[name], 0, 0, about, serves, str(problem))
     return Version(name, times[name], len(rows), len({row.label for row in rows}), about, serves, "")

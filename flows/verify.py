@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.problems import Outage, Problem
+from configs.problems import Inaccessible, Outage, Problem
 from flows.checkout import Progress
 from flows.data import find_version
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
@@ -84,7 +84,7 @@ def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
     """Turn what keeps a check from going on into damage as well."""
     try:
         yield from damage
-    except Outage:
+    except (Outage, Inaccessible):
         raise
     except Problem as problem:
         yield Damage(what, str(problem))
@@ -113,6 +113,8 @@ def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Dam
                     yield Damage(f"image {image}", str(data))
                 elif sha256_of_bytes(data) != image:
                     yield Damage(f"image {image}", "Its bytes have another SHA-256.")
+    except (Outage, Inaccessible):
+        raise
     except Problem as problem:
         unreadable = True
         yield Damage("table images", str(problem))
@@ -137,6 +139,8 @@ def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage
     for key in ledger.files():
         try:
             decision = ledger.read(key)
+        except (Outage, Inaccessible):
+            raise
         except Problem as problem:
             yield Damage(key, str(problem))
             continue

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from configs.operations import Told
-from configs.problems import Outage, Problem, SettingsProblem, Unreadable
+from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 
 # Prefect's words before those of a Problem, which says all there is to say.
 _PREFIXES = (
     "Flow run encountered an exception: ",
     *(
-        f"{kind.__name__}: " for kind in (SettingsProblem, Unreadable, Outage, Problem)
+        f"{kind.__name__}: " for kind in (SettingsProblem, Inaccessible, Outage, Problem)
     ),  # The longer name before its own end.
 )
 _LONGEST = 600

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from configs import schema
 from configs.judging import Gate
-from configs.problems import Outage, Problem
+from configs.problems import Inaccessible, Outage, Problem
 from tasks.domain.comparison import Exam
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
@@ -44,7 +44,7 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
         return []
     try:
         rows = read_manifest(settings.store.url, name)
-    except Outage:
+    except (Outage, Inaccessible):
         raise
     except Problem as error:
         message = (
@@ -66,9 +66,9 @@ def embed_golden(rows: Sequence[Row], made: FeatureSet, settings: schema.Setting
 def excused(problem: Problem, version: str, gate: Gate) -> str:
     """Say why a champion cannot be measured; raise Problem where the settings do not allow to judge without it.
 
-    A server that does not answer says nothing about the champion: such an outage is raised as it is.
+    An outage, or what this machine may not read, says nothing about the champion: it is raised as it is.
     """
-    if isinstance(problem, Outage):
+    if isinstance(problem, Outage | Inaccessible):
         raise problem
     reason = str(problem).rstrip(".")
     if gate.when_champion_fails == "absolute":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from configs.addresses import secret_in, shown
-from configs.problems import Problem, SettingsProblem
+from configs.problems import Inaccessible, Problem, SettingsProblem
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason
 from tasks.domain.source_filter import SourceFilter
@@ -14,7 +14,7 @@ class Changed(Exception):  # noqa: N818 - an answer to a read, not an error
     """The object is not the one that was listed any more."""
 
 
-class Unreadable(Problem):
+class Unreadable(Inaccessible):
     """One object cannot be read, and others can: whoever reads many passes it over with this reason and detail."""
 
     def __init__(self, message: str, reason: Reason = Reason.CANNOT_BE_READ, detail: str = "") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from configs.problems import Outage, Problem
+from configs.problems import Inaccessible, Outage, Problem
 from tasks.domain.duplicates import HASH_BYTES, METHOD
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
@@ -105,7 +105,7 @@ def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
 def _alone(table: Table, row: int) -> bytes | Problem:
     try:
         return _bytes(table, [row])[0]
-    except Outage:
+    except (Outage, Inaccessible):
         raise
     except Problem as problem:
         return problem

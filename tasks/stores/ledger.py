@@ -10,6 +10,7 @@ from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
 from tasks.domain.decisions import Decision
 from tasks.stores.bucket import Changed, open_bucket
+from tasks.stores.format import understood
 
 _READS_AT_ONCE = 16
 # Each one that fails means that another writer got on.
@@ -35,8 +36,8 @@ class Ledger:
     def read(self, key: str) -> Decision:
         """Read the decision in this file; raise Problem when it is damaged."""
         try:
-            return Decision(**json.loads(open_bucket(self.url).read(key)))
-        except (ValueError, TypeError) as error:
+            return Decision(**understood(Decision, json.loads(open_bucket(self.url).read(key)), key, self.url))
+        except (ValueError, TypeError, AttributeError) as error:
             message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
             raise Problem(message) from error
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of
+from tasks.domain.night import FeatureSet
 from tasks.domain.record import Record, record_from
 from tasks.stores.bucket import Changed, open_bucket
+from tasks.stores.format import understood
 
 
 def write_record(url: str, record: Record) -> None:
@@ -24,17 +26,20 @@ def read_record(url: str, head: str, dataset: str) -> Record:
     """Return the record of a head that was trained on a dataset version; raise Problem when missing or damaged."""
     key = _key(head, dataset)
     try:
-        return _checked(json.loads(open_bucket(url).read(key)))
+        plain = _checked(json.loads(open_bucket(url).read(key)))
+        for place, kind in ((plain, Record), (plain["features"], FeatureSet), (plain["made"], FeatureSet)):
+            understood(kind, place, key, url)
+        return record_from(plain)
     except Changed:
         raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error
 
 
-def _checked(plain: dict[str, Any]) -> Record:
+def _checked(plain: dict[str, Any]) -> dict[str, Any]:
     if plain.pop("sha256") != sha256_of(plain):
         raise ValueError("sha256")
-    return record_from(plain)
+    return plain
 
 
 def _key(head: str, dataset: str) -> str:

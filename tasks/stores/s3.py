@@ -70,7 +70,7 @@ class S3Bucket:
             yield page
 
     def _must_be_s3(self, answer: object, name: str) -> None:
-        """Raise Unreadable where an answer lacks what S3 always says: a page of HTML reads as an empty listing."""
+        """Raise Inaccessible where an answer lacks what S3 always says: a page of HTML reads as an empty listing."""
         if not isinstance(answer, Mapping) or name not in answer:
             raise not_s3(self.url)
 

@@ -18,7 +18,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies, parse_timestamp
 
 from configs.load import home
-from configs.problems import Unreadable
+from configs.problems import Inaccessible
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.stores.s3_refusals import no_credentials, sentences
 
@@ -148,7 +148,7 @@ def _check(name: str, certificates: str) -> None:
         ssl.create_default_context(cafile=certificates)
     except OSError as error:
         reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
-        raise Unreadable(f"{name} names {certificates}, which cannot be used ({reason}): correct it.") from None
+        raise Inaccessible(f"{name} names {certificates}, which cannot be used ({reason}): correct it.") from None
 
 
 def _trust(certificates: str) -> None:

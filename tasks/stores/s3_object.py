@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from tasks.domain.refusals import of_one_object
 from tasks.domain.rejections import Reason
 from tasks.stores.bucket import Changed, Unreadable
+from tasks.stores.s3_refusals import is_page
 
 #: What S3 says where an object is there already, or is another one than was asked for.
 TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
@@ -29,6 +30,8 @@ def one_object(key: str, where: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        if is_page(error):
+            raise
         code, words = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _GONE | TAKEN:

@@ -28,7 +28,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from configs.addresses import shown
-from configs.problems import Outage, Problem, SettingsProblem, Unreadable
+from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 from tasks.domain.refusals import passing
 
 _CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
@@ -47,12 +47,12 @@ _ENCRYPTED = re.compile(r"\\x15\\x03|HTTP request to an? HTTPS")
 _SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[Problem], str], ...] = (
     (
         (ProfileNotFound, ConfigNotFound, ConfigParseError, InvalidConfigError),
-        Unreadable,
+        Inaccessible,
         "{url}: {words}: correct AWS_PROFILE, or the files of AWS in ~/.aws.",
     ),
     (
         (CredentialRetrievalError, SSOError),
-        Unreadable,
+        Inaccessible,
         "{url}: {words}: correct the AWS profile's way to its credentials, or log in again.",
     ),
     (
@@ -60,7 +60,7 @@ _SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[Problem], str], ...] = 
         SettingsProblem,
         "{url} is no address of a bucket ({words}): write s3://bucket/prefix.",
     ),
-    ((InvalidRegionError,), Unreadable, "{url}: {words}: correct AWS_REGION."),
+    ((InvalidRegionError,), Inaccessible, "{url}: {words}: correct AWS_REGION."),
     (
         (ProxyConnectionError,),
         Outage,
@@ -79,7 +79,7 @@ def sentences(url: str) -> Iterator[None]:
 
     Raises:
         Outage: Nobody answers, or trying again may help.
-        Unreadable: A setting or a right is wrong.
+        Inaccessible: A setting or a right is wrong.
     """
     try:
         yield
@@ -91,28 +91,28 @@ def sentences(url: str) -> Iterator[None]:
         raise not_s3(url) from None
     except RecursionError:
         # botocore follows a redirection by a question, whose answer is the same redirection.
-        raise Unreadable(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
+        raise Inaccessible(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
     except (BotoCoreError, ValueError) as error:
         raise _unreachable(url, error) from None
 
 
 def no_credentials(url: str) -> Problem:
     """Say that nobody told us who we are."""
-    return Unreadable(
+    return Inaccessible(
         f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
     )
 
 
 def not_s3(url: str) -> Problem:
     """Say that something answers which is not S3, such as a page for people."""
-    return Unreadable(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
+    return Inaccessible(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
 
 
 def elsewhere(url: str, words: str, region: str = "", endpoint: str | None = None) -> Problem:
     """Say that the bucket is in another region, and which where somebody said so."""
     way = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's"
     way += f", or AWS_ENDPOINT_URL to {endpoint}" if endpoint else ", and check AWS_ENDPOINT_URL"
-    return Unreadable(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
+    return Inaccessible(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
 
 
 def untrusted(url: str, words: str) -> Problem:
@@ -123,7 +123,19 @@ def untrusted(url: str, words: str) -> Problem:
         way = "name the server in AWS_ENDPOINT_URL as its certificate does"
     else:
         way = "set AWS_CA_BUNDLE to the file with the certificate of its CA"
-    return Unreadable(f"The certificate of the server for {url} is not trusted ({_short(words)}): {way}.")
+    return Inaccessible(f"The certificate of the server for {url} is not trusted ({_short(words)}): {way}.")
+
+
+def is_page(error: ClientError) -> bool:
+    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head.
+
+    botocore tells a page that came with success as a fault of the server, 500; other faults are a proxy's, and pass.
+    """
+    code = str(error.response["Error"].get("Code", ""))
+    kind = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+    if not code.isdigit() or error.operation_name.startswith("Head") or "xml" in kind:
+        return False
+    return bool(kind) if code == "500" else not passing(int(code))
 
 
 def is_certificate(words: str) -> bool:
@@ -139,10 +151,10 @@ def _unreachable(url: str, error: Exception) -> Problem:
     if is_certificate(words):
         return untrusted(url, words)
     if isinstance(error, SSLError) and _PLAIN.search(words):
-        return Unreadable(f"The server for {url} speaks no TLS: write http:// in AWS_ENDPOINT_URL, or another port.")
+        return Inaccessible(f"The server for {url} speaks no TLS: write http:// in AWS_ENDPOINT_URL, or another port.")
     if _ENCRYPTED.search(words):
-        return Unreadable(f"The server for {url} speaks TLS: write https:// in AWS_ENDPOINT_URL.")
-    kind = Outage if isinstance(error, ConnectionError | HTTPClientError) else Unreadable
+        return Inaccessible(f"The server for {url} speaks TLS: write https:// in AWS_ENDPOINT_URL.")
+    kind = Outage if isinstance(error, ConnectionError | HTTPClientError) else Inaccessible
     return kind(f"{url} cannot be reached ({_short(words)}): check AWS_ENDPOINT_URL and the network.")
 
 
@@ -152,33 +164,22 @@ def _refused(url: str, error: ClientError) -> Problem:
     metadata = answer.get("ResponseMetadata", {})
     status, headers = metadata.get("HTTPStatusCode", 0), metadata.get("HTTPHeaders", {})
     if code in _SKEWED or "Request has expired" in message:
-        return Unreadable(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set it right.")
+        return Inaccessible(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set it right.")
     if code in _ELSEWHERE:
         return _region(url, answer, headers)
     if code == "NoSuchBucket":
-        return Unreadable(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
-    if _is_page(error, code, headers):
+        return Inaccessible(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
+    if is_page(error):
         return not_s3(url)
     if code in _CLOSED:
         who = (
             f" by {error.operation_name}" if error.operation_name in {"AssumeRole", "AssumeRoleWithWebIdentity"} else ""
         )
-        return Unreadable(
+        return Inaccessible(
             f"The server refuses these credentials for {url} ({code}{who}): check the AWS keys and their rights."
         )
-    kind = Outage if passing(status, code) else Unreadable
+    kind = Outage if passing(status, code) else Inaccessible
     return kind(f"The server refused a request for {url}: {_short(f'{code} {message}')}.")
-
-
-def _is_page(error: ClientError, code: str, headers: Mapping[str, str]) -> bool:
-    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head.
-
-    botocore tells a page that came with success as a fault of the server, 500; other faults are a proxy's, and pass.
-    """
-    kind = headers.get("content-type", "")
-    if not code.isdigit() or error.operation_name.startswith("Head") or "xml" in kind:
-        return False
-    return bool(kind) if code == "500" else not passing(int(code))
 
 
 def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> Problem:

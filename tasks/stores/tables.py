@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.problems import Outage, Problem, Unreadable
+from configs.problems import Inaccessible, Outage, Problem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
 
@@ -175,7 +175,7 @@ class Table:
         """Read the table file by file, and yield the path in the store of each damaged file, and what is wrong."""
         try:
             dataset = self._open()
-        except Outage:
+        except (Outage, Inaccessible):
             raise
         except Problem as problem:
             yield f"{self.name}.lance/_versions", str(problem)
@@ -185,7 +185,7 @@ class Table:
                 with self._sentence():
                     for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
                         _sound(batch)
-            except Outage:
+            except (Outage, Inaccessible):
                 raise
             except Problem as problem:
                 for file in fragment.data_files():
@@ -237,11 +237,13 @@ class Table:
         if self.url.startswith("s3://") and (problem := self._asked(str(error))):
             return problem
         if re.search(_REFUSED, str(error)):
-            return Unreadable(
+            return Inaccessible(
                 f"The table {self.name} in {self.url} cannot be {done} ({_words(error)}): give this user the right to."
             )
         if re.search(_NEWER, str(error)):
-            return Unreadable(f"The table {self.name} in {self.url} was written by a newer Pedigree: update Pedigree.")
+            return Inaccessible(
+                f"A newer Pedigree wrote the table {self.name} in {self.url}: update Pedigree."
+            )
         if re.search(_TRIED, str(error)):
             return Outage(
                 f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from configs.problems import Problem, Unreadable
+from configs.problems import Inaccessible, Problem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.s3_client import lance_place, s3_client
 from tasks.stores.tables import Table
@@ -57,7 +57,7 @@ def test_a_foreign_certificate_is_no_outage(behind_tls: str) -> None:
     """A certificate of an unknown CA is refused by all of them in a sentence that names AWS_CA_BUNDLE."""
     bucket, table = open_bucket(behind_tls), Table(behind_tls, "images", SCHEMA)
     for ask in (bucket.check, lambda: bucket.read("a.json"), lambda: table.read(["image"])):
-        with pytest.raises(Unreadable, match=r"is not trusted .*set AWS_CA_BUNDLE"):
+        with pytest.raises(Inaccessible, match=r"is not trusted .*set AWS_CA_BUNDLE"):
             ask()
 
 
@@ -70,7 +70,7 @@ def test_a_ca_that_cannot_be_read_is_named(
     if content:
         file.write_text(content)
     monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
-    with pytest.raises(Unreadable, match=rf"AWS_CA_BUNDLE names {file}"):
+    with pytest.raises(Inaccessible, match=rf"AWS_CA_BUNDLE names {file}"):
         open_bucket(behind_tls).check()
 
 

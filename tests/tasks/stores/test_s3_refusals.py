@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pyarrow as pa
 import pytest
 
-from configs.problems import Outage, Problem, SettingsProblem, Unreadable
+from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.s3_client import s3_client
 from tasks.stores.tables import Table
@@ -76,7 +76,7 @@ def test_the_setting_that_is_wrong_is_named(
             lambda: bucket.create("a.json", b"{}"),
             lambda: table.read(["image"]),
         ):
-            _must_say(ask, Unreadable, said)
+            _must_say(ask, Inaccessible, said)
 
 
 @pytest.mark.parametrize("body", [PAGE, TIDY_PAGE, b'{"number": 1}'])
@@ -90,7 +90,7 @@ def test_a_page_is_no_object(monkeypatch: pytest.MonkeyPatch, body: bytes) -> No
             lambda: bucket.read("a.jpg", "0123"),
             lambda: bucket.metadata("a.jpg", "0123"),
         ):
-            _must_say(ask, Unreadable, ("is not S3",))
+            _must_say(ask, Inaccessible, ("is not S3",))
 
 
 def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +103,9 @@ def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("name", "value", "kind", "said"),
     [
-        ("AWS_REGION", "no region at all", Unreadable, ("AWS_REGION",)),
-        ("AWS_PROFILE", "nobody", Unreadable, ("AWS_PROFILE",)),
-        ("AWS_ENDPOINT_URL", "nowhere", Unreadable, ("AWS_ENDPOINT_URL",)),
+        ("AWS_REGION", "no region at all", Inaccessible, ("AWS_REGION",)),
+        ("AWS_PROFILE", "nobody", Inaccessible, ("AWS_PROFILE",)),
+        ("AWS_ENDPOINT_URL", "nowhere", Inaccessible, ("AWS_ENDPOINT_URL",)),
         ("AWS_ENDPOINT_URL", "http://ann:hush@127.0.0.1:9", Outage, ("AWS_ENDPOINT_URL",)),
         ("HTTP_PROXY", f"http://ann:hush@127.0.0.1:{free_port()}", Outage, ("HTTPS_PROXY",)),
     ],

@@ -1,0 +1,98 @@
+"""What a newer Pedigree wrote, or nobody lets us read, is not called damaged: a copy put back would lose it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from configs.problems import Inaccessible, Problem
+from tasks.domain.canonical import sha256_of
+from tasks.domain.decisions import Decision
+from tasks.domain.night import FeatureSet
+from tasks.domain.record import Record
+from tasks.stores.bucket import open_bucket
+from tasks.stores.format import check_format
+from tasks.stores.ledger import Ledger
+from tasks.stores.records import read_record, record_bytes
+
+MADE = FeatureSet("a" * 64, 8)
+RECORD = Record("d" * 64, {}, MADE, None, MADE, "h" * 64, {}, {})
+DECISION = Decision(1, "now", "promoted", 1, None, "d", "r", "b", "h", "run", "1", "better", ())
+# Reads as a user whom files may be closed to, and prints what that came to.
+CLOSED = """
+import os, sys
+from configs.problems import Inaccessible
+from tasks.stores.ledger import Ledger
+Ledger(sys.argv[1]).entries()
+os.setuid(54321)
+try:
+    Ledger(sys.argv[1]).entries()
+except Inaccessible as problem:
+    print(problem)
+"""
+
+
+def _decision(place: Path, plain: object) -> Callable[[], object]:
+    open_bucket(str(place)).create("ledger/000001.json", json.dumps(plain).encode())
+    return Ledger(str(place)).entries
+
+
+def _record(place: Path, plain: dict[str, object]) -> Callable[[], object]:
+    plain = {name: value for name, value in plain.items() if name != "sha256"}
+    data = json.dumps({**plain, "sha256": sha256_of(plain)}).encode()
+    open_bucket(str(place)).create(f"models/{RECORD.head}/{RECORD.dataset}.json", data)
+    return lambda: read_record(str(place), RECORD.head, RECORD.dataset)
+
+
+def _format(place: Path, plain: object) -> Callable[[], object]:
+    open_bucket(str(place)).create("format.json", json.dumps(plain).encode())
+    return lambda: check_format(str(place))
+
+
+def test_what_a_newer_pedigree_wrote_asks_for_an_update(tmp_path: Path) -> None:
+    """A decision, a record or a format with more in it than we know is a newer one's, and sound."""
+    record = json.loads(record_bytes(RECORD))
+    asks = [
+        _decision(tmp_path / "1", {**asdict(DECISION), "mood": "good"}),
+        _record(tmp_path / "2", {**record, "mood": "good"}),
+        _record(tmp_path / "3", {**record, "made": {**asdict(MADE), "mood": "good"}}),
+        _format(tmp_path / "4", {"format": 99}),
+        _format(tmp_path / "5", {"format": "99"}),
+    ]
+    for ask in asks:
+        with pytest.raises(Inaccessible, match=r"newer Pedigree.*update Pedigree") as caught:
+            ask()
+        assert "damaged" not in str(caught.value)
+
+
+def test_what_was_read_and_is_wrong_is_damaged(tmp_path: Path) -> None:
+    """A decision that lacks something, a list in its place, a record with another hash or no format are damaged."""
+    lacking = {name: value for name, value in asdict(DECISION).items() if name != "number"}
+    asks = [
+        _decision(tmp_path / "1", {**lacking, "numbe2": 1}),
+        _decision(tmp_path / "2", ["a"]),
+        _format(tmp_path / "3", {"format": "x"}),
+        _format(tmp_path / "4", ["format"]),
+    ]
+    for ask in asks:
+        with pytest.raises(Problem, match="is damaged") as caught:
+            ask()
+        assert not isinstance(caught.value, Inaccessible)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_what_is_closed_to_us_is_not_damaged() -> None:
+    """A file of the store that this user may not read is said to be closed, and the store stays as it is."""
+    with TemporaryDirectory() as name:
+        _decision(Path(name), asdict(DECISION))
+        Path(name).chmod(0o755)
+        (Path(name) / "ledger" / "000001.json").chmod(0o600)
+        done = subprocess.run([sys.executable, "-c", CLOSED, name], capture_output=True, text=True, check=False)  # noqa: S603
+    assert "000001.json cannot be read (Permission denied" in done.stdout, done.stderr
+    assert "damaged" not in done.stdout
