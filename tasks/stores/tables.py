@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.addresses import shown
 from configs.problems import Inaccessible, Outage, Problem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
@@ -272,7 +273,7 @@ def _sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, 
 
 def _words(error: BaseException) -> str:
     """Say it in one line, without the place in Lance's own source."""
-    return re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split()))[:200].rstrip(".")
+    return shown(re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split())))[:200].rstrip(".")
 
 
 def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
