@@ -242,9 +242,7 @@ class Table:
                 f"The table {self.name} in {self.url} cannot be {done} ({_words(error)}): give this user the right to."
             )
         if re.search(_NEWER, str(error)):
-            return Inaccessible(
-                f"A newer Pedigree wrote the table {self.name} in {self.url}: update Pedigree."
-            )
+            return Inaccessible(f"A newer Pedigree wrote the table {self.name} in {self.url}: update Pedigree.")
         if re.search(_TRIED, str(error)):
             return Outage(
                 f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."
