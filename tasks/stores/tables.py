@@ -205,12 +205,11 @@ class Table:
             try:
                 return lance.dataset(**self._place())
             except (ValueError, FileNotFoundError) as error:
-                # What lets nobody in, or is no S3, may say so as well.
-                if "not found" in str(error) and not any(
-                    open_bucket(self.url).entries(f"{self.name}.lance/_versions/")
-                ):
-                    return None
-                raise
+                if "not found" not in str(error):
+                    raise
+            # What lets nobody in, or is no S3, may be told as not found too; and another writer may just have made it.
+            made = any(open_bucket(self.url).entries(f"{self.name}.lance/_versions/"))
+            return lance.dataset(**self._place()) if made else None
 
     def _place(self) -> dict[str, Any]:
         if self.url.startswith("s3://"):
