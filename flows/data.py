@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -80,11 +80,15 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """What is in no version, or, where a version is named, not in that one; and the classes that wait."""
+    """What is in no version, or, where a version is named, not in that one; and the classes that wait.
+
+    ``passed_over`` counts what was no object at all when the version was made: bins, caches, links, half uploads.
+    """
 
     dataset: str | None
     absent: tuple[Absent, ...]
     waiting: tuple[str, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Turn the list into what JSON can hold."""
@@ -160,6 +164,8 @@ def rejects(store: str, word: str | None) -> Rejects:
         name,
         (*absent, *left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)),
         waiting,
+        # Cards from before it was counted do not say.
+        card.get("passed_over", {}),
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.domain.flips import Flip, Flips, Kind
+from tasks.domain.source_filter import passed_over_words
 from tasks.domain.versions import SHORT, Difference, Pair
 from tasks.domain.wording import count
 
@@ -119,8 +120,10 @@ def forgotten(gone: "Forgotten") -> RenderableType:
 
 def rejects(found: "Rejects") -> RenderableType:
     """Count what was turned down by reason, and name the first of each."""
+    passed = passed_over_words(found.passed_over.items())
+    beside = [Text(f"passed over: {passed}")] if passed else []
     if not found.absent:
-        return Text("Nothing was rejected.")
+        return Group(Text("Nothing was rejected."), *beside)
     table = _table("reason", "objects")
     groups: dict[str, list[str]] = {}
     for one in found.absent:
@@ -128,7 +131,7 @@ def rejects(found: "Rejects") -> RenderableType:
     for reason, lines in groups.items():
         table.add_row(reason, f"{len(lines):,}")
     parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
-    return Group(table, *parts, *(Text(f"waits: {line}") for line in found.waiting))
+    return Group(table, *parts, *(Text(f"waits: {line}") for line in found.waiting), *beside)
 
 
 def released(done: "Released") -> RenderableType:

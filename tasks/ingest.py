@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -40,7 +41,7 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
     Raises:
         Problem: So much of what the source held is no photograph any more that a person must look first.
     """
-    ingested = _fetched(snapshot, settings)
+    ingested = replace(_fetched(snapshot, settings), passed_over=snapshot.passed_over)
     if not snapshot.moment:
         _see_that_most_is_here(snapshot, settings)
     return ingested

@@ -44,6 +44,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         "written": written,
         "labels": data.labels.name,
         "waiting": list(dataset.waiting),
+        "passed_over": dict(data.ingested.passed_over),
         "manifest": asdict(data.labels.manifest) if data.labels.manifest else None,
         **_likeness(data, rows, store),
     }

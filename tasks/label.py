@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from configs import schema
 from configs.problems import Problem
@@ -14,9 +13,11 @@ from tasks.domain.label_manifest.use import ManifestUse, Matched, manifest_use, 
 from tasks.domain.labels import Attributes, Located, Said, Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Labels
+from tasks.domain.vanished import FEW
+from tasks.domain.wording import count
 from tasks.reports.progress import progress
-from tasks.step import step
-from tasks.stores.bucket import Bucket, Changed, open_bucket
+from tasks.step import say, step
+from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
 from tasks.stores.datasets import keep_label_manifest, kept_label_manifest, write_labels
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.snapshots import SnapshotStore
@@ -54,12 +55,14 @@ def _gather(
     """Gather what the sources of labels say about each key, in their order, and how a manifest fits the source."""
     said: defaultdict[str, list[Said]] = defaultdict(list)
     missing: list[str] = []
+    withheld: list[str] = []
     use = None
     for source in labels.sources:
         if source == "folder":
             for one in located:
                 said[one.key].append(read_layout(one.key, labels.layout))
         elif source == "metadata":
+            withheld = _ask_for_metadata(ingested, {one.key for one in located}, snapshots)
             for key, told in _from_metadata(ingested, labels, snapshots):
                 said[key].append(told)
         else:
@@ -68,6 +71,8 @@ def _gather(
             for key, statement in matched.statements:
                 said[key].append(Said("manifest", statement.label, _kept(statement.attributes, labels)))
             use = manifest_use(reading, matched, (one.key for one in located))
+    # What nobody may read could say otherwise than the other sources: such an image has no label until it is read.
+    said |= {key: [] for key in withheld}
     return said, missing, use
 
 
@@ -121,25 +126,48 @@ def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> byte
 
 def _from_metadata(ingested: Ingested, labels: schema.Labels, snapshots: SnapshotStore) -> Iterator[tuple[str, Said]]:
     listed = snapshots.known(ingested.source, ingested.moment)
-    if not ingested.moment:
-        known = snapshots.metadata(ingested.source)
-        _ask(open_bucket(ingested.source), [one for one in listed.values() if one not in known], snapshots)
     for entry, beside in snapshots.metadata(ingested.source).items():
         if listed.get(entry.key) == entry:
             told = tuple(sorted((name, beside[name]) for name in labels.attributes if name in beside))
             yield entry.key, Said("metadata", beside.get("label", ""), told)
 
 
-def _ask(bucket: Bucket, entries: list[Entry], snapshots: SnapshotStore) -> None:
-    """Read what stands beside objects whose metadata is not known yet; one that changed meanwhile waits for a night."""
+def _ask_for_metadata(ingested: Ingested, keys: set[str], snapshots: SnapshotStore) -> list[str]:
+    """Read what stands beside objects whose metadata is not known yet, and name those images whose own is withheld.
 
-    def ask(entry: Entry) -> tuple[Entry, Mapping[str, str]] | None:
-        with suppress(Changed):
+    Raises:
+        Unreadable: It is withheld of so many images that the rights are wrong, and not the images.
+    """
+    if ingested.moment:
+        return []
+    known = snapshots.metadata(ingested.source)
+    entries = [one for one in snapshots.known(ingested.source).values() if one not in known]
+    refused = {key: one for key, one in _ask(open_bucket(ingested.source), entries, snapshots).items() if key in keys}
+    if len(refused) >= FEW and len(refused) > len(keys) / 2:
+        raise next(iter(refused.values()))
+    if refused:
+        key, why = next((key, one.detail) for key, one in refused.items())
+        say(f"{count(len(refused), 'image')} whose metadata cannot be read, such as {key} ({why}): no label yet")
+    return sorted(refused)
+
+
+def _ask(bucket: Bucket, entries: list[Entry], snapshots: SnapshotStore) -> dict[str, Unreadable]:
+    """Read what stands beside these objects, and return whose is withheld; one that changed waits for a night."""
+
+    def ask(entry: Entry) -> tuple[Entry, Mapping[str, str] | Unreadable] | None:
+        try:
             return entry, bucket.metadata(entry.key, entry.etag)
-        return None
+        except Changed:
+            return None
+        except Unreadable as unreadable:
+            return entry, unreadable
 
+    refused: dict[str, Unreadable] = {}
     with progress("label", len(entries)) as advance, ThreadPoolExecutor(_REQUESTS) as pool:
         for start in range(0, len(entries), _BATCH):
             batch = entries[start : start + _BATCH]
-            snapshots.add_metadata(bucket.url, filter(None, pool.map(ask, batch)))
+            answers = list(filter(None, pool.map(ask, batch)))
+            snapshots.add_metadata(bucket.url, [(one, text) for one, text in answers if isinstance(text, Mapping)])
+            refused |= {one.key: text for one, text in answers if isinstance(text, Unreadable)}
             advance(len(batch))
+    return refused

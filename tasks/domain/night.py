@@ -24,6 +24,7 @@ class Ingested:
     new: int
     rejected: int
     moment: str = ""
+    passed_over: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
         """Say what was fetched and what became of it."""

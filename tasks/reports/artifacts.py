@@ -29,6 +29,9 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [f"- {len(one['images']):,} images {one['kind']}: {one['meaning']}" for one in facts["findings"]]
     lines += [f"- {one['images']:,} objects not in it: {one['reason']}" for one in facts["missing"]]
+    # How they are called is a stranger's text, and stands in the log and in the card.
+    passed_over = sum(facts["passed_over"].values())
+    lines += [f"- {passed_over:,} folders, links or half uploads passed over"] if passed_over else []
     lines += ["", f"The whole card, with pictures: {_link(page)}"]
     lines += ["", *table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
     create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
