@@ -1,5 +1,7 @@
 """A store and an MLflow in which versions were registered and decided about, as nights leave them."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,26 @@ def _dataset(place: Place, number: int) -> str:
     write_manifest(place.store, name, rows)
     write_card(place.store, name, {"dataset": name, "parent": None}, {})
     return name
+
+
+def database(place: Place) -> Path:
+    """Name the file of the embedded database."""
+    return Path(place.tracking.url.removeprefix("sqlite:///"))
+
+
+def copied(origin: Path, target: Path) -> Path:
+    """Put what a database holds in place of another one's contents, also under open connections."""
+    with closing(sqlite3.connect(origin)) as read, closing(sqlite3.connect(target)) as write:
+        read.backup(write)
+    return target
+
+
+def emptied(place: Place) -> None:
+    """Put a new and empty MLflow in the place of one."""
+    fresh = database(place).with_name("fresh.db")
+    if not fresh.exists():
+        tracking.check(f"sqlite:///{fresh}")
+    copied(fresh, database(place))
 
 
 def shown(place: Place) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """MLflow is new, older than the ledger, or has lost versions: a number is never taken for a model."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from configs.problems import Problem, SettingsProblem
 from flows import model as looking
@@ -14,7 +15,7 @@ from tasks.overruling import hold, promote, roll_back
 from tasks.pointing import Place
 from tasks.stores import registry, tracking
 from tasks.stores.ledger import Ledger
-from tests.tasks.deciding import ANN, judged, place_at, shown
+from tests.tasks.deciding import ANN, copied, database, emptied, judged, place_at, shown
 
 
 @pytest.fixture
@@ -24,18 +25,6 @@ def place(tmp_path: Path) -> Place:
     for _ in range(2):
         judged(made, "promoted")
     return made
-
-
-def database(place: Place) -> Path:
-    """Name the file of the embedded database."""
-    return Path(place.store).parent / "mlflow.db"
-
-
-def emptied(place: Place) -> None:
-    """Put a new and empty MLflow in its place; the file stays the same one, which open connections go on reading."""
-    fresh = database(place).with_name("fresh.db")
-    tracking.check(f"sqlite:///{fresh}")
-    shutil.copy(fresh, database(place))
 
 
 def served(place: Place) -> registry.Version | None:
@@ -100,9 +89,9 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tag
     """Nobody moved anything by hand: the alias goes to the ledger's champion, and to no refused model of its number."""
     if not tagged:
         registry.note(place.tracking.url, "pedigree", "pedigree.followed", "")
-    copy = shutil.copy(database(place), database(place).with_suffix(".copy"))
+    copy = copied(database(place), database(place).with_suffix(".copy"))
     third = judged(place, "promoted")
-    shutil.copy(copy, database(place))
+    copied(copy, database(place))
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == third.model_version == "3"
     words = "; ".join(follow(place.store, place.tracking).words(refused.number))
@@ -204,3 +193,25 @@ def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
     client.delete_experiment(experiment)
     with pytest.raises(Problem, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
         tracking.check_experiment(place.tracking.url, place.tracking.experiment)
+
+
+@pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
+def test_a_user_who_may_only_read(place: Place, acts: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night says that the aliases cannot follow, and goes on; a person hears that another model may serve."""
+    decided = judged(place, "promoted", applied=False)
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+
+    for method in ("set_registered_model_alias", "set_registered_model_tag", "set_model_version_tag", "log_batch"):
+        monkeypatch.setattr(MlflowClient, method, refuse)
+    if acts:
+        with pytest.raises(Problem, match="another model may serve: MLflow does not let the aliases follow"):
+            roll_back(place, ANN)
+        return
+    words = "; ".join(follow(place.store, place.tracking).words())
+    assert f"MLflow refuses {decided}" in words
+    assert f"MLflow refuses {decided}" not in "; ".join(follow(place.store, place.tracking).words())
+    monkeypatch.undo()
+    assert f"{decided} is finished now" in "; ".join(follow(place.store, place.tracking).words())
+    assert serves(place, decided)

@@ -1,0 +1,143 @@
+"""Random histories of nights, people and an MLflow that is restored, emptied and edited by hand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from mlflow import MlflowClient
+from mlflow.models import Model
+
+from configs.problems import Problem
+from configs.schema import Tracking
+from tasks.domain.decisions import promoted_ever
+from tasks.following import follow
+from tasks.overruling import hold, lift, promote, roll_back
+from tasks.pointing import Place
+from tasks.stores import registry, tracking
+from tasks.stores.format import check_format
+from tasks.stores.ledger import Ledger
+from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
+
+Event = Callable[[Place], object]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Make an MLflow whose versions are empty folders, registered the real way."""
+
+    def write(folder: Path, _packaged: Path, identity: Model) -> None:
+        folder.mkdir()
+        identity.save(str(folder / "MLmodel"))
+
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "write_mlflow_model", write)
+        tracking.check(f"sqlite:///{name}/mlflow.db")
+        yield Path(name)
+
+
+def _client(place: Place) -> MlflowClient:
+    return MlflowClient(place.tracking.url)
+
+
+def _versions(place: Place) -> list[registry.Version]:
+    return registry.find_versions(place.tracking.url, "pedigree", {})
+
+
+def _nth(place: Place, number: int, act: Callable[[registry.Version], object]) -> None:
+    versions = _versions(place)
+    if versions:
+        act(versions[number % len(versions)])
+
+
+def _save(place: Place) -> None:
+    copied(database(place), database(place).with_suffix(".copy"))
+
+
+def _restore(place: Place) -> None:
+    if (copy := database(place).with_suffix(".copy")).exists():
+        copied(copy, database(place))
+
+
+def _stranger(place: Place) -> None:
+    """Register what another store made, under the same name."""
+    run = tracking.start_run(place.tracking.url, "elsewhere", {}, {})
+    tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
+    registry.register(place.tracking.url, "pedigree", run, Path(place.store), tags)
+
+
+def _person(place: Place, act: str, word: str) -> None:
+    """Let a person decide by a number; what is refused in a sentence is a fair answer."""
+    acts = {"promote": promote, "hold": hold, "lift": lift}
+    with suppress(Problem):
+        if act == "roll back":
+            roll_back(place, ANN)
+        elif act == "instead":
+            promote(place, word, ANN, instead_of=(Ledger(place.store).champion() or judged(place, "promoted")).head)
+        else:
+            acts[act](place, word, ANN)
+
+
+def _delete_run(place: Place, number: int) -> None:
+    with suppress(Exception):
+        _nth(place, number, lambda one: _client(place).delete_run(one.run_id))
+
+
+NIGHTS: some.SearchStrategy[Event] = some.builds(
+    lambda outcome, applied: lambda place: judged(place, outcome, applied=applied),
+    some.sampled_from(["promoted", "promoted", "rejected", "needs-approval"]),
+    some.booleans(),
+)
+PEOPLE: some.SearchStrategy[Event] = some.builds(
+    lambda act, word: lambda place: _person(place, act, str(word)),
+    some.sampled_from(["promote", "instead", "hold", "lift", "roll back"]),
+    some.integers(1, 4),
+)
+EDITS: some.SearchStrategy[Event] = some.builds(
+    lambda edit, number: lambda place: edit(place, number),
+    some.sampled_from(
+        [
+            lambda place, _: _save(place),
+            lambda place, _: _restore(place),
+            lambda place, _: emptied(place),
+            lambda place, number: _nth(
+                place, number, lambda one: _client(place).delete_model_version("pedigree", one.number)
+            ),
+            _delete_run,
+            lambda place, number: _nth(
+                place, number, lambda one: registry.point(place.tracking.url, "pedigree", "champion", one.number)
+            ),
+            lambda place, _: registry.point(place.tracking.url, "pedigree", "champion", None),
+            lambda place, _: _versions(place) and _client(place).delete_registered_model("pedigree"),
+            lambda place, _: _versions(place) and _stranger(place),
+        ]
+    ),
+    some.integers(0, 5),
+)
+
+
+@settings(max_examples=20)
+@given(some.lists(some.one_of(NIGHTS, NIGHTS, PEOPLE, EDITS, EDITS), min_size=3, max_size=10))
+def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(folder: Path, history: list[Event]) -> None:
+    """After each event and a look at the ledger, champion is a model that was promoted, and there where one serves."""
+    with TemporaryDirectory() as store:
+        place = Place(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
+        check_format(store)
+        emptied(place)
+        database(place).with_suffix(".copy").unlink(missing_ok=True)
+        for event in history:
+            event(place)
+            follow(store, place.tracking)
+            _hold_the_law(place)
+
+
+def _hold_the_law(place: Place) -> None:
+    entries, number = Ledger(place.store).entries(), shown(place).get("champion")
+    version = registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
+    assert bool(version) == bool(Ledger(place.store).champion())
+    if version:
+        assert any(promoted_ever(entries, one.model) for one in entries if version.holds(one))
+        assert version.tags.get("pedigree.outcome") != "rejected"
