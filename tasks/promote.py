@@ -31,7 +31,7 @@ def promote(
         serving = champion(entries)
         if _rival(entries, found, dataset) or (serving.number if serving else None) != found.against:
             return None
-        return _placed(found, entries)
+        return _placed(_with_way(found, entries), entries)
 
     ledger = Ledger(settings.store.url)
     written = ledger.decide(ruling) or _rival(ledger.entries(), found, dataset)
@@ -92,10 +92,15 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
 def _placed(found: Decision, entries: list[Decision]) -> Decision:
     """Give a decision its number; what a person holds is turned down, whatever the rules say."""
     number = entries[-1].number + 1 if entries else 1
-    if found.outcome == "needs-approval":
-        way = f"a person decides, by pedigree model promote {word_for([*entries, found], found)}"
-        found = replace(found, reason=f"{found.reason}; {way}")
     hold = hold_on(entries, found.head, found.dataset)
     if found.outcome == "rejected" or not hold:
         return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)
     return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold, entries)}; {found.reason}")
+
+
+def _with_way(found: Decision, entries: list[Decision]) -> Decision:
+    """Say of what waits for a person how that one decides; a number that two models have had is none."""
+    if found.outcome != "needs-approval":
+        return found
+    way = f"a person decides, by pedigree model promote {word_for([*entries, found], found)}"
+    return replace(found, reason=f"{found.reason}; {way}")
