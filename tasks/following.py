@@ -22,7 +22,8 @@ class Followed:
     """The decisions that MLflow shows from now on, notes on what stands otherwise there, and who waits for a person.
 
     ``notes`` also say what was put right; ``way`` is the command by which a person lets the waiting version serve, and
-    ``unmoved`` says why MLflow does not let the aliases follow.
+    ``unmoved`` says why MLflow does not let the aliases follow. ``before`` is what the same run has said already,
+    and ``standing`` those of the notes that the next look would repeat.
     """
 
     finished: tuple[Decision, ...]
@@ -30,6 +31,8 @@ class Followed:
     waiting: Decision | None = None
     way: str = ""
     unmoved: str = ""
+    before: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say what MLflow was told, and what was found there; nothing where it shows what the ledger says already."""
@@ -39,13 +42,17 @@ class Followed:
     def words(self, own: int | None = None) -> tuple[str, ...]:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
-        waits = self.waiting.model_version if self.waiting and self.waiting.number != own else ""
-        return (*late, *self.notes, *([f"version {waits} waits for {self.way}"] if waits else []))
+        return tuple(dict.fromkeys((*self.before, *late, *self.notes, *self.waits(own))))
+
+    def waits(self, own: int | None = None) -> tuple[str, ...]:
+        """Say who waits for a person, and for which command."""
+        one = self.waiting
+        return (f"version {one.model_version} waits for {self.way}",) if one and one.number != own else ()
 
     def after(self, earlier: "Followed") -> "Followed":
-        """Add what the same run has finished and said before."""
-        notes = tuple(dict.fromkeys((*earlier.notes, *self.notes)))
-        return replace(self, finished=(*earlier.finished, *self.finished), notes=notes)
+        """Add to what a night says at its end what it found and finished before it trained."""
+        again = {*earlier.standing, *earlier.waits()}
+        return replace(self, before=tuple(word for word in earlier.words() if word not in again))
 
 
 def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
@@ -80,7 +87,7 @@ def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Fol
     waits = waiting(entries)
     way = promotion_command(entries, waits) if waits else ""
     notes = (*behind.words, *pointed.righted, *pointed.standing, *([unmoved] if unmoved else []), *new)
-    return Followed(tuple(finished), notes, waits, way, unmoved)
+    return Followed(tuple(finished), notes, waits, way, unmoved, standing=tuple(pointed.standing))
 
 
 def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag) -> int:
