@@ -9,6 +9,7 @@ from configs.addresses import shown
 from configs.problems import Problem, SettingsProblem
 from tasks.stores import registry
 from tasks.stores.bucket import Changed, open_bucket
+from tasks.stores.ledger import Ledger
 
 _FILE = "identity.json"
 
@@ -47,14 +48,11 @@ def _name(data: bytes) -> str:
 
 
 def _foreign(store: str, url: str, model: str) -> bool:
-    """Tell whether MLflow holds versions that this store has no record of."""
-    made = {entry.key for entry in open_bucket(store).entries("models/")}
+    """Tell whether MLflow holds versions that this store neither has a record of nor has decided about."""
+    made = {entry.key.removeprefix("models/").removesuffix(".json") for entry in open_bucket(store).entries("models/")}
+    made |= {f"{one.head}/{one.dataset}" for one in Ledger(store).entries()}
     registered = (one.tags for one in registry.find_versions(url, model, {}))
-    return any(
-        f"models/{tags['pedigree.head']}/{tags.get('pedigree.dataset')}.json" not in made
-        for tags in registered
-        if "pedigree.head" in tags
-    )
+    return any(f"{tags.get('pedigree.head')}/{tags.get('pedigree.dataset')}" not in made for tags in registered)
 
 
 def _free(url: str, model: str) -> bool:

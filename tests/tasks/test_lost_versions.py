@@ -166,6 +166,18 @@ def test_two_stores_cannot_share_a_model(place: Place, tmp_path: Path) -> None:
     assert registry.described(place.tracking.url, "pedigree")[1][registry.STORE]
 
 
+def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> None:
+    """A version that Pedigree knows nothing of makes the name another's."""
+    place = place_at(tmp_path)
+    client = MlflowClient(place.tracking.url)
+    client.create_registered_model("pedigree")
+    client.create_model_version("pedigree", str(tmp_path))
+    client.set_registered_model_alias("pedigree", "champion", "1")
+    with pytest.raises(SettingsProblem, match="belongs to another store"):
+        follow(place.store, place.tracking)
+    assert shown(place) == {"champion": "1"}
+
+
 @pytest.mark.parametrize("deleted", ["run", "experiment"])
 def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Place, deleted: str) -> None:
     """A deleted run is told once with the way back, later decisions go on, and once restored it is finished."""
