@@ -112,7 +112,7 @@ EDITS: some.SearchStrategy[Event] = some.builds(
             ),
             lambda place, _: registry.point(place.tracking.url, "pedigree", "champion", None),
             lambda place, _: _versions(place) and _client(place).delete_registered_model("pedigree"),
-            lambda place, _: _versions(place) and _stranger(place),
+            lambda place, number: _nth(place, number, lambda _: _stranger(place)),
         ]
     ),
     some.integers(0, 5),
