@@ -12,7 +12,7 @@ import pytest
 from tasks.label import LARGEST_MANIFEST
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_labels, read_manifest
-from tests.e2e.test_data import answered, card, folder, pedigree, settings
+from tests.e2e.test_data import card, folder, pedigree, settings
 
 __all__ = ["folder", "settings"]  # fixtures
 
@@ -53,19 +53,19 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
     ]
     open_bucket(source).create("labels.jsonl", "\n".join(rows).encode())
     config = settings(source, store, {"sources": ["manifest"], "manifest": "labels.jsonl"})
-    done = pedigree("data", "rebuild", "-c", config)
+    done = pedigree("data", "rebuild", "-c", config, "--json")
     assert done.returncode == 0, done.stderr
-    found = answered("data", "rebuild", "-c", config)
+    found = json.loads(done.stdout)
     said = found["labels"]
     assert (said["images"], said["unlabelled"], said["missing"]) == (8, 2, 2)
     assert said["manifest"] == {
         "rows": 11,
         "fits": 9,
-        "skipped": [1, "line 10 holds a NUL character, or half of a character (a lone surrogate)"],
-        "doubtful": [1, f"line 1, {source}/a1.jpg"],
-        "ambiguous": [0, ""],
-        "without_row": [1, "such as a0.jpg"],
-        "without_label": [1, "such as a1.jpg"],
+        "skipped": [1, ["line 10 holds a NUL character, or half of a character (a lone surrogate)"]],
+        "doubtful": [1, [f"line 1, {source}/a1.jpg"]],
+        "ambiguous": [0, []],
+        "without_row": [1, ["a0.jpg"]],
+        "without_label": [1, ["a1.jpg"]],
     }
     labelling = read_labels(store, said["name"])
     assert {one.key: one.label for one in labelling.labelled} == dict(keys[2:]) | {
@@ -86,7 +86,7 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
 
 
 def test_a_manifest_that_cannot_be_read_for_certain_stops_the_night(
-    source: str, settings: Callable[..., str], tmp_path: Path
+    folder: Path, settings: Callable[..., str], tmp_path: Path
 ) -> None:
     """An open quote, a field too many and labels in no known column are one sentence each, and nothing is learned."""
     store = str(tmp_path / "store")
@@ -98,8 +98,8 @@ def test_a_manifest_that_cannot_be_read_for_certain_stops_the_night(
             b"key,label\nold/a0.jpg,pug\n": "such as old/a0.jpg: write keys, say in labels.root where they start",
         }.items()
     ):
-        open_bucket(source).create(f"{number}.csv", content)
-        config = settings(source, store, {"sources": ["manifest", "folder"], "manifest": f"{number}.csv"})
+        (folder / f"{number}.csv").write_bytes(content)
+        config = settings(str(folder), store, {"sources": ["manifest", "folder"], "manifest": f"{number}.csv"})
         done = pedigree("data", "rebuild", "-c", config)
         assert done.returncode == 1
         assert words in done.stderr.splitlines()[-1]

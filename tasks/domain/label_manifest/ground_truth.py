@@ -1,5 +1,6 @@
 """The augmented manifests of Amazon SageMaker Ground Truth: image classification, and verification of labels."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from tasks.domain.label_manifest.statements import (
     reference_of,
     shown,
     statement,
+    text_of,
 )
 
 #: The field that tells its rows.
@@ -32,14 +34,26 @@ def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) 
     Raises:
         Problem: No row has the job that is set.
     """
-    if asked.column:
-        jobs = dict.fromkeys(
-            job for _, row in rows if isinstance(row, Mapping) for job, note in _notes(row).items() if _labels(note)
-        )
-        if asked.column not in jobs:
-            names = shown(jobs) or "none"
-            raise Problem(f"The manifest {name} has no job {asked.column}: set labels.column to one of: {names}.")
+    _check_jobs(rows, name, asked.column)
     return Reading(*read_rows(rows, lambda place, row: _statements(place, row, asked.column)), asked.column)
+
+
+def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None:
+    """Refuse a job that is not there, and two that answer different questions where none is set."""
+    jobs: defaultdict[str, set[str]] = defaultdict(set)
+    for _, row in rows:
+        for job, note in _notes(row).items() if isinstance(row, Mapping) else ():
+            if _labels(note):
+                jobs[job].update(text for value in _values(note) if (text := text_of(value)))
+    if column and column not in jobs:
+        names = shown(jobs) or "none"
+        raise Problem(f"The manifest {name} has no job {column}: set labels.column to one of: {names}.")
+    answered = [classes for classes in jobs.values() if classes]
+    if not column and any(classes.isdisjoint(answered[-1]) for classes in answered):
+        raise Problem(
+            f"The manifest {name} has classification jobs without a class in common ({shown(jobs)}): "
+            "set labels.column to the one that is the label."
+        )
 
 
 def _statements(place: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
@@ -72,12 +86,14 @@ def _labels(note: Mapping[str, Any]) -> bool:
 
 def _classes(note: Mapping[str, Any]) -> list[str]:
     """Take a job's class; several ticked ones become a conflict."""
-    if note["type"] == _ONE:
-        return [label_of(note.get("class-name"), "class-name")]
+    return [label_of(value, "a job's classes") for value in _values(note)] or [""]
+
+
+def _values(note: Mapping[str, Any]) -> list[Any]:
     ticked = note.get("class-map", {})
-    if not isinstance(ticked, Mapping):
-        raise RowFault("holds no object in class-map")
-    return [label_of(label, "class-map") for label in ticked.values()] or [""]
+    if note["type"] == _ONE:
+        return [note.get("class-name")]
+    return list(ticked.values()) if isinstance(ticked, Mapping) else [ticked]
 
 
 def _refuted(notes: Notes, job: str) -> bool:

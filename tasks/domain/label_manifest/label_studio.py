@@ -149,7 +149,7 @@ def _choices(value: object, name: str) -> list[str]:
 def _image(row: Mapping[str, Any]) -> str:
     name = first_text(_mapping(row, "the record"), IMAGES)
     if not name:
-        raise RowFault("names no image: its data needs a field image")
+        raise RowFault("names no image: its data needs a field image (or img, key, url)")
     return str(row[name])
 
 

@@ -1,19 +1,29 @@
 """How a manifest and a source fit: which statement is about which key, and what either says nothing of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tasks.domain.label_manifest.references import KeyIndex
 from tasks.domain.label_manifest.statements import Reading, Statement, shown
 from tasks.domain.wording import count
 
+Thing = TypeVar("Thing")
+
+# So many of a kind are named; their number says the rest.
+_NAMED = 3
+
 
 class Counted(NamedTuple):
-    """How many there are, and the first of them in words."""
+    """How many there are, and the first few of them in words."""
 
     number: int = 0
-    first: str = ""
+    first: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Name the first few, and say how many more there are."""
+        more = self.number - len(self.first)
+        return "; ".join(self.first) + (f"; and {more:,} more" if more else "")
 
 
 NO = Counted()
@@ -46,17 +56,17 @@ class ManifestUse:
         if self.rows and not self.fits:
             yield "no reference of the manifest fits a key of the source: if they start elsewhere, set labels.root"
         if self.skipped.number:
-            yield f"{count(self.skipped.number, 'row')} of the manifest skipped: {self.skipped.first}"
+            yield f"{count(self.skipped.number, 'row')} of the manifest skipped: {self.skipped}"
         if self.doubtful.number:
-            yield f"{count(self.doubtful.number, 'row')} of the manifest doubtful and not used: {self.doubtful.first}"
+            yield f"{count(self.doubtful.number, 'row')} of the manifest doubtful and not used: {self.doubtful}"
         if self.ambiguous.number:
             several = count(self.ambiguous.number, "reference")
-            yield f"{several} of the manifest may mean several objects and are not used: {self.ambiguous.first}"
+            yield f"{several} of the manifest may mean several objects and are not used: {self.ambiguous}"
         if self.without_row.number:
-            yield f"the manifest says nothing of {count(self.without_row.number, 'object')}: {self.without_row.first}"
+            yield f"the manifest says nothing of {count(self.without_row.number, 'object')}: {self.without_row}"
         if self.without_label.number:
             nameless = count(self.without_label.number, "object")
-            yield f"the manifest gives no label for {nameless} that it names: {self.without_label.first}"
+            yield f"the manifest gives no label for {nameless} that it names: {self.without_label}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +101,18 @@ def manifest_use(reading: Reading, matched: Matched, keys: Iterable[str]) -> Man
     return ManifestUse(
         rows=len(reading.statements),
         fits=len(matched.statements),
-        skipped=_counted(reading.skipped, [str(row) for row in reading.skipped[:1]]),
-        doubtful=_counted(doubtful, [f"{row.place}, {shown([row.reference])}" for row in doubtful[:1]]),
+        skipped=_counted(reading.skipped, str),
+        doubtful=_counted(doubtful, lambda row: f"{row.place}, {shown([row.reference])}"),
         ambiguous=_counted(
             matched.ambiguous,
-            [
-                f"{row.place}, {shown([row.reference])}, may be {shown(fitting)}"
-                for row, fitting in matched.ambiguous[:1]
-            ],
+            lambda pair: f"{pair[0].place}, {shown([pair[0].reference])}, may be {shown(pair[1])}",
         ),
-        without_row=_first([key for key in present if key not in named]),
-        without_label=_first([key for key in present if key in named and key not in labelled]),
+        without_row=_counted([key for key in present if key not in named], lambda key: shown([key])),
+        without_label=_counted(
+            [key for key in present if key in named and key not in labelled], lambda key: shown([key])
+        ),
     )
 
 
-def _first(keys: Sequence[str]) -> Counted:
-    return _counted(keys, [f"such as {shown(keys[:1])}"])
-
-
-def _counted(those: Sequence[object], words: Sequence[str]) -> Counted:
-    return Counted(len(those), words[0] if those else "")
+def _counted(those: Sequence[Thing], words: Callable[[Thing], str]) -> Counted:
+    return Counted(len(those), tuple(words(thing) for thing in those[:_NAMED]))

@@ -137,6 +137,13 @@ def test_what_tools_write_is_read_as_it_stands(data: bytes, expected: list[State
     assert (reading.statements, reading.skipped) == (expected, [])
 
 
+TWO_JOBS = {
+    "source-ref": "1.jpg",
+    "breed-metadata": {"class-name": "pug", "type": "groundtruth/image-classification"},
+    "coat-metadata": {"class-name": "white", "type": "groundtruth/image-classification"},
+}
+
+
 def opinions(*controls: tuple[str, str]) -> bytes:
     """Write a task of Label Studio that was answered in these controls."""
     results = [{"from_name": name, "type": "choices", "value": {"choices": [choice]}} for name, choice in controls]
@@ -161,13 +168,7 @@ def opinions(*controls: tuple[str, str]) -> bytes:
         ),
         (opinions(("breed", "pug"), ("quality", "sharp")), "breed", Statement("1.jpg", "pug", (("quality", "sharp"),))),
         (
-            dumped(
-                {
-                    "source-ref": "1.jpg",
-                    "breed-metadata": {"class-name": "pug", "type": "groundtruth/image-classification"},
-                    "coat-metadata": {"class-name": "white", "type": "groundtruth/image-classification"},
-                }
-            ),
+            dumped(TWO_JOBS),
             "breed",
             Statement("1.jpg", "pug", ()),
         ),
@@ -193,6 +194,7 @@ def test_a_setting_says_which_field_is_the_label(data: bytes, column: str, expec
         (json.dumps([{"image": "1.jpg", "batch": "spring", "breed": "pug", **SHORT}]).encode(), r"\(batch, breed\)"),
         (b"annotation_id,image,batch,breed\n8,1.jpg,spring,pug\n", r"\(batch, breed\)"),
         (json.dumps([{"image": "1.jpg", "label": "dog", "choice": "pug", **SHORT}]).encode(), r"\(label, choice\)"),
+        (dumped(TWO_JOBS), r"jobs without a class in common \(breed, coat\)"),
         (opinions(("breed", "pug"), ("quality", "sharp")), r"more than one control \(breed, quality\)"),
         (b"filename,pug,boxer\n1.jpg,1,0\n2.jpg,1,1\n", r"columns of 0 and 1 \(pug, boxer\)"),
         (b"key,label\n1.jpg,\n2.jpg, \n", r"no label in any of its 2 rows: nothing is filled in under label"),

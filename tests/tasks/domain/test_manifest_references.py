@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.domain.label_manifest.reading import read_manifest
 from tasks.domain.label_manifest.references import KeyIndex
+from tasks.domain.label_manifest.statements import shown
 from tasks.domain.label_manifest.use import Counted, ManifestUse, manifest_use, match
 
 DECOMPOSED, COMPOSED = (normalize(form, "pug/Böhme.jpg") for form in ("NFD", "NFC"))
@@ -132,10 +133,10 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
     assert use == ManifestUse(
         rows=4,
         fits=2,
-        skipped=Counted(1, "line 5 does not say which object it is about: id is empty or no text"),
-        ambiguous=Counted(1, "line 2, cat/2, may be cat/2.jpg, cat/2.png"),
-        without_row=Counted(3, "such as cat/2.jpg"),
-        without_label=Counted(1, "such as pug/1.jpg"),
+        skipped=Counted(1, ("line 5 does not say which object it is about: id is empty or no text",)),
+        ambiguous=Counted(1, ("line 2, cat/2, may be cat/2.jpg, cat/2.png",)),
+        without_row=Counted(3, ("cat/2.jpg", "cat/2.png", shown([DECOMPOSED]))),
+        without_label=Counted(1, ("pug/1.jpg",)),
     )
     assert len(list(use.sentences())) == 4
     nowhere = match(reading, KeyIndex((), "/photos", ""))

@@ -116,7 +116,7 @@ def task(**changes: object) -> dict[str, object]:
                 "source-ref": "2.jpg",
                 "a-metadata": {"type": "groundtruth/image-classification", "class-name": "boxer"},
             },
-            "holds a list in class-name",
+            "holds a list in a job's classes",
         ),
     ],
 )
