@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from configs.addresses import shown
 from configs.fields import filled
 from configs.load import prefect_address
+from configs.logins import prefect_login
 from configs.problems import Problem
 from configs.schema import Settings
+from infra import web
 from infra.servers import with_login
 from infra.zombies import notice_dead_runs
 
@@ -63,6 +66,10 @@ def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> tuple[list[st
         raise Problem(
             "Set PREFECT_API_URL to the API of your Prefect server; pedigree up -c FILE deploys to the one here."
         )
+    try:
+        web.check_prefect(address, prefect_login(home, address))
+    except (OSError, ValueError) as error:
+        raise Problem(f"Prefect does not answer at {shown(address)}: correct PREFECT_API_URL.") from error
     kept = deploy(home, with_login(home, address), settings, pool)
     return [one["name"] for one in described()["deployments"]], kept
 

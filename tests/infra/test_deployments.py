@@ -5,6 +5,7 @@ import json
 import re
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,8 +15,10 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import is_valid_schema, validate
 
-from infra.deployments import described
-from tests.servers import ROOT
+from configs.load import parse
+from configs.problems import Problem
+from infra.deployments import deploy_elsewhere, described
+from tests.servers import ROOT, free_port
 
 KUBERNETES = ROOT / "infra" / "kubernetes"
 POOL = json.loads((KUBERNETES / "pool.json").read_text())
@@ -129,3 +132,11 @@ def test_pods_of_the_cluster_have_no_more_than_they_need(pod: dict[str, Any]) ->
     home = next(one["value"] for one in container["env"] if one["name"] == "HOME")
     assert {home, "/tmp", container["workingDir"]} <= set(mounts.values())  # noqa: S108 - a mount
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+
+
+def test_a_prefect_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deploying to an address where nobody answers ends in a sentence with that address, without its password."""
+    monkeypatch.setenv("PREFECT_API_URL", f"http://ann:hush@127.0.0.1:{free_port()}/api")
+    with pytest.raises(Problem, match="Prefect does not answer at http://ann:…@127") as caught:
+        deploy_elsewhere(tmp_path, parse({"source": {"url": "a"}, "store": {"url": "b"}}, "here"), "pool")
+    assert "hush" not in str(caught.value)
