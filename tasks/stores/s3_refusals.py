@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
 from typing import Any
 
 from botocore.exceptions import (
@@ -92,8 +93,12 @@ def sentences(url: str) -> Iterator[None]:
     except RecursionError:
         # botocore follows a redirection by a question, whose answer is the same redirection.
         raise Inaccessible(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
+    except JSONDecodeError as error:
+        raise _no_answer(url, error) from None
     except (BotoCoreError, ValueError) as error:
         raise _unreachable(url, error) from None
+    except OSError as error:  # Of a program or a file that should have given credentials: botocore has its own others.
+        raise _no_answer(url, error) from None
 
 
 def no_credentials(url: str) -> Problem:
@@ -141,6 +146,11 @@ def is_page(error: ClientError) -> bool:
 def is_certificate(words: str) -> bool:
     """Tell whether a library's words mean that a certificate was refused."""
     return bool(_CERTIFICATE.search(words))
+
+
+def _no_answer(url: str, error: Exception) -> Problem:
+    way = "correct the AWS profile's credential_process, or AWS_WEB_IDENTITY_TOKEN_FILE"
+    return Inaccessible(f"{url}: no credentials came ({_short(str(error))}): {way}.")
 
 
 def _unreachable(url: str, error: Exception) -> Problem:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -122,6 +123,30 @@ def test_settings_of_the_environment_are_named(
     monkeypatch.setenv(name, value)
     sentence = _must_say(open_bucket("s3://dogs/in").check, kind, said)
     assert "hush" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("credential_process = /missing/program", "credential_process"),
+        ("credential_process = echo garbage", "credential_process"),
+        ("credential_process = false", "credentials"),
+        ("web_identity_token_file = /missing\nrole_arn = arn:aws:iam::1:role/x", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        ("role_arn = arn:aws:iam::1:role/x\nsource_profile = nobody", "AWS_PROFILE"),
+        ("[broken", "AWS_PROFILE"),
+    ],
+)
+def test_a_profile_that_gives_no_credentials_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, said: str
+) -> None:
+    """Whatever keeps a profile from giving credentials ends in a sentence that names it, and not in an outage."""
+    (tmp_path / "config").write_text(f"[profile dogs]\nregion = us-east-1\n{line}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "dogs")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    _must_say(open_bucket("s3://dogs/in").check, Inaccessible, (said,))
 
 
 def test_an_address_that_is_no_bucket_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
