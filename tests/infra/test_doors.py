@@ -21,6 +21,9 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from configs.logins import make_password, password, prefect_login
 from configs.problems import Problem
@@ -93,6 +96,25 @@ def test_nobody_gets_in_without_the_password_or_by_another_door(running: Running
         for door in doors:
             assert _status(method, url, body, {**login, **door}) in _REFUSED, (method, url, door)
     assert (_by_hand(running), len(running.prefect.read_deployments())) == before
+
+
+def test_a_web_socket_opens_to_who_knows_the_password(running: Running) -> None:
+    """Prefect's clients say it in a header or in their first message; without it, or from elsewhere, all is closed."""
+    url = f"{running.address.replace('http', 'ws')}/api/events/out"
+    prefect = [Subprotocol("prefect")]
+    own, evil = _basic("x", running.login.partition(":")[2]), {"Origin": "http://127.0.0.1:1"}
+    for refused in ({}, {"subprotocols": prefect, "additional_headers": {**own, **evil}}):
+        with pytest.raises(InvalidStatus, match="403"), connect(url, **refused):  # type: ignore[arg-type]
+            pass
+    answers = {}
+    for word in ("pedigree:wrong", "", running.login):
+        with connect(url, subprotocols=prefect) as socket:
+            socket.send(json.dumps({"type": "auth", "token": word}))
+            try:
+                answers[word] = json.loads(socket.recv(timeout=20))["type"]
+            except ConnectionClosed:
+                answers[word] = "closed"
+    assert answers == {"pedigree:wrong": "closed", "": "closed", running.login: "auth_success"}
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
