@@ -27,7 +27,7 @@ from websockets.typing import Subprotocol
 
 from configs.logins import make_password, password, prefect_login
 from configs.problems import Problem
-from infra import pages, private, processes, stack, web
+from infra import pages, processes, stack, web
 from tasks.stores import tracking
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.running import Running, address
@@ -135,23 +135,6 @@ def test_what_lies_in_the_home_folder_is_for_its_owner_alone(running: Running) -
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
     for file in (running.home / "mlflow.db", *(running.home / "stack").glob("*.log"), running.home / "stack/password"):
         assert not stat.S_IMODE(file.stat().st_mode) & 0o077, file
-
-
-def test_an_older_home_is_tightened(tmp_path: Path) -> None:
-    """What an older Pedigree left open is closed; the rights of a store, and a folder of other things, stay."""
-    for name in ("stack", "mlflow-artifacts", "store"):
-        (tmp_path / "home" / name).mkdir(parents=True)
-        (tmp_path / "home" / name).chmod(0o755)
-    (tmp_path / "home" / "stack" / "worker.log").touch(0o644)
-    (tmp_path / "home").chmod(0o755)
-    private.tighten(tmp_path / "home")
-    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (tmp_path / "home").rglob("*")}
-    assert modes == {"stack": "0o700", "mlflow-artifacts": "0o700", "store": "0o755", "worker.log": "0o600"}
-    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
-    (tmp_path / "home" / "letters.txt").touch()
-    (tmp_path / "home").chmod(0o755)
-    private.tighten(tmp_path / "home")
-    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o755
 
 
 def test_servers_that_an_older_pedigree_started_are_not_taken_for_closed_ones(tmp_path: Path) -> None:
