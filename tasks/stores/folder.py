@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from configs.problems import Problem
+from configs.problems import Inaccessible, Problem
 from tasks.domain.listing import Entry
 from tasks.domain.rejections import Reason
 from tasks.domain.source_filter import PARTIAL, SourceFilter
@@ -51,7 +51,7 @@ class FolderBucket:
             raise Problem(message)
         if not os.access(self._root, os.R_OK | os.X_OK):
             message = f"The folder {self._root} cannot be read: give this user the right to."
-            raise Problem(message)
+            raise Inaccessible(message)
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the files below the folder whose keys start with the prefix, sorted by key."""

@@ -236,9 +236,9 @@ class Table:
     def _cannot(self, done: str, error: BaseException) -> Problem:
         if self.url.startswith("s3://") and (problem := self._asked(str(error))):
             return problem
-        if re.search(_REFUSED, str(error)):
+        if refused := re.search(_REFUSED, str(error)):
             return Inaccessible(
-                f"The table {self.name} in {self.url} cannot be {done} ({_words(error)}): give this user the right to."
+                f"The table {self.name} in {self.url} cannot be {done} ({refused[0]}): give this user the right to."
             )
         if re.search(_NEWER, str(error)):
             return Inaccessible(f"A newer Pedigree wrote the table {self.name} in {self.url}: update Pedigree.")

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from configs.problems import Problem
+from configs.problems import Inaccessible
 from tasks.domain.source_filter import PARTIAL, SourceFilter
 
 #: No name of a folder's file has two slashes: behind them stands one that is no UTF-8, its bytes as ``\xf6``.
@@ -142,9 +142,9 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def unlisted(folder: str, error: OSError) -> Problem:
+def unlisted(folder: str, error: OSError) -> Inaccessible:
     """Say that what a folder holds is not known, so that none of it can be taken for gone."""
-    return Problem(
+    return Inaccessible(
         f"The folder {folder.rstrip('/')} cannot be listed ({error.strerror}), and nothing of it may count as deleted: "
         "give this user the right to, or mend the disk."
     )

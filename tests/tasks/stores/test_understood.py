@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from configs.problems import Inaccessible, Problem
+from flows.data_screens import progress
+from flows.verify import verify
 from tasks.domain.canonical import sha256_of
 from tasks.domain.decisions import Decision
 from tasks.domain.night import FeatureSet
@@ -20,6 +22,8 @@ from tasks.stores.bucket import open_bucket
 from tasks.stores.format import check_format
 from tasks.stores.ledger import Ledger
 from tasks.stores.records import read_record, record_bytes
+from tests.old_stores.kept import unpack
+from tests.strangers import open_folder, ordinary_user
 
 MADE = FeatureSet("a" * 64, 8)
 RECORD = Record("d" * 64, {}, MADE, None, MADE, "h" * 64, {}, {})
@@ -96,3 +100,22 @@ def test_what_is_closed_to_us_is_not_damaged() -> None:
         done = subprocess.run([sys.executable, "-c", CLOSED, name], capture_output=True, text=True, check=False)  # noqa: S603
     assert "000001.json cannot be read (Permission denied" in done.stdout, done.stderr
     assert "damaged" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "closed",
+    ["images.lance", "features", "splits.lance", "ledger", "models", "heads", "backbones", "datasets", "labels"],
+)
+def test_a_part_of_a_store_that_is_closed_is_not_damaged(closed: str) -> None:
+    """Whoever may not read a part of a store reads so, and verify names no damage and advises no copy."""
+    with open_folder() as folder:
+        unpack("three_nights", folder)
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)  # noqa: S603, S607
+        store = str(folder / "store")
+        assert verify(store, "latest", progress).damage == ()
+        (folder / "store" / closed).chmod(0)
+        with ordinary_user(), pytest.raises(Inaccessible, match=r"Permission denied") as caught:
+            verify(store, "latest", progress)
+        (folder / "store" / closed).chmod(0o755)
+        assert "damaged" not in str(caught.value)
+        assert "copy" not in str(caught.value)
