@@ -56,6 +56,10 @@ class Labels(Section):
         pattern=r"^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$",
         description="What each folder level says: label for poodle/1.jpg, label/coat for poodle/white/1.jpg.",
     )
+    splits: Literal["ignore", "keep"] = Field(
+        default="ignore",
+        description="Whether the attribute split of folders or a manifest (train, validation, test) is obeyed.",
+    )
     manifest: str = Field(
         default="",
         description="Key of the manifest in the source: CSV, JSON Lines, or an export of a labelling tool.",

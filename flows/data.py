@@ -7,14 +7,16 @@ from functools import partial
 from typing import Any
 
 from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
-from tasks.domain.absent import Absent, left_out, rejected
+from tasks.domain.absent import WAITING, Absent, doubtful, left_out, rejected
 from tasks.domain.card import class_cards
+from tasks.domain.contradictions import Named, alike_under_two_labels
 from tasks.domain.decisions import Decision
 from tasks.domain.flips import Flips
 from tasks.domain.versions import LATEST, Difference, compare, in_order, resolve
 from tasks.stores.bucket import open_bucket
 from tasks.stores.datasets import read_card, read_labels, read_manifest, written
 from tasks.stores.format import check_format
+from tasks.stores.labellings import latest_labelling, read_twins
 from tasks.stores.ledger import Ledger
 from tasks.stores.snapshots import SnapshotStore
 
@@ -150,23 +152,35 @@ def diff(store: str, before: str, after: str) -> Compared:
 
 
 def rejects(store: str, word: str | None) -> Rejects:
-    """List what the sources hold and no version can; with a version also what its labelling held and it does not."""
+    """List what the sources hold and no version can; with a version also what its labelling held and it does not.
+
+    Without one, and where there is none yet, it is what the latest labellings could not use, and what contradicts.
+    """
     snapshots = SnapshotStore(_existing(store))
     absent = [one for source in snapshots.sources() for one in rejected(source, snapshots.rejected(source))]
-    if word is None:
-        return Rejects(None, tuple(absent), ())
+    if word is None or (word == LATEST and not written(store)):
+        latest = [labels for source in snapshots.sources() if (labels := latest_labelling(store, source))]
+        if word is not None and not latest:
+            _in_order(store, {}, [])
+        held = [one for labels in latest for one in _of_labelling(store, labels, waiting=word is not None)]
+        return Rejects(None, (*absent, *held), (), {})
     name = find_version(store, word)
     card = read_card(store, name)
     if card is None:
         raise Problem(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
     waiting = tuple(card["waiting"])
-    return Rejects(
-        name,
-        (*absent, *left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)),
-        waiting,
-        # Cards from before it was counted do not say.
-        card.get("passed_over", {}),
-    )
+    held = left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)
+    # Cards from before it was counted do not say what was passed over.
+    return Rejects(name, (*absent, *held, *doubtful(card["findings"])), waiting, card.get("passed_over", {}))
+
+
+def _of_labelling(store: str, labels: str, *, waiting: bool) -> list[Absent]:
+    labelling = read_labels(store, labels)
+    images = {one.image: Named(one.key, one.label) for one in labelling.labelled}
+    twins = read_twins(store, labels).get("labels", ())
+    found = [asdict(one) for one in alike_under_two_labels(twins, images, set(images))]
+    held = [one for one in left_out(labelling, (), ()) if waiting or one.reason != WAITING]
+    return [*held, *doubtful(found)]
 
 
 def _existing(store: str) -> str:

@@ -1,19 +1,23 @@
 """Step 4: make a dataset version, a list of images that is named by its own hash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from configs import schema
+from configs.problems import Problem
 from tasks.domain.classes import Selection, select
+from tasks.domain.contradictions import Twin, alike_images, contradictions
 from tasks.domain.duplicates import groups
 from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import Dataset, Labels
+from tasks.domain.published_splits import ATTRIBUTE, no_split, published, question, split_of_word
 from tasks.domain.recipe import recipe
 from tasks.domain.splits import Assigned, Shares, Split, assign
 from tasks.domain.wording import count
 from tasks.step import step
 from tasks.stores.datasets import read_labels, write_manifest
 from tasks.stores.images import ImageStore
+from tasks.stores.labellings import write_twins
 from tasks.stores.ledger import Ledger
 from tasks.stores.splits import SplitStore
 
@@ -25,12 +29,16 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     """Give new images their split for life, hold small classes back, and name what is left by its hash."""
     store = settings.store.url
     labelling = read_labels(store, labels.name)
-    selection = select(_rows(labelling, _splits(labelling, settings)), settings.dataset.min_images_per_class)
+    # A split is for life, so nobody gets one before it is clear what the folders mean.
+    asked = question(labelling, settings.labels.layout)
+    rows = [] if asked else _rows(labelling, _splits(labelling, settings), settings.labels)
+    selection = select(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.kept)
     entries = Ledger(store).entries()
     judged = [one for one in entries if one.by_the_gate]
     done = not force and any((one.dataset, one.recipe) == (name, recipe(settings)) for one in judged)
-    lacking = _lacking(selection)
+    lacking = asked or _lacking(selection) + _kept_out(labels, selection)
+    alike = () if asked or (done and not lacking) else _contradictions(labelling, labels.name, settings)
     if not (lacking or done):
         write_manifest(store, name, selection.kept)
     return Dataset(
@@ -42,6 +50,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
         state="waiting" if lacking else "unchanged" if done else "new",
         reason=lacking or ("nothing new to learn from" if done else "to be trained on"),
         decided=entries[-1].number if entries else 0,
+        contradictory=alike_images(alike, {row.image for row in selection.kept}),
     )
 
 
@@ -49,21 +58,52 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> dict[str, Assign
     store = settings.store.url
     images = {row.image for row in labelling.labelled}
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
+    words = published(labelling.labelled) if settings.labels.splits == "keep" else {}
+    if odd := no_split(words):
+        raise Problem(odd)
+    obeyed = {image: split for image, word in words.items() if (split := split_of_word(word))}
 
     def decide(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
         if images <= known.keys():
             return {}
         hashes = ImageStore(store).hashes(images | known.keys())
-        return assign(groups(hashes, settings.dataset.near_duplicate_bits), known, shares)
+        return assign(groups(hashes, settings.dataset.near_duplicate_bits), known, shares, obeyed)
 
     return SplitStore(store).settle(decide)
 
 
-def _rows(labelling: Labelling, splits: dict[str, Assigned]) -> list[Row]:
+def _rows(labelling: Labelling, splits: dict[str, Assigned], labels: schema.Labels) -> list[Row]:
+    # A split that is obeyed is no attribute: a slice of it would be the whole test split once more.
+    dropped = {ATTRIBUTE} if labels.splits == "keep" else set()
     return [
-        Row(image=one.image, label=one.label, split=splits[one.image].split, attributes=one.attributes, key=one.key)
+        Row(
+            image=one.image,
+            label=one.label,
+            split=splits[one.image].split,
+            attributes=tuple(pair for pair in one.attributes if pair[0] not in dropped) if dropped else one.attributes,
+            key=one.key,
+        )
         for one in labelling.labelled
     ]
+
+
+def _contradictions(labelling: Labelling, name: str, settings: schema.Settings) -> Sequence[Twin]:
+    """Keep, beside the labelling, which near duplicates contradict each other, and return those under two labels."""
+    store, bits = settings.store.url, settings.dataset.near_duplicate_bits
+    hashes = ImageStore(store).hashes([one.image for one in labelling.labelled])
+    labels = contradictions(hashes, {one.image: one.label for one in labelling.labelled}, bits)
+    words = {image: split for image, word in published(labelling.labelled).items() if (split := split_of_word(word))}
+    write_twins(store, name, bits, {"labels": labels, "splits": contradictions(hashes, words, bits) if words else ()})
+    return labels
+
+
+def _kept_out(labels: Labels, selection: Selection) -> str:
+    """Say, where nothing can be trained, how many images their labels keep out; nothing where there are none."""
+    if _lacking(selection) == "":
+        return ""
+    parts = [f"{count(labels.conflicts, 'image')} under two labels"] * (labels.conflicts > 0)
+    parts += [f"{count(labels.unlabelled, 'image')} without a label"] * (labels.unlabelled > 0)
+    return f"; {' and '.join(parts)}, which pedigree data rejects names" if parts else ""
 
 
 def _lacking(selection: Selection) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 from configs import schema
 from tasks.domain.absent import rejected
 from tasks.domain.card import Evidence, data_card
+from tasks.domain.contradictions import Named, alike_under_two_labels
 from tasks.domain.croissant import croissant
 from tasks.domain.findings import Finding, odd_pictures
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
+from tasks.domain.published_splits import elsewhere, published
 from tasks.domain.splits import Split
 from tasks.reducing import reduction
 from tasks.reports.artifacts import show_card
@@ -22,6 +24,7 @@ from tasks.stores.datasets import manifest_sha256, read_labels, read_manifest, w
 from tasks.stores.features import FeatureStore
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
+from tasks.stores.labellings import read_twins
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
 
@@ -71,9 +74,25 @@ def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: 
         waiting=data.dataset.waiting,
         examined=examined,
         forgotten=frozenset(forgotten_images(store)),
-        findings=(*odd_pictures(rows, examined, settings.backbone.size), *_suspects(rows, store, embedded)),
+        findings=(
+            *_contradictions(data, rows, settings),
+            *odd_pictures(rows, examined, settings.backbone.size),
+            *_suspects(rows, store, embedded),
+        ),
         manifest=data.labels.manifest,
     )
+
+
+def _contradictions(data: Data, rows: list[Row], settings: schema.Settings) -> tuple[Finding, ...]:
+    """Name near duplicates under two labels, and images that are not in the split that was published for them."""
+    store, labelling = settings.store.url, read_labels(settings.store.url, data.labels.name)
+    twins = read_twins(store, data.labels.name, settings.dataset.near_duplicate_bits)
+    images = {one.image: Named(one.key, one.label) for one in labelling.labelled}
+    found = alike_under_two_labels(twins.get("labels", ()), images, {row.image for row in rows})
+    if settings.labels.splits == "ignore":
+        return found
+    likes = {twin.image: images[twin.other].key for twin in twins.get("splits", ())}
+    return (*found, *elsewhere(rows, published(labelling.labelled), likes))
 
 
 def _suspects(rows: list[Row], store: str, embedded: Embedded | None) -> tuple[Finding, ...]:

@@ -21,7 +21,7 @@ def judge(
     store, dataset = settings.store.url, data.dataset
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
-    held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts)
+    held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
     verdict = gate.judge(gate.Facts(evaluation.test, evaluation.golden, held, served), settings.gate)
     facts = {
         "verdict": asdict(verdict),

@@ -20,6 +20,7 @@ from tasks.step import say, step
 from tasks.stores.bucket import Bucket, Changed, Unreadable, open_bucket
 from tasks.stores.datasets import keep_label_manifest, kept_label_manifest, write_labels
 from tasks.stores.forgotten import forgotten_images
+from tasks.stores.labellings import note_labelling
 from tasks.stores.snapshots import SnapshotStore
 
 # A request for metadata waits for the network, so many run at once; a batch is what a crash can cost.
@@ -37,8 +38,11 @@ def label(ingested: Ingested, labels: schema.Labels, store: schema.Store) -> Lab
     gone = forgotten_images(store.url)
     kept = [one for one in located if one.image not in gone]
     labelling = label_images(kept, said, Spelling(labels.aliases, labels.leave_out), missing)
+    name = write_labels(store.url, labelling)
+    if not ingested.moment:
+        note_labelling(store.url, ingested.source, name)
     return Labels(
-        name=write_labels(store.url, labelling),
+        name=name,
         images=len(labelling.labelled),
         unlabelled=len(labelling.unlabelled),
         conflicts=len(labelling.conflicts),

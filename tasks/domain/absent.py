@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tasks.domain.contradictions import ALIKE
 from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row
+from tasks.domain.published_splits import ELSEWHERE
 from tasks.domain.rejections import Rejection
 
 CONFLICT, UNLABELLED, LEFT_OUT, WAITING = "conflict", "unlabelled", "left-out", "waiting"
+# What a card finds that a person has to decide, and by which word it is listed beside what is absent.
+_DOUBTS = {ALIKE: "alike-under-two-labels", ELSEWHERE: "not-in-published-split"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,16 @@ def left_out(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) 
         if one.image not in kept
     ]
     return found
+
+
+def doubtful(findings: Iterable[Mapping[str, Any]]) -> list[Absent]:
+    """List the images of a card's findings that are in a version and contradict another image."""
+    return [
+        Absent(_DOUBTS[finding["kind"]], f"{one['label']}, {one['figure']}", one["key"], one["image"], "")
+        for finding in findings
+        if finding["kind"] in _DOUBTS
+        for one in finding["images"]
+    ]
 
 
 def _others(label: str, key: str, claims: Iterable[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """Near duplicates: pictures that look the same, grouped by perceptual hashes; docs/near-duplicates.md measures it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -64,6 +64,32 @@ def groups(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
     group = _grouped(distinct, bits)[number.ravel()]
     _, smallest, place = np.unique(group, return_index=True, return_inverse=True)
     return {image: images[first] for image, first in zip(images, smallest[place].tolist(), strict=True)}
+
+
+def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
+    """Find for each hash the place of the most alike of the others, and in how many bits they differ.
+
+    Args:
+        hashes: n hashes of 32 bytes.
+        others: m hashes, of which each is compared as it is and mirrored.
+        bits: So many bits may differ between two that are alike, as in ``groups``.
+
+    Returns:
+        The places and the bits, of the shape (n,); more than the allowed bits where none is alike.
+    """
+    ones = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
+    upright = np.frombuffer(b"".join(others), np.uint8).reshape(-1, HASH_BYTES)
+    both = np.concatenate([upright, upright ^ _MIRROR])
+    words, outlines = both.view(np.uint64), _outlines(both)
+    places, apart = np.empty(len(ones), np.intp), np.empty(len(ones), np.intp)
+    for start in range(0, len(ones), step := max(1, _PAIRS_AT_ONCE // len(both))):
+        rows = ones[start : start + step]
+        differing = np.bitwise_count(rows.view(np.uint64)[:, None] ^ words[None]).sum(axis=2, dtype=np.intp)
+        differing[np.bitwise_count(_outlines(rows)[:, None] ^ outlines[None]) > _OUTLINE_BITS] = bits + 1
+        best = differing.argmin(axis=1)
+        places[start : start + step] = best % len(upright)
+        apart[start : start + step] = differing[np.arange(len(rows)), best]
+    return places, apart
 
 
 def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:

@@ -10,10 +10,11 @@ from tasks.domain.splits import Split
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Images by class that are not held out; classes that only the champion knows; the share of images with two labels.
+    """Images by class that are not held out; classes that only the champion knows; the share of contradictory images.
 
-    Drift is how far the mixture is from the parent version's, of classes or of the attribute that ``drifted`` names:
-    the total variation distance, from 0 (the same shares) to 1 (nothing in common); None without a parent.
+    Those have two labels, or near duplicates under another label. Drift is how far the mixture is from the parent
+    version's, of classes or of the attribute that ``drifted`` names: the total variation distance, from 0 (the same
+    shares) to 1 (nothing in common); None without a parent.
     """
 
     images: Mapping[str, int]
@@ -23,14 +24,24 @@ class Holdings:
     drifted: str
 
 
-def holdings(rows: Sequence[Row], parent: Sequence[Row], lost: Sequence[str], conflicts: int) -> Holdings:
-    """Look at a dataset version beside its parent; conflicts are images under two labels, which are in neither."""
+def holdings(
+    rows: Sequence[Row], parent: Sequence[Row], lost: Sequence[str], conflicts: int, contradictory: int = 0
+) -> Holdings:
+    """Look at a dataset version beside its parent.
+
+    Args:
+        rows: The version's.
+        parent: The parent version's.
+        lost: Classes that only the champion knows.
+        conflicts: So many images are under two labels, which keeps them out of the version.
+        contradictory: So many images of the version are near duplicates of others under another label.
+    """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     drift, drifted = _drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
     return Holdings(
         images=dict(sorted(Counter(row.label for row in used).items())),
         lost=tuple(lost),
-        conflicts=conflicts / max(len(rows) + conflicts, 1),
+        conflicts=(conflicts + contradictory) / max(len(rows) + conflicts, 1),
         drift=drift,
         drifted=drifted,
     )

@@ -71,6 +71,7 @@ class Dataset:
     state: Literal["new", "unchanged", "waiting"]
     reason: str
     decided: int = 0
+    contradictory: int = 0
 
     def __str__(self) -> str:
         """Name the version and say what it holds."""
