@@ -57,8 +57,7 @@ class Labels(Section):
         description="What each folder level says: label for poodle/1.jpg, label/coat for poodle/white/1.jpg.",
     )
     splits: Literal["ignore", "keep"] = Field(
-        default="ignore",
-        description="Whether the attribute split of folders or a manifest (train, validation, test) is obeyed.",
+        default="ignore", description="Whether the attribute split (train, validation, test) is obeyed: keep or ignore."
     )
     manifest: str = Field(
         default="",
