@@ -154,8 +154,9 @@ def verified(one: "Verified") -> RenderableType:
     """Say that a version is whole, or name what is damaged."""
     if not one.damage:
         parts = f"{count(one.images, 'image')}, {count(one.decisions, 'decision')} and all that belongs to them"
-        return Text(f"Version {one.dataset[:SHORT]} is whole: {parts}")
-    return _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
+        return Text("\n".join((f"Version {one.dataset[:SHORT]} is whole: {parts}", *one.notes)))
+    damage = _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
+    return Group(damage, *map(Text, one.notes))
 
 
 def _table(first: str, *others: str) -> Table:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from configs.schema import Tracking
 from tasks.domain.decisions import Decision, aliases, hold_on, judged_against, last_about
 from tasks.domain.versions import compare
 from tasks.stores.bucket import open_bucket
@@ -46,7 +47,10 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class ShownModel:
-    """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record."""
+    """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record.
+
+    ``package`` says how its files in MLflow stand, and ``alarm`` where they are others than were registered.
+    """
 
     model: Model
     head: str
@@ -55,6 +59,8 @@ class ShownModel:
     run_id: str
     code: Mapping[str, Any]
     settings: Mapping[str, Any]
+    package: str = ""
+    alarm: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
@@ -98,13 +104,16 @@ def models(store: str) -> Models:
     return Models(store, tuple(_model(one, entries) for one in latest))
 
 
-def show(store: str, word: str) -> ShownModel:
-    """Tell what a version was made of."""
+def show(store: str, word: str, place: Tracking | None = None) -> ShownModel:
+    """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
     entries = _entries(store)
     one = Ledger(store).named(word)
     record = read_record(store, one.head, one.dataset)
+    package, alarm = _package(store, one, place)
     return ShownModel(
         model=_model(one, entries),
+        package=package,
+        alarm=alarm,
         head=one.head,
         backbone=one.backbone,
         recipe=one.recipe,
@@ -112,6 +121,17 @@ def show(store: str, word: str) -> ShownModel:
         code=record.code,
         settings=record.settings,
     )
+
+
+def _package(store: str, one: Decision, place: Tracking | None) -> tuple[str, str]:
+    """Say how the model's files in MLflow stand; where the settings name no MLflow, they are not looked at."""
+    if place is None:
+        return "not compared: only -c FILE says which MLflow serves", ""
+    # What looks into the store alone does not load MLflow.
+    from tasks.served_package import compare_package
+
+    found = compare_package(store, place, one, whole=True)
+    return str(found), found.alarm
 
 
 def why(store: str, word: str) -> Story:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.load import read_settings
-from configs.problems import SettingsProblem
+from configs.problems import Problem, SettingsProblem
 from flows import model_screens as screens
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
@@ -46,12 +46,15 @@ def show(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a version was made of: its data, weights, code and settings."""
+    """Show what a version was made of, and with --config whether MLflow serves the files that were registered."""
     with sentences():
         from flows import model
 
-        shown = model.show(store_of(config, changes, store), version)
+        place = read_settings(config, changes or []).tracking if config else None
+        shown = model.show(store_of(config, changes, store), version, place)
         answer(shown.plain(), as_json, screens.shown(shown))
+        if shown.alarm:
+            raise Problem(f"{shown.alarm}.")
 
 
 @app.command()

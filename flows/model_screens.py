@@ -50,6 +50,7 @@ def shown(one: "ShownModel") -> RenderableType:
         "head": one.head,
         "backbone": one.backbone,
         "MLflow run": one.run_id,
+        "files in MLflow": one.package,
         "code": f"{one.code.get('git_commit', 'none')}, changed {one.code.get('git_dirty', 'unknown')}",
     }
     sections = {name: values for name, values in one.settings.items() if isinstance(values, Mapping)}

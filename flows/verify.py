@@ -1,7 +1,7 @@
 """Proving that one dataset version is whole, as ``pedigree data verify`` does, or every one of a store."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from configs.problems import Inaccessible, Outage, Problem
 from flows.checkout import Progress
 from flows.data import find_version
+from flows.verify_files import damaged_files, missing_checksums
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
 from tasks.domain.decisions import Decision
 from tasks.domain.manifest import Row, dataset_hash
@@ -25,6 +26,8 @@ from tasks.stores.splits import SplitStore
 from tasks.stores.weights import read_backbone, read_head
 
 _FEATURES_AT_ONCE = 8192
+# How damage begins that names a row of a table.
+_ROWS = "image "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,13 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at, and all that is damaged."""
+    """What was looked at, all that is damaged, and what nothing proves yet."""
 
     dataset: str
     images: int
     decisions: int
     damage: tuple[Damage, ...]
+    notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Turn the answer into what JSON can hold."""
@@ -50,14 +54,25 @@ class Verified:
 
 
 def verify(store: str, word: str, progress: Progress) -> Verified:
-    """Hash a version's manifest, images and records again, and name whatever is not as it was written."""
-    return _verify(store, find_version(store, word), progress, set())
+    """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
+    return _with_files(store, _verify(store, find_version(store, word), progress, set()))
 
 
 def verify_all(store: str, progress: Progress) -> tuple[Verified, ...]:
-    """Do the same with every version of the store; an image that several share is hashed, and counted, once."""
+    """Do the same with every version of the store; what several share is hashed, and counted, once."""
     proved: set[str] = set()
-    return tuple(_verify(store, name, progress, proved) for name in sorted(written(store)))
+    found = [_verify(store, name, progress, proved) for name in sorted(written(store))]
+    return (_with_files(store, found[0]), *found[1:]) if found else ()
+
+
+def _with_files(store: str, found: Verified) -> Verified:
+    """Add what is wrong with the store's files as such, where a row of theirs does not say it better."""
+    by_rows = tuple(
+        f"{table}/" for table in ("images.lance", "features") if any(one.what.startswith(_ROWS) for one in found.damage)
+    )
+    files = [Damage(key, detail) for key, detail in damaged_files(store) if not (by_rows and key.startswith(by_rows))]
+    damage = tuple(dict.fromkeys((*found.damage, *files)))
+    return replace(found, damage=damage, notes=tuple(missing_checksums(store)))
 
 
 def _verify(store: str, name: str, progress: Progress, proved: set[str]) -> Verified:
@@ -188,6 +203,10 @@ def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iter
     images = [row.image for row in rows if row.image in known]
     for start in range(0, len(images), _FEATURES_AT_ONCE):
         part = images[start : start + _FEATURES_AT_ONCE]
+        yield from (
+            Damage(f"image {image}", f"Its features of backbone {backbone[:12]} are not what was written.")
+            for image in sorted(set(features.damaged(part)))
+        )
         wrong = ~np.isfinite(features.read(part)).all(axis=1)
         yield from (
             Damage(f"image {part[index]}", f"Its features of backbone {backbone[:12]} are no numbers.")

@@ -26,7 +26,7 @@ def conclude(
     if promotion and not settings.gate.serve_check:
         words = (*words, "the packaged model was not asked, since gate.serve_check is off")
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
-    outcome = replace(outcome, reason="; ".join((outcome.reason, *words)))
+    outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=followed.alarm)
     show_outcome(outcome, data, challenger, promotion.pages if promotion else {})
     _tell_cost(settings.tracking.url, outcome)
     return outcome

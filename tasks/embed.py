@@ -7,13 +7,15 @@ from configs.problems import Problem
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.pixels import limits_of
 from tasks.domain.splits import Split
-from tasks.embedding import embed_lacking, feature_set, wanted_views
+from tasks.domain.wording import count
+from tasks.embedding import embed_lacking, feature_set, take_on_trust, wanted_views
 from tasks.exams import excused
 from tasks.finetuning import join_workers
-from tasks.step import step
+from tasks.step import say, step
 from tasks.stored_weights import check_backbone, stored_backbone
 from tasks.stores.bucket import read_url
 from tasks.stores.datasets import read_manifest
+from tasks.stores.features import FeatureStore
 from tasks.stores.images import ImageStore
 from tasks.stores.ledger import Ledger
 from tasks.stores.weights import has_backbone, remember_backbone, remembered_backbone, write_backbone
@@ -31,6 +33,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     join_workers(settings)
     store, today = settings.store.url, _today(settings)
     rows = read_manifest(store, dataset.hash)
+    _take_on_trust(store, today)
     computed = embed_lacking(today, wanted_views(rows, settings), settings)
     took = _latency(today, rows[0].image, settings)
     champion = Ledger(store).champion()
@@ -41,8 +44,18 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     except Problem as error:
         excused(error, champion.model_version, settings.gate)
         return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
+    _take_on_trust(store, former)
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
     return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0), took)
+
+
+def _take_on_trust(store: str, backbone: "Backbone") -> None:
+    rows = take_on_trust(FeatureStore(store, backbone.fingerprint, backbone.width))
+    if rows:
+        say(
+            f"{count(rows, 'row')} of features under backbone {backbone.fingerprint[:12]} had no checksum yet, got one "
+            "today and are taken on trust; pedigree reproduce MODEL --from-pixels proves them."
+        )
 
 
 def _latency(backbone: "Backbone", image: str, settings: schema.Settings) -> float:

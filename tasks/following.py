@@ -33,6 +33,7 @@ class Followed:
     unmoved: str = ""
     before: tuple[str, ...] = ()
     standing: tuple[str, ...] = ()
+    alarm: str = ""
 
     def __str__(self) -> str:
         """Say what MLflow was told, and what was found there; nothing where it shows what the ledger says already."""
@@ -42,7 +43,8 @@ class Followed:
     def words(self, own: int | None = None) -> tuple[str, ...]:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
-        return tuple(dict.fromkeys((*self.before, *late, *self.notes, *self.waits(own))))
+        alarm = [self.alarm] if self.alarm else []
+        return tuple(dict.fromkeys((*alarm, *self.before, *late, *self.notes, *self.waits(own))))
 
     def waits(self, own: int | None = None) -> tuple[str, ...]:
         """Say who waits for a person, and for which command."""
@@ -65,7 +67,7 @@ def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Fol
         Outage: MLflow does not answer; what is pending stays so for the next run.
     """
     ledger = Ledger(store)
-    entries = ledger.entries()
+    entries = ledger.checked()
     pending = ledger.pending(entries)
     try:
         shown, tags = registry.described(place.url, place.model)

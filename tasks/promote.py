@@ -11,6 +11,7 @@ from tasks.registering import registered
 from tasks.step import step
 from tasks.stores import tracking
 from tasks.stores.ledger import Ledger
+from tasks.stores.packages import kept_packages
 
 
 @step(hours=2)
@@ -82,6 +83,7 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,
+        package=next(reversed(kept_packages(settings.store.url, challenger.trained.head, dataset.hash)), ""),
         reason=verdict.reason,
         rules=verdict.lines(),
         # The figures of single classes stay in MLflow: a ledger is read every night.

@@ -13,7 +13,7 @@ from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
 from tasks.reports.links import flow_run_tags
 from tasks.stored_weights import backbone_files, head_bytes
-from tasks.stores import registry, tracking
+from tasks.stores import packages, registry, tracking
 from tasks.stores.claims import claimed
 from tasks.stores.deletions import lifecycle
 from tasks.stores.ownership import check_owner, store_identity
@@ -76,7 +76,11 @@ def _register(store: str, place: schema.Tracking, images: schema.Images, tags: M
     owned = {**tags, registry.STORE: store_identity(store)}
     with TemporaryDirectory() as folder:
         Package(backbone, facts, head, limits_of(images)).write(Path(folder))
-        return registry.register(place.url, place.model, run_id, Path(folder), owned)
+
+        def keep(served: Path) -> None:
+            packages.keep_package(store, tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
+
+        return registry.register(place.url, place.model, run_id, Path(folder), owned, keep)
 
 
 def _first(url: str, model: str, identity: Mapping[str, str], made: str) -> str:

@@ -11,6 +11,7 @@ from tasks.exams import exam, golden_rows
 from tasks.step import step
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
+from tasks.stores.ledger import Ledger
 
 # So many overlapping images are named in the sentence.
 _NAMED = 5
@@ -18,7 +19,8 @@ _NAMED = 5
 
 @step(hours=2)
 def review(dataset: Dataset, settings: schema.Settings) -> Reviewed:
-    """Raise Problem where a rule names what does not exist, or where the golden set has what is trained on."""
+    """Raise Problem where rules name what does not exist, the golden set is trained on, or the ledger was altered."""
+    Ledger(settings.store.url).checked()
     rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
     seen = exam(settings.store.url, [*rows, *golden])
     wrong = next(filter(None, (unknown_name(rule, seen) for rule in settings.gate.parsed)), "")

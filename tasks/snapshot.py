@@ -7,7 +7,9 @@ from configs.schema import Source, Store
 from tasks.domain.snapshot import Snapshot
 from tasks.domain.source_filter import SourceFilter, passed_over_words
 from tasks.domain.vanished import FEW, objection
-from tasks.step import step
+from tasks.domain.wording import count
+from tasks.step import say, step
+from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 from tasks.stores.format import claim_format
 from tasks.stores.listings import altered, in_columns, vanished
@@ -37,6 +39,7 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     if differing >= FEW and (refusal := objection(source, known["key"].to_pylist(), vanished(known, listed))):
         raise Problem(refusal)
     claim_format(store.url)
+    _take_on_trust(store.url)
     changed = snapshots.record(source.url, taken, listed, last)
     return Snapshot(
         source.url,
@@ -47,6 +50,13 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
         altered=differing,
         passed_over=names.counts(),
     )
+
+
+def _take_on_trust(store: str) -> None:
+    """Give what an earlier Pedigree wrote its checksums, once."""
+    if not checksums.is_complete(store):
+        files = checksums.complete(store)
+        say(f"{count(files, 'file')} of the store had no checksum yet, got one today and are taken on trust.")
 
 
 def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:

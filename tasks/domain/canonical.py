@@ -19,6 +19,13 @@ def sha256_of(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
+def row_checksum(name: str, data: bytes | memoryview) -> bytes:
+    """Bind a row's content to its name: 16 bytes, so that neither other bytes nor another row's pass for it."""
+    digest = hashlib.sha256(f"{name}\n".encode())
+    digest.update(data)
+    return digest.digest()[:16]
+
+
 def sha256_of_bytes(data: bytes) -> str:
     """Name bytes by their SHA-256: 64 hex digits."""
     return hashlib.sha256(data).hexdigest()

@@ -16,7 +16,8 @@ class Decision:
     """One entry: what was decided about which model, and which entry's model is champion from then on.
 
     ``against`` is the entry of the champion until then. ``person`` and ``why`` are empty where the gate decided alone;
-    ``figures`` are those of the evaluation that it looked at.
+    ``figures`` are those of the evaluation that it looked at. ``before`` is the SHA-256 of all entries before this one,
+    ``package`` the hash of the registered package's files; both are empty in those of an earlier Pedigree.
     """
 
     number: int
@@ -35,6 +36,8 @@ class Decision:
     person: str = ""
     why: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
+    before: str = field(default="", compare=False)
+    package: str = ""
 
     def __str__(self) -> str:
         """Say what was decided, and who did if that was a person."""

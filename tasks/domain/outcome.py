@@ -26,7 +26,7 @@ class Outcome:
     """How the night ended: what ``pedigree retrain --json`` prints.
 
     The classes are those that challenger and champion share, and those that only one of them knows; empty where nothing
-    was compared. ``collect`` ranks what to collect next.
+    was compared. ``collect`` ranks what to collect next. ``alarm`` says what is not as it was registered.
     """
 
     status: Status
@@ -41,6 +41,7 @@ class Outcome:
     seconds: Mapping[str, float]
     classes: Mapping[str, Sequence[str]]
     collect: Sequence[Wanted] = ()
+    alarm: str = ""
 
     def __str__(self) -> str:
         """Say how the night ended."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from configs.problems import Problem
 from tasks.domain.outcome import Outcome
 
 
@@ -14,7 +15,12 @@ def run_name() -> str:
 
 
 def named_state(outcome: Outcome) -> State[Outcome]:
-    """Make the final state: Promoted, Rejected, Needs approval, Unchanged or Waiting, with the reason beside it."""
+    """Make the final state: Promoted, Rejected, Needs approval, Unchanged or Waiting, with the reason beside it.
+
+    Raises Problem, so that the run fails and people are told, where MLflow serves what nobody registered.
+    """
+    if outcome.alarm:
+        raise Problem(f"The night ended {outcome.status}. {outcome.alarm}.")
     state: State[Outcome] = Completed(
         name=outcome.status.replace("-", " ").capitalize(), message=outcome.reason, data=outcome
     )

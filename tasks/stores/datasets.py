@@ -20,6 +20,7 @@ from tasks.domain.labels import Attributes, Conflict, Labelled, Labelling, Locat
 from tasks.domain.listing import Entry
 from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 
 _ATTRIBUTES = pa.map_(pa.string(), pa.string())
@@ -82,7 +83,7 @@ def read_labels(url: str, name: str) -> Labelling:
 
 def keep_label_manifest(url: str, source: str, entry: Entry, data: bytes) -> None:
     """Keep the bytes of a source's manifest, so that its labels of that day can be read again."""
-    open_bucket(url).create(_label_manifest(source, entry), data)
+    checksums.create(url, _label_manifest(source, entry), data)
 
 
 def kept_label_manifest(url: str, source: str, entry: Entry) -> bytes | None:
@@ -145,21 +146,22 @@ def read_rows_of(url: str, name: str, images: Sequence[str], word: str) -> list[
 
 def write_card(url: str, name: str, facts: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the data card of a dataset version and its Croissant metadata; the first stand, and the card is returned."""
-    bucket = open_bucket(url)
-    bucket.create(f"datasets/{name}/croissant.json", _json(described))
-    bucket.create(f"datasets/{name}/card.json", _json(facts))
+    checksums.create(url, f"datasets/{name}/croissant.json", _json(described))
+    checksums.create(url, f"datasets/{name}/card.json", _json(facts))
     return read_card(url, name) or {}
 
 
 def write_page(url: str, name: str, page: str) -> str:
     """Keep the page of a data card, the first one stands, and return its address."""
-    open_bucket(url).create(f"datasets/{name}/card.html", page.encode())
+    checksums.create(url, f"datasets/{name}/card.html", page.encode())
     return f"{url.rstrip('/')}/datasets/{name}/card.html"
 
 
 def replace_page(url: str, name: str, page: str) -> None:
     """Write the page of a data card anew, where a picture on it was taken back."""
-    open_bucket(url).remove(f"datasets/{name}/card.html")
+    key = f"datasets/{name}/card.html"
+    open_bucket(url).remove(key)
+    checksums.forget(url, [key])
     write_page(url, name, page)
 
 
@@ -210,7 +212,7 @@ def _keep(url: str, key: str, rows: Sequence[_Values], schema: pa.Schema) -> Non
     """Write a file, unless it is there: most nights find what a former one wrote, and need not make it again."""
     bucket = open_bucket(url)
     if not any(entry.key == key for entry in bucket.entries(key)):
-        bucket.create(key, _parquet(rows, schema))
+        checksums.create(url, key, _parquet(rows, schema))
 
 
 def _parquet(rows: Sequence[_Values], schema: pa.Schema) -> bytes:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection
 
+from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 
 _FOLDER = "forgotten/"
@@ -10,7 +11,7 @@ _FOLDER = "forgotten/"
 
 def forget_image(url: str, image: str, time: str) -> bool:
     """Write down that an image was removed at a time (ISO 8601); return False when that was written before."""
-    return open_bucket(url).create(f"{_FOLDER}{image}.json", json.dumps({"image": image, "time": time}).encode())
+    return checksums.create(url, f"{_FOLDER}{image}.json", json.dumps({"image": image, "time": time}).encode())
 
 
 def forgotten_images(url: str) -> set[str]:

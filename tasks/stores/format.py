@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from configs.problems import Inaccessible, Problem
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 
 # Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
@@ -15,7 +16,8 @@ _FILE = "format.json"
 
 def claim_format(url: str) -> None:
     """Write down the format of a store that has none yet; raise Problem where a newer Pedigree made it."""
-    open_bucket(url).create(_FILE, json.dumps({"format": _FORMAT}).encode())
+    if checksums.create(url, _FILE, json.dumps({"format": _FORMAT}).encode()):
+        checksums.complete(url)
     check_format(url)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from configs.problems import Inaccessible, Outage, Problem
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.duplicates import HASH_BYTES, METHOD
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
-from tasks.stores.tables import Table, row_numbers
+from tasks.stores.lance_rows import row_numbers
+from tasks.stores.tables import Table
 
 # A photograph's bytes are compressed already: trying once more took Lance four times as long as writing them.
 _AS_IT_IS = {"lance-encoding:compression": "none"}
@@ -70,9 +72,18 @@ class ImageStore:
         return {image: form for image, form in pairs if image in wanted}
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield these images with their bytes, in the order asked, a few in memory at a time."""
+        """Yield these images with their bytes, in the order asked, a few in memory at a time.
+
+        Raises Problem, naming the image, where its bytes are not what was written.
+        """
         for part in self._table().take(images, ["image", "data"]):
-            yield from zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True)
+            for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
+                if sha256_of_bytes(data or b"") != image:
+                    raise Problem(
+                        f"Image {image} is damaged in the store {self.url}, its bytes have another SHA-256: put "
+                        "images.lance back from a copy of the store, or remove the image with pedigree data forget."
+                    )
+                yield image, data
 
     def remove(self, image: str) -> bool:
         """Remove an image's bytes for good, and tell whether there were any."""

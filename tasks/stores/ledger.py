@@ -1,14 +1,17 @@
 """The ledger: numbered decisions, each written by exactly one writer; it alone says who is champion."""
 
+import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from configs.problems import Problem, SettingsProblem
 from tasks.domain import decisions
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.decisions import Decision
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 from tasks.stores.format import understood
 
@@ -26,8 +29,7 @@ class Ledger:
 
     def entries(self) -> list[Decision]:
         """Return all decisions, the oldest first."""
-        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            return list(pool.map(self.read, self.files()))
+        return [self._decision(key, data) for key, data in self._contents()]
 
     def files(self) -> list[str]:
         """Name the files of all decisions, the oldest first."""
@@ -35,11 +37,52 @@ class Ledger:
 
     def read(self, key: str) -> Decision:
         """Read the decision in this file; raise Problem when it is damaged."""
+        return self._decision(key, open_bucket(self.url).read(key))
+
+    def _contents(self) -> list[tuple[str, bytes]]:
+        """Read the files of all decisions, the oldest first."""
+        keys = self.files()
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            return list(zip(keys, pool.map(open_bucket(self.url).read, keys), strict=True))
+
+    def _decision(self, key: str, data: bytes) -> Decision:
         try:
-            return Decision(**understood(Decision, json.loads(open_bucket(self.url).read(key)), key, self.url))
+            return Decision(**understood(Decision, json.loads(data), key, self.url))
         except (ValueError, TypeError, AttributeError) as error:
             message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
             raise Problem(message) from error
+
+    def broken(self) -> str:
+        """Name the first entry that was changed, or that does not follow from those before it; empty where all hold."""
+        # What is written meanwhile is in the second listing alone.
+        kept = checksums.recorded(self.url, "ledger/")
+        return self._broken(self._contents(), kept)
+
+    def checked(self) -> list[Decision]:
+        """Return all decisions; raise Problem where one was changed, removed or added, so that nobody builds on it."""
+        kept = checksums.recorded(self.url, "ledger/")
+        contents = self._contents()
+        if key := self._broken(contents, kept):
+            raise Problem(
+                f"The ledger of {self.url} is not as it was written, and nothing is decided on top of it: {key} was "
+                "changed, removed or added, or an entry before it was. Put the folder ledger back from a copy of the "
+                "store; pedigree data verify latest names what was changed."
+            )
+        return [self._decision(key, data) for key, data in contents]
+
+    def _broken(self, contents: Sequence[tuple[str, bytes]], kept: Mapping[str, set[str]]) -> str:
+        """Name the first entry that is not as it was written.
+
+        An entry of an earlier Pedigree says nothing of those before it; the first later one covers them all.
+        """
+        digest = hashlib.sha256()
+        for key, data in contents:
+            before = self._decision(key, data).before
+            if (before and before != digest.hexdigest()) or (key in kept and sha256_of_bytes(data) not in kept[key]):
+                return key
+            digest.update(f"{key}\n".encode() + data)
+        lost = kept.keys() - {key for key, _ in contents}
+        return min((*lost, *self.orphans()), default="")
 
     def champion(self) -> Decision | None:
         """Return the decision that made the champion; None before there is one."""
@@ -72,8 +115,13 @@ class Ledger:
 
     def append(self, decision: Decision) -> bool:
         """Write the next entry; return False when another writer took its number first."""
-        data = json.dumps(asdict(decision), ensure_ascii=False, indent=1).encode()
-        return open_bucket(self.url).create(f"ledger/{decision.number:06}.json", data)
+        key, digest = f"ledger/{decision.number:06}.json", hashlib.sha256()
+        for former, data in self._contents():
+            if former < key:
+                digest.update(f"{former}\n".encode() + data)
+        chained = replace(decision, before=digest.hexdigest())
+        data = json.dumps(asdict(chained), ensure_ascii=False, indent=1).encode()
+        return checksums.create(self.url, key, data)
 
     def decide(self, ruling: Callable[[list[Decision]], Decision | None]) -> Decision | None:
         """Write what ``ruling`` makes of all entries so far; ask it anew whenever another writer was faster.
@@ -81,7 +129,7 @@ class Ledger:
         Nothing is written, and None returned, where it makes None of them.
         """
         for _ in range(_ATTEMPTS):
-            decision = ruling(self.entries())
+            decision = ruling(self.checked())
             if decision is None or self.append(decision):
                 return decision
         message = (
@@ -109,6 +157,12 @@ class Ledger:
     def applied(self, number: int) -> bool:
         """Tell whether the registry has followed this decision."""
         return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))
+
+    def orphans(self) -> list[str]:
+        """Name the marks whose decision is gone."""
+        keys = {entry.key for entry in open_bucket(self.url).entries("ledger/")}
+        marks = [key for key in keys if key.endswith((".applied", ".refused"))]
+        return sorted(key for key in marks if f"{key.rpartition('.')[0]}.json" not in keys)
 
     def pending(self, entries: list[Decision]) -> list[Decision]:
         """Return those of the entries that the registry has not followed yet, the oldest first."""

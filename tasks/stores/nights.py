@@ -3,13 +3,14 @@
 import json
 
 from tasks.domain.canonical import sha256_of
+from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 
 
 def note(url: str, source: str, taken: str, ended: str) -> None:
     """Write down that a retraining has ended which listed the source at that moment, and how."""
     facts = {"source": source, "taken": taken, "ended": ended}
-    open_bucket(url).create(f"{_place(source)}/{taken}.json", json.dumps(facts, ensure_ascii=False).encode())
+    checksums.create(url, f"{_place(source)}/{taken}.json", json.dumps(facts, ensure_ascii=False).encode())
 
 
 def last_answered(url: str, source: str) -> str:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from configs.addresses import shown
 from configs.problems import Problem, SettingsProblem
-from tasks.stores import registry
+from tasks.stores import checksums, registry
 from tasks.stores.bucket import Changed, open_bucket
 from tasks.stores.ledger import Ledger
 
@@ -20,7 +20,7 @@ def store_identity(store: str) -> str:
     try:
         return _name(bucket.read(_FILE))
     except Changed:
-        bucket.create(_FILE, json.dumps({"store": uuid4().hex}).encode())
+        checksums.create(store, _FILE, json.dumps({"store": uuid4().hex}).encode())
         return _name(bucket.read(_FILE))
     except (ValueError, KeyError, TypeError):
         raise Problem(f"The file {_FILE} of the store {store} is damaged: put it back from a copy.") from None

@@ -7,13 +7,14 @@ from configs.problems import Problem
 from tasks.domain.canonical import sha256_of
 from tasks.domain.night import FeatureSet
 from tasks.domain.record import Record, record_from
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 from tasks.stores.format import understood
 
 
 def write_record(url: str, record: Record) -> None:
     """Keep a record; the first one about a head and a dataset version stands."""
-    open_bucket(url).create(_key(record.head, record.dataset), record_bytes(record))
+    checksums.create(url, _key(record.head, record.dataset), record_bytes(record))
 
 
 def record_bytes(record: Record) -> bytes:

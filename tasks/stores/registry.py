@@ -1,7 +1,7 @@
 """The models in MLflow: versions that load anywhere, their tags, and the aliases that follow the ledger."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,12 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from tasks.domain.decisions import Decision
 from tasks.stores.mlflow_client import mlflow_at
 from tasks.stores.mlflow_model import write_mlflow_model
+from tasks.stores.packages import files_in
 
 #: The tag of a registered model, and of each version, that names the store whose models these are.
 STORE = "pedigree.store"
+
+_Keep = Callable[[Path], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,31 @@ def remove_version(url: str, model: str, number: str) -> None:
         client.delete_model_version(model, number)
 
 
-def register(url: str, model: str, run_id: str, packaged: Path, tags: Mapping[str, str]) -> str:
-    """Register what ``tasks.modeling.prediction.Package`` wrote as the run's model, and return its version."""
+def register(
+    url: str,
+    model: str,
+    run_id: str,
+    packaged: Path,
+    tags: Mapping[str, str],
+    keep: _Keep = files_in,
+) -> str:
+    """Register what ``tasks.modeling.prediction.Package`` wrote as the run's model, and return its version.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        run_id: The run whose model it is.
+        packaged: The folder that holds the package.
+        tags: What the version says of itself.
+        keep: Is given the folder that MLflow will serve, before MLflow gets it.
+    """
     with mlflow_at(url) as client, TemporaryDirectory() as place:
         experiment = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment, "model", run_id, dict(tags))
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         folder = Path(place) / "model"
         write_mlflow_model(folder, packaged, _identity(logged))
+        keep(folder)
         client.log_model_artifacts(logged.model_id, str(folder))
         client.finalize_logged_model(logged.model_id, "READY")
         return _create_version(client, model, logged, tags)

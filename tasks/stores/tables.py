@@ -1,7 +1,7 @@
 """Lance tables: what grows is appended, whole, by any number of writers at once."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.addresses import shown
 from configs.problems import Inaccessible, Outage, Problem
+from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
+from tasks.stores.lance_rows import files_of, one_line, row_numbers, sound
 
 if TYPE_CHECKING:
     import lance
@@ -54,10 +55,12 @@ class Table:
         import lance
 
         try:
+            before = self._files_now()
             self._prepare()
-            lance.write_dataset(rows, **self._place(), schema=self.schema, mode="append")
+            after = lance.write_dataset(rows, **self._place(), schema=self.schema, mode="append")
         except OSError as error:
             raise self._cannot("written", error) from error
+        self._record(files_of(after) - before)
 
     def _prepare(self) -> None:
         """Make the table where there is none, and give one that an older Pedigree made the columns that it lacks."""
@@ -89,6 +92,10 @@ class Table:
                 if path.is_file():
                     bucket.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
+    def files(self) -> set[str]:
+        """Name the files of the store that hold the table's rows as they are now."""
+        return set(map(self._key, self._files_now()))
+
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return these columns of all rows, in the order in which they were appended; a column that is new is empty."""
         dataset = self._open()
@@ -97,7 +104,7 @@ class Table:
             return pa.schema(fields).empty_table()
         with self._sentence():
             stored = [field.name for field in fields if field.name in dataset.schema.names]
-            rows = _sound(dataset.to_table(columns=stored, scan_in_order=True))
+            rows = sound(dataset.to_table(columns=stored, scan_in_order=True))
         for place, field in enumerate(fields):
             if field.name not in stored:
                 rows = rows.add_column(place, field, pa.nulls(rows.num_rows, field.type))
@@ -112,7 +119,7 @@ class Table:
         if dataset is None:
             return
         with self._sentence():
-            numbers = row_numbers(_sound(dataset.to_table(columns=["image"], scan_in_order=True))["image"])
+            numbers = row_numbers(sound(dataset.to_table(columns=["image"], scan_in_order=True))["image"])
         yield from self._taken(dataset, [numbers[name] for name in names], columns)
 
     def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -135,7 +142,7 @@ class Table:
             if len(rows) * _SPARSE < dataset.count_rows():
                 parts = (rows[start : start + _ROWS_A_SCAN] for start in range(0, len(rows), _ROWS_A_SCAN))
                 for part in parts:
-                    taken = _sound(dataset.take(part.tolist(), columns=list(columns)))
+                    taken = sound(dataset.take(part.tolist(), columns=list(columns)))
                     yield from ((batch, np.arange(batch.num_rows)) for batch in taken.to_batches())
                 return
             scan = dataset.to_batches(
@@ -148,13 +155,39 @@ class Table:
             passed = 0
             for batch in scan:
                 first, last = np.searchsorted(rows, [passed, passed + batch.num_rows])
-                yield _sound(batch), rows[first:last] - passed
+                yield sound(batch), rows[first:last] - passed
                 passed += batch.num_rows
 
     def stored(self) -> pa.Schema | None:
         """Return the columns as they were written, with what was noted beside them; None where there is no table."""
         dataset = self._open()
-        return dataset and dataset.schema
+        # An empty dataset counts as false.
+        return None if dataset is None else dataset.schema
+
+    def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield these columns of all rows, some at a time."""
+        dataset = self._open()
+        if dataset is not None:
+            with self._sentence():
+                scan = dataset.to_batches(columns=list(columns), batch_size=_ROWS_A_SCAN, scan_in_order=True)
+                yield from (sound(batch) for batch in scan)
+
+    def add_column(
+        self, field: pa.Field, columns: Sequence[str], compute: Callable[[pa.RecordBatch], list[Any]]
+    ) -> None:
+        """Give every row a value in a new column, computed from these columns of it, in one commit."""
+        import lance
+
+        @lance.batch_udf(output_schema=pa.schema([field]))
+        def added(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return pa.record_batch([pa.array(compute(sound(batch)), field.type)], schema=pa.schema([field]))
+
+        dataset = self._open()
+        if dataset is not None:
+            before = files_of(dataset)
+            with self._sentence("written"):
+                dataset.add_columns(added, read_columns=list(columns))
+            self._record(self._files_now() - before)
 
     def remove(self, image: str) -> bool:
         """Remove an image's rows with every byte of theirs, and tell whether there were any.
@@ -164,12 +197,16 @@ class Table:
         dataset = self._open()
         if dataset is None or not dataset.count_rows(filter=f"image = '{image}'"):
             return False
+        before = files_of(dataset)
         with self._sentence("written"):
             dataset.delete(f"image = '{image}'")
             dataset.optimize.compact_files(
                 target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
             )
             dataset.cleanup_old_versions(older_than=timedelta(0))
+        after = self._files_now()
+        checksums.forget(self.url, map(self._key, before - after))
+        self._record(after - before)
         return True
 
     def damage(self) -> Iterator[tuple[str, str]]:
@@ -185,7 +222,7 @@ class Table:
             try:
                 with self._sentence():
                     for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
-                        _sound(batch)
+                        sound(batch)
             except (Outage, Inaccessible):
                 raise
             except Problem as problem:
@@ -195,8 +232,21 @@ class Table:
     def _taken(self, dataset: "lance.LanceDataset", rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             with self._sentence():
-                part = _sound(dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns)))
+                part = sound(dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns)))
             yield part
+
+    def _files_now(self) -> set[str]:
+        dataset = self._open()
+        return set() if dataset is None else files_of(dataset)
+
+    def _key(self, file: str) -> str:
+        return f"{self.name}.lance/data/{file}"
+
+    def _record(self, files: Iterable[str]) -> None:
+        """Keep the checksums of data files that were just written."""
+        bucket = open_bucket(self.url)
+        for file in sorted(files):
+            checksums.record(self.url, self._key(file), bucket.read(self._key(file)))
 
     def _open(self) -> "lance.LanceDataset | None":
         import lance
@@ -208,8 +258,13 @@ class Table:
                 if "not found" not in str(error):
                     raise
             # What lets nobody in, or is no S3, may be told as not found too; and another writer may just have made it.
-            made = any(open_bucket(self.url).entries(f"{self.name}.lance/_versions/"))
-            return lance.dataset(**self._place()) if made else None
+            bucket = open_bucket(self.url)
+            if any(bucket.entries(f"{self.name}.lance/_versions/")):
+                return lance.dataset(**self._place())
+            if not any(bucket.entries(f"{self.name}.lance/data/")):
+                return None
+        folder = f"The folder {self.name}.lance/_versions is missing in {self.url}, and the rows of the table lie there"
+        raise Problem(f"{folder}: put it back from a copy of the store.")
 
     def _place(self) -> dict[str, Any]:
         if self.url.startswith("s3://"):
@@ -246,7 +301,7 @@ class Table:
             return Outage(
                 f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."
             )
-        reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else _words(error)
+        reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else one_line(error)
         return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
 
     def _asked(self, words: str) -> Problem | None:
@@ -260,22 +315,3 @@ class Table:
         except Problem as problem:
             return problem
         return None
-
-
-def _sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types
-    """Return rows whose offsets and letters are sound; damaged ones would crash whoever reads them."""
-    rows.validate(full=True)
-    return rows
-
-
-def _words(error: BaseException) -> str:
-    """Say it in one line, without the place in Lance's own source."""
-    return shown(re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split())))[:200].rstrip(".")
-
-
-def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
-    """Map each name of a column to the first row that carries it."""
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(names.to_pylist()):
-        numbers.setdefault(name, number)
-    return numbers

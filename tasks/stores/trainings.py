@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 
 
 def keep_training(url: str, name: str, facts: Mapping[str, Any]) -> None:
     """Write down how a training ended, under the hash of all that decides it; the first one stands."""
-    open_bucket(url).create(_key(name), json.dumps(facts, ensure_ascii=False, default=float).encode())
+    checksums.create(url, _key(name), json.dumps(facts, ensure_ascii=False, default=float).encode())
 
 
 def kept_training(url: str, name: str) -> dict[str, Any] | None:

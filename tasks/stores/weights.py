@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.problems import Problem
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 
 
 def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, Any]) -> None:
     """Keep a backbone's weights file, and beside it the facts that its fingerprint covers."""
-    bucket = open_bucket(url)
-    bucket.create(f"backbones/{fingerprint}.npz", data)
-    bucket.create(f"backbones/{fingerprint}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
+    checksums.create(url, f"backbones/{fingerprint}.npz", data)
+    checksums.create(url, f"backbones/{fingerprint}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
 
 
 def has_backbone(url: str, fingerprint: str) -> bool:
@@ -31,7 +31,7 @@ def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
 
 def remember_backbone(url: str, outside: str, facts: Mapping[str, str]) -> None:
     """Note which backbone came of weights from outside, under the name of all that decided it."""
-    open_bucket(url).create(f"backbones/outside/{outside}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
+    checksums.create(url, f"backbones/outside/{outside}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
 
 
 def remembered_backbone(url: str, outside: str) -> str | None:
@@ -48,7 +48,7 @@ def remembered_backbone(url: str, outside: str) -> str | None:
 
 def write_head(url: str, name: str, data: bytes) -> None:
     """Keep a head's file under the hash of its weights."""
-    open_bucket(url).create(f"heads/{name}.npz", data)
+    checksums.create(url, f"heads/{name}.npz", data)
 
 
 def has_head(url: str, name: str) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.stores.tables import Table, row_numbers
+from tasks.stores.lance_rows import row_numbers
+from tasks.stores.tables import Table
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """

@@ -13,6 +13,7 @@ from tasks.domain.splits import Split
 from tasks.fitting import Fitted
 from tasks.modeling import machine
 from tasks.stores.datasets import write_manifest
+from tasks.stores.weights import write_head
 
 
 def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
@@ -27,7 +28,13 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
     heads = iter("abcd")
     monkeypatch.setattr(train, "say", lambda _text: None)
-    monkeypatch.setattr(train, "train_model", lambda *_: Fitted(made, next(heads), (), {}))
+
+    def trains(*_: object) -> Fitted:
+        head = next(heads)
+        write_head(str(tmp_path), head, b"")
+        return Fitted(made, head, (), {})
+
+    monkeypatch.setattr(train, "train_model", trains)
 
     def trained() -> str:
         return train._fitted(dataset, embedded, settings).head
