@@ -1,6 +1,5 @@
 """Lance tables: what grows is appended, whole, by any number of writers at once."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from configs.problems import Inaccessible, Outage, Problem
 from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 from tasks.stores.folder import folder_path
-from tasks.stores.lance_rows import files_of, one_line, row_numbers, sound
+from tasks.stores.lance_rows import cannot, files_of, row_numbers, sound
 
 if TYPE_CHECKING:
     import lance
@@ -31,11 +30,6 @@ _SPARSE = 4
 _ROWS_A_FILE = 256
 # So often a column is added again where another writer was faster.
 _TRIES = 5
-# Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
-_TRIED = r"after \d+ retries"
-_REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
-_NEWER = r"cannot be read by this version of Lance|upgrade Lance"
-_FULL = "make room and run again, nothing was half-written"
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Table:
             self._prepare()
             after = lance.write_dataset(rows, **self._place(), schema=self.schema, mode="append")
         except OSError as error:
-            raise self._cannot("written", error) from error
+            raise cannot(self.name, self.url, "written", error) from error
         self._record(files_of(after) - before)
 
     def _prepare(self) -> None:
@@ -259,9 +253,11 @@ class Table:
                     raise
             # What lets nobody in, or is no S3, may be told as not found too; and another writer may just have made it.
             bucket = open_bucket(self.url)
+            # Whoever makes a table writes its first version before any rows.
+            rows = any(bucket.entries(f"{self.name}.lance/data/"))
             if any(bucket.entries(f"{self.name}.lance/_versions/")):
                 return lance.dataset(**self._place())
-            if not any(bucket.entries(f"{self.name}.lance/data/")):
+            if not rows:
                 return None
         folder = f"The folder {self.name}.lance/_versions is missing in {self.url}, and the rows of the table lie there"
         raise Problem(f"{folder}: put it back from a copy of the store.")
@@ -281,37 +277,9 @@ class Table:
         except Problem:
             raise
         except Exception as error:
-            raise self._cannot(done, error) from error
+            raise cannot(self.name, self.url, done, error) from error
         except BaseException as error:
             # Lance panics on some damaged files, and a panic is no Exception.
             if type(error).__name__ != "PanicException":
                 raise
-            raise self._cannot(done, error) from error
-
-    def _cannot(self, done: str, error: BaseException) -> Problem:
-        if self.url.startswith("s3://") and (problem := self._asked(str(error))):
-            return problem
-        if refused := re.search(_REFUSED, str(error)):
-            return Inaccessible(
-                f"The table {self.name} in {self.url} cannot be {done} ({refused[0]}): give this user the right to."
-            )
-        if re.search(_NEWER, str(error)):
-            return Inaccessible(f"A newer Pedigree wrote the table {self.name} in {self.url}: update Pedigree.")
-        if re.search(_TRIED, str(error)):
-            return Outage(
-                f"The table {self.name} in {self.url} cannot be {done}: the server does not answer or is too busy."
-            )
-        reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else one_line(error)
-        return Problem(f"The table {self.name} in {self.url} cannot be {done}: {reason}.")
-
-    def _asked(self, words: str) -> Problem | None:
-        """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
-        from tasks.stores.s3_refusals import is_certificate, untrusted
-
-        if is_certificate(words):
-            return untrusted(self.url, words)
-        try:
-            open_bucket(self.url).check()
-        except Problem as problem:
-            return problem
-        return None
+            raise cannot(self.name, self.url, done, error) from error
