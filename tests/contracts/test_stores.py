@@ -1,10 +1,8 @@
 """What the stores promise on a folder and on S3."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-import lance
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from configs.problems import Problem
@@ -37,7 +35,6 @@ from tasks.stores.images import ImageStore
 from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
-from tasks.stores.tables import Table
 from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
 
 SOURCE = "s3://photos"
@@ -260,63 +257,3 @@ def test_only_the_last_checkpoint_is_kept(place: str) -> None:
     assert (store.last(), other.last()) == ((10, b"ten"), None)
     store.clear()
     assert list(open_bucket(place).entries("checkpoints/")) == []
-
-
-def _with_features(place: str, images: Sequence[str] = ("a", "b", "c", "d")) -> FeatureStore:
-    store = FeatureStore(place, "net", 2)
-    store.add(images, np.arange(2 * len(images), dtype=np.float32).reshape(-1, 2))
-    return store
-
-
-def _rewritten(place: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write all rows of a table anew, as somebody does who may write into the store."""
-    table = Table(place, "features/net", pa.schema([]))
-    rows = lance.dataset(**table._place()).to_table()
-    lance.write_dataset(change(rows), **table._place(), mode="overwrite")
-
-
-@pytest.mark.parametrize(
-    ("change", "view"),
-    [
-        (
-            lambda rows: rows.set_column(2, rows.schema.field(2), rows["vector"].take(pa.array([3, 2, 1, 0]))),
-            "identity",
-        ),
-        (lambda rows: rows.set_column(0, rows.schema.field(0), pa.array(["b", "a", "d", "c"])), "identity"),
-        (lambda rows: rows.set_column(1, rows.schema.field(1), pa.array(["mirror"] * 4)), "mirror"),
-        (lambda rows: rows.drop(["checksum"]), "identity"),
-        (lambda rows: rows.set_column(3, rows.schema.field(3), pa.nulls(4, pa.binary(16))), "identity"),
-    ],
-)
-def test_exchanged_features_are_never_read(place: str, change: Callable[[pa.Table], pa.Table], view: str) -> None:
-    """Vectors under other names, under another view or without their checksums are refused, and what to do is said."""
-    store = _with_features(place)
-    _rewritten(place, change)
-    with pytest.raises(Problem, match=r"The table features/net in .* (is not what was written|has lost its checksums)"):
-        store.read(["a", "b"], view)
-
-
-def test_features_without_checksums_get_theirs(place: str) -> None:
-    """Rows of an earlier Pedigree are counted, get a checksum of what lies there, and are checked from then on."""
-    store = _with_features(place)
-    _rewritten(place, lambda rows: rows.drop(["checksum"]))
-    open_bucket(place).remove("checksums/features-net.json")
-    assert store.unchecked() == 4
-    assert store.read(["b"]).tolist() == [[2, 3]]
-    assert store.add_checksums() == 4
-    assert (store.unchecked(), list(store.damaged(["a", "b", "c", "d"]))) == (0, [])
-    store.add(["e"], np.ones((1, 2), np.float32))
-    assert store.read(["e", "a"]).tolist() == [[1, 1], [0, 1]]
-    _rewritten(place, lambda rows: rows.set_column(0, rows.schema.field(0), pa.array(["b", "a", "c", "d", "e"])))
-    assert set(store.damaged(["a", "b", "c", "d", "e"])) == {"a", "b"}
-    with pytest.raises(Problem, match="first about image a"):
-        store.read(["a"])
-
-
-def test_a_table_without_versions_is_no_empty_table(place: str) -> None:
-    """Where a table's versions are gone but its rows lie there, reading says so."""
-    _with_features(place)
-    for entry in list(open_bucket(place).entries("features/net.lance/_versions/")):
-        open_bucket(place).remove(entry.key)
-    with pytest.raises(Problem, match=r"features/net\.lance/_versions is missing"):
-        FeatureStore(place, "net", 2).known()
