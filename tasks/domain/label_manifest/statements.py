@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from tasks.domain.labels import Attributes
@@ -88,9 +89,15 @@ def statement(place: str, reference: str, label: str, attributes: Attributes) ->
     """Make a statement of texts that can be kept and shown; raise RowFault for others."""
     if len(reference) > _LONGEST_REFERENCE:
         raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
-    if _NO_TEXT(reference) or _NO_TEXT(label) or any(_NO_TEXT(text) for pair in attributes for text in pair):
+    if _NO_TEXT(reference) or _NO_TEXT(label) or _hold_no_text(attributes):
         raise RowFault("holds a NUL character, or half of a character (a lone surrogate)")
     return Statement(reference, label, attributes, place)
+
+
+@lru_cache(maxsize=2**12)
+def _hold_no_text(attributes: Attributes) -> bool:
+    """Tell whether a name or value is no text; most rows have the same ones as others."""
+    return any(_NO_TEXT(text) for pair in attributes for text in pair)
 
 
 def attributes_of(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:

@@ -140,6 +140,7 @@ def test_a_wrong_image_of_coco_costs_itself() -> None:
         "annotations": [
             None,
             {"image_id": [], "category_id": 7},
+            {"image_id": 2, "category_id": 7},
             {"image_id": 2, "category_id": 9},
             {"image_id": 1, "category_id": 7},
         ],
