@@ -13,6 +13,7 @@ from tasks.domain.label_manifest.use import ManifestUse, Matched, manifest_use, 
 from tasks.domain.labels import Attributes, Located, Said, Spelling, label_images, read_layout
 from tasks.domain.listing import Entry
 from tasks.domain.night import Ingested, Labels
+from tasks.domain.source_filter import SourceFilter
 from tasks.domain.vanished import FEW
 from tasks.domain.wording import count
 from tasks.reports.progress import progress
@@ -105,7 +106,9 @@ def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entr
     """Find the manifest in the listing; its size is bounded, since it is read whole."""
     names = KeyIndex(listed, source).named(name)
     if len(names) != 1:
-        raise Problem(f"The source {source} holds no manifest {name}: put it there, or correct labels.manifest.")
+        hidden = " (dot folders are passed over)" if SourceFilter().skips_key(name) else ""
+        message = f"The source {source} holds no manifest {name}{hidden}: put it there, or correct labels.manifest."
+        raise Problem(message)
     entry = listed[names[0]]
     if entry.size > LARGEST_MANIFEST:
         raise Problem(

@@ -58,7 +58,10 @@ class FolderBucket:
         # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
         root, folder = str(self._root), prefix.rpartition("/")[0]
         found = files_below(root, f"{folder}/" if folder else "", names)
-        for key in sorted(key for key in found if key.startswith(prefix)):
+        if prefix:
+            found = [key for key in found if key.startswith(prefix)]
+        found.sort()
+        for key in found:
             entry = _entry(root, key)
             if entry:
                 yield entry

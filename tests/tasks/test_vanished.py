@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import lance  # noqa: F401 - what a store imports when it needs it, which may lie where only root may read
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -211,6 +212,16 @@ def test_what_is_passed_over_now_is_not_gone() -> None:
     source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
     keys = [f".Trash-1000/{number}.jpg" for number in range(50)]
     assert objection(source, [*keys, "pug/1.jpg"], keys) == ""
+
+
+def test_a_watcher_that_cannot_list_a_folder_says_so() -> None:
+    """A look at a source of which a folder cannot be listed starts nothing, and names the folder."""
+    with new_world() as world:
+        world.night()
+        with ordinary_again(world):
+            (world.photos / "husky").chmod(0)
+        with pytest.raises(Problem, match="/husky cannot be listed"):
+            unwrap(look.fn)(world.settings)
 
 
 @contextmanager
