@@ -1,10 +1,16 @@
 """The errors that a person reads: one plain sentence each, with the exit code that goes with it."""
 
+from configs.visible_text import visible
+
 
 class Problem(Exception):
     """Say in one sentence what was wrong, where, and what to do; the command line prints it and exits with 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Write the sentence as one line, whatever the names in it hold: strangers chose many of them."""
+        return visible(super().__str__())
 
 
 class Outage(Problem):

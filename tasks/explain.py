@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.problems import Problem
+from configs.visible_text import markdown
 from tasks.differing import Model, difference_files
 from tasks.domain.gate import Verdict
 from tasks.domain.manifest import Row
@@ -113,7 +114,7 @@ def _description(dataset: Dataset, verdict: Verdict, pages: dict[str, str]) -> s
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     told = f"Dataset `{dataset.hash}`: {of}."
-    return f"{verdict.title}: {verdict.reason}.\n\n{told}\n\nSee {', '.join(links)}."
+    return f"{markdown(verdict.title)}: {markdown(verdict.reason)}.\n\n{told}\n\nSee {', '.join(links)}."
 
 
 def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:

@@ -17,6 +17,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task, exponential_backoff
 
 from configs.problems import Outage, Problem
+from configs.visible_text import visible
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +84,7 @@ def _may_be_over_soon(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -
 
 def say(text: str) -> None:
     """Write one line of the night's diary: into the run's log, and so to the terminal or the Prefect UI."""
-    get_run_logger().info(text, extra={"diary": True})
+    get_run_logger().info("%s", visible(text), extra={"diary": True})
 
 
 def seconds_by_step() -> Mapping[str, float]:

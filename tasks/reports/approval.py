@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
+from configs.visible_text import markdown
 from tasks.domain.outcome import Outcome
 from tasks.reports.artifacts import table
 
@@ -32,8 +33,8 @@ def approval_form(fields: Mapping[str, Any]) -> str:
 def show_question(outcome: Outcome, form: str, evidence: Mapping[str, str]) -> None:
     """Show which rules ask, how all of them came out, where to look before deciding, and where to click."""
     version = outcome.model_version
-    lines = [f"# Version {version} waits for you", "", "A rule of the gate leaves this to a person:", ""]
-    lines += [f"- {rule['said']}" for rule in outcome.gate if rule["outcome"] == "ask"]
+    lines = [f"# Version {markdown(version)} waits for you", "", "A rule of the gate leaves this to a person:", ""]
+    lines += [f"- {markdown(rule['said'])}" for rule in outcome.gate if rule["outcome"] == "ask"]
     click = f"**[Promote version {version}]({form})**: give a reason and your name, and press *Submit*."
     told = f"`pedigree model promote {version} -c FILE --why TEXT` promotes it."
     lines += ["", f"{click if form else told} Until somebody does, the champion serves on.", "", "## Look before", ""]

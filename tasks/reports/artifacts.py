@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from prefect.artifacts import create_markdown_artifact
 
+from configs.visible_text import Markdown, markdown
 from tasks.domain.gate import Verdict
 from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
@@ -23,12 +24,12 @@ _WHO = {
 
 def show_card(facts: Mapping[str, Any], page: str) -> None:
     """Show a data card: classes by split, what changed, what to look at, and where its page is."""
-    lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {one}" for one in facts["warnings"])]
-    lines += [f"- {one} waits" for one in facts["waiting"]]
+    lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {markdown(one)}" for one in facts["warnings"])]
+    lines += [f"- {markdown(one)} waits" for one in facts["waiting"]]
     changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
-    lines += [f"- {len(one['images']):,} images {one['kind']}: {one['meaning']}" for one in facts["findings"]]
-    lines += [f"- {one['images']:,} objects not in it: {one['reason']}" for one in facts["missing"]]
+    lines += [f"- {len(one['images']):,} images {one['kind']}: {markdown(one['meaning'])}" for one in facts["findings"]]
+    lines += [f"- {one['images']:,} objects not in it: {markdown(one['reason'])}" for one in facts["missing"]]
     # How they are called is a stranger's text, and stands in the log and in the card.
     passed_over = sum(facts["passed_over"].values())
     lines += [f"- {passed_over:,} folders, links or half uploads passed over"] if passed_over else []
@@ -39,34 +40,36 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
     """Show the verdict with each rule's sentence, and the way to the report and the model card."""
-    lines = [f"# {verdict.title}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
+    lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
-    lines += [f"- {_word(rule.outcome)}, {rule.rule}: {rule.said}" for rule in verdict.rules]
-    create_markdown_artifact("\n".join(lines), key="evaluation", description=verdict.reason)
+    lines += [f"- {_word(rule.outcome)}, {markdown(rule.rule)}: {markdown(rule.said)}" for rule in verdict.rules]
+    create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
 
 
 def show_outcome(outcome: Outcome, data: Data, challenger: Challenger | None, pages: Mapping[str, str]) -> None:
     """Show how the night ended: verdict, where to look further, what was new, figures, rules, and what it cost."""
     lines = [f"# {outcome.status.replace('-', ' ').capitalize()}", ""]
-    lines += [f"{outcome.reason[0].upper()}{outcome.reason[1:]}.", ""]
+    lines += [f"{markdown(outcome.reason[0].upper() + outcome.reason[1:])}.", ""]
     lines += [f"- [{name}]({page})" for name, page in pages.items() if page]
-    lines += [f"- model version {outcome.model_version}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
-    lines += ["", "## What was new", "", f"- {data.ingested}", f"- {data.labels}", f"- {data.dataset}"]
-    lines += [f"- {one} waits" for one in data.dataset.waiting]
+    lines += (
+        [f"- model version {markdown(outcome.model_version)}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
+    )
+    lines += ["", "## What was new", "", *(f"- {markdown(one)}" for one in (data.ingested, data.labels, data.dataset))]
+    lines += [f"- {markdown(one)} waits" for one in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
     lines += _measured(outcome, challenger) if challenger else []
     lines += ["", "## What it cost", "", *(f"- {one}" for one in _saved(data, challenger)), ""]
     lines += table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])
     lines += ["", f"All steps: {sum(outcome.seconds.values()):.1f} seconds."]
-    create_markdown_artifact("\n".join(lines), key="summary", description=outcome.reason)
+    create_markdown_artifact("\n".join(lines), key="summary", description=markdown(outcome.reason))
 
 
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
     rules = [
         (rule["rule"], figure(rule["value"]), figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
     ]
-    lines = ["", "## Figures", "", f"- {challenger.evaluation}"]
-    lines += [f"- {_WHO[who]}: {', '.join(names)}" for who, names in outcome.classes.items() if names]
+    lines = ["", "## Figures", "", f"- {markdown(challenger.evaluation)}"]
+    lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
     return [*lines, "", *table(("rule", "value", "limit", "verdict"), rules)]
 
 
@@ -84,33 +87,34 @@ def _saved(data: Data, challenger: Challenger | None) -> list[str]:
 
 def show_reproduction(found: Reproduction) -> None:
     """Show whether a model came out again as it was, with what differs between then and now."""
-    lines = [f"# {found.verdict.title()}", "", f"{found.reason[0].upper()}{found.reason[1:]}.", ""]
-    lines += [f"- model version {found.model_version}, head `{found.head}`", f"- dataset `{found.dataset}`"]
-    lines += [f"- made again: {found.refitted}"] if found.refitted else []
+    lines = [f"# {found.verdict.title()}", "", f"{markdown(found.reason[0].upper() + found.reason[1:])}.", ""]
+    lines += [f"- model version {markdown(found.model_version)}, head `{found.head}`", f"- dataset `{found.dataset}`"]
+    lines += [f"- made again: {markdown(found.refitted)}"] if found.refitted else []
     changed = [(one.what, one.then, one.now) for one in found.differences]
     lines += ["", *table(("what differs", "then", "now"), changed)] if changed else []
-    create_markdown_artifact("\n".join(lines), key="reproduction", description=found.reason)
+    create_markdown_artifact("\n".join(lines), key="reproduction", description=markdown(found.reason))
 
 
 def show_damage(told: str, damage: Sequence[tuple[str, str, str]]) -> None:
     """Show what of the store was looked at, and all that is damaged with its dataset version."""
-    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{told}."]
+    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{markdown(told)}."]
     lines += ["", *table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
-    create_markdown_artifact("\n".join(lines), key="store", description=told)
+    create_markdown_artifact("\n".join(lines), key="store", description=markdown(told))
 
 
 def _link(page: str) -> str:
-    return f"`{page}`" if "://" in page else f"[{page}](file://{quote(page)})"
+    return markdown(page) if "://" in page else f"[{markdown(page)}](file://{quote(page)})"
 
 
 def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
     return one["label"], one["images"], *(one["splits"].get(split, 0) for split in _SPLITS)
 
 
-def _word(outcome: str) -> str:
-    return outcome if outcome == "passed" else f"**{outcome}**"
+def _word(outcome: str) -> Markdown:
+    return Markdown(outcome if outcome == "passed" else f"**{outcome}**")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
-    """Write a table in Markdown, one line a row."""
-    return [f"| {' | '.join(map(str, row))} |" for row in (head, ("---",) * len(head), *rows)]
+    """Write a table in Markdown, one line a row, whose cells are texts unless they are Markdown already."""
+    line = (Markdown("---"),) * len(head)
+    return [f"| {' | '.join(map(markdown, row))} |" for row in (head, line, *rows)]

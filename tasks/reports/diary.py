@@ -7,13 +7,17 @@ import sys
 import prefect.main  # noqa: F401
 from rich.console import Console
 
+from configs.visible_text import visible
+
 
 class _Diary(logging.Handler):
     """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "diary", False):
-            Console(stderr=True, highlight=False).print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
+            Console(stderr=True, highlight=False).print(
+                f"  {visible(record.getMessage())}", markup=False, soft_wrap=True
+            )
 
 
 def to_terminal() -> None:

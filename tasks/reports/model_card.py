@@ -3,11 +3,11 @@
 After Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from configs.rules import SERVED
+from configs.visible_text import Markdown, markdown
 from tasks.domain.calibration import NEVER
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
@@ -62,12 +62,12 @@ def model_card(report: Report, data_card: str) -> tuple[Section, ...]:
 
 def card_markdown(title: str, sections: Sequence[Section]) -> str:
     """Write the card as Markdown; whatever a class or key is called, it stays text."""
-    lines = [f"# {_text(title)}"]
+    lines = [f"# {markdown(title)}"]
     for one in sections:
-        lines += ["", f"## {one.title}", *(f"\n{_text(sentence)}" for sentence in one.sentences)]
-        lines += ["", *(f"- {_text(item)}" for item in one.items)] if one.items else []
+        lines += ["", f"## {one.title}", *(f"\n{markdown(sentence)}" for sentence in one.sentences)]
+        lines += ["", *(f"- {markdown(item)}" for item in one.items)] if one.items else []
         lines += ["", *_rows(one.table)] if one.table else []
-        lines += ["", f"[{_text(one.link[0])}]({one.link[1]})"] if one.link else []
+        lines += ["", f"[{markdown(one.link[0])}]({one.link[1]})"] if one.link else []
     return "\n".join(lines) + "\n"
 
 
@@ -203,10 +203,5 @@ def _interval(low: float, high: float) -> str:
 
 
 def _rows(table: Table) -> Iterable[str]:
-    for row in (table.head, ("---",) * len(table.head), *table.rows):
-        yield f"| {' | '.join(row if row[0] == '---' else map(_text, row))} |"
-
-
-def _text(words: str) -> str:
-    """Take away what Markdown, or HTML within it, would make of a text."""
-    return re.sub(r"([\\`*_\[\]<>|#&])", r"\\\1", " ".join(words.split()))
+    for row in (table.head, (Markdown("---"),) * len(table.head), *table.rows):
+        yield f"| {' | '.join(map(markdown, row))} |"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from configs.visible_text import visible_lines
+
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -22,4 +24,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_finalized,
     )
+
+
+def _finalized(fact: object) -> object:
+    """Show what is hidden in a text; what is HTML already is made by a template of ours from such texts."""
+    return visible_lines(fact) if type(fact) is str else fact

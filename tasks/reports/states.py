@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.problems import Problem
+from configs.visible_text import visible
 from tasks.domain.outcome import Outcome
 
 
@@ -22,6 +23,6 @@ def named_state(outcome: Outcome) -> State[Outcome]:
     if outcome.alarm:
         raise Problem(f"The night ended {outcome.status}. {outcome.alarm}.")
     state: State[Outcome] = Completed(
-        name=outcome.status.replace("-", " ").capitalize(), message=outcome.reason, data=outcome
+        name=outcome.status.replace("-", " ").capitalize(), message=visible(outcome.reason), data=outcome
     )
     return state

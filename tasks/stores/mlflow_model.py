@@ -21,8 +21,17 @@ from PIL import Image
 os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
 
 _ROOT = Path(__file__).parents[2]
-_CODE = ("configs/__init__.py", "configs/problems.py", "tasks/__init__.py", "tasks/domain", "tasks/modeling")
+_CODE = (
+    "configs/__init__.py",
+    "configs/problems.py",
+    "configs/visible_text.py",
+    "tasks/__init__.py",
+    "tasks/domain",
+    "tasks/modeling",
+)
 _IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
+# What a server answers to strangers at once; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
+_SERVING = {"max_rows": 64, "max_megabytes": 64, "max_megapixels": 30, "max_request_megapixels": 300}
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "image")]),
     outputs=Schema(
@@ -56,7 +65,18 @@ def write_mlflow_model(folder: Path, packaged: Path, identity: Model) -> None:
             input_example=_example(),
             pip_requirements=_requirements(constraints),
             mlflow_model=identity,
+            model_config=_SERVING,
         )
+    _forget_paths(folder, identity)
+
+
+def _forget_paths(folder: Path, identity: Model) -> None:
+    """Name the package's own files where MLflow noted where this machine had them."""
+    flavor = identity.flavors["python_function"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    identity.save(str(folder / "MLmodel"))
 
 
 def _copy(source: Path, target: Path) -> None:

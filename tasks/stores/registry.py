@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
+from configs.visible_text import visible
 from tasks.domain.decisions import Decision
 from tasks.stores.mlflow_client import mlflow_at
 from tasks.stores.mlflow_model import write_mlflow_model
@@ -119,7 +120,7 @@ def note(url: str, model: str, name: str, text: str) -> None:
     """Write a tag onto the model itself, if there is one, or take it away where there is nothing to say."""
     with mlflow_at(url) as client, _unless_missing():
         if text:
-            client.set_registered_model_tag(model, name, text)
+            client.set_registered_model_tag(model, name, visible(text))
         else:
             client.delete_registered_model_tag(model, name)
 
@@ -139,7 +140,7 @@ def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
     """Write tags onto a version, in place of those of the same name."""
     with mlflow_at(url) as client:
         for name, value in tags.items():
-            client.set_model_version_tag(model, version, name, value)
+            client.set_model_version_tag(model, version, name, visible(value))
 
 
 @contextmanager

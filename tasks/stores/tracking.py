@@ -21,6 +21,7 @@ from mlflow.utils.rest_utils import http_request
 from configs.addresses import shown
 from configs.load import mlflow_pages
 from configs.problems import Problem, SettingsProblem
+from configs.visible_text import visible, visible_lines
 from tasks.stores.claims import lives
 from tasks.stores.deletions import NO_SUCH_RUN, experiment_deleted
 from tasks.stores.mlflow_client import credentials, locked_out, mlflow_at, silent
@@ -156,7 +157,7 @@ def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: M
     """Close the run under the name that says how the night ended, with the tags and figures that say more."""
     with mlflow_at(url) as client:
         _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags))
-        client.update_run(run_id, name=name)
+        client.update_run(run_id, name=visible(name))
         client.set_terminated(run_id)
 
 
@@ -203,7 +204,7 @@ def _metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> list[Metric]:
 
 
 def _tags(tags: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(metric_name(name), value[:_LONGEST_TAG]) for name, value in tags.items()]
+    return [RunTag(metric_name(name), visible_lines(value)[:_LONGEST_TAG]) for name, value in tags.items()]
 
 
 def _log(

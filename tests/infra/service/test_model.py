@@ -4,22 +4,28 @@ import base64
 import json
 import os
 import pwd
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from mlflow.models import Model
+from PIL import Image
 
 from tasks.domain.pixels import Limits
 from tasks.modeling.backbone import random_backbone
 from tasks.modeling.head import Head
 from tasks.modeling.prediction import Package, Predictor
 from tasks.stores import registry, tracking
+from tasks.stores.mlflow_model import write_mlflow_model
 from tests import servers
 
 # An environment with TensorFlow is made first: half a minute, or several on a machine that does other work too.
@@ -86,6 +92,65 @@ def test_a_bad_image_gets_a_reason_and_spoils_nothing(served: str, photos: Path)
     )
     assert [bool(one["problem"]) for one in found] == [True, False, True]
     assert [one["label"] for one in found if one["problem"]] == [None, None]
+
+
+def test_a_request_that_asks_too_much_is_refused_and_a_picture_that_does_costs_its_row(served: str) -> None:
+    """Rows, pixels in all and bytes are bounded with a sentence; a picture beyond the server's limit has a reason."""
+    small, large = _text(_picture(64, 64)), _text(_picture(6000, 5100))
+    found = _ask(served, {"dataframe_records": [{"image": small}, {"image": large}]})
+    assert [one["problem"] for one in found] == [
+        "",
+        "too-many-pixels: 6000 x 5100 pixels, at most 30,000,000 are allowed",
+    ]
+    many = {"dataframe_records": [{"image": small}] * 65}
+    assert _refused(served, json.dumps(many).encode()) == (413, "65 rows, at most 64 are answered in one request")
+    all_together = {"dataframe_records": [{"image": _text(_picture(5400, 5400))}] * 11}
+    status, message = _refused(served, json.dumps(all_together).encode())
+    assert (status, message[:29]) == (413, "320,760,000 pixels in all, at")
+    assert _refused(served, bytes(65 * 2**20))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"[" * 200_000, "application/json"),
+        (b'{"inputs":' + b"[" * 200_000, "application/json"),
+        (b"{", "application/json"),
+        (b'{"dataframe_records": 5}', "application/json"),
+        (b'{"dataframe_records": [{"image": 5}]}', "application/json"),
+        (b'a,b\n1,2\n"', "text/csv"),
+        (b"image\nwoof\n", "text/csv"),
+        (b"PAR1", "application/vnd.apache.parquet"),
+    ],
+)
+def test_a_request_that_cannot_be_read_tells_nothing_of_the_machine(served: str, body: bytes, kind: str) -> None:
+    """It is answered with status 400 and one sentence: neither a traceback nor a path of the machine."""
+    status, message = _refused(served, body, kind)
+    assert status == 400
+    assert not re.search(r"Traceback|\.py|/usr|/root|/home|/tmp|site-packages", message)
+
+
+def test_a_package_names_no_place_of_the_machine_that_made_it(packaged: Path, tmp_path: Path) -> None:
+    """Whoever downloads a model learns nothing of where it was trained."""
+    write_mlflow_model(tmp_path / "model", packaged, Model())
+    written = (tmp_path / "model" / "MLmodel").read_text()
+    assert not re.search(r"\s/\w", written), written
+    assert "max_rows: 64" in written
+
+
+def _picture(width: int, height: int) -> bytes:
+    sink = BytesIO()
+    Image.new("RGB", (width, height), "red").save(sink, "PNG", compress_level=1)
+    return sink.getvalue()
+
+
+def _refused(address: str, body: bytes, kind: str = "application/json") -> tuple[int, str]:
+    request = Request(f"{address}/invocations", body, {"Content-Type": kind})  # noqa: S310
+    with pytest.raises(HTTPError) as refusal:
+        urlopen(request)  # noqa: S310
+    answer = json.load(refusal.value)
+    assert set(answer) == {"error_code", "message"}
+    return refusal.value.code, answer["message"]
 
 
 def _text(data: bytes) -> str:

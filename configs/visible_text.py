@@ -1,0 +1,97 @@
+r"""Text of strangers made visible: class names, keys and reasons reach each medium as text and do nothing there.
+
+A class name may clear a screen, turn a line around or become a picture that tells who looks. Control, format and other
+invisible characters are therefore shown, as ``\x1b`` and ``\u202e``, and Markdown's signs are escaped. Making visible
+twice changes nothing more. It cannot be undone, since a backslash stays as it is: ``--json`` has the exact text.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from unicodedata import category
+
+_JOINERS = "\u200c\u200d"
+# Signs before numbers in Arabic, Syriac and Kaithi, which Unicode counts among the format characters, can be seen.
+_SEEN = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+# Letters and marks that nobody sees: fillers of Hangul, Khmer's inherent vowels, the grapheme joiner, Mongolian's.
+_UNSEEN = set("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u180b\u180c\u180d\u180f\u2065\u2800")
+_HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Where scripts and emoji begin that are written with joiners; Latin, Greek and Cyrillic are not.
+_FIRST_JOINED = "\u0590"
+# What begins a picture, a link, emphasis, code, HTML, an entity or a cell anywhere; what makes a bare address a link;
+# and what makes a line a list, a heading or a rule.
+_MARKDOWN = re.compile(r"""[][\\`*_()<>|!~&#]|:(?=//)|(?<=www)\.|@|\A[-+=]|(?<=\d)[.](?=\s|\Z)""", re.IGNORECASE)
+_BYTE, _TWO_BYTES = 0xFF, 0xFFFF
+
+
+class Markdown(str):
+    """Text that is Markdown already, as ours is."""
+
+    __slots__ = ()
+
+
+def visible(text: object) -> str:
+    """Write any text as one line in which nothing is hidden, for screens, logs, tags and sentences."""
+    return _shown(str(text), "", _escaped)
+
+
+def visible_lines(text: object) -> str:
+    """Write any text so that nothing but the ends of its lines is hidden."""
+    return _shown(str(text), "\n", _escaped)
+
+
+def markdown(text: object) -> Markdown:
+    """Write any text for Markdown, where it is that very text: no link, picture, table, list or HTML."""
+    if isinstance(text, Markdown):
+        return text
+    escaped = _MARKDOWN.sub(r"\\\g<0>", visible(text))
+    # Space at either end would be cut off, or make a block of code.
+    inner = escaped.strip()
+    start = len(escaped) - len(escaped.lstrip()) if inner else len(escaped)
+    return Markdown(f"{_spaces(escaped[:start])}{inner}{_spaces(escaped[start + len(inner) :])}")
+
+
+def json_text(value: object) -> str:
+    """Write a value as JSON that means exactly the same, and in which nothing is hidden from whoever reads it."""
+    return _shown(json.dumps(value, ensure_ascii=False), "", lambda letter: json.dumps(letter)[1:-1])
+
+
+def _spaces(text: str) -> str:
+    return "".join(f"&#{ord(letter)};" for letter in text)
+
+
+def _shown(text: str, kept: str, escape: Callable[[str], str]) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    for place, letter in enumerate(text):
+        before, after = shown[-1][-1] if shown else "", text[place + 1 : place + 2]
+        shown.append(letter if letter in kept or _is_seen(letter, before, after) else escape(letter))
+    return "".join(shown)
+
+
+def _is_seen(letter: str, before: str, after: str) -> bool:
+    """Judge a character by what stands before it, as it is shown, and after it."""
+    if letter in _JOINERS:
+        return _is_joined(before) and _is_joined(after) and not _selects(after)
+    if _selects(letter):
+        # One selector chooses how a letter is drawn; a row of them carries a hidden message.
+        return bool(before) and not before.isspace() and not _selects(before) and before not in _JOINERS
+    return letter in _SEEN or (category(letter) not in _HIDING and letter not in _UNSEEN)
+
+
+def _is_joined(letter: str) -> bool:
+    return letter > _FIRST_JOINED and letter not in _UNSEEN and category(letter) in {"Lo", "Lm", "Mn", "Mc", "So", "Sk"}
+
+
+def _selects(letter: str) -> bool:
+    return "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+
+
+def _escaped(letter: str) -> str:
+    """Write a character as Python and many others do."""
+    named = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+    number = ord(letter)
+    if number <= _BYTE:
+        return named.get(letter, rf"\x{number:02x}")
+    return rf"\u{number:04x}" if number <= _TWO_BYTES else rf"\U{number:08x}"
