@@ -65,13 +65,15 @@ def _shown(text: str, kept: str, escape: Callable[[str], str]) -> str:
         return text
     shown: list[str] = []
     for place, letter in enumerate(text):
-        before, after = shown[-1][-1] if shown else "", text[place + 1 : place + 2]
+        # What was written out is no letter that anything could belong to.
+        before = shown[-1] if shown and len(shown[-1]) == 1 else ""
+        after = text[place + 1 : place + 2]
         shown.append(letter if letter in kept or _is_seen(letter, before, after) else escape(letter))
     return "".join(shown)
 
 
 def _is_seen(letter: str, before: str, after: str) -> bool:
-    """Judge a character by what stands before it, as it is shown, and after it."""
+    """Judge a character by its neighbours; what is none, or not shown as itself, is empty."""
     if letter in _JOINERS:
         return _is_joined(before) and _is_joined(after) and not _selects(after)
     if _selects(letter):

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.console import RenderableType
 
 from configs.addresses import shown
 from configs.load import absolute, home, prepare_environment, read_settings
 from configs.problems import Problem, SettingsProblem
+from configs.visible_text import json_text, visible_lines
 from flows import streams
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -44,11 +46,11 @@ def sentences() -> Iterator[None]:
         _fail(_unexpected(error), 1)
 
 
-def answer(plain: dict[str, Any], as_json: bool, screen: object) -> bool:  # noqa: FBT001 - the flag as it was given
+def answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool:  # noqa: FBT001 - the flag as it was given
     """Print the answer: one JSON object, or a screen for people; return False where nobody reads it any more."""
     if not as_json:
         return streams.write(streams.rendered(screen))
-    text = json.dumps(plain, ensure_ascii=False)
+    text = json_text(plain)
     return streams.write(f"{text if streams.can_show(text) else json.dumps(plain)}\n")
 
 
@@ -60,7 +62,7 @@ def store_of(config: Path | None, changes: list[str] | None, store: str | None) 
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    sys.stderr.write(f"{shown(sentence)}\n")
+    sys.stderr.write(f"{visible_lines(shown(sentence))}\n")
     raise typer.Exit(code)
 
 

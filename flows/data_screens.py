@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from configs.visible_text import visible
 from tasks.domain.flips import Flip, Flips, Kind
 from tasks.domain.source_filter import passed_over_words
 from tasks.domain.versions import SHORT, Difference, Pair
@@ -58,7 +59,9 @@ def shown(one: "Shown") -> RenderableType:
     table = _table("class", "images", *_SPLITS)
     for row in one.classes:
         table.add_row(
-            Text(row["label"]), f"{row['images']:,}", *(f"{row['splits'].get(split, 0):,}" for split in _SPLITS)
+            Text(visible(row["label"])),
+            f"{row['images']:,}",
+            *(f"{row['splits'].get(split, 0):,}" for split in _SPLITS),
         )
     attributes: Counter[str] = Counter()
     for row in one.classes:
@@ -66,7 +69,7 @@ def shown(one: "Shown") -> RenderableType:
     lines = [f"{name}: {number:,}" for name, number in sorted(attributes.items())]
     lines += [f"look: {warning}" for warning in one.warnings]
     lines += [f"decision {about['number']}, {about['outcome']}: {about['reason']}" for about in one.decisions]
-    return Group(head, table, *map(Text, lines))
+    return Group(head, table, *(Text(visible(line)) for line in lines))
 
 
 def compared(one: "Compared", page: Path | None) -> RenderableType:
@@ -105,7 +108,7 @@ def _night(made: "Made") -> str:
 
 def rebuilt(data: "Data") -> RenderableType:
     """Show what a version was made of, in the words of the night's diary."""
-    return Text("\n".join(str(one) for one in (data.ingested, data.labels, data.dataset)))
+    return Text("\n".join(visible(one) for one in (data.ingested, data.labels, data.dataset)))
 
 
 def forgotten(gone: "Forgotten") -> RenderableType:
@@ -121,7 +124,7 @@ def forgotten(gone: "Forgotten") -> RenderableType:
 def rejects(found: "Rejects") -> RenderableType:
     """Count what was turned down by reason, and name the first of each."""
     passed = passed_over_words(found.passed_over.items())
-    beside = [Text(f"passed over: {passed}")] if passed else []
+    beside = [Text(visible(f"passed over: {passed}"))] if passed else []
     if not found.absent:
         return Group(Text("Nothing was rejected."), *beside)
     table = _table("reason", "objects")
@@ -131,7 +134,7 @@ def rejects(found: "Rejects") -> RenderableType:
     for reason, lines in groups.items():
         table.add_row(reason, f"{len(lines):,}")
     parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
-    return Group(table, *parts, *(Text(f"waits: {line}") for line in found.waiting), *beside)
+    return Group(table, *parts, *(Text(visible(f"waits: {line}")) for line in found.waiting), *beside)
 
 
 def released(done: "Released") -> RenderableType:
@@ -186,7 +189,7 @@ def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
     if not lines:
         return None
     more = [f"  and {len(lines) - _MOST:,} more, which --json lists"] if len(lines) > _MOST else []
-    return Text("\n".join(["", title, *(f"  {line}" for line in lines[:_MOST]), *more]))
+    return Text("\n".join(["", title, *(f"  {visible(line)}" for line in lines[:_MOST]), *more]))
 
 
 def _asked(models: tuple[str, str], flips: Flips) -> str:

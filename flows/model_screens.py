@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from configs.visible_text import visible
 from tasks.domain.versions import SHORT
 from tasks.domain.wording import count, figure
 
@@ -34,7 +35,9 @@ def models(found: "Models") -> RenderableType:
         figure = "" if accuracy is None else f"{accuracy:.3f}"
         when = one.time[:16].replace("T", " ")
         named = [one.head[:_HEAD]] if twice else []
-        table.add_row(one.version, *named, when, one.outcome, Text(one.person or "gate"), figure, ", ".join(one.roles))
+        table.add_row(
+            one.version, *named, when, one.outcome, Text(visible(one.person or "gate")), figure, ", ".join(one.roles)
+        )
     if not twice:
         return table
     told = "MLflow gave some numbers twice, since it lost versions: name those models by their heads."
@@ -56,13 +59,13 @@ def shown(one: "ShownModel") -> RenderableType:
     sections = {name: values for name, values in one.settings.items() if isinstance(values, Mapping)}
     lines = [f"{name}: {text}" for name, text in facts.items()]
     lines += [f"{section}.{name}: {value}" for section, values in sections.items() for name, value in values.items()]
-    return Text("\n".join(lines))
+    return Text("\n".join(map(visible, lines)))
 
 
 def story(one: "Story") -> RenderableType:
     """Tell the story in its order: data, figures, rules, decisions."""
     head = Text(f"Version {one.model.version}: {', '.join(one.model.roles) or 'does not serve'}")
-    parts: list[RenderableType] = [head, Text("\n".join(["", "data", *_data(one.data)]))]
+    parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(one.data))]))]
     figures = [f"  {name} {value:.3f}" for name, value in one.model.figures.items()]
     parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
     rival = f"version {one.judged_against}" if one.judged_against else "no champion, so the absolute rules alone"
@@ -95,11 +98,11 @@ def _rules(one: "Story") -> Table:
     table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
     for rule in one.rules:
         verdict = rule.get("outcome", "passed" if rule.get("passed") else "failed")
-        table.add_row(Text(str(rule["rule"])), figure(rule.get("value")), figure(rule.get("limit")), str(verdict))
+        table.add_row(Text(visible(rule["rule"])), figure(rule.get("value")), figure(rule.get("limit")), str(verdict))
     return table
 
 
 def _decision(one: "Decision") -> str:
-    by = f" by {one.person}" if one.person else " by the gate" if one.by_the_gate else ""
-    why = f"\n     why: {one.why}" if one.why else ""
-    return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {one.reason}{why}"
+    by = f" by {visible(one.person)}" if one.person else " by the gate" if one.by_the_gate else ""
+    why = f"\n     why: {visible(one.why)}" if one.why else ""
+    return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {visible(one.reason)}{why}"

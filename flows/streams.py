@@ -6,9 +6,11 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
 
 from configs.problems import Problem
+from configs.visible_text import visible_lines
 
 
 def ready() -> None:
@@ -27,12 +29,20 @@ def ready() -> None:
     sys.stderr = _opened(_Patient(2, "w", closefd=False), sys.stderr.encoding if sys.stderr else "utf-8")
 
 
-def rendered(screen: object) -> str:
+def rendered(screen: RenderableType) -> str:
     """Draw a screen for the terminal, or whatever standard output is; a sentence is one line, however long."""
     terminal, paper = Console(), io.StringIO()
-    console = Console(file=paper, force_terminal=terminal.is_terminal, width=terminal.width)
-    console.print(screen, soft_wrap=isinstance(screen, str))
+    # Brackets and colons are themselves, since a class may be named with them.
+    console = Console(file=paper, force_terminal=terminal.is_terminal, width=terminal.width, markup=False, emoji=False)
+    if isinstance(screen, str):
+        console.print(visible_lines(screen), soft_wrap=True)
+    else:
+        console.print(Segments([_visible(segment) for segment in console.render(screen)]), crop=False)
     return paper.getvalue()
+
+
+def _visible(segment: Segment) -> Segment:
+    return segment if segment.control else Segment(visible_lines(segment.text), segment.style)
 
 
 def can_show(text: str) -> bool:

@@ -116,7 +116,8 @@ def _explained(error: MlflowException) -> scoring_server.InvocationsResponse:
     if isinstance(too_much, TooMuchError):
         return _refusal(413, str(too_much))
     _LOG.error("a request could not be answered", exc_info=error)
-    return _refusal(error.get_http_status_code(), error.message[:_SHOWN_LETTERS])
+    status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    return _refusal(status, error.message[:_SHOWN_LETTERS])
 
 
 def _refusal(status: int, message: str) -> scoring_server.InvocationsResponse:
