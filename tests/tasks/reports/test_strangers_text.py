@@ -41,11 +41,9 @@ def card(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
     for breed, name in zip(sorted({key.split("/")[0] for key in photographs(photos, 3, 1)}), WICKED, strict=True):
         written = written.replace(breed, json.dumps(name)[1:-1])
     facts: Mapping[str, Any] = json.loads(written)
-    return {
-        **facts,
-        "written": "2026-11-24T02:00:00+00:00",
-        "warnings": [f"the class {name} is small" for name in WICKED],
-    }
+    made = {"written": "2026-11-24T02:00:00+00:00", "copies": 0, "alike": 0, "labels": "x", "manifest": None}
+    made |= {"passed_over": {PICTURE: 2}}
+    return {**facts, **made, "warnings": [f"the class {name} is small" for name in WICKED]}
 
 
 def pages(card: Mapping[str, Any]) -> dict[str, str]:
