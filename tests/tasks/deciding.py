@@ -44,7 +44,7 @@ def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool =
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
-    run = tracking.start_run(at.url, at.experiment, {}, {})
+    run = tracking.start_run(at.url, "deciding", {}, {})
     head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
     made = FeatureSet(backbone, 2)
     write_record(place.store, Record(data, {}, made, None, made, head, {"git_commit": "none"}, {}))

@@ -204,7 +204,7 @@ def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
     experiment = client.get_run(Ledger(place.store).entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
     with pytest.raises(Problem, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
-        tracking.check_experiment(place.tracking.url, place.tracking.experiment)
+        tracking.check_experiment(place.tracking.url, "deciding")
 
 
 @pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
