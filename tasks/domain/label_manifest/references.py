@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from unicodedata import normalize
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-_LOCAL = "/local-files/"
+_LOCAL, _FILE = "/local-files/", "file://"
 _EXTENSIONS = frozenset(
     {"avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "jxl", "png", "tif", "tiff", "webp"}
 )
@@ -92,13 +92,18 @@ def _composed(path: str) -> str:
 
 
 def _place(address: str) -> str:
-    return address.removeprefix("file://").rstrip("/")
+    return _path(address).rstrip("/")
+
+
+def _path(address: str) -> str:
+    """Write a file's address as its path."""
+    return unquote(address.removeprefix(_FILE)) if address.startswith(_FILE) else address
 
 
 def _below(path: str, place: str) -> str | None:
     """Return what follows a place in a path, compared in composed letters; None where it lies elsewhere."""
     start = f"{place}/"
-    plain = path.removeprefix("file://")
+    plain = _path(path)
     if plain.startswith(start):
         return plain[len(start) :]
     if plain.isascii() and start.isascii():

@@ -29,6 +29,8 @@ KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)
         ("file:///photos/pug/1.jpg", "/photos", "", "pug/1.jpg"),
         ("/photos/pug/1.jpg", "file:///photos", "", "pug/1.jpg"),
         ("/photos/pug/1.jpg", "/photos", "", "pug/1.jpg"),
+        ("/my photos/pug/1.jpg", "file:///my%20photos", "", "pug/1.jpg"),
+        ("file:///my%20photos/pug%2F1.jpg", "/my photos", "", "pug/1.jpg"),
         ("/elsewhere/pug/1.jpg", "/photos", "", None),
         ("/elsewhere/pug/1.jpg", "/photos", "/elsewhere", "pug/1.jpg"),
         ("/elsewhere2/pug/1.jpg", "/photos", "/elsewhere", None),
