@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 _VARIABLE = "pedigree_deployed"
+# What an entry says of its pool, and what it means where it says nothing.
+_OF_THE_POOL: Mapping[str, Any] = {"job_variables": {}, "work_queue_name": "default"}
 _OF_ONE = "deployment:"  # So begins Prefect's name for the limit of one deployment alone.
 
 
@@ -35,8 +37,9 @@ class Present:
     def kept(self, entry: Entry) -> Entry:
         """Return an entry of the file where what a person changed is as it is now."""
         present = {setting: self.looks[setting] for setting in self.changed}
-        if variables := present.pop("job_variables", None):
-            present["work_pool"] = {**entry["work_pool"], "job_variables": variables}
+        pool = {name: present.pop(name) for name in _OF_THE_POOL if name in present}
+        if pool:
+            present["work_pool"] = {**entry["work_pool"], **pool}
         if limit := present.get("concurrency_limit", entry.get("concurrency_limit")):
             # Deploying without a number deletes the present limit, a shared one too, with the places that runs hold.
             numbered = {"limit": self.limit, **limit}
@@ -56,6 +59,8 @@ def present(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, 
             looks = _looks(deployment, automations)
             before = remembered.get(entry["name"], {})
             changed = [one for one in looks if _is_changed(one, looks[one], before.get(one), entry)]
+            if deployment.work_pool_name != entry["work_pool"]["name"]:
+                changed = [one for one in changed if one != "work_queue_name"]  # Another pool has queues of its own.
             limit = deployment.global_concurrency_limit
             known[entry["name"]] = Present(looks, automations, changed, limit.limit if limit else None)
     return known
@@ -108,6 +113,7 @@ def _looks(deployment: "DeploymentResponse", automations: "Sequence[Automation]"
         "tags": sorted(deployment.tags),
         "description": deployment.description or "",
         "job_variables": deployment.job_variables,
+        "work_queue_name": deployment.work_queue_name or "default",
     }
 
 
@@ -129,8 +135,8 @@ def _is_changed(setting: str, value: object, before: str | None, entry: Entry) -
 
 
 def _by_file(setting: str, entry: Entry) -> Any:  # noqa: ANN401 - whatever the file says
-    if setting == "job_variables":
-        return entry["work_pool"].get(setting, {})
+    if setting in _OF_THE_POOL:
+        return entry["work_pool"].get(setting, _OF_THE_POOL[setting])
     empty = {"paused": False, "concurrency_limit": {}, "description": ""}.get(setting, [])
     return entry.get(setting, empty)
 

@@ -70,6 +70,7 @@ def _looks(client: SyncPrefectClient) -> dict[str, object]:
         "shared": client.read_global_concurrency_limit_by_name(ONE_RETRAINING).limit,
         "zombies": zombies.enabled,
         "tags": sorted(nightly.tags),
+        "queue": (verify.work_queue_name, verify.job_variables),
     }
 
 
@@ -88,6 +89,8 @@ def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client:
     (zombies,) = client.read_automations_by_name(NAME)
     client.pause_automation(zombies.id)
     client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 2)
+    client.create_work_queue("low", work_pool_name=deployments.POOL)
+    _set(client, "verify-store/verify-store", work_queue_name="low", job_variables={"stream_output": False})
     before = _looks(client)
     others = resolve(parse({**_SETTINGS, "training": {"seed": 3}}, "the test"))
     for _ in range(2):
@@ -100,6 +103,8 @@ def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client:
             "watch: its trigger (switched off)",
             "watch: its concurrency limit (3)",
             "verify-store: its schedule (0 5 * * 0 Europe/Paris)",
+            "verify-store: its job variables",
+            "verify-store: its work queue name",
             f"the automation {NAME} (switched off)",
             f"the limit {ONE_RETRAINING} (2)",
         }
