@@ -53,8 +53,11 @@ def prepare_login(home: Path, servers: Servers) -> None:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Hand down the environment, so that the worker's runs see the same AWS credentials as this terminal."""
-    return {**os.environ, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+    """Hand down the environment, so that MLflow and the worker's runs see the same AWS settings as this terminal."""
+    # MLflow's own boto3 knows the older name of the region alone.
+    region = os.environ.get("AWS_REGION")
+    aws = {"AWS_DEFAULT_REGION": region} if region else {}
+    return {**os.environ, **aws, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
 
 
 def with_login(home: Path, api: str) -> dict[str, str]:

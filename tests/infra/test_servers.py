@@ -21,6 +21,7 @@ from configs.logins import prefect_login
 from configs.operations import Servers
 from configs.problems import Problem, SettingsProblem
 from infra import servers, stack, web
+from tasks.stores.s3_client import s3_client
 from tests.servers import free_port, missing_programs, postgres_program, postgres_server, wait_until
 
 _PREFECT, _MLFLOW, _DATABASE = "the-word-of-prefect", "the-word-of-mlflow", "the-word-of-postgresql"
@@ -207,3 +208,13 @@ def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
             "authentication": True,
         },
     }
+
+
+def test_the_region_reaches_every_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION, which boto3 itself does not read, decides the region here and for MLflow's server."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3_client.cache_clear()
+    assert s3_client().meta.region_name == "eu-west-1"
+    assert servers.environment(tmp_path)["AWS_DEFAULT_REGION"] == "eu-west-1"
+    s3_client.cache_clear()
