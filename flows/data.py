@@ -171,7 +171,7 @@ def rejects(store: str, word: str | None) -> Rejects:
     waiting = tuple(card["waiting"])
     held = left_out(read_labels(store, card["labels"]), read_manifest(store, name), waiting)
     # Cards from before it was counted do not say what was passed over.
-    return Rejects(name, (*absent, *held, *doubtful(card["findings"])), waiting, card.get("passed_over", {}))
+    return Rejects(name, (*absent, *held, *doubtful(card.get("findings", ()))), waiting, card.get("passed_over", {}))
 
 
 def _of_labelling(store: str, labels: str, *, waiting: bool) -> list[Absent]:

@@ -69,15 +69,18 @@ def _nested(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
     """Ask about a class folder that holds a folder of another class's name, on a level that the layout leaves open."""
     classes = {label.casefold(): label for label in labels}
     deep = len(layout.split("/"))
-    for one in labelling.labelled:
-        folders = one.key.split("/")[:-1]
-        inner = (
-            {plain(name).casefold() for name in folders[deep:]} if dict(one.origins).get("label") == "folder" else ()
-        )
-        other = next((classes[name] for name in sorted(inner) if classes.get(name, one.label) != one.label), None)
-        if other:
+    # A source may have a million images, and few folders.
+    folders = {
+        (one.label, one.key.rpartition("/")[0], dict(one.origins).get("label"))
+        for one in labelling.labelled
+        if one.key.count("/") > deep
+    }
+    for label, path, origin in sorted(folders):
+        inner = {plain(name).casefold() for name in path.split("/")[deep:]}
+        other = next((classes[name] for name in sorted(inner) if classes.get(name, label) != label), None)
+        if other and origin == "folder":
             return (
-                f"the folder of the class {one.label} holds a folder named like the class {other} ({one.key}): "
+                f"the folder of the class {label} holds a folder named like the class {other} ({path}): "
                 f"move it, or, where it is right, name that level in labels.layout, such as {layout}/part"
             )
     return ""

@@ -44,7 +44,7 @@ def test_names_of_splits(words: list[str], split: Split | None) -> None:
         (["train/pug/1", "train/boxer/2"], "label", ["train is the only class", "labels.splits"]),
         (["training_set/a/1", "test_set/a/1", "extra/2"], "label", ["test_set, training_set are classes"]),
         (["pug/1", "pug/boxer/2", "boxer/3"], "label", ["class pug holds", "class boxer", "label/part"]),
-        (["pug/1", "pug/x/Boxer/2", "boxer/3"], "label", ["class pug holds", "pug/x/Boxer/2"]),
+        (["pug/1", "pug/x/Boxer/2", "boxer/3"], "label", ["class pug holds", "(pug/x/Boxer)"]),
         (["train/pug/1", "pug/2"], "label", ["class train holds", "class pug"]),
     ],
 )
