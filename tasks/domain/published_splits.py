@@ -58,11 +58,16 @@ def question(labelling: Labelling, layout: str) -> str:
             if len(sides) > 1
             else "is the only class, and a split's name"
         )
-        return (
-            f"{listed(sorted(sides))} {are}: set labels.layout to {ATTRIBUTE}/label, and labels.splits to keep (train "
-            "and test as published) or ignore"
-        )
+        return f"{listed(sorted(sides))} {are}: {_advice(labelling)}"
     return _nested(labelling, labels, layout)
+
+
+def _advice(labelling: Labelling) -> str:
+    if any(dict(one.origins).get("label") == "folder" for one in labelling.labelled):
+        return (
+            f"set labels.layout to {ATTRIBUTE}/label, and labels.splits to keep (train and test as published) or ignore"
+        )
+    return "name the field that holds the class in labels.column"
 
 
 def _nested(labelling: Labelling, labels: Sequence[str], layout: str) -> str:

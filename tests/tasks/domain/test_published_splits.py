@@ -73,6 +73,7 @@ def test_what_fits_is_no_question(keys: list[str], layout: str) -> None:
 def test_a_manifests_label_is_not_asked_about_its_folders() -> None:
     """Where folders say nothing about labels, a folder named like a class says nothing either."""
     assert question(labelling("pug/boxer/1", "boxer/2", origin="manifest"), "label") == ""
+    assert "labels.column" in question(labelling("train/1", "test/2", origin="manifest"), "label")
 
 
 @given(images)
