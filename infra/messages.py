@@ -38,10 +38,14 @@ def silence(hours: float, prefect: str, mlflow: str) -> Message:
 
 
 def payload(message: Message) -> str:
-    """Make a webhook's body: JSON whose ``text`` Slack, Mattermost and others show as it is."""
+    """Make a webhook's body: JSON whose ``text`` Slack, Mattermost and others show as it is.
+
+    Class names may stand in it, so that nothing in it becomes Slack's link or call, or a Markdown link or picture.
+    """
     return (
         f"{{% set subject %}}{message.subject}{{% endset %}}{{% set body %}}{message.body}{{% endset %}}"
-        '{"subject": {{ subject | string | tojson }}, "text": {{ (subject ~ "\\n" ~ body) | string | tojson }}}'
+        '{"subject": {{ subject | string | tojson }}, "text": {{ (subject ~ "\\n" ~ body) | string'
+        """ | replace("&", "&amp;") | replace("<", "&lt;") | replace(">", "&gt;") | replace("](", "] (") | tojson }}}"""
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from configs.visible_text import visible_lines
+from configs.visible_text import visible
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -30,4 +30,4 @@ def _environment() -> Environment:
 
 def _finalized(fact: object) -> object:
     """Show what is hidden in a text; what is HTML already is made by a template of ours from such texts."""
-    return visible_lines(fact) if type(fact) is str else fact
+    return visible(fact) if type(fact) is str else fact
