@@ -47,10 +47,8 @@ def cannot(name: str, url: str, done: str, error: BaseException) -> Problem:
     """Say in one sentence what Lance could not do with a table, and what to do."""
     if url.startswith("s3://") and (problem := _asked(url, str(error))):
         return problem
-    if re.search(_REFUSED, str(error)):
-        return Inaccessible(
-            f"The table {name} in {url} cannot be {done} ({one_line(error)}): give this user the right to."
-        )
+    if refused := re.search(_REFUSED, str(error)):
+        return Inaccessible(f"The table {name} in {url} cannot be {done} ({refused[0]}): give this user the right to.")
     if re.search(_NEWER, str(error)):
         return Inaccessible(f"A newer Pedigree wrote the table {name} in {url}: update Pedigree.")
     if re.search(_TRIED, str(error)):
