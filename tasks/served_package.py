@@ -7,12 +7,12 @@ from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.decisions import Decision
 from tasks.domain.wording import listed
 from tasks.stores import packages, registry
-from tasks.stores.packages import Files
+from tasks.stores.packages import BACKBONE, Files
 from tasks.stores.weights import read_backbone, read_head
 
 # What decides which code runs and what it answers; each night asks for no more where MLflow is a server.
 _FEW = ("MLmodel", "model.py", "artifacts/head.npz", "artifacts/model.json")
-_HEAD, _BACKBONE = "artifacts/head.npz", "artifacts/backbone.npz"
+_HEAD = "artifacts/head.npz"
 _NAMED = 5
 
 
@@ -44,7 +44,7 @@ def compare_package(store: str, place: schema.Tracking, one: Decision, *, whole:
         store: The store that holds what was packaged.
         place: The MLflow that serves.
         one: The last decision about the model.
-        whole: Compare every file, also where MLflow is a server and each has to be fetched.
+        whole: Compare every file, also the large one, and where MLflow is a server and each has to be fetched.
 
     Returns:
         An alarm that names the files and the way out; or a note, where an earlier Pedigree registered the version.
@@ -63,14 +63,16 @@ def compare_package(store: str, place: schema.Tracking, one: Decision, *, whole:
 
 def _differing(files: Files, served: Files, *, whole: bool) -> list[str]:
     """Name the files that are others, are gone, or came later; of a few that were asked for only these count."""
-    asked = {*files, *served} if whole or len(served) > len(_FEW) else set(_FEW) & set(files)
+    asked = {*files, *served} if whole else {*files, *served} - {BACKBONE}
+    if not whole and len(served) <= len(_FEW):
+        asked = set(_FEW) & set(files)
     return sorted(name for name in asked if files.get(name) != served.get(name))
 
 
 def _trusted(store: str, place: schema.Tracking, one: Decision, number: str) -> ServedPackage:
     """Take a package of an earlier Pedigree on trust, where at least its weights are the store's."""
     served = packages.served_files(place.url, place.model, number)
-    weights = {_HEAD: read_head(store, one.head), _BACKBONE: read_backbone(store, one.backbone)[0]}
+    weights = {_HEAD: read_head(store, one.head), BACKBONE: read_backbone(store, one.backbone)[0]}
     differing = [name for name, data in weights.items() if served.get(name) != sha256_of_bytes(data)]
     if differing:
         return ServedPackage(_alarm(number, differing))

@@ -10,12 +10,15 @@ from tasks.stores import checksums
 from tasks.stores.bucket import open_bucket
 
 Files = Mapping[str, str]
+#: The one large file: hashing it takes a tenth of a second or more.
+BACKBONE = "artifacts/backbone.npz"
 
 
-def files_in(folder: Path) -> Files:
-    """Hash every file of a packaged model."""
+def files_in(folder: Path, but: str = "") -> Files:
+    """Hash every file of a packaged model but this one; what Python keeps beside its modules is no part of it."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    return {path.relative_to(folder).as_posix(): sha256_of_bytes(path.read_bytes()) for path in paths}
+    named = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name != but}
 
 
 def keep_package(url: str, head: str, dataset: str, files: Files) -> None:
@@ -40,6 +43,8 @@ def kept_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
 def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:
     """Hash these files of a version as MLflow serves them, those that are gone left out; without names all files.
 
+    With names, all but the backbone where they lie on this machine.
+
     Raises Problem where MLflow does not answer.
     """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -54,7 +59,7 @@ def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) 
         local = isinstance(repository, LocalArtifactRepository)
         if not names or local:
             folder = Path(repository.download_artifacts("", None if local else place))  # type: ignore[no-untyped-call]
-            return files_in(folder)
+            return files_in(folder, BACKBONE if names else "")
         return {name: found for name in names if (found := _served(repository, name, place))}
 
 
