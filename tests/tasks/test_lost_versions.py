@@ -210,7 +210,7 @@ def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
 @pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
 def test_a_user_who_may_only_read(place: Place, acts: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A night says that the aliases cannot follow, and goes on; a person hears that another model may serve."""
-    decided = judged(place, "promoted", applied=False)
+    decided = judged(place, "promoted", applied=bool(acts))
 
     def refuse(*_arguments: object, **_named: object) -> None:
         raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
