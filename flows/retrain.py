@@ -59,7 +59,8 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         decided = decide(data, embedded, trained, settings, stranger)
     if isinstance(decided, AlreadyDecided):
         data = data.decided_by(decided)
-        return named_state(note(listed, conclude(data, follow(settings, restored), settings), settings.store))
+        followed = follow(settings, restored).beside(decided.decision)
+        return named_state(note(listed, conclude(data, followed, settings), settings.store))
     challenger, promotion = decided
     outcome = ask(conclude(data, follow(settings, restored), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

@@ -51,6 +51,10 @@ class Followed:
         one = self.waiting
         return (f"version {one.model_version} waits for {self.way}",) if one and one.number != own else ()
 
+    def beside(self, number: int) -> "Followed":
+        """Leave out a decision of another run that is still at work, and finishes it as well."""
+        return replace(self, finished=tuple(one for one in self.finished if one.number != number))
+
     def after(self, earlier: "Followed") -> "Followed":
         """Add to what a night says at its end what it found and finished before it trained."""
         again = {*earlier.standing, *earlier.waits()}
