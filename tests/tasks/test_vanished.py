@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.load import parse
-from configs.problems import Problem
+from configs.problems import Problem, SettingsProblem
 from tasks import ingest as ingesting
 from tasks.domain.rejections import Reason
 from tasks.domain.snapshot import Snapshot
@@ -109,6 +109,13 @@ def test_a_few_are_tidied_up_without_a_question() -> None:
     keys = [f"pug/{number}.jpg" for number in range(FEW)]
     assert objection(source, keys, keys[:-1]) == ""
     assert objection(source, keys, keys) != ""
+
+
+@pytest.mark.parametrize("rule", [0.5, "0.5", "at most 2", "at least 0.3", "at most 30%", "at most 0.3 else ask"])
+def test_a_rule_that_is_none_is_refused(rule: object) -> None:
+    """What is no rule of this kind is refused with the settings, in the words of one that is."""
+    with pytest.raises(SettingsProblem, match=r"source\.vanished = .* is no such rule: write at most 0\.3"):
+        parse({"source": {"url": "photos", "vanished": rule}, "store": {"url": "store"}}, "test")
 
 
 def test_what_is_passed_over_now_is_not_gone() -> None:
