@@ -1,49 +1,21 @@
 """The settings: every value a person may choose, with its meaning, its default and its limits."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from configs.judging import Evaluation, Gate
 from configs.section import Section
+from configs.source import Source
 
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
-_AT_MOST = re.compile(r" *at +most +(0(\.\d+)?|\.\d+|1(\.0+)?) *")
 # InceptionV3's blocks, in their order.
 Block = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
 ]
 _BLOCKS: tuple[Block, ...] = get_args(Block)
-
-
-class Source(Section):
-    """Where people put photographs; Pedigree only ever reads it."""
-
-    url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
-    pass_over: tuple[str, ...] = Field(
-        default=(),
-        description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
-    )
-    vanished: str = Field(
-        default="at most 0.3",
-        description="Share of the known source that may be gone or unreadable at once; see docs/gate.md.",
-    )
-
-    @field_validator("vanished", mode="before")
-    @classmethod
-    def _vanished_is_a_rule(cls, value: object) -> object:
-        if not (isinstance(value, str) and _AT_MOST.fullmatch(value)):
-            message = f"source.vanished = {value} is no such rule: write at most 0.3, with a share between 0 and 1"
-            raise ValueError(message)
-        return value
-
-    @property
-    def vanished_share(self) -> float:
-        """Return the share that may be gone."""
-        return float(self.vanished.split()[-1])
 
 
 class Store(Section):

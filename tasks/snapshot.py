@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime, time
 
 from configs.problems import Problem, SettingsProblem
-from configs.schema import Source, Store
+from configs.schema import Store
+from configs.source import Source
 from tasks.domain.snapshot import Snapshot
 from tasks.domain.source_filter import SourceFilter, passed_over_words
 from tasks.domain.vanished import FEW, objection

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from configs.schema import Source
+from configs.source import Source
 from tasks.domain.source_filter import SourceFilter
 from tasks.domain.wording import listed
 

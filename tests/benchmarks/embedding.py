@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import Settings, Source, Store
+from configs.schema import Settings, Store
+from configs.source import Source
 from tasks.domain.drawing import BREEDS, COATS, draw
 from tasks.domain.examination import Examined, examine
 from tasks.domain.pixels import limits_of, model_input

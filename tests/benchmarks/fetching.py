@@ -48,7 +48,8 @@ def list_split() -> int:
 
 def look(store: str) -> int:
     """Take the first step of a night, which lists, compares and records, and count what then waits to be fetched."""
-    from configs.schema import Source, Store
+    from configs.schema import Store
+    from configs.source import Source
     from tasks.snapshot import snapshot
     from tasks.stores.snapshots import SnapshotStore
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from configs.schema import Settings, Source, Store, Tracking
+from configs.schema import Settings, Store, Tracking
+from configs.source import Source
 from tasks.ask import ask
 from tasks.domain.outcome import Images, Outcome
 from tests.servers import PrefectServer

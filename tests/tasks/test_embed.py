@@ -6,7 +6,8 @@ import pytest
 
 from configs.problems import Problem
 from configs.schema import Backbone as Chosen
-from configs.schema import Settings, Source, Store
+from configs.schema import Settings, Store
+from configs.source import Source
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.embed import _today
 from tasks.modeling.backbone import random_backbone

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Backbone as Chosen
-from configs.schema import Settings, Source, Store
+from configs.schema import Settings, Store
+from configs.source import Source
 from tasks.domain.drawing import BREEDS, COATS, draw
 from tasks.domain.examination import Examined, examine
 from tasks.domain.pixels import Limits
