@@ -1,4 +1,4 @@
-"""The settings of the source: where photographs lie, what of it is passed over, and how much of it may vanish at once."""
+"""The settings of the source: where photographs lie, what is passed over, and how much may vanish at once."""
 
 import re
 
