@@ -17,7 +17,7 @@ _ROWS = re.compile(r"(.+)\.lance/data/.+")
 
 def damaged_files(store: str) -> Iterator[tuple[str, str]]:
     """Yield each file that was altered or is lost, each table that lost rows, and each break of the ledger's chain."""
-    yield from checksums.altered(store)
+    yield from ((key, detail) for key, detail in checksums.altered(store) if not _made_again(store, key))
     yield from _lost_rows(store)
     ledger = Ledger(store)
     yield from ((key, "The decision that it belongs to is not in the store.") for key in ledger.orphans())
@@ -35,6 +35,19 @@ def missing_checksums(store: str) -> Iterator[str]:
     if files:
         soon = "" if checksums.is_complete(store) else "; the next night gives them one, and takes them on trust"
         yield f"{count(len(files), 'file')} without a checksum, such as {files[0]}{soon}"
+
+
+def _made_again(store: str, key: str) -> bool:
+    """Tell whether a file belonged to features that somebody moved away, as a night advises, and nights make again."""
+    match = _ROWS.fullmatch(key)
+    if not match or not key.startswith("features/"):
+        return False
+    try:
+        return key not in Table(store, match[1], pa.schema([])).files()
+    except Outage:
+        raise
+    except Problem:
+        return False
 
 
 def _lost_rows(store: str) -> Iterator[tuple[str, str]]:

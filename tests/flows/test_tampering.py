@@ -183,6 +183,12 @@ def test_a_table_without_versions_is_named(store: Path) -> None:
     assert any("_versions is missing" in detail for detail in damaged(store).values())
 
 
+def test_features_that_were_moved_away_are_no_damage(store: Path) -> None:
+    """Who does what a night advises about altered features, and moves their table away, has a store that is whole."""
+    shutil.rmtree(next((store / "features").glob("*.lance")))
+    assert damaged(store) == {}
+
+
 def _forge(ledger: Path, number: int) -> None:
     path = ledger / f"{number:06}.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "figures": {"accuracy": 1.0}, "why": "forged"}))
