@@ -12,13 +12,15 @@ from tasks.stores.bucket import open_bucket
 Files = Mapping[str, str]
 #: The one large file: hashing it takes a tenth of a second or more.
 BACKBONE = "artifacts/backbone.npz"
+# MLflow notes here, beside the files that it loads from this machine's own disk, as which version it loaded them.
+_LOADED = "registered_model_meta"
 
 
 def files_in(folder: Path, but: str = "") -> Files:
     """Hash every file of a packaged model but this one; what Python keeps beside its modules is no part of it."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     named = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name != but}
+    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
 
 
 def keep_package(url: str, head: str, dataset: str, files: Files) -> None:

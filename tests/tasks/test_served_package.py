@@ -67,6 +67,13 @@ def test_what_was_registered_is_no_alarm(served: Served, whole: bool) -> None:
     assert check_champion(*served[:2], CHAMPION, whole=whole) == ServedPackage()
 
 
+def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
+    """MLflow's note of the version that it loaded, beside the files on this machine's disk, is none of them."""
+    store, place, folder = served
+    (folder / "registered_model_meta").write_text("model_name: pedigree")
+    assert check_champion(store, place, CHAMPION, whole=True) == ServedPackage()
+
+
 @pytest.mark.parametrize(
     "name", ["model.py", "artifacts/head.npz", "artifacts/backbone.npz", "code/configs/problems.py"]
 )
