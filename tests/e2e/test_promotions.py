@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -
     assert prefect_server.api_url
     (tmp_path / "photos").mkdir()
     for breed in sorted(photos.glob("[!.]*/"))[:3]:
-        (tmp_path / "photos" / breed.name).symlink_to(breed)
+        shutil.copytree(breed, tmp_path / "photos" / breed.name)
 
     def run(url: str, *changes: str, stop: str = "") -> subprocess.Popen[str]:
         settings = tmp_path / "settings.yaml"
