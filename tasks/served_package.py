@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from configs import schema
+from configs.problems import Outage, Problem
 from tasks.domain.canonical import sha256_of_bytes
 from tasks.domain.decisions import Decision
 from tasks.domain.wording import listed
@@ -29,7 +30,19 @@ class ServedPackage:
 
 
 def check_champion(store: str, place: schema.Tracking, one: Decision, *, whole: bool) -> ServedPackage:
-    """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept."""
+    """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept.
+
+    Files that MLflow does not let us read hold up nothing, and are said. Raises Outage where it does not answer.
+    """
+    try:
+        return _checked(store, place, one, whole=whole)
+    except Outage:
+        raise
+    except Problem as problem:
+        return ServedPackage(note=f"the champion's files in MLflow cannot be compared: {str(problem).rstrip('.')}")
+
+
+def _checked(store: str, place: schema.Tracking, one: Decision, *, whole: bool) -> ServedPackage:
     if packages.kept_packages(store, one.head, one.dataset):
         return compare_package(store, place, one, whole=whole)
     version = registry.version_of(place.url, place.model, one)

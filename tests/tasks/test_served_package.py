@@ -1,5 +1,6 @@
 """What MLflow serves as champion is what was registered, or an alarm names the files."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,12 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
         alarm = look(*served[:2], CHAMPION, whole=name == packages.BACKBONE).alarm
         assert alarm.startswith("ALARM: MLflow serves version 1 with other files than were registered")
         assert name in alarm
+
+
+def test_files_that_cannot_be_read_are_said(served: Served) -> None:
+    """Where MLflow has lost a version's whole folder, the night says so and goes on."""
+    shutil.rmtree(served[2])
+    assert "cannot be compared" in check_champion(*served[:2], CHAMPION, whole=False).note
 
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
