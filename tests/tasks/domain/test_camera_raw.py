@@ -61,6 +61,7 @@ RAW = {
     "a maker's own compression": tiff({**MAKE, 259: 32767}),
     "a preview of a larger SubIFD": tiff(PREVIEW, [(800, {})]),
     "a preview of a larger second page": tiff(PREVIEW, following=WHOLE),
+    "what a sensor saw in a smaller SubIFD": tiff(WHOLE, [(32, SENSOR)]),
     "a CR2": b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 4 + struct.pack("<HI", 0, 0),
     "an ORF": b"IIRO\x08\0\0\0" + bytes(64),
     "an RW2": b"IIU\0\x18\0\0\0" + bytes(64),
