@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,9 +37,11 @@ def kept_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
     """
     bucket, found = open_bucket(url), {}
     for entry in sorted(bucket.entries(f"packages/{head}/{dataset}/"), key=lambda entry: entry.modified):
-        name, files = entry.key.rpartition("/")[2].removesuffix(".json"), json.loads(bucket.read(entry.key))
-        if sha256_of(files) == name:
-            found[name] = files
+        name = entry.key.rpartition("/")[2].removesuffix(".json")
+        with suppress(ValueError):
+            files = json.loads(bucket.read(entry.key))
+            if sha256_of(files) == name:
+                found[name] = files
     return found
 
 
