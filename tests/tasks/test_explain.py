@@ -10,6 +10,7 @@ from mlflow.artifacts import download_artifacts
 from prefect import flow
 
 from configs.schema import Settings
+from configs.visible_text import markdown
 from tasks.domain.gate import Facts, judge
 from tasks.domain.manifest import dataset_hash
 from tasks.domain.night import Challenger, Data, Dataset, Embedded, Explained, Ingested, Labels
@@ -49,7 +50,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     assert "[The data card](../dataset/card.html)" in (folder / "model-card.md").read_text()
     assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
     told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
-    assert told.startswith(f"{verdict.title}: {verdict.reason}.\n")
+    assert told.startswith(f"{verdict.title}: {markdown(verdict.reason)}.\n")
     assert "evaluation/report.html" in told
     files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
     assert "figures/learning-curve.svg" in files
