@@ -131,10 +131,10 @@ SOURCES: Mapping[str, Case] = {
         dogs,
         entries=_odd_entries,
         rejected={
-            "poodle/loop.jpg": "cannot-be-read",
+            "poodle/loop.jpg": "not-a-regular-file",
             "poodle/pipe.jpg": "not-a-regular-file",
             "poodle/socket.jpg": "not-a-regular-file",
-            "poodle/K\\xf6nig.jpg": "unusable-name",
+            "poodle//K\\xf6nig.jpg": "unusable-name",
         },
     ),
     "an object that nobody may read": Case(
