@@ -12,7 +12,6 @@ from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 from tasks.stores.bucket import open_bucket
 from tasks.stores.s3_client import s3_client
 from tasks.stores.tables import Table
-from tests.servers import free_port
 from tests.tls import answering
 
 SCHEMA = pa.schema([("image", pa.string())])
@@ -111,7 +110,7 @@ def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> 
         ("AWS_PROFILE", "nobody", Inaccessible, ("AWS_PROFILE",)),
         ("AWS_ENDPOINT_URL", "nowhere", Inaccessible, ("AWS_ENDPOINT_URL",)),
         ("AWS_ENDPOINT_URL", "http://ann:hush@127.0.0.1:9", Outage, ("AWS_ENDPOINT_URL",)),
-        ("HTTP_PROXY", f"http://ann:hush@127.0.0.1:{free_port()}", Outage, ("HTTPS_PROXY",)),
+        ("HTTP_PROXY", "http://ann:hush@127.0.0.1:9", Outage, ("HTTPS_PROXY",)),
     ],
 )
 def test_settings_of_the_environment_are_named(
