@@ -13,7 +13,6 @@ from mlflow.models import Model
 
 from configs.problems import Problem
 from configs.schema import Tracking
-from tasks.domain.decisions import promoted_ever
 from tasks.following import follow
 from tasks.overruling import hold, lift, promote, roll_back
 from tasks.pointing import Place
@@ -139,5 +138,6 @@ def _hold_the_law(place: Place) -> None:
     version = registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
     assert bool(version) == bool(Ledger(place.store).champion())
     if version:
-        assert any(promoted_ever(entries, one.model) for one in entries if version.holds(one))
+        promoted = {(one.head, one.dataset) for one in entries if one.outcome == "promoted"}
+        assert (version.tags["pedigree.head"], version.tags["pedigree.dataset"]) in promoted
         assert version.tags.get("pedigree.outcome") != "rejected"
