@@ -50,7 +50,9 @@ def no_split(words: Mapping[str, str]) -> str:
 
 def question(labelling: Labelling, layout: str) -> str:
     """Ask in a sentence what the folders mean, where they look as if the layout did not fit; nothing where it does."""
-    labels = sorted({one.label for one in labelling.labelled})
+    # The same photograph in two folders is in conflict, and those folders are classes all the same.
+    claimed = {label for conflict in labelling.conflicts for label, _ in conflict.claims}
+    labels = sorted({row.label for row in labelling.labelled} | claimed)
     sides = {label: split for label in labels if (split := split_of_word(label))}
     if sides and (len(sides) == len(labels) or len(set(sides.values())) > 1):
         are = (
@@ -63,7 +65,8 @@ def question(labelling: Labelling, layout: str) -> str:
 
 
 def _advice(labelling: Labelling) -> str:
-    if any(dict(one.origins).get("label") == "folder" for one in labelling.labelled):
+    origins = {dict(row.origins).get("label") for row in labelling.labelled}
+    if "folder" in origins or not origins:
         return (
             f"set labels.layout to {ATTRIBUTE}/label, and labels.splits to keep (train and test as published) or ignore"
         )

@@ -164,7 +164,7 @@ SOURCES: Mapping[str, Case] = {
     ),
     "splits as classes": Case(
         lambda: dogs("train/{breed}/") | {f"test/{key}": data for key, data in dogs().items()},
-        status="refused",
+        status="waiting",
         reason="split/label",
     ),
     "two labels on near duplicates": Case(
@@ -176,7 +176,7 @@ SOURCES: Mapping[str, Case] = {
     "everything in conflict": Case(
         lambda: {f"{other}/{key}": data for other in CLASSES for key, data in dogs("").items()},
         status="waiting",
-        reason="conflict",
+        reason="16 images under two labels",
     ),
     # Manifests.
     "key,label": Case(lambda: flat("key,label", *rows("{key},{breed}")), **manifest(status="promoted")),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.labels import Labelled, Labelling
+from tasks.domain.labels import Conflict, Labelled, Labelling
 from tasks.domain.manifest import Row
 from tasks.domain.published_splits import elsewhere, no_split, published, question, split_of_word
 from tasks.domain.splits import Assigned, Shares, Split, assign
@@ -52,6 +52,14 @@ def test_folders_that_do_not_fit_the_layout_are_a_question(keys: list[str], layo
     """Splits as classes, and a class folder within another one, are asked about in one sentence with the settings."""
     asked = question(labelling(*keys), layout)
     assert all(word in asked for word in words), asked
+
+
+def test_photographs_in_two_splits_are_a_question_too() -> None:
+    """Where train and test hold the same bytes these are in conflict, and the folders are asked about all the same."""
+    claims = (("train", "train/pug/1"), ("test", "test/pug/1"))
+    asked = question(Labelling((), (), (Conflict("1", claims),)), "label")
+    assert "test, train are classes here" in asked
+    assert "split/label" in asked
 
 
 @pytest.mark.parametrize(
