@@ -135,9 +135,11 @@ def is_page(error: ClientError) -> bool:
     """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head.
 
     botocore tells a page that came with success as a fault of the server, 500; other faults are a proxy's, and pass.
+    A page that happens to be sound XML comes without any code.
     """
-    code = str(error.response["Error"].get("Code", ""))
-    kind = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "")
+    metadata = error.response.get("ResponseMetadata", {})
+    code = str(error.response["Error"].get("Code", "")) or str(metadata.get("HTTPStatusCode", ""))
+    kind = metadata.get("HTTPHeaders", {}).get("content-type", "")
     if not code.isdigit() or error.operation_name.startswith("Head") or "xml" in kind:
         return False
     return bool(kind) if code == "500" else not passing(int(code))
@@ -158,6 +160,8 @@ def _unreachable(url: str, error: Exception) -> Problem:
     for kinds, kind, sentence in _SETTINGS:
         if isinstance(error, kinds):
             return kind(sentence.format(url=url, words=_short(words)))
+    if words.startswith("Invalid endpoint"):
+        return Inaccessible(f"AWS_ENDPOINT_URL is no address ({_short(words)}): write it as https://HOST or http://HOST.")
     if is_certificate(words):
         return untrusted(url, words)
     if isinstance(error, SSLError) and _PLAIN.search(words):
@@ -189,7 +193,8 @@ def _refused(url: str, error: ClientError) -> Problem:
             f"The server refuses these credentials for {url} ({code}{who}): check the AWS keys and their rights."
         )
     kind = Outage if passing(status, code) else Inaccessible
-    return kind(f"The server refused a request for {url}: {_short(f'{code} {message}')}.")
+    words = _short(f"{code} {message}") or f"status {status}"
+    return kind(f"The server refused a request for {url}: {words}.")
 
 
 def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> Problem:

@@ -58,6 +58,7 @@ CASES = [
     (302, PAGE, {"Content-Type": "text/html", "Location": "http://127.0.0.1:9/login"}, ("AWS_ENDPOINT_URL",)),
     (403, PAGE, {"Content-Type": "text/html"}, ("is not S3",)),
     (404, b"not found", {"Content-Type": "text/plain"}, ("is not S3",)),
+    (404, b"<html><body>404</body></html>", {"Content-Type": "text/html"}, ("is not S3",)),
     (400, b"Client sent an HTTP request to an HTTPS server.\n", {"Content-Type": "text/plain"}, ("AWS_ENDPOINT_URL",)),
 ]  # fmt: skip
 
@@ -108,7 +109,7 @@ def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("AWS_REGION", "no region at all", Inaccessible, ("AWS_REGION",)),
         ("AWS_PROFILE", "nobody", Inaccessible, ("AWS_PROFILE",)),
-        ("AWS_ENDPOINT_URL", "nowhere", Inaccessible, ("AWS_ENDPOINT_URL",)),
+        ("AWS_ENDPOINT_URL", "nowhere", Inaccessible, ("AWS_ENDPOINT_URL is no address", "https://")),
         ("AWS_ENDPOINT_URL", "http://ann:hush@127.0.0.1:9", Outage, ("AWS_ENDPOINT_URL",)),
         ("HTTP_PROXY", "http://ann:hush@127.0.0.1:9", Outage, ("HTTPS_PROXY",)),
     ],
