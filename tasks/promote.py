@@ -9,7 +9,7 @@ from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
 from tasks.domain.recipe import recipe
 from tasks.registering import registered
 from tasks.step import step
-from tasks.stores import tracking
+from tasks.stores import registry, tracking
 from tasks.stores.ledger import Ledger
 from tasks.stores.packages import kept_packages
 
@@ -21,7 +21,7 @@ def promote(
     """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
 
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
-    run has decided about the same data and recipe meanwhile, this one's MLflow run is closed, and it is AlreadyDecided.
+    run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
     """
     version = registered(dataset, challenger.trained, settings)
     # MLflow is asked before the decision: from then on a night must be able to end without it.
@@ -40,7 +40,7 @@ def promote(
         serving = ledger.champion()
         return Overtaken(serving.model_version if serving else "")
     if written.run_id != found.run_id:
-        return _already_decided(written, found.run_id, settings.tracking)
+        return _already_decided(written, found, settings.tracking)
     return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
 
 
@@ -50,11 +50,20 @@ def _rival(entries: list[Decision], found: Decision, dataset: Dataset) -> Decisi
     return next((one for one in younger if (one.dataset, one.recipe) == (found.dataset, found.recipe)), None)
 
 
-def _already_decided(written: Decision, run_id: str, place: schema.Tracking) -> AlreadyDecided:
-    """Close the run that decides nothing, and say which one did."""
+def _already_decided(written: Decision, found: Decision, place: schema.Tracking) -> AlreadyDecided:
+    """End the run that decides nothing, and say which one did.
+
+    Where the version that was decided about belongs to this run, its page tells that decision: MLflow leads from a
+    version to its run, and a model that serves must not lead to one that was killed.
+    """
     done = AlreadyDecided(written.number, written.model_version, written.outcome, written.run_id)
-    tags = {"pedigree.outcome": "unchanged", "pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
-    tracking.close(place.url, run_id, tags)
+    tags = {"pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
+    version = registry.version_of(place.url, place.model, written)
+    if version and version.run_id == found.run_id:
+        tags |= {"pedigree.outcome": written.outcome}
+        tracking.finish(place.url, found.run_id, f"{written.time[:10]} {written.outcome} in another run", tags, {})
+    else:
+        tracking.close(place.url, found.run_id, tags | {"pedigree.outcome": "unchanged"})
     return done
 
 

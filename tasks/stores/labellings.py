@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from tasks.domain.canonical import sha256_of
 from tasks.domain.contradictions import Twin
+from tasks.stores import checksums
 from tasks.stores.bucket import Changed, open_bucket
 
 
 def note_labelling(url: str, source: str, labels: str) -> None:
     """Write down that this is the source's labelling now, unless it was the latest anyway."""
     if latest_labelling(url, source) != labels:
-        open_bucket(url).create(f"{_place(source)}/{datetime.now(UTC).isoformat()}-{labels}", b"")
+        checksums.create(url, f"{_place(source)}/{datetime.now(UTC).isoformat()}-{labels}", b"")
 
 
 def latest_labelling(url: str, source: str) -> str:
@@ -25,7 +26,7 @@ def latest_labelling(url: str, source: str) -> str:
 def write_twins(url: str, labels: str, bits: int, twins: Mapping[str, Sequence[Twin]]) -> None:
     """Keep which images of a labelling are near duplicates and marked differently, by what they are marked with."""
     data = json.dumps({kind: [list(twin) for twin in some] for kind, some in twins.items()}).encode()
-    open_bucket(url).create(_twins(labels, bits), data)
+    checksums.create(url, _twins(labels, bits), data)
 
 
 def read_twins(url: str, labels: str, bits: int | None = None) -> Mapping[str, tuple[Twin, ...]]:
