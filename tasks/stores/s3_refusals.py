@@ -161,7 +161,9 @@ def _unreachable(url: str, error: Exception) -> Problem:
         if isinstance(error, kinds):
             return kind(sentence.format(url=url, words=_short(words)))
     if words.startswith("Invalid endpoint"):
-        return Inaccessible(f"AWS_ENDPOINT_URL is no address ({_short(words)}): write it as https://HOST or http://HOST.")
+        return Inaccessible(
+            f"AWS_ENDPOINT_URL is no address ({_short(words)}): write it as https://HOST or http://HOST."
+        )
     if is_certificate(words):
         return untrusted(url, words)
     if isinstance(error, SSLError) and _PLAIN.search(words):
