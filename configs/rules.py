@@ -43,6 +43,8 @@ DEFAULT_RULES = (
 _SERVED = re.compile(rf"{SERVED}( else ask)?")
 _LINE = re.compile(r"(.+?)( on golden)? (at least|at most|not worse by) (\d+(?:\.\d+)?|\.\d+)( else ask)?")
 _PARTS: dict[str, Scope] = {"recall": "class", "precision": "class", "gap": "attribute", "images": "class"}
+# So many words are named where none is near.
+_NAMED = 12
 _COUNTS = ("images", "classes lost")
 _DATA = ("classes lost", "label conflicts", "drift")
 _UNBOUNDED = ("log_loss", *_COUNTS)
@@ -113,7 +115,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if near:
         return f"the nearest is {near[0]}"
-    return f"there are {', '.join(names[:12])}" if names else "there is none"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"there are {', '.join(names[:_NAMED])}{more}" if names else "there is none"
 
 
 def _subject(subject: str, text: str) -> tuple[str, Scope, str]:

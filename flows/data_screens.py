@@ -140,7 +140,7 @@ def rejects(found: "Rejects") -> RenderableType:
 def released(done: "Released") -> RenderableType:
     """Count by reason what the next retraining examines again."""
     if not done.released:
-        return Text("Nothing was rejected for that.")
+        return Text("Nothing that the sources hold is rejected for that.")
     table = _table("reason", "objects")
     for reason, number in done.released.items():
         table.add_row(reason, f"{number:,}")

@@ -1,6 +1,7 @@
 """Step 6: the data card of a dataset version, so that a person sees what the model is made from."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -60,8 +61,13 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         len(card.removed),
         len(card.relabelled),
         sum(len(one.images) for one in card.findings),
-        card.warnings,
+        # The step that read the manifest has said what of it was not used.
+        tuple(warning for warning in card.warnings if warning not in set(_of_manifest(data))),
     )
+
+
+def _of_manifest(data: Data) -> Iterable[str]:
+    return data.labels.manifest.sentences() if data.labels.manifest else ()
 
 
 def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: Embedded | None) -> Evidence:

@@ -127,6 +127,11 @@ def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> byte
         data = open_bucket(source).read(entry.key, entry.etag)
     except Changed:
         raise Problem(f"The manifest {entry.key} in {source} changed after it was listed: run again.") from None
+    except Unreadable as unreadable:
+        raise Problem(
+            f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right, "
+            "or take manifest out of labels.sources."
+        ) from None
     keep_label_manifest(snapshots.url, source, entry, data)
     return data
 

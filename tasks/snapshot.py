@@ -30,12 +30,10 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
     listed = in_columns(open_bucket(source.url).entries(names=names))
-    if not listed.num_rows:
-        passed = passed_over_words(names.counts())
-        but = f", but for what is passed over ({passed})" if passed else ""
-        raise Problem(f"The source {source.url} is empty{but}: put photographs into it, one folder a class.")
     snapshots, answered = SnapshotStore(store.url), last_answered(store.url, source.url)
     last, known = snapshots.listings(source.url, answered)
+    if not listed.num_rows:
+        raise _empty(source.url, known.num_rows, names)
     differing = altered(known, listed).num_rows
     if differing >= FEW and (refusal := objection(source, known["key"].to_pylist(), vanished(known, listed))):
         raise Problem(refusal)
@@ -51,6 +49,18 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
         altered=differing,
         passed_over=names.counts(),
     )
+
+
+def _empty(source: str, held: int, names: SourceFilter) -> Problem:
+    """Say that nothing is there, and what to do: an empty folder that held photographs is hardly meant."""
+    passed = passed_over_words(names.counts())
+    but = f", but for what is passed over ({passed})" if passed else ""
+    if held:
+        return Problem(
+            f"The source {source} is empty{but}, and held {count(held, 'object')} before: nothing was learned. Look "
+            "whether the disk is mounted and the address is right."
+        )
+    return Problem(f"The source {source} is empty{but}: put photographs into it, one folder a class.")
 
 
 def _take_on_trust(store: str) -> None:

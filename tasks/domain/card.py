@@ -165,6 +165,3 @@ def _warnings(
     yield from (f"the class {label} is gone" for label in sorted(former - {one.label for one in classes}))
     yield from warnings_of(spread)
     yield from spelling_hints(one.label for one in labelling.labelled)
-    if labelling.missing:
-        first = labelling.missing[0]
-        yield f"the manifest names {len(labelling.missing):,} objects that are not in the source, such as {first}"

@@ -51,7 +51,6 @@ class Labels:
         parts = [f"{count(self.images, 'labelled image')}, {self.unlabelled:,} without a label"]
         parts += [count(self.conflicts, "conflict")] if self.conflicts else []
         parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []
-        parts += [f"{count(self.missing, 'key')} of the manifest not in the source"] if self.missing else []
         parts += [f"{self.forgotten:,} removed for good"] if self.forgotten else []
         return "; ".join((", ".join(parts), *(self.manifest.sentences() if self.manifest else ())))
 

@@ -50,6 +50,7 @@ _READ = (
     (0, b"GIF8"),
     (4, b"ftypavi"),
 )
+_PNG_END = b"IEND\xaeB`\x82"
 # A JPEG whose data end too early is filled up with the middle of the range by libjpeg, which tells nobody.
 _FILLING = {127, 128}
 _HEIC = tuple(
@@ -145,7 +146,9 @@ def _decoded(data: bytes, image: Image.Image, limits: Limits) -> Picture | Rejec
 
 
 def _cut_off(data: bytes, image: Image.Image) -> Rejection | None:
-    """Find a JPEG that was cut off and closed again: what it lacks is grey or blurred, and no decoder complains."""
+    """Find a JPEG that was cut off and closed again, or a PNG filled up with zeros: no decoder complains of them."""
+    if image.format == "PNG" and data.endswith(b"\0") and _PNG_END not in data:
+        return Rejection(Reason.DAMAGED, "the PNG ends in zeros, and its end mark is lacking: it was not written whole")
     frame = read_frame(data) if data.startswith(_JPEG) else None
     if frame is None:
         return None

@@ -36,6 +36,12 @@ def _closed_again() -> bytes:
     return data[: len(data) // 2] + b"\xff\xd9"
 
 
+def _filled_with_zeros() -> bytes:
+    """Write half of a PNG into a file of its whole size, as systems leave it that lose power."""
+    data = saved(scene(), "PNG")
+    return data[: len(data) // 2].ljust(len(data), b"\0")
+
+
 def _camera_raw() -> bytes:
     """Write the beginning of a DNG: a small preview, a tag with the version of DNG, and the picture in a SubIFD."""
     width, height = 64, 48
@@ -114,6 +120,7 @@ BAD: Mapping[str, tuple[Make, Reason]] = {
     "fractions.tiff": (lambda: tiff(np.zeros((40, 40), np.float32), 1, kind=3), Reason.UNKNOWN_FORMAT),
     "cut.jpg": (lambda: _jpeg()[:1500], Reason.DAMAGED),
     "cut and closed again.jpg": (_closed_again, Reason.DAMAGED),
+    "filled with zeros.png": (_filled_with_zeros, Reason.DAMAGED),
     "without its last bytes.jpg": (lambda: _jpeg()[:-2], Reason.DAMAGED),
     "bomb.png": (lambda: png(2**31 - 1, 2**31 - 1, (8, 2), b""), Reason.TOO_MANY_PIXELS),
     "tiny.png": (lambda: saved(Image.new("RGB", (8, 8)), "PNG"), Reason.TOO_SMALL),

@@ -142,6 +142,11 @@ SOURCES: Mapping[str, Case] = {
         denied="poodle/locked.jpg",
         rejected={"poodle/locked.jpg": "cannot-be-read"},
     ),
+    "a manifest that nobody may read": Case(
+        lambda: flat("key,label", *rows("{key},{breed}")),
+        **manifest("The manifest labels in .* cannot be read .*give this user the right"),
+        denied="labels",
+    ),
     "bins and caches": Case(
         lambda: {
             **dogs(),

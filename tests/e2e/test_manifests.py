@@ -61,6 +61,7 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
     assert said["manifest"] == {
         "rows": 11,
         "fits": 9,
+        "missing": [2, ["nowhere.jpg", "s3://other/in/a0.jpg"]],
         "skipped": [1, ["line 10 holds a NUL character, or half of a character (a lone surrogate)"]],
         "doubtful": [1, [f"line 1, {source}/a1.jpg"]],
         "ambiguous": [0, []],
@@ -94,7 +95,7 @@ def test_a_manifest_that_cannot_be_read_for_certain_stops_the_night(
         {
             b'key,label\na0.jpg,"pug\na1.jpg,pug\n': "line 2, column 2: a quote opens here and never ends",
             b"key,label\na0.jpg,Retriever, golden\n": "line 2, column 3: the row has 3 fields, the header 2",
-            b"key,breed\na0.jpg,pug\n": "set labels.column to the one that is (breed)",
+            b"key,breed\na0.jpg,pug\n": "set labels.column to the one that holds the labels (breed)",
             b"key,label\nold/a0.jpg,pug\n": "such as old/a0.jpg: write keys, say in labels.root where they start",
         }.items()
     ):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from configs.load import parse
 from configs.problems import Problem, SettingsProblem
+from configs.source import Source
 from tasks import ingest as ingesting
 from tasks.domain.rejections import Reason
 from tasks.domain.snapshot import Snapshot
 from tasks.domain.vanished import objection
 from tasks.look import look
+from tasks.snapshot import snapshot
 from tasks.stores.snapshots import SnapshotStore
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
@@ -39,6 +41,19 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
         world.night()
     assert len(SnapshotStore(world.store).known(str(world.photos))) == 36
     assert "36 of the 36" in unwrap(look.fn)(world.settings).why
+
+
+def test_a_source_with_nothing_left_says_what_it_held(tmp_path: Path) -> None:
+    """An empty source that held photographs asks for its disk; one that never did asks for photographs."""
+    world = World(tmp_path)
+    world.night()
+    world.photos.rename(tmp_path / "elsewhere")
+    world.photos.mkdir()
+    with pytest.raises(Problem, match=r"is empty, and held 36 objects before: .* disk is mounted"):
+        world.night()
+    (tmp_path / "new").mkdir()
+    with pytest.raises(Problem, match=r"is empty: put photographs into it"):
+        unwrap(snapshot.fn)(Source(url=str(tmp_path / "new")), world.settings.store)
 
 
 def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:

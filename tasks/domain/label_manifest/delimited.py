@@ -46,6 +46,8 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
     records = _records(text, name, separator, start)
     header = next(records, _Record(1, []))
     columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
+    if not references.intersection(columns):
+        raise _no_reference(columns, name)
     _check_header(columns, name, header.line)
     nameless = [place for place, column in enumerate(columns) if not column]
     rows = [(f"line {record.line:,}", _row(record, columns, nameless, name)) for record in records]
@@ -142,6 +144,15 @@ def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[i
                 f"The manifest {name}, line {lines[0]:,}, column {column:,}: a quote opens here and closes in line "
                 f"{lines[1]:,}, around what looks like rows; close it in its line, or write the text in one line."
             )
+
+
+def _no_reference(columns: Sequence[str], name: str) -> Problem:
+    """Say what the header lacks, before a row is held against what may be no header at all."""
+    separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
+    return Problem(
+        f"The manifest {name} has no column named key (its columns: {shown(columns)}): let its first line name the "
+        f"columns, call the one that names the objects key{separate}."
+    )
 
 
 def _check_header(columns: list[str], name: str, line: int) -> None:

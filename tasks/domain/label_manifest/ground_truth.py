@@ -35,7 +35,10 @@ def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) 
         Problem: No row has the job that is set.
     """
     _check_jobs(rows, name, asked.column)
-    return Reading(*read_rows(rows, lambda place, row: _statements(place, row, asked.column)), asked.column)
+    statements, skipped = read_rows(rows, lambda place, row: _statements(place, row, asked.column))
+    return Reading(
+        statements, skipped, asked.column, unlabelled="no row holds the class of an image classification job"
+    )
 
 
 def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None:

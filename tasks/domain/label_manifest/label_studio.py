@@ -26,6 +26,7 @@ from tasks.domain.labels import Attributes
 SIGNS = frozenset({"annotation_id", "lead_time"})
 #: The fields that may name the image, the most usual first.
 IMAGES = ("image", "img", "key", "url")
+_NOTHING_CHOSEN = "no annotation holds a choice, and predictions do not count"
 _BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "comment"}
 # choice is the control's name in Label Studio's own template.
 _SHORT = Format("", labels=("label", "choice"), lone=True)
@@ -83,7 +84,7 @@ def read_tasks(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Read
         dict.fromkeys(one for task in tasks for opinion in task.opinions for one in opinion), name, asked
     )
     statements, faulty = read_rows(((task.place, task) for task in tasks), lambda _, task: _statements(task, control))
-    return Reading(statements, skipped + faulty, control)
+    return Reading(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
 
 
 def _control(controls: Iterable[str], name: str, asked: Asked) -> str:
@@ -135,14 +136,16 @@ def _opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _choices(value: object, name: str) -> list[str]:
-    """Take the choices of one field; two that are ticked come as an object, in CSV as its text."""
+    """Take the choices of one field; two that are ticked come as a list or an object, in CSV as its text."""
     if isinstance(value, str) and value.lstrip().startswith('{"choices"'):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
             raise RowFault(f"holds choices in {shown([name])} that are no JSON") from None
     if isinstance(value, dict) and "choices" in value:
-        return [label_of(choice, name) for choice in _list(value["choices"], name)]
+        value = _list(value["choices"], name)
+    if isinstance(value, list):
+        return [label_of(choice, name) for choice in value]
     return [text for text in [label_of(value, name)] if text]
 
 

@@ -25,15 +25,20 @@ def read_manifest(data: bytes, name: str, asked: Asked | None = None) -> Reading
     asked = asked or Asked()
     text = _decoded(data, name)
     start = text.lstrip()[:1]
+    if not start:
+        raise Problem(f"The manifest {name} is empty: export it again, or take manifest out of labels.sources.")
     reading = _read_records(read_json(text, name), name, asked) if start in {"[", "{"} else _read_csv(text, name, asked)
     if reading.skipped and not reading.statements:
         raise Problem(f"The manifest {name}, {reading.skipped[0]}; no row of it can be used.")
     labelled = reading.attributes_only or any(one.label or one.doubtful for one in reading.statements)
     if asked.must_label and reading.statements and not labelled:
-        where = f"nothing is filled in under {shown([reading.label])}" if reading.label else "it has no field for it"
+        where = (
+            f"nothing is filled in under {shown([reading.label])}" if reading.label else "no field of it is the label"
+        )
         raise Problem(
-            f"The manifest {name} gives no label in any of its {len(reading.statements):,} rows: {where}. "
-            "Fill it in, name another field in labels.column, or put manifest behind another of labels.sources."
+            f"The manifest {name} gives no label in any of its {len(reading.statements):,} rows: "
+            f"{reading.unlabelled or where}. Export it with labels, name another field in labels.column, or put "
+            "manifest behind another of labels.sources."
         )
     return reading
 
@@ -43,11 +48,15 @@ def _decoded(data: bytes, name: str) -> str:
         text = data.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise Problem(f"The manifest {name} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        raise Problem(
+            f"The manifest {name} is not UTF-8 text (line {line}): save it as CSV or JSON in UTF-8."
+        ) from None
     nul = text.find("\0")
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
-        raise Problem(f"The manifest {name} is not UTF-8 text (line {line} holds a NUL): save it as UTF-8.")
+        raise Problem(
+            f"The manifest {name} is not UTF-8 text (line {line} holds a NUL): save it as CSV or JSON in UTF-8."
+        )
     return text
 
 

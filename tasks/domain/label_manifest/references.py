@@ -1,12 +1,13 @@
 """Which object a manifest's reference means: a whole path below the source, or below one stated root."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from unicodedata import normalize
 from urllib.parse import parse_qs, unquote, urlsplit
 
-_LOCAL, _FILE = "/local-files/", "file://"
+_LOCAL, _FILE, _WEB = "/local-files/", "file://", ("http://", "https://")
 _EXTENSIONS = frozenset(
     {"avif", "bmp", "gif", "heic", "heif", "jfif", "jpeg", "jpg", "jxl", "png", "tif", "tiff", "webp"}
 )
@@ -18,7 +19,7 @@ class KeyIndex:
     Args:
         keys: All keys of the source.
         source: Its address.
-        root: Where references start: a folder of the source, or what stands before its keys; may be empty.
+        root: Where references start: a folder of the source, or what stands before its keys (/ too); may be empty.
     """
 
     def __init__(self, keys: Collection[str], source: str, root: str = "") -> None:
@@ -26,6 +27,7 @@ class KeyIndex:
         self._keys = keys
         self._source = _place(source)
         self._root = _place(root)
+        self._rooted = bool(root)
 
     def named(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
         """Return the keys that a reference may mean: one, if it is plain; more, if it is ambiguous; or none.
@@ -34,7 +36,7 @@ class KeyIndex:
             reference: A key, an address, or the path of Label Studio's local file.
             stems: The reference may lack its extension.
         """
-        if reference in self._keys and not (stems or self._root):
+        if reference in self._keys and not (stems or self._rooted):
             return (reference,)
         paths = self._paths(reference)
         matches = {key for path in paths for key in self._same(path)}
@@ -48,7 +50,7 @@ class KeyIndex:
         below = _below(path, self._source)
         if below is not None:
             return (below,)
-        if not self._root:
+        if not self._rooted:
             return (path,)
         below = _below(path, self._root)
         if self._root_is_inside:
@@ -96,8 +98,15 @@ def _place(address: str) -> str:
 
 
 def _path(address: str) -> str:
-    """Write a file's address as its path."""
+    """Write a file's address as its path, and a web page's in plain letters."""
+    if address.startswith(_WEB):
+        return unquote(without_query(address))
     return unquote(address.removeprefix(_FILE)) if address.startswith(_FILE) else address
+
+
+def without_query(reference: str) -> str:
+    """Take what follows ``?`` off a web address: it names no object, and may be a signature that opens it."""
+    return re.split("[?#]", reference, maxsplit=1)[0] if reference.startswith(_WEB) else reference
 
 
 def _below(path: str, place: str) -> str | None:

@@ -61,6 +61,7 @@ class Reading:
 
     ``beside``: its references start in its own folder. ``stems``: they may lack their extension.
     ``label``: the field that is the label, for sentences. ``attributes_only``: the settings want no label of it.
+    ``unlabelled``: what the format says where it has no label at all, for sentences.
     """
 
     statements: list[Statement]
@@ -69,6 +70,7 @@ class Reading:
     beside: bool = False
     stems: bool = False
     attributes_only: bool = False
+    unlabelled: str = ""
 
 
 def read_rows(

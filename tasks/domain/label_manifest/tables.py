@@ -91,8 +91,8 @@ def format_of(columns: Sequence[str], name: str) -> Format:
         if known.reference in columns:
             return known
     raise Problem(
-        f"The manifest {name} has no column named key (its columns: {shown(columns) or 'none'}): "
-        f"name the objects' keys so{', and separate columns by comma, semicolon or tab' if len(columns) == 1 else ''}."
+        f"The manifest {name} has no field named key (its fields: {shown(columns) or 'none'}): call the field that "
+        "names the objects key."
     )
 
 
@@ -117,8 +117,9 @@ def choose_label(known: Format, candidates: Sequence[str], columns: Sequence[str
     if not by_format and not (candidates and asked.must_label):
         return ""
     raise Problem(
-        f"The manifest {name} has {'more than one' if by_format else 'no'} field label: set labels.column to the one "
-        f"that is ({shown(by_format or candidates)}), or name all in labels.attributes if none is."
+        f"The manifest {name} has {'several fields that may be the label' if by_format else 'no field named label'}"
+        f": set labels.column to the one that holds the labels ({shown(by_format or candidates)}), or name all of them "
+        "in labels.attributes if none does."
     )
 
 

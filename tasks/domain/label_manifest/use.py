@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from tasks.domain.label_manifest.references import KeyIndex
+from tasks.domain.label_manifest.references import KeyIndex, without_query
 from tasks.domain.label_manifest.statements import Reading, Statement, shown
 from tasks.domain.wording import count
 
@@ -36,6 +36,7 @@ class ManifestUse:
     Args:
         rows: Statements that were read.
         fits: Those that are about an object of the source.
+        missing: References that fit no object of the source.
         skipped: Rows that could not be read.
         doubtful: Rows whose label the manifest itself calls wrong.
         ambiguous: References that may mean several keys.
@@ -45,6 +46,7 @@ class ManifestUse:
 
     rows: int
     fits: int
+    missing: Counted = NO
     skipped: Counted = NO
     doubtful: Counted = NO
     ambiguous: Counted = NO
@@ -53,15 +55,20 @@ class ManifestUse:
 
     def sentences(self) -> Iterator[str]:
         """Say each figure that is not nothing, in the words of the run's log and the data card."""
-        if self.rows and not self.fits:
-            yield "no reference of the manifest fits a key of the source: if they start elsewhere, set labels.root"
+        if self.missing.number and not self.fits:
+            yield (
+                f"no reference of the manifest fits an object of the source: {self.missing}; write keys, or say in "
+                "labels.root where the references start"
+            )
+        elif self.missing.number:
+            yield f"{count(self.missing.number, 'reference')} of the manifest not in the source: {self.missing}"
         if self.skipped.number:
             yield f"{count(self.skipped.number, 'row')} of the manifest skipped: {self.skipped}"
         if self.doubtful.number:
             yield f"{count(self.doubtful.number, 'row')} of the manifest doubtful and not used: {self.doubtful}"
         if self.ambiguous.number:
             several = count(self.ambiguous.number, "reference")
-            yield f"{several} of the manifest may mean several objects and are not used: {self.ambiguous}"
+            yield f"{several} of the manifest not used, since several objects fit: {self.ambiguous}"
         if self.without_row.number:
             yield f"the manifest says nothing of {count(self.without_row.number, 'object')}: {self.without_row}"
         if self.without_label.number:
@@ -101,6 +108,7 @@ def manifest_use(reading: Reading, matched: Matched, keys: Iterable[str]) -> Man
     return ManifestUse(
         rows=len(reading.statements),
         fits=len(matched.statements),
+        missing=_counted(matched.missing, lambda reference: shown([without_query(reference)])),
         skipped=_counted(reading.skipped, str),
         doubtful=_counted(doubtful, lambda row: f"{row.place}, {shown([row.reference])}"),
         ambiguous=_counted(

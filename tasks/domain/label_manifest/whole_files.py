@@ -9,6 +9,7 @@ from tasks.domain.label_manifest.statements import (
     Asked,
     Reading,
     RowFault,
+    SkippedRow,
     Statement,
     attributes_of,
     read_rows,
@@ -39,12 +40,15 @@ def read_coco(value: Mapping[str, Any], name: str, asked: Asked) -> Reading:
     _no_column(asked, name, "COCO's categories say it")
     images, annotations, categories = (value[part] for part in _COCO)
     names = _by_id(categories, "category", name)
-    _by_id(images, "image", name)
     chosen: defaultdict[object, dict[object, None]] = defaultdict(dict)
-    for annotation in annotations:
-        if isinstance(annotation, Mapping) and _is_id(annotation.get("image_id")):
+    pictures = _by_id(images, "image", name)
+    stray: list[SkippedRow] = []
+    for number, annotation in enumerate(annotations, 1):
+        if _is_about(annotation, pictures):
             category = annotation.get("category_id")
             chosen[annotation["image_id"]][category if _is_id(category) else None] = None
+        else:
+            stray.append(SkippedRow(f"annotation {number:,}", "is about no image of the manifest"))
 
     def read(place: str, image: object) -> Iterator[Statement]:
         if not isinstance(image, Mapping) or not _is_id(image.get("id")):
@@ -54,11 +58,13 @@ def read_coco(value: Mapping[str, Any], name: str, asked: Asked) -> Reading:
         for category in chosen.get(image["id"], {"": None}):
             yield statement(place, reference, _category(names, category), attributes)
 
-    return Reading(
-        *read_rows(((f"image {number:,}", image) for number, image in enumerate(images, 1)), read),
-        "category",
-        beside=True,
-    )
+    statements, skipped = read_rows(((f"image {number:,}", image) for number, image in enumerate(images, 1)), read)
+    return Reading(statements, skipped + stray, "category", beside=True, unlabelled="no image has an annotation")
+
+
+def _is_about(annotation: object, images: Mapping[object, object]) -> bool:
+    number = annotation.get("image_id") if isinstance(annotation, Mapping) else None
+    return _is_id(number) and number in images
 
 
 def _category(names: Mapping[object, Mapping[str, Any]], category: object) -> str:

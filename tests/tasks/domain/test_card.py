@@ -8,6 +8,7 @@ from tasks.domain.absent import Absent
 from tasks.domain.balance import balances
 from tasks.domain.card import Change, Evidence, class_cards, data_card
 from tasks.domain.examination import Examined
+from tasks.domain.label_manifest.use import Counted, ManifestUse
 from tasks.domain.labels import Attributes, Labelled, Labelling, Located
 from tasks.domain.manifest import Row
 from tasks.domain.quality import Measures
@@ -125,7 +126,9 @@ def test_a_card_warns() -> None:
     card = data_card(
         [*many, *poodles, row("b", "boxer", Split.TRAIN, coat="black")],
         [row("c", "husky")],
-        Evidence(Labelling(labelled, (), (), missing=("nowhere.jpg",))),
+        Evidence(
+            Labelling(labelled, (), ()), manifest=ManifestUse(rows=4, fits=3, missing=Counted(1, ("nowhere.jpg",)))
+        ),
     )
     assert card.warnings == (
         "pug has 120 images, over ten times as many as boxer",
@@ -133,6 +136,6 @@ def test_a_card_warns() -> None:
         "the class husky is gone",
         "all 10 images of poodle have coat=white, of the other classes 50%",
         "boxxer occurs once and resembles boxer: if it is a slip, add it to labels.aliases",
-        "the manifest names 1 objects that are not in the source, such as nowhere.jpg",
+        "1 reference of the manifest not in the source: nowhere.jpg",
     )
     assert json.loads(json.dumps(card.plain()))["images"] == 131

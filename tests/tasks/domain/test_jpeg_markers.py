@@ -87,6 +87,15 @@ def test_a_jpeg_that_was_cut_off_and_closed_is_damaged(way: str, mode: str, shar
     assert damaged(cut + END + b"PK\x03\x04 an archive behind" + END)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_png_that_is_filled_up_with_zeros_is_damaged(share: float) -> None:
+    """Pillow shows what lacks as black; a whole PNG with zeros behind its end, or without its end mark, is fine."""
+    data = saved(noisy(), "PNG")
+    assert damaged(data[: int(len(data) * share)].ljust(len(data), b"\0"))
+    assert not damaged(data + bytes(512))
+    assert not damaged(data[:-12])
+
+
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_a_progressive_jpeg_cut_between_two_passes_is_damaged(mode: str) -> None:
     """A pass that is missing leaves a blurred picture; the whole file, and one with passes of its own, are fine."""

@@ -101,6 +101,13 @@ def verified(verdict: str, *, later: bool = True) -> bytes:
         (b"id,breed\n000f,pug\n", [Statement("000f", "pug", ())]),
         (dumped({"id": 7, "breed": "pug"}), [Statement("7", "pug", ())]),
         (
+            json.dumps([{"image": "1.jpg", "choice": ["pug", "boxer"], **SHORT}]).encode(),
+            [
+                Statement("1.jpg", "pug", ()),
+                Statement("1.jpg", "boxer", ()),
+            ],
+        ),
+        (
             json.dumps([{"image": "1.jpg", "choice": {"choices": ["pug", "boxer"]}, **SHORT}]).encode(),
             [
                 Statement("1.jpg", "pug", ()),
@@ -185,7 +192,10 @@ def test_a_setting_says_which_field_is_the_label(data: bytes, column: str, expec
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"key,breed\n1.jpg,pug\n", r"no field label: set labels.column to the one that is \(breed\)"),
+        (
+            b"key,breed\n1.jpg,pug\n",
+            r"no field named label: set labels.column to the one that holds the labels \(breed\)",
+        ),
         (b"key,Label\n1.jpg,pug\n", r"\(Label\)"),
         (b"key,breed,coat\n", r"\(breed, coat\)"),
         (b"id,breed,coat\n1,pug,white\n", r"\(breed, coat\)"),
@@ -199,8 +209,9 @@ def test_a_setting_says_which_field_is_the_label(data: bytes, column: str, expec
         (b"filename,pug,boxer\n1.jpg,1,0\n2.jpg,1,1\n", r"columns of 0 and 1 \(pug, boxer\)"),
         (b"key,label\n1.jpg,\n2.jpg, \n", r"no label in any of its 2 rows: nothing is filled in under label"),
         (b"key\n1.jpg\n", r"no label in any of its 1 rows"),
-        (dumped({"source-ref": "1.jpg"}), r"no label in any of its 1 rows"),
-        (json.dumps({**COCO, "annotations": []}).encode(), r"no label in any of its 3 rows"),
+        (dumped({"source-ref": "1.jpg"}), r"no label in any of its 1 rows: no row holds the class of an image class"),
+        (json.dumps({**COCO, "annotations": []}).encode(), r"no label in any of its 3 rows: no image has an anno"),
+        (opinions(), r"no label in any of its 1 rows: no annotation holds a choice, and predictions do not count"),
     ],
 )
 def test_which_field_is_the_label_is_asked_and_never_guessed(data: bytes, words: str) -> None:

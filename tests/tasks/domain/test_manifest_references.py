@@ -34,6 +34,11 @@ KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)
         ("/elsewhere/pug/1.jpg", "/photos", "", None),
         ("/elsewhere/pug/1.jpg", "/photos", "/elsewhere", "pug/1.jpg"),
         ("/elsewhere2/pug/1.jpg", "/photos", "/elsewhere", None),
+        ("/pug/1.jpg", "/photos", "/", "pug/1.jpg"),
+        ("/pug/1.jpg", "/photos", "", None),
+        ("https://cdn.test/in/pug/1.jpg", "s3://dogs/in", "", None),
+        ("https://cdn.test/in/pug/1.jpg?X-Amz-Signature=0", "s3://dogs/in", "https://cdn.test/in", "pug/1.jpg"),
+        ("https://cdn.test/my%20in/pug%2F1.jpg", "s3://dogs/in", "https://cdn.test/my%20in/", "pug/1.jpg"),
         ("/data/local-files/?d=photos/pug%2F1.jpg", "/anywhere", "", None),
         ("/data/local-files/?d=photos/pug%2F1.jpg", "/anywhere", "photos", "pug/1.jpg"),
         ("/data/local-files/?d=pug/1.jpg", "/anywhere", "", "pug/1.jpg"),
@@ -135,11 +140,22 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
     assert use == ManifestUse(
         rows=4,
         fits=2,
+        missing=Counted(1, ("9",)),
         skipped=Counted(1, ("line 5 does not say which object it is about: id is empty or no text",)),
         ambiguous=Counted(1, ("line 2, cat/2, may be cat/2.jpg, cat/2.png",)),
         without_row=Counted(3, ("cat/2.jpg", "cat/2.png", shown([DECOMPOSED]))),
         without_label=Counted(1, ("pug/1.jpg",)),
     )
-    assert len(list(use.sentences())) == 4
+    assert len(list(use.sentences())) == 5
     nowhere = match(reading, KeyIndex((), "/photos", ""))
-    assert any("labels.root" in line for line in manifest_use(reading, nowhere, ()).sentences())
+    assert any(
+        "object of the source: 0003; cat/2; 9; and 1 more" in line
+        for line in manifest_use(reading, nowhere, ()).sentences()
+    )
+
+
+def test_a_signed_address_is_named_without_its_signature() -> None:
+    """What opens an object for whoever reads it stands in no sentence about the manifest."""
+    reading = read_manifest(b"key,label\nhttps://cdn.test/1.jpg?X-Amz-Signature=secret,pug\n", "labels")
+    use = manifest_use(reading, match(reading, KeyIndex(KEYS, "s3://dogs/in")), KEYS)
+    assert use.missing == Counted(1, ("https://cdn.test/1.jpg",))

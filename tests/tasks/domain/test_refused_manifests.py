@@ -14,15 +14,18 @@ from tests.tasks.domain.test_label_manifest import SHORT
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("key,label\n1.jpg,Böhme\n".encode("latin-1"), r"not UTF-8 text \(line 2\): save it as UTF-8"),
+        ("key,label\n1.jpg,Böhme\n".encode("latin-1"), r"not UTF-8 text \(line 2\): save it as CSV or JSON in UTF-8"),
         ("key,label\n1.jpg,pug\n".encode("utf-16"), r"not UTF-8 text \(line 1\)"),
         ("key,label\n1.jpg,pug\n".encode("utf-16-le"), r"not UTF-8 text \(line 1 holds a NUL\)"),
         (b"file,breed\n1.jpg,pug\n", r"no column named key \(its columns: file, breed\)"),
         (b"key|label\n1.jpg|pug\n", r"no column named key \(its columns: key\|label\).*comma, semicolon or tab"),
         (b"sep=|\nkey|label\n1.jpg|pug\n", r"says sep='\|' in line 1"),
         ("sep=\u2028\nkey,label\n".encode(), r"says sep='\\u2028' in line 1"),
-        (b"", r"no column named key \(its columns: none\)"),
-        (b'{"label": "pug"}', r"no column named key \(its columns: label\)"),
+        (b"# exported, 2026\nkey,label\n1.jpg,pug\n", r"its columns: # exported, 2026\): let its first line name the"),
+        (b"# exported\nkey,label\n1.jpg,pug\n", r"its columns: # exported\): .* comma, semicolon or tab"),
+        (b"", r"is empty"),
+        ("\ufeff \n\n".encode(), r"is empty"),
+        (b'{"label": "pug"}', r"no field named key \(its fields: label\)"),
         (b"image,file_name,label\n", r"columns file_name and image, which may name the objects"),
         (b"key,label\n1.jpg,Retriever, golden\n", r"line 2, column 3: the row has 3 fields, the header 2"),
         (b"key,label,coat\n1.jpg,pug,\n\n2.jpg,pug\n", r"line 4, column 3: the row has 2 fields, the header 3"),
@@ -100,7 +103,7 @@ def task(**changes: object) -> dict[str, object]:
         (
             {"image": "1.jpg", "choice": [{"x": 5}], **SHORT},
             {"image": "2.jpg", "choice": "boxer", **SHORT},
-            "holds a list in choice",
+            "holds an object in choice",
         ),
         (
             {"source-ref": None},
@@ -134,7 +137,7 @@ def test_a_wrong_row_costs_itself(wrong: object, right: object, words: str) -> N
 
 
 def test_a_wrong_image_of_coco_costs_itself() -> None:
-    """An image without an id, a name or a nameable category is skipped by its number."""
+    """An image without an id, a name or a nameable category is skipped by its number; so is what is about no image."""
     coco = {
         "images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": "2.jpg"}, {"id": 3}, {"id": []}, None],
         "annotations": [
@@ -143,12 +146,14 @@ def test_a_wrong_image_of_coco_costs_itself() -> None:
             {"image_id": 2, "category_id": 7},
             {"image_id": 2, "category_id": 9},
             {"image_id": 1, "category_id": 7},
+            {"image_id": 99, "category_id": 7},
         ],
         "categories": [{"id": 7, "name": "pug"}, {"id": []}, 5],
     }
     reading = read_manifest(json.dumps(coco).encode(), "labels")
     assert reading.statements == [Statement("1.jpg", "pug", ())]
-    assert [row.place for row in reading.skipped] == [f"image {number}" for number in (2, 3, 4, 5)]
+    stray = [f"annotation {number}" for number in (1, 2, 6)]
+    assert [row.place for row in reading.skipped] == [*(f"image {number}" for number in (2, 3, 4, 5)), *stray]
 
 
 def test_a_cell_that_is_neither_0_nor_1_costs_its_row() -> None:
