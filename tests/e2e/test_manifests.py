@@ -61,7 +61,7 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
     assert said["manifest"] == {
         "rows": 11,
         "fits": 9,
-        "missing": [2, ["nowhere.jpg", "s3://other/in/a0.jpg"]],
+        "missing": [2, [f"{source}/nowhere.jpg", "s3://other/in/a0.jpg"]],
         "skipped": [1, ["line 10 holds a NUL character, or half of a character (a lone surrogate)"]],
         "doubtful": [1, [f"line 1, {source}/a1.jpg"]],
         "ambiguous": [0, []],
