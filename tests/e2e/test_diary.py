@@ -22,6 +22,7 @@ dataset: {{min_images_per_class: 5}}
 backbone: {{weights: demo, cut: mixed2, size: 96}}
 training: {{epochs: 5}}
 gate: {{rules: [accuracy at least 0.1], needs: no-harm}}
+tracking: {{model: diary}}
 """
 
 

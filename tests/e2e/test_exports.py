@@ -22,6 +22,7 @@ dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 2}}
 gate: {{rules: [], needs: no-harm, serve_check: false}}
+tracking: {{model: exports}}
 """
 TIME = "2026-11-01T10:00:00.000000Z"
 

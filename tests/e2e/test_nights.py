@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tasks.domain.canonical import sha256_of
 from tests.servers import Ceph, PrefectServer
 
 SETTINGS = """
@@ -19,6 +20,7 @@ store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
 training: {{epochs: 5}}
+tracking: {{model: "{model}"}} # One MLflow serves all tests, and a model is one store's.
 gate: {{rules: [], needs: no-harm, serve_check: false}}
 """
 # Runs the command line as a user does, then tells which heavy libraries were loaded on the way.
@@ -42,7 +44,7 @@ def night(tmp_path: Path, prefect_server: PrefectServer) -> Night:
 
     def run(source: str, store: str, *arguments: str) -> dict[str, Any]:
         settings = tmp_path / "settings.yaml"
-        settings.write_text(SETTINGS.format(source=source, store=store))
+        settings.write_text(SETTINGS.format(source=source, store=store, model=f"model-{sha256_of(store)[:12]}"))
         command = [sys.executable, "-c", COMMAND, "retrain", "-c", str(settings), "--json", *arguments]
         done = subprocess.run(  # noqa: S603 - our own command line
             command, capture_output=True, text=True, check=False, cwd=tmp_path
