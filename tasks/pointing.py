@@ -99,11 +99,18 @@ def _move(
         return
     if not registry.point(url, model, alias, version.number if version else None):
         done.standing.append(f"the alias {alias} cannot name version {version and version.number}: MLflow lost it")
-    elif now is None and None not in left and not done.righted:
+    elif now is None and not done.righted and _all_held(place, left):
         done.righted.append(_again(f"the alias {alias} had been removed by hand in MLflow", version))
     elif not ours and not state.overrule:
         told = f"the alias {alias} had been moved by hand in MLflow to version {now}, which the ledger never promoted,"
         done.righted.append(_again(told, version))
+
+
+def _all_held(place: Place, left: Sequence[Decision | None]) -> bool:
+    """Tell whether MLflow holds all models that an alias may have named: with a lost version its aliases go as well."""
+    models = {one.model: one for one in left if one}
+    versions = (registry.version_of(place.tracking.url, place.tracking.model, one) for one in models.values())
+    return None not in left and all(versions)
 
 
 def _again(told: str, version: Version | None) -> str:

@@ -84,6 +84,16 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: P
     assert shown(place)["challenger"] == "1"
 
 
+def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: Place) -> None:
+    """A promotion in a new MLflow points the alias of the previous champion, and accuses nobody."""
+    emptied(place)
+    follow(place.store, place.tracking)
+    third = judged(place, "promoted", applied=False)
+    assert not any("by hand" in words for words in follow(place.store, place.tracking).words(third.number))
+    assert serves(place, third)
+    assert shown(place)["previous"] == "1"
+
+
 @pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "from before it was tagged"])
 def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tagged: bool) -> None:
     """Nobody moved anything by hand: the alias goes to the ledger's champion, and to no refused model of its number."""
