@@ -116,4 +116,4 @@ def elsewhere(rows: Iterable[Row], words: Mapping[str, str], twins: Mapping[str,
 
 
 def _fate(word: str, split: Split, twin: str) -> str:
-    return f"published as {word}, {split.value}" + (f", like {twin}" if twin else "")
+    return f"published as {word}, but {split.value} here" + (f", like {twin}" if twin else "")

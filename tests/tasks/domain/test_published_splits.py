@@ -139,8 +139,8 @@ def test_what_is_not_in_its_published_split_is_named() -> None:
     rows = [Row("a", "pug", Split.HELD_OUT, (), "a"), Row("b", "pug", Split.TRAIN, (), "b")]
     (finding,) = elsewhere(rows, {"a": "train", "b": "Test", "c": "val"}, {"a": "test/1"})
     assert [(one.image, one.figure) for one in finding.images] == [
-        ("a", "published as train, held-out, like test/1"),
-        ("b", "published as Test, train"),
+        ("a", "published as train, but held-out here, like test/1"),
+        ("b", "published as Test, but train here"),
     ]
 
 
