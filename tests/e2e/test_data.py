@@ -238,7 +238,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("key,label\n1.jpg,Böhme\n".encode("latin-1"), "is not UTF-8 text (line 2): save it as UTF-8."),
+        ("key,label\n1.jpg,Böhme\n".encode("latin-1"), "is not UTF-8 text (line 2): save it as CSV or JSON in UTF-8."),
         (b"file,breed\n1.jpg,pug\n", "has no column named key (its columns: file, breed)"),
         (None, "holds no manifest labels.csv: put it there, or correct labels.manifest."),
     ],
