@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from configs import schema
 from configs.problems import Problem
 from tasks.domain.classes import Selection, select
-from tasks.domain.contradictions import Twin, alike_images, contradictions
+from tasks.domain.contradictions import Near, Twin, alike_images, contradictions
 from tasks.domain.duplicates import groups
 from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row, dataset_hash
@@ -17,7 +17,7 @@ from tasks.domain.wording import count
 from tasks.step import step
 from tasks.stores.datasets import read_labels, write_manifest
 from tasks.stores.images import ImageStore
-from tasks.stores.labellings import write_twins
+from tasks.stores.labellings import read_twins, write_twins
 from tasks.stores.ledger import Ledger
 from tasks.stores.splits import SplitStore
 
@@ -31,14 +31,15 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     labelling = read_labels(store, labels.name)
     # A split is for life, so nobody gets one before it is clear what the folders mean.
     asked = question(labelling, settings.labels.layout)
-    rows = [] if asked else _rows(labelling, _splits(labelling, settings), settings.labels)
+    splits, grouped = ({}, {}) if asked else _splits(labelling, settings)
+    rows = [] if asked else _rows(labelling, splits, settings.labels)
     selection = select(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.kept)
     entries = Ledger(store).entries()
     judged = [one for one in entries if one.by_the_gate]
     done = not force and any((one.dataset, one.recipe) == (name, recipe(settings)) for one in judged)
     lacking = asked or _lacking(selection) + _kept_out(labels, selection)
-    alike = () if asked or (done and not lacking) else _contradictions(labelling, labels.name, settings)
+    alike = () if asked or (done and not lacking) else _contradictions(labelling, labels.name, grouped, settings)
     if not (lacking or done):
         write_manifest(store, name, selection.kept)
     return Dataset(
@@ -54,7 +55,8 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     )
 
 
-def _splits(labelling: Labelling, settings: schema.Settings) -> dict[str, Assigned]:
+def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, Assigned], dict[str, str]]:
+    """Return every image's split, and the near-duplicate groups where new images made it necessary to look for them."""
     store = settings.store.url
     images = {row.image for row in labelling.labelled}
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
@@ -63,13 +65,18 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> dict[str, Assign
         raise Problem(odd)
     obeyed = {image: split for image, word in words.items() if (split := split_of_word(word))}
 
+    grouped: dict[str, str] = {}
+
     def decide(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
         if images <= known.keys():
             return {}
         hashes = ImageStore(store).hashes(images | known.keys())
-        return assign(groups(hashes, settings.dataset.near_duplicate_bits), known, shares, obeyed)
+        # Another night may have added images meanwhile: then this is asked again.
+        grouped.clear()
+        grouped.update(groups(hashes, settings.dataset.near_duplicate_bits))
+        return assign(grouped, known, shares, obeyed)
 
-    return SplitStore(store).settle(decide)
+    return SplitStore(store).settle(decide), grouped
 
 
 def _rows(labelling: Labelling, splits: dict[str, Assigned], labels: schema.Labels) -> list[Row]:
@@ -87,13 +94,25 @@ def _rows(labelling: Labelling, splits: dict[str, Assigned], labels: schema.Labe
     ]
 
 
-def _contradictions(labelling: Labelling, name: str, settings: schema.Settings) -> Sequence[Twin]:
-    """Keep, beside the labelling, which near duplicates contradict each other, and return those under two labels."""
+def _contradictions(
+    labelling: Labelling, name: str, grouped: Mapping[str, str], settings: schema.Settings
+) -> Sequence[Twin]:
+    """Keep, beside the labelling, which near duplicates contradict each other, and return those under two labels.
+
+    Args:
+        labelling: What every image shows.
+        name: The hash of the labelling: what was kept beside it is not worked out again.
+        grouped: The near-duplicate group of each image, where they are known already.
+        settings: Where the store is, and how many bits may differ between near duplicates.
+    """
     store, bits = settings.store.url, settings.dataset.near_duplicate_bits
+    if kept := read_twins(store, name, bits):
+        return kept["labels"]
     hashes = ImageStore(store).hashes([one.image for one in labelling.labelled])
-    labels = contradictions(hashes, {one.image: one.label for one in labelling.labelled}, bits)
+    near = Near(hashes, grouped or groups(hashes, bits), bits)
+    labels = contradictions(near, {one.image: one.label for one in labelling.labelled})
     words = {image: split for image, word in published(labelling.labelled).items() if (split := split_of_word(word))}
-    write_twins(store, name, bits, {"labels": labels, "splits": contradictions(hashes, words, bits) if words else ()})
+    write_twins(store, name, bits, {"labels": labels, "splits": contradictions(near, words) if words else ()})
     return labels
 
 

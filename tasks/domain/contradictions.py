@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tasks.domain.duplicates import distances, groups
+from tasks.domain.duplicates import distances
 from tasks.domain.findings import Finding, Found
 
 #: The kind of finding on a data card.
@@ -20,6 +20,17 @@ class Twin(NamedTuple):
     bits: int
 
 
+class Near(NamedTuple):
+    """What is known of images' likeness: their perceptual hashes, their groups, and how many bits of two may differ.
+
+    The groups may hold more images than these, so that two who are alike are always together.
+    """
+
+    hashes: Mapping[str, bytes]
+    groups: Mapping[str, str]
+    bits: int
+
+
 class Named(NamedTuple):
     """How people know an image: its key and its label."""
 
@@ -27,22 +38,20 @@ class Named(NamedTuple):
     label: str
 
 
-def contradictions(hashes: Mapping[str, bytes], marks: Mapping[str, str], bits: int) -> tuple[Twin, ...]:
+def contradictions(near: Near, marks: Mapping[str, str]) -> tuple[Twin, ...]:
     """Find for each image the nearest of its near duplicates with another mark, if there is one; the nearest first.
 
     The two themselves are alike: that a group holds both, through others, is not enough.
 
     Args:
-        hashes: Perceptual hashes by image.
+        near: What is known of the images' likeness.
         marks: What each image is marked as, such as its label; images without a mark are passed over.
-        bits: So many bits may differ between two that are alike.
     """
-    marked = {image: value for image, value in hashes.items() if image in marks}
     together: defaultdict[str, list[str]] = defaultdict(list)
-    for image, group in groups(marked, bits).items():
-        together[group].append(image)
+    for image in sorted(near.hashes.keys() & marks.keys()):
+        together[near.groups[image]].append(image)
     mixed = (images for images in together.values() if len({marks[image] for image in images}) > 1)
-    twins = [twin for images in mixed for twin in _twins(images, marked, marks, bits)]
+    twins = [twin for images in mixed for twin in _twins(images, near, marks)]
     return tuple(sorted(twins, key=lambda twin: (twin.bits, *sorted(twin[:2]), twin.image)))
 
 
@@ -64,15 +73,16 @@ def _side_by_side(twins: Sequence[Twin]) -> Iterator[Twin]:
                 yield left.pop(image)
 
 
-def _twins(images: Sequence[str], hashes: Mapping[str, bytes], marks: Mapping[str, str], bits: int) -> Iterator[Twin]:
+def _twins(images: Sequence[str], near: Near, marks: Mapping[str, str]) -> Iterator[Twin]:
     by_mark: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
         by_mark[marks[image]].append(image)
     for mark, own in by_mark.items():
         others = [image for image in images if marks[image] != mark]
-        nearest, apart = distances([hashes[image] for image in own], [hashes[image] for image in others], bits)
+        alike = [near.hashes[image] for image in own], [near.hashes[image] for image in others]
+        nearest, apart = distances(*alike, near.bits)
         for image, place, differing in zip(own, nearest.tolist(), apart.tolist(), strict=True):
-            if differing <= bits:
+            if differing <= near.bits:
                 yield Twin(image, others[place], int(differing))
 
 

@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.contradictions import ALIKE, Named, Twin, alike_images, alike_under_two_labels, contradictions
+from tasks.domain.contradictions import (
+    ALIKE,
+    Named,
+    Near,
+    Twin,
+    alike_images,
+    alike_under_two_labels,
+    contradictions,
+)
 from tasks.domain.duplicates import HASH_BYTES, groups
 from tasks.domain.holdings import holdings
 from tasks.domain.manifest import Row
@@ -49,7 +57,7 @@ def test_each_contradicting_image_has_its_nearest_counterpart(found: list[tuple[
     """An image has a twin if and only if one of another label is alike, and the twin is one of the nearest of those."""
     hashes = {str(number): value for number, (value, _) in enumerate(found)}
     labels = {str(number): label for number, (_, label) in enumerate(found)}
-    twins = {twin.image: twin for twin in contradictions(hashes, labels, BITS)}
+    twins = {twin.image: twin for twin in contradictions(Near(hashes, groups(hashes, BITS), BITS), labels)}
     for image, value in hashes.items():
         # Copies share the outline, and originals are far apart, so the bits alone decide.
         others = [hashes[other] for other in hashes if labels[other] != labels[image]]
@@ -65,8 +73,8 @@ def test_the_ends_of_a_chain_do_not_contradict() -> None:
     ends = {"a": flipped(ORIGINALS[0], []), "c": flipped(ORIGINALS[0], list(range(20)))}
     chain = {**ends, "b": flipped(ORIGINALS[0], list(range(10)))}
     assert len(set(groups(chain, BITS).values())) == 1
-    assert contradictions(ends, {"a": "pug", "c": "boxer"}, BITS) == ()
-    twins = contradictions(chain, {"a": "pug", "b": "pug", "c": "boxer"}, BITS)
+    assert contradictions(Near(ends, groups(chain, BITS), BITS), {"a": "pug", "c": "boxer"}) == ()
+    twins = contradictions(Near(chain, groups(chain, BITS), BITS), {"a": "pug", "b": "pug", "c": "boxer"})
     assert twins == (Twin("b", "c", 10), Twin("c", "b", 10))
 
 
