@@ -56,7 +56,7 @@ def answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool
 
 def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:
     """Name the store, by the settings or by itself."""
-    if (config is None) == (store is None) or (store and changes):
+    if (config is None) == (not store) or (store and changes):
         raise SettingsProblem("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
     return read_settings(config, changes or []).store.url if config else absolute(store or "")
 

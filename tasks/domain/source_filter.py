@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
 
+from tasks.domain.wording import count
+
 #: Names of folders that are no classes, whatever case they are written in; a dot folder is one of another program.
 SYSTEM_FOLDERS = (
     ".[!.]*",
@@ -90,4 +92,4 @@ class SourceFilter:
 
 def passed_over_words(counts: Iterable[tuple[str, int]]) -> str:
     """Say what was passed over, such as ``2 @eaDir, 1 .Trash-1000``; nothing where nothing was."""
-    return ", ".join(f"{number:,} {name}" for name, number in counts)
+    return ", ".join(count(number, "link") if name == LINKS else f"{number:,} {name}" for name, number in counts)

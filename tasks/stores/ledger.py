@@ -65,8 +65,8 @@ class Ledger:
         if key := self._broken(contents, kept):
             raise Problem(
                 f"The ledger of {self.url} is not as it was written, and nothing is decided on top of it: {key} was "
-                "changed, removed or added, or an entry before it was. Put the folder ledger back from a copy of the "
-                "store; pedigree data verify latest names what was changed."
+                "changed, removed or added, or an entry before it was. Put the folders ledger and "
+                "checksums/files/ledger back from one copy of the store; pedigree data verify latest names the files."
             )
         return [self._decision(key, data) for key, data in contents]
 
