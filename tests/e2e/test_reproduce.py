@@ -178,6 +178,7 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         {
             **made[0].model_dump(mode="json"),
             "store": {"url": str(tmp_path)},
+            "tracking": {**made[0].tracking.model_dump(mode="json"), "model": "fine-tuned"},
             "training": learned,
             "fine_tuning": {"from_block": "mixed0", "epochs": 2, "learning_rate": 0.00001, "batch": 4},
         },
