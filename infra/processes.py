@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -34,15 +35,40 @@ class Background:
         return False
 
 
-def start(record: Path, command: Sequence[str], environment: Mapping[str, str], address: str) -> Background:
-    """Start a program in a session of its own, its words in a log beside the record, which its owner alone may read."""
+def start(
+    record: Path,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    address: str,
+    listener: socket.socket | None = None,
+) -> Background:
+    """Start a program in a session of its own, its words in a log beside the record, which its owner alone may read.
+
+    Args:
+        record: The file by which the program is found again.
+        command: The program and its arguments.
+        environment: All that its environment holds.
+        address: What it serves.
+        listener: A socket that it takes over under the same descriptor, and that is closed here.
+
+    Returns:
+        The program as it was started.
+    """
     record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = record.with_suffix(".log")
     log_file.touch(mode=0o600)
     with log_file.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - the stack's own commands
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            pass_fds=[listener.fileno()] if listener else (),
         )
+    if listener:
+        listener.close()
     background = Background(process.pid, psutil.Process(process.pid).create_time(), address)
     record.write_text(json.dumps(asdict(background)), encoding="utf-8")
     return background

@@ -1,6 +1,10 @@
-"""Run Prefect's or MLflow's server behind the guard, as ``python -m infra.serve NAME PORT …``."""
+"""Run Prefect's or MLflow's server behind the guard, as ``python -m infra.serve NAME DESCRIPTOR …``.
+
+The descriptor is that of a socket which listens already: whoever starts a server has its port from the beginning.
+"""
 
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -46,7 +50,8 @@ def main() -> None:
     owner_only()
     import uvicorn
 
-    name, port, *places = sys.argv[1:]
+    name, descriptor, *places = sys.argv[1:]
+    listener = socket.socket(fileno=int(descriptor))
     apps: dict[str, Callable[..., App]] = {"prefect": _prefect, "mlflow": _mlflow}
     word, guarded_by_itself = password(home()), secret("PREFECT_SERVER_API_AUTH_STRING")
     if not (word or guarded_by_itself):
@@ -54,8 +59,9 @@ def main() -> None:
     app = apps[name](*places)
     # Behind a proxy the pages may ask an API at an address of their owner's.
     api = urlsplit(secret("PREFECT_SERVER_UI_API_URL"))
-    guarded = Guard(app, f"http://127.0.0.1:{port}", word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))
-    uvicorn.run(guarded, host="127.0.0.1", port=int(port), log_level="warning")
+    own = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    guarded = Guard(app, own, word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))
+    uvicorn.Server(uvicorn.Config(guarded, log_level="warning")).run(sockets=[listener])
 
 
 if __name__ == "__main__":

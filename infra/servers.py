@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from configs.load import secret
@@ -69,8 +70,8 @@ def with_login(home: Path, api: str) -> dict[str, str]:
 
 def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     """Start Prefect's server on a free port of this machine."""
-    port = _free_port(4200)
-    url = f"http://127.0.0.1:{port}"
+    listener = _listener(4200)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
     ours = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
     # A server that starts anew still knows who holds the limit of one retraining, and until when.
@@ -85,19 +86,23 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     ours.pop("PREFECT_SERVER_API_AUTH_STRING", None)
     if servers.authentication:
         ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
-    return processes.start(record, [*_GUARDED, "prefect", str(port)], ours, url)
+    return processes.start(record, [*_GUARDED, "prefect", str(listener.fileno())], ours, url, listener)
 
 
 def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     """Start MLflow's server on a free port of this machine."""
-    port = _free_port(5000)
+    listener = _listener(5000)
+    port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
     files = servers.artifacts or str(home / "mlflow-artifacts")
     # Its background jobs start seven helpers, and nothing here asks them for anything.
     ours = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not servers.authentication:
-        return processes.start(record, [*_GUARDED, "mlflow", str(port), database, files], ours, url)
+        command = [*_GUARDED, "mlflow", str(listener.fileno()), database, files]
+        return processes.start(record, command, ours, url, listener)
+    # MLflow's own command opens its port itself.
+    listener.close()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", database, "--artifacts-destination", files, "--app-name", "basic-auth"]
     return processes.start(record, command, ours | _mlflow_authentication(record, home, servers), url)
@@ -128,10 +133,15 @@ def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[s
     }
 
 
-def _free_port(first: int) -> int:
-    """Find the first port from here on that nobody listens on."""
+def _listener(first: int) -> socket.socket:
+    """Listen on the first free port from here on: from now on nobody else can, also while the server is starting."""
     for port in range(first, first + 100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+        listener = socket.socket()
+        # A port whose last server has just ended is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+            return listener
+        listener.close()
     raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")

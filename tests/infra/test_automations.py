@@ -81,7 +81,9 @@ def test_each_end_of_a_night_is_one_message(
     told = [call["text"] for path, call in web.calls if path.startswith("/hook")]
     for name, (_, subject) in _ENDS.items():
         (text,) = [one for one in told if str(runs[name]) in one]
-        assert text.startswith(f'{subject}\n<b>{name}</b> & "why"\nRun: {prefect_server.url}/runs/flow-run/')
+        assert text.startswith(
+            f'{subject}\n&lt;b&gt;{name}&lt;/b&gt; &amp; "why"\nRun: {prefect_server.url}/runs/flow-run/'
+        )
         assert text.endswith(f"\nReport: {_REPORT}") == (name == "Promoted")
     slack = [call for path, call in web.calls if path == "/slack"]
     assert sorted(call["title"] for call in slack) == sorted(subject for _, subject in _ENDS.values())

@@ -69,7 +69,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
             patch.setenv(name, value)
         port = free_port()
         # MLflow's port must be known before: a night's settings name it.
-        patch.setattr(servers, "_free_port", lambda first: port if first == 5000 else free_port())
+        listen = servers._listener
+        patch.setattr(servers, "_listener", lambda first: listen(port if first == 5000 else free_port()))
         file = folder / "settings.yaml"
         file.write_text(json.dumps(_settings(folder, database, port)))
         try:
