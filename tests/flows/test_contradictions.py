@@ -103,5 +103,5 @@ def test_splits_as_classes_are_a_question_and_then_obeyed(command: Command, phot
     assert splits["boxer"] == {"train": 10, "validation": 10, "test": 10}
     assert splits["pug"] == {"train": 10, "validation": 10, "test": 10, "held-out": 1}
     (named,) = [one for one in command("rejects", "latest")["absent"] if one["reason"] == "not-in-published-split"]
-    assert (named["key"], "held-out, like test/pug/50.jpg" in named["detail"]) == ("train/pug/twin.jpg", True)
+    assert (named["key"], "held-out here, like test/pug/50.jpg" in named["detail"]) == ("train/pug/twin.jpg", True)
     assert command("rebuild", *small)["dataset"]["state"] == "new"
