@@ -1,14 +1,10 @@
 """Step 11: let MLflow follow the ledger, also in what an earlier run decided and could not finish."""
 
-from dataclasses import replace
-
 from configs import schema
 from configs.problems import Outage, Problem
 from tasks import following
-from tasks.served_package import check_champion
 from tasks.step import say, step
 from tasks.stores import tracking
-from tasks.stores.ledger import Ledger
 
 _ABANDONED = {
     "pedigree.outcome": "abandoned",
@@ -33,15 +29,5 @@ def follow(settings: schema.Settings, earlier: following.Followed | None = None)
         closed = []
     for run_id in closed:
         say(f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}.")
-    return _compared(followed.after(earlier) if earlier else followed, settings)
-
-
-def _compared(followed: following.Followed, settings: schema.Settings) -> following.Followed:
-    """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
-    serving = Ledger(settings.store.url).champion()
-    if serving is None:
-        return followed
-    place = settings.tracking
-    found = check_champion(settings.store.url, place, serving, whole=bool(followed.finished))
-    notes = (*followed.notes, *([found.note] if found.note else []))
-    return replace(followed, notes=notes, alarm=found.alarm)
+    followed = following.compared(followed, settings.store.url, place)
+    return followed.after(earlier) if earlier else followed

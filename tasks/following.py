@@ -8,6 +8,7 @@ from configs.problems import Outage, Problem, SettingsProblem
 from tasks.domain.decisions import Decision, promotion_command, waiting
 from tasks.lagging import Lag, lag
 from tasks.pointing import Place, Pointed, State, point_aliases
+from tasks.served_package import check_champion
 from tasks.stores import registry
 from tasks.stores.ledger import Ledger
 from tasks.stores.ownership import check_owner
@@ -58,7 +59,9 @@ class Followed:
     def after(self, earlier: "Followed") -> "Followed":
         """Add to what a night says at its end what it found and finished before it trained."""
         again = {*earlier.standing, *earlier.waits()}
-        return replace(self, before=tuple(word for word in earlier.words() if word not in again))
+        before = tuple(word for word in earlier.words() if word not in again)
+        # Also of a model that this night has replaced: whoever was served meanwhile got what nobody registered.
+        return replace(self, before=before, alarm=self.alarm or earlier.alarm)
 
 
 def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
@@ -94,6 +97,16 @@ def follow(store: str, place: schema.Tracking, *, overrule: bool = False) -> Fol
     way = promotion_command(entries, waits) if waits else ""
     notes = (*behind.words, *pointed.righted, *pointed.standing, *([unmoved] if unmoved else []), *new)
     return Followed(tuple(finished), notes, waits, way, unmoved, standing=tuple(pointed.standing))
+
+
+def compared(followed: Followed, store: str, place: schema.Tracking) -> Followed:
+    """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
+    serving = Ledger(store).champion()
+    if serving is None:
+        return followed
+    found = check_champion(store, place, serving, whole=bool(followed.finished))
+    notes = (*followed.notes, *([found.note] if found.note else []))
+    return replace(followed, notes=notes, alarm=found.alarm)
 
 
 def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag) -> int:

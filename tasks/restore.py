@@ -8,10 +8,10 @@ from tasks.stores import tracking
 
 @step(hours=2)
 def restore(settings: schema.Settings) -> following.Followed:
-    """Let MLflow catch up with the ledger, and register what serves again from the store where MLflow has lost it.
+    """Let MLflow catch up with the ledger, register again what serves where MLflow has lost it, and compare its files.
 
     Raises Problem where the experiment was deleted, and SettingsProblem where the registered model is another store's.
     """
     place = settings.tracking
     tracking.check_experiment(place.url, place.experiment)
-    return following.follow(settings.store.url, place)
+    return following.compared(following.follow(settings.store.url, place), settings.store.url, place)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,8 +12,10 @@ from mlflow import MlflowClient
 
 from configs.schema import Tracking
 from tasks.domain.decisions import Decision
+from tasks.following import Followed, compared
 from tasks.served_package import ServedPackage, check_champion, compare_package
 from tasks.stores import packages, registry, tracking
+from tasks.stores.ledger import Ledger
 from tasks.stores.packages import files_in
 from tasks.stores.weights import write_backbone, write_head
 
@@ -88,6 +91,19 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
         alarm = look(*served[:2], CHAMPION, whole=name == packages.BACKBONE).alarm
         assert alarm.startswith("ALARM: MLflow serves version 1 with other files than were registered")
         assert name in alarm
+
+
+def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None:
+    """A night that replaces the champion says once that other files served until then: it compared them before."""
+    store, place, folder = served
+    ledger = Ledger(store)
+    assert ledger.append(CHAMPION)
+    (folder / "model.py").write_text("another program")
+    restored = compared(Followed((), ()), store, place)
+    assert ledger.append(replace(CHAMPION, number=2, champion=2, against=1, head="c" * 64))
+    followed = compared(Followed((), ()), store, place).after(restored)
+    assert "model.py" in followed.alarm
+    assert followed.words() == (followed.alarm,)
 
 
 def test_files_that_cannot_be_read_are_said(served: Served) -> None:
