@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from configs.problems import Inaccessible, Outage, Problem
+from configs.problems import Inaccessible, Outage, Problem, SettingsProblem
 from flows.checkout import Progress
 from flows.data import find_version
 from flows.verify_files import damaged_files, missing_checksums
 from tasks.domain.canonical import sha256_of, sha256_of_bytes
 from tasks.domain.decisions import Decision
 from tasks.domain.manifest import Row, dataset_hash
+from tasks.domain.versions import LATEST
 from tasks.modeling.head import Head
 from tasks.modeling.weights import from_bytes, weights_hash
 from tasks.stores.bucket import Changed
@@ -55,7 +56,20 @@ class Verified:
 
 def verify(store: str, word: str, progress: Progress) -> Verified:
     """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
-    return _with_files(store, _verify(store, find_version(store, word), progress, set()))
+    return _with_files(store, _verify(store, _version(store, word), progress, set()))
+
+
+def _version(store: str, word: str) -> str:
+    """Find the version that is meant; where the ledger cannot say which is the latest, take the one written last."""
+    try:
+        return find_version(store, word)
+    except (Outage, Inaccessible, SettingsProblem):
+        raise
+    except Problem:
+        times = written(store)
+        if word != LATEST or not times:
+            raise
+        return max(times, key=times.__getitem__)
 
 
 def verify_all(store: str, progress: Progress) -> tuple[Verified, ...]:
