@@ -215,6 +215,7 @@ import sys, tasks.decoder_worker
 from pathlib import Path
 from tasks.domain.examination import describe
 from tasks.domain.pixels import Limits
+tasks.decoder_worker.load_formats()
 before = set(sys.modules)
 for path in Path(sys.argv[1]).iterdir():
     describe(path.read_bytes(), Limits(10**7, 10**7, 32))
