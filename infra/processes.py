@@ -87,8 +87,8 @@ def stop(record: Path, patience: float = 15) -> None:
     background = recorded(record)
     if background:
         family = _family(background)
-        _signal([one for one in family if one.pid == background.pid], patience)
-        _signal(family, patience)
+        end([one for one in family if one.pid == background.pid], patience)
+        end(family, patience)
     record.unlink(missing_ok=True)
 
 
@@ -107,7 +107,8 @@ def _session(pid: int) -> int | None:
     return None
 
 
-def _signal(processes: Sequence[psutil.Process], patience: float) -> None:
+def end(processes: Sequence[psutil.Process], patience: float) -> None:
+    """Ask processes to end, and kill those that have not after so many seconds."""
     for one in processes:
         with suppress(psutil.NoSuchProcess):
             one.terminate()

@@ -12,6 +12,8 @@ from contextlib import suppress
 
 import psutil
 
+from infra.processes import end as processes_end
+
 MARK = "PEDIGREE_TEST_RUN"
 _PATIENCE = 10  # seconds until what was asked to end is killed
 _ROUNDS = 5  # what is ending may have started something else meanwhile
@@ -38,15 +40,9 @@ def end(mark: str) -> None:
     """End whatever bears the mark, and kill what does not follow."""
     for _ in range(_ROUNDS):
         processes = marked(mark)
-        for process in processes:
-            with suppress(psutil.Error):
-                process.terminate()
-        _, stubborn = psutil.wait_procs(processes, timeout=_PATIENCE)
-        for process in stubborn:
-            with suppress(psutil.Error):
-                process.kill()
         if not processes:
             return
+        processes_end(processes, _PATIENCE)
 
 
 def _mark_of(process: psutil.Process) -> str | None:
