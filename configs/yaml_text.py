@@ -1,6 +1,5 @@
 """YAML as settings are written: words, lists and mappings; the schema, not YAML, says what is a number or a switch."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -120,10 +119,10 @@ class _Plain:
         parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
         if not all(isinstance(one, yaml.MappingNode) for one in parts):
             self._refuse(value, "<< merges mappings, and this is none")
-        return {name: one for part in reversed(list(self._each(parts))) for name, one in part.items()}
-
-    def _each(self, parts: list[yaml.Node]) -> Iterator[dict[str, Any]]:
-        yield from (self.of(one) for one in parts)
+        merged: dict[str, Any] = {}
+        for part in parts:
+            merged = self.of(part) | merged
+        return merged
 
     def _refuse(self, node: yaml.Node, reason: str) -> NoReturn:
         raise SettingsProblem(f"{self.origin}, line {node.start_mark.line + 1}: {reason}.")
