@@ -8,7 +8,7 @@ from tasks.domain.source_filter import SourceFilter
 from tasks.domain.wording import listed
 
 #: Of fewer objects nothing is said: somebody tidies up.
-FEW = 10
+FEW = 5
 _EXAMPLES = 3
 
 

@@ -20,7 +20,7 @@ from tasks.snapshot import snapshot
 from tasks.stores.snapshots import SnapshotStore
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
-FEW = 10
+FEW = 5
 
 
 @pytest.fixture(autouse=True)
