@@ -155,7 +155,9 @@ class Guard:
     def _with_policy(self, send: Send) -> Send:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"content-security-policy", self._policy)]
+                # The second one is for pages of other ports: a browser's cache shows them a picture without asking.
+                more = [(b"content-security-policy", self._policy), (b"cross-origin-resource-policy", b"same-origin")]
+                message["headers"] = [*message.get("headers", []), *more]
             await send(message)
 
         return sent

@@ -44,7 +44,12 @@ def test_long_labels_keep_folders_of_their_own(one: str, two: str) -> None:
     assert folder_name(folder_name(one)) != folder_name(one) or "%" not in folder_name(one)
 
 
-@given(st.text(string.ascii_letters + string.digits + "_- é犬", min_size=1).map(str.strip).filter(bool))
+# What Windows keeps for its devices is no ordinary label, whatever its case.
+devices = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+ordinary = st.text(string.ascii_letters + string.digits + "_- é犬", min_size=1).map(str.strip).filter(bool)
+
+
+@given(ordinary.filter(lambda label: label.lower() not in devices))
 def test_ordinary_labels_stay_as_they_are(label: str) -> None:
     """Letters of any language, digits, spaces, hyphens and underscores need no escape."""
     assert folder_name(label) == label
