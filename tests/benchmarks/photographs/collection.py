@@ -1,0 +1,123 @@
+"""Real photographs, one folder a class: their near-duplicate groups, and their features by every cut of a backbone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Dataset, Images
+from tasks.domain.duplicates import groups, perceptual_hash
+from tasks.domain.pixels import Picture, limits_of, open_picture
+from tasks.domain.views import IDENTITY, to_view
+from tasks.modeling.features import in_parallel
+from tasks.modeling.inception import CUTS
+from tasks.modeling.keras_weights import from_keras_file
+
+SIZE = 299
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Distinct photographs in the order of their hashes.
+
+    Attributes:
+        name: What the photographs show, such as monkeys.
+        files: One file an image; where several hold the same bytes, the first by its name.
+        images: The SHA-256 of each, 64 hex digits.
+        labels: The folder that each lies in.
+        features: For each cut, features of shape (n_images, width), float32.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    images: tuple[str, ...]
+    labels: tuple[str, ...]
+    features: dict[str, NDArray[np.float32]]
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Name the classes, sorted."""
+        return tuple(sorted(set(self.labels)))
+
+    @cached_property
+    def truth(self) -> NDArray[np.int64]:
+        """Give each image its class as an index, of shape (n_images,)."""
+        places = {label: place for place, label in enumerate(self.classes)}
+        return np.array([places[label] for label in self.labels])
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Name each image's near-duplicate group as a night with default settings does."""
+        hashes = {
+            image: perceptual_hash(opened(path).image) for image, path in zip(self.images, self.files, strict=True)
+        }
+        grouped = groups(hashes, Dataset().near_duplicate_bits)
+        return tuple(grouped[image] for image in self.images)
+
+
+def collect(folder: Path, weights: Path, keep: Path | None = None) -> Collection:
+    """Read a folder of class folders and embed its photographs by every cut in one pass.
+
+    Args:
+        folder: One folder a class, with photographs that Pedigree can decode.
+        weights: InceptionV3's weights as a Keras file.
+        keep: Where features are kept for the next time; None to keep none.
+
+    Returns:
+        The distinct photographs; those that lie under two labels are left out.
+    """
+    lying: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*/*")):
+        lying.setdefault(sha256(path.read_bytes()).hexdigest(), []).append(path)
+    clear = {image: paths[0] for image, paths in lying.items() if len({path.parent for path in paths}) == 1}
+    images = tuple(sorted(clear))
+    files = tuple(clear[image] for image in images)
+    features = _kept_features(files, images, weights, keep)
+    return Collection(folder.name, files, images, tuple(path.parent.name for path in files), features)
+
+
+def opened(path: Path) -> Picture:
+    """Decode a photograph by the pixel contract."""
+    picture = open_picture(path.read_bytes(), limits_of(Images()))
+    if not isinstance(picture, Picture):
+        raise TypeError(f"{path} cannot be used: {picture.detail}")
+    return picture
+
+
+def _kept_features(
+    files: Sequence[Path], images: Sequence[str], weights: Path, keep: Path | None
+) -> dict[str, NDArray[np.float32]]:
+    name = sha256("".join([*images, sha256(weights.read_bytes()).hexdigest()]).encode()).hexdigest()
+    kept = keep / f"features-{name[:16]}.npz" if keep else None
+    if kept and kept.exists():
+        with np.load(kept) as arrays:
+            return {cut: arrays[cut] for cut in CUTS}
+    features = _embedded(files, weights)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **features)  # type: ignore[arg-type]
+    return features
+
+
+def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.float32]]:
+    import keras
+    import tensorflow as tf
+
+    whole = from_keras_file(weights.read_bytes(), str(weights))
+    pixels = keras.Input((SIZE, SIZE, 3), dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    body = keras.Model(whole.input, [whole.get_layer(cut).output for cut in CUTS])
+    model = keras.Model(pixels, [keras.layers.GlobalAveragePooling2D()(one) for one in body(scaled, training=False)])
+
+    # TensorFlow's decorator has no types.
+    network = tf.function(lambda batch: model(batch, training=False), autograph=False)
+
+    def vectors(path: Path) -> list[NDArray[np.float32]]:
+        return [vector.numpy()[0] for vector in network(to_view(opened(path), SIZE, IDENTITY)[None])]
+
+    rows = list(in_parallel(vectors, files))
+    return {cut: np.stack([row[place] for row in rows]) for place, cut in enumerate(CUTS)}

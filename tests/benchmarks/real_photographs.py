@@ -1,0 +1,34 @@
+"""Everything that Pedigree claims of real photographs, table by table; docs/accuracy.md shows what it printed.
+
+python -m tests.benchmarks.real_photographs MONKEYS DOGS WEIGHTS [--keep FOLDER] [--only TABLE …]
+"""
+
+import argparse
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.benchmarks.photographs.collection import Collection, collect
+
+#: What makes a table, by its name; each takes the monkeys and the dogs and prints.
+TABLES: dict[str, Callable[[Collection, Collection], None]] = {}
+
+
+def main() -> None:
+    """Print the tables asked for, or all of them."""
+    parser = argparse.ArgumentParser(description=inspect.getdoc(inspect.getmodule(main)))
+    parser.add_argument("monkeys", type=Path, help="ten species, one folder each")
+    parser.add_argument("dogs", type=Path, help="25 breeds, one folder each")
+    parser.add_argument("weights", type=Path, help="InceptionV3's weights, trained on photographs, as a Keras file")
+    parser.add_argument("--keep", type=Path, help="a folder where features stay for the next time")
+    parser.add_argument("--only", nargs="+", choices=sorted(TABLES), default=list(TABLES), metavar="TABLE")
+    asked = parser.parse_args()
+    monkeys, dogs = (collect(folder, asked.weights, asked.keep) for folder in (asked.monkeys, asked.dogs))
+    for name in asked.only:
+        print(f"## {name}\n")
+        TABLES[name](monkeys, dogs)
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
