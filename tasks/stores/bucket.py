@@ -45,6 +45,9 @@ class Bucket(Protocol):
         Raises Unreadable where this object alone is refused, archived or no file.
         """
 
+    def sha256(self, key: str) -> str:
+        """Hash an object a little at a time, 64 hex digits; raise Changed when it is gone, or what ``read`` raises."""
+
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return what its owner wrote beside an object, a folder nothing; raise what ``read`` raises."""
 

@@ -26,13 +26,13 @@ def create(url: str, key: str, data: bytes) -> bool:
     """Write a new file of a store and its checksum; return False, and change nothing, where there is one already."""
     written = open_bucket(url).create(key, data)
     if written:
-        record(url, key, data)
+        _keep(url, key, sha256_of_bytes(data))
     return written
 
 
-def record(url: str, key: str, data: bytes) -> None:
-    """Keep the checksum of a file that was just written."""
-    open_bucket(url).create(f"{_FOLDER}{key}.{sha256_of_bytes(data)}", b"")
+def record(url: str, key: str) -> None:
+    """Keep the checksum of a file of any size that was just written; raise Changed where it is gone."""
+    _keep(url, key, open_bucket(url).sha256(key))
 
 
 def forget(url: str, keys: Iterable[str]) -> None:
@@ -81,14 +81,18 @@ def complete(url: str) -> int:
     """Give the files that have none a checksum of what lies there, note the day, and return how many these were."""
     keys = unproved(url)
     for key in keys:
-        record(url, key, open_bucket(url).read(key))
+        record(url, key)
     facts = {"taken_on_trust": keys, "since": datetime.now(UTC).date().isoformat()}
     open_bucket(url).create(_COMPLETE, json.dumps(facts, ensure_ascii=False, indent=1).encode())
     return len(keys)
 
 
+def _keep(url: str, key: str, checksum: str) -> None:
+    open_bucket(url).create(f"{_FOLDER}{key}.{checksum}", b"")
+
+
 def _sha256(url: str, key: str) -> str:
     try:
-        return sha256_of_bytes(open_bucket(url).read(key))
+        return open_bucket(url).sha256(key)
     except Changed:
         return ""

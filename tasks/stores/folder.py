@@ -1,11 +1,13 @@
 """A folder as a bucket: its files are objects, their paths below it are keys."""
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -68,19 +70,37 @@ class FolderBucket:
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""
+        with self._opened(key, etag) as (file, size):
+            data = file.read(size + 1)
+        if len(data) != size:
+            raise Changed(key)
+        return data
+
+    def sha256(self, key: str) -> str:
+        """Hash a file a little at a time; raise Changed when it is gone, or was written to meanwhile."""
+        with self._opened(key) as (file, _):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @contextmanager
+    def _opened(self, key: str, etag: str | None = None) -> Iterator[tuple[BufferedReader, int]]:
+        """Open a file of so many bytes, and tell by Changed or Unreadable what is wrong with it before or meanwhile."""
         path = f"{self._root}/{key}"
         if UNUSABLE in key:
             raise _unreadable(path, Reason.UNUSABLE_NAME, "the name is no UTF-8")
         try:
-            data = _read_regular(path, etag)
+            with _regular(path) as file:
+                before = os.fstat(file.fileno())
+                _ask_regular(before)
+                if etag not in {None, _etag(before)}:
+                    raise Changed(key)
+                yield file, before.st_size
+                if _etag(os.fstat(file.fileno())) != _etag(before):
+                    raise Changed(key)
         except _VANISHED:
             raise Changed(key) from None
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, Reason.CANNOT_BE_READ)
             raise _unreadable(path, reason, error.strerror or str(error)) from error
-        if data is None:
-            raise Changed(key)
-        return data
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return nothing: files have no metadata of this kind; raise Changed when the file is another one."""
@@ -152,21 +172,10 @@ def _time(seconds: float) -> str:
         return _LATEST if seconds > 0 else _EARLIEST
 
 
-def _read_regular(path: str, etag: str | None) -> bytes | None:
-    """Return the bytes of a regular file; None where it is not the listed one, or grows or shrinks meanwhile.
-
-    A pipe or a device is not even opened: that alone may wait for ever, or do something.
-    """
+def _regular(path: str) -> BufferedReader:
+    """Open a regular file; a pipe or a device is not even opened: that alone may wait for ever, or do something."""
     _ask_regular(os.stat(path))  # noqa: PTH116 - as above
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with os.fdopen(descriptor, "rb") as file:
-        before = os.fstat(descriptor)
-        _ask_regular(before)
-        if etag not in {None, _etag(before)}:
-            return None
-        data = file.read(before.st_size + 1)
-        whole = len(data) == before.st_size and _etag(os.fstat(descriptor)) == _etag(before)
-        return data if whole else None
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
 
 
 def _ask_regular(status: os.stat_result) -> None:

@@ -1,5 +1,6 @@
 """An S3 bucket, by boto3; address, region and credentials come from the usual AWS places."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # S3 gives a thousand keys a page. After so many pages the rest of a listing is split by folders, so many of them at
 # once: a shorter one, or one of more folders, would ask more often than it saves.
 _PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
+# Bytes that are hashed at once.
+_PIECE = 2**20
 _EXPIRES = 300  # Seconds that a signed address is good for; it is used at once.
 _OK = 200
 _WORDLESS = {"400", "403"}
@@ -128,6 +131,14 @@ class S3Bucket:
         answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
         self._must_be_s3(answer, "ETag")
         return answer
+
+    def sha256(self, key: str) -> str:
+        """Hash an object a little at a time."""
+        digest = hashlib.sha256()
+        with _sentences(self.url), one_object(key, self._address(key)):
+            for piece in self._get(key, None)["Body"].iter_chunks(_PIECE):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Return an object's user metadata, names in lower case; raise Changed when it is another one."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.problems import Problem, SettingsProblem
+from tasks.domain.canonical import sha256_of_bytes
 from tasks.stores import s3
 from tasks.stores.bucket import Changed, open_bucket, read_url
 from tasks.stores.s3 import S3Bucket
@@ -53,6 +54,17 @@ def test_what_was_created_is_read_back(place: str) -> None:
     bucket = open_bucket(place)
     bucket.create("folder/one", b"\x00\xff" * 1000)
     assert bucket.read("folder/one", next(bucket.entries()).etag) == b"\x00\xff" * 1000
+
+
+def test_an_object_is_hashed_a_little_at_a_time(place: str) -> None:
+    """The hash is that of the bytes that lie there, of however many, and of what is gone nobody makes one up."""
+    bucket = open_bucket(place)
+    for size in (0, 1, 5 * 2**20 + 1):
+        data = b"\x00\xff\r\n"[: size % 5 or 4] * (size // 4 + 1)
+        bucket.create(f"folder/{size}", data)
+        assert bucket.sha256(f"folder/{size}") == sha256_of_bytes(data)
+    with pytest.raises(Changed):
+        bucket.sha256("folder/none")
 
 
 def test_creating_twice_changes_nothing(place: str) -> None:
