@@ -25,6 +25,12 @@ class Scaling:
     mean: Numbers
     scale: Numbers
 
+    def scaled(self, features: Numbers) -> Numbers:
+        """Scale features of shape (n_images, width); they stay as they are, and a copy is returned."""
+        copy = features - self.mean
+        copy /= self.scale
+        return copy
+
     def folded(self, weights: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
         """Turn weights and bias for scaled features into those for features as they are."""
         raw = weights / self.scale[:, None]
