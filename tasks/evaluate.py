@@ -75,8 +75,8 @@ def _beside(found: Evaluation) -> dict[str, float]:
 
 
 def _worst(found: Evaluation) -> dict[str, float]:
-    """Give the recalls of the class and of the slice that are recognised worst, whichever these are tonight."""
-    recalls = [one.recall for one in found.test.figures.classes if one.recall is not None]
+    """Give the recalls of the known class and slice that are recognised worst, whichever these are tonight."""
+    recalls = [one.recall for one in found.test.figures.classes if one.known and one.recall is not None]
     slices = {"worst_slice": found.test.worst.recall} if found.test.worst else {}
     return slices | ({"worst_class": min(recalls)} if recalls else {})
 

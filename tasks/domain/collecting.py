@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tasks.domain.learning import MORE, Curve
 from tasks.domain.metrics import Figures
-from tasks.domain.slices import Slice
+from tasks.domain.slices import Slice, telling
 from tasks.domain.wording import count
 
 # Below half a point nobody would go out for photographs.
@@ -30,16 +30,25 @@ def wanted(found: Figures, slices: Sequence[Slice], minimum: int, curves: Sequen
     """Rank what to collect: first classes that 50 more images would likely help, by how much.
 
     Then what is certainly recognised less often than all images, the worst first; certainly means that the whole
-    interval is below the accuracy. Then follow classes and slices with fewer test images than the minimum, the fewest
-    first: of these nothing is known.
+    interval is below the accuracy. Then follow classes with fewer test images than the minimum, and slices of the
+    others, the fewest first: of these nothing is known.
     """
     accuracy = found.overall["accuracy"]
     helped = sorted((one for one in curves if (one.gain or 0) >= _WORTH), key=lambda one: (-(one.gain or 0), one.label))
     named = {one.label for one in helped}
-    classes = [(one.label, one.images, one.recall or 0.0, one.high) for one in found.classes if one.label not in named]
-    every = [*classes, *((one.name, one.images, one.recall, one.high) for one in slices)]
+    unknown = {one.label for one in found.classes if one.images < minimum}
+    classes = [
+        (one.label, one.images, one.recall or 0.0, one.high)
+        for one in found.classes
+        if one.label not in named | unknown
+    ]
+    parts = [one for one in telling(slices) if one.label not in unknown]
+    every = [*classes, *((one.name, one.images, one.recall, one.high) for one in parts)]
     weak = sorted((recall, of, images) for of, images, recall, high in every if images >= minimum and high < accuracy)
-    few = sorted((images, "=" in of, of) for of, images, _, _ in every if images < minimum)
+    few = [
+        *sorted((one.images, one.label) for one in found.classes if one.label in unknown),
+        *sorted((one.images, one.name) for one in parts if one.images < minimum),
+    ]
     return (
         *(Wanted(one.label, _brings(one), one.gain, one.low, one.high) for one in helped),
         *(
@@ -48,7 +57,7 @@ def wanted(found: Figures, slices: Sequence[Slice], minimum: int, curves: Sequen
         ),
         *(
             Wanted(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
-            for images, _, of in few
+            for images, of in few
         ),
     )
 

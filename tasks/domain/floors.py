@@ -41,7 +41,7 @@ def figures_asked(rule: Rule, measured: Measured, data: Holdings, minimum: int) 
 
 def _of_parts(rule: Rule, measured: Measured) -> Iterator[Asked]:
     if rule.scope == "slice":
-        yield from (Asked(one.name, one.recall, one.images) for one in measured.slices)
+        yield from (Asked(one.name, one.recall, one.images) for one in measured.slices if not (rule.any and one.whole))
     elif rule.scope == "attribute":
         for gap in measured.gaps:
             if gap.gap is not None:

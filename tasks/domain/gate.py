@@ -121,9 +121,11 @@ def _served(rule: Rule, found: Served | None, gate: Gate) -> Ruling:
 
 def _family(rule: Rule, facts: Facts, gate: Gate) -> list[Paired]:
     """Collect the comparisons that a rule speaks of, as far as there are enough images."""
-    comparison = _set(facts, rule).comparison
-    found = comparison.paired if comparison else ()
-    wanted = [one for one in found if one.figure == rule.figure and _means(rule, one)]
+    measured = _set(facts, rule)
+    found = measured.comparison.paired if measured.comparison else ()
+    # Such a slice would be asked twice, once as its class; a rule that names it still speaks of it.
+    twice = {one.name for one in measured.slices if one.whole and rule.any}
+    wanted = [one for one in found if one.figure == rule.figure and _means(rule, one) and one.of not in twice]
     return [one for one in wanted if one.images >= gate.minimum_support or not one.of]
 
 

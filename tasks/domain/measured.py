@@ -31,23 +31,23 @@ class Measured:
 
 
 def measure(challenger: Predictions, champion: Predictions | None, exam: Exam, minimum: int) -> Measured:
-    """Measure both models; slices with fewer images than the minimum are unknown."""
+    """Measure both models; classes and slices with fewer images than the minimum are unknown."""
     classes = tuple(sorted({*challenger.classes, *exam.labels}))
     ours = answered(challenger, exam.labels, classes)
     found = slices(members(exam.labels, exam.attributes), ours.right, minimum)
     return Measured(
-        figures=figures(ours),
+        figures=figures(ours, minimum),
         slices=found,
         gaps=gaps(found),
         worst=worst(found),
-        champion=_former(champion, exam) if champion else None,
+        champion=_former(champion, exam, minimum) if champion else None,
         comparison=compare(challenger, champion, exam) if champion else None,
     )
 
 
-def _former(champion: Predictions, exam: Exam) -> Figures | None:
+def _former(champion: Predictions, exam: Exam, minimum: int) -> Figures | None:
     known = np.array([label in champion.classes for label in exam.labels], bool)
     if not known.any():
         return None
     labels = exam.of(known.tolist()).labels
-    return figures(answered(champion.of(known), labels, champion.classes))
+    return figures(answered(champion.of(known), labels, champion.classes), minimum)

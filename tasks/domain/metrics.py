@@ -10,7 +10,10 @@ from tasks.domain.statistics import wilson
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """One class: its images, and shares between 0 and 1, None where there is nothing to divide; recall's interval."""
+    """One class: its images, and shares between 0 and 1, None where there is nothing to divide; recall's interval.
+
+    With too few images it is not known how well the class is recognised, whatever the shares are.
+    """
 
     label: str
     images: int
@@ -18,6 +21,7 @@ class ClassFigures:
     recall: float | None
     low: float
     high: float
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +55,32 @@ class Figures:
     confused: tuple[Confused, ...]
 
     def flat(self) -> dict[str, float]:
-        """List the figures under the names that stay the same from night to night, such as ``recall/poodle``."""
+        """List the figures under the names that stay the same from night to night, such as ``recall/poodle``.
+
+        Of a class that is not known only its images are counted.
+        """
         found = dict(self.overall)
         for one in self.classes:
-            shares = {"recall": one.recall, "precision": one.precision, "support": float(one.images)}
+            known = {"recall": one.recall, "precision": one.precision} if one.known else {}
+            shares = {**known, "support": float(one.images)}
             found |= {f"{name}/{one.label}": value for name, value in shares.items() if value is not None}
         return found
 
 
-def figures(answers: Answers) -> Figures:
-    """Measure a model's answers."""
+def figures(answers: Answers, minimum: int = 1) -> Figures:
+    """Measure a model's answers; fewer images than the minimum make a class unknown."""
     sums = np.asarray(parts_of(answers).sum(axis=0), np.float64)
     overall = {name: float(value) for name, value in figures_of(sums).items()}
     return Figures(
         images=len(answers.truth),
         overall={name: value for name, value in overall.items() if not np.isnan(value)},
-        classes=_classes(answers, sums),
+        classes=_classes(answers, sums, minimum),
         reliability=_reliability(answers),
         confused=_confused(answers),
     )
 
 
-def _classes(answers: Answers, sums: np.ndarray) -> tuple[ClassFigures, ...]:
+def _classes(answers: Answers, sums: np.ndarray, minimum: int) -> tuple[ClassFigures, ...]:
     images, hits, guesses = (part.astype(np.int64) for part in classes_of(sums))
     low, high = wilson(hits, images)
     return tuple(
@@ -83,6 +91,7 @@ def _classes(answers: Answers, sums: np.ndarray) -> tuple[ClassFigures, ...]:
             recall=float(hits[i] / images[i]) if images[i] else None,
             low=float(low[i]),
             high=float(high[i]),
+            known=bool(images[i] >= minimum),
         )
         for i, label in enumerate(answers.classes)
     )

@@ -1,6 +1,6 @@
 """Slices: the images that share an attribute, over all classes and within each, and how well each is recognised."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +12,9 @@ from tasks.domain.statistics import wilson
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+# A slice of such a share of a class, or of all images, is called by their name.
+_WHOLE = 0.95
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +37,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A slice's recall with its interval; with too few images it is not known, which does not mean that all is well."""
+    """A slice's recall with its interval; with too few images it is not known, which does not mean that all is well.
+
+    ``whole`` is one that holds all images of its class, or all images, but for one in twenty: it tells no more than
+    these do.
+    """
 
     name: str
     label: str
@@ -45,6 +52,7 @@ class Slice:
     low: float
     high: float
     known: bool
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +70,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Which images belong to which slice: a matrix of ones, (images, slices)."""
+    """Which images belong to which slice: a matrix of ones, (images, slices).
+
+    ``whole`` tells of each whether it is nothing but one class, or all images, as good as wholly.
+    """
 
     parts: tuple[Part, ...]
     matrix: "csr_array"
+    whole: tuple[bool, ...]
 
 
 def members(labels: Sequence[str], attributes: Sequence[Iterable[tuple[str, str]]]) -> Members:
@@ -80,7 +92,15 @@ def members(labels: Sequence[str], attributes: Sequence[Iterable[tuple[str, str]
     parts = tuple(sorted(found))
     rows = np.array([row for part in parts for row in found[part]], np.int64)
     columns = np.repeat(np.arange(len(parts)), [len(found[part]) for part in parts])
-    return Members(parts, csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(labels), len(parts))))
+    matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(labels), len(parts)))
+    sizes = Counter(labels)
+    return Members(parts, matrix, tuple(_whole(found[part], labels, sizes) for part in parts))
+
+
+def _whole(rows: Sequence[int], labels: Sequence[str], sizes: Mapping[str, int]) -> bool:
+    own = {labels[row] for row in rows}
+    size = sizes[own.pop()] if len(own) == 1 else len(labels)
+    return len(rows) >= _WHOLE * size
 
 
 def slices(found: Members, right: NDArray[np.bool_], minimum: int) -> tuple[Slice, ...]:
@@ -99,14 +119,20 @@ def slices(found: Members, right: NDArray[np.bool_], minimum: int) -> tuple[Slic
             low=float(low[i]),
             high=float(high[i]),
             known=bool(images[i] >= minimum),
+            whole=found.whole[i],
         )
         for i, part in enumerate(found.parts)
     )
 
 
+def telling(found: Iterable[Slice]) -> list[Slice]:
+    """Leave out the slices that are a whole class, or all images: they are told under that name."""
+    return [one for one in found if not one.whole]
+
+
 def worst(found: Iterable[Slice]) -> Slice | None:
     """Name the known slice that is recognised worst; of equals the larger."""
-    return min((one for one in found if one.known), key=lambda one: (one.recall, -one.images), default=None)
+    return min((one for one in telling(found) if one.known), key=lambda one: (one.recall, -one.images), default=None)
 
 
 def gaps(found: Sequence[Slice]) -> tuple[Gap, ...]:
@@ -120,7 +146,7 @@ def gaps(found: Sequence[Slice]) -> tuple[Gap, ...]:
 def slice_metrics(found: Iterable[Slice]) -> Mapping[str, float]:
     """List images, and the recall where it is known, under the names that MLflow shows."""
     metrics = {}
-    for one in found:
+    for one in telling(found):
         path = Part(one.attribute, one.label, one.value).path
         metrics[f"slice/{path}/support"] = float(one.images)
         if one.known:

@@ -10,7 +10,7 @@ from tasks.domain.learning import MORE, Curve, Curves
 from tasks.domain.measured import Measured
 from tasks.domain.metrics import Bin, ClassFigures, Confused, Figures
 from tasks.domain.paired import Paired
-from tasks.domain.slices import Slice
+from tasks.domain.slices import Slice, telling
 from tasks.domain.wording import count
 from tasks.reports import plots
 
@@ -70,7 +70,8 @@ def figure_name(figure: str) -> str:
 
 def compared(found: Measured, minimum: int) -> list[Plot]:
     """Draw the differences: all figures, then classes and slices, those that lost most first."""
-    pairs = found.comparison.paired if found.comparison else ()
+    whole = {one.name for one in found.slices if one.whole}
+    pairs = [one for one in found.comparison.paired if one.of not in whole] if found.comparison else []
     recalls = [one for one in pairs if one.figure == "recall" and one.images >= minimum]
     parts = (
         ("All images", [one for one in pairs if not one.of]),
@@ -110,26 +111,29 @@ def _difference(one: Paired, scale: plots.Scale) -> Line:
     )
 
 
-def classes(found: Sequence[ClassFigures]) -> Plot:
-    """Draw the recall of each class, the worst first."""
-    there = sorted((one for one in found if one.recall is not None), key=lambda one: (one.recall or 0.0, one.label))
-    lines = tuple(
-        Line(
-            one.label,
-            f"{_percent(one.recall)} of {one.images:,}"
-            + ("" if one.precision is None else f", precision {_percent(one.precision)}"),
-            plots.dot(plots.SHARES, one.recall or 0.0, one.low, one.high),
-            "even",
-        )
-        for one in there[:_ROWS]
-    )
-    return Plot("", lines, plots.SHARE_TICKS, len(there) - len(lines))
+def classes(found: Sequence[ClassFigures]) -> list[Plot]:
+    """Draw the recall of each class, the worst first, and those that are unknown."""
+    known = sorted((one for one in found if one.known), key=lambda one: (one.recall or 0.0, one.label))
+    unknown = sorted((one for one in found if not one.known), key=lambda one: (one.images, one.label))
+    return [
+        Plot(title, tuple(_class(one) for one in some[:_ROWS]), plots.SHARE_TICKS, max(0, len(some) - _ROWS))
+        for title, some in (("", known), ("Unknown: too few test images", unknown))
+        if some
+    ]
+
+
+def _class(one: ClassFigures) -> Line:
+    precision = "" if one.precision is None else f", precision {_percent(one.precision)}"
+    words = f"{_percent(one.recall)} of {one.images:,}{precision}" if one.known else count(one.images, "test image")
+    dot = plots.dot(plots.SHARES, one.recall or 0.0, one.low, one.high)
+    return Line(one.label, words, dot, "even" if one.known else "unknown")
 
 
 def slices(found: Sequence[Slice]) -> list[Plot]:
     """Draw the recall of each slice, the worst first, and those that are unknown."""
-    known = sorted((one for one in found if one.known), key=lambda one: (one.recall, -one.images, one.name))
-    unknown = sorted((one for one in found if not one.known), key=lambda one: (bool(one.label), -one.images, one.name))
+    told = telling(found)
+    known = sorted((one for one in told if one.known), key=lambda one: (one.recall, -one.images, one.name))
+    unknown = sorted((one for one in told if not one.known), key=lambda one: (bool(one.label), -one.images, one.name))
     parts = (
         ("Over all classes", [one for one in known if not one.label], _ROWS),
         ("Within a class", [one for one in known if one.label], _ROWS),

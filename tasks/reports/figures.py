@@ -19,7 +19,7 @@ def figures(report: Report) -> dict[str, bytes]:
     high = 130 + _CELL * len(confused) if confused else _TOP + _ROW * (len(pairs(found.confused)) + 2)
     drawn = {
         "comparison": _rows("Beside the champion, in points", compared(evaluation.test, report.minimum), about),
-        "classes": _rows("Recall by class, the worst first", [classes(found.classes)], about),
+        "classes": _rows("Recall by class, the worst first", classes(found.classes), about),
         "slices": _rows("Recall by slice, the worst first", slices(evaluation.test.slices), about),
         "confusion": _figure(
             "What is taken for what", about, height=high, matrix=confused, pairs=pairs(found.confused)

@@ -11,7 +11,7 @@ from configs.visible_text import Markdown, markdown
 from tasks.domain.calibration import NEVER
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
-from tasks.domain.slices import Slice
+from tasks.domain.slices import Slice, telling
 from tasks.domain.statistics import wilson_share
 from tasks.domain.wording import figure
 from tasks.reports.evaluation_page import Report
@@ -128,9 +128,9 @@ def _classes(evaluation: Evaluation) -> Section:
         (
             one.label,
             f"{one.images:,}",
-            figure(one.recall),
+            figure(one.recall) if one.known else "unknown",
             _interval(one.low, one.high) if one.images else "",
-            figure(one.precision),
+            figure(one.precision) if one.known else "unknown",
         )
         for one in evaluation.test.figures.classes
     )
@@ -138,7 +138,7 @@ def _classes(evaluation: Evaluation) -> Section:
 
 
 def _slices(found: Sequence[Slice]) -> Section:
-    known = sorted((one for one in found if one.known), key=lambda one: (one.recall, one.name))
+    known = sorted((one for one in telling(found) if one.known), key=lambda one: (one.recall, one.name))
     rows = tuple(
         (one.name, f"{one.images:,}", f"{one.recall:.3f}", _interval(one.low, one.high)) for one in known[:_LISTED]
     )
@@ -165,13 +165,14 @@ def _pair(one: Paired) -> tuple[str, ...]:
 
 def _gaps(report: Report) -> Section:
     evaluation, warnings = report.challenger.evaluation, report.card.get("warnings", ())
-    unknown = [one.name for one in evaluation.test.slices if not one.known]
+    unknown = [one.name for one in telling(evaluation.test.slices) if not one.known]
+    classes = [f"{one.label} ({one.images:,})" for one in evaluation.test.figures.classes if not one.known]
     worst = evaluation.test.worst
     items = [f"The data card warns: {one}." for one in warnings]
-    items += [f"{one.label} has no test image." for one in evaluation.test.figures.classes if not one.images]
+    items += [f"Classes that are unknown, with their test images: {_first(classes)}."] if classes else []
     items += [f"Worst known slice: {worst.name}, {worst.recall:.1%} of {worst.images:,} images."] if worst else []
     if unknown:
-        items.append(f"Unknown for lack of test images: {_first(unknown)}.")
+        items.append(f"Slices unknown for lack of test images: {_first(unknown)}.")
     if report.suspects:
         items.append(f"The data card doubts the labels of {len(report.suspects):,} images.")
     if evaluation.champion_problem:

@@ -37,10 +37,9 @@ def test_figures_by_class_and_slice_are_in_mlflow(chosen: dict[str, object]) -> 
     half_night(settings, rows)
     trained, found = half_night(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
     metrics = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics
-    assert (
-        metrics["recall/boxer"] == metrics["slice/coat:white/recall"] == metrics["slice/boxer/coat:white/recall"] == 1
-    )
-    assert (metrics["slice/coat:white/support"], metrics["slice/boxer/coat:white/support"]) == (8, 4)
+    assert metrics["recall/boxer"] == metrics["slice/coat:white/recall"] == 1
+    assert metrics["slice/coat:white/support"] == 8
+    assert not any(name.startswith("slice/boxer/") for name in metrics), "it would be the whole class"
     assert {"top_3", "macro_f1", "ece", "precision/pug", "champion/accuracy", "champion/log_loss"} <= metrics.keys()
     uri = f"runs:/{trained.run_id}/evaluation/evaluation.json"
     kept = json.loads(Path(download_artifacts(uri, tracking_uri=settings.tracking.url)).read_text())

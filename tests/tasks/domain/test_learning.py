@@ -96,14 +96,14 @@ def test_a_class_without_a_mistake_may_still_gain() -> None:
 
 
 def test_what_helps_most_is_collected_first() -> None:
-    """Classes with a gain come first, the largest on top, each once; then what is weak, then what is unknown."""
+    """Classes with a gain come first, the largest on top; then what is weak, then what is unknown."""
     test = measured([0, 5, 10, 15], None)
     grown = learning_curves(*_two("beagle", "boxer"), {"beagle": 60, "boxer": 60}, 10)
     found = wanted(test.figures, test.slices, 10, grown.classes)
     gains = [one.gain for one in found if one.gain is not None]
     assert gains == sorted(gains, reverse=True)
     assert [one.gain is None for one in found] == sorted(one.gain is None for one in found)
-    assert len({one.of for one in found}) == len(found)
+    assert len({(one.of, one.gain is None) for one in found}) == len(found)
     assert "50 more images would likely add" in found[0].why
 
 

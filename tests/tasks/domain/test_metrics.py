@@ -67,6 +67,17 @@ def test_a_class_without_images_has_no_recall() -> None:
     assert "recall/pug" not in found.flat()
 
 
+def test_a_class_of_few_images_is_unknown() -> None:
+    """Below the minimum neither recall nor precision is a figure in MLflow; its images are counted all the same."""
+    answers = answered(
+        Predictions(CLASSES[:2], np.eye(2, dtype=np.float32)[[0, 0, 1]]), ["boxer"] * 2 + ["poodle"], CLASSES[:2]
+    )
+    found = figures(answers, minimum=2)
+    assert [one.known for one in found.classes] == [True, False]
+    assert {"recall/boxer", "precision/boxer", "support/poodle"} <= found.flat().keys()
+    assert not {"recall/poodle", "precision/poodle"} & found.flat().keys()
+
+
 def test_a_model_that_is_never_sure_has_no_precision_when_sure() -> None:
     """The figure is left out rather than made up."""
     found = measured(np.array([[0.9, 0.1]], np.float32), [0], threshold=2.0)

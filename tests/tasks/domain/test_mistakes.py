@@ -4,6 +4,7 @@ import numpy as np
 
 from tasks.domain.answers import Predictions
 from tasks.domain.collecting import wanted
+from tasks.domain.learning import Curve
 from tasks.domain.manifest import Row
 from tasks.domain.measured import measure
 from tasks.domain.mistakes import MOST, Query, mistakes, nearest
@@ -82,3 +83,8 @@ def test_what_is_certainly_bad_is_wanted_first_and_what_is_unknown_last() -> Non
     assert [one.of for one in classes] == ["boxer", "husky"]
     assert classes[0].why == "50.0% of 40 test images are recognised, 75.9% of all"
     assert classes[1].why == "3 test images: 7 more, and it is known"
+    helped = Curve("husky", 20, 20, gain=0.1, low=0.05, high=0.2)
+    every = [one.of for one in wanted(found.figures, found.slices, 10, [helped])]
+    assert every[0] == "husky"
+    assert every.index("boxer") < len(every) - 1 - every[::-1].index("husky"), "a class that more helps stays unknown"
+    assert not any(of.startswith("husky with") for of in every), "nor is a slice of an unknown class any advice"

@@ -55,6 +55,20 @@ def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
     assert told(replace(spoken, silent=False)).state == "passed"
 
 
+def test_a_class_of_few_test_images_is_unknown_everywhere() -> None:
+    """No share of its three test images is told as if it were known, neither on the page nor in card or picture."""
+    found = report(CLASSES, 15)
+    page = evaluation_page(found, {})
+    classes = page[page.index("<h2>Classes") : page.index("<h2>Slices")]
+    assert "Unknown: too few test images" in classes
+    assert classes.count(">3 test images<") == len(CLASSES)
+    assert "% of 3" not in classes
+    text = card_markdown("Model card", model_card(found, "#"))
+    assert text.count("| 3 | unknown |") == len(CLASSES)
+    assert r"Classes that are unknown, with their test images: beagle \(3\), " in text
+    assert b"Unknown: too few test images" in figures(found)["figures/classes.svg"]
+
+
 def test_many_classes_show_their_pairs_and_not_a_matrix() -> None:
     """Up to twelve classes have the whole matrix, more of them only what is confused most."""
     names = [f"breed {number:02}" for number in range(MATRIX + 1)]
@@ -116,7 +130,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     ]
     assert "| accuracy | 0.900 | 0.744 to 0.965 |" in text
     assert "The data card warns: look." in text
-    assert "Unknown for lack of test images: " in text
+    assert "Slices unknown for lack of test images: " in text
     assert "[The data card](../dataset/card.html)" in text
 
 
