@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
@@ -94,15 +95,19 @@ def _no_modules(folder: str, names: list[str]) -> list[str]:
 
 def _requirements(constraints: Path) -> list[str]:
     """Pin what the model imports, and hold what that needs in turn to the versions under which it was judged."""
-    tensorflow = "tensorflow" if "tensorflow" in _installed(["tensorflow"]) else "tensorflow-cpu"
+    tensorflow = "tensorflow" if "tensorflow" in _installed(("tensorflow",)) else "tensorflow-cpu"
     imported = (*_IMPORTED, tensorflow)
     pins = {name: f"{name}=={version}" for name, version in sorted(_installed(imported).items())}
     constraints.write_text("\n".join(pin for name, pin in pins.items() if name not in imported))
     return [*(pins[name] for name in imported), f"-c {constraints}"]
 
 
-def _installed(names: Iterable[str]) -> dict[str, str]:
-    """Look up the versions of these distributions and of all that they require, as far as they are installed."""
+@cache
+def _installed(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Look up the versions of these distributions and of all that they require, as far as they are installed.
+
+    That takes half a second of CPU, and what is installed does not change while a process runs.
+    """
     found: dict[str, str] = {}
     waiting = [str(canonicalize_name(name)) for name in names]
     while waiting:
