@@ -11,6 +11,7 @@ from tasks.following import Followed
 from tasks.reports.artifacts import show_outcome
 from tasks.step import say, seconds_by_step, step
 from tasks.stores import tracking
+from tasks.stores.datasets import read_card
 
 
 @step(hours=2, logged=False)
@@ -27,7 +28,8 @@ def conclude(
         words = (*words, "the packaged model was not asked, since gate.serve_check is off")
     outcome = decided(data, challenger, promotion, seconds) if challenger and promotion else settled(data, seconds)
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=followed.alarm)
-    show_outcome(outcome, data, challenger, promotion.pages if promotion else {})
+    card = read_card(settings.store.url, data.dataset.hash) if promotion else None
+    show_outcome(outcome, data, challenger, promotion.pages if promotion else {}, card)
     _tell_cost(settings.tracking.url, outcome)
     return outcome
 

@@ -12,6 +12,7 @@ from tasks.domain.card import Evidence, data_card
 from tasks.domain.contradictions import Named, alike_under_two_labels
 from tasks.domain.croissant import croissant
 from tasks.domain.findings import Finding, odd_pictures
+from tasks.domain.likeness import likeness
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
 from tasks.domain.published_splits import elsewhere, published
@@ -61,6 +62,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         len(card.removed),
         len(card.relabelled),
         sum(len(one.images) for one in card.findings),
+        likeness(facts),
         # The step that read the manifest has said what of it was not used.
         tuple(warning for warning in card.warnings if warning not in set(_of_manifest(data))),
     )
@@ -86,6 +88,7 @@ def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: 
             *_suspects(rows, store, embedded),
         ),
         manifest=data.labels.manifest,
+        minimum=settings.gate.minimum_support,
     )
 
 

@@ -12,8 +12,10 @@ from tasks.domain.findings import Finding
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.labels import Attributes, Labelling, spelling_hints
 from tasks.domain.manifest import Row
+from tasks.domain.ranges import Narrow, narrow_ranges, range_warnings
 from tasks.domain.traits import PICTURE, traits
 from tasks.domain.versions import compare
+from tasks.domain.wording import listed
 
 _LOPSIDED = 10
 _GONE = "no object holds it any more"
@@ -51,7 +53,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a card is made from, besides the version's own rows and its parent's."""
+    """All that a card is made from, besides the version's own rows and its parent's.
+
+    Classes with fewer test images than ``minimum`` are unknown to the gate.
+    """
 
     labelling: Labelling
     rejected: Sequence[Absent] = ()
@@ -60,6 +65,7 @@ class Evidence:
     forgotten: frozenset[str] = frozenset()
     findings: Sequence[Finding] = ()
     manifest: ManifestUse | None = None
+    minimum: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class DataCard:
     images: int
     classes: tuple[ClassCard, ...]
     balances: tuple[Balance, ...]
+    narrow: tuple[Narrow, ...]
     added: tuple[Change, ...]
     removed: tuple[Change, ...]
     relabelled: tuple[Change, ...]
@@ -103,7 +110,7 @@ def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) ->
     """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
     classes = class_cards(rows)
     told, origins = attributes_told(rows, evidence)
-    spread = balances(rows, told, origins)
+    spread, narrow = balances(rows, told, origins), narrow_ranges(rows, evidence.examined)
     absent = [*evidence.rejected, *left_out(evidence.labelling, rows, evidence.waiting)]
     fates = _fates(absent, evidence.forgotten)
     difference = compare(parent, rows if parent else ())
@@ -111,6 +118,7 @@ def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) ->
         images=len(rows),
         classes=classes,
         balances=spread,
+        narrow=narrow,
         added=tuple(Change(row.image, row.key, f"new in {row.label}") for row in difference.added),
         removed=tuple(Change(row.image, row.key, fates.get(row.image, _GONE)) for row in difference.removed),
         relabelled=tuple(
@@ -120,7 +128,10 @@ def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) ->
         missing=_missing(absent),
         findings=tuple(evidence.findings),
         warnings=(
-            *_warnings(classes, {row.label for row in parent}, spread, evidence.labelling),
+            *_of_sizes(classes, {row.label for row in parent}, evidence.minimum),
+            *range_warnings(narrow),
+            *warnings_of(spread),
+            *spelling_hints(one.label for one in evidence.labelling.labelled),
             *(evidence.manifest.sentences() if evidence.manifest else ()),
         ),
     )
@@ -152,16 +163,22 @@ def _missing(absent: Sequence[Absent]) -> tuple[Missing, ...]:
     return tuple(Missing(reason, len(found), tuple(found[:NAMED])) for reason, found in sorted(by_reason.items()))
 
 
-def _warnings(
-    classes: Sequence[ClassCard], former: set[str], spread: Sequence[Balance], labelling: Labelling
-) -> Iterable[str]:
+def _of_sizes(classes: Sequence[ClassCard], former: set[str], minimum: int) -> Iterable[str]:
     ordered = sorted(classes, key=lambda one: (one.images, one.label))
     if ordered and ordered[-1].images > _LOPSIDED * ordered[0].images:
         most, least = ordered[-1], ordered[0]
         yield f"{most.label} has {most.images:,} images, over ten times as many as {least.label}"
-    for one in classes:
-        if "test" not in one.splits:
-            yield f"{one.label} has no test image, so nothing is known about it"
+    yield from _untested({one.label: one.splits.get("test", 0) for one in classes}, minimum)
     yield from (f"the class {label} is gone" for label in sorted(former - {one.label for one in classes}))
-    yield from warnings_of(spread)
-    yield from spelling_hints(one.label for one in labelling.labelled)
+
+
+def _untested(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
+    none = [label for label, images in tests.items() if not images]
+    few = sorted((images, label) for label, images in tests.items() if 0 < images < minimum)
+    if len(none) == 1:
+        yield f"{none[0]} has no test image, so nothing is known about it"
+    elif none:
+        yield f"{len(none):,} classes have no test image, so nothing is known about them: {listed(none)}"
+    if few:
+        names = listed([f"{label} ({images:,})" for images, label in few])
+        yield f"fewer than {minimum:,} test images, so it is unknown how well they are recognised: {names}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tasks.domain.learning import MORE, Curve
 from tasks.domain.metrics import Figures
+from tasks.domain.ranges import Narrow
 from tasks.domain.slices import Slice, telling
 from tasks.domain.wording import count
 
@@ -16,7 +17,7 @@ _WORTH = 0.005
 class Wanted:
     """A class or slice, why more photographs of it are wanted, and what 50 of them would likely add to its recall.
 
-    The gain is a share with its 95% interval; None where only the test split speaks.
+    The gain is a share with its 95% interval; None where only the data card or the test split speaks.
     """
 
     of: str
@@ -26,12 +27,19 @@ class Wanted:
     high: float | None = None
 
 
-def wanted(found: Figures, slices: Sequence[Slice], minimum: int, curves: Sequence[Curve] = ()) -> tuple[Wanted, ...]:
+def wanted(
+    found: Figures,
+    slices: Sequence[Slice],
+    minimum: int,
+    curves: Sequence[Curve] = (),
+    narrow: Sequence[Narrow] = (),
+) -> tuple[Wanted, ...]:
     """Rank what to collect: first classes that 50 more images would likely help, by how much.
 
-    Then what is certainly recognised less often than all images, the worst first; certainly means that the whole
-    interval is below the accuracy. Then follow classes with fewer test images than the minimum, and slices of the
-    others, the fewest first: of these nothing is known.
+    Then classes whose images cover little of what the others cover, the narrowest first. Then what is certainly
+    recognised less often than all images, the worst first; certainly means that the whole interval is below the
+    accuracy. Then follow classes with fewer test images than the minimum, and slices of the others, the fewest first:
+    of these nothing is known.
     """
     accuracy = found.overall["accuracy"]
     helped = sorted((one for one in curves if (one.gain or 0) >= _WORTH), key=lambda one: (-(one.gain or 0), one.label))
@@ -51,6 +59,7 @@ def wanted(found: Figures, slices: Sequence[Slice], minimum: int, curves: Sequen
     ]
     return (
         *(Wanted(one.label, _brings(one), one.gain, one.low, one.high) for one in helped),
+        *(Wanted(one.label, f"{one.unseen} photographs, since {one.why}") for one in narrow),
         *(
             Wanted(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
             for recall, of, images in weak

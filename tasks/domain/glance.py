@@ -43,6 +43,7 @@ def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
         for split, images in one["splits"].items():
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
     changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
+    changes |= {f"dataset/{name}": float(card[name]) for name in ("copies", "alike") if name in card}
     first = {} if card.get("parent") else {"dataset/added": float(card["images"])}
     sizes = {"dataset/images": float(card["images"]), "dataset/classes": float(len(card["classes"]))}
     return {**sizes, **splits, **changes, **first}

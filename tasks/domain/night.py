@@ -86,6 +86,7 @@ class Inspected:
     removed: int
     relabelled: int
     findings: int
+    likeness: str
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -94,7 +95,7 @@ class Inspected:
             f"{self.added:,} added, {self.removed:,} removed, {self.relabelled:,} relabelled since the parent version"
         )
         text += f", {count(self.findings, 'finding')}" if self.findings else ""
-        return "; ".join((text, *self.warnings))
+        return "; ".join((text, self.likeness, *self.warnings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from configs.visible_text import Markdown, markdown
 from tasks.domain.gate import Verdict
+from tasks.domain.likeness import likeness
 from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
@@ -26,6 +27,7 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     """Show a data card: classes by split, what changed, what to look at, and where its page is."""
     lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {markdown(one)}" for one in facts["warnings"])]
     lines += [f"- {markdown(one)} waits" for one in facts["waiting"]]
+    lines += [f"- {markdown(likeness(facts))}"]
     changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [f"- {len(one['images']):,} images {one['kind']}: {markdown(one['meaning'])}" for one in facts["findings"]]
@@ -46,8 +48,22 @@ def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> 
     create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
 
 
-def show_outcome(outcome: Outcome, data: Data, challenger: Challenger | None, pages: Mapping[str, str]) -> None:
-    """Show how the night ended: verdict, where to look further, what was new, figures, rules, and what it cost."""
+def show_outcome(
+    outcome: Outcome,
+    data: Data,
+    challenger: Challenger | None,
+    pages: Mapping[str, str],
+    card: Mapping[str, Any] | None = None,
+) -> None:
+    """Show how the night ended: verdict, where to look further, what was new, figures, rules, and what it cost.
+
+    Args:
+        outcome: How it ended.
+        data: What the photographs came to.
+        challenger: What was trained, None where nothing was.
+        pages: Addresses of pages that show more.
+        card: The data card as it is kept in JSON, where the night wrote one: copies and warnings.
+    """
     lines = [f"# {outcome.status.replace('-', ' ').capitalize()}", ""]
     lines += [f"{markdown(outcome.reason[0].upper() + outcome.reason[1:])}.", ""]
     lines += [f"- [{name}]({page})" for name, page in pages.items() if page]
@@ -57,6 +73,9 @@ def show_outcome(outcome: Outcome, data: Data, challenger: Challenger | None, pa
     lines += ["", "## What was new", "", *(f"- {markdown(one)}" for one in (data.ingested, data.labels, data.dataset))]
     lines += [f"- {markdown(one)} waits" for one in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
+    lines += (
+        [f"- {markdown(likeness(card))}", *(f"- **look:** {markdown(one)}" for one in card["warnings"])] if card else []
+    )
     lines += _measured(outcome, challenger) if challenger else []
     lines += ["", "## What it cost", "", *(f"- {one}" for one in _saved(data, challenger)), ""]
     lines += table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])

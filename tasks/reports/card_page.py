@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.domain.likeness import likeness
 from tasks.domain.splits import Split
 from tasks.reports.page import render
 
@@ -41,6 +42,7 @@ def card_page(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> 
         "card.html.j2",
         card=card,
         thumbnails=thumbnails,
+        likeness=likeness(card),
         splits=[split.value for split in Split],
         most=max((one["images"] for one in card["classes"]), default=1),
         findings=_findings(card),

@@ -8,6 +8,7 @@ from tasks.domain.collecting import Wanted, wanted
 from tasks.domain.learning import UNTOLD, Curves
 from tasks.domain.mistakes import MOST, Mistake, Mistakes, Neighbour
 from tasks.domain.night import Challenger, Dataset
+from tasks.domain.ranges import Narrow
 from tasks.domain.ruling import Ruling
 from tasks.reports import evaluation_plots
 from tasks.reports.page import render
@@ -37,7 +38,8 @@ class Report:
     def wanted(self) -> tuple[Wanted, ...]:
         """Rank what to collect next."""
         test = self.challenger.evaluation.test
-        return wanted(test.figures, test.slices, self.minimum, self.curves.classes)
+        narrow = [Narrow(**one) for one in self.card.get("narrow", ())]
+        return wanted(test.figures, test.slices, self.minimum, self.curves.classes, narrow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,8 +188,8 @@ def _next(report: Report) -> Section:
     more = len(found) - _LISTED
     items = [f"{one.of}: {one.why}." for one in found[:_LISTED]] + ([f"{more:,} more"] if more > 0 else [])
     said = (
-        "What more photographs would likely help most, then what is recognised less often than all images are, "
-        "then what has too few test images to tell."
+        "What more photographs would likely help most, then what a class's photographs lack and others' "
+        "show, then what is recognised less often than all images are, then what has too few test images to tell."
     )
     return Section("What to collect next", (said,) if items else (), items=tuple(items))
 

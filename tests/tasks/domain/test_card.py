@@ -139,3 +139,19 @@ def test_a_card_warns() -> None:
         "1 reference of the manifest not in the source: nowhere.jpg",
     )
     assert json.loads(json.dumps(card.plain()))["images"] == 131
+
+
+def test_classes_of_few_test_images_are_unknown_on_the_card() -> None:
+    """Those with fewer than the gate asks for are named with their number, the fewest first; many are counted."""
+    rows = [
+        row(f"{label}{number}", label)
+        for label, images in (("pug", 3), ("boxer", 1), ("husky", 10))
+        for number in range(images)
+    ]
+    assert data_card(rows, [], Evidence(NOTHING, minimum=10)).warnings == (
+        "fewer than 10 test images, so it is unknown how well they are recognised: boxer (1), pug (3)",
+    )
+    untested = [row(label, label, Split.TRAIN) for label in "abcdefg"]
+    assert data_card(untested, [], Evidence(NOTHING, minimum=10)).warnings == (
+        "7 classes have no test image, so nothing is known about them: a, b, c, d, e and 2 more",
+    )
