@@ -1,6 +1,7 @@
 """Probabilities that mean what they say: a temperature, how far off they are, and when the answer is I don't know."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 #: A threshold that no probability reaches: such a model is never sure.
 NEVER = 2.0
 _BINS = 15
+# The chance at which a promise may be broken; the sets of answers that are tested grow by a tenth.
+_ERROR, _GROWTH = 0.05, 1.1
+# Testing starts with the largest set whose chance to pass is at least so much of the best one's.
+_LIKELY = 0.95
 # No model that learned anything is off by more than this.
 _COLDEST, _HOTTEST = 0.05, 20.0
 
@@ -54,18 +59,109 @@ def calibration_error(probabilities: NDArray[np.float32], truth: Truth) -> float
     return float(np.abs(gaps).sum() / len(right))
 
 
-def sure_from(probabilities: NDArray[np.float32], truth: Truth, precision: float) -> float:
-    """Find the smallest probability at and above which at least this share of the answers is right.
+def sure_from(
+    probabilities: NDArray[np.float32], truth: Truth, precision: float, groups: Sequence[str] | None = None
+) -> float:
+    """Find a probability at and above which so large a share of all future answers is right, at 95% confidence.
 
-    Only probabilities that occur are candidates; ``NEVER`` where none is enough.
+    A model that is right less often than promised gets a threshold in at most one night in twenty. Each candidate, a
+    larger set of the most probable answers than the one before, is tested by the exact binomial bound of Clopper and
+    Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 1934. That
+    several are tested costs nothing, since they come in an order that does not depend on which answers are right, and
+    the first that fails ends the search: fixed sequence testing, as in Angelopoulos, Bates, Candès, Jordan and Lei,
+    "Learn then Test: calibrating predictive algorithms to achieve risk control", Annals of Applied Statistics 2025.
+
+    Args:
+        probabilities: Calibrated probabilities of shape (n_images, n_classes) of images that the model did not learn.
+        truth: The true class of each image as an index, of shape (n_images,).
+        precision: The share that is promised, from 0 to 1.
+        groups: The near-duplicate group of each image: ten pictures of one burst are one witness, and a wrong one
+            where any sure answer about them is wrong. None where each image stands for itself.
+
+    Returns:
+        The threshold; ``NEVER`` where the images are too few, or too many answers wrong, to promise anything.
     """
+    from scipy.stats import binom
+
+    if precision <= 0:
+        return 0.0
     confidence, right = _answers(probabilities, truth)
+    levels = _levels(confidence, right, groups)
+    tested = np.searchsorted(levels.witnesses, _sizes(precision, int(levels.witnesses[-1])))
+    tested = tested[_start(levels, tested, precision) :]
+    failed = binom.cdf(levels.wrong[tested], levels.witnesses[tested], 1 - precision) > _ERROR
+    passed = tested[: np.append(failed, True).argmax()]
+    return float(levels.confidence[passed[-1]]) if len(passed) else NEVER
+
+
+def witnesses_needed(precision: float) -> int | None:
+    """Count the sure answers, all of them right, that it takes at least to promise a precision; None for all right."""
+    return int(np.ceil(np.log(_ERROR) / np.log(precision))) if 0 < precision < 1 else None if precision >= 1 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """Each probability that occurs, the largest first, and who is sure at and above it.
+
+    Attributes:
+        confidence: The probability, of shape (n_levels,).
+        expected: The share of wrong answers that the probabilities themselves expect.
+        witnesses: The groups with a sure answer.
+        wrong: The groups with a wrong sure answer.
+    """
+
+    confidence: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    witnesses: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+
+
+def _levels(confidence: NDArray[np.float64], right: NDArray[np.float64], groups: Sequence[str] | None) -> _Levels:
     order = np.argsort(-confidence, kind="stable")
-    ranked, share = confidence[order], right[order].cumsum() / np.arange(1, len(right) + 1)
+    ranked, mistaken = confidence[order], right[order] == 0
+    names = np.arange(len(order)) if groups is None else np.unique(groups, return_inverse=True)[1][order]
     # Images of the same probability are all answered, or none of them is.
     last = np.append(ranked[1:] < ranked[:-1], True)
-    enough = ranked[last & (share >= precision)]
-    return float(enough[-1]) if len(enough) else NEVER
+    expected = (1 - ranked).cumsum() / np.arange(1, len(order) + 1)
+    return _Levels(
+        ranked[last],
+        expected[last],
+        _firsts(names, np.ones(len(order), bool)).cumsum()[last],
+        _firsts(names, mistaken).cumsum()[last],
+    )
+
+
+def _firsts(names: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Mark, among the chosen, the first of each name."""
+    places = np.flatnonzero(chosen)
+    marks = np.zeros(len(names), np.int64)
+    marks[places[np.unique(names[places], return_index=True)[1]]] = 1
+    return marks
+
+
+def _sizes(precision: float, most: int) -> list[int]:
+    """List the numbers of witnesses that are tested: from the fewest that could promise anything to all of them."""
+    size, sizes = witnesses_needed(precision), list[int]()
+    while size is not None and size < most:
+        sizes.append(size)
+        size = int(np.ceil(size * _GROWTH))
+    return sizes if size is None or (size > most and not sizes) else [*sizes, most]
+
+
+def _start(levels: _Levels, tested: NDArray[np.int64], precision: float) -> int:
+    """Choose where testing starts: at the most witnesses of those whose test is about the likeliest to pass.
+
+    How likely it is follows from the probabilities alone, never from the answers.
+    """
+    from scipy.stats import binom
+
+    if not len(tested):
+        return 0
+    witnesses = levels.witnesses[tested]
+    most = binom.ppf(_ERROR, witnesses, 1 - precision)
+    most -= binom.cdf(most, witnesses, 1 - precision) > _ERROR
+    chance = binom.cdf(most, witnesses, levels.expected[tested])
+    return int(np.flatnonzero(chance >= _LIKELY * chance.max())[-1])
 
 
 def _answers(probabilities: NDArray[np.float32], truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

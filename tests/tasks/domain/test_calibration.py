@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import binom
 from sklearn.metrics import log_loss
 
 from tasks.domain.answers import Predictions, answered
@@ -16,6 +17,7 @@ from tasks.domain.calibration import (
     mean_log_loss,
     sure_from,
     temperature,
+    witnesses_needed,
 )
 from tasks.domain.metrics import figures
 
@@ -86,25 +88,68 @@ def test_the_calibration_error_by_hand() -> None:
     assert calibration_error(*_answers([1.0, 1.0], [1, 1])) == 0
 
 
-def test_the_threshold_by_hand() -> None:
-    """The smallest probability at and above which the share holds is found beyond a mistake, and ties go together."""
-    answers = _answers([0.95, 0.9, 0.8, 0.7, 0.7, 0.6], [1, 0, 1, 1, 1, 0])
-    assert sure_from(*answers, 1.0) == np.float32(0.95)
-    assert sure_from(*answers, 0.8) == np.float32(0.7)
-    assert sure_from(*answers, 0.5) == np.float32(0.6)
-    assert sure_from(*_answers([0.9, 0.7, 0.7], [0, 1, 0]), 0.5) == NEVER
+@pytest.mark.parametrize(
+    ("images", "wrong", "sure"), [(58, 0, False), (59, 0, True), (92, 1, False), (93, 1, True), (124, 2, True)]
+)
+def test_the_fewest_answers_that_keep_a_promise(images: int, wrong: int, sure: bool) -> None:
+    """So many right answers of one probability, and not one fewer, show that 0.95 of all are right."""
+    threshold = sure_from(*_answers([0.9] * images, [0] * wrong + [1] * (images - wrong)), 0.95)
+    assert threshold == (np.float32(0.9) if sure else NEVER)
+    assert witnesses_needed(0.95) == 59
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0, 1))
-def test_what_the_threshold_promises_holds(seed: int, images: int, precision: float) -> None:
-    """At the threshold the precision is kept, and at no smaller probability that occurs would it be."""
+def test_nothing_and_everything_can_be_promised() -> None:
+    """Where nothing is promised all answers are sure; that none is ever wrong cannot be shown by any number of them."""
+    answers = _answers([0.9, 0.6], [0, 0])
+    assert sure_from(*answers, 0.0) == 0.0
+    assert sure_from(*_answers([0.9] * 5000, [1] * 5000), 1.0) == NEVER
+    assert witnesses_needed(1.0) is None
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.floats(0.5, 0.99))
+def test_the_bound_holds_at_the_threshold(seed: int, images: int, precision: float) -> None:
+    """At the threshold so few answers are wrong as a broken promise would give in one night of twenty."""
     chance = np.random.default_rng(seed)
-    confidence = chance.integers(51, 100, images) / 100
-    answers = _answers(confidence.tolist(), (chance.random(images) < confidence).astype(int).tolist())
-    threshold = sure_from(*answers, precision)
-    for candidate in {*answers[0].max(axis=1), threshold}:
-        kept = _when_sure(*answers, float(candidate)).get("precision_when_sure", -1.0) >= precision
-        assert kept == (candidate == threshold != NEVER) or candidate > threshold
+    confidence = 1 - 0.4 * chance.random(images) ** 3
+    right = chance.random(images) < confidence
+    threshold = sure_from(*_answers(confidence.tolist(), right.astype(int).tolist()), precision)
+    sure = confidence.astype(np.float32) >= threshold
+    assert threshold == NEVER or binom.cdf((~right[sure]).sum(), sure.sum(), 1 - precision) <= 0.05
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(60, 200), st.integers(2, 10))
+def test_copies_are_no_witnesses(seed: int, images: int, copies: int) -> None:
+    """Ten pictures of one burst promise as much as one of them: the threshold is the same without the copies."""
+    chance = np.random.default_rng(seed)
+    confidence = 1 - 0.3 * chance.random(images) ** 4
+    right = (chance.random(images) < confidence).astype(int)
+    names = list(map(str, range(images)))
+    alone = sure_from(*_answers(confidence.tolist(), right.tolist()), 0.9, names)
+    repeated = _answers(confidence.tolist() * copies, right.tolist() * copies)
+    assert sure_from(*repeated, 0.9, names * copies) == alone
+
+
+def test_a_group_with_one_wrong_answer_is_wrong() -> None:
+    """Of a burst whose pictures are answered differently, the wrong answer counts."""
+    confidence, right = [0.9] * 118, [1] * 117 + [0]
+    assert sure_from(*_answers(confidence, right), 0.95) == np.float32(0.9)
+    assert sure_from(*_answers(confidence, right), 0.95, [str(number // 2) for number in range(118)]) == NEVER
+
+
+def test_redrawn_nights_keep_the_promise() -> None:
+    """Of 200 nights with other validation images, each with its own temperature, at most one in twenty falls short."""
+    logits, truth = _drawn(3000, 3, seed=5)
+    bold = 2 * logits
+    chance = np.random.default_rng(6)
+    held: list[float] = []
+    for _ in range(200):
+        night = chance.integers(0, len(truth), 500)
+        probabilities = _softmax(bold / temperature(bold[night], truth[night]))
+        threshold = sure_from(probabilities[night], truth[night], 0.85)
+        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+        held += [right[confidence >= threshold].mean()] if threshold < NEVER else []
+    assert len(held) > 150
+    assert sum(share < 0.85 for share in held) <= 10
 
 
 def test_coverage_and_precision_by_hand() -> None:
