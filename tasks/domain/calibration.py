@@ -17,6 +17,7 @@ _LIKELY = 0.95
 _COLDEST, _HOTTEST = 0.05, 20.0
 
 Logits = NDArray[np.float64]
+Probabilities = NDArray[np.float32] | NDArray[np.float64]
 Truth = Sequence[int] | NDArray[np.int64]
 
 
@@ -48,7 +49,7 @@ def mean_log_loss(logits: Logits, truth: Truth) -> float:
     return float((_normaliser(logits) - taken).mean())
 
 
-def calibration_error(probabilities: NDArray[np.float32], truth: Truth) -> float:
+def calibration_error(probabilities: Probabilities, truth: Truth) -> float:
     """Measure by how much the likeliest class's probability and its share of right answers differ: 0 to 1.
 
     Expected calibration error over 15 bins of equal width, weighted by their images, as in Guo et al., ICML 2017.
@@ -60,7 +61,7 @@ def calibration_error(probabilities: NDArray[np.float32], truth: Truth) -> float
 
 
 def sure_from(
-    probabilities: NDArray[np.float32], truth: Truth, precision: float, groups: Sequence[str] | None = None
+    probabilities: Probabilities, truth: Truth, precision: float, groups: Sequence[str] | None = None
 ) -> float:
     """Find a probability at and above which so large a share of all future answers is right, at 95% confidence.
 
@@ -164,7 +165,7 @@ def _start(levels: _Levels, tested: NDArray[np.int64], precision: float) -> int:
     return int(np.flatnonzero(chance >= _LIKELY * chance.max())[-1])
 
 
-def _answers(probabilities: NDArray[np.float32], truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _answers(probabilities: Probabilities, truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Take each image's largest probability, and 1 where that class is the true one, else 0."""
     right = probabilities.argmax(axis=1) == np.asarray(truth, np.int64)
     return probabilities.max(axis=1).astype(np.float64), right.astype(np.float64)
