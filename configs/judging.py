@@ -24,9 +24,14 @@ class Gate(Section):
     rules: tuple[str, ...] = Field(
         default=DEFAULT_RULES, description="One line each, such as recall of any slice at least 0.4; see docs/gate.md."
     )
-    needs: Literal["improvement", "no-harm"] = Field(
-        default="improvement",
-        description="A champion gives way to a model shown to be better, or with new classes; or to any without harm.",
+    needs: Literal["likely-improvement", "improvement", "no-harm"] = Field(
+        default="likely-improvement",
+        description="What a champion gives way to: improvement: a model shown to be better, or with new classes. "
+        "likely-improvement: that, or one that learned from more; see docs/gate.md. no-harm: any without harm.",
+    )
+    more_data: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=0.1,
+        description="By what share the training images must have grown for likely-improvement; 0.1 is a tenth.",
     )
     better_at: Literal["accuracy", "macro_f1", "log_loss"] = Field(
         default="accuracy", description="The figure on which an improvement must be shown."

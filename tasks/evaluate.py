@@ -16,6 +16,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
+from tasks.growing import grown
 from tasks.measuring import contest, measured
 from tasks.predicting import stored_features
 from tasks.step import step
@@ -33,11 +34,13 @@ _LIKELIEST = 5
 def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
-    rows = [row for row in read_manifest(store, dataset.hash) if row.split is Split.TEST]
+    every = read_manifest(store, dataset.hash)
+    rows = [row for row in every if row.split is Split.TEST]
     if not rows:
         raise Problem(f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs.")
     found = contest(rows, embedded, trained, settings)
     test, golden = measured(rows, found, settings)
+    former = found.decision if found.champion else None
     evaluation = Evaluation(
         images=len(rows),
         metrics={**test.flat(), **_of_head(store, trained, rows)},
@@ -47,6 +50,7 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         latency=embedded.latency,
         champion_problem=found.problem,
         mistakes=mistakes(rows, found.challenger.test, found.champion.test if found.champion else None),
+        growth=grown(every, embedded.today, former, settings) if former else None,
     )
     tags = _tags(test.comparison) if test.comparison else {}
     tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)}, tags)

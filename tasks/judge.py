@@ -22,13 +22,14 @@ def judge(
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
     held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
-    verdict = gate.judge(gate.Facts(evaluation.test, evaluation.golden, held, served), settings.gate)
-    facts = {
+    facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth)
+    verdict = gate.judge(facts, settings.gate)
+    asked = {
         "verdict": asdict(verdict),
         "data": asdict(held),
         "served": asdict(served),
         "settings": settings.gate.model_dump(mode="json"),
     }
-    file = json.dumps(facts, ensure_ascii=False, indent=1).encode()
+    file = json.dumps(asked, ensure_ascii=False, indent=1).encode()
     tracking.log_files(settings.tracking.url, trained.run_id, {"evaluation/gate.json": file})
     return verdict

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from configs.judging import Gate
 from configs.rules import Rule
 from tasks.domain.floors import figures_asked
+from tasks.domain.growth import Growth
 from tasks.domain.holdings import Holdings
 from tasks.domain.improvement import improvement
 from tasks.domain.measured import Measured
@@ -27,6 +28,7 @@ class Facts:
     golden: Measured | None
     data: Holdings
     served: Served | None = None
+    growth: Growth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,14 @@ def judge(facts: Facts, gate: Gate) -> Verdict:
 
     A rule is broken where its figure is beyond the limit; one that compares needs, besides, that chance alone does not
     explain it: of all comparing rules together, in at most ``gate.error_rate`` of the nights a single one refuses a
-    model as good as its champion (Holm). Then the improvement itself must be shown, at the same rate.
+    model as good as its champion (Holm). Then the improvement itself must be shown, at the same rate, or be
+    likely.
     """
     asked = [rule for rule in gate.parsed if not rule.compares or _comparison(facts, rule)]
     spoken = _beyond_chance([rule for rule in asked if rule.compares], facts, gate)
     rulings = [_compared(rule, facts, gate, spoken) if rule.compares else _held(rule, facts, gate) for rule in asked]
-    if facts.test.comparison and gate.needs == "improvement":
-        rulings.insert(0, improvement(facts.test.comparison, gate))
+    if facts.test.comparison and gate.needs != "no-harm":
+        rulings.insert(0, improvement(facts.test.comparison, gate, facts.growth))
     return _verdict(tuple(rulings))
 
 

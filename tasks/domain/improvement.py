@@ -1,10 +1,11 @@
-"""Whether a challenger is shown to be better, and if that cannot be told, how many more test images would do."""
+"""Whether a challenger is better, or likely to be, and if that cannot be told, what would do."""
 
 from configs.judging import Gate
 from tasks.domain.comparison import Comparison
+from tasks.domain.growth import CrossValidated, Growth
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, chance
-from tasks.domain.statistics import images_needed
+from tasks.domain.statistics import holm, images_needed
 from tasks.domain.wording import count
 
 # Beyond so many times the test images, more of them is no advice.
@@ -12,12 +13,14 @@ _OUT_OF_REACH = 100
 _NAMED = 3
 
 
-def improvement(found: Comparison, gate: Gate) -> Ruling:
+def improvement(found: Comparison, gate: Gate, growth: Growth | None = None) -> Ruling:
     """Ask for evidence that the challenger is better, or for classes that the champion does not know.
 
-    The other rules see to it that neither goes with harm.
+    The other rules see to it that neither goes with harm. With ``gate.needs: likely-improvement`` more data is evidence
+    too, as far as cross-validation does not speak against them.
     """
-    rule = f"better at {gate.better_at}, or new classes"
+    likely = gate.needs == "likely-improvement"
+    rule = f"better at {gate.better_at}, {'more data, ' * likely}or new classes"
     one = next((one for one in found.paired if (one.figure, one.of) == (gate.better_at, "")), None)
     value = -one.fall if one else None
     if one and one.fall < 0 and one.better <= gate.error_rate:
@@ -27,6 +30,11 @@ def improvement(found: Comparison, gate: Gate) -> Ruling:
         said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
         return Ruling(rule, "passed", value, 0.0, passed=True, said=f"{said}, which is enough where no rule finds harm")
     said = _not_shown(one, gate) if one else "no test image of a class that both know"
+    against = _against(growth, gate)
+    if growth and likely and not against:
+        said = f"likely better: {_learned(growth)}; on the test images alone {said}, so gate.needs: improvement waits"
+        return Ruling(rule, "passed", value, 0.0, passed=True, said=said)
+    said = f"{said}; {_alternative(against, gate)}"
     return Ruling(rule, "failed", value, 0.0, passed=False, said=said)
 
 
@@ -42,6 +50,61 @@ def needed(one: Paired, rate: float) -> int:
     return max(1, round(images) - one.images)
 
 
+def lacking(growth: Growth, gate: Gate) -> str:
+    """Say why more data are no evidence yet, whatever cross-validation says of them; nothing where they may be."""
+    if growth.kept < growth.learned:
+        gone = count(growth.learned - growth.kept, "training image")
+        return f"{gone} of the champion's {growth.learned:,} are gone or under another label"
+    if not growth.same_recipe:
+        return "the champion was made by another backbone or other training settings"
+    if growth.share < gate.more_data:
+        more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
+        return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
+    return ""
+
+
+def _against(growth: Growth | None, gate: Gate) -> str:
+    """Say what keeps more data from being evidence; nothing where they are."""
+    if growth is None:
+        return "nothing is known of what the champion learned from"
+    return lacking(growth, gate) or _doubt(growth.cross_validated, gate)
+
+
+def _doubt(found: CrossValidated | None, gate: Gate) -> str:
+    """Say what cross-validation holds against the data; nothing where they are ahead, fit, and no class pays."""
+    if found is None or not found.comparison.paired:
+        return "there is nothing to cross-validate"
+    if found.unlike <= gate.error_rate:
+        share = f"{found.new_right:.3f} against {found.expected:.3f}, {chance(found.unlike)}"
+        return (
+            f"cross-validation puts the {found.new:,} new images under their labels less often than old ones ({share})"
+        )
+    tests = [one for one in found.comparison.paired if one.wins is not None]
+    speaks = holm([one.worse for one in tests], gate.error_rate, [one.least for one in tests])
+    harm = [one for one, spoken in zip(tests, speaks, strict=True) if spoken and one.fall > 0]
+    behind = [one for one in tests if one.figure == "accuracy" and one.fall > 0]
+    if not (harm or behind):
+        return ""
+    worst = max(harm or behind, key=lambda one: one.fall)
+    return (
+        f"cross-validation finds that old images lose by the new ones: {_pair(worst)} on {count(worst.images, 'image')}"
+    )
+
+
+def _learned(growth: Growth) -> str:
+    said = f"it learned from all {growth.learned:,} training images of the champion and {growth.more:,} more"
+    found = growth.cross_validated.comparison.paired if growth.cross_validated else ()
+    one = next(one for one in found if one.figure == "accuracy")
+    return f"{said}, which cross-validation bears out ({_pair(one)} on {count(one.images, 'image')})"
+
+
+def _alternative(against: str, gate: Gate) -> str:
+    harmless = "gate.needs: no-harm would promote it unless a rule finds harm"
+    if gate.needs == "likely-improvement":
+        return f"{against}; {harmless}"
+    return harmless if against else f"{harmless}, and so would gate.needs: likely-improvement"
+
+
 def _not_shown(one: Paired, gate: Gate) -> str:
     if one.fall >= 0 or (one.wins is not None and one.losses is not None and one.wins <= one.losses):
         return f"not better than the champion: {_figures(one)}"
@@ -54,6 +117,11 @@ def _not_shown(one: Paired, gate: Gate) -> str:
 
 def _figures(one: Paired) -> str:
     return f"{one.figure} {one.challenger:.3f} against {one.champion:.3f} on {count(one.images, 'test image')}"
+
+
+def _pair(one: Paired) -> str:
+    name = f"{one.figure} of {one.of}" if one.of else one.figure
+    return f"{name} {one.challenger:.3f} against {one.champion:.3f}"
 
 
 def _round(number: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.discriminant import moments, scores
 from tasks.domain.statistics import Floats, percentile_interval, wilson
 
 #: So many more images of each class are asked about.
@@ -15,8 +16,6 @@ MORE = 50
 LEAST = 8
 # The fractions are one, two, three quarters and all; each quarter once begins a nesting.
 _QUARTERS = 4
-# So much of the covariance is made a ball's, so that a head of few images does not believe in every direction.
-_SHRINKAGE = 0.1
 # At so many validation images a class's own exponent counts as much as that of all classes: of few it is a wild one.
 _LEANING = 30
 _ROUNDS = 500
@@ -105,38 +104,15 @@ def _quarters(train: Lessons) -> NDArray[np.int64]:
 def _wrong(train: Lessons, quarters: NDArray[np.int64], validation: Lessons) -> Floats:
     """Tell where the heads of one, two, three and four quarters are wrong, by the first quarter: (4, images, 4)."""
     labels, truth = np.unique(train.labels, return_inverse=True)
-    moments = [_moments(train.features[quarters == one], truth[quarters == one], len(labels)) for one in range(4)]
+    sums = [moments(train.features[quarters == one], truth[quarters == one], len(labels)) for one in range(4)]
     right = np.searchsorted(labels, validation.labels)
     found = np.zeros((_QUARTERS, len(right), _QUARTERS))
     for first in range(_QUARTERS):
         for size in range(1, _QUARTERS):
-            used = [moments[(first + more) % _QUARTERS] for more in range(size)]
-            found[first, :, size - 1] = _guesses(used, validation.features) != right
-    found[:, :, -1] = _guesses(moments, validation.features) != right
+            used = [sums[(first + more) % _QUARTERS] for more in range(size)]
+            found[first, :, size - 1] = scores(used, validation.features).argmax(axis=1) != right
+    found[:, :, -1] = scores(sums, validation.features).argmax(axis=1) != right
     return found
-
-
-def _moments(features: NDArray[np.float32], truth: NDArray[np.int64], classes: int) -> tuple[Floats, Floats, Floats]:
-    """Sum up images: how many of each class, their features by class, and the products of their features."""
-    exact = features.astype(np.float64)
-    of = np.zeros((classes, len(exact)))
-    of[truth, np.arange(len(exact))] = 1
-    return of.sum(axis=1), of @ exact, exact.T @ exact
-
-
-def _guesses(moments: Sequence[tuple[Floats, Floats, Floats]], asked: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Fit a linear discriminant with a shrunk covariance to sums of images, all classes alike likely, and ask it.
-
-    Friedman, "Regularized discriminant analysis", Journal of the American Statistical Association 1989. A class of
-    which no image is among the sums is never the answer.
-    """
-    counts, sums, products = (np.sum([one[part] for one in moments], axis=0) for part in range(3))
-    means = sums / np.maximum(counts, 1)[:, None]
-    within = (products - means.T @ sums) / max(counts.sum() - np.count_nonzero(counts), 1)
-    ball = np.eye(len(within)) * max(np.trace(within) / len(within), np.finfo(np.float64).tiny)
-    weights = np.linalg.solve((1 - _SHRINKAGE) * within + _SHRINKAGE * ball, means.T)
-    scores = asked @ weights - (means * weights.T).sum(axis=1) / 2
-    return np.asarray(np.where(counts > 0, scores, -np.inf).argmax(axis=1))
 
 
 def _drawn(wrong: Floats, chosen: NDArray[np.bool_], groups: Sequence[str], chance: np.random.Generator) -> Floats:

@@ -9,6 +9,7 @@ from tasks.domain.collecting import Wanted
 from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import AlreadyDecided, Decided
 from tasks.domain.gate import Verdict
+from tasks.domain.growth import Growth
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
@@ -161,6 +162,7 @@ class Evaluation:
 
     ``champion`` is the number of the decision that made it; ``champion_problem`` says why it could not be measured, and
     then nothing is compared. ``latency`` is that of one image on this machine in milliseconds, None if not measured.
+    ``growth`` says what the challenger learned from beyond the champion; None where that cannot be known.
     """
 
     images: int
@@ -171,6 +173,7 @@ class Evaluation:
     latency: float | None = None
     champion_problem: str = ""
     mistakes: Mistakes = NOTHING
+    growth: Growth | None = None
 
     @property
     def comparison(self) -> Comparison | None:

@@ -127,15 +127,19 @@ def _with_new(label: str, wrong: list[int]) -> Measured:
 
 def test_what_cannot_be_told_says_how_many_images_would_do() -> None:
     """A gain that chance may explain is no reason, and the sentence says about how many more test images would do."""
-    verdict = judge(facts([], [0, 1, 2]), Gate())
+    gate = Gate(needs="improvement")
+    verdict = judge(facts([], [0, 1, 2]), gate)
     assert verdict.outcome == "rejected"
     assert verdict.reason.startswith(
         "not enough test images to tell whether it is better: accuracy 1.000 against 0.980"
     )
-    assert verdict.reason.endswith("p 0.12; about 160 more would do")
-    assert judge(facts([0], [0]), Gate()).reason == (
-        "not better than the champion: accuracy 0.993 against 0.993 on 150 test images"
+    assert verdict.reason.endswith(
+        "p 0.12; about 160 more would do; gate.needs: no-harm would promote it unless a rule finds harm"
     )
+    assert judge(facts([0], [0]), gate).reason.startswith(
+        "not better than the champion: accuracy 0.993 against 0.993 on 150 test images; "
+    )
+    assert "nothing is known of what the champion learned from" in judge(facts([0], [0]), Gate()).reason
     assert judge(facts([0], [0]), Gate(needs="no-harm")).promoted
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.random import Generator
 
 from tasks.domain.collecting import wanted
-from tasks.domain.learning import MORE, Curves, Lessons, _guesses, _moments, learning_curves
+from tasks.domain.discriminant import moments, scores
+from tasks.domain.learning import MORE, Curves, Lessons, learning_curves
 from tests.tasks.domain.contests import measured
 
 NAMES = tuple(f"breed {number}" for number in range(8))
@@ -31,7 +32,7 @@ def recall(each: int, middle: np.ndarray, chance: Generator) -> float:
     for _ in range(8):
         some = lessons(each, middle, chance)
         labels = np.array([NAMES.index(label) for label in some.labels])
-        guesses = _guesses([_moments(some.features, labels, len(NAMES))], asked.features)
+        guesses = scores([moments(some.features, labels, len(NAMES))], asked.features).argmax(axis=1)
         found.append(float((guesses == truth).mean()))
     return float(np.mean(found))
 

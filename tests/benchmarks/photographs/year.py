@@ -1,0 +1,204 @@
+"""A year of nights under several policies of the gate: who serves, how good, and how long a better model waits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.judging import Gate
+from tasks.domain.answers import Predictions
+from tasks.domain.comparison import Comparison, Exam
+from tasks.domain.gate import Facts, judge
+from tasks.domain.growth import Growth, Labelled, cross_validate, growth
+from tasks.domain.holdings import Holdings
+from tasks.domain.manifest import Row
+from tasks.domain.measured import Measured, measure
+from tasks.domain.paired import Paired
+from tests.benchmarks.photographs.collection import Collection
+from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, Year, worlds
+
+SEEDS = 2
+# So far is a model truly better or worse that it counts.
+POINT = 0.01
+# Rules with a number would refuse whatever learns little: here it is about those that compare.
+RULES = tuple(rule for rule in Gate().rules if "not worse" in rule)
+# Bets of the e-values: how much more often than not a new test image speaks for the challenger.
+BETS = np.array([0.2, 0.4, 0.7])
+HEAD = (
+    "a year brings",
+    "policy",
+    "true accuracy over the year",
+    "behind the best choice, points",
+    "nights that a worse one serves",
+    "nights that a better one waits",
+    "longest wait",
+    "promotions",
+)
+
+
+@dataclass
+class Nights:
+    """A year, what the product's functions say of its nights, and what a policy remembers."""
+
+    year: Year
+    memory: dict[object, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Ask about each pair of challenger and champion once, whichever policies want to know."""
+        self.measured = cache(self._measured)
+        self.growth = cache(self._growth)
+        self.promoted = cache(self._promoted)
+
+    def _measured(self, night: int, champion: int) -> Measured:
+        year = self.year
+        images = year.arrived(night)[year.tested[year.arrived(night)]]
+        groups = [year.world.groups[image] for image in images]
+        exam = Exam([_name(label) for label in year.labels[images]], groups, [()] * len(images))
+        ours, theirs = (Predictions(self._classes, year.answers[one][images]) for one in (night, champion))
+        return measure(ours, theirs, exam, Gate().minimum_support)
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return tuple(_name(number) for number in range(int(self.year.world.classes.max()) + 1))
+
+    def _growth(self, night: int, champion: int) -> Growth:
+        year = self.year
+        same = year.recipe(night) == year.recipe(champion)
+        found = growth(self._rows(night), self._rows(champion), same_recipe=same)
+        tonight, former = self._labelled(night), self._labelled(champion)
+        return Growth(found.learned, found.kept, found.more, same, cross_validate(tonight, former))
+
+    def _rows(self, night: int) -> list[Row]:
+        year = self.year
+        return [
+            Row(str(image), _name(year.labels[image]), year.split(image), (), str(image))
+            for image in year.arrived(night).tolist()
+        ]
+
+    def _labelled(self, night: int) -> Labelled:
+        rows, images = self._rows(night), self.year.arrived(night)
+        features = self.year.reduced[self.year.backbone(night)][images]
+        groups = [self.year.world.groups[image] for image in images]
+        return Labelled([row.image for row in rows], features, [row.label for row in rows], groups)
+
+    def _promoted(self, night: int, champion: int, needs: str) -> bool:
+        gate = Gate.model_validate({"rules": RULES, "needs": needs, "serve_check": False})
+        more = self.growth(night, champion) if needs == "likely-improvement" else None
+        return judge(
+            Facts(self.measured(night, champion), None, Holdings({}, (), 0.0, None, ""), None, more), gate
+        ).promoted
+
+
+def _name(number: int) -> str:
+    return f"class {number:02}"
+
+
+Policy = Callable[[Nights, int, int], bool]
+
+
+def _by(needs: str, nights: Nights, night: int, champion: int) -> bool:
+    return nights.promoted(night, champion, needs)
+
+
+def _more(share: float, nights: Nights, night: int, champion: int) -> bool:
+    """Promote without harm whatever learned from more by the same recipe."""
+    if nights.promoted(night, champion, "improvement"):
+        return True
+    found = nights.growth(night, champion)
+    return found.same_recipe and found.share >= share and nights.promoted(night, champion, "no-harm")
+
+
+def _spending(nights: Nights, night: int, champion: int) -> bool:
+    """Spend the error rate over the nights that a champion serves, 6 / (pi k)^2 of it on the k-th."""
+    looks = nights.memory.get(("looks", champion), np.zeros(1)) + 1
+    nights.memory["looks", champion] = looks
+    accuracy = _accuracy(nights, night, champion)
+    rate = Gate().error_rate * 6 / np.pi**2 / looks[0] ** 2
+    return accuracy.fall < 0 and accuracy.better <= rate and nights.promoted(night, champion, "no-harm")
+
+
+def _e_values(nights: Nights, night: int, champion: int) -> bool:
+    """Let test images bet once, when they are new: wealth of 1 / error rate is evidence, whenever it is reached."""
+    year = nights.year
+    seen = int(nights.memory.get(("seen", champion), np.array([year.ends[champion]]))[0])
+    new = year.order[seen : year.ends[night]]
+    new = new[year.tested[new]]
+    ours, theirs = (year.answers[one][new].argmax(axis=1) == year.labels[new] for one in (night, champion))
+    wins, losses = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    wealth = nights.memory.get(("wealth", champion), np.ones(len(BETS))) * (1 + BETS) ** wins * (1 - BETS) ** losses
+    nights.memory["wealth", champion], nights.memory["seen", champion] = wealth, np.array([float(year.ends[night])])
+    return bool(wealth.mean() >= 1 / Gate().error_rate) and nights.promoted(night, champion, "no-harm")
+
+
+def _shown_by_cross_validation(nights: Nights, night: int, champion: int) -> bool:
+    """Promote without harm where cross-validation of data and features shows an improvement."""
+    if nights.promoted(night, champion, "improvement"):
+        return True
+    found = nights.growth(night, champion).cross_validated
+    accuracy = _first(found.comparison if found else None)
+    return accuracy.fall < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
+
+
+def _accuracy(nights: Nights, night: int, champion: int) -> Paired:
+    return _first(nights.measured(night, champion).comparison)
+
+
+def _first(found: Comparison | None) -> Paired:
+    """Take what is compared first: accuracy."""
+    if found is None:
+        raise TypeError("A year's nights always share images and classes.")
+    return found.paired[0]
+
+
+POLICIES: dict[str, Policy] = {
+    "`improvement`": partial(_by, "improvement"),
+    "`no-harm`": partial(_by, "no-harm"),
+    "no harm, 5% more data, same recipe": partial(_more, 0.05),
+    "no harm, 10% more data, same recipe": partial(_more, 0.1),
+    "error spent over the nights": _spending,
+    "e-values of new test images": _e_values,
+    "shown by cross-validation": _shown_by_cross_validation,
+    "`likely-improvement`": partial(_by, "likely-improvement"),
+}
+
+
+def lived(nights: Nights, policy: Policy) -> tuple[float, ...]:
+    """Live through a year under a policy: the figures of ``HEAD``."""
+    true, champion, best, oracle = nights.year.true, 0, 0.0, 0.0
+    serving, choice, waits, worse, promotions = [], [], [0], 0, 0
+    for night in range(NIGHTS):
+        if night and policy(nights, night, champion):
+            champion, promotions = night, promotions + 1
+        best, oracle = max(best, true[champion]), max(oracle, true[night])
+        serving.append(true[champion])
+        choice.append(oracle)
+        worse += true[champion] < best - POINT
+        waits.append(waits[-1] + 1 if true[night] >= true[champion] + POINT else 0)
+    waiting = sum(one > 0 for one in waits)
+    behind = 100 * float(np.mean(choice) - np.mean(serving))
+    return float(np.mean(serving)), behind, worse / NIGHTS, waiting / NIGHTS, float(max(waits)), float(promotions)
+
+
+def print_year(monkeys: Collection, dogs: Collection) -> None:
+    """Print one row a scenario and policy: means over the worlds and seeds, and an interval of the second figure."""
+    for name, words in SCENARIOS.items():
+        print(f"- *{name}*: {words}")
+    print(f"\n{NIGHTS} nights, {SEEDS} seeds\n\n| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    for scenario in SCENARIOS:
+        years = [
+            Nights(Year(make(chance), scenario, chance))
+            for number, make in enumerate(worlds(monkeys, dogs))
+            for seed in range(SEEDS)
+            for chance in [np.random.default_rng([seed, number, *scenario.encode()])]
+        ]
+        for policy, promotes in POLICIES.items():
+            found = np.array([lived(one, promotes) for one in years])
+            print(f"| {scenario} | {policy} | {_cells(found)} |", flush=True)
+
+
+def _cells(found: NDArray[np.float64]) -> str:
+    mean, wide = found.mean(axis=0), 1.96 * found[:, 1].std(ddof=1) / np.sqrt(len(found))
+    cells = (f"{mean[0]:.3f}", f"{mean[1]:.1f} ± {wide:.1f}", f"{mean[2]:.0%}", f"{mean[3]:.0%}")
+    return " | ".join((*cells, f"{mean[4]:.0f}", f"{mean[5]:.1f}"))

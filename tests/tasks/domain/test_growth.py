@@ -1,0 +1,140 @@
+"""More data as evidence: what the challenger learned from, and what cross-validation says of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+
+from configs.judging import Gate
+from tasks.domain.gate import Facts, Verdict, judge
+from tasks.domain.growth import CrossValidated, Growth, Labelled, cross_validate, growth
+from tasks.domain.manifest import Row
+from tasks.domain.splits import Split
+from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
+
+CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
+OLD, NEW, WIDTH = 400, 120, 16
+
+
+def drawn(chance: Generator) -> Labelled:
+    """Draw old images and new ones of five overlapping classes, each a group of its own."""
+    truth = np.arange(OLD + NEW) % len(CLASSES)
+    centres = chance.normal(size=(len(CLASSES), WIDTH)) * 0.8
+    features = (centres[truth] + chance.normal(size=(len(truth), WIDTH))).astype(np.float32)
+    names = [f"{number:016x}" for number in chance.integers(0, 1 << 60, len(truth))]
+    return Labelled(names, features, [CLASSES[number] for number in truth], names)
+
+
+def judged(tonight: Labelled) -> CrossValidated:
+    """Cross-validate tonight's images beside the old ones among them."""
+    old = Labelled(tonight.images[:OLD], tonight.features[:OLD], tonight.labels[:OLD], tonight.groups[:OLD])
+    found = cross_validate(tonight, old)
+    assert found
+    return found
+
+
+def moved(tonight: Labelled, share: float, chance: Generator) -> Labelled:
+    """Put a share of the new images under another label, by chance."""
+    labels = list(tonight.labels)
+    for number in range(OLD, OLD + NEW):
+        if chance.random() < share:
+            labels[number] = str(chance.choice([one for one in CLASSES if one != labels[number]]))
+    return replace(tonight, labels=labels)
+
+
+def grown(found: CrossValidated | None, **changes: object) -> Growth:
+    """Tell of a challenger that learned from a fifth more by the same recipe."""
+    return replace(Growth(100, 100, 20, same_recipe=True, cross_validated=found), **changes)
+
+
+def verdict(found: Growth | None, gate: Gate) -> Verdict:
+    """Judge a model that is right about two images more than its champion, which chance may explain."""
+    return judge(Facts(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
+
+
+@pytest.fixture(scope="module")
+def ahead() -> CrossValidated:
+    """Cross-validate clean images, and see that they are ahead."""
+    return next(
+        found
+        for seed in range(9)
+        if (found := judged(drawn(np.random.default_rng(seed)))).comparison.paired[0].difference > 0
+        and found.unlike > Gate().error_rate
+    )
+
+
+def test_what_was_learned_is_counted_by_image_and_label() -> None:
+    """A training image under another label, in another split, or gone counts as not learned from."""
+    former = [Row(name, "pug", Split.TRAIN, (), name) for name in "abcd"] + [Row("t", "pug", Split.TEST, (), "t")]
+    rows = [
+        former[0],
+        former[1]._replace(label="boxer"),
+        former[2]._replace(split=Split.HELD_OUT),
+        Row("e", "pug", Split.TRAIN, (), "e"),
+        Row("f", "pug", Split.TEST, (), "f"),
+    ]
+    assert growth(rows, former, same_recipe=True) == Growth(4, 1, 2, same_recipe=True)
+
+
+def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: CrossValidated) -> None:
+    """Such a model is promoted, unless gate.needs is improvement; either reason names the other way."""
+    likely = verdict(grown(ahead), Gate())
+    assert likely.promoted
+    assert likely.reason.startswith(
+        "likely better: it learned from all 100 training images of the champion and 20 more, which cross-validation"
+    )
+    assert "gate.needs: improvement waits" in likely.reason
+    strict = verdict(grown(ahead), Gate(needs="improvement"))
+    assert strict.outcome == "rejected"
+    assert strict.reason.endswith("and so would gate.needs: likely-improvement")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kept": 99}, "1 training image of the champion's 100 are gone or under another label"),
+        ({"same_recipe": False}, "the champion was made by another backbone or other training settings"),
+        ({"more": 9}, "9.0% more images than the champion's 100, and gate.more_data asks for 10%"),
+        ({"cross_validated": None}, "nothing to cross-validate"),
+    ],
+)
+def test_less_than_that_is_not_enough(ahead: CrossValidated, changes: dict[str, object], said: str) -> None:
+    """What is lacking is named, and the setting that would promote."""
+    found = verdict(grown(ahead, **changes), Gate())
+    assert found.outcome == "rejected"
+    assert said in found.reason
+    assert found.reason.endswith("gate.needs: no-harm would promote it unless a rule finds harm")
+
+
+def test_harm_is_refused_however_much_was_learned(ahead: CrossValidated) -> None:
+    """More data do not outweigh a rule that finds harm."""
+    poodles = [number for number in range(150) if number % 5 == 3]
+    found = judge(Facts(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
+    assert found.outcome == "rejected"
+    assert "recall of poodle" in found.reason
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_wrong_labels_among_the_new_images_are_seen(share: float) -> None:
+    """Where a fifth or more of the new labels is wrong, more data are seldom evidence."""
+    chance = np.random.default_rng(5)
+    nights = [grown(judged(moved(drawn(chance), share, chance))) for _ in range(20)]
+    assert sum(verdict(one, Gate()).promoted for one in nights) <= 1
+
+
+def test_one_class_among_another_is_seen() -> None:
+    """New poodles that all lie among the beagles harm the old images of either, and the reason says so."""
+    chance = np.random.default_rng(6)
+    tonight = drawn(chance)
+    labels = ["beagle" if number >= OLD and one == "poodle" else one for number, one in enumerate(tonight.labels)]
+    found = verdict(grown(judged(replace(tonight, labels=labels))), Gate())
+    assert found.outcome == "rejected"
+    assert "cross-validation" in found.reason
+
+
+def test_clean_images_fit_as_often_as_the_old_ones() -> None:
+    """New images of the same kind are called unlike the old ones at most at the rate, each tested out of its group."""
+    chance = np.random.default_rng(7)
+    unlike = np.mean([judged(drawn(chance)).unlike <= Gate().error_rate for _ in range(40)])
+    assert unlike <= Gate().error_rate + 2 * np.sqrt(0.05 * 0.95 / 40)
