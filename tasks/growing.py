@@ -6,7 +6,7 @@ from dataclasses import replace
 from configs import schema
 from configs.problems import Inaccessible, Outage, Problem
 from tasks.domain.decisions import Decision
-from tasks.domain.growth import Growth, Labelled, cross_validate, growth
+from tasks.domain.growth import Growth, Labelled, Recipe, cross_validate, growth
 from tasks.domain.improvement import lacking
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
@@ -32,7 +32,7 @@ def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: 
         decision: The one that made the champion.
         settings: Tonight's.
     """
-    store = settings.store.url
+    store, gate = settings.store.url, settings.gate
     try:
         former = read_manifest(store, decision.dataset)
         record = read_record(store, decision.head, decision.dataset)
@@ -42,12 +42,19 @@ def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: 
         return None
     labels = spelled([row.label for row in former], settings.labels.aliases)
     former = [row._replace(label=label) for row, label in zip(former, labels, strict=True)]
-    same = record.features == today and _recipe(record.settings) == _recipe(settings_of(settings))
-    found = growth(rows, former, same_recipe=same)
+    made_by = [_recipe(one) for one in (record.settings, settings_of(settings))]
+    found = growth(rows, former, _likeness(*made_by, same_features=record.features == today))
     # It costs seconds of a night with many images: only where it can decide.
-    if lacking(found, settings.gate):
+    if gate.needs == "no-harm" or lacking(found, gate):
         return found
-    return replace(found, cross_validated=cross_validate(*_labelled(rows, former, today, store)))
+    both = (_labelled(some, made, store) for some, made in ((rows, today), (former, record.features)))
+    return replace(found, cross_validated=cross_validate(*both))
+
+
+def _likeness(theirs: Mapping[str, object], ours: Mapping[str, object], *, same_features: bool) -> Recipe:
+    if any(theirs.get(name) != ours.get(name) for name in {*theirs, *ours} - {"backbone"}):
+        return "other"
+    return "same" if same_features else "another backbone"
 
 
 def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
@@ -55,22 +62,11 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
     return {name: section for name, section in made_by.items() if name != "labels"}
 
 
-def _labelled(rows: Sequence[Row], former: Sequence[Row], made: FeatureSet, store: str) -> tuple[Labelled, Labelled]:
+def _labelled(rows: Sequence[Row], made: FeatureSet, store: str) -> Labelled:
     features, known = FeatureStore(store, made.fingerprint, made.width), SplitStore(store).known()
     there = features.known()
-    ours, theirs = (
-        [
-            row
-            for row in sorted(some, key=lambda row: row.image)
-            if row.split is not Split.HELD_OUT and row.image in there
-        ][:_MOST]
-        for some in (rows, former)
-    )
-    reduce = reduction(features, [row.image for row in ours])
-
-    def labelled(some: Sequence[Row]) -> Labelled:
-        names = [row.image for row in some]
-        groups = [known[name].group if name in known else name for name in names]
-        return Labelled(names, reduce(names), [row.label for row in some], groups)
-
-    return labelled(ours), labelled(theirs)
+    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in there]
+    some = sorted(used, key=lambda row: row.image)[:_MOST]
+    names = [row.image for row in some]
+    groups = [known[name].group if name in known else name for name in names]
+    return Labelled(names, reduction(features, names)(names), [row.label for row in some], groups)

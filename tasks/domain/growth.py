@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +13,8 @@ from tasks.domain.comparison import Comparison, Exam, compare
 from tasks.domain.discriminant import moments, scores
 from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
+
+Recipe = Literal["same", "another backbone", "other"]
 
 _FOLDS = 5
 
@@ -44,14 +47,14 @@ class Growth:
         learned: Training images of the champion.
         kept: Of these, the ones that the challenger learned from too, under the same label.
         more: Training images of the challenger that the champion did not learn from under that label.
-        same_recipe: Whether backbone and training settings are those that made the champion.
+        recipe: Whether the settings are those that made the champion, all but the backbone, or others.
         cross_validated: Cheap heads on the data of each; None where they could not be trained.
     """
 
     learned: int
     kept: int
     more: int
-    same_recipe: bool
+    recipe: Recipe
     cross_validated: CrossValidated | None = None
 
     @property
@@ -70,16 +73,16 @@ class Labelled:
     groups: Sequence[str]
 
 
-def growth(rows: Sequence[Row], former: Sequence[Row], *, same_recipe: bool) -> Growth:
+def growth(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> Growth:
     """Compare what two models learned from.
 
     Args:
         rows: The challenger's dataset version.
         former: The champion's, under today's names of its classes.
-        same_recipe: Whether both were made by the same settings.
+        recipe: Whether both were made by the same settings.
     """
     ours, theirs = ({(row.image, row.label) for row in some if row.split is Split.TRAIN} for some in (rows, former))
-    return Growth(len(theirs), len(theirs & ours), len(ours - theirs), same_recipe)
+    return Growth(len(theirs), len(theirs & ours), len(ours - theirs), recipe)
 
 
 def cross_validate(challenger: Labelled, champion: Labelled) -> CrossValidated | None:

@@ -2,7 +2,7 @@
 
 from configs.judging import Gate
 from tasks.domain.comparison import Comparison
-from tasks.domain.growth import CrossValidated, Growth
+from tasks.domain.growth import Growth
 from tasks.domain.paired import Paired
 from tasks.domain.ruling import Ruling, chance
 from tasks.domain.statistics import holm, images_needed
@@ -55,9 +55,9 @@ def lacking(growth: Growth, gate: Gate) -> str:
     if growth.kept < growth.learned:
         gone = count(growth.learned - growth.kept, "training image")
         return f"{gone} of the champion's {growth.learned:,} are gone or under another label"
-    if not growth.same_recipe:
-        return "the champion was made by another backbone or other training settings"
-    if growth.share < gate.more_data:
+    if growth.recipe == "other":
+        return "the champion was made by other training settings"
+    if growth.recipe == "same" and growth.share < gate.more_data:
         more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
         return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
     return ""
@@ -67,11 +67,15 @@ def _against(growth: Growth | None, gate: Gate) -> str:
     """Say what keeps more data from being evidence; nothing where they are."""
     if growth is None:
         return "nothing is known of what the champion learned from"
-    return lacking(growth, gate) or _doubt(growth.cross_validated, gate)
+    return lacking(growth, gate) or _doubt(growth, gate)
 
 
-def _doubt(found: CrossValidated | None, gate: Gate) -> str:
-    """Say what cross-validation holds against the data; nothing where they are ahead, fit, and no class pays."""
+def _doubt(growth: Growth, gate: Gate) -> str:
+    """Say what cross-validation holds against the challenger; nothing where its data are ahead, fit, and harm no class.
+
+    Another backbone must be shown to be ahead: unlike more data it is no reason by itself.
+    """
+    found = growth.cross_validated
     if found is None or not found.comparison.paired:
         return "there is nothing to cross-validate"
     if found.unlike <= gate.error_rate:
@@ -83,16 +87,16 @@ def _doubt(found: CrossValidated | None, gate: Gate) -> str:
     speaks = holm([one.worse for one in tests], gate.error_rate, [one.least for one in tests])
     harm = [one for one, spoken in zip(tests, speaks, strict=True) if spoken and one.fall > 0]
     behind = [one for one in tests if one.figure == "accuracy" and one.fall > 0]
-    if not (harm or behind):
-        return ""
-    worst = max(harm or behind, key=lambda one: one.fall)
-    return (
-        f"cross-validation finds that old images lose by the new ones: {_pair(worst)} on {count(worst.images, 'image')}"
-    )
+    if harm or behind:
+        worst = max(harm or behind, key=lambda one: one.fall)
+        return f"in cross-validation old images lose by what is new: {_pair(worst)} on {count(worst.images, 'image')}"
+    shown = tests[0].better <= gate.error_rate or growth.recipe == "same"
+    return "" if shown else f"cross-validation does not show either that it is better ({chance(tests[0].better)})"
 
 
 def _learned(growth: Growth) -> str:
     said = f"it learned from all {growth.learned:,} training images of the champion and {growth.more:,} more"
+    said += ", by another backbone" if growth.recipe == "another backbone" else ""
     found = growth.cross_validated.comparison.paired if growth.cross_validated else ()
     one = next(one for one in found if one.figure == "accuracy")
     return f"{said}, which cross-validation bears out ({_pair(one)} on {count(one.images, 'image')})"

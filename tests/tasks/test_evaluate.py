@@ -47,7 +47,7 @@ def test_figures_by_class_and_slice_are_in_mlflow(chosen: dict[str, object]) -> 
     assert len(kept["test"]["comparison"]["paired"]) == len(
         found.test.comparison.paired if found.test.comparison else ()
     )
-    learned = {"learned": 28, "kept": 28, "more": 14, "same_recipe": True}
+    learned = {"learned": 28, "kept": 28, "more": 14, "recipe": "same"}
     assert {name: kept["growth"][name] for name in learned} == learned
     assert kept["growth"]["cross_validated"]["comparison"]["images"] == 44
 

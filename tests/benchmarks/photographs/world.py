@@ -25,7 +25,7 @@ TEST_PERCENT = 20
 _KEPT_AWAY, _FRESH = 0.4, 4000
 _DIRECTIONS = 64
 # Recipes by number: this year's, another backbone's, and from here on one that never comes again.
-_OTHER_BACKBONE, _TRIALS = 1, 100
+_OTHER_BACKBONE, TRIALS = 1, 100
 
 #: What a year brings; docs/gate.md explains each.
 SCENARIOS = {
@@ -129,7 +129,7 @@ class Year:
     def recipe(self, night: int) -> int:
         """Tell by a number which recipe makes a challenger."""
         trial = self.scenario == "equal" or (self.scenario == "worse trials" and night % 2)
-        return _TRIALS + night if trial else self.backbone(night)
+        return TRIALS + night if trial else self.backbone(night)
 
     @cached_property
     def reduced(self) -> tuple[Numbers, Numbers]:
@@ -169,7 +169,7 @@ class Year:
     def _answers(self, night: int) -> Numbers:
         features = self.reduced[self.backbone(night)]
         learned = self.arrived(night)[~self.tested[self.arrived(night)]]
-        if self.recipe(night) >= _TRIALS:
+        if self.recipe(night) >= TRIALS:
             share = 0.9 if self.scenario == "equal" else 0.6
             learned = self.chance.choice(learned, int(share * len(learned)), replace=False)
         head = LogisticRegression(C=0.1, max_iter=60).fit(features[learned], self.labels[learned])

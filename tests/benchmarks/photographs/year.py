@@ -1,7 +1,7 @@
 """A year of nights under several policies of the gate: who serves, how good, and how long a better model waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
@@ -11,13 +11,13 @@ from configs.judging import Gate
 from tasks.domain.answers import Predictions
 from tasks.domain.comparison import Comparison, Exam
 from tasks.domain.gate import Facts, judge
-from tasks.domain.growth import Growth, Labelled, cross_validate, growth
+from tasks.domain.growth import Growth, Labelled, Recipe, cross_validate, growth
 from tasks.domain.holdings import Holdings
 from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.paired import Paired
 from tests.benchmarks.photographs.collection import Collection
-from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, Year, worlds
+from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, TRIALS, Year, worlds
 
 SEEDS = 2
 # So far is a model truly better or worse that it counts.
@@ -65,10 +65,10 @@ class Nights:
 
     def _growth(self, night: int, champion: int) -> Growth:
         year = self.year
-        same = year.recipe(night) == year.recipe(champion)
-        found = growth(self._rows(night), self._rows(champion), same_recipe=same)
+        recipes = year.recipe(night), year.recipe(champion)
+        found = growth(self._rows(night), self._rows(champion), _likeness(*recipes))
         tonight, former = self._labelled(night), self._labelled(champion)
-        return Growth(found.learned, found.kept, found.more, same, cross_validate(tonight, former))
+        return replace(found, cross_validated=cross_validate(tonight, former))
 
     def _rows(self, night: int) -> list[Row]:
         year = self.year
@@ -91,6 +91,12 @@ class Nights:
         ).promoted
 
 
+def _likeness(ours: int, theirs: int) -> Recipe:
+    if ours == theirs:
+        return "same"
+    return "other" if max(ours, theirs) >= TRIALS else "another backbone"
+
+
 def _name(number: int) -> str:
     return f"class {number:02}"
 
@@ -107,7 +113,7 @@ def _more(share: float, nights: Nights, night: int, champion: int) -> bool:
     if nights.promoted(night, champion, "improvement"):
         return True
     found = nights.growth(night, champion)
-    return found.same_recipe and found.share >= share and nights.promoted(night, champion, "no-harm")
+    return found.recipe == "same" and found.share >= share and nights.promoted(night, champion, "no-harm")
 
 
 def _spending(nights: Nights, night: int, champion: int) -> bool:

@@ -45,7 +45,7 @@ def moved(tonight: Labelled, share: float, chance: Generator) -> Labelled:
 
 def grown(found: CrossValidated | None, **changes: object) -> Growth:
     """Tell of a challenger that learned from a fifth more by the same recipe."""
-    return replace(Growth(100, 100, 20, same_recipe=True, cross_validated=found), **changes)
+    return replace(Growth(100, 100, 20, "same", found), **changes)
 
 
 def verdict(found: Growth | None, gate: Gate) -> Verdict:
@@ -74,7 +74,7 @@ def test_what_was_learned_is_counted_by_image_and_label() -> None:
         Row("e", "pug", Split.TRAIN, (), "e"),
         Row("f", "pug", Split.TEST, (), "f"),
     ]
-    assert growth(rows, former, same_recipe=True) == Growth(4, 1, 2, same_recipe=True)
+    assert growth(rows, former, "same") == Growth(4, 1, 2, "same")
 
 
 def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: CrossValidated) -> None:
@@ -94,7 +94,7 @@ def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: Cross
     ("changes", "said"),
     [
         ({"kept": 99}, "1 training image of the champion's 100 are gone or under another label"),
-        ({"same_recipe": False}, "the champion was made by another backbone or other training settings"),
+        ({"recipe": "other"}, "the champion was made by other training settings"),
         ({"more": 9}, "9.0% more images than the champion's 100, and gate.more_data asks for 10%"),
         ({"cross_validated": None}, "nothing to cross-validate"),
     ],
@@ -105,6 +105,17 @@ def test_less_than_that_is_not_enough(ahead: CrossValidated, changes: dict[str, 
     assert found.outcome == "rejected"
     assert said in found.reason
     assert found.reason.endswith("gate.needs: no-harm would promote it unless a rule finds harm")
+
+
+def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidated) -> None:
+    """Cross-validation that is ahead by chance is no reason for another backbone; one that shows it is, without more data."""
+    accuracy, *others = ahead.comparison.paired
+    for p, promoted in ((0.2, False), (0.01, True)):
+        pairs = (replace(accuracy, better=p), *others)
+        found = grown(
+            replace(ahead, comparison=replace(ahead.comparison, paired=pairs)), recipe="another backbone", more=0
+        )
+        assert verdict(found, Gate()).promoted == promoted
 
 
 def test_harm_is_refused_however_much_was_learned(ahead: CrossValidated) -> None:
