@@ -47,7 +47,8 @@ def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: 
     # It costs seconds of a night with many images: only where it can decide.
     if gate.needs == "no-harm" or lacking(found, gate):
         return found
-    both = (_labelled(some, made, store) for some, made in ((rows, today), (former, record.features)))
+    images = [row.image for row in rows]
+    both = (_labelled(some, made, images, store) for some, made in ((rows, today), (former, record.features)))
     return replace(found, cross_validated=cross_validate(*both))
 
 
@@ -62,11 +63,13 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
     return {name: section for name, section in made_by.items() if name != "labels"}
 
 
-def _labelled(rows: Sequence[Row], made: FeatureSet, store: str) -> Labelled:
+def _labelled(rows: Sequence[Row], made: FeatureSet, images: Sequence[str], store: str) -> Labelled:
+    """Read features in the main directions of tonight's images, so that of one backbone both versions have the same."""
     features, known = FeatureStore(store, made.fingerprint, made.width), SplitStore(store).known()
     there = features.known()
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in there]
     some = sorted(used, key=lambda row: row.image)[:_MOST]
     names = [row.image for row in some]
     groups = [known[name].group if name in known else name for name in names]
-    return Labelled(names, reduction(features, names)(names), [row.label for row in some], groups)
+    reduce = reduction(features, [image for image in images if image in there])
+    return Labelled(names, reduce(names), [row.label for row in some], groups)

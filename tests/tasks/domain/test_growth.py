@@ -108,7 +108,7 @@ def test_less_than_that_is_not_enough(ahead: CrossValidated, changes: dict[str, 
 
 
 def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidated) -> None:
-    """Cross-validation that is ahead by chance is no reason for another backbone; one that shows it is, without more data."""
+    """Another backbone that is ahead by chance in cross-validation is refused, and what is shown needs no more data."""
     accuracy, *others = ahead.comparison.paired
     for p, promoted in ((0.2, False), (0.01, True)):
         pairs = (replace(accuracy, better=p), *others)
