@@ -1,6 +1,7 @@
 """More data as evidence: what the challenger learned from, and what cross-validation says of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def moved(tonight: Labelled, share: float, chance: Generator) -> Labelled:
     return replace(tonight, labels=labels)
 
 
-def grown(found: CrossValidated | None, **changes: object) -> Growth:
+def grown(found: CrossValidated | None, **changes: Any) -> Growth:
     """Tell of a challenger that learned from a fifth more by the same recipe."""
     return replace(Growth(100, 100, 20, "same", found), **changes)
 
@@ -99,7 +100,7 @@ def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: Cross
         ({"cross_validated": None}, "nothing to cross-validate"),
     ],
 )
-def test_less_than_that_is_not_enough(ahead: CrossValidated, changes: dict[str, object], said: str) -> None:
+def test_less_than_that_is_not_enough(ahead: CrossValidated, changes: dict[str, Any], said: str) -> None:
     """What is lacking is named, and the setting that would promote."""
     found = verdict(grown(ahead, **changes), Gate())
     assert found.outcome == "rejected"
