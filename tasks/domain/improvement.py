@@ -53,8 +53,8 @@ def needed(one: Paired, rate: float) -> int:
 def lacking(growth: Growth, gate: Gate) -> str:
     """Say why more data are no evidence yet, whatever cross-validation says of them; nothing where they may be."""
     if growth.kept < growth.learned:
-        gone = count(growth.learned - growth.kept, "training image")
-        return f"{gone} of the champion's {growth.learned:,} are gone or under another label"
+        gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
+        return f"tonight lacks {gone}, gone or under another label"
     if growth.recipe == "other":
         return "the champion was made by other training settings"
     if growth.recipe == "same" and growth.share < gate.more_data:
