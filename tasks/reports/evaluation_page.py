@@ -11,6 +11,7 @@ from tasks.domain.night import Challenger, Dataset
 from tasks.domain.ranges import Narrow
 from tasks.domain.ruling import Ruling
 from tasks.reports import evaluation_plots
+from tasks.reports.confusion import matrix
 from tasks.reports.page import render
 
 # So many of the other things to collect are listed; collect.json has all of them.
@@ -72,7 +73,7 @@ def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str
         sets=[(name, one, evaluation_plots.compared(one, report.minimum)) for name, one in sets],
         classes=evaluation_plots.classes(evaluation.test.figures.classes),
         slices=evaluation_plots.slices(evaluation.test.slices),
-        matrix=evaluation_plots.matrix(evaluation.test.figures),
+        matrix=matrix(evaluation.test.figures),
         pairs=evaluation_plots.pairs(evaluation.test.figures.confused),
         bins=evaluation_plots.bins(evaluation.test.figures.reliability),
         growth=evaluation_plots.growth(report.curves),

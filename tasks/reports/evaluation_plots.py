@@ -8,14 +8,12 @@ from typing import Literal
 from configs.rules import FIGURES
 from tasks.domain.learning import MORE, Curve, Curves
 from tasks.domain.measured import Measured
-from tasks.domain.metrics import Bin, ClassFigures, Confused, Figures
+from tasks.domain.metrics import Bin, ClassFigures, Confused
 from tasks.domain.paired import Paired
 from tasks.domain.slices import Slice, telling
 from tasks.domain.wording import count
 from tasks.reports import plots
 
-#: Up to so many classes the whole confusion matrix is shown, beyond that the pairs that are confused most.
-MATRIX = 12
 # So many rows of a plot, so many pairs, and so many unknown slices are shown; evaluation.json has all of them.
 _ROWS, _PAIRS, _UNKNOWN = 16, 20, 8
 # A plot is made at most so many times wider for the log loss.
@@ -151,26 +149,6 @@ def _slice(one: Slice) -> Line:
     return Line(
         one.name, words, plots.dot(plots.SHARES, one.recall, one.low, one.high), "even" if one.known else "unknown"
     )
-
-
-def matrix(found: Figures) -> list[tuple[str, list[tuple[int, int]]]]:
-    """Lay out images by true and guessed class with their percentage of the true one; nothing of many classes."""
-    labels = [one.label for one in found.classes]
-    if len(labels) > MATRIX:
-        return []
-    counts = {(one.truth, one.guess): one.images for one in found.confused}
-    counts |= {(one.label, one.label): round((one.recall or 0.0) * one.images) for one in found.classes}
-    images = {one.label: max(one.images, 1) for one in found.classes}
-    return [
-        (
-            truth,
-            [
-                (number, round(100 * number / images[truth]))
-                for number in (counts.get((truth, one), 0) for one in labels)
-            ],
-        )
-        for truth in labels
-    ]
 
 
 def pairs(found: Sequence[Confused]) -> list[tuple[Confused, int]]:

@@ -2,28 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 
+from tasks.reports.confusion import matrix
 from tasks.reports.evaluation_page import Report
-from tasks.reports.evaluation_plots import Plot, bins, classes, compared, growth, matrix, pairs, slices
+from tasks.reports.evaluation_plots import Plot, bins, classes, compared, growth, slices
 from tasks.reports.page import render
 
 # Where the first row is, and how high each one is.
 _TOP, _ROW = 72, 26
 _SQUARE, _EMPTY = 670, 110
-_CELL = 40
 
 
 def figures(report: Report) -> dict[str, bytes]:
     """Draw what is compared, classes, slices, confusion, calibration and the learning curve, each as SVG."""
     evaluation, about, led = report.challenger.evaluation, _about(report), growth(report.curves)
     found, confused = evaluation.test.figures, matrix(evaluation.test.figures)
-    high = 130 + _CELL * len(confused) if confused else _TOP + _ROW * (len(pairs(found.confused)) + 2)
     drawn = {
         "comparison": _rows("Beside the champion, in points", compared(evaluation.test, report.minimum), about),
         "classes": _rows("Recall by class, the worst first", classes(found.classes), about),
         "slices": _rows("Recall by slice, the worst first", slices(evaluation.test.slices), about),
-        "confusion": _figure(
-            "What is taken for what", about, height=high, matrix=confused, pairs=pairs(found.confused)
-        ),
+        "confusion": _figure("What is taken for what", about, height=confused.bottom, matrix=confused),
         "calibration": _figure(
             "Do probabilities mean what they say?", about, height=_SQUARE, bins=bins(found.reliability)
         ),
@@ -60,7 +57,7 @@ def _each(found: Sequence[Plot]) -> Iterator[tuple[str, object]]:
 
 
 def _figure(title: str, about: str, *, height: int, **facts: object) -> str:
-    empty: dict[str, object] = dict.fromkeys(("rows", "matrix", "pairs", "bins", "growth"), ())
+    empty: dict[str, object] = dict.fromkeys(("rows", "matrix", "bins", "growth"), ())
     return render(
         "figure.svg.j2", title=title, about=about, height=height, **{"nothing": "Nothing to show."} | empty | facts
     )

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from tasks.domain.learning import Curve, Curves
+from tasks.reports.confusion import CORNER, MATRIX, matrix
 from tasks.reports.evaluation_page import evaluation_page, pictured, told
-from tasks.reports.evaluation_plots import MATRIX
 from tasks.reports.figures import figures
 from tasks.reports.model_card import card_html, card_markdown, model_card
 from tasks.reports.plots import Scale, around_nought, dot, ticks
@@ -69,13 +69,35 @@ def test_a_class_of_few_test_images_is_unknown_everywhere() -> None:
     assert b"Unknown: too few test images" in figures(found)["figures/classes.svg"]
 
 
-def test_many_classes_show_their_pairs_and_not_a_matrix() -> None:
-    """Up to twelve classes have the whole matrix, more of them only what is confused most."""
-    names = [f"breed {number:02}" for number in range(MATRIX + 1)]
-    assert "darker by their share" in evaluation_page(report(names[:-1], 200), {})
-    page = evaluation_page(report(names, 200), {})
-    assert "darker by their share" not in page
-    assert "confused most" in page
+def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
+    """Up to forty classes have the whole matrix; of more it holds who is confused most, and each row adds up."""
+    whole = matrix(report([f"breed {number:02}" for number in range(MATRIX)], 400).challenger.evaluation.test.figures)
+    assert (len(whole.rows), whole.hidden, whole.columns) == (MATRIX, 0, whole.labels)
+    found = report([f"breed {number:03}" for number in range(120)], 1200)
+    measured = found.challenger.evaluation.test.figures
+    corner = matrix(measured)
+    assert (len(corner.rows), corner.hidden, corner.columns[-1]) == (CORNER, 120 - CORNER, "any other")
+    assert {measured.confused[0].truth, measured.confused[0].guess} <= {*corner.labels}
+    images = {one.label: one.images for one in measured.classes}
+    for truth, cells in (*whole.rows, *corner.rows):
+        assert sum(cell.images for cell in cells) == images.get(truth, 10)
+    assert "of 120; the last column counts all other answers" in evaluation_page(found, {})
+
+
+@needs_chromium
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("classes", [12, 30, 120])
+def test_a_confusion_matrix_fits_a_screen(tmp_path: Path, classes: int, width: int, height: int) -> None:
+    """Of thirty classes, or the worst of 120, one sees all at once, also on a phone, and no row is cut."""
+    names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
+    (tmp_path / "page.html").write_text(evaluation_page(report(names, 10 * classes), {}), encoding="utf-8")
+    with open_page(f"file://{tmp_path}/page.html", width, height) as page:
+        box = page.locator(".matrix").bounding_box()
+        assert box
+        assert box["width"] <= width
+        assert box["height"] <= height
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
 
 
 def test_mistakes_are_shown_with_their_pictures() -> None:
