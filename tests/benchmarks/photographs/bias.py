@@ -1,0 +1,225 @@
+"""Bias that is planted class by class: what the data card says before training, what the gate says after."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.judging import Gate
+from configs.schema import Dataset, Images
+from tasks.domain.answers import Predictions
+from tasks.domain.comparison import Exam
+from tasks.domain.examination import Examined, examine
+from tasks.domain.gate import Facts, Verdict, judge
+from tasks.domain.growth import Labelled, cross_validate, growth
+from tasks.domain.holdings import holdings
+from tasks.domain.manifest import Row
+from tasks.domain.measured import Measured, measure
+from tasks.domain.pixels import limits_of
+from tasks.domain.ranges import narrow_ranges
+from tasks.domain.splits import Shares, Split, split_of_group
+from tasks.domain.statistics import wilson_share
+from tasks.domain.traits import traits
+from tasks.modeling.crossfit import Folded, Recipe, cross_fit, deal, probabilities_of, sample
+from tasks.modeling.scaling import scaling_of
+from tasks.modeling.softmax import fit_softmax, logits_of
+from tests.benchmarks.photographs.collection import Collection
+
+CUT = "mixed9"
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One way to photograph a class: a measure, and between which percentiles of the class all photographs lie."""
+
+    name: str
+    measure: Callable[[Examined], float]
+    low: float
+    high: float
+
+
+PLANTS = (
+    Plant("the brightest third withheld", lambda one: one.measures.brightness, 0, 67),
+    Plant("the middle half of its tones alone", lambda one: one.measures.tone, 25, 75),
+    Plant(
+        "the lightest third of backgrounds alone",
+        lambda one: 4 * one.measures.brightness - one.measures.tone,
+        67,
+        100,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """A collection with what a night learns of it: rows by split, measures, and heads for any of its images."""
+
+    collection: Collection
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Give each image its split, as a night with default settings does."""
+        chosen = Shares(Dataset().test_percent, Dataset().validation_percent)
+        known = zip(self.collection.images, self.collection.labels, self.collection.groups, strict=True)
+        return [Row(image, label, split_of_group(group, chosen), (), image) for image, label, group in known]
+
+    @cached_property
+    def examined(self) -> dict[str, Examined]:
+        """Measure each photograph as a night does."""
+        seen = (examine(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
+        return {one.image: one for one in seen if isinstance(one, Examined)}
+
+    @cached_property
+    def tested(self) -> Mask:
+        """Tell which images are for testing."""
+        return np.array([row.split is Split.TEST for row in self.rows])
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Return features of shape (n_images, width)."""
+        return self.collection.features[CUT]
+
+    @cached_property
+    def strength(self) -> float:
+        """Choose the weight decay once, on the training images of the whole collection."""
+        chosen = ~self.tested
+        truth = self.collection.truth[chosen]
+        groups = [group for group, kept in zip(self.collection.groups, chosen, strict=True) if kept]
+        scaled = scaling_of(self.features[chosen]).scaled(self.features[chosen])
+        return cross_fit(Folded(scaled, truth, deal(truth, groups, 0)), Recipe()).strength
+
+    def answers(self, there: Mask) -> NDArray[np.float32]:
+        """Fit a head to the training images among those that are there, and ask it about all: (n_images, n_classes)."""
+        learned = there & ~self.tested
+        scaling = scaling_of(self.features[learned])
+        start = np.zeros((self.features.shape[1] + 1, len(self.collection.classes)))
+        some = sample(scaling.scaled(self.features[learned]), self.collection.truth[learned], Recipe())
+        theta = fit_softmax(some, self.strength, 0.0, start)
+        return probabilities_of(logits_of(scaling.scaled(self.features), theta)).astype(np.float32)
+
+    def measured(self, there: Mask, ours: NDArray[np.float32], theirs: NDArray[np.float32] | None) -> Measured:
+        """Measure one model, beside another or alone, on the test images that are there."""
+        places = np.flatnonzero(there & self.tested)
+        exam = Exam(
+            [self.rows[i].label for i in places],
+            [self.collection.groups[i] for i in places],
+            [traits(self.examined[self.rows[i].image]) for i in places],
+        )
+        said = [None if one is None else Predictions(self.collection.classes, one[places]) for one in (ours, theirs)]
+        if said[0] is None:
+            raise TypeError("the challenger always answers")
+        return measure(said[0], said[1], exam, Gate().minimum_support)
+
+    def labelled(self, there: Mask) -> Labelled:
+        """Gather what cross-validation takes."""
+        places = np.flatnonzero(there).tolist()
+        rows = [self.rows[i] for i in places]
+        groups = [self.collection.groups[i] for i in places]
+        return Labelled([row.image for row in rows], self.features[there], [row.label for row in rows], groups)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One planted bias and two nights: before the withheld photographs land, and after.
+
+    Attributes:
+        label: The class.
+        card: What the data card says of it before the first training; empty where it says nothing.
+        others: How many other classes the card names.
+        unseen: Test images among the withheld photographs: how many, and how many each night's model recognises.
+        first: What the first night's gate sees of the class: its recall on the test images that are there.
+        second: What the second night's gate says.
+        harmless: What it says where it needs no harm alone.
+    """
+
+    label: str
+    card: str
+    others: int
+    unseen: tuple[int, int, int]
+    first: float
+    second: Verdict
+    harmless: Verdict
+
+
+def planted(photographs: Photographs, plant: Plant, label: str, full: NDArray[np.float32]) -> Story:
+    """Withhold photographs of one class on the first night, and let them land on the second."""
+    own = np.array([row.label == label for row in photographs.rows])
+    values = np.array([plant.measure(photographs.examined[row.image]) for row in photographs.rows])
+    low, high = np.percentile(values[own], [plant.low, plant.high])
+    there = ~own | ((values >= low) & (values <= high))
+    rows = [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
+    narrow = narrow_ranges(rows, photographs.examined)
+    biased = photographs.answers(there)
+    first = photographs.measured(there, biased, None)
+    everything = np.ones(len(there), bool)
+    facts = _facts(photographs, there, photographs.measured(everything, full, biased))
+    unseen, truth = ~there & photographs.tested, photographs.collection.truth
+    before, after = (int((one[unseen].argmax(axis=1) == truth[unseen]).sum()) for one in (biased, full))
+    return Story(
+        label,
+        next((str(one) for one in narrow if one.label == label), ""),
+        sum(one.label != label for one in narrow),
+        (int(unseen.sum()), before, after),
+        next(one.recall or 0.0 for one in first.figures.classes if one.label == label),
+        judge(facts, Gate(serve_check=False)),
+        judge(facts, Gate(serve_check=False, needs="no-harm")),
+    )
+
+
+def print_bias(monkeys: Collection, _dogs: Collection) -> None:
+    """Plant each bias in each class of the monkeys in turn, and print what is said; photo-trained Inception."""
+    photographs = Photographs(monkeys)
+    full = photographs.answers(np.ones(len(monkeys.images), bool))
+    clean = narrow_ranges(photographs.rows, photographs.examined)
+    print(f"{monkeys.name}, {CUT}, splits by hash; nothing planted: the card names {len(clean)} of its classes\n")
+    stories = {plant.name: [planted(photographs, plant, label, full) for label in monkeys.classes] for plant in PLANTS}
+    print(
+        "| planted in each class in turn | card names the class before training | other classes that it names | "
+        "recall that the first gate sees | recall of the withheld test images then | after they landed | "
+        "second gate promotes by default | where it needs no harm alone |\n|---|---|---|---|---|---|---|---|"
+    )
+    for name, told in stories.items():
+        print(_row(name, told))
+    for name, told in stories.items():
+        print(f"\n{name}, in detail:")
+        for line in _details(told):
+            print(f"- {line}")
+
+
+def _facts(photographs: Photographs, there: Mask, measured: Measured) -> Facts:
+    """Gather what the gate knows of a challenger that learned from all photographs, beside a champion of some."""
+    now, former = photographs.rows, [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
+    every = np.ones(len(there), bool)
+    more = replace(
+        growth(now, former, "same"),
+        cross_validated=cross_validate(photographs.labelled(every), photographs.labelled(there)),
+    )
+    return Facts(measured, None, holdings(now, former, (), 0), None, more)
+
+
+def _row(name: str, told: list[Story]) -> str:
+    images, before, after = (sum(one.unseen[part] for one in told) for part in range(3))
+    seen = np.mean([one.first for one in told])
+    return (
+        f"| {name} | {sum(bool(one.card) for one in told)} of {len(told)} | {sum(one.others for one in told)} | "
+        f"{seen:.2f} | {_share(before, images)} | {_share(after, images)} | "
+        f"{sum(one.second.promoted for one in told)} of {len(told)} | "
+        f"{sum(one.harmless.promoted for one in told)} of {len(told)} |"
+    )
+
+
+def _share(hits: int, images: int) -> str:
+    low, high = wilson_share(hits / images, images)
+    return f"{hits / images:.2f} ({low:.2f} to {high:.2f}) of {images}"
+
+
+def _details(told: list[Story]) -> Iterator[str]:
+    for one in told:
+        images, before, after = one.unseen
+        yield (
+            f"{one.card or f'{one.label}: the card says nothing'}; gate: recall {one.first:.2f}, while of {images} "
+            f"withheld test images {before} are recognised; once they landed {after}: {one.second}"
+        )
