@@ -26,15 +26,11 @@ POINT = 0.01
 RULES = tuple(rule for rule in Gate().rules if "not worse" in rule)
 # Bets of the e-values: how much more often than not a new test image speaks for the challenger.
 BETS = np.array([0.2, 0.4, 0.7])
-HEAD = (
-    "a year brings",
-    "policy",
-    "true accuracy over the year",
-    "behind the best choice, points",
-    "nights that a worse one serves",
-    "nights that a better one waits",
-    "longest wait",
-    "promotions",
+TABLES = (
+    "True accuracy over the year, and how many points that is behind the best choice",
+    "Share of the nights in which a model serves that is a point worse than a former champion",
+    "Share of the nights in which tonight's challenger is a point better than what serves, and the longest such wait",
+    "Promotions in the year",
 )
 
 
@@ -171,7 +167,7 @@ POLICIES: dict[str, Policy] = {
 
 
 def lived(nights: Nights, policy: Policy) -> tuple[float, ...]:
-    """Live through a year under a policy: the figures of ``HEAD``."""
+    """Live through a year: accuracy, points behind, shares of nights worse and waiting, longest wait, promotions."""
     true, champion, best, oracle = nights.year.true, 0, 0.0, 0.0
     serving, choice, waits, worse, promotions = [], [], [0], 0, 0
     for night in range(NIGHTS):
@@ -188,10 +184,8 @@ def lived(nights: Nights, policy: Policy) -> tuple[float, ...]:
 
 
 def print_year(monkeys: Collection, dogs: Collection) -> None:
-    """Print one row a scenario and policy: means over the worlds and seeds, and an interval of the second figure."""
-    for name, words in SCENARIOS.items():
-        print(f"- *{name}*: {words}")
-    print(f"\n{NIGHTS} nights, {SEEDS} seeds\n\n| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    """Print a row a policy and a column a scenario: means over worlds and seeds, with an interval of the points."""
+    cells: dict[str, list[tuple[str, ...]]] = {policy: [] for policy in POLICIES}
     for scenario in SCENARIOS:
         years = [
             Nights(Year(make(chance), scenario, chance))
@@ -200,11 +194,17 @@ def print_year(monkeys: Collection, dogs: Collection) -> None:
             for chance in [np.random.default_rng([seed, number, *scenario.encode()])]
         ]
         for policy, promotes in POLICIES.items():
-            found = np.array([lived(one, promotes) for one in years])
-            print(f"| {scenario} | {policy} | {_cells(found)} |", flush=True)
+            cells[policy].append(_cells(np.array([lived(one, promotes) for one in years])))
+    print(f"{NIGHTS} nights; {SEEDS} seeds in each of four worlds: monkeys mixed10 and mixed9, dogs mixed9, drawn\n")
+    for name, words in SCENARIOS.items():
+        print(f"- *{name}*: {words}")
+    for number, title in enumerate(TABLES):
+        print(f"\n{title}:\n\n| policy | {' | '.join(SCENARIOS)} |\n|{'---|' * (1 + len(SCENARIOS))}")
+        for policy, found in cells.items():
+            print(f"| {policy} | {' | '.join(one[number] for one in found)} |")
 
 
-def _cells(found: NDArray[np.float64]) -> str:
+def _cells(found: NDArray[np.float64]) -> tuple[str, ...]:
     mean, wide = found.mean(axis=0), 1.96 * found[:, 1].std(ddof=1) / np.sqrt(len(found))
-    cells = (f"{mean[0]:.3f}", f"{mean[1]:.1f} ± {wide:.1f}", f"{mean[2]:.0%}", f"{mean[3]:.0%}")
-    return " | ".join((*cells, f"{mean[4]:.0f}", f"{mean[5]:.1f}"))
+    waits = f"{mean[3]:.0%}, {mean[4]:.0f}"
+    return f"{mean[0]:.3f}, {mean[1]:.1f} ± {wide:.1f}", f"{mean[2]:.0%}", waits, f"{mean[5]:.1f}"
