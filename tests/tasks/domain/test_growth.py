@@ -135,13 +135,25 @@ def test_wrong_labels_among_the_new_images_are_seen(share: float) -> None:
 
 
 def test_one_class_among_another_is_seen() -> None:
-    """New poodles that all lie among the beagles harm the old images of either, and the reason says so."""
+    """New poodles that all lie among the beagles harm old images, and the reason says so, however well they fit."""
     chance = np.random.default_rng(6)
     tonight = drawn(chance)
     labels = ["beagle" if number >= OLD and one == "poodle" else one for number, one in enumerate(tonight.labels)]
-    found = verdict(grown(judged(replace(tonight, labels=labels))), Gate())
+    found = verdict(grown(replace(judged(replace(tonight, labels=labels)), unlike=1.0)), Gate())
     assert found.outcome == "rejected"
-    assert "cross-validation" in found.reason
+    assert "in cross-validation old images lose by what is new" in found.reason
+
+
+def test_no_image_is_answered_by_a_head_that_saw_its_like() -> None:
+    """Where features say nothing no more answers are right than by chance, though each image lies there twice."""
+    chance = np.random.default_rng(8)
+    pair = np.arange(OLD + NEW) // 2
+    features = chance.normal(size=(len(pair), 64)).astype(np.float32)[pair]
+    labels = [CLASSES[number] for number in chance.integers(0, len(CLASSES), len(pair))[pair]]
+    names = [f"{number:016x}" for number in range(len(pair))]
+    found = judged(Labelled(names, features, labels, [f"{number:016x}" for number in pair]))
+    assert found.comparison.challenger is not None
+    assert found.comparison.challenger < 1 / len(CLASSES) + 3 * np.sqrt(0.2 * 0.8 / (OLD / 2))
 
 
 def test_clean_images_fit_as_often_as_the_old_ones() -> None:
