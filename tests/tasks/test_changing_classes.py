@@ -59,6 +59,17 @@ def test_a_class_that_vanishes(night: Night) -> None:
     assert str(found).endswith("known to the champion alone: vizsla")
 
 
+def test_a_class_that_comes_back(night: Night) -> None:
+    """After a champion that no longer knows it, a class is new again, tested on the same images as before."""
+    first = night(same("boxer", "pug", "vizsla"))[1]
+    night(same("boxer", "pug"))
+    found = night(same("boxer", "pug", "vizsla"))[1]
+    assert found.comparison
+    assert (found.comparison.shared, found.comparison.only_challenger) == (("boxer", "pug"), ("vizsla",))
+    assert (found.images, found.comparison.images) == (first.images, 8)
+    assert str(found).endswith("new to the champion: vizsla")
+
+
 def test_a_class_that_gets_another_name(night: Night) -> None:
     """With an alias the champion's former name counts as today's: all classes are shared."""
     night(same("alsatian", "boxer"))
