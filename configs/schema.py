@@ -16,6 +16,11 @@ Block = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
 ]
 _BLOCKS: tuple[Block, ...] = get_args(Block)
+# Two layers side by side: where they help, it is among the last ones.
+Pair = Literal["mixed7+mixed8", "mixed7+mixed9", "mixed7+mixed10", "mixed8+mixed9", "mixed8+mixed10", "mixed9+mixed10"]
+#: The cut that a first night measures and chooses, and that stands from then on.
+AUTO: Literal["auto"] = "auto"
+Cut = Literal[Block, Pair, "auto"]
 
 
 class Store(Section):
@@ -120,8 +125,9 @@ class Backbone(Section):
         pattern=r"^([0-9a-f]{64})?$",
         description="SHA-256 of the weights file; needed for a path or an s3:// address.",
     )
-    cut: Block = Field(
-        default="mixed10", description="The layer whose pooled output is the feature: mixed0 to mixed10."
+    cut: Cut = Field(
+        default="mixed10",
+        description="The layer whose pooled output is the feature: mixed0 to mixed10, two as mixed8+mixed9, or auto.",
     )
     size: Annotated[int, Field(ge=27, le=1024)] = Field(
         default=299, description="Side of the square that the network sees, in pixels."
@@ -260,10 +266,13 @@ class Settings(Section):
     @model_validator(mode="after")
     def _something_learns(self) -> Self:
         cut, first = self.backbone.cut, self.fine_tuning.from_block
-        if self.training.method == "fine-tune" and _BLOCKS.index(first) > _BLOCKS.index(cut):
+        if self.training.method != "fine-tune" or cut == AUTO:
+            return self
+        blocks = [str(block) for block in _BLOCKS]
+        if blocks.index(first) > blocks.index(cut.rpartition("+")[2]):
             message = (
                 f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
-                f"set fine_tuning.from_block to {cut} or an earlier block"
+                f"set fine_tuning.from_block to {cut.rpartition('+')[2]} or an earlier block"
             )
             raise ValueError(message)
         return self

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from configs.load import home, read_operations, read_settings
 from configs.problems import Problem
-from flows import data_cli, model_cli, screens, streams
+from flows import backbone_cli, data_cli, model_cli, screens, streams
 from flows.answers import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(data_cli.app, name="data")
 app.add_typer(model_cli.app, name="model")
+app.add_typer(backbone_cli.app, name="backbone")
 
 
 @app.command()

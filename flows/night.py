@@ -7,6 +7,7 @@ from configs.logins import introduce_to_prefect, prefect_login
 from configs.problems import Problem
 from configs.schema import Settings
 from infra import stack, web
+from tasks.domain.cuts import CutComparison
 from tasks.domain.night import Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
@@ -36,6 +37,14 @@ def run_rebuild(settings: Settings, as_of: str = "") -> Data:
     from flows.rebuild import rebuild
 
     return rebuild(settings, as_of, return_state=True).result()
+
+
+def run_compare(settings: Settings) -> CutComparison:
+    """Measure the cuts of the backbone here; raise what made it fail."""
+    _prepare()
+    from flows.compare import compare
+
+    return compare(settings, return_state=True).result()
 
 
 def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Reproduction:

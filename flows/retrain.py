@@ -3,13 +3,14 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from configs.schema import Settings
+from configs.schema import AUTO, Settings
 from flows.decide import decide
 from flows.form import form
 from flows.one_at_a_time import one_at_a_time
 from tasks.ask import ask
 from tasks.assemble import assemble
 from tasks.check import check
+from tasks.choose import choose
 from tasks.conclude import conclude
 from tasks.domain.decisions import AlreadyDecided
 from tasks.domain.night import Data
@@ -50,6 +51,8 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         return named_state(note(listed, conclude(data, follow(settings), settings), settings.store))
 
     review(dataset, settings)
+    if settings.backbone.cut == AUTO:
+        settings = choose(dataset, settings)
     restored = restore(settings)
     with invited(settings) as stranger:
         embedded = embed(dataset, settings)

@@ -2,7 +2,8 @@
 
 from configs.load import resolve
 from configs.problems import SettingsProblem
-from configs.schema import Settings
+from configs.schema import AUTO, Settings
+from tasks.cut_choice import with_chosen_cut
 from tasks.modeling.inception import check_size
 from tasks.step import step
 from tasks.stores.bucket import open_bucket
@@ -12,7 +13,10 @@ from tasks.stores.tracking import check as check_tracking
 
 @step(hours=2)
 def check(settings: Settings) -> Settings:
-    """Return the settings with every path made absolute; raise Problem where a server or a folder does not answer."""
+    """Return the settings with every path made absolute and with the cut that auto means, where that is chosen.
+
+    Raise Problem where a server or a folder does not answer.
+    """
     settings = resolve(settings)
     source, store = settings.source.url.rstrip("/"), settings.store.url.rstrip("/")
     if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
@@ -21,10 +25,11 @@ def check(settings: Settings) -> Settings:
     if "metadata" in settings.labels.sources and not source.startswith("s3://"):
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
         raise SettingsProblem(message)
-    check_size(settings.backbone.cut, settings.backbone.size)
+    if settings.backbone.cut != AUTO:
+        check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()
     if store.startswith("s3://"):
         open_bucket(store).check()
     check_tracking(settings.tracking.url)
     check_format(store)
-    return settings
+    return with_chosen_cut(settings)

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.problems import SettingsProblem
 from tasks.modeling.determinism import SEED, settle
@@ -13,11 +13,28 @@ if TYPE_CHECKING:
 CUTS = tuple(f"mixed{block}" for block in range(11))
 # In pixels. Mixed3 and mixed8 halve what comes in with a window of 3, which below these sizes does not fit any more.
 _SMALLEST = (27, 27, 27, 43, 43, 43, 43, 43, 75, 75, 75)
+# How many numbers each makes of a picture.
+_WIDTHS = (256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048)
+
+
+def layers_of(cut: str) -> tuple[str, ...]:
+    """Name the layers of a cut, earlier ones first: of mixed8+mixed9 two."""
+    return tuple(cut.split("+"))
+
+
+def width_of(cut: str) -> int:
+    """Count the numbers that a cut makes of a picture."""
+    return sum(_WIDTHS[CUTS.index(layer)] for layer in layers_of(cut))
+
+
+def fitting_cuts(size: int) -> tuple[str, ...]:
+    """Name the single cuts that leave something of a picture of this size, in pixels."""
+    return tuple(cut for cut, smallest in zip(CUTS, _SMALLEST, strict=True) if size >= smallest)
 
 
 def check_size(cut: str, size: int) -> None:
     """Raise SettingsProblem, naming the smallest side in pixels that works, where nothing is left of a picture."""
-    smallest = _SMALLEST[CUTS.index(cut)]
+    smallest = max(_SMALLEST[CUTS.index(layer)] for layer in layers_of(cut))
     if size < smallest:
         message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"
         raise SettingsProblem(f"{message}, or choose a lower cut.")
@@ -73,8 +90,17 @@ def cut_at(whole: "keras.Model", cut: str, size: int) -> "keras.Model":
     import keras
 
     check_size(cut, size)
-    body = keras.Model(whole.input, whole.get_layer(cut).output)
+    outputs = [whole.get_layer(layer).output for layer in layers_of(cut)]
+    body = keras.Model(whole.input, outputs if len(outputs) > 1 else outputs[0])
     pixels = keras.Input((size, size, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    pooled = keras.layers.GlobalAveragePooling2D()(body(scaled, training=False))
-    return keras.Model(pixels, pooled)
+    return keras.Model(pixels, pooled(body(scaled, training=False)))
+
+
+def pooled(outputs: Any) -> Any:  # noqa: ANN401 - Keras's tensor, or a list of them
+    """Average a layer's output over the picture; of several layers, put the averages side by side."""
+    import keras
+
+    if not isinstance(outputs, list):
+        return keras.layers.GlobalAveragePooling2D()(outputs)
+    return keras.layers.Concatenate()([pooled(output) for output in outputs])

@@ -11,6 +11,7 @@ from tasks.modeling.checkpoint import Arrays
 from tasks.modeling.distribution import Devices
 from tasks.modeling.feeding import Feed
 from tasks.modeling.head import Head
+from tasks.modeling.inception import pooled
 
 if TYPE_CHECKING:
     import keras
@@ -109,7 +110,7 @@ def _network(backbone: Backbone, classifier: "keras.layers.Layer") -> "keras.Mod
     # Whether statistics are learned is said in each call; a fixed ``training`` here would overrule it.
     pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, classifier(keras.layers.GlobalAveragePooling2D()(_body(backbone)(scaled))))
+    return keras.Model(pixels, classifier(pooled(_body(backbone)(scaled))))
 
 
 def _rate(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSchedule":

@@ -1,0 +1,134 @@
+"""Comparing the cuts of a backbone on a dataset version's images, all from one pass of the network."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs import schema
+from configs.problems import Problem
+from tasks.domain.cuts import CutAnswers, CutComparison, compare_cuts
+from tasks.domain.manifest import Row
+from tasks.domain.splits import Split
+from tasks.embedding import embed_lacking
+from tasks.reports.progress import progress
+from tasks.stores.bucket import read_url
+from tasks.stores.claims import claimed
+from tasks.stores.datasets import read_manifest
+from tasks.stores.features import FeatureStore
+from tasks.stores.splits import SplitStore
+
+if TYPE_CHECKING:
+    from tasks.modeling.backbone import Backbone
+
+# So many images tell cuts apart, and are embedded in minutes; 10,048 numbers of each are 80 MB.
+MOST = 2000
+# A class gets so many of them, as far as it has them, however small its share is.
+_LEAST = 10
+# Pairs are tried of so many of the last cuts: those before them are worse alone and add little.
+_LAST = 4
+# Features are copied so many at a time.
+_AT_ONCE = 4096
+
+
+def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
+    """Measure each cut, and two together, by cross-validation over near-duplicate groups, never on a test image.
+
+    All comes from one pass of the network, whose numbers stay in the store; those of the chosen cut are kept as its own
+    as well, so that a night under that cut embeds only what was not measured.
+
+    Args:
+        dataset: The hash of a dataset version.
+        settings: Its store, the backbone, whose cut does not matter here, and how the model is trained.
+
+    Returns:
+        The figures of each cut and the choice.
+
+    Raises:
+        SettingsProblem: The weights end at a cut of their own.
+        Problem: There are not two classes to tell apart.
+    """
+    from tasks.modeling.backbone import load
+    from tasks.modeling.cuts import every_cut
+
+    chosen, store = settings.backbone, settings.store.url
+    data = read_url(chosen.weights) if chosen.is_file else None
+    every = every_cut(chosen, data)
+    rows = sample(read_manifest(store, dataset))
+    images = [row.image for row in rows]
+    embed_lacking(every, images, settings)
+    known = SplitStore(store).known()
+    groups = [known[image].group for image in images]
+    answers = list(_answers(every, rows, groups, settings))
+    compared = compare_cuts(answers, np.unique(groups, return_inverse=True)[1])
+    _keep(every, load(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
+    return compared
+
+
+def sample(rows: Sequence[Row], most: int = MOST) -> list[Row]:
+    """Take training and validation images, each class's first by their hashes, in proportion to its size."""
+    learned = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
+    of: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in sorted(learned, key=lambda row: row.image):
+        of[row.label].append(row)
+    share = min(1.0, most / max(len(learned), 1))
+    return [row for label in sorted(of) for row in of[label][: max(_LEAST, round(share * len(of[label])))]]
+
+
+def _keep(every: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
+    """Keep what the pass through every cut made for one of them, where that one alone makes the same bits here."""
+    from tasks.modeling.cuts import columns, makes_the_same
+
+    origin = FeatureStore(store, every.fingerprint, every.width, every.precision)
+    target = FeatureStore(store, single.fingerprint, single.width, single.precision)
+    with claimed(store, f"features-{single.fingerprint}"):
+        known = target.known()
+        lacking = [image for image in images if image not in known]
+        if not lacking or not makes_the_same(every, single):
+            return
+        places = columns(every.cut, single.cut)
+        for start in range(0, len(lacking), _AT_ONCE):
+            part = lacking[start : start + _AT_ONCE]
+            target.add(part, origin.read(part)[:, places])
+
+
+def _answers(
+    every: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
+) -> Iterator[CutAnswers]:
+    """Cross-fit heads on each cut's features, and on those of two together."""
+    from tasks.modeling.crossfit import out_of_fold
+    from tasks.modeling.cuts import columns
+
+    classes, truth = np.unique([row.label for row in rows], return_inverse=True)
+    if len(classes) < 2:  # noqa: PLR2004
+        raise Problem("Cuts are compared on training and validation images of two classes at least: add photographs.")
+    features = FeatureStore(settings.store.url, every.fingerprint, every.width).read([row.image for row in rows])
+    cuts = candidates(every.cut, settings)
+    with progress("compare", len(cuts)) as advance:
+        for cut in cuts:
+            yield answers_of(cut, out_of_fold(features[:, columns(every.cut, cut)], truth, groups), truth)
+            advance(1)
+
+
+def candidates(every: str, settings: schema.Settings) -> list[str]:
+    """Name each cut, and each two of the last ones; where the backbone's end learns, none that ends before it."""
+    from tasks.modeling.inception import CUTS, layers_of
+
+    single = layers_of(every)
+    cuts = [*single, *(f"{first}+{second}" for first, second in combinations(single[-_LAST:], 2))]
+    if settings.training.method != "fine-tune":
+        return cuts
+    first = CUTS.index(settings.fine_tuning.from_block)
+    return [cut for cut in cuts if CUTS.index(layers_of(cut)[-1]) >= first]
+
+
+def answers_of(cut: str, probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> CutAnswers:
+    """Hold probabilities of shape (n_images, n_classes) against the truth."""
+    from tasks.modeling.inception import width_of
+
+    own = probabilities[np.arange(len(truth)), truth]
+    losses = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
+    return CutAnswers(cut, width_of(cut), probabilities.argmax(axis=1) == truth, losses)
