@@ -36,11 +36,9 @@ def _in_use(settings: schema.Settings) -> CutChoice | None:
     champion = Ledger(settings.store.url).champion()
     if champion is None:
         return None
-    used = schema.Backbone.model_validate(
-        read_record(settings.store.url, champion.head, champion.dataset).settings["backbone"]
-    )
-    own = settings.backbone
-    if (used.sha256 or used.weights, used.size) != (own.sha256 or own.weights, own.size):
+    recorded = read_record(settings.store.url, champion.head, champion.dataset).settings.get("backbone")
+    used, own = schema.Backbone.model_validate(recorded or {}), settings.backbone
+    if not recorded or (used.sha256 or used.weights, used.size) != (own.sha256 or own.weights, own.size):
         return None
     reason = f"the champion, model version {champion.model_version}, used it; pedigree backbone compare measures others"
     return keep_choice(settings.store.url, own, used.cut, reason, {})
