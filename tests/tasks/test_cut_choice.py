@@ -99,4 +99,4 @@ def test_a_damaged_choice_is_named(settings: Settings, tmp_path: Path) -> None:
 def test_pairs_are_settings() -> None:
     """Two of the last cuts can be set, and fine-tuning may begin where the later one does."""
     for cut in ("mixed8+mixed9", "mixed9+mixed10", "auto"):
-        assert Backbone(cut=cut).cut == cut  # type: ignore[arg-type]
+        assert Backbone(cut=cut).cut == cut
