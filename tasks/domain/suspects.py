@@ -1,25 +1,21 @@
-"""Labels that the features speak against, and images unlike all others: cleanlab on the backbone's features."""
+"""Labels that the features speak against, and images unlike all others."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from cleanlab.filter import find_label_issues
 from cleanlab.outlier import OutOfDistribution
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from tasks.domain.findings import Finding, Found
+from tasks.domain.label_errors import label_errors
 from tasks.domain.manifest import Row
 
-_FOLDS = 5
+#: The kind of finding that names probably wrong labels.
+WRONG_LABEL = "probably a wrong label"
 # So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
 _DIRECTIONS = 128
-# Features that put fewer images than this share into their classes, such as those of random weights, doubt no label.
-_TELLING = 0.5
 # Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
 _NEIGHBOURHOOD = 2000
 # cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
@@ -34,8 +30,8 @@ def main_directions(features: NDArray[np.float32]) -> PCA:
 def suspects(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> tuple[Finding, ...]:
     """Find probably wrong labels and outliers among the rows; reduced has the shape (rows, main directions).
 
-    Labels are judged by confident learning (Northcutt, Jiang, Chuang, 2021) on probabilities that a linear discriminant
-    gives to images whose near-duplicate group it was not fitted on.
+    Labels are judged by probabilities that a linear discriminant gives to images whose near-duplicate group it was not
+    fitted on: ``label_errors`` says which are named.
     """
     found = (_wrong_labels(rows, groups, reduced), _outliers(rows, reduced))
     return tuple(one for one in found if one.images)
@@ -43,28 +39,19 @@ def suspects(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.flo
 
 def _wrong_labels(rows: Sequence[Row], groups: Sequence[str], features: NDArray[np.float32]) -> Finding:
     labels, truth = np.unique([row.label for row in rows], return_inverse=True)
-    folds = min(_FOLDS, *Counter(truth.tolist()).values())
-    images: tuple[Found, ...] = ()
-    if len(labels) > 1 and folds > 1:
-        with warnings.catch_warnings():
-            # A class with few groups may be missing from a fold; its images there get no say, which is what is wanted.
-            warnings.simplefilter("ignore", UserWarning)
-            probabilities = cross_val_predict(
-                LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-                features,
-                truth,
-                groups=list(groups),
-                cv=StratifiedGroupKFold(folds),
-                method="predict_proba",
-            )
-            issues = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-        tell = (probabilities.argmax(axis=1) == truth).mean() >= _TELLING
-        images = tuple(
-            Found(rows[index].image, rows[index].key, rows[index].label, f"looks like {labels[likely]}")
-            for index in issues.tolist()
-            if tell and (likely := int(probabilities[index].argmax())) != truth[index]
+    errors = label_errors(features, truth, groups)
+    images = tuple(
+        Found(
+            rows[error.place].image,
+            rows[error.place].key,
+            rows[error.place].label,
+            f"looks like {labels[error.likely]}, {error.likeliest:.3f} against {error.given:.3f}",
         )
-    return Finding("probably a wrong label", "the features of the other images say another class", images)
+        for error in errors
+    )
+    sizes, named = Counter(truth.tolist()), Counter(int(truth[error.place]) for error in errors)
+    counts = ", ".join(f"{number:,} of {sizes[place]:,} in {labels[place]}" for place, number in named.most_common())
+    return Finding(WRONG_LABEL, f"the features of the other images say another class: {counts}", images)
 
 
 def _outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Finding:

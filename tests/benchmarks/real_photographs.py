@@ -11,12 +11,14 @@ from pathlib import Path
 from tests.benchmarks.photographs.bias import print_bias
 from tests.benchmarks.photographs.collection import Collection, collect
 from tests.benchmarks.photographs.cuts import print_cuts
+from tests.benchmarks.photographs.suspects import print_suspects
 from tests.benchmarks.photographs.year import print_year
 
 #: What makes a table, by its name; each takes the monkeys and the dogs and prints.
 TABLES: dict[str, Callable[[Collection, Collection], None]] = {
     "bias": print_bias,
     "cuts": print_cuts,
+    "suspects": print_suspects,
     "year": print_year,
 }
 

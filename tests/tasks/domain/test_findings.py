@@ -97,9 +97,16 @@ def test_labels_that_the_features_speak_against_are_found() -> None:
     rows, features = made(4, 40)
     wrong = {5: "class 2", 50: "class 0", 90: "class 3"}
     told = [row(one.image, wrong.get(index, one.label)) for index, one in enumerate(rows)]
-    found = {one.kind: one.images for one in suspects(told, [one.image for one in told], reduced(features))}
-    named = {one.image: one.figure for one in found["probably a wrong label"]}
-    assert named == {rows[index].image: f"looks like {rows[index].label}" for index in wrong}
+    found = {one.kind: one for one in suspects(told, [one.image for one in told], reduced(features))}
+    suspected = found["probably a wrong label"]
+    named = {one.image: one.figure for one in suspected.images}
+    assert named.keys() == {rows[index].image for index in wrong}
+    assert all(named[rows[index].image].startswith(f"looks like {rows[index].label}, ") for index in wrong)
+    assert set(suspected.meaning.partition(": ")[2].split(", ")) == {
+        "1 of 40 in class 0",
+        "1 of 40 in class 2",
+        "1 of 41 in class 3",
+    }
 
 
 def test_an_image_unlike_all_others_is_found() -> None:
