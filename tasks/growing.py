@@ -13,7 +13,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.record import settings_of
 from tasks.domain.splits import Split
-from tasks.reducing import reduction
+from tasks.reducing import Reduce, reduction
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
 from tasks.stores.records import read_record
@@ -48,7 +48,8 @@ def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: 
     if gate.needs == "no-harm" or lacking(found, gate):
         return found
     images = [row.image for row in rows]
-    both = (_labelled(some, made, images, store) for some, made in ((rows, today), (former, record.features)))
+    reduces = {made: _reduction(made, images, store) for made in {today, record.features}}
+    both = (_labelled(some, made, reduces[made], store) for some, made in ((rows, today), (former, record.features)))
     return replace(found, cross_validated=cross_validate(*both))
 
 
@@ -63,13 +64,17 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
     return {name: section for name, section in made_by.items() if name != "labels"}
 
 
-def _labelled(rows: Sequence[Row], made: FeatureSet, images: Sequence[str], store: str) -> Labelled:
-    """Read features in the main directions of tonight's images, so that of one backbone both versions have the same."""
-    features, known = FeatureStore(store, made.fingerprint, made.width), SplitStore(store).known()
+def _reduction(made: FeatureSet, images: Sequence[str], store: str) -> Reduce:
+    """Take the main directions of tonight's images, so that of one backbone both versions have the same."""
+    features = FeatureStore(store, made.fingerprint, made.width)
     there = features.known()
+    return reduction(features, [image for image in images if image in there])
+
+
+def _labelled(rows: Sequence[Row], made: FeatureSet, reduce: Reduce, store: str) -> Labelled:
+    there, known = FeatureStore(store, made.fingerprint, made.width).known(), SplitStore(store).known()
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in there]
     some = sorted(used, key=lambda row: row.image)[:_MOST]
     names = [row.image for row in some]
     groups = [known[name].group if name in known else name for name in names]
-    reduce = reduction(features, [image for image in images if image in there])
     return Labelled(names, reduce(names), [row.label for row in some], groups)
