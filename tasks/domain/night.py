@@ -152,7 +152,7 @@ class Trained:
         best = f"validation accuracy {self.validation_accuracy:.3f}"
         sure = f"sure from probability {self.threshold:.3f} on"
         if self.threshold >= NEVER:
-            sure = "never sure, since the validation split shows no probability that keeps training.sure_precision"
+            sure = "never sure: too few validation images, or too many wrong, to keep training.sure_precision"
         return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, {best}, {sure}"
 
 
