@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic_core import ErrorDetails
 from configs.addresses import shown
 from configs.operations import Operations
 from configs.problems import Problem, SettingsProblem
-from configs.schema import Settings, Tracking
+from configs.schema import RETIRED, Settings, Tracking
 from configs.section import Section
 from configs.yaml_text import LONGEST, read_yaml
 
@@ -103,7 +104,17 @@ def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
     if not settings.tracking.url and (operations.servers.mlflow_database or operations.servers.authentication):
         message = f"{path}: servers needs tracking.url: set it to MLflow's address, such as http://127.0.0.1:5000."
         raise SettingsProblem(message)
+    _note_retired(values, path)
     return resolve(settings)
+
+
+def _note_retired(values: Mapping[str, Any], path: Path) -> None:
+    if named := sorted(RETIRED & set(values.get("training") or {})):
+        names = " and ".join(f"training.{name}" for name in named)
+        sys.stderr.write(
+            f"{path}: {names} changed nothing: a head is fitted to its optimum now. Leave it out; fine_tuning has"
+            " epochs, batch and learning_rate of its own.\n"
+        )
 
 
 def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:

@@ -1,7 +1,7 @@
 """The settings: every value a person may choose, with its meaning, its default and its limits."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ Pair = Literal["mixed7+mixed8", "mixed7+mixed9", "mixed7+mixed10", "mixed8+mixed
 #: The cut that a first night measures and chooses, and that stands from then on.
 AUTO: Literal["auto"] = "auto"
 Cut = Literal[Block, Pair, "auto"]
+
+#: Settings of the section training that Adam needed; files and records that name them are read all the same.
+RETIRED = frozenset({"epochs", "patience", "batch", "learning_rate", "dropout", "search", "warm_start"})
 
 
 class Store(Section):
@@ -162,30 +165,15 @@ class Training(Section):
     )
     balance: Literal["weights", "sampling", "none"] = Field(
         default="weights",
-        description="How rare classes get their say: by their weight, by being drawn more often, or not.",
+        description="How rare classes get their say: by weight, by being drawn more often (fine-tuning only), or not.",
     )
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=100, description="At most so many passes over the training images."
-    )
-    patience: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="Stop after so many epochs without a better validation loss."
-    )
-    batch: Annotated[int, Field(ge=1, le=65_536)] = Field(default=64, description="Images in one training step.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(default=0.001, description="Step size of Adam.")
-    l2: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0001, description="Weight decay that keeps the head from memorising."
-    )
-    dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(
-        default=0.0, description="Share of the features that each training step leaves out."
+    l2: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0,
+        description="Weight decay of the head; 0 tries 3 to 0.000001 and keeps the best on images held out.",
     )
     label_smoothing: Annotated[float, Field(ge=0, le=0.5)] = Field(
         default=0.0, description="Share of certainty that is taken from each label, where labels may be wrong."
     )
-    search: bool = Field(
-        default=False,
-        description="Try a few values of learning_rate and l2, and keep those that the validation split likes best.",
-    )
-    warm_start: bool = Field(default=False, description="Begin with the champion's weights for the classes it knows.")
     sure_precision: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.95,
         description="The model says I don't know where so large a share of its answers could not be right.",
@@ -193,6 +181,13 @@ class Training(Section):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=0, description="Starts every random choice; the same seed gives the same model."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a person wrote
+        return (
+            {name: one for name, one in values.items() if name not in RETIRED} if isinstance(values, dict) else values
+        )
 
 
 class FineTuning(Section):

@@ -1,12 +1,14 @@
 """Fine-tuning as a night does it: from the store's images to a new backbone and head in the store."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from configs import schema
 from configs.load import workers
-from configs.problems import SettingsProblem
+from configs.problems import Problem, SettingsProblem
 from tasks.domain.canonical import sha256_of
 from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import FeatureSet
@@ -14,7 +16,7 @@ from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set
-from tasks.fitting import Fitted, fit
+from tasks.fitting import Fitted, Groups, fit
 from tasks.predicting import stored_features
 from tasks.reports.progress import progress
 from tasks.stored_weights import stored_backbone, stored_head
@@ -59,18 +61,24 @@ def join_workers(settings: schema.Settings) -> None:
         devices_of_workers(*found)
 
 
-def train_model(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None) -> Fitted:
+def train_model(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, groups: Groups) -> Fitted:
     """Train as the settings say: a head on the stored features, or the backbone's end as well."""
-    return (fine_tune if settings.training.method == "fine-tune" else fit)(rows, features, settings, start)
+    return (fine_tune if settings.training.method == "fine-tune" else fit)(rows, features, settings, groups)
 
 
-def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None = None) -> Fitted:
+def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, groups: Groups) -> Fitted:
     """Train a head on the stored features, then the backbone's end with it, and keep those of the best epoch.
 
     Validation and test images are embedded under the new backbone one by one, as serving does it, so that what is
     measured is what serves. What was finished when a night died is found in the store and not done again.
     """
-    begun = Begun(dataset_hash(rows), features.fingerprint, fit(rows, features, settings, start).head, recipe(settings))
+    if not any(row.split is Split.VALIDATION for row in rows):
+        raise Problem(
+            "The validation split holds no image, and fine-tuning chooses its epoch by them: add photographs."
+        )
+    # What the first head learned from must leave out what it is measured by beside its fine-tuned successors.
+    first = fit(rows, features, settings, groups, (Split.TRAIN,))
+    begun = Begun(dataset_hash(rows), features.fingerprint, first.head, recipe(settings))
     store = CheckpointStore(settings.store.url, begun.name(settings))
     reached = _last(store)
     _tell(begun, reached.epoch if reached else _NOT_BEGUN)
@@ -79,7 +87,7 @@ def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settin
         course = _course(begun, rows, settings, advance)
         for last in course.checkpoints(reached):
             store.keep(last.epoch, last.to_bytes())
-    fitted = replace(_finished(course.result(last), last, rows, settings), start=start)
+    fitted = _finished(course.result(last), last, rows, settings, groups)
     store.clear()
     return fitted
 
@@ -106,20 +114,25 @@ def take_part(settings: schema.Settings) -> str:
 
 
 def _finished(
-    made: tuple["Backbone", "Head"], last: "Checkpoint", rows: Sequence[Row], settings: schema.Settings
+    made: tuple["Backbone", "Head"],
+    last: "Checkpoint",
+    rows: Sequence[Row],
+    settings: schema.Settings,
+    groups: Groups,
 ) -> Fitted:
     """Keep a fine-tuned backbone and its head, calibrated on features that are made as serving makes them."""
     from tasks.modeling.checkpoint import best_epoch
-    from tasks.modeling.training import Examples, calibrated
+    from tasks.modeling.training import HeldOut, calibrated
 
     backbone, trained = made
     store, measured = settings.store.url, [row.image for row in rows if row.split in {Split.VALIDATION, Split.TEST}]
     write_backbone(store, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
     embed_lacking(backbone, measured, settings)
-    validation = [row for row in rows if row.split is Split.VALIDATION]
+    validation = [row for row in rows if row.split is Split.VALIDATION and row.label in trained.classes]
     features = stored_features(store, feature_set(backbone), [row.image for row in validation])
-    examples = Examples(features, [trained.classes.index(row.label) for row in validation])
-    head, calibration = calibrated(trained, examples, settings.training.sure_precision)
+    truth = np.array([trained.classes.index(row.label) for row in validation])
+    held = HeldOut(trained.logits(features), truth, [groups.get(row.image, row.image) for row in validation])
+    head, calibration = calibrated(trained, held, settings.training.sure_precision)
     write_head(store, head.name, head.to_bytes())
     figures = {**best_epoch(last.epochs)[1], **calibration}
     return Fitted(feature_set(backbone), head.name, last.epochs, figures)
@@ -134,7 +147,8 @@ def _course(begun: Begun, rows: Sequence[Row], settings: schema.Settings, advanc
     backbone = stored_backbone(store, begun.backbone)
 
     def labelled(split: Split) -> Labelled:
-        chosen = [row for row in rows if row.split is split]
+        # A class without a training image is none that the head knows.
+        chosen = [row for row in rows if row.split is split and row.label in head.classes]
         return Labelled([row.image for row in chosen], [head.classes.index(row.label) for row in chosen])
 
     reading = Reading(ImageStore(store).read, limits_of(settings.images), backbone.size)

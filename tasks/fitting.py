@@ -1,114 +1,84 @@
 """Fitting a model to a dataset version: what a night trains, and what a reproduction trains again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from configs import schema
-from tasks.domain.candidates import candidates
-from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
 from tasks.domain.splits import Split
-from tasks.domain.views import IDENTITY, VIEWS
+from tasks.domain.views import VIEWS
 from tasks.reports.progress import progress
-from tasks.stored_weights import stored_head
 from tasks.stores.features import FeatureStore
+from tasks.stores.splits import SplitStore
 from tasks.stores.weights import write_head
 
 if TYPE_CHECKING:
-    from tasks.modeling.head import Head
+    from tasks.modeling.training import Examples
 
 Epochs = Sequence[tuple[int, Mapping[str, float]]]
+#: The near-duplicate group of an image; one that no group is known of is its own.
+Groups = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A head in the store, the features that it takes, and how its training went.
 
-    Epochs are those of the candidate that was chosen, tried holds one entry a candidate where there was a search, and
-    start names the head whose weights training began with.
+    ``epochs`` holds one entry for each weight decay that was tried, or for each epoch of a fine-tuning.
     """
 
     made: FeatureSet
     head: str
     epochs: Epochs
     figures: Mapping[str, float]
-    start: str | None = None
-    tried: Epochs = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    settings: schema.Training
-    head: "Head"
-    epochs: Epochs
+def fit(
+    rows: Sequence[Row],
+    features: FeatureSet,
+    settings: schema.Settings,
+    groups: Groups,
+    splits: Sequence[Split] = (Split.TRAIN, Split.VALIDATION),
+) -> Fitted:
+    """Fit a head to these splits, choose and calibrate it by cross-validation over groups, and keep it by its hash."""
+    from tasks.modeling.training import calibrated, recipe_of, train_head
 
-    @property
-    def best(self) -> Mapping[str, float]:
-        return min((figures for _, figures in self.epochs), key=lambda one: one["validation_loss"])
+    chosen = [row for row in rows if row.split in splits]
+    classes = sorted({row.label for row in chosen})
+    recipe, steps = recipe_of(settings.training), list[tuple[int, Mapping[str, float]]]()
+    with progress("train", len(recipe.strengths)) as advance:
 
+        def on_step(number: int, figures: Mapping[str, float]) -> None:
+            steps.append((number, figures))
+            advance(1)
 
-def fit(rows: Sequence[Row], features: FeatureSet, settings: schema.Settings, start: str | None = None) -> Fitted:
-    """Train on the training split, stop, choose and calibrate by the validation split, and keep the head by its hash.
-
-    The start is the name of a head for the same features, whose weights for known classes are where training begins.
-    """
-    from tasks.modeling.training import Examples, calibrated, train_head
-
-    store = settings.store.url
-    classes = sorted({row.label for row in rows})
-    table = FeatureStore(store, features.fingerprint, features.width)
-
-    def examples(split: Split) -> Examples:
-        chosen = [row for row in rows if row.split is split]
-        views = VIEWS[settings.training.views] if split is Split.TRAIN else (IDENTITY,)
-        truth = [classes.index(row.label) for row in chosen]
-        return Examples(table.read_views([row.image for row in chosen], views), truth * len(views))
-
-    train, validation = examples(Split.TRAIN), examples(Split.VALIDATION)
-    beginning = _beginning(settings, start) if start else None
-    asked = candidates(settings.training)
-
-    with progress("train", len(asked) * settings.training.epochs) as advance:
-
-        def attempt(candidate: schema.Training) -> _Attempt:
-            epochs: list[tuple[int, Mapping[str, float]]] = []
-
-            def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-                epochs.append((epoch, metrics))
-                advance(1)
-
-            return _Attempt(candidate, train_head(classes, train, validation, candidate, on_epoch, beginning), epochs)
-
-        attempts = [attempt(candidate) for candidate in asked]
-    chosen = min(attempts, key=lambda one: one.best["validation_loss"])
-    head, calibration = calibrated(chosen.head, validation, settings.training.sure_precision)
-    write_head(store, head.name, head.to_bytes())
-    tried = _tried(attempts) if settings.training.search else []
-    return Fitted(features, head.name, chosen.epochs, {**chosen.best, **calibration, **_choice(chosen)}, start, tried)
+        head, held = train_head(classes, _examples(chosen, classes, features, settings, groups), recipe, on_step)
+    head, calibration = calibrated(head, held, settings.training.sure_precision)
+    write_head(settings.store.url, head.name, head.to_bytes())
+    best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
+    # The chosen weight decay stands last, too, since MLflow shows the last value of a metric.
+    return Fitted(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
 
 
-def _beginning(settings: schema.Settings, start: str) -> "Head":
-    head = stored_head(settings.store.url, start)
-    return replace(head, classes=spelled(head.classes, settings.labels.aliases))
+def groups_in(store: str) -> Groups:
+    """Read the near-duplicate groups of a store's images, which are written once and stay."""
+    return {image: assigned.group for image, assigned in SplitStore(store).known().items()}
 
 
-def _tried(attempts: Sequence[_Attempt]) -> Epochs:
-    return [
-        (
-            number,
-            {
-                "search/tried_learning_rate": one.settings.learning_rate,
-                "search/tried_l2": one.settings.l2,
-                "search/tried_validation_loss": one.best["validation_loss"],
-            },
-        )
-        for number, one in enumerate(attempts)
-    ]
+def _examples(
+    rows: Sequence[Row], classes: Sequence[str], features: FeatureSet, settings: schema.Settings, groups: Groups
+) -> "Examples":
+    """Read images as they are, and after them the other views of those in the training split."""
+    from tasks.modeling.training import Examples
 
-
-def _choice(chosen: _Attempt) -> dict[str, float]:
-    if not chosen.settings.search:
-        return {}
-    return {"search/learning_rate": chosen.settings.learning_rate, "search/l2": chosen.settings.l2}
+    table = FeatureStore(settings.store.url, features.fingerprint, features.width)
+    others, train = VIEWS[settings.training.views][1:], [row for row in rows if row.split is Split.TRAIN]
+    vectors, seen = table.read([row.image for row in rows]), [*rows, *train * len(others)]
+    if others:
+        vectors = np.concatenate([vectors, table.read_views([row.image for row in train], others)])
+    truth, own = [classes.index(row.label) for row in seen], [groups.get(row.image, row.image) for row in seen]
+    return Examples(vectors, truth, own, len(rows))

@@ -7,20 +7,21 @@ import numpy as np
 
 from configs import schema
 from configs.load import home, parse
+from configs.problems import Problem
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
-from tasks.domain.record import Record
+from tasks.domain.record import Record, by_epochs
 from tasks.domain.reproduction import Agreement, Recalled, Refitted, agree
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set, wanted_views
 from tasks.finetuning import train_model
+from tasks.fitting import groups_in
 from tasks.predicting import predict
 from tasks.step import step
-from tasks.stored_weights import head_bytes, stored_backbone
+from tasks.stored_weights import stored_backbone
 from tasks.stores.copying import copy_backbone, copy_features, copy_images
 from tasks.stores.datasets import read_manifest
 from tasks.stores.features import FeatureStore
-from tasks.stores.weights import write_head
 
 # So many features are compared at once.
 _BATCH = 4096
@@ -33,16 +34,19 @@ def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitte
     All happens in a store of its own that is deleted afterwards; the one that holds the model is only read.
     """
     record, origin = recalled.record, store.url
+    if by_epochs(record):
+        raise Problem(
+            f"Head {record.head[:12]} was trained in epochs, as this version no longer does, so it cannot be made again"
+            f" here: its images and its record are whole, and the code of commit {record.code['git_commit'][:12]} can."
+        )
     rows = read_manifest(origin, record.dataset)
     with TemporaryDirectory(dir=home(), prefix="reproduce-") as place:
         settings = _settings(record, place)
         copy_backbone(origin, place, record.features.fingerprint)
         if from_pixels or settings.training.method == "fine-tune":
             copy_images(origin, place, [row.image for row in rows])
-        if record.start:
-            write_head(place, record.start, head_bytes(origin, record.start))
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
-        fitted = train_model(rows, features, settings, record.start)
+        fitted = train_model(rows, features, settings, groups_in(origin))
         agreement = _agreement(rows, (origin, record.made, record.head), (place, fitted.made, fitted.head))
         unequal = _unequal(rows, (origin, record.features), (place, features)) if from_pixels else 0
     return Refitted(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)

@@ -9,7 +9,7 @@ from tasks.domain.night import Dataset, Embedded, FeatureSet, Trained
 from tasks.domain.recipe import parameters, recipe
 from tasks.domain.record import Record, settings_of
 from tasks.finetuning import train_model
-from tasks.fitting import Fitted
+from tasks.fitting import Fitted, groups_in
 from tasks.reports.links import flow_run_tags
 from tasks.step import say, step
 from tasks.stores import tracking
@@ -32,12 +32,12 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
     tracking.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
-    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, *fitted.tried, (0, _final(fitted))])
+    tracking.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final(fitted))])
     return Trained(
         made=fitted.made,
         head=fitted.head,
         run_id=run_id,
-        # What was measured before a fine-tuning is no epoch of training.
+        # Weight decays that were tried are no epochs, nor is what was measured before a fine-tuning.
         epochs=sum("train_loss" in metrics for _, metrics in fitted.epochs),
         validation_accuracy=fitted.figures["validation_accuracy"],
         threshold=fitted.figures["threshold"],
@@ -47,16 +47,16 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
 def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:
     from tasks.modeling.machine import machine
 
-    store, start = settings.store.url, _start(embedded, settings)
+    store = settings.store.url
     # The record names the code and machine of the night that writes it: another one's training is not its own.
     made_by = [dict(code_version()), machine()]
-    name = sha256_of([dataset.hash, asdict(embedded.today), start, settings_of(settings), made_by])
+    name = sha256_of([dataset.hash, asdict(embedded.today), settings_of(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
     found = None if workers() else kept_training(store, name)
     if found and has_head(store, found["head"]) and not _decided(store, dataset.hash, found["head"]):
         say("train     found what an earlier night had trained and could not bring to a decision")
         return Fitted(**{**found, "made": FeatureSet(**found["made"])})
-    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, start)
+    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, groups_in(store))
     keep_training(store, name, asdict(fitted))
     return fitted
 
@@ -64,14 +64,6 @@ def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> 
 def _decided(store: str, dataset: str, head: str) -> bool:
     """Tell whether the ledger has this model: a night that is forced then trains it once more."""
     return any((one.dataset, one.head) == (dataset, head) for one in Ledger(store).entries())
-
-
-def _start(embedded: Embedded, settings: schema.Settings) -> str | None:
-    """Name the champion's head where training is to begin with it; it must take the same features."""
-    if not settings.training.warm_start:
-        return None
-    champion = Ledger(settings.store.url).champion()
-    return champion.head if champion and champion.backbone == embedded.today.fingerprint else None
 
 
 def _final(fitted: Fitted) -> dict[str, float]:
@@ -86,7 +78,6 @@ def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: sche
         dataset=dataset.hash,
         settings=settings_of(settings),
         features=embedded.today,
-        start=fitted.start,
         made=fitted.made,
         head=fitted.head,
         code=code_version(),
@@ -102,7 +93,6 @@ def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> st
         "pedigree.recipe": recipe(settings),
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
-        "pedigree.start": fitted.start or "none",
     }
     origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
     run_id = tracking.left_open(url, experiment, made_of, origin["pedigree.flow_run"])

@@ -153,7 +153,8 @@ class Trained:
         sure = f"sure from probability {self.threshold:.3f} on"
         if self.threshold >= NEVER:
             sure = "never sure: too few validation images, or too many wrong, to keep training.sure_precision"
-        return f"head {self.head[:12]} after {count(self.epochs, 'epoch')}, {best}, {sure}"
+        after = f" after {count(self.epochs, 'epoch')}" if self.epochs else ""
+        return f"head {self.head[:12]}{after}, {best}, {sure}"
 
 
 @dataclass(frozen=True, slots=True)

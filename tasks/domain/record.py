@@ -16,13 +16,11 @@ class Record:
     """A dataset version, settings, features and code, with the machine that did it, and the head that came out.
 
     ``features`` are those that training began with, ``made`` those that the head takes: others after fine-tuning.
-    ``start`` names the head that training began with, if any.
     """
 
     dataset: str
     settings: Mapping[str, Any]
     features: FeatureSet
-    start: str | None
     made: FeatureSet
     head: str
     code: Mapping[str, str]
@@ -31,6 +29,11 @@ class Record:
     def plain(self) -> dict[str, Any]:
         """Turn the record into what JSON can hold."""
         return asdict(self)
+
+
+def by_epochs(record: Record) -> bool:
+    """Tell whether the head was trained by Adam in epochs, as all were before heads were fitted to their optimum."""
+    return "epochs" in record.settings["training"]
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:

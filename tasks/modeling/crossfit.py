@@ -13,7 +13,7 @@ from tasks.modeling.scaling import Numbers, scaling_of
 from tasks.modeling.softmax import Sample, Theta, fit_softmax, logits_of
 
 #: The weight decays that are tried, the strongest first: each solution is where the next fit begins.
-STRENGTHS = tuple(10.0 ** (-power / 2) for power in range(-2, 13))
+STRENGTHS = tuple(10.0 ** (-power / 2) for power in range(-1, 13))
 _FOLDS = 5
 # So many images tell one strength from the next: where a few folds hold as many, the others are not needed for that.
 _ENOUGH = 2000
@@ -49,17 +49,20 @@ class Folded:
         features: Scaled features of shape (n_images, width).
         truth: The index of each image's class, of shape (n_images,).
         folds: The fold of each image, of shape (n_images,).
+        whole: The first so many are judged, all where it is None; the others are views of these.
     """
 
     features: Numbers
     truth: Truth
     folds: NDArray[np.int64]
+    whole: int | None = None
 
     @property
     def fair(self) -> NDArray[np.bool_]:
-        """Tell which images' classes lie in other folds, too, so that a head without this fold knows them."""
-        pairs = np.unique(np.column_stack([self.truth, self.folds]), axis=0)
-        return np.bincount(pairs[:, 0])[self.truth] > 1
+        """Tell which images can be judged: their class lies in other folds, too, whose head knows it."""
+        pairs, count = np.unique(np.column_stack([self.truth, self.folds]), axis=0), len(self.truth)
+        whole = count if self.whole is None else self.whole
+        return (np.bincount(pairs[:, 0])[self.truth] > 1) & (np.arange(count) < whole)
 
     def needed(self, fair: NDArray[np.bool_]) -> list[int]:
         """Name as few folds as hold enough fair images to choose by; all of them where there are not enough."""

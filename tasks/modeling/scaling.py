@@ -20,10 +20,14 @@ Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scaling:
-    """Each feature's mean and standard deviation over the training images, both of shape (width,)."""
+    """Each feature's mean and standard deviation over the images to learn from, both of shape (width,).
+
+    ``varies`` tells whether any feature does.
+    """
 
     mean: Numbers
     scale: Numbers
+    varies: bool
 
     def scaled(self, features: Numbers) -> Numbers:
         """Scale features of shape (n_images, width); they stay as they are, and a copy is returned."""
@@ -31,14 +35,11 @@ class Scaling:
         copy /= self.scale
         return copy
 
-    def folded(self, weights: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
-        """Turn weights and bias for scaled features into those for features as they are."""
-        raw = weights / self.scale[:, None]
-        return raw, bias - self.mean @ raw
-
-    def unfolded(self, weights: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
-        """Turn weights and bias for features as they are into those for scaled features."""
-        return weights * self.scale[:, None], bias + self.mean @ weights
+    def folded(self, theta: NDArray[np.float64]) -> tuple[Numbers, Numbers]:
+        """Turn weights, with the bias as their last row, for scaled features into those for features as they are."""
+        raw = theta[:-1] / self.scale[:, None].astype(np.float64)
+        bias = theta[-1] - (self.mean[:, None].astype(np.float64) * raw).sum(axis=0)
+        return raw.astype(np.float32), bias.astype(np.float32)
 
 
 def scaling_of(features: Numbers) -> Scaling:
@@ -51,14 +52,14 @@ def scaling_of(features: Numbers) -> Scaling:
         squares += np.square(block - mean).sum(axis=0) / count
     deviation = np.sqrt(squares)
     varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
-    return Scaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32))
+    return Scaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32), bool(varies.any()))
 
 
-def check_features(features: Numbers, split: str) -> None:
+def check_features(features: Numbers) -> None:
     """Raise Problem where features are no numbers, or larger than any trained network makes them."""
     # A comparison with NaN is false, so this refuses it too.
     if not all((np.abs(block) < _LARGEST).all() for block in blocks(features)):
-        raise Problem(f"Features of the {split} split are beyond all bounds: take another weights file.")
+        raise Problem("Features are beyond all bounds, or no numbers at all: take another weights file.")
 
 
 def blocks(features: Numbers) -> Iterator[Numbers]:

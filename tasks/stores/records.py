@@ -28,6 +28,8 @@ def read_record(url: str, head: str, dataset: str) -> Record:
     key = _key(head, dataset)
     try:
         plain = _checked(json.loads(open_bucket(url).read(key)))
+        # Heads that were trained in epochs could start from the champion's weights.
+        plain.pop("start", None)
         for place, kind in ((plain, Record), (plain["features"], FeatureSet), (plain["made"], FeatureSet)):
             understood(kind, place, key, url)
         return record_from(plain)

@@ -22,8 +22,8 @@ def test_shipped_settings_are_valid(name: str) -> None:
     [
         (LEAST + "trainning: {seed: 1}", (), "there is no setting trainning; did you mean training?"),
         (LEAST + "training: {sed: 1}", (), "there is no setting training.sed; did you mean training.seed?"),
-        (LEAST + "training: {epochs: 0}", (), "training.epochs = 0 is not allowed"),
-        (LEAST + "training: {learning_rate: fast}", (), "training.learning_rate = 'fast' is not allowed"),
+        (LEAST + "fine_tuning: {epochs: 0}", (), "fine_tuning.epochs = 0 is not allowed"),
+        (LEAST + "training: {l2: fast}", (), "training.l2 = 'fast' is not allowed"),
         ("source: {url: photos}", (), "the setting store is missing"),
         ("just words", (), "must hold sections"),
         ("source: [", (), "is not valid YAML in line"),
@@ -81,8 +81,8 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
 
 def test_changes_win_over_the_file(tmp_path: Path) -> None:
     """A change given on the command line replaces what the file says, and only that."""
-    settings = read_settings(_written(tmp_path, LEAST + "training: {seed: 1, epochs: 7}"), ["training.seed=5"])
-    assert (settings.training.seed, settings.training.epochs) == (5, 7)
+    settings = read_settings(_written(tmp_path, LEAST + "training: {seed: 1, l2: 0.5}"), ["training.seed=5"])
+    assert (settings.training.seed, settings.training.l2) == (5, 0.5)
 
 
 def test_paths_become_absolute_and_addresses_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def test_numbers_follow_the_rules_of_yaml_1_2(tmp_path: Path, word: str, number:
 @pytest.mark.parametrize(("word", "meaning"), [("true", True), ("FALSE", False), ("yes", True), ("off", False)])
 def test_a_switch_takes_true_and_yes(tmp_path: Path, word: str, meaning: bool) -> None:
     """Where a setting is a switch, true and false in any case are taken, and yes, no, on and off as before."""
-    assert read_settings(_written(tmp_path, LEAST), [f"training.search={word}"]).training.search is meaning
+    assert read_settings(_written(tmp_path, LEAST), [f"gate.serve_check={word}"]).gate.serve_check is meaning
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_switch_takes_true_and_yes(tmp_path: Path, word: str, meaning: bool) -
         ("labels:\n  leave_out:\n", "line 4: a value is missing"),
         ("training: {seed: 1:30}", "training.seed = 1:30 is not allowed"),
         ("training: {seed: yes}", "training.seed = 'yes' is not allowed"),
-        ("training: {search: 2026-01-01}", "training.search = 2026-01-01 is not allowed"),
+        ("gate: {serve_check: 2026-01-01}", "gate.serve_check = 2026-01-01 is not allowed"),
         ("labels: {leave_out: " + "[" * 3000, "line 3: it is nested more than 20 levels deep"),
         (BOMB, "stand for more than 100,000 values"),
         ("labels: &a {aliases: *a}", "stand for more than 100,000 values, or for themselves"),

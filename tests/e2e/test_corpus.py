@@ -22,7 +22,6 @@ from tests.servers import PrefectServer
 _SHARED: Mapping[str, Any] = {
     "dataset": {"min_images_per_class": 5},
     "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-    "training": {"epochs": 2},
     "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
 }
 _PAIRS = [(name, place) for name, case in SOURCES.items() for place in case.places]

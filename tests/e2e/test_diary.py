@@ -20,7 +20,6 @@ source: {{url: "{place}/photos"}}
 store: {{url: "{place}/store"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: demo, cut: mixed2, size: 96}}
-training: {{epochs: 5}}
 gate: {{rules: [accuracy at least 0.1], needs: no-harm}}
 tracking: {{model: diary}}
 """

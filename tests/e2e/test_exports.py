@@ -20,7 +20,6 @@ store: {{url: "{bucket}/out"}}
 labels: {{sources: [manifest], manifest: labels}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
-training: {{epochs: 2}}
 gate: {{rules: [], needs: no-harm, serve_check: false}}
 tracking: {{model: exports}}
 """

@@ -73,7 +73,6 @@ class Nights:
             "store": {"url": str(self.place / name / "store")},
             "dataset": {"min_images_per_class": 3},
             "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-            "training": {"epochs": 3},
             "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm", "serve_check": False},
             "tracking": {"url": f"sqlite:///{self.place / name / 'mlflow.db'}"},
         }

@@ -19,7 +19,6 @@ source: {{url: "{source}"}}
 store: {{url: "{store}"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
-training: {{epochs: 5}}
 tracking: {{model: "{model}"}} # One MLflow serves all tests, and a model is one store's.
 gate: {{rules: [], needs: no-harm, serve_check: false}}
 """

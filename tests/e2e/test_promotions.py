@@ -23,7 +23,6 @@ source: {{url: "{place}/photos"}}
 store: {{url: "{place}/store"}}
 dataset: {{min_images_per_class: 3}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
-training: {{epochs: 3}}
 gate: {{rules: [accuracy at least 0, accuracy not worse by 1], needs: no-harm, serve_check: false}}
 tracking: {{url: "{url}"}}
 """

@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
         "store": {"url": str(place / "store")},
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-        "training": {"epochs": 5},
+        "training": {"l2": 0.25},
         "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
         "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
     }
@@ -125,7 +125,7 @@ def test_reproducing_leaves_the_store_as_it_was(made: Made, reproduce: Reproduce
 
 def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce: Reproduce, change: Change) -> None:
     """A model that was made with other settings by another commit does not come out, and the commit is named."""
-    change(settings={"training": {"epochs": 2}}, code={"git_commit": "0" * 40}, machine={"cpu": "Another CPU"})
+    change(settings={"training": {"l2": 0.5}}, code={"git_commit": "0" * 40}, machine={"cpu": "Another CPU"})
     found = reproduce("1")
     assert found.verdict == "different"
     assert f"the first cause found is another commit of the code ({'0' * 40}" in found.reason
@@ -156,7 +156,7 @@ def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
 def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
     """A record in which one digit is another one is refused with its file's name."""
     [path] = Path(made[0].store.url).glob("models/*/*.json")
-    path.write_text(path.read_text().replace('"epochs": 5', '"epochs": 6', 1))
+    path.write_text(path.read_text().replace('"l2": 0.25', '"l2": 0.26', 1))
     with pytest.raises(Problem, match=f"models/.*{path.name} in .* is damaged"):
         reproduce("1")
 
@@ -168,11 +168,8 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
 
     learned = {
         "method": "fine-tune",
-        "epochs": 3,
         "views": "mirror",
-        "search": True,
-        "dropout": 0.2,
-        "warm_start": True,
+        "label_smoothing": 0.1,
     }
     settings = parse(
         {

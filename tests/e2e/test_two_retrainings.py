@@ -21,7 +21,6 @@ store: {{url: "{store}"}}
 tracking: {{url: "sqlite:///{folder}/mlflow.db"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: random, cut: mixed0, size: 75}}
-training: {{epochs: 5}}
 gate: {{rules: ["accuracy at least 0"], needs: {needs}, serve_check: false}}
 """
 

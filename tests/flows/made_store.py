@@ -91,7 +91,7 @@ def _decide(store: str, dataset: str, images: list[str]) -> None:
     write_head(store, head.name, head.to_bytes())
     FeatureStore(store, backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
     made = FeatureSet(backbone, WIDTH)
-    write_record(store, Record(dataset, {}, made, None, made, head.name, {"git_commit": "none"}, {}))
+    write_record(store, Record(dataset, {}, made, made, head.name, {"git_commit": "none"}, {}))
     decision = Decision(
         number=number,
         time=f"2026-11-0{number}T02:00:00+00:00",

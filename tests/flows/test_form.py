@@ -38,8 +38,8 @@ def test_the_form_is_the_manual_of_the_settings() -> None:
         assert field["type"] in {"string", "integer", "number", "boolean", "array", "object"}
         assert ("default" in field) == (not leaf.info.is_required())
     assert fields["training_method"]["enum"] == ["head", "fine-tune"]
-    assert (fields["training_epochs"]["minimum"], fields["training_epochs"]["default"]) == (1, 100)
-    assert fields["training_learning_rate"]["exclusiveMinimum"] == 0
+    assert (fields["fine_tuning_epochs"]["minimum"], fields["fine_tuning_epochs"]["default"]) == (1, 10)
+    assert fields["fine_tuning_learning_rate"]["exclusiveMinimum"] == 0
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -57,8 +57,8 @@ def test_every_form_is_filled_in_with_what_it_asks_for(name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("training_epochs", 0),
-        ("training_epochs", "many"),
+        ("fine_tuning_epochs", 0),
+        ("fine_tuning_epochs", "many"),
         ("training_method", "magic"),
         ("labels_layout", "A b"),
         ("labels_sources", []),
@@ -75,7 +75,7 @@ def test_the_server_refuses_nonsense(field: str, value: object) -> None:
     ("given", "said"),
     [
         ({"store_url": "store"}, "the setting source is missing"),
-        ({**LEAST, "training_epochs": 0}, "training.epochs = 0 is not allowed"),
+        ({**LEAST, "fine_tuning_epochs": 0}, "fine_tuning.epochs = 0 is not allowed"),
         ({**LEAST, "gate_rules": ["acuracy at least 0.5"]}, "the nearest is accuracy"),
         ({"source_url": "photos", "store_url": 5}, "store.url = 5 is not allowed"),
     ],
@@ -94,7 +94,7 @@ def test_the_fields_come_back_as_the_settings_they_were_made_from() -> None:
         "store": {"url": "store"},
         "labels": {"aliases": {"toy poodle": "poodle"}, "leave_out": ["cat"]},
         "gate": {"rules": ["accuracy at least 0.25"]},
-        "training": {"seed": 7, "learning_rate": 0.5},
+        "training": {"seed": 7, "l2": 0.5},
     }
     settings = parse({**values, "watch": {"new_images": 3}}, "test")
     assert told(**filled(settings, "watch"), loud=True) == (parse(values, "test"), True)

@@ -38,7 +38,6 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "store": {"url": str(folder / "store")},
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-        "training": {"epochs": 2},
         # Every model passes, unless somebody lets silent rules ask: each class has too few test images.
         "gate": {
             "rules": ["accuracy at least 0", "recall of any class at least 0"],

@@ -51,7 +51,12 @@ class Running:
 
     def begin_endless(self) -> FlowRun:
         """Start a night that trains for longer than stopping the stack may take."""
-        endless = {"training_epochs": 10_000, "training_patience": 10_000, "force": True}
+        endless = {
+            "training_method": "fine-tune",
+            "fine_tuning_from_block": "mixed0",
+            "fine_tuning_epochs": 10_000,
+            "force": True,
+        }
         return self.prefect.create_flow_run_from_deployment(self.nightly.id, parameters=endless)
 
     def reached(self, run: FlowRun, step: str) -> None:

@@ -200,7 +200,6 @@ def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
         "store": {"url": str(folder / "store")},
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-        "training": {"epochs": 1},
         "tracking": {"url": f"http://127.0.0.1:{port}"},
         "servers": {
             "prefect_database": f"{place}/prefect",

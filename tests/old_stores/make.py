@@ -29,7 +29,6 @@ store: {{url: store}}
 labels: {{layout: label/coat, sources: [manifest, folder], manifest: labels.csv}}
 dataset: {{min_images_per_class: 8}}
 backbone: {{weights: demo, cut: mixed2, size: 96}}
-training: {{epochs: 20}}
 gate:
   needs: no-harm
   rules:

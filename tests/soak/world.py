@@ -186,7 +186,6 @@ def _settings(mlflow: str) -> Settings:
         "store": {"url": "s3://dogs/store"},
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
-        "training": {"epochs": 3},
         "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm", "serve_check": False},
         "tracking": {"url": mlflow},
     }

@@ -47,7 +47,7 @@ def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool =
     run = tracking.start_run(at.url, "deciding", {}, {})
     head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
     made = FeatureSet(backbone, 2)
-    write_record(place.store, Record(data, {}, made, None, made, head, {"git_commit": "none"}, {}))
+    write_record(place.store, Record(data, {}, made, made, head, {"git_commit": "none"}, {}))
     tags = {
         "pedigree.head": head,
         "pedigree.dataset": data,

@@ -57,7 +57,6 @@ def small_settings(place: Path) -> dict[str, object]:
         "source": {"url": str(place / "photos")},
         "store": {"url": store},
         "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
-        "training": {"epochs": 30, "learning_rate": 0.03},
     }
 
 

@@ -34,7 +34,7 @@ def _model(store: str, rows: list[Row], classes: tuple[str, str], favour: int, *
     dataset = dataset_hash(rows)
     write_manifest(store, dataset, rows)
     write_head(store, head.name, head.to_bytes())
-    write_record(store, Record(dataset, {"labels": settings}, _MADE, None, _MADE, head.name, {}, {}))
+    write_record(store, Record(dataset, {"labels": settings}, _MADE, _MADE, head.name, {}, {}))
     return Model(head.name, dataset)
 
 

@@ -8,7 +8,7 @@ from configs.schema import Training
 from tasks.domain.pixels import Limits
 from tasks.modeling.backbone import random_backbone
 from tasks.modeling.features import embed
-from tasks.modeling.training import Examples, calibrated, train_head
+from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
 
 
 def hashes(images: list[tuple[str, bytes]], limits: Limits) -> dict[str, str]:
@@ -19,17 +19,15 @@ def hashes(images: list[tuple[str, bytes]], limits: Limits) -> dict[str, str]:
         "backbone": backbone.fingerprint,
         "features": hashlib.sha256(found.tobytes()).hexdigest(),
         "head": trained_head(),
-        "sampled": trained_head(balance="sampling", dropout=0.3, label_smoothing=0.1),
+        "smoothed": trained_head(balance="none", label_smoothing=0.1),
     }
 
 
 def trained_head(seed: int = 0, **settings: float | str) -> str:
     """Train and calibrate a head on noise, and name it."""
     chance = np.random.default_rng(3)
-    train, validation = (
-        Examples(chance.normal(size=(count, 64)).astype(np.float32), chance.integers(0, 4, count).tolist())
-        for count in (150, 40)
-    )
-    chosen = Training.model_validate({"epochs": 4, "batch": 32, "seed": seed, **settings})
-    head = train_head("abcd", train, validation, chosen, lambda _epoch, _metrics: None)
-    return calibrated(head, validation, chosen.sure_precision)[0].name
+    features, truth = chance.normal(size=(1400, 640)).astype(np.float32), chance.integers(0, 4, 1400).tolist()
+    chosen = Training.model_validate({"seed": seed, **settings})
+    examples = Examples(features, truth, [f"group {place // 2}" for place in range(1400)], 1400)
+    head, held = train_head("abcd", examples, recipe_of(chosen))
+    return calibrated(head, held, chosen.sure_precision)[0].name

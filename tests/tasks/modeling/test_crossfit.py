@@ -80,7 +80,8 @@ def test_the_harder_the_features_the_stronger_the_decay() -> None:
     truth = np.array([0, 1, 2] * 60)
     strengths = [
         cross_fit(
-            Folded(_drawn(truth.tolist(), 1, apart), truth, deal(truth, _alone(truth.tolist()), 0)), Recipe()
+            Folded(_drawn(truth.tolist(), 1, apart), truth, deal(truth, _alone(truth.tolist()), 0)),
+            Recipe(),
         ).strength
         for apart in (0.0, 0.3, 2.0)
     ]

@@ -1,37 +1,36 @@
-"""Training a head: it learns, it stops in time, and it never ends in numbers that are none."""
+"""Training a head: it learns, it is as good as scikit-learn's, and it never ends in numbers that are none."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
 
 from configs.problems import Problem
 from configs.schema import Training
+from tasks.modeling.crossfit import STRENGTHS, Recipe
 from tasks.modeling.head import Head
-from tasks.modeling.learner import _dropped, _smoothed
-from tasks.modeling.scaling import scaling_of
-from tasks.modeling.training import Examples, _beginning, _orders, calibrated, train_head
+from tasks.modeling.training import Examples, HeldOut, calibrated, recipe_of, train_head
 
 _CLASSES = ("corgi", "poodle", "pug")
 
 
-def _examples(counts: tuple[int, ...], seed: int, spread: float = 1.0) -> Examples:
-    """Draw features around one middle a class; two of sixteen features never vary."""
-    middles = np.random.default_rng(5).normal(scale=1.5, size=(len(counts), 16))
+def _examples(counts: tuple[int, ...], seed: int, spread: float = 1.0, width: int = 16) -> Examples:
+    """Draw features around one middle a class; two of them never vary."""
+    middles = np.random.default_rng(5).normal(scale=1.5, size=(len(counts), width))
     truth = np.repeat(np.arange(len(counts)), counts)
-    features = middles[truth] + np.random.default_rng(seed).normal(scale=spread, size=(len(truth), 16))
+    features = middles[truth] + np.random.default_rng(seed).normal(scale=spread, size=(len(truth), width))
     features[:, :2] = 7
-    return Examples(features.astype(np.float32), truth.tolist())
+    groups = [f"group {place}" for place in range(len(truth))]
+    return Examples(features.astype(np.float32), truth.tolist(), groups, len(truth))
 
 
-def _train(train: Examples, validation: Examples, **settings: float | str) -> tuple[Head, list[Mapping[str, float]]]:
+def _train(examples: Examples, **settings: float | str) -> tuple[Head, HeldOut, list[Mapping[str, float]]]:
     told: list[Mapping[str, float]] = []
-    head = train_head(
-        _CLASSES, train, validation, Training.model_validate(settings), lambda _epoch, metrics: told.append(metrics)
-    )
-    return head, told
+    recipe = recipe_of(Training.model_validate(settings))
+    head, held = train_head(_CLASSES, examples, recipe, lambda _number, figures: told.append(figures))
+    return head, held, told
 
 
 def _recall(head: Head, examples: Examples) -> list[float]:
@@ -40,187 +39,136 @@ def _recall(head: Head, examples: Examples) -> list[float]:
 
 
 def test_a_head_learns_classes_that_can_be_told_apart() -> None:
-    """Three clouds of features are told apart, and each epoch is told with its four figures."""
-    head, told = _train(_examples((60, 60, 60), 1), _examples((20, 20, 20), 2), epochs=20, learning_rate=0.02)
+    """Three clouds of features are told apart, and each weight decay is told with its figures on images held out."""
+    head, held, told = _train(_examples((60, 60, 60), 1))
     assert min(_recall(head, _examples((50, 50, 50), 3))) > 0.9
-    assert set(told[0]) == {"train_loss", "train_accuracy", "validation_loss", "validation_accuracy"}
-    assert told[-1]["train_loss"] < told[0]["train_loss"]
+    assert [set(one) for one in told] == [{"l2", "validation_loss", "validation_accuracy"}] * len(told)
+    assert [one["l2"] for one in told] == list(STRENGTHS[: len(told)])
+    assert held.logits.shape == (180, 3)
 
 
-def test_a_rare_class_is_learned_too() -> None:
-    """A class with few images weighs as much as one with many."""
-    head, _ = _train(
-        _examples((300, 300, 12), 1, spread=2), _examples((40, 40, 10), 2, spread=2), epochs=15, learning_rate=0.04
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_head_is_the_one_of_scikit_learn(smoothing: float) -> None:
+    """At one weight decay the weights are those of scikit-learn's logistic regression, soft labels by their shares."""
+    examples, count = _examples((50, 40, 30), 1, spread=3), 120
+    head, _, _ = _train(examples, l2=0.05, balance="none", label_smoothing=smoothing)
+    mean, scale = examples.features.mean(axis=0), examples.features.std(axis=0)
+    scaled = (examples.features - mean) / np.where(scale > 1e-4, scale, 1)
+    shares = np.full((count, 3), smoothing / 3)
+    shares[np.arange(count), examples.truth] += 1 - smoothing
+    theirs = LogisticRegression(C=1 / (2 * 0.05 * count), tol=1e-8, max_iter=1000).fit(
+        np.repeat(scaled, 3, axis=0), np.tile([0, 1, 2], count), sample_weight=shares.ravel()
     )
-    assert _recall(head, _examples((50, 50, 50), 3, spread=2))[2] > 0.6
+    assert head.probabilities(examples.features) == pytest.approx(theirs.predict_proba(scaled), abs=0.01)
 
 
-def test_the_head_is_the_one_of_the_best_epoch() -> None:
-    """Training stops after the patience has run out, and what counts is the epoch before that."""
-    train, validation = _examples((8, 8, 8), 1, spread=3), _examples((30, 30, 30), 2, spread=3)
-    settings = {"learning_rate": 0.05, "l2": 0.0, "patience": 3}
-    head, told = _train(train, validation, epochs=200, **settings)
-    losses = [metrics["validation_loss"] for metrics in told]
-    best = int(np.argmin(losses))
-    assert len(told) == best + 1 + 3 < 200
-    picked = head.probabilities(validation.features)[np.arange(90), validation.truth]
-    assert -np.log(picked).mean() == pytest.approx(losses[best], rel=1e-3)
+def test_the_chosen_decay_is_the_best_on_images_held_out() -> None:
+    """What is said of images held out has the loss of the best weight decay that was tried."""
+    examples = _examples((30, 30, 30), 1, spread=4)
+    _, held, told = _train(examples)
+    losses = [one["validation_loss"] for one in told]
+    logits = held.logits - held.logits.max(axis=1, keepdims=True)
+    picked = logits[np.arange(90), held.truth] - np.log(np.exp(logits).sum(axis=1))
+    assert -picked.mean() == pytest.approx(min(losses))
+    assert len(losses) == int(np.argmin(losses)) + 3
 
 
-def test_the_best_epoch_counts_when_the_epochs_run_out() -> None:
-    """Without an early stop the head is still the one with the best validation loss, not the last."""
-    train, validation = _examples((8, 8, 8), 1, spread=3), _examples((30, 30, 30), 2, spread=3)
-    head, told = _train(train, validation, epochs=30, patience=100, learning_rate=0.05, l2=0.0)
-    best = min(metrics["validation_loss"] for metrics in told)
-    assert best < told[-1]["validation_loss"]
-    picked = head.probabilities(validation.features)[np.arange(90), validation.truth]
-    assert -np.log(picked).mean() == pytest.approx(best, rel=1e-3)
+def test_views_are_learned_from_and_not_judged() -> None:
+    """What comes after the whole images is no image held out, but the head learns from it."""
+    examples = _examples((40, 40, 40), 1)
+    plain, held, _ = _train(replace(examples, whole=90), l2=0.1)
+    assert len(held.truth) == 90
+    fewer = Examples(examples.features[:90], examples.truth[:90], examples.groups[:90], 90)
+    assert not np.allclose(plain.weights, _train(fewer, l2=0.1)[0].weights, rtol=0.01)
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf, 1e30])
-@pytest.mark.parametrize("split", ["training", "validation"])
-def test_features_that_are_no_numbers_are_refused(value: float, split: str) -> None:
-    """One bad number in either split gets a sentence that names the split."""
-    examples = {"training": _examples((9, 9, 9), 1), "validation": _examples((9, 9, 9), 2)}
-    examples[split].features[4, 4] = value
-    with pytest.raises(Problem, match=f"Features of the {split} split are beyond all bounds"):
-        _train(examples["training"], examples["validation"])
+def test_features_that_are_no_numbers_are_refused(value: float) -> None:
+    """One bad number gets a sentence."""
+    examples = _examples((9, 9, 9), 1)
+    examples.features[4, 4] = value
+    with pytest.raises(Problem, match="Features are beyond all bounds"):
+        _train(examples)
 
 
-def test_an_empty_split_is_refused() -> None:
-    """Where chance sent no image into the validation split, a sentence says so."""
-    with pytest.raises(Problem, match="The validation split holds no image"):
-        _train(_examples((9, 9, 9), 1), _examples((0, 0, 0), 2))
+def test_nothing_to_learn_from_is_refused() -> None:
+    """Where chance sent no image to be learned from, a sentence says so."""
+    with pytest.raises(Problem, match="No photograph is there to learn from"):
+        _train(_examples((0, 0, 0), 2))
+
+
+def test_features_that_never_vary_are_refused() -> None:
+    """Where all photographs have the same features no head is made, and a sentence says what to change."""
+    examples = _examples((9, 9, 9), 1)
+    examples.features[:] = 0.3
+    examples.features[::2] = np.nextafter(np.float32(0.3), np.float32(1))
+    with pytest.raises(Problem, match=r"same features.*take another backbone\.cut"):
+        _train(examples)
+
+
+def test_a_dead_feature_changes_nothing() -> None:
+    """A feature that is the same for all images gets no weight, and a head without it answers alike."""
+    examples, fresh = _examples((30, 30, 30), 1, spread=3), _examples((50, 50, 50), 3, spread=3)
+    dead, _, _ = _train(examples)
+    alive, _, _ = _train(replace(examples, features=examples.features[:, 2:]))
+    assert not dead.weights[:2].any()
+    assert dead.probabilities(fresh.features) == pytest.approx(alive.probabilities(fresh.features[:, 2:]), abs=1e-3)
 
 
 def test_a_feature_that_hardly_varies_is_not_blown_up() -> None:
     """Rounding in a feature that was constant in training does not decide about an image in which it is not."""
-    train, validation = _examples((30, 30, 30), 1), _examples((20, 20, 20), 2)
-    train.features[:, 0] = np.float32(0.3)
-    train.features[::2, 0] = np.nextafter(np.float32(0.3), np.float32(1))
-    validation.features[:, 0] = 0.31
-    head, _ = _train(train, validation, epochs=20, learning_rate=0.02)
-    assert min(_recall(head, validation)) > 0.8
+    examples, fresh = _examples((30, 30, 30), 1), _examples((20, 20, 20), 2)
+    examples.features[:, 0] = np.float32(0.3)
+    examples.features[::2, 0] = np.nextafter(np.float32(0.3), np.float32(1))
+    fresh.features[:, 0] = 0.31
+    assert min(_recall(_train(examples)[0], fresh)) > 0.8
 
 
-def test_training_that_runs_away_is_stopped() -> None:
-    """Numbers that are none end the training with a sentence that names epoch, step and the likely cause."""
-    told: list[Mapping[str, float]] = []
-    hasty = Training(batch=32).model_copy(update={"learning_rate": 1e38})
-    with pytest.raises(Problem, match=r"epoch 1, at step \d of 6.*training\.learning_rate is too high") as caught:
-        train_head(
-            _CLASSES, _examples((60, 60, 60), 1), _examples((9, 9, 9), 2), hasty, lambda _, one: told.append(one)
-        )
-    assert "champion stays" in str(caught.value)
-    assert told == []
-
-
-def test_the_settings_limits_keep_training_in_bounds() -> None:
-    """With the largest step, the largest decay and huge features, training ends in numbers all the same."""
-    train, validation = _examples((9, 9, 9), 1), _examples((9, 9, 9), 2)
-    train.features[:, 5] *= 1e8
-    head, told = _train(train, validation, epochs=20, learning_rate=1.0, l2=1.0, batch=4)
+@pytest.mark.parametrize("strength", [10.0, 1e-6])
+def test_the_settings_limits_keep_training_in_bounds(strength: float) -> None:
+    """With the strongest and the weakest decay and a huge feature, training ends in numbers all the same."""
+    examples = _examples((9, 9, 9), 1)
+    examples.features[:, 5] *= 1e8
+    head, _, told = _train(examples, l2=strength)
     assert np.isfinite([list(one.values()) for one in told]).all()
-    assert np.isfinite(head.probabilities(validation.features)).all()
+    assert np.isfinite(head.probabilities(examples.features)).all()
 
 
-@pytest.mark.parametrize("balance", ["weights", "sampling"])
-def test_a_rare_class_gets_its_say(balance: str) -> None:
-    """By weight or by being drawn more often, a rare class is found more often than without."""
-    train, validation = _examples((300, 300, 12), 1, spread=4), _examples((40, 40, 40), 2, spread=4)
-    fresh = _examples((200, 200, 200), 3, spread=4)
-    settings = {"epochs": 8, "patience": 8}
-    rare = {
-        kind: _recall(_train(train, validation, balance=kind, **settings)[0], fresh)[2] for kind in ("none", balance)
-    }
-    assert rare[balance] > rare["none"] + 0.1
-
-
-def test_sampling_draws_each_class_equally_often() -> None:
-    """In an epoch a class of one image in ten is a third of all draws, and other epochs draw otherwise."""
-    truth = np.repeat([0, 1, 2], [450, 450, 100]).tolist()
-    first, second = list(_orders(truth, Training(balance="sampling", epochs=2)))
-    assert len(first) == 1000
-    assert np.bincount(np.asarray(truth)[first]) / 1000 == pytest.approx([1 / 3] * 3, abs=0.05)
-    assert not np.array_equal(first, second)
+def test_a_rare_class_gets_its_say() -> None:
+    """By its weight a rare class is found more often than without."""
+    examples, fresh = _examples((300, 300, 12), 1, spread=4), _examples((200, 200, 200), 3, spread=4)
+    rare = {kind: _recall(_train(examples, balance=kind)[0], fresh)[2] for kind in ("none", "weights")}
+    assert rare["weights"] > rare["none"] + 0.1
 
 
 def test_smoothed_labels_keep_a_model_from_certainty() -> None:
-    """The share is spread evenly over all classes, and the head is less certain of what it has learned by heart."""
-    assert _smoothed(tf.constant([[0.0, 1.0, 0.0]]), 0.3).numpy() == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
-    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
-    settings = {"epochs": 30, "patience": 30, "learning_rate": 0.05, "l2": 0.0}
+    """With a share of certainty spread over all classes the head is less certain of what it learned."""
+    examples = _examples((60, 60, 60), 1)
     plain, smooth = (
-        _train(train, validation, label_smoothing=share, **settings)[0].probabilities(train.features)
-        for share in (0.0, 0.3)
+        _train(examples, l2=0.001, label_smoothing=share)[0].probabilities(examples.features) for share in (0.0, 0.3)
     )
     assert plain.max(axis=1).mean() > smooth.max(axis=1).mean() + 0.08
 
 
-def test_dropout_leaves_features_out() -> None:
-    """The share is left out and made up for by the rest, differently in each step and with each seed."""
-    features = tf.ones((100, 64))
-    settings = Training(dropout=0.25)
-    one, same, later, other = (
-        _dropped(features, settings.model_copy(update={"seed": seed}), tf.constant(step)).numpy()
-        for seed, step in ((0, 7), (0, 7), (0, 8), (1, 7))
-    )
-    assert (one == 0).mean() == pytest.approx(0.25, abs=0.03)
-    assert one.mean() == pytest.approx(1, abs=0.05)
+def test_a_third_image_of_each_class_is_enough() -> None:
+    """Three images of each class are cross-validated and calibrated."""
+    head, held, _ = _train(_examples((3, 3, 3), 1))
+    calm, figures = calibrated(head, held, 0.95)
+    assert len(held.truth) == 9
+    assert np.isfinite([calm.temperature, *figures.values()]).all()
+
+
+def test_another_seed_deals_other_folds() -> None:
+    """The seed decides which groups are held out together."""
+    examples = _examples((30, 30, 30), 1, spread=3)
+    one, same, other = (train_head(_CLASSES, examples, Recipe(seed=seed))[1].logits for seed in (0, 0, 1))
     assert np.array_equal(one, same)
-    assert not np.array_equal(one, later)
-    assert not np.array_equal(one, other)
-
-
-def test_dropout_takes_part_in_training() -> None:
-    """The same seed with dropout gives another head than without."""
-    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
-    plain, dropped = (_train(train, validation, epochs=3, dropout=share)[0] for share in (0.0, 0.5))
-    assert not np.allclose(plain.weights, dropped.weights, rtol=0.01)
-
-
-def test_a_warm_start_begins_where_the_champion_is() -> None:
-    """Known classes begin with the champion's weights wherever they stand, a new class begins with nothing."""
-    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
-    champion, _ = _train(train, validation, epochs=30, learning_rate=0.05)
-    scaling = scaling_of(train.features)
-    weights, bias = _beginning(("new", "pug", "corgi"), scaling, champion)
-    raw, offset = scaling.folded(weights, bias)
-    for column, theirs in ((1, 2), (2, 0)):
-        assert raw[:, column] == pytest.approx(champion.weights[:, theirs], rel=1e-4, abs=1e-6)
-        assert offset[column] == pytest.approx(champion.bias[theirs], rel=1e-4, abs=1e-4)
-    assert not weights[:, 0].any()
-
-
-def test_a_warm_start_is_ahead() -> None:
-    """The first epoch after a warm start is better than the first epoch without."""
-    train, validation = _examples((60, 60, 60), 1), _examples((20, 20, 20), 2)
-    champion, _ = _train(train, validation, epochs=30, learning_rate=0.05)
-    first: list[float] = []
-    for start in (None, champion):
-        told: list[Mapping[str, float]] = []
-        train_head(_CLASSES, train, validation, Training(epochs=1), lambda _, one: told.append(one), start)  # noqa: B023
-        first.append(told[0]["validation_loss"])
-    assert first[1] < first[0] / 2
-
-
-def test_small_progress_is_not_waited_for() -> None:
-    """Training ends once a patience's epochs together have not lowered the validation loss by a thousandth."""
-    _, told = _train(_examples((60, 60, 60), 1), _examples((20, 20, 20), 2), epochs=2000, learning_rate=0.02)
-    losses = np.array([one["validation_loss"] for one in told])
-    assert len(told) < 2000
-    assert losses[:-10].min() - losses[-10:].min() < 1e-3
+    assert not np.allclose(one, other)
 
 
 def test_calibration_is_measured_before_and_after() -> None:
-    """A head that learned by heart is bold; calibrated it is not, and it is sure where it is right."""
-    train, validation = _examples((8, 8, 8), 1, spread=3), _examples((300, 300, 300), 2, spread=3)
-    head, _ = _train(train, validation, epochs=200, patience=200, learning_rate=0.05, l2=0.0)
-    bold = replace(head, weights=head.weights * 4, bias=head.bias * 4)
-    found, figures = calibrated(bold, validation, 0.8)
-    assert found.temperature == figures["temperature"] > 2
+    """A head that is bold on images held out is not any more when it is calibrated, and is sure where it is right."""
+    head, held, _ = _train(_examples((300, 300, 300), 2, spread=3))
+    calm, figures = calibrated(head, replace(held, logits=held.logits * 4), 0.8)
+    assert calm.temperature == figures["temperature"] > 2
     assert figures["validation_ece"] < figures["validation_ece_uncalibrated"] / 2
-    answers = found.probabilities(validation.features)
-    sure = answers.max(axis=1) >= found.threshold
-    assert (answers.argmax(axis=1) == validation.truth)[sure].mean() >= 0.8
-    assert 0 < sure.sum() < 900

@@ -26,7 +26,7 @@ from tests.old_stores.kept import unpack
 from tests.strangers import open_folder, ordinary_user
 
 MADE = FeatureSet("a" * 64, 8)
-RECORD = Record("d" * 64, {}, MADE, None, MADE, "h" * 64, {}, {})
+RECORD = Record("d" * 64, {}, MADE, MADE, "h" * 64, {}, {})
 DECISION = Decision(1, "now", "promoted", 1, None, "d", "r", "b", "h", "run", "1", "better", ())
 # Reads as a user whom files may be closed to, and prints what that came to.
 CLOSED = """
