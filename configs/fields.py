@@ -1,4 +1,4 @@
-"""Settings as flat fields: ``training.epochs`` is the field training_epochs of a run form."""
+"""Settings as flat fields: ``training.seed`` is the field training_seed of a run form."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

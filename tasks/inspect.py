@@ -54,7 +54,8 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         **_likeness(data, rows, store),
     }
     described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
-    facts = write_card(store, dataset.hash, facts, described)
+    # A card is written once: where an earlier Pedigree wrote it, what that did not know is added.
+    facts = {**facts, **write_card(store, dataset.hash, facts, described)}
     page = card_page(facts, {image: thumbnail(found) for image, found in ImageStore(store).read(pictured(facts))})
     show_card(facts, write_page(store, dataset.hash, page))
     return Inspected(
