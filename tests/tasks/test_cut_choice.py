@@ -32,7 +32,7 @@ def promoted(settings: Settings, **values: object) -> None:
     made, head = FeatureSet("f" * 64, 2), "a" * 64
     backbone = with_backbone(settings, **values).backbone.model_dump()
     store = settings.store.url
-    write_record(store, Record("d" * 64, {"backbone": backbone}, made, None, made, head, {}, {}))
+    write_record(store, Record("d" * 64, {"backbone": backbone}, made, made, head, {}, {}))
     decision = Decision(1, "2026-11-01", "promoted", 1, None, "d" * 64, "r", made.fingerprint, head, "run", "1", "", [])
     assert Ledger(store).append(decision)
 
