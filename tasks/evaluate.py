@@ -17,6 +17,7 @@ from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
 from tasks.domain.splits import Split
 from tasks.growing import grown
+from tasks.label_changes import evidence_of
 from tasks.measuring import contest, measured
 from tasks.predicting import stored_features
 from tasks.step import step
@@ -26,6 +27,7 @@ from tasks.stores.datasets import read_manifest
 
 # MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
 _LONGEST_TAG = 5000
+_MOST_MOVED = 1000
 # So many of an image's probabilities are kept with the run.
 _LIKELIEST = 5
 
@@ -34,13 +36,14 @@ _LIKELIEST = 5
 def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
-    every = read_manifest(store, dataset.hash)
-    rows = [row for row in every if row.split is Split.TEST]
+    version = read_manifest(store, dataset.hash)
+    rows = [row for row in version if row.split is Split.TEST]
     if not rows:
         raise Problem(f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs.")
-    found = contest(rows, embedded, trained, settings)
+    found = contest(version, dataset, embedded, trained, settings)
     test, golden = measured(rows, found, settings)
     former = found.decision if found.champion else None
+    answers = found.challenger.test, found.champion.test if found.champion else None
     evaluation = Evaluation(
         images=len(rows),
         metrics={**test.flat(), **_of_head(store, trained, rows)},
@@ -49,8 +52,9 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         golden=golden,
         latency=embedded.latency,
         champion_problem=found.problem,
-        mistakes=mistakes(rows, found.challenger.test, found.champion.test if found.champion else None),
-        growth=grown(every, embedded.today, former, settings) if former else None,
+        mistakes=mistakes(rows, *answers),
+        growth=grown(version, embedded.today, former, settings) if former else None,
+        labels=evidence_of(found.changes, version, embedded.today, answers, store) if found.changes else None,
     )
     tags = _tags(test.comparison) if test.comparison else {}
     tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)}, tags)
@@ -95,9 +99,14 @@ def _tags(comparison: Comparison) -> dict[str, str]:
 
 def _files(rows: Sequence[Row], predictions: Predictions, found: Evaluation) -> dict[str, bytes]:
     return {
-        "evaluation/evaluation.json": json.dumps(asdict(found), ensure_ascii=False, indent=1).encode(),
+        "evaluation/evaluation.json": json.dumps(asdict(_shortened(found)), ensure_ascii=False, indent=1).encode(),
         "evaluation/predictions.json": json.dumps(_lines(rows, predictions), ensure_ascii=False, indent=1).encode(),
     }
+
+
+def _shortened(found: Evaluation) -> Evaluation:
+    """Keep of very many moved photographs the first; pedigree data diff names all."""
+    return replace(found, labels=found.labels.first(_MOST_MOVED)) if found.labels else found
 
 
 def _lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from tasks.domain.comparison import Exam
 from tasks.domain.labels import spelled
 from tasks.domain.manifest import Row
 from tasks.domain.night import FeatureSet
+from tasks.domain.relabelling import Relabelling
 from tasks.domain.traits import traits
 from tasks.embedding import embed_lacking
 from tasks.stored_weights import stored_backbone
@@ -18,8 +19,11 @@ from tasks.stores.images import ImageStore
 from tasks.stores.splits import SplitStore
 
 
-def exam(store: str, rows: Sequence[Row]) -> Exam:
-    """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures."""
+def exam(store: str, rows: Sequence[Row], changes: Relabelling | None = None) -> Exam:
+    """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures.
+
+    ``changes`` tell which labels are not those under which the champion was judged, as far as that is known.
+    """
     images = [row.image for row in rows]
     known, examined = SplitStore(store).known(), ImageStore(store).examined(images)
 
@@ -31,6 +35,8 @@ def exam(store: str, rows: Sequence[Row]) -> Exam:
         labels=[row.label for row in rows],
         groups=[known[image].group if image in known else image for image in images],
         attributes=[attributes(row) for row in rows],
+        moved=changes.places([row.image for row in rows]) if changes else frozenset(),
+        finer=changes.vocabulary.finer if changes else {},
     )
 
 

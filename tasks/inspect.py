@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
 from tasks.domain.published_splits import elsewhere, published
 from tasks.domain.splits import Split
+from tasks.label_changes import label_changes
 from tasks.reducing import reduction
 from tasks.reports.artifacts import show_card
 from tasks.reports.card_page import card_page, pictured
@@ -27,6 +28,7 @@ from tasks.stores.features import FeatureStore
 from tasks.stores.forgotten import forgotten_images
 from tasks.stores.images import ImageStore
 from tasks.stores.labellings import read_twins
+from tasks.stores.ledger import Ledger
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
 
@@ -41,6 +43,8 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
     rows = read_manifest(store, dataset.hash)
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     card = data_card(rows, parent, _evidence(data, rows, settings, embedded))
+    changes = label_changes(rows, Ledger(store).champion(), dataset.parent, settings)
+    card = replace(card, warnings=(*(changes.sentences() if changes else ()), *card.warnings))
     written = datetime.now(UTC).isoformat()
     facts = {
         **card.plain(),

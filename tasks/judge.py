@@ -22,7 +22,7 @@ def judge(
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
     held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
-    facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth)
+    facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.judge(facts, settings.gate)
     asked = {
         "verdict": asdict(verdict),

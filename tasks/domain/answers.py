@@ -1,5 +1,6 @@
 """What a model answered about images whose class is known, and the sums that every figure is made of."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,11 +26,15 @@ _PLAIN = 6
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model says of some images: probabilities (images, classes), and from which one on it is sure."""
+    """What one model says of some images: probabilities (images, classes), and from which one on it is sure.
+
+    ``merged`` names those classes that are several of the model's own under one name.
+    """
 
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
     threshold: float = 0.0
+    merged: frozenset[str] = frozenset()
 
     def labels(self) -> list[str]:
         """Name the likeliest class of each image."""
@@ -41,11 +46,13 @@ class Predictions:
         sums = np.zeros((len(self.probabilities), len(names)), np.float32)
         for name, column in zip(classes, self.probabilities.T, strict=True):
             sums[:, names.index(name)] += column
-        return Predictions(names, sums, self.threshold)
+        again = {name for name, number in Counter(classes).items() if number > 1}
+        renamed = {name for own, name in zip(self.classes, classes, strict=True) if own in self.merged}
+        return Predictions(names, sums, self.threshold, frozenset(again | renamed))
 
     def of(self, images: NDArray[np.bool_]) -> "Predictions":
         """Keep what is said of some of the images."""
-        return Predictions(self.classes, self.probabilities[images], self.threshold)
+        return Predictions(self.classes, self.probabilities[images], self.threshold, self.merged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from configs.judging import Gate
-from configs.rules import Rule
+from configs.rules import RELABELLED, Rule
 from tasks.domain.floors import figures_asked
 from tasks.domain.growth import Growth
 from tasks.domain.holdings import Holdings
 from tasks.domain.improvement import improvement
 from tasks.domain.measured import Measured
 from tasks.domain.paired import Paired
+from tasks.domain.relabelled import relabelled
 from tasks.domain.ruling import Ruling, broken, chance, kept, naming, silent
 from tasks.domain.serving import Served
 from tasks.domain.statistics import holm
+from tasks.domain.witnesses import LabelEvidence
 from tasks.domain.wording import count
 
 Outcome = Literal["promoted", "rejected", "needs-approval"]
@@ -22,13 +24,17 @@ Outcome = Literal["promoted", "rejected", "needs-approval"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the gate looks at; the golden set and a champion need not exist, and the package need not be asked."""
+    """What the gate looks at; the golden set and a champion need not exist, and the package need not be asked.
+
+    ``labels`` is what became of the labels that the champion was judged under; None where those cannot be read.
+    """
 
     test: Measured
     golden: Measured | None
     data: Holdings
     served: Served | None = None
     growth: Growth | None = None
+    labels: LabelEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +73,22 @@ def judge(facts: Facts, gate: Gate) -> Verdict:
     model as good as its champion (Holm). Then the improvement itself must be shown, at the same rate, or be
     likely.
     """
-    asked = [rule for rule in gate.parsed if not rule.compares or _comparison(facts, rule)]
+    asked = [rule for rule in gate.parsed if _answerable(rule, facts)]
     spoken = _beyond_chance([rule for rule in asked if rule.compares], facts, gate)
     rulings = [_compared(rule, facts, gate, spoken) if rule.compares else _held(rule, facts, gate) for rule in asked]
     if facts.test.comparison and gate.needs != "no-harm":
         rulings.insert(0, improvement(facts.test.comparison, gate, facts.growth))
-    return _verdict(tuple(rulings))
+    return _verdict(tuple(rulings), facts)
 
 
-def _verdict(rulings: tuple[Ruling, ...]) -> Verdict:
+def _verdict(rulings: tuple[Ruling, ...], facts: Facts) -> Verdict:
     failed = [one for one in rulings if one.outcome == "failed"]
     asking = [one for one in rulings if one.outcome == "ask"]
     outcome: Outcome = "rejected" if failed else "needs-approval" if asking else "promoted"
-    return Verdict(outcome, rulings, "; ".join(one.said for one in failed or asking) or _praise(rulings))
+    # A refused model's labels may have moved too, and then they are why its figures are what they are.
+    reason = "; ".join(one.said for one in (*failed, *asking)) or _praise(rulings)
+    changes = facts.labels.relabelling.sentences() if facts.labels else ()
+    return Verdict(outcome, rulings, "; ".join((reason, *changes)))
 
 
 def _praise(rulings: Sequence[Ruling]) -> str:
@@ -91,8 +100,11 @@ def _praise(rulings: Sequence[Ruling]) -> str:
     return rulings[0].said + passed + (f", {silences} had nothing to say" if silences else "")
 
 
-def _comparison(facts: Facts, rule: Rule) -> bool:
-    return _set(facts, rule).comparison is not None
+def _answerable(rule: Rule, facts: Facts) -> bool:
+    """Tell whether there is a champion to compare with, or the rule needs none."""
+    if rule.figure == RELABELLED:
+        return facts.labels is not None or facts.test.comparison is not None
+    return not rule.compares or _set(facts, rule).comparison is not None
 
 
 def _set(facts: Facts, rule: Rule) -> Measured:
@@ -101,6 +113,8 @@ def _set(facts: Facts, rule: Rule) -> Measured:
 
 def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
     """Hold the challenger's own figures, the data's, or the packaged model's answers, against a number."""
+    if rule.figure == RELABELLED:
+        return relabelled(rule, facts.labels, gate)
     if rule.scope == "served":
         return _served(rule, facts.served, gate)
     found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)

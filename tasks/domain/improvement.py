@@ -29,7 +29,7 @@ def improvement(found: Comparison, gate: Gate, growth: Growth | None = None) -> 
         more = len(found.only_challenger) - _NAMED
         said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
         return Ruling(rule, "passed", value, 0.0, passed=True, said=f"{said}, which is enough where no rule finds harm")
-    said = _not_shown(one, gate) if one else "no test image of a class that both know"
+    said = _not_shown(one, gate) if one else _nothing_shared(found)
     against = _against(growth, gate)
     if growth and likely and not against:
         said = f"likely better: {_learned(growth)}; on the test images alone {said}, so gate.needs: improvement waits"
@@ -61,6 +61,10 @@ def lacking(growth: Growth, gate: Gate) -> str:
         more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
         return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
     return ""
+
+
+def _nothing_shared(found: Comparison) -> str:
+    return "no test image kept the label it had" if found.moved else "no test image of a class that both know"
 
 
 def _against(growth: Growth | None, gate: Gate) -> str:

@@ -13,6 +13,7 @@ from tasks.domain.growth import Growth
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
+from tasks.domain.witnesses import LabelEvidence
 from tasks.domain.wording import count, listed
 
 
@@ -164,6 +165,7 @@ class Evaluation:
     ``champion`` is the number of the decision that made it; ``champion_problem`` says why it could not be measured, and
     then nothing is compared. ``latency`` is that of one image on this machine in milliseconds, None if not measured.
     ``growth`` says what the challenger learned from beyond the champion; None where that cannot be known.
+    ``labels`` is what became of the labels under which the champion was judged.
     """
 
     images: int
@@ -175,6 +177,7 @@ class Evaluation:
     champion_problem: str = ""
     mistakes: Mistakes = NOTHING
     growth: Growth | None = None
+    labels: LabelEvidence | None = None
 
     @property
     def comparison(self) -> Comparison | None:
@@ -190,15 +193,19 @@ class Evaluation:
             return f"{text}; the champion cannot be measured: {self.champion_problem}"
         if self.comparison is None:
             return f"{text}, no champion yet"
-        return "; ".join((text, *_compared(self.comparison)))
+        changes = self.labels.relabelling.sentences() if self.labels else ()
+        return "; ".join((text, *_compared(self.comparison), *changes))
 
 
 def _compared(found: Comparison) -> list[str]:
     shared = count(len(found.shared), "class", "classes")
     if found.champion is None or found.challenger is None:
-        lines = [f"no test image of the {shared} that the champion shares"]
+        lines = [f"no test image of the {shared} that the champion shares{' kept its label' * bool(found.moved)}"]
     else:
         lines = [f"on the {shared} that the champion shares {found.challenger:.3f} against {found.champion:.3f}"]
+    if found.moved and found.everywhere:
+        ours, theirs = found.everywhere
+        lines += [f"with {count(found.moved, 'relabelled one')} {ours:.3f} against {theirs:.3f}"]
     lines += [f"new to the champion: {listed(found.only_challenger)}"] if found.only_challenger else []
     lines += [f"known to the champion alone: {listed(found.only_champion)}"] if found.only_champion else []
     return lines

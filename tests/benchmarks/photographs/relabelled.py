@@ -1,0 +1,256 @@
+"""Nights whose labels moved, damaged and honest ones, judged by the default rules on real photographs' features.
+
+Everything but the photographs is redrawn: splits, what night 1 held, and what became of the labels by night 2.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from configs.judging import Gate
+from configs.schema import Dataset, Training
+from tasks.domain.answers import Predictions
+from tasks.domain.comparison import Exam
+from tasks.domain.gate import Facts, Verdict, judge
+from tasks.domain.growth import Growth, Labelled, cross_validate, growth
+from tasks.domain.holdings import holdings
+from tasks.domain.manifest import Row
+from tasks.domain.measured import measure
+from tasks.domain.relabelling import Relabelling, relabelling
+from tasks.domain.serving import Served
+from tasks.domain.splits import Shares, Split, assign
+from tasks.domain.statistics import wilson
+from tasks.domain.suspects import main_directions
+from tasks.domain.witnesses import LabelEvidence, champion_words, falls_of, head_words, label_evidence
+from tasks.modeling.head import Head
+from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
+from tests.benchmarks.photographs.collection import Collection
+
+CUTS = ("mixed9", "mixed10")
+WORLDS, NIGHTS_EACH = 10, 20
+# More than so much of a class's true recall must no promotion cost.
+HARM = 0.1
+Policy = Literal["likely-improvement", "improvement", "no-harm"]
+Labels = NDArray[np.str_]
+Places = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class World:
+    """One redrawn split of a collection, what of it night 1 held, and its features by one cut."""
+
+    found: Collection
+    features: NDArray[np.float32]
+    reduced: NDArray[np.float32]
+    splits: tuple[Split, ...]
+    first: Places
+
+    @property
+    def truth(self) -> Labels:
+        """Give each image its true class."""
+        return np.array(self.found.labels)
+
+    def places(self, split: Split) -> Places:
+        """Tell which images are in a split."""
+        return np.array([given is split for given in self.splits])
+
+    def rows(self, labels: Labels, some: Places) -> list[Row]:
+        """Write a version of some of the images."""
+        images = self.found.images
+        return [Row(images[i], str(labels[i]), self.splits[i], (), images[i]) for i in np.flatnonzero(some)]
+
+    def says(self, head: Head) -> Predictions:
+        """Ask a head about the test images."""
+        return Predictions(head.classes, head.probabilities(self.features[self.places(Split.TEST)]), head.threshold)
+
+    def recalls(self, head: Head) -> dict[str, float]:
+        """Measure the true recall of each class on the test images."""
+        truth = self.truth[self.places(Split.TEST)]
+        answers = np.array(self.says(head).labels())
+        return {str(label): float((answers[truth == label] == label).mean()) for label in np.unique(truth)}
+
+
+def world(found: Collection, cut: str, seed: int) -> World:
+    """Deal the splits anew, and give night 1 four fifths of the near-duplicate groups."""
+    chance = np.random.default_rng(seed)
+    grouped = {image: f"{seed} {group}" for image, group in zip(found.images, found.groups, strict=True)}
+    shares = Shares(Dataset().test_percent, Dataset().validation_percent)
+    given = assign(grouped, {}, shares)
+    early = {group for group in sorted(set(found.groups)) if chance.random() < 0.8}
+    features = found.features[cut]
+    return World(
+        found,
+        features,
+        main_directions(features).transform(features).astype(np.float32),
+        tuple(given[image].split for image in found.images),
+        np.array([group in early for group in found.groups]),
+    )
+
+
+def trained(of: World, labels: Labels, some: Places) -> Head:
+    """Train as a night with default settings does."""
+    learned = np.flatnonzero(some & ~of.places(Split.TEST))
+    classes, settings = sorted(set(labels[learned].tolist())), Training()
+    truth = np.searchsorted(classes, labels[learned]).tolist()
+    groups = [of.found.groups[place] for place in learned]
+    head, held = train_head(classes, Examples(of.features[learned], truth, groups, len(learned)), recipe_of(settings))
+    return calibrated(head, held, settings.sure_precision)[0]
+
+
+def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -> dict[Policy, Verdict]:
+    """Judge the challenger, the first of the heads, as night 2 does: by the labels before and after."""
+    rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
+    groups = dict(zip(of.found.images, of.found.groups, strict=True))
+    changes = relabelling({row.image: row.label for row in former}, rows, groups)
+    ours, theirs = (of.says(head) for head in heads)
+    theirs = theirs.named([changes.vocabulary.of_former(label) for label in theirs.classes])
+    tested = [row for row in rows if row.split is Split.TEST]
+    names = [row.image for row in tested]
+    exam = Exam(
+        [row.label for row in tested],
+        [groups[name] for name in names],
+        [()] * len(names),
+        changes.places(names),
+        changes.vocabulary.finer,
+    )
+    measured = measure(ours, theirs, exam, Gate().minimum_support)
+    lost = measured.comparison.only_champion if measured.comparison else ()
+    evidence = _evidence(of, changes, after, (ours, theirs))
+    held = holdings(rows, former, lost, 0)
+    learned = _growth(of, (rows, former))
+    facts = Facts(measured, None, held, Served("1", 8), learned, evidence)
+    return {needs: judge(facts, Gate(needs=needs)) for needs in get_args(Policy)}
+
+
+def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> Growth:
+    """Compare what both learned from, as a night with the same settings does."""
+    place = {image: number for number, image in enumerate(of.found.images)}
+    both = []
+    for rows in versions:
+        places = [place[row.image] for row in rows]
+        groups = [of.found.groups[number] for number in places]
+        both.append(Labelled([row.image for row in rows], of.reduced[places], [row.label for row in rows], groups))
+    return replace(growth(*versions, "same"), cross_validated=cross_validate(*both))
+
+
+def _evidence(
+    of: World, changes: Relabelling, after: Labels, answers: tuple[Predictions, Predictions]
+) -> LabelEvidence:
+    ours, theirs = answers
+    common = [changes.vocabulary.of_today(str(label)) for label in after]
+    names = [of.found.images[i] for i in np.flatnonzero(of.places(Split.TEST))]
+    earlier = {moved.image: moved.before for moved in changes.moved}
+    labels = dict(zip(of.found.images, common, strict=True))
+    coarse = ours.named([changes.vocabulary.of_today(label) for label in ours.classes])
+    return label_evidence(
+        changes,
+        head_words(changes, of.reduced, common, of.found.groups, of.found.images),
+        champion_words(changes, names, theirs),
+        falls_of([earlier.get(name, labels[name]) for name in names], coarse.labels(), theirs.labels()),
+    )
+
+
+def damaged(of: World, chance: Generator) -> tuple[Labels, tuple[str, ...]]:
+    """Move a share of one class or several into one class or all others, in training, in test, or in both."""
+    truth, labels = of.truth, of.truth
+    classes = np.unique(truth)
+    number = 1 if chance.random() < 0.5 else int(chance.integers(2, 5))
+    share, into_all = chance.uniform(0.05, 0.8), chance.random() < 0.5
+    where = (of.places(Split.TRAIN), of.places(Split.TEST), np.ones(len(truth), bool))[int(chance.integers(3))]
+    chosen = chance.choice(classes, number, replace=False)
+    for label in chosen:
+        own, others = np.flatnonzero((truth == label) & where), classes[classes != label]
+        moved = chance.choice(own, round(share * len(own)), replace=False)
+        labels[moved] = chance.choice(others, len(moved)) if into_all else chance.choice(others)
+    return labels, tuple(map(str, chosen))
+
+
+HONEST = ("new photographs", "wrong labels put right", "a class renamed", "two classes merged", "a class split")
+
+
+def honest(of: World, kind: str, chance: Generator) -> tuple[Labels, Labels]:
+    """Draw a night that nobody need look at: the labels of night 1, and those of night 2."""
+    before, after = of.truth.astype(object), of.truth.astype(object)
+    classes = np.unique(of.truth)
+    first, second = map(str, chance.choice(classes, 2, replace=False))
+    own = np.flatnonzero(of.truth == first)
+    if kind == "wrong labels put right":
+        places = chance.choice(np.flatnonzero(of.first), int(chance.integers(10, 60)), replace=False)
+        before[places] = [chance.choice(classes[classes != of.truth[place]]) for place in places]
+    elif kind == "a class renamed":
+        after[own] = f"{first} by another name"
+    elif kind == "two classes merged":
+        after[np.isin(of.truth, [first, second])] = second if chance.random() < 0.5 else f"{first} and {second}"
+    elif kind == "a class split":
+        after[_part(of, own, chance)] = f"{first} of another kind"
+    return before.astype(str), after.astype(str)
+
+
+def _part(of: World, own: NDArray[np.int64], chance: Generator) -> NDArray[np.int64]:
+    """Take less than half of a class: by chance, or along the direction in which its pictures differ most."""
+    kept = chance.uniform(0.55, 0.8)
+    away = of.reduced[own] - of.reduced[own].mean(axis=0)
+    along = away @ np.linalg.svd(away, full_matrices=False)[2][0] if chance.random() < 0.5 else chance.random(len(own))
+    return own[along > np.quantile(along, kept)]
+
+
+def print_relabelled(monkeys: Collection, _dogs: Collection) -> None:
+    """Print how often damaged nights are promoted, and how often honest ones ask or are refused for their labels."""
+    nights = WORLDS * NIGHTS_EACH
+    print(f"{nights} nights of each kind, seeds 0 to {WORLDS - 1}, 95% Wilson intervals\n")
+    print("| cut | needs | damaged: promoted | promoted at a cost above 10 points | not promoted, class named |")
+    print("|---|---|---|---|---|")
+    for cut in CUTS:
+        _print_damaged(monkeys, cut)
+    print("\n| cut | honest night | asked | promoted by no-harm |\n|---|---|---|---|")
+    for cut in CUTS:
+        _print_honest(monkeys, cut)
+
+
+def _print_damaged(found: Collection, cut: str) -> None:
+    told: Counter[tuple[str, str]] = Counter()
+    for seed in range(WORLDS):
+        of, chance = world(found, cut, seed), np.random.default_rng([seed, 1])
+        champion = trained(of, of.truth, of.first)
+        clean = of.recalls(trained(of, of.truth, np.ones(len(of.truth), bool)))
+        for _ in range(NIGHTS_EACH):
+            labels, chosen = damaged(of, chance)
+            challenger = trained(of, labels, np.ones(len(labels), bool))
+            true = of.recalls(challenger)
+            cost = max(max(one[label] - true[label] for label in true) for one in (clean, of.recalls(champion)))
+            for needs, verdict in judged(of, (challenger, champion), of.truth, labels).items():
+                named = "relabelled" in verdict.reason and any(label in verdict.reason for label in chosen)
+                told[needs, "promoted"] += int(verdict.promoted)
+                told[needs, "costly"] += verdict.promoted and cost > HARM
+                told[needs, "named"] += not verdict.promoted and named
+    for needs in get_args(Policy):
+        nights, took = WORLDS * NIGHTS_EACH, told[needs, "promoted"]
+        costs, names = _share(told[needs, "costly"], nights), f"{told[needs, 'named']} of {nights - took}"
+        print(f"| {cut} | {needs} | {took} | {costs} | {names} |", flush=True)
+
+
+def _print_honest(found: Collection, cut: str) -> None:
+    told: Counter[tuple[str, str]] = Counter()
+    for seed in range(WORLDS):
+        of, chance = world(found, cut, seed), np.random.default_rng([seed, 2])
+        for number in range(NIGHTS_EACH):
+            kind = HONEST[number % len(HONEST)]
+            before, after = honest(of, kind, chance)
+            heads = trained(of, after, np.ones(len(after), bool)), trained(of, before, of.first)
+            verdicts = judged(of, heads, before, after)
+            told[kind, "asked"] += any(rule.outcome == "ask" for rule in verdicts["no-harm"].rules)
+            told[kind, "promoted"] += verdicts["no-harm"].promoted
+    each = WORLDS * NIGHTS_EACH // len(HONEST)
+    for kind in HONEST:
+        print(f"| {cut} | {kind} | {told[kind, 'asked']} of {each} | {told[kind, 'promoted']} of {each} |", flush=True)
+    asked = sum(told[kind, "asked"] for kind in HONEST)
+    print(f"| {cut} | all | {_share(asked, WORLDS * NIGHTS_EACH)} | |", flush=True)
+
+
+def _share(hits: int, nights: int) -> str:
+    low, high = wilson(np.array([hits]), np.array([nights]))
+    return f"{hits / nights:.1%} ({low[0]:.1%} to {high[0]:.1%})"
