@@ -93,7 +93,9 @@ def _doubt(growth: Growth, gate: Gate) -> str:
     behind = [one for one in tests if one.figure == "accuracy" and one.fall > 0]
     if harm or behind:
         worst = max(harm or behind, key=lambda one: one.fall)
-        return f"in cross-validation old images lose by what is new: {_pair(worst)} on {count(worst.images, 'image')}"
+        maybe = "" if harm else ", which chance may explain"
+        said = f"{_pair(worst)} on {count(worst.images, 'image')}{maybe}"
+        return f"in cross-validation old images lose by what is new: {said}"
     shown = tests[0].better <= gate.error_rate or growth.recipe == "same"
     return "" if shown else f"cross-validation does not show either that it is better ({chance(tests[0].better)})"
 
