@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from configs.problems import Problem
 from configs.schema import Settings
+from tasks.domain.manifest import Row
 from tasks.domain.night import Evaluation, Trained
+from tasks.domain.splits import Split
+from tasks.stores.features import FeatureStore
+from tasks.stores.ledger import Ledger
 from tasks.stores.weights import read_head
 from tests.servers import PrefectServer
-from tests.tasks.half_nights import Night, half_night, rows_of, same, small_settings
+from tests.tasks.half_nights import MADE, Night, half_night, rows_of, same, small_settings
 
 
 @pytest.fixture
@@ -110,3 +116,33 @@ def test_figures_survive_other_classes(night: Night, settings: dict[str, object]
     assert {"ece", "ece_uncalibrated", "temperature", "threshold", "coverage"} <= run.metrics.keys()
     assert {"validation_ece", "validation_ece_uncalibrated"} <= run.metrics.keys()
     assert read_head(chosen.store.url, trained.head)
+
+
+def test_three_validation_images_and_dead_features(settings: dict[str, object], prefect_server: PrefectServer) -> None:
+    """With three validation images and features of which most never vary, a night ends with a head that is right."""
+    assert prefect_server.api_url
+    chosen, rows = Settings.model_validate(settings), rows_of(same("boxer", "pug"), of="dead")
+    spare = [row for row in rows if row.split is Split.VALIDATION][3:]
+    _keep_features(chosen, rows, dead=12)
+    trained, found = half_night(chosen, [row for row in rows if row not in spare])
+    assert (trained.validation_accuracy, found.metrics["accuracy"]) == (1.0, 1.0)
+    assert "never sure: too few validation images" in str(trained)
+
+
+def test_features_that_never_vary(settings: dict[str, object], prefect_server: PrefectServer) -> None:
+    """Where a cut gives the same features for all photographs, the night fails in a sentence and keeps no head."""
+    assert prefect_server.api_url
+    chosen, rows = Settings.model_validate(settings), rows_of(same("boxer", "pug"), of="constant")
+    _keep_features(chosen, rows, dead=MADE.width)
+    with pytest.raises(Problem, match=r"same features, which tell no class from another: take another backbone\.cut"):
+        half_night(chosen, rows)
+    assert not (Path(chosen.store.url) / "heads").exists()
+    assert not Ledger(chosen.store.url).entries()
+
+
+def _keep_features(settings: Settings, rows: list[Row], dead: int) -> None:
+    """Draw features that tell boxer from pug, of which so many at the end are always the same."""
+    features = np.random.default_rng(0).normal(size=(len(rows), MADE.width)).astype(np.float32)
+    features[[row.label == "pug" for row in rows], :4] += 6
+    features[:, MADE.width - dead :] = 0.3
+    FeatureStore(settings.store.url, MADE.fingerprint, MADE.width).add([row.image for row in rows], features)
