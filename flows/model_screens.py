@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from tasks.domain.rule_rows import COLUMNS, rule_row
 from tasks.domain.versions import SHORT
-from tasks.domain.wording import count, figure
+from tasks.domain.wording import count
 
 if TYPE_CHECKING:
     from flows.model import DataDiff, Models, ShownModel, Story
@@ -95,10 +96,9 @@ def _named(found: Mapping[str, int]) -> str:
 
 
 def _rules(one: "Story") -> Table:
-    table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
+    table = Table(*COLUMNS, box=None, padding=(0, 2))
     for rule in one.rules:
-        verdict = rule.get("outcome", "passed" if rule.get("passed") else "failed")
-        table.add_row(Text(visible(rule["rule"])), figure(rule.get("value")), figure(rule.get("limit")), str(verdict))
+        table.add_row(*(Text(visible(cell)) for cell in rule_row(rule)))
     return table
 
 

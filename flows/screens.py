@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.domain.rule_rows import COLUMNS, rule_row
 from tasks.domain.wording import figure
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ _COLOURS = {
 
 
 def night(outcome: "Outcome") -> RenderableType:
-    """Show one night: how it ended and why, and each rule of the gate with its figure and limit."""
+    """Show one night: how it ended and why, and each rule of the gate with what happened."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
     if not outcome.gate:
         return head
-    table = Table("rule", "value", "limit", "verdict", box=None, padding=(0, 2))
+    table = Table(*COLUMNS, box=None, padding=(0, 2))
     for rule in outcome.gate:
-        table.add_row(rule["rule"], figure(rule["value"]), figure(rule["limit"]), rule["outcome"])
+        table.add_row(*rule_row(rule))
     return Group(head, table)
 
 

@@ -1,7 +1,7 @@
 """The gate: what the written rules say of a challenger, each with its figure and its limit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from configs.judging import Gate
@@ -163,10 +163,13 @@ def _compared(rule: Rule, facts: Facts, gate: Gate, spoken: set[tuple[bool, str,
         return silent(rule, gate)
     harm = [one for one in found if one.fall > rule.limit + 1e-9 and (rule.golden, one.figure, one.of) in spoken]
     if harm:
-        return broken(rule, harm[0].fall, naming([_fell(one) for one in harm], rule))
+        ruling = broken(rule, harm[0].fall, naming([_fell(one) for one in harm], rule))
+        return replace(ruling, p=harm[0].worse, unlikely=True)
     worst, value = found[0], found[0].fall
-    maybe = f", which chance may explain ({chance(worst.worse)})" if value > rule.limit + 1e-9 else ""
-    return kept(rule, value, f"{_fell(worst)}{maybe}")
+    if value <= rule.limit + 1e-9:
+        return kept(rule, value, _fell(worst))
+    said = f"{_fell(worst)}, which chance may explain ({chance(worst.worse)})"
+    return replace(kept(rule, value, said), p=worst.worse)
 
 
 def _fell(one: Paired) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.domain.decisions import Decision
 from tasks.domain.outcome import Outcome
+from tasks.domain.rule_rows import in_one_line
 
 #: The columns that MLflow's table of runs shows from left to right, as its saved views name them.
 COLUMNS = (
@@ -50,8 +51,8 @@ def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
 
 
 def verdict_tags(decision: Decision) -> dict[str, str]:
-    """Write the verdict with its reason, and each rule with its figure and its limit, one tag a rule."""
-    rules = {f"pedigree.gate.{rule['rule']}": _ruled(rule) for rule in decision.rules}
+    """Write the verdict with its reason, and what happened to each rule, one tag a rule."""
+    rules = {f"pedigree.gate.{rule['rule']}": in_one_line(rule) for rule in decision.rules}
     return {
         "pedigree.outcome": decision.outcome,
         "pedigree.decision": str(decision.number),
@@ -71,8 +72,3 @@ def cost_figures(outcome: Outcome) -> dict[str, float]:
         **by_step,
         **{f"cost/{name}": float(n) for name, n in counts.items()},
     }
-
-
-def _ruled(rule: Mapping[str, Any]) -> str:
-    figures = ", ".join(f"{name} {rule[name]:.3f}" for name in ("value", "limit") if rule.get(name) is not None)
-    return f"{rule['outcome']}: {figures}" if figures else str(rule["outcome"])

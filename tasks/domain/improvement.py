@@ -20,22 +20,34 @@ def improvement(found: Comparison, gate: Gate, growth: Growth | None = None) -> 
     too, as far as cross-validation does not speak against them.
     """
     likely = gate.needs == "likely-improvement"
-    rule = f"better at {gate.better_at}, {'more data, ' * likely}or new classes"
     one = next((one for one in found.paired if (one.figure, one.of) == (gate.better_at, "")), None)
-    value = -one.fall if one else None
     if one and one.fall < 0 and one.better <= gate.error_rate:
-        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"better: {_figures(one)}, {chance(one.better)}")
+        return _ruling(one, gate, f"better: {_figures(one)}, {chance(one.better)}", passed=True)
     if found.only_challenger:
         more = len(found.only_challenger) - _NAMED
         said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
-        return Ruling(rule, "passed", value, 0.0, passed=True, said=f"{said}, which is enough where no rule finds harm")
+        return _ruling(one, gate, f"{said}, which is enough where no rule finds harm", passed=True)
     said = _not_shown(one, gate) if one else _nothing_shared(found)
     against = _against(growth, gate)
     if growth and likely and not against:
         said = f"likely better: {_learned(growth)}; on the test images alone {said}, so gate.needs: improvement waits"
-        return Ruling(rule, "passed", value, 0.0, passed=True, said=said)
-    said = f"{said}; {_alternative(against, gate)}"
-    return Ruling(rule, "failed", value, 0.0, passed=False, said=said)
+        return _ruling(one, gate, said, passed=True)
+    return _ruling(one, gate, f"{said}; {_alternative(against, gate)}", passed=False)
+
+
+def _ruling(one: Paired | None, gate: Gate, said: str, *, passed: bool) -> Ruling:
+    more = "more data, " if gate.needs == "likely-improvement" else ""
+    ahead = one.better if one and one.fall < 0 else None
+    return Ruling(
+        f"better at {gate.better_at}, {more}or new classes",
+        "passed" if passed else "failed",
+        -one.fall if one else None,
+        0.0,
+        passed=passed,
+        said=said,
+        p=ahead,
+        unlikely=ahead is not None and ahead <= gate.error_rate,
+    )
 
 
 def needed(one: Paired, rate: float) -> int:

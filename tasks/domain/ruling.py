@@ -18,6 +18,8 @@ class Ruling:
 
     Of a comparing rule the figure is by how much the challenger is behind. Where a person must decide, ``passed`` is
     false; ``silent`` is a rule that had nothing to speak of, and whose outcome is what the settings say of silence.
+    ``p`` is how likely chance alone makes such a difference, where that was asked, and ``unlikely`` whether that is
+    ruled out, beside all other tests.
     """
 
     rule: str
@@ -27,6 +29,8 @@ class Ruling:
     passed: bool
     said: str
     silent: bool = False
+    p: float | None = None
+    unlikely: bool = False
 
 
 def kept(rule: Rule, value: float, said: str) -> Ruling:

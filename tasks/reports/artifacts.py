@@ -12,7 +12,8 @@ from tasks.domain.likeness import likeness
 from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
 from tasks.domain.reproduction import Reproduction
-from tasks.domain.wording import count, figure
+from tasks.domain.rule_rows import COLUMNS, rule_row
+from tasks.domain.wording import count
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -84,12 +85,10 @@ def show_outcome(
 
 
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
-    rules = [
-        (rule["rule"], figure(rule["value"]), figure(rule["limit"]), _word(rule["outcome"])) for rule in outcome.gate
-    ]
+    rules = [(*row[:-1], _word(row.outcome)) for row in map(rule_row, outcome.gate)]
     lines = ["", "## Figures", "", f"- {markdown(challenger.evaluation)}"]
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
-    return [*lines, "", *table(("rule", "value", "limit", "verdict"), rules)]
+    return [*lines, "", *table(COLUMNS, rules)]
 
 
 def _saved(data: Data, challenger: Challenger | None) -> list[str]:

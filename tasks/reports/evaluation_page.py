@@ -1,7 +1,7 @@
 """The evaluation report as a page: the verdict and its reasons first, then figures, slices, and pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tasks.domain.collecting import Wanted, wanted
@@ -9,7 +9,10 @@ from tasks.domain.learning import UNTOLD, Curves
 from tasks.domain.mistakes import MOST, Mistake, Mistakes, Neighbour
 from tasks.domain.night import Challenger, Dataset
 from tasks.domain.ranges import Narrow
+from tasks.domain.relabelling import Moved
+from tasks.domain.rule_rows import RuleRow, rule_row
 from tasks.domain.ruling import Ruling
+from tasks.domain.witnesses import Word
 from tasks.reports import evaluation_plots
 from tasks.reports.confusion import matrix
 from tasks.reports.page import render
@@ -36,6 +39,12 @@ class Report:
         return [image for one in self.card.get("findings", ()) if one["kind"] == _SUSPECTS for image in one["images"]]
 
     @property
+    def moved(self) -> list[tuple[Moved, Word | None, Word | None]]:
+        """List the photographs whose label is another than before, with what head and champion say of each."""
+        found = self.challenger.evaluation.labels
+        return list(zip(found.relabelling.moved, found.head, found.champion, strict=True)) if found else []
+
+    @property
     def wanted(self) -> tuple[Wanted, ...]:
         """Rank what to collect next."""
         test = self.challenger.evaluation.test
@@ -50,13 +59,19 @@ class Told:
     ruling: Ruling
     state: Literal["passed", "broken", "ask", "silent"]
 
+    @property
+    def row(self) -> RuleRow:
+        """Tell what happened, as the tables of other screens do."""
+        return rule_row(asdict(self.ruling))
+
 
 def pictured(report: Report) -> list[str]:
     """Name the images that the page shows, each once, sorted."""
     found = report.mistakes
     near = [one for mistake in found.worst for one in (*mistake.like_truth, *mistake.like_guess)]
     shown: list[Mistake | Neighbour] = [*found.worst, *found.fixed, *found.new, *near]
-    return sorted({one.image for one in shown} | {one["image"] for one in report.suspects[:MOST]})
+    doubted, moved = report.suspects[:MOST], report.moved[:MOST]
+    return sorted({one.image for one in (*shown, *(one for one, *_ in moved))} | {one["image"] for one in doubted})
 
 
 def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str:
@@ -83,6 +98,7 @@ def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str
         hidden=max(0, sum(one.gain is None for one in report.wanted) - _LISTED),
         mistakes=report.mistakes,
         suspects=report.suspects,
+        moved=report.moved,
         doubted={one["image"] for one in report.suspects},
         most=MOST,
         thumbnails=thumbnails,

@@ -52,7 +52,7 @@ def test_a_dataset_is_counted_from_its_card() -> None:
 def test_each_rule_is_a_tag_with_its_figure_and_limit() -> None:
     """MLflow's comparison then shows which rule said something else tonight."""
     found = verdict_tags(_DECISION)
-    assert found["pedigree.gate.accuracy at least 0.9"] == "passed: value 0.930, limit 0.900"
+    assert found["pedigree.gate.accuracy at least 0.9"] == "is 0.930 · passed"
     assert found["pedigree.gate.images of any class at least 10"] == "passed"
     assert (found["pedigree.outcome"], found["pedigree.model_version"]) == ("promoted", "3")
 

@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from tasks.domain.learning import Curve, Curves
+from tasks.domain.manifest import Row
+from tasks.domain.relabelling import relabelling
+from tasks.domain.splits import Split
+from tasks.domain.witnesses import Word, label_evidence
 from tasks.reports.confusion import CORNER, MATRIX, matrix
 from tasks.reports.evaluation_page import evaluation_page, pictured, told
 from tasks.reports.figures import figures
@@ -218,3 +222,19 @@ def test_the_page_needs_nothing_else_and_fits_a_phone(tmp_path: Path) -> None:
             light = page.evaluate("getComputedStyle(document.body).backgroundColor")
             page.emulate_media(color_scheme="dark")
             assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_photographs_under_another_label_are_shown() -> None:
+    """How many moved stands above the figures, and each is a picture with both labels and what witnesses say of it."""
+    former = {f"{number}": "pug" if number < 20 else "boxer" for number in range(40)}
+    today = former | dict.fromkeys("012", "boxer")
+    rows = [Row(image, label, Split.TEST, (), f"{image}.jpg") for image, label in today.items()]
+    moved = relabelling(former, rows, {})
+    labels = label_evidence(moved, {"0": Word("beagle", 0.3, 0.2)}, {})
+    found = report(CLASSES, 200)
+    evaluation = replace(found.challenger.evaluation, labels=labels)
+    found = replace(found, challenger=replace(found.challenger, evaluation=evaluation))
+    assert {"0", "1", "2"} <= set(pictured(found))
+    page = re.sub(r"<[^>]+>", "", html.unescape(evaluation_page(found, {})))
+    assert page.index("3 photographs carry another label than before") < page.index("The rules")
+    assert "pug, now boxer0.jpghead: beagle; old label 30.0%, new 20.0%" in page
