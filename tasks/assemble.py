@@ -129,10 +129,10 @@ def _lacking(selection: Selection) -> str:
     """Say in one sentence why nothing can be trained yet; nothing when it can."""
     labels = sorted({row.label for row in selection.kept})
     if len(labels) < 2:  # noqa: PLR2004
-        has = f"only {labels[0]} has" if labels else "no class has"
+        known = f"only {labels[0]}" if labels else "no class"
         waiting = "; ".join(f"{one.label} waits: {one.reason}" for one in selection.waiting[:_NAMED])
         waiting += f"; {more} more wait" if (more := len(selection.waiting) - _NAMED) > 0 else ""
-        return f"{has} enough images, and a model needs two classes" + (f" ({waiting})" if waiting else "")
+        return f"{known} can be learned, and a model needs two classes" + (f" ({waiting})" if waiting else "")
     for split in (Split.VALIDATION, Split.TEST):
         if not any(row.split is split for row in selection.kept):
             return f"{count(len(selection.kept), 'image')}, none of them in the {split.value} split: add more images"

@@ -30,7 +30,7 @@ def improvement(found: Comparison, gate: Gate, growth: Growth | None = None) -> 
     said = _not_shown(one, gate) if one else _nothing_shared(found)
     against = _against(growth, gate)
     if growth and likely and not against:
-        said = f"likely better: {_learned(growth)}; on the test images alone {said}, so gate.needs: improvement waits"
+        said = f"likely better: {_learned(growth)}; gate.needs: improvement would wait ({said})"
         return _ruling(one, gate, said, passed=True)
     return _ruling(one, gate, f"{said}; {_alternative(against, gate)}", passed=False)
 
@@ -107,7 +107,8 @@ def _doubt(growth: Growth, gate: Gate) -> str:
         worst = max(harm or behind, key=lambda one: one.fall)
         maybe = "" if harm else ", which chance may explain"
         said = f"{_pair(worst)} on {count(worst.images, 'image')}{maybe}"
-        return f"in cross-validation old images lose by what is new: {said}"
+        new = "the other backbone" if growth.recipe == "another backbone" else "the new images"
+        return f"in cross-validation old images are recognised less often with {new}: {said}"
     shown = tests[0].better <= gate.error_rate or growth.recipe == "same"
     return "" if shown else f"cross-validation does not show either that it is better ({chance(tests[0].better)})"
 

@@ -77,7 +77,11 @@ class Dataset:
     def __str__(self) -> str:
         """Name the version and say what it holds."""
         classes = count(len(self.classes), "class", "classes")
-        return f"version {self.hash[:12]} with {count(self.images, 'image')} of {classes}: {self.reason}"
+        text = f"version {self.hash[:12]} with {count(self.images, 'image')} of {classes}: {self.reason}"
+        if self.state == "waiting" or not self.waiting:
+            return text
+        some = f"{len(self.waiting):,} classes wait, such as {self.waiting[0]}"
+        return f"{text}; {some if self.waiting[1:] else f'{self.waiting[0]} waits'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,9 @@ class Trained:
         best = f"validation accuracy {self.validation_accuracy:.3f}"
         sure = f"sure from probability {self.threshold:.3f} on"
         if self.threshold >= NEVER:
-            sure = "never sure: too few validation images, or too many wrong, to keep training.sure_precision"
+            sure = (
+                "never sure: too few images were held out, or too many answers wrong, to keep training.sure_precision"
+            )
         after = f" after {count(self.epochs, 'epoch')}" if self.epochs else ""
         return f"head {self.head[:12]}{after}, {best}, {sure}"
 

@@ -99,5 +99,5 @@ class Course:
         return Problem(
             f"Fine-tuning broke down at step {step} of {total}: the {name} loss is no number any more. Most likely "
             f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _LOWER:g}. "
-            "The champion stays."
+            "No model was made."
         )

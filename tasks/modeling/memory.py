@@ -62,5 +62,5 @@ def too_large(settings: "schema.Settings", batch: int) -> Problem:
     better = f"fine_tuning.batch to {batch}" if batch else "fine_tuning.from_block to a later block"
     return Problem(
         f"Fine-tuning with fine_tuning.batch {tuning.batch} at {size} px needs more memory than there is: "
-        f"set {better}. The champion stays."
+        f"set {better}. No model was made."
     )

@@ -78,7 +78,7 @@ def train_head(
     if not scaling.varies:
         raise Problem(
             "All photographs have the same features, which tell no class from another: take another backbone.cut or"
-            " other weights. The champion stays."
+            " other weights. No model was made."
         )
     folded = Folded(scaling.scaled(examples.features), truth, deal(truth, examples.groups, recipe.seed), examples.whole)
     crossed = cross_fit(folded, recipe, on_step)

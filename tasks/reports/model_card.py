@@ -81,8 +81,8 @@ def _use(report: Report) -> Section:
     sure = (
         f"With a probability below {threshold:.3f} the answer means I don't know."
         if threshold < NEVER
-        else "It is never sure: too few validation images, or too many wrong answers among them, to show that "
-        "the promise holds. Each answer means I don't know, beside its best guess."
+        else "It is never sure: too few images were held out from training, or too many answers about them wrong, to "
+        "show that the promise holds. Each answer means I don't know, beside its best guess."
     )
     return Section(
         "Intended use",

@@ -150,7 +150,7 @@ def test_prefect_that_is_down(retrain: Retrain, tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize(("second", "words"), [(0, "only pug has enough images"), (2, "boxer waits: 2 of 20 images")])
+@pytest.mark.parametrize(("second", "words"), [(0, "only pug can be learned"), (2, "boxer waits: 2 of 20 images")])
 def test_too_few_images_wait(retrain: Retrain, tmp_path: Path, second: int, words: str) -> None:
     """One class alone, or beside one of two images, is waited with: said in words, exit code 0, and no model."""
     photographs(tmp_path / "photos" / "pug", 24)

@@ -126,7 +126,7 @@ def test_three_validation_images_and_dead_features(settings: dict[str, object], 
     _keep_features(chosen, rows, dead=12)
     trained, found = half_night(chosen, [row for row in rows if row not in spare])
     assert (trained.validation_accuracy, found.metrics["accuracy"]) == (1.0, 1.0)
-    assert "never sure: too few validation images" in str(trained)
+    assert "never sure: too few images were held out" in str(trained)
 
 
 def test_features_that_never_vary(settings: dict[str, object], prefect_server: PrefectServer) -> None:

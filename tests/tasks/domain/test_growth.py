@@ -84,7 +84,7 @@ def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: Cross
     assert likely.reason.startswith(
         "likely better: it learned from all 100 training images of the champion and 20 more, which cross-validation"
     )
-    assert "gate.needs: improvement waits" in likely.reason
+    assert "gate.needs: improvement would wait (" in likely.reason
     strict = verdict(grown(ahead), Gate(needs="improvement"))
     assert strict.outcome == "rejected"
     assert strict.reason.endswith("and so would gate.needs: likely-improvement")
@@ -116,6 +116,10 @@ def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidated) -> N
         shown = replace(ahead, comparison=replace(ahead.comparison, paired=pairs))
         found = replace(grown(shown), recipe="another backbone", more=0)
         assert verdict(found, Gate()).promoted == promoted
+    pairs = (replace(accuracy, difference=-0.02), *others)
+    behind = grown(replace(ahead, comparison=replace(ahead.comparison, paired=pairs)))
+    refused = verdict(replace(behind, recipe="another backbone"), Gate())
+    assert "recognised less often with the other backbone: accuracy" in refused.reason
 
 
 def test_harm_is_refused_however_much_was_learned(ahead: CrossValidated) -> None:
@@ -141,7 +145,7 @@ def test_one_class_among_another_is_seen() -> None:
     labels = ["beagle" if number >= OLD and one == "poodle" else one for number, one in enumerate(tonight.labels)]
     found = verdict(grown(replace(judged(replace(tonight, labels=labels)), unlike=1.0)), Gate())
     assert found.outcome == "rejected"
-    assert "in cross-validation old images lose by what is new" in found.reason
+    assert "in cross-validation old images are recognised less often with the new images" in found.reason
 
 
 def test_no_image_is_answered_by_a_head_that_saw_its_like() -> None:
