@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from tasks.domain.calibration import temperature
 
 _FOLDS = 5
-# Fewer classes, or fewer images of a class, leave nothing to compare with.
+# Fewer classes, or fewer images of a class to learn from, leave nothing to compare with.
 _FEWEST = 2
 # Features that put fewer images than this share into their classes, such as those of random weights, doubt no label.
 _TELLING = 0.5
@@ -48,6 +48,20 @@ class LabelError:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelErrors:
+    """What the features say of labels.
+
+    Attributes:
+        errors: The doubted images, those that the features contradict most come first.
+        judged: Which labels could be judged, of shape (n_images,): none where the features do not tell the classes
+            apart, and none of a class all of whose images are alike or alone.
+    """
+
+    errors: tuple[LabelError, ...]
+    judged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class _Doubts:
     """Calibrated probabilities beside labels.
 
@@ -77,8 +91,8 @@ class _Doubts:
         return np.asarray(np.log(self.probabilities.max(axis=1)) - np.log(self.given))
 
 
-def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> tuple[LabelError, ...]:
-    """Name images whose labels are probably wrong, those that the features contradict most come first.
+def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> LabelErrors:
+    """Name images whose labels are probably wrong.
 
     A label is doubted for each of three reasons, all on calibrated probabilities of images held out:
 
@@ -94,38 +108,48 @@ def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence
         groups: The near-duplicate group of each image.
 
     Returns:
-        The doubted images; none where the features do not tell the classes apart.
+        The doubted images, and which could be judged.
     """
-    counts = Counter(labels.tolist())
-    if len(counts) < _FEWEST or min(counts.values()) < _FEWEST:
-        return ()
-    logits = _held_out(features, labels, groups)
-    if (logits.argmax(axis=1) == labels).mean() < _TELLING:
-        return ()
-    doubts = _calibrated(logits, labels)
+    logits, judged = _held_out(features, labels, groups)
+    right = logits.argmax(axis=1) == labels
+    if not judged.any() or right[judged].mean() < _TELLING:
+        return LabelErrors((), np.zeros(len(labels), bool))
+    places = np.flatnonzero(judged)
+    doubts = _calibrated(logits[places], labels[places])
     named = _errors(doubts) | _most_contradicted(doubts) | _mixed_up(doubts)
     ratios, given, likely = doubts.ratios, doubts.given, doubts.likely
     order = np.argsort(-ratios, kind="stable")
-    return tuple(
-        LabelError(place, int(likely[place]), float(doubts.probabilities[place].max()), float(given[place]))
-        for place in order[named[order]].tolist()
+    errors = tuple(
+        LabelError(int(places[at]), int(likely[at]), float(doubts.probabilities[at].max()), float(given[at]))
+        for at in order[named[order]].tolist()
     )
+    return LabelErrors(errors, judged)
 
 
-def _held_out(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> Floats:
-    """Give logits of shape (n_images, n_classes) by discriminants that saw nothing of an image's group."""
-    logits = np.full((len(labels), int(labels.max()) + 1), _LEAST_LOGIT)
-    folds = StratifiedGroupKFold(min(_FOLDS, *Counter(labels.tolist()).values()))
+def _held_out(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give logits by discriminants that saw nothing of an image's group, and which images have any.
+
+    An image has none whose class no other group shows, since all other classes would seem likelier.
+
+    Returns:
+        Logits of shape (n_images, n_classes), and a mask of shape (n_images,).
+    """
+    logits, judged = np.full((len(labels), int(labels.max()) + 1), _LEAST_LOGIT), np.zeros(len(labels), bool)
+    folds = min(_FOLDS, max(Counter(labels.tolist()).values()))
+    if folds < _FEWEST:
+        return logits, judged
     with warnings.catch_warnings():
-        # A class with few groups may be missing from a fold; its images there get no say, which is what is wanted.
+        # A class with few images may be missing from a fold.
         warnings.simplefilter("ignore", UserWarning)
-        parts = list(folds.split(features, labels, list(groups)))
-    for learned, held_out in parts:
+        parts = list(StratifiedGroupKFold(folds).split(features, labels, list(groups)))
+    for others, held_out in parts:
+        learned = others[np.bincount(labels[others])[labels[others]] >= _FEWEST]
         if len(held_out) and len(set(labels[learned].tolist())) >= _FEWEST:
             model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[learned], labels[learned])
             said = model.predict_log_proba(features[held_out])
             logits[np.ix_(held_out, model.classes_)] = np.maximum(said, _LEAST_LOGIT)
-    return logits
+            judged[held_out] = np.isin(labels[held_out], model.classes_)
+    return logits, judged
 
 
 def _calibrated(logits: Floats, labels: Places) -> _Doubts:

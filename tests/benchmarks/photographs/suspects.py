@@ -29,7 +29,7 @@ def print_suspects(monkeys: Collection, dogs: Collection) -> None:
 def _line(collection: Collection, cut: str) -> str:
     features = collection.features[cut]
     reduced = np.asarray(main_directions(features).transform(features))
-    clean = len(label_errors(reduced, collection.truth, collection.groups))
+    clean = len(label_errors(reduced, collection.truth, collection.groups).errors)
     planted = np.array([_planted(reduced, collection, seed) for seed in range(_SEEDS)])
     found, margin = planted[:, 0].mean(), 1.96 * planted[:, 0].std(ddof=1) / np.sqrt(_SEEDS)
     return (
@@ -45,7 +45,7 @@ def _planted(features: NDArray[np.float32], collection: Collection, seed: int) -
     chosen = chance.choice(np.flatnonzero(collection.truth == seed % classes), _PLANTED, replace=False)
     labels = collection.truth.copy()
     labels[chosen] = (labels[chosen] + chance.integers(1, classes, len(chosen))) % classes
-    named = [error.place for error in label_errors(features, labels, collection.groups)]
+    named = [error.place for error in label_errors(features, labels, collection.groups).errors]
     return _among(named[:_FIRST], chosen), len(named) - _among(named, chosen)
 
 
