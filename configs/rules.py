@@ -29,6 +29,8 @@ FIGURES = {
 SERVED = "served as evaluated"
 #: The share of a class's photographs that carry another label than under the champion; its rule always asks.
 RELABELLED = "relabelled"
+#: The share of a class's labels that the features speak against.
+SUSPECTS = "suspects"
 #: What stands for every class, slice or attribute.
 ANY = {"class": "any class", "slice": "any slice", "attribute": "any attribute"}
 DEFAULT_RULES = (
@@ -51,6 +53,7 @@ _PARTS: dict[str, Scope] = {
     "gap": "attribute",
     "images": "class",
     RELABELLED: "class",
+    SUSPECTS: "class",
 }
 # So many words are named where none is near.
 _NAMED = 12

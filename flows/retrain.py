@@ -1,5 +1,7 @@
 """One night, from the photographs in the source to the model that serves."""
 
+from dataclasses import replace
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 
@@ -56,7 +58,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     restored = restore(settings)
     with invited(settings) as stranger:
         embedded = embed(dataset, settings)
-        inspect(data, settings, embedded)
+        data = replace(data, inspected=inspect(data, settings, embedded))
         trained = train(dataset, embedded, settings)
         # rehearse, evaluate, judge, explain, promote
         decided = decide(data, embedded, trained, settings, stranger)

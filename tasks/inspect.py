@@ -12,6 +12,7 @@ from tasks.domain.card import Evidence, data_card
 from tasks.domain.contradictions import Named, alike_under_two_labels
 from tasks.domain.croissant import croissant
 from tasks.domain.findings import Finding, odd_pictures
+from tasks.domain.label_issues import LabelIssues
 from tasks.domain.likeness import likeness
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
@@ -42,9 +43,11 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
     store, dataset = settings.store.url, data.dataset
     rows = read_manifest(store, dataset.hash)
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
-    card = data_card(rows, parent, _evidence(data, rows, settings, embedded))
+    suspected, issues = _suspects(rows, store, embedded)
+    card = data_card(rows, parent, _evidence(data, rows, settings, suspected))
     changes = label_changes(rows, Ledger(store).champion(), dataset.parent, settings)
-    card = replace(card, warnings=(*(changes.sentences() if changes else ()), *card.warnings))
+    moved = changes.sentences() if changes else ()
+    card = replace(card, warnings=(*moved, *issues.sentences(), *card.warnings))
     written = datetime.now(UTC).isoformat()
     facts = {
         **card.plain(),
@@ -70,6 +73,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         likeness(facts),
         # The step that read the manifest has said what of it was not used.
         tuple(warning for warning in card.warnings if warning not in set(_of_manifest(data))),
+        issues,
     )
 
 
@@ -77,7 +81,7 @@ def _of_manifest(data: Data) -> Iterable[str]:
     return data.labels.manifest.sentences() if data.labels.manifest else ()
 
 
-def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: Embedded | None) -> Evidence:
+def _evidence(data: Data, rows: list[Row], settings: schema.Settings, suspected: Iterable[Finding]) -> Evidence:
     store, source = settings.store.url, data.ingested.source
     examined = ImageStore(store).examined([row.image for row in rows])
     rejections = SnapshotStore(store).rejected(source, data.ingested.moment)
@@ -90,7 +94,7 @@ def _evidence(data: Data, rows: list[Row], settings: schema.Settings, embedded: 
         findings=(
             *_contradictions(data, rows, settings),
             *odd_pictures(rows, examined, settings.backbone.size),
-            *_suspects(rows, store, embedded),
+            *suspected,
         ),
         manifest=data.labels.manifest,
         minimum=settings.gate.minimum_support,
@@ -109,16 +113,17 @@ def _contradictions(data: Data, rows: list[Row], settings: schema.Settings) -> t
     return (*found, *elsewhere(rows, published(labelling.labelled), likes))
 
 
-def _suspects(rows: list[Row], store: str, embedded: Embedded | None) -> tuple[Finding, ...]:
+def _suspects(rows: list[Row], store: str, embedded: Embedded | None) -> tuple[tuple[Finding, ...], LabelIssues]:
     if embedded is None:
-        return ()
+        return (), LabelIssues()
     from tasks.domain.suspects import suspects
 
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     known = SplitStore(store).known()
     features = FeatureStore(store, embedded.today.fingerprint, embedded.today.width)
     images = [row.image for row in used]
-    return suspects(used, [known[image].group for image in images], reduction(features, images)(images))
+    found = suspects(used, [known[image].group for image in images], reduction(features, images)(images))
+    return found.findings, found.labels
 
 
 def _likeness(data: Data, rows: list[Row], store: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Step 9: hold the challenger against the written rules."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from configs import schema
 from tasks.domain import gate
@@ -22,6 +22,7 @@ def judge(
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
     held = holdings(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
+    held = replace(held, label_issues=data.inspected.labels) if data.inspected else held
     facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.judge(facts, settings.gate)
     asked = {

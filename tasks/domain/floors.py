@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from configs.rules import Rule
+from configs.rules import SUSPECTS, Rule
 from tasks.domain.holdings import Holdings
+from tasks.domain.label_issues import ClassIssues
 from tasks.domain.measured import Measured
 from tasks.domain.wording import count
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One figure, of what it is, on how many images it was measured (nought where that says nothing), and a remark."""
+    """One figure, of what it is, on how many images it was measured (nought where that says nothing), and a remark.
+
+    ``happened`` says in words, for a row of a table, what the value alone does not.
+    """
 
     of: str
     value: float
     images: int = 0
     note: str = ""
+    happened: str = ""
 
     def words(self, figure: str) -> str:
         """Say it in words."""
@@ -35,7 +40,7 @@ def figures_asked(rule: Rule, measured: Measured, data: Holdings, minimum: int) 
     if rule.scope == "all":
         value = measured.figures.overall.get(rule.figure)
         return [] if value is None else [Asked("", value, measured.figures.images)]
-    found = _of_parts(rule, measured)
+    found = map(_doubted, data.label_issues.classes) if rule.figure == SUSPECTS else _of_parts(rule, measured)
     return [one for one in found if (rule.any or one.of == rule.of) and (one.images >= minimum or not one.images)]
 
 
@@ -51,6 +56,12 @@ def _of_parts(rule: Rule, measured: Measured) -> Iterator[Asked]:
             value = label.recall if rule.figure == "recall" else label.precision
             if value is not None:
                 yield Asked(label.label, value, label.images)
+
+
+def _doubted(one: ClassIssues) -> Asked:
+    labels = count(one.doubted, "label is", "labels are")
+    note = f"{labels} probably wrong, most look like {one.like}" if one.doubted else "no label is in doubt"
+    return Asked(one.label, one.share, one.images, note, str(one) if one.doubted else note)
 
 
 def _of_data(figure: str, data: Holdings) -> Iterator[Asked]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from configs.judging import Gate
-from configs.rules import RELABELLED, Rule
+from configs.rules import RELABELLED, SUSPECTS, Rule
 from tasks.domain.floors import figures_asked
 from tasks.domain.growth import Growth
 from tasks.domain.holdings import Holdings
@@ -119,13 +119,16 @@ def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
         return _served(rule, facts.served, gate)
     found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)
     if not found:
-        return silent(rule, gate)
+        unknown = facts.data.label_issues.unknown if rule.figure == SUSPECTS else ""
+        return replace(silent(rule, gate, unknown), happened="unknown" if rule.figure == SUSPECTS else "")
     worst, *others = sorted(found, key=lambda one: one.value, reverse=rule.kind != "at least")
     beyond = [one for one in (worst, *others) if rule.broken_by(one.value)]
     if beyond:
-        return broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
+        ruling = broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
+        return replace(ruling, happened=worst.happened)
     side = "at least" if rule.kind == "at least" else "at most"
-    return kept(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
+    ruling = kept(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
+    return replace(ruling, happened=worst.happened)
 
 
 def _served(rule: Rule, found: Served | None, gate: Gate) -> Ruling:

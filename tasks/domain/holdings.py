@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tasks.domain.label_issues import LabelIssues
 from tasks.domain.manifest import Row
 from tasks.domain.splits import Split
 
@@ -15,6 +16,7 @@ class Holdings:
     Those have two labels, or near duplicates under another label. Drift is how far the mixture is from the parent
     version's, of classes or of the attribute that ``drifted`` names: the total variation distance, from 0 (the same
     shares) to 1 (nothing in common); None without a parent.
+    The labels that the features speak against are counted by class.
     """
 
     images: Mapping[str, int]
@@ -22,6 +24,7 @@ class Holdings:
     conflicts: float
     drift: float | None
     drifted: str
+    label_issues: LabelIssues = field(default_factory=LabelIssues)
 
 
 def holdings(

@@ -10,6 +10,7 @@ from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import AlreadyDecided, Decided
 from tasks.domain.gate import Verdict
 from tasks.domain.growth import Growth
+from tasks.domain.label_issues import LabelIssues
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
@@ -94,6 +95,7 @@ class Inspected:
     findings: int
     likeness: str
     warnings: tuple[str, ...]
+    labels: LabelIssues
 
     def __str__(self) -> str:
         """Say what changed since the parent version, and what to look at."""
@@ -219,11 +221,12 @@ def _compared(found: Comparison) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The first half of a night: what the photographs came to."""
+    """The first half of a night: what the photographs came to; ``inspected`` is missing until features were at hand."""
 
     ingested: Ingested
     labels: Labels
     dataset: Dataset
+    inspected: Inspected | None = None
 
     def plain(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""

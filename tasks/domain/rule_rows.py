@@ -25,7 +25,8 @@ def rule_row(rule: Mapping[str, Any]) -> RuleRow:
     """Write a ruling as the ledger keeps it, also one of an earlier version that kept less, as a row."""
     outcome = str(rule.get("outcome", "passed" if rule.get("passed") else "failed"))
     text, value = str(rule["rule"]), rule.get("value")
-    return RuleRow(text, _happened(text, value, silent=bool(rule.get("silent"))), _chance(rule), outcome)
+    happened = rule.get("happened") or _happened(text, value, silent=bool(rule.get("silent")))
+    return RuleRow(text, str(happened), _chance(rule), outcome)
 
 
 def in_one_line(rule: Mapping[str, Any]) -> str:

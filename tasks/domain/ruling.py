@@ -19,7 +19,7 @@ class Ruling:
     Of a comparing rule the figure is by how much the challenger is behind. Where a person must decide, ``passed`` is
     false; ``silent`` is a rule that had nothing to speak of, and whose outcome is what the settings say of silence.
     ``p`` is how likely chance alone makes such a difference, where that was asked, and ``unlikely`` whether that is
-    ruled out, beside all other tests.
+    ruled out, beside all other tests. ``happened`` says in words what the figure alone does not.
     """
 
     rule: str
@@ -31,6 +31,7 @@ class Ruling:
     silent: bool = False
     p: float | None = None
     unlikely: bool = False
+    happened: str = ""
 
 
 def kept(rule: Rule, value: float, said: str) -> Ruling:

@@ -45,6 +45,11 @@ class Report:
         return list(zip(found.relabelling.moved, found.head, found.champion, strict=True)) if found else []
 
     @property
+    def suspected(self) -> str:
+        """Say what the data card doubts, counted by class; an earlier Pedigree's card counts nothing."""
+        return next((str(one["meaning"]) for one in self.card.get("findings", ()) if one["kind"] == _SUSPECTS), "")
+
+    @property
     def wanted(self) -> tuple[Wanted, ...]:
         """Rank what to collect next."""
         test = self.challenger.evaluation.test
@@ -99,6 +104,7 @@ def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str
         mistakes=report.mistakes,
         suspects=report.suspects,
         moved=report.moved,
+        suspected=report.suspected,
         doubted={one["image"] for one in report.suspects},
         most=MOST,
         thumbnails=thumbnails,

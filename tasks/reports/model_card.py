@@ -13,7 +13,7 @@ from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
 from tasks.domain.slices import Slice, telling
 from tasks.domain.statistics import wilson_share
-from tasks.domain.wording import figure
+from tasks.domain.wording import count, figure
 from tasks.reports.evaluation_page import Report
 from tasks.reports.evaluation_plots import figure_name
 from tasks.reports.page import render
@@ -175,7 +175,7 @@ def _gaps(report: Report) -> Section:
     if unknown:
         items.append(f"Slices unknown for lack of test images: {_first(unknown)}.")
     if report.suspects:
-        items.append(f"The data card doubts the labels of {len(report.suspects):,} images.")
+        items.append(f"The data card doubts {count(len(report.suspects), 'label')}: {report.suspected}.")
     if evaluation.champion_problem:
         items.append(f"It was not compared with its champion: {evaluation.champion_problem}.")
     if not any(one.rule.startswith(SERVED) for one in report.challenger.verdict.rules):

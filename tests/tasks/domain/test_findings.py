@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from tasks.domain.examination import Examined, examine
 from tasks.domain.findings import odd_pictures
+from tasks.domain.label_issues import LabelIssues
 from tasks.domain.manifest import Row
 from tasks.domain.pixels import Limits
 from tasks.domain.splits import Split
@@ -97,7 +98,7 @@ def test_labels_that_the_features_speak_against_are_found() -> None:
     rows, features = made(4, 40)
     wrong = {5: "class 2", 50: "class 0", 90: "class 3"}
     told = [row(one.image, wrong.get(index, one.label)) for index, one in enumerate(rows)]
-    found = {one.kind: one for one in suspects(told, [one.image for one in told], reduced(features))}
+    found = {one.kind: one for one in suspects(told, [one.image for one in told], reduced(features)).findings}
     suspected = found["probably a wrong label"]
     named = {one.image: one.figure for one in suspected.images}
     assert named.keys() == {rows[index].image for index in wrong}
@@ -113,18 +114,20 @@ def test_an_image_unlike_all_others_is_found() -> None:
     """An image whose features are far from all others is the first outlier."""
     rows, features = made(3, 40)
     features[7] = -50 * features[7]
-    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(features))}
+    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(features)).findings}
     assert found["unlike all others"][0].image == rows[7].image
 
 
 def test_few_images_are_no_matter() -> None:
     """Two images of two classes, too few to say anything about, are answered with nothing and not with an error."""
-    assert suspects([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32))) == ()
+    found = suspects([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32)))
+    assert (found.findings, found.labels.classes) == ((), ())
 
 
 def test_features_that_tell_nothing_apart_doubt_no_label() -> None:
     """Noise speaks against every label, so it has no say at all."""
     rows, features = made(4, 40)
     noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
-    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(noise))}
-    assert "probably a wrong label" not in found
+    found = suspects(rows, [one.image for one in rows], reduced(noise))
+    assert "probably a wrong label" not in {one.kind for one in found.findings}
+    assert found.labels == LabelIssues((), "unknown, since the features do not tell these classes apart")

@@ -43,6 +43,8 @@ def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES,
         Embedded(made, made, 0, 0), Trained(made, "a" * 64, "run", 3, 0.9, 0.5), evaluation, verdict
     )
     suspect = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
-    card = {"findings": [{"kind": "probably a wrong label", "meaning": "", "images": [suspect]}], "warnings": ["look"]}
+    meaning = f"the features say another class: 1 of 40 in {labels[0]}"
+    doubted = {"kind": "probably a wrong label", "meaning": meaning, "images": [suspect]}
+    card = {"findings": [doubted], "warnings": ["look"]}
     dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
     return Report(dataset, challenger, mistakes(rows, ours, None if first else theirs), card, gate.minimum_support)

@@ -111,6 +111,7 @@ def test_mistakes_are_shown_with_their_pictures() -> None:
     assert "New mistakes: 20" in page
     assert "Fixed: 20" in page
     assert page.count("the data card doubts its label") == 2  # among the surest, and among the new ones
+    assert "the features say another class: 1 of 40 in beagle." in page
     assert "no picture in the store" not in page
     assert "no picture in the store" in evaluation_page(found, {})
 
@@ -156,6 +157,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     ]
     assert "| accuracy | 0.900 | 0.744 to 0.965 |" in text
     assert "The data card warns: look." in text
+    assert "The data card doubts 1 label: the features say another class: 1 of 40 in " in text
     assert "Slices unknown for lack of test images: " in text
     assert "[The data card](../dataset/card.html)" in text
 
