@@ -4,8 +4,7 @@ Everything but the photographs is redrawn: splits, what night 1 held, and what b
 """
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -27,8 +26,11 @@ from tasks.domain.splits import Shares, Split, assign
 from tasks.domain.statistics import wilson
 from tasks.domain.suspects import main_directions
 from tasks.domain.witnesses import LabelEvidence, champion_words, falls_of, head_words, label_evidence
+from tasks.modeling.crossfit import sample
 from tasks.modeling.head import Head
-from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
+from tasks.modeling.scaling import scaling_of
+from tasks.modeling.softmax import fit_softmax
+from tasks.modeling.training import Examples, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 CUTS = ("mixed9", "mixed10")
@@ -39,21 +41,18 @@ HARM = 0.1
 Policy = Literal["likely-improvement", "improvement", "no-harm"]
 Labels = NDArray[np.str_]
 Places = NDArray[np.bool_]
+Tally = tuple[str, str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class World:
-    """One redrawn split of a collection, what of it night 1 held, and its features by one cut.
-
-    ``l2`` is the weight decay that the clean labels of all images chose; each head is fitted with it.
-    """
+    """One redrawn split of a collection, what of it night 1 held, and its features by one cut."""
 
     found: Collection
     features: NDArray[np.float32]
     reduced: NDArray[np.float32]
     splits: tuple[Split, ...]
     first: Places
-    l2: float = field(default=0.0, compare=False)
 
     @property
     def truth(self) -> Labels:
@@ -88,44 +87,38 @@ def world(found: Collection, cut: str, seed: int) -> World:
     given = assign(grouped, {}, shares)
     early = {group for group in sorted(set(found.groups)) if chance.random() < 0.8}
     features = found.features[cut]
-    of = World(
+    return World(
         found,
         features,
         main_directions(features).transform(features).astype(np.float32),
         tuple(given[image].split for image in found.images),
         np.array([group in early for group in found.groups]),
     )
-    return replace(of, l2=_decay(of))
 
 
-def trained(of: World, labels: Labels, some: Places) -> Head:
-    """Train as a night with default settings does, but with the weight decay that the clean labels chose."""
-    return _trained(of, tuple(labels.tolist()), tuple(some.tolist()))
-
-
-@lru_cache(maxsize=8)
-def _trained(of: World, labels: tuple[str, ...], some: tuple[bool, ...]) -> Head:
-    settings = Training(l2=of.l2)
-    head, held = train_head(*_examples(of, np.array(labels), np.array(some)), recipe_of(settings))
-    return calibrated(head, held, settings.sure_precision)[0]
-
-
-def _examples(of: World, labels: Labels, some: Places) -> tuple[list[str], Examples]:
-    learned = np.flatnonzero(some & ~of.places(Split.TEST))
-    classes = sorted(set(labels[learned].tolist()))
-    truth = np.searchsorted(classes, labels[learned]).tolist()
-    return classes, Examples(of.features[learned], truth, [of.found.groups[place] for place in learned], len(learned))
-
-
-def _decay(of: World) -> float:
-    """Search for the weight decay as a night does: it takes five times as long as a fit that knows it."""
+def decay(of: World) -> float:
+    """Choose the weight decay on clean labels as a night does: a search takes forty times as long as one fit."""
     tried: list[tuple[float, float]] = []
+    learned = np.flatnonzero(~of.places(Split.TEST))
+    classes, truth = np.unique(of.truth[learned], return_inverse=True)
+    groups = [of.found.groups[place] for place in learned]
     train_head(
-        *_examples(of, of.truth, np.ones(len(of.truth), bool)),
+        tuple(map(str, classes)),
+        Examples(of.features[learned], truth.tolist(), groups, len(learned)),
         recipe_of(Training()),
         lambda _number, figures: tried.append((figures["validation_loss"], figures["l2"])),
     )
     return min(tried)[1]
+
+
+def trained(of: World, labels: Labels, some: Places, l2: float) -> Head:
+    """Fit a head as a night does at the end; no default rule asks for a calibrated one."""
+    learned = np.flatnonzero(some & ~of.places(Split.TEST))
+    classes, truth = np.unique(labels[learned], return_inverse=True)
+    scaling, recipe = scaling_of(of.features[learned]), recipe_of(Training())
+    start = np.zeros((of.features.shape[1] + 1, len(classes)))
+    images = sample(scaling.scaled(of.features[learned]), truth, recipe)
+    return Head(tuple(map(str, classes)), *scaling.folded(fit_softmax(images, l2, recipe.smoothing, start)))
 
 
 def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -> dict[Policy, Verdict]:
@@ -228,50 +221,63 @@ def _part(of: World, own: NDArray[np.int64], chance: Generator) -> NDArray[np.in
 def print_relabelled(monkeys: Collection, _dogs: Collection) -> None:
     """Print how often damaged nights are promoted, and how often honest ones ask or are refused for their labels."""
     nights = WORLDS * NIGHTS_EACH
-    print(f"{nights} nights of each kind, seeds 0 to {WORLDS - 1}, 95% Wilson intervals\n")
-    print("| cut | needs | damaged: promoted | promoted at a cost above 10 points | not promoted, class named |")
+    print(f"{nights} nights of each kind and cut, seeds 0 to {WORLDS - 1}, 95% Wilson intervals\n")
+    print("| cut | needs | damaged: promoted | promoted at a cost above 10 points | not promoted: class named |")
     print("|---|---|---|---|---|")
+    decays = {cut: decay(world(monkeys, cut, 0)) for cut in CUTS}
     for cut in CUTS:
-        _print_damaged(monkeys, cut)
+        told = sum((damages(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
+        _print_damaged(cut, told)
     print("\n| cut | honest night | asked | promoted by no-harm |\n|---|---|---|---|")
     for cut in CUTS:
-        _print_honest(monkeys, cut)
+        told = sum((honesties(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
+        _print_honest(cut, told)
 
 
-def _print_damaged(found: Collection, cut: str) -> None:
-    told: Counter[tuple[str, str]] = Counter()
-    for seed in range(WORLDS):
-        of, chance = world(found, cut, seed), np.random.default_rng([seed, 1])
-        champion = trained(of, of.truth, of.first)
-        clean = of.recalls(trained(of, of.truth, np.ones(len(of.truth), bool)))
-        for _ in range(NIGHTS_EACH):
-            labels, chosen = damaged(of, chance)
-            challenger = trained(of, labels, np.ones(len(labels), bool))
-            true = of.recalls(challenger)
-            cost = max(max(one[label] - true[label] for label in true) for one in (clean, of.recalls(champion)))
-            for needs, verdict in judged(of, (challenger, champion), of.truth, labels).items():
-                said = verdict.reason.partition("another label than before")[2]
-                named = any(label in said for label in chosen)
-                told[needs, "promoted"] += int(verdict.promoted)
-                told[needs, "costly"] += verdict.promoted and cost > HARM
-                told[needs, "named"] += not verdict.promoted and named
+def damages(found: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
+    """Judge the damaged nights of a world, and count outcomes for each policy."""
+    told: Counter[Tally] = Counter()
+    of, chance = world(found, cut, seed), np.random.default_rng([seed, 1])
+    every = np.ones(len(of.truth), bool)
+    champion = trained(of, of.truth, of.first, l2)
+    before = of.recalls(trained(of, of.truth, every, l2)), of.recalls(champion)
+    for _ in range(NIGHTS_EACH):
+        labels, chosen = damaged(of, chance)
+        challenger = trained(of, labels, every, l2)
+        true = of.recalls(challenger)
+        cost = max(recall[label] - true[label] for recall in before for label in true)
+        for needs, verdict in judged(of, (challenger, champion), of.truth, labels).items():
+            said = verdict.reason.partition("another label than before")[2]
+            told[needs, "promoted"] += int(verdict.promoted)
+            told[needs, "costly"] += verdict.promoted and cost > HARM
+            told[needs, "named"] += not verdict.promoted and any(label in said for label in chosen)
+    return told
+
+
+def honesties(found: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
+    """Judge the honest nights of a world, and count which ask and which are promoted."""
+    told: Counter[Tally] = Counter()
+    of, chance = world(found, cut, seed), np.random.default_rng([seed, 2])
+    every = np.ones(len(of.truth), bool)
+    for number in range(NIGHTS_EACH):
+        kind = HONEST[number % len(HONEST)]
+        before, after = honest(of, kind, chance)
+        heads = trained(of, after, every, l2), trained(of, before, of.first, l2)
+        verdicts = judged(of, heads, before, after)
+        told[kind, "asked"] += any(rule.outcome == "ask" for rule in verdicts["no-harm"].rules)
+        told[kind, "promoted"] += verdicts["no-harm"].promoted
+    return told
+
+
+def _print_damaged(cut: str, told: Counter[Tally]) -> None:
+    nights = WORLDS * NIGHTS_EACH
     for needs in get_args(Policy):
-        nights, took = WORLDS * NIGHTS_EACH, told[needs, "promoted"]
+        took = told[needs, "promoted"]
         costs, names = _share(told[needs, "costly"], nights), f"{told[needs, 'named']} of {nights - took}"
         print(f"| {cut} | {needs} | {took} | {costs} | {names} |", flush=True)
 
 
-def _print_honest(found: Collection, cut: str) -> None:
-    told: Counter[tuple[str, str]] = Counter()
-    for seed in range(WORLDS):
-        of, chance = world(found, cut, seed), np.random.default_rng([seed, 2])
-        for number in range(NIGHTS_EACH):
-            kind = HONEST[number % len(HONEST)]
-            before, after = honest(of, kind, chance)
-            heads = trained(of, after, np.ones(len(after), bool)), trained(of, before, of.first)
-            verdicts = judged(of, heads, before, after)
-            told[kind, "asked"] += any(rule.outcome == "ask" for rule in verdicts["no-harm"].rules)
-            told[kind, "promoted"] += verdicts["no-harm"].promoted
+def _print_honest(cut: str, told: Counter[Tally]) -> None:
     each = WORLDS * NIGHTS_EACH // len(HONEST)
     for kind in HONEST:
         print(f"| {cut} | {kind} | {told[kind, 'asked']} of {each} | {told[kind, 'promoted']} of {each} |", flush=True)
