@@ -213,6 +213,11 @@ class FineTuning(Section):
     devices: Annotated[int, Field(ge=1, le=64)] = Field(
         default=1, description="Devices of this machine that share each step."
     )
+    trial: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=0,
+        description="On so many photographs a night that trains a head tries fine-tuning for two epochs, "
+        "and says whether it is worth it; 0 tries nothing.",
+    )
 
 
 class Tracking(Section):
@@ -258,13 +263,19 @@ class Settings(Section):
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
     watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the night.")
 
+    @property
+    def learns_behind_the_cut(self) -> bool:
+        """Tell whether fine-tuning would begin with a block that the backbone does not have."""
+        if self.backbone.cut == AUTO:
+            return False
+        blocks = [str(block) for block in _BLOCKS]
+        last = self.backbone.cut.rpartition("+")[2]
+        return blocks.index(self.fine_tuning.from_block) > blocks.index(last)
+
     @model_validator(mode="after")
     def _something_learns(self) -> Self:
         cut, first = self.backbone.cut, self.fine_tuning.from_block
-        if self.training.method != "fine-tune" or cut == AUTO:
-            return self
-        blocks = [str(block) for block in _BLOCKS]
-        if blocks.index(first) > blocks.index(cut.rpartition("+")[2]):
+        if self.training.method == "fine-tune" and self.learns_behind_the_cut:
             message = (
                 f"fine_tuning.from_block is {first}, which is behind backbone.cut {cut}: "
                 f"set fine_tuning.from_block to {cut.rpartition('+')[2]} or an earlier block"

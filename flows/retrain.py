@@ -29,6 +29,7 @@ from tasks.restore import restore
 from tasks.review import review
 from tasks.snapshot import snapshot
 from tasks.train import train
+from tasks.trial import trial
 
 
 @flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
@@ -60,6 +61,8 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         embedded = embed(dataset, settings)
         data = replace(data, inspected=inspect(data, settings, embedded))
         trained = train(dataset, embedded, settings)
+        if settings.fine_tuning.trial and settings.training.method == "head":
+            trained = replace(trained, trial=trial(dataset, embedded.today, trained.run_id, settings))
         # rehearse, evaluate, judge, explain, promote
         decided = decide(data, embedded, trained, settings, stranger)
     if isinstance(decided, AlreadyDecided):

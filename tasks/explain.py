@@ -11,7 +11,6 @@ from configs import schema
 from configs.problems import Problem
 from configs.visible_text import markdown
 from tasks.differing import Model, difference_files
-from tasks.domain.gate import Verdict
 from tasks.domain.manifest import Row
 from tasks.domain.mistakes import Mistakes, Query, nearest
 from tasks.domain.night import Challenger, Data, Dataset, Explained
@@ -60,7 +59,7 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
         for name, path in _PAGES.items()
         if path.removeprefix("evaluation/") in files or path.startswith("dataset/")
     }
-    tracking.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger.verdict, pages)})
+    tracking.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger, pages)})
     show_evaluation(challenger.verdict, run_id, pages)
     label_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
@@ -78,12 +77,14 @@ def _page(report: Report, store: str) -> dict[str, bytes]:
 
 
 def _tables(report: Report) -> dict[str, bytes]:
-    """Write for programs what the pages show: mistakes, learning curves, and what to collect next."""
+    """Write for programs what the pages show: mistakes, learning curves, what to collect next, and a trial."""
     tables = {
         "mistakes": asdict(report.mistakes),
         "learning": asdict(report.curves),
         "collect": [asdict(one) for one in report.wanted],
     }
+    if trial := report.challenger.trained.trial:
+        tables["fine-tuning-trial"] = asdict(trial)
     return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
@@ -107,14 +108,17 @@ def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
     }
 
 
-def _description(dataset: Dataset, verdict: Verdict, pages: dict[str, str]) -> str:
-    """Say the verdict, what it was trained on, and where to read on."""
+def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]) -> str:
+    """Say the verdict, what it was trained on, what a trial of fine-tuning came to, and where to read on."""
+    verdict, trial = challenger.verdict, challenger.trained.trial
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     told = f"Dataset `{dataset.hash}`: {of}."
-    return f"{markdown(verdict.title)}: {markdown(verdict.reason)}.\n\n{told}\n\nSee {', '.join(links)}."
+    parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", told]
+    parts += [markdown(trial.sentence)] if trial else []
+    return "\n\n".join([*parts, f"See {', '.join(links)}."])
 
 
 def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:

@@ -14,6 +14,7 @@ from tasks.domain.manifest import Row, dataset_hash
 from tasks.domain.night import FeatureSet
 from tasks.domain.pixels import limits_of
 from tasks.domain.recipe import recipe
+from tasks.domain.record import settings_of
 from tasks.domain.splits import Split
 from tasks.embedding import embed_lacking, feature_set
 from tasks.fitting import Fitted, Groups, fit
@@ -48,7 +49,7 @@ class Begun:
 
     def name(self, settings: schema.Settings) -> str:
         """Name the checkpoints by all that decides them: 64 hex digits."""
-        made_by = settings.model_dump(mode="json", include={"images", "training", "fine_tuning"})
+        made_by = {name: settings_of(settings)[name] for name in ("images", "training", "fine_tuning")}
         found = workers()
         return sha256_of([self.dataset, self.backbone, self.head, made_by, len(found[0]) if found else 1])
 

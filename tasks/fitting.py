@@ -56,7 +56,7 @@ def fit(
             steps.append((number, figures))
             advance(1)
 
-        head, held = train_head(classes, _examples(chosen, classes, features, settings, groups), recipe, on_step)
+        head, held = train_head(classes, examples_of(chosen, classes, features, settings, groups), recipe, on_step)
     head, calibration = calibrated(head, held, settings.training.sure_precision)
     write_head(settings.store.url, head.name, head.to_bytes())
     best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
@@ -69,10 +69,10 @@ def groups_in(store: str) -> Groups:
     return {image: assigned.group for image, assigned in SplitStore(store).known().items()}
 
 
-def _examples(
+def examples_of(
     rows: Sequence[Row], classes: Sequence[str], features: FeatureSet, settings: schema.Settings, groups: Groups
 ) -> "Examples":
-    """Read images as they are, and after them the other views of those in the training split."""
+    """Read the features of images as they are, and after them the other views of those in the training split."""
     from tasks.modeling.training import Examples
 
     table = FeatureStore(settings.store.url, features.fingerprint, features.width)

@@ -14,6 +14,7 @@ from tasks.domain.label_issues import LabelIssues
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
+from tasks.domain.trial import Trial
 from tasks.domain.witnesses import LabelEvidence
 from tasks.domain.wording import count, listed
 
@@ -145,7 +146,10 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A head, kept in the store under its name, whose features it takes, and the MLflow run that tells its story."""
+    """A head, kept in the store under its name, whose features it takes, and the MLflow run that tells its story.
+
+    ``trial`` is what a trial of fine-tuning said beside it, where there was one.
+    """
 
     made: FeatureSet
     head: str
@@ -153,6 +157,7 @@ class Trained:
     epochs: int
     validation_accuracy: float
     threshold: float
+    trial: Trial | None = None
 
     def __str__(self) -> str:
         """Name the head and say how the training went, and from which probability on the model is sure."""

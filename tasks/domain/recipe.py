@@ -20,6 +20,8 @@ def recipe(settings: Settings) -> str:
     # So did what only one of the policies asks for.
     if settings.gate.needs != "likely-improvement":
         del sections["gate"]["more_data"]
+    # A trial decides nothing.
+    del sections["fine_tuning"]["trial"]
     return sha256_of(sections)
 
 

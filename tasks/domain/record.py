@@ -38,7 +38,7 @@ def by_epochs(record: Record) -> bool:
 
 def settings_of(settings: Settings) -> dict[str, Any]:
     """Keep the settings that decide what comes out of training."""
-    return settings.model_dump(mode="json", include=_MADE_BY)
+    return settings.model_dump(mode="json", include=_MADE_BY, exclude={"fine_tuning": {"trial"}})
 
 
 def record_from(plain: Mapping[str, Any]) -> Record:

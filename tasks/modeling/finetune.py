@@ -47,7 +47,7 @@ class Course:
         Raises Problem where a loss is no number, where a batch does not fit into memory, or where a worker is lost.
         """
         network = self._network()
-        check_memory(network.learning, self.lesson.settings, self.devices.count // len(self.devices.ours))
+        self._check_memory(network)
         if last:
             network.restore(last.state)
         else:
@@ -65,6 +65,20 @@ class Course:
         if best_epoch(last.epochs)[0] == 0:
             return self.backbone, self.head
         return extracted(last.best, (self.backbone, self.head), self.lesson.settings.fine_tuning.from_block)
+
+    def unmeasured(self) -> tuple[Backbone, Head]:
+        """Go through all epochs without a look at what they come to, and make a backbone and a head of the last one.
+
+        What chose none of them by the validation images can be judged by these. Raises Problem as ``checkpoints`` does.
+        """
+        network = self._network()
+        self._check_memory(network)
+        for epoch in range(1, self.lesson.settings.fine_tuning.epochs + 1):
+            self._trained(network, epoch)
+        return extracted(network.weights(), (self.backbone, self.head), self.lesson.settings.fine_tuning.from_block)
+
+    def _check_memory(self, network: Tunable) -> None:
+        check_memory(network.learning, self.lesson.settings, self.devices.count // len(self.devices.ours))
 
     def _network(self) -> Tunable:
         tuning, training = self.lesson.settings.fine_tuning, self.lesson.settings.training

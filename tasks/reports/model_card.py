@@ -56,6 +56,7 @@ def model_card(report: Report, data_card: str) -> tuple[Section, ...]:
         _compared(evaluation),
         _gaps(report),
         _next(report),
+        _trial(report),
     )
     return tuple(one for one in found if one.sentences or one.items or one.table)
 
@@ -193,6 +194,11 @@ def _next(report: Report) -> Section:
         "show, then what is recognised less often than all images are, then what has too few test images to tell."
     )
     return Section("What to collect next", (said,) if items else (), items=tuple(items))
+
+
+def _trial(report: Report) -> Section:
+    trial = report.challenger.trained.trial
+    return Section("Would fine-tuning help?", (trial.sentence,) if trial else ())
 
 
 def _first(names: Sequence[str]) -> str:
