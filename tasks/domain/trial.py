@@ -149,7 +149,7 @@ def _compared(figures: Mapping[str, float], settings: "Settings") -> str:
     of = f"{figures['photographs']:,} photographs of {count(int(figures['classes']), 'class', 'classes')}"
     learned = f"{count(int(figures['epochs']), 'epoch')} from {settings.fine_tuning.from_block} on {of}"
     tuned, head = (_bounded(figures, name) for name in ("accuracy", "head_accuracy"))
-    gain = f"{figures['gain']:+.3f} ({figures['gain_low']:+.3f} to {figures['gain_high']:+.3f})"
+    gain = f"{figures['gain']:+.3f} (95% interval {figures['gain_low']:+.3f} to {figures['gain_high']:+.3f})"
     return (
         f"{learned} recognise {tuned} of {figures['images']:,} validation images, a head alone on the same photographs"
         f" {head}; the gain is {gain}"

@@ -76,7 +76,7 @@ def test_a_sample_is_balanced_whole_and_bounded(most: int, seed: int) -> None:
         ((140, 3, 15, 42), "not worth it", "Fine-tuning is not worth it: "),
         ((110, 20, 15, 55), "cannot tell", "A trial cannot tell whether fine-tuning is worth it: "),
         ((30, 0, 0, 0), "cannot tell", "recognise 1.000 (0.886 to 1.000) of 30 validation images"),
-        ((1900, 30, 8, 62), "not worth it", "the gain is +0.011 (+0.005 to +0.017)"),
+        ((1900, 30, 8, 62), "not worth it", "the gain is +0.011 (95% interval +0.005 to +0.017)"),
     ],
     ids=["better", "worse", "even", "few", "too little"],
 )
@@ -92,7 +92,7 @@ def test_the_sentence_says_what_was_measured_and_what_it_costs() -> None:
     assert str(said(110, 40, 10, 40)) == (
         "Fine-tuning is worth it: 2 epochs from mixed9 on 60 photographs of 3 classes recognise 0.750 (0.686 to 0.805) "
         "of 200 validation images, a head alone on the same photographs 0.600 (0.531 to 0.665); the gain is +0.150 "
-        "(+0.082 to +0.215). The trial of 2026-11-29 took 170 CPU seconds; 10 epochs on all 168 training images would "
+        "(95% interval +0.082 to +0.215). The trial of 2026-11-29 took 170 CPU seconds; 10 epochs on all 168 training images would "
         "take about 390, each night that trains."
     )
     assert "1 epoch from mixed9" in str(said(110, 40, 10, 40, epochs=1))

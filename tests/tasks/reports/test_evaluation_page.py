@@ -15,6 +15,7 @@ from tasks.domain.learning import Curve, Curves
 from tasks.domain.manifest import Row
 from tasks.domain.relabelling import relabelling
 from tasks.domain.splits import Split
+from tasks.domain.trial import Trial
 from tasks.domain.witnesses import Word, label_evidence
 from tasks.reports.confusion import CORNER, MATRIX, matrix
 from tasks.reports.evaluation_page import evaluation_page, pictured, told
@@ -102,6 +103,17 @@ def test_a_confusion_matrix_fits_a_screen(tmp_path: Path, classes: int, width: i
         assert box["height"] <= height
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
+
+
+def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
+    """Its sentence is in both where there was a trial, and neither speaks of one where there was none."""
+    plain = report(CLASSES, 90)
+    trial = Trial("cannot tell", "Fine-tuning was not tried: <too few> images.", {}, "2026-11-29")
+    trained = replace(plain.challenger.trained, trial=trial)
+    tried = replace(plain, challenger=replace(plain.challenger, trained=trained))
+    for shown in (lambda of: evaluation_page(of, {}), lambda of: card_html("Card", model_card(of, "data"))):
+        assert "Fine-tuning was not tried: &lt;too few&gt; images." in shown(tried)
+        assert "fine-tuning" not in shown(plain)
 
 
 def test_mistakes_are_shown_with_their_pictures() -> None:
