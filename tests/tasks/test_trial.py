@@ -48,7 +48,7 @@ def _embedded(rows: list[Row], chosen: Settings) -> FeatureSet:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Ask for a small trial on a small network."""
-    values = {"source": {"url": "photos"}, "store": {"url": str(tmp_path / "store")}}
+    values: dict[str, Any] = {"source": {"url": "photos"}, "store": {"url": str(tmp_path / "store")}}
     values["tracking"] = {"url": f"sqlite:///{tmp_path}/mlflow.db"}
     values["backbone"] = {"weights": "random", "cut": "mixed0", "size": 75}
     tuning = {"from_block": "mixed0", "batch": 8, "learning_rate": 0.001, "trial": 12}

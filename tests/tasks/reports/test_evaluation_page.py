@@ -111,9 +111,10 @@ def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
     trial = Trial("cannot tell", "Fine-tuning was not tried: <too few> images.", {}, "2026-11-29")
     trained = replace(plain.challenger.trained, trial=trial)
     tried = replace(plain, challenger=replace(plain.challenger, trained=trained))
-    for shown in (lambda of: evaluation_page(of, {}), lambda of: card_html("Card", model_card(of, "data"))):
-        assert "Fine-tuning was not tried: &lt;too few&gt; images." in shown(tried)
-        assert "fine-tuning" not in shown(plain)
+    for found, words in ((tried, True), (plain, False)):
+        for text in (evaluation_page(found, {}), card_html("Card", model_card(found, "data"))):
+            assert ("Fine-tuning was not tried: &lt;too few&gt; images." in text) == words
+            assert ("Would fine-tuning help?" in text) == words
 
 
 def test_mistakes_are_shown_with_their_pictures() -> None:
