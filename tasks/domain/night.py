@@ -146,10 +146,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A head, kept in the store under its name, whose features it takes, and the MLflow run that tells its story.
-
-    ``trial`` is what a trial of fine-tuning said beside it, where there was one.
-    """
+    """A stored head, whose features it takes, the MLflow run that tells its story, and a trial of fine-tuning, if any."""
 
     made: FeatureSet
     head: str
