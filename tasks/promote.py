@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from configs import schema
-from tasks.domain.decisions import AlreadyDecided, Decision, champion, held_words, hold_on, word_for
-from tasks.domain.night import Challenger, Dataset, Overtaken, Promotion
+from tasks.domain.decisions import AlreadyDecided, Decision, Overtaken, champion, held_words, hold_on, word_for
+from tasks.domain.night import Challenger, Dataset, Promotion
 from tasks.domain.recipe import recipe
 from tasks.registering import registered
 from tasks.step import step

@@ -56,6 +56,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
+
+    champion: str
+
+    def __str__(self) -> str:
+        """Say who serves now."""
+        serves = f"version {self.champion} serves" if self.champion else "no model serves"
+        return f"nothing decided, since {serves} now: judging again, against that"
+
+
+@dataclass(frozen=True, slots=True)
 class AlreadyDecided:
     """Nothing was decided, since another run has decided about the same data and recipe while this one worked."""
 

@@ -146,7 +146,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A stored head, whose features it takes, the MLflow run that tells its story, and a trial of fine-tuning, if any."""
+    """A stored head, whose features it takes, the MLflow run with its story, and a trial of fine-tuning, if any."""
 
     made: FeatureSet
     head: str
@@ -286,15 +286,3 @@ class Promotion:
     def __str__(self) -> str:
         """Say the decision and its reason."""
         return f"decision {self.decision}, model version {self.model_version} {self.status}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class Overtaken:
-    """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
-
-    champion: str
-
-    def __str__(self) -> str:
-        """Say who serves now."""
-        serves = f"version {self.champion} serves" if self.champion else "no model serves"
-        return f"nothing decided, since {serves} now: judging again, against that"
