@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def compared(found: "CutComparison", now: str) -> RenderableType:
     """Show each cut's log loss and accuracy with their intervals, which one is best, and what to set."""
-    table = Table("cut", "numbers", "log loss", "95%", "accuracy", "95%", box=None, padding=(0, 2), pad_edge=False)
+    table = Table("cut", box=None, padding=(0, 1), pad_edge=False)
+    for head in ("numbers", "log loss", "95%", "accuracy", "95%"):
+        table.add_column(head, justify="right")
     for cut in found.cuts:
         loss = f"{cut.log_loss:.3f}", f"{cut.log_loss_low:.3f} to {cut.log_loss_high:.3f}"
         accuracy = f"{cut.accuracy:.3f}", f"{cut.accuracy_low:.3f} to {cut.accuracy_high:.3f}"
@@ -28,4 +30,7 @@ def _advice(chosen: str, now: str) -> str:
         return "backbone.cut is auto, and this store has no model yet: its first night measures as here, and chooses."
     if now == chosen:
         return f"backbone.cut is {now} already."
-    return f"backbone.cut is {now}. To change it, set it to {chosen}; the next night then embeds all photographs anew."
+    return (
+        f"backbone.cut is {now}. To change it, set it to {chosen}; the next night then embeds all photographs that "
+        "were not measured here."
+    )

@@ -5,6 +5,7 @@ from prefect import flow
 from configs.schema import Settings
 from tasks.assemble import assemble
 from tasks.check import check
+from tasks.compare import check_comparable
 from tasks.compare import compare as compare_cuts
 from tasks.domain.cuts import CutComparison
 from tasks.ingest import ingest
@@ -20,6 +21,7 @@ def compare(settings: Settings) -> CutComparison:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
     """
     settings = check(settings)
+    check_comparable(settings.backbone)
 
     listed = snapshot(settings.source, settings.store, "")
     ingested = ingest(listed, settings)

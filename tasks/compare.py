@@ -6,6 +6,14 @@ from tasks.comparing import measure_cuts
 from tasks.domain.cuts import CutComparison
 from tasks.domain.night import Dataset
 from tasks.step import step
+from tasks.stores.bucket import read_url
+
+
+def check_comparable(backbone: schema.Backbone) -> None:
+    """Raise SettingsProblem, before a photograph is fetched, where the weights end at a cut of their own."""
+    from tasks.modeling.cuts import check_whole
+
+    check_whole(backbone, read_url(backbone.weights) if backbone.is_file else None)
 
 
 @step(hours=24)

@@ -49,19 +49,20 @@ def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
 
     Raises:
         SettingsProblem: The weights end at a cut of their own.
-        Problem: There are not two classes to tell apart.
+        Problem: There are not two classes to tell apart, or nothing of them can be held out.
     """
     from tasks.modeling.backbone import load
     from tasks.modeling.cuts import every_cut
 
     chosen, store = settings.backbone, settings.store.url
-    data = read_url(chosen.weights) if chosen.is_file else None
-    every = every_cut(chosen, data)
     rows = sample(read_manifest(store, dataset))
     images = [row.image for row in rows]
-    embed_lacking(every, images, settings)
     known = SplitStore(store).known()
     groups = [known[image].group for image in images]
+    _check_enough(rows, groups)
+    data = read_url(chosen.weights) if chosen.is_file else None
+    every = every_cut(chosen, data)
+    embed_lacking(every, images, settings)
     answers = list(_answers(every, rows, groups, settings))
     compared = compare_cuts(answers, np.unique(groups, return_inverse=True)[1])
     _keep(every, load(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
@@ -76,6 +77,18 @@ def sample(rows: Sequence[Row], most: int = MOST) -> list[Row]:
         of[row.label].append(row)
     share = min(1.0, most / max(len(learned), 1))
     return [row for label in sorted(of) for row in of[label][: max(_LEAST, round(share * len(of[label])))]]
+
+
+def _check_enough(rows: Sequence[Row], groups: Sequence[str]) -> None:
+    """Raise Problem, before minutes go into features, where they could tell nothing."""
+    classes = {row.label for row in rows}
+    if len(classes) < 2:  # noqa: PLR2004
+        raise Problem("Cuts are compared on training and validation images of two classes at least: add photographs.")
+    if len({(row.label, group) for row, group in zip(rows, groups, strict=True)}) == len(classes):
+        raise Problem(
+            "Cuts are compared by photographs held out, and no class has two for training or validation that do not "
+            "look alike: add some."
+        )
 
 
 def _keep(every: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
@@ -99,17 +112,14 @@ def _answers(
     every: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
 ) -> Iterator[CutAnswers]:
     """Cross-fit heads on each cut's features, and on those of two together."""
-    from tasks.modeling.crossfit import out_of_fold
     from tasks.modeling.cuts import columns
 
-    classes, truth = np.unique([row.label for row in rows], return_inverse=True)
-    if len(classes) < 2:  # noqa: PLR2004
-        raise Problem("Cuts are compared on training and validation images of two classes at least: add photographs.")
+    truth = np.unique([row.label for row in rows], return_inverse=True)[1]
     features = FeatureStore(settings.store.url, every.fingerprint, every.width).read([row.image for row in rows])
     cuts = candidates(every.cut, settings)
     with progress("compare", len(cuts)) as advance:
         for cut in cuts:
-            yield answers_of(cut, out_of_fold(features[:, columns(every.cut, cut)], truth, groups), truth)
+            yield answers_of(cut, features[:, columns(every.cut, cut)], truth, groups)
             advance(1)
 
 
@@ -125,10 +135,24 @@ def candidates(every: str, settings: schema.Settings) -> list[str]:
     return [cut for cut in cuts if CUTS.index(layers_of(cut)[-1]) >= first]
 
 
-def answers_of(cut: str, probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> CutAnswers:
-    """Hold probabilities of shape (n_images, n_classes) against the truth."""
-    from tasks.modeling.inception import width_of
+def answers_of(cut: str, features: NDArray[np.float32], truth: NDArray[np.int64], groups: Sequence[str]) -> CutAnswers:
+    """Hold what heads say of images that they were not fitted on against the truth.
 
+    Args:
+        cut: Where the features come from.
+        features: Of shape (n_images, width).
+        truth: The index of each image's class, of shape (n_images,).
+        groups: The near-duplicate group of each image.
+
+    Returns:
+        By image whether the likeliest class is the right one, and the loss.
+    """
+    from tasks.modeling.crossfit import out_of_fold
+    from tasks.modeling.inception import width_of
+    from tasks.modeling.scaling import scaling_of
+
+    probabilities = out_of_fold(features, truth, groups)
     own = probabilities[np.arange(len(truth)), truth]
     losses = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
-    return CutAnswers(cut, width_of(cut), probabilities.argmax(axis=1) == truth, losses)
+    right = probabilities.argmax(axis=1) == truth
+    return CutAnswers(cut, width_of(cut), right, losses, scaling_of(features).varies)

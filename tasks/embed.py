@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from configs import schema
 from configs.problems import Problem
+from tasks.cut_choice import choice_behind
 from tasks.domain.night import Dataset, Embedded
 from tasks.domain.pixels import limits_of
 from tasks.domain.splits import Split
@@ -36,17 +37,17 @@ def embed(dataset: Dataset, settings: schema.Settings) -> Embedded:
     _take_on_trust(store, today)
     computed = embed_lacking(today, wanted_views(rows, settings), settings)
     took = _latency(today, rows[0].image, settings)
-    champion = Ledger(store).champion()
+    champion, choice = Ledger(store).champion(), str(choice_behind(settings) or "")
     if champion is None or champion.backbone == today.fingerprint:
-        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took, choice)
     try:
         former = stored_backbone(store, champion.backbone)
     except Problem as error:
         excused(error, champion.model_version, settings.gate)
-        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took)
+        return Embedded(feature_set(today), feature_set(today), computed, len(rows) - computed, took, choice)
     _take_on_trust(store, former)
     computed += embed_lacking(former, [row.image for row in rows if row.split is Split.TEST], settings)
-    return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0), took)
+    return Embedded(feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0), took, choice)
 
 
 def _take_on_trust(store: str, backbone: "Backbone") -> None:

@@ -109,14 +109,15 @@ def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
 
 
 def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]) -> str:
-    """Say the verdict, what it was trained on, what a trial of fine-tuning came to, and where to read on."""
-    verdict, trial = challenger.verdict, challenger.trained.trial
+    """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
+    verdict, trial, choice = challenger.verdict, challenger.trained.trial, challenger.embedded.choice
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     told = f"Dataset `{dataset.hash}`: {of}."
     parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", told]
+    parts += [f"{markdown(choice)}."] if choice else []
     parts += [markdown(trial.sentence)] if trial else []
     return "\n\n".join([*parts, f"See {', '.join(links)}."])
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.statistics import Floats, Ints, percentile_interval, resampled
+from configs.problems import Problem
+from tasks.domain.statistics import CONFIDENCE, Floats, Ints, percentile_interval, resampled
 from tasks.domain.wording import count
 
 
@@ -20,12 +21,14 @@ class CutAnswers:
         width: How many numbers an image has.
         right: Whether the likeliest class is the right one, of shape (n_images,).
         losses: Minus the logarithm of the right class's probability, of shape (n_images,).
+        varies: Whether any of its numbers differs between images.
     """
 
     cut: str
     width: int
     right: NDArray[np.bool_]
     losses: Floats
+    varies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class CutFigures:
     """One cut's figures with 95% intervals.
 
     Attributes:
-        excess: By how much its log loss lies above that of the chosen single cut, on the same images.
+        excess: By how much its log loss lies above that of the best single cut, on the same images. Of two together
+            the interval is wider: it holds at 95% for all that were tried (Bonferroni), since the best of many looks
+            better than it is.
     """
 
     cut: str
@@ -76,9 +81,10 @@ class _Draws:
     means: Floats
     drawn: Floats
 
-    def excess(self, cut: int, other: int) -> tuple[float, float, float]:
-        """Give the difference in log loss of two cuts, and its paired interval."""
-        low, high = percentile_interval(self.drawn[:, 1, [cut]] - self.drawn[:, 1, [other]])
+    def excess(self, cut: int, other: int, compared: int) -> tuple[float, float, float]:
+        """Give the difference in log loss of two cuts, and its paired interval, one of so many that hold together."""
+        confidence = 1 - (1 - CONFIDENCE) / compared
+        low, high = percentile_interval(self.drawn[:, 1, [cut]] - self.drawn[:, 1, [other]], confidence)
         return float(self.means[1, cut] - self.means[1, other]), float(low[0]), float(high[0])
 
     def within_one_error(self, cut: int, other: int) -> bool:
@@ -91,9 +97,9 @@ def compare_cuts(answers: Sequence[CutAnswers], groups: Ints, seed: int = 0) -> 
     """Measure each cut and choose one by its log loss, which tells cuts apart on far fewer images than accuracy.
 
     Of the single cuts the smallest within one standard error of the best is taken (Breiman and others,
-    "Classification and Regression Trees", 1984, section 3.4.3), and two cuts together only where their log loss is
-    lower than that one's beyond the 95% interval of the difference. Intervals are percentiles of a bootstrap over
-    groups.
+    "Classification and Regression Trees", 1984, section 3.4.3), and two cuts together only where their log loss lies
+    below that of the best single one beyond chance: its interval is widened for as many pairs as were tried
+    (Bonferroni). Intervals are percentiles of a bootstrap over groups.
 
     Args:
         answers: What each cut's heads say of the same images; at least one is a single cut.
@@ -102,17 +108,25 @@ def compare_cuts(answers: Sequence[CutAnswers], groups: Ints, seed: int = 0) -> 
 
     Returns:
         The figures in the order of ``answers``, and the choice.
+
+    Raises:
+        Problem: All images have the same numbers at each single cut.
     """
+    singles = [place for place, cut in enumerate(answers) if "+" not in cut.cut and cut.varies]
+    if not singles:
+        raise Problem(
+            "All photographs have the same features at each single cut, which tell no class from another: take other "
+            "weights."
+        )
     draws = _drawn(answers, groups, seed)
-    singles = [place for place, cut in enumerate(answers) if "+" not in cut.cut]
     best = min(singles, key=lambda place: draws.means[1, place])
     near = [place for place in singles if draws.within_one_error(place, best)]
     single = min(near, key=lambda place: (answers[place].width, draws.means[1, place]))
-    figures = tuple(_figures(answers[place], place, draws, single) for place in range(len(answers)))
-    pairs = [cut for cut in figures if "+" in cut.cut]
-    together = min(pairs, key=lambda cut: cut.log_loss, default=None)
+    tried = sum("+" in cut.cut for cut in answers)
+    figures = tuple(_figures(cut, place, draws, best, tried) for place, cut in enumerate(answers))
+    together = min((cut for cut in figures if "+" in cut.cut), key=lambda cut: cut.log_loss, default=None)
     chosen = together if together and together.excess_high < 0 else figures[single]
-    reason = f"{_why_single(figures[single], figures[best])}{_why_pair(together)}"
+    reason = _why_single(figures[single], figures[best]) + _why_pair(together, figures[best], tried) + _same(answers)
     return CutComparison(chosen.cut, reason, len(groups), int(groups.max()) + 1, figures)
 
 
@@ -133,7 +147,7 @@ def _drawn(answers: Sequence[CutAnswers], groups: Ints, seed: int) -> _Draws:
     return _Draws(means(np.ones((len(sums), 1)))[0], drawn)
 
 
-def _figures(answers: CutAnswers, place: int, draws: _Draws, single: int) -> CutFigures:
+def _figures(answers: CutAnswers, place: int, draws: _Draws, best: int, tried: int) -> CutFigures:
     accuracy, log_loss = draws.means[:, place]
     low, high = percentile_interval(draws.drawn[:, :, place])
     return CutFigures(
@@ -145,7 +159,7 @@ def _figures(answers: CutAnswers, place: int, draws: _Draws, single: int) -> Cut
         float(log_loss),
         float(low[1]),
         float(high[1]),
-        *draws.excess(place, single),
+        *draws.excess(place, best, tried if "+" in answers.cut else 1),
     )
 
 
@@ -159,10 +173,18 @@ def _why_single(single: CutFigures, best: CutFigures) -> str:
     )
 
 
-def _why_pair(together: CutFigures | None) -> str:
+def _why_pair(together: CutFigures | None, best: CutFigures, tried: int) -> str:
     if together is None:
         return ""
     verdict = "are better beyond chance" if together.excess_high < 0 else "are not better beyond chance"
-    difference = f"{together.excess:+.3f}, 95% interval {together.excess_low:+.3f} to {together.excess_high:+.3f}"
+    difference = f"{together.excess:+.3f} beside {best.cut}"
+    interval = f"95% interval {together.excess_low:+.3f} to {together.excess_high:+.3f}"
     own = f"log loss {together.log_loss:.3f}, accuracy {together.accuracy:.3f}"
-    return f"; the best two together, {together.cut} ({own}), {verdict}: {difference}"
+    wider = f", widened for {count(tried, 'pair')} tried" if tried > 1 else ""
+    return f"; the best two together, {together.cut} ({own}), {verdict}: {difference}, {interval}{wider}"
+
+
+def _same(answers: Sequence[CutAnswers]) -> str:
+    """Name the cuts at which there was nothing to learn from; they are not chosen."""
+    same = [cut.cut for cut in answers if not cut.varies]
+    return f"; all photographs have the same features at {', '.join(same)}" if same else ""

@@ -130,7 +130,8 @@ class FeatureSet:
 class Embedded:
     """Features in the store: of every image under today's backbone, of the test images under the champion's.
 
-    ``latency`` is how long today's takes for one image, from its bytes, in milliseconds on this machine.
+    ``latency`` is how long today's takes for one image, from its bytes, in milliseconds on this machine. ``choice``
+    says why today's ends where it does, if ``backbone.cut: auto`` came to mean that; else it is empty.
     """
 
     today: FeatureSet
@@ -138,6 +139,7 @@ class Embedded:
     computed: int
     reused: int
     latency: float | None = None
+    choice: str = ""
 
     def __str__(self) -> str:
         """Say how many images went through the backbone and how many did not need to."""

@@ -19,6 +19,12 @@ def every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbon
 
     Raises SettingsProblem where the weights end at a cut of their own.
     """
+    check_whole(settings, data)
+    return load(settings.model_copy(update={"cut": "+".join(fitting_cuts(settings.size))}), data)
+
+
+def check_whole(settings: "schema.Backbone", data: bytes | None = None) -> None:
+    """Raise SettingsProblem where the weights end at a cut of their own, so that there is no other to compare."""
     if settings.weights == "demo":
         raise SettingsProblem(
             f"backbone.weights is demo, whose network ends at {DEMO_CUT}: it has no other cut to compare."
@@ -28,7 +34,6 @@ def every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbon
             f"The weights file {settings.weights} was written by Pedigree and ends at one cut: it has no other cut to "
             "compare. Set backbone.cut to it, or name a file of Keras's."
         )
-    return load(settings.model_copy(update={"cut": "+".join(fitting_cuts(settings.size))}), data)
 
 
 def columns(every: str, cut: str) -> NDArray[np.int64]:

@@ -87,6 +87,7 @@ def show_outcome(
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
     rules = [(*row[:-1], _word(row.outcome)) for row in map(rule_row, outcome.gate)]
     lines = ["", "## Figures", "", f"- {markdown(challenger.evaluation)}"]
+    lines += [f"- {markdown(challenger.embedded.choice)}"] if challenger.embedded.choice else []
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
     return [*lines, "", *table(COLUMNS, rules)]
 

@@ -87,6 +87,7 @@ def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str
         "evaluation.html.j2",
         dataset=report.dataset,
         trained=report.challenger.trained,
+        choice=report.challenger.embedded.choice,
         evaluation=evaluation,
         verdict=verdict,
         rules=[told(one) for one in verdict.rules],

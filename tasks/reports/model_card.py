@@ -102,11 +102,12 @@ def _decision(report: Report) -> Section:
 
 
 def _data(report: Report, address: str) -> Section:
-    dataset, trained = report.dataset, report.challenger.trained
+    dataset, trained, choice = report.dataset, report.challenger.trained, report.challenger.embedded.choice
     sentences = (
         f"Dataset version {dataset.hash}, {dataset.images:,} images.",
         f"Parent version: {dataset.parent or 'none'}.",
         f"Head {trained.head} on backbone {trained.made.fingerprint}.",
+        *((f"{choice}.",) if choice else ()),
     )
     return Section("Data", sentences, link=("The data card", address))
 

@@ -1,13 +1,20 @@
 """On which images cuts are compared, and which cuts."""
 
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from configs.problems import Problem
 from configs.schema import Settings
-from tasks.comparing import candidates, sample
+from tasks.comparing import answers_of, candidates, measure_cuts, sample
 from tasks.domain.canonical import sha256_of
 from tasks.domain.manifest import Row
-from tasks.domain.splits import Split
+from tasks.domain.splits import Assigned, Split
 from tasks.modeling.inception import CUTS
+from tasks.stores.datasets import write_manifest
+from tasks.stores.splits import SplitStore
 
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST, Split.HELD_OUT)
 ROWS = [
@@ -54,3 +61,26 @@ def test_pairs_are_those_of_the_last_cuts() -> None:
         "mixed8+mixed10",
         "mixed9+mixed10",
     ]
+
+
+def test_features_that_never_vary_are_survived_and_noticed() -> None:
+    """Heads on them know the classes' shares and no more, and the answers say that nothing varied."""
+    truth, groups = np.arange(60) % 3, [str(number) for number in range(60)]
+    same = answers_of("mixed5", np.full((60, 768), 0.5, np.float32), truth, groups)
+    assert not same.varies
+    assert same.losses == pytest.approx(np.full(60, np.log(3)), abs=0.05)
+    other = np.random.default_rng(0).normal(size=(60, 768)).astype(np.float32)
+    assert answers_of("mixed5", other, truth, groups).varies
+
+
+@pytest.mark.parametrize(("label", "words"), [("pug", "of two classes at least"), ("boxer", "that do not look alike")])
+def test_too_few_photographs_are_refused_before_any_is_embedded(tmp_path: Path, label: str, words: str) -> None:
+    """One class, or classes of one near-duplicate group each, are a sentence although the weights cannot be had."""
+    backbone = {"weights": "nowhere.h5", "sha256": "a" * 64}
+    values = {"source": {"url": "photos"}, "store": {"url": str(tmp_path)}, "backbone": backbone}
+    rows = [Row(sha256_of(number), (label, "pug")[number % 2], Split.TRAIN, (), f"{number}.jpg") for number in range(4)]
+    groups = {row.image: Assigned(row.label, Split.TRAIN) for row in rows}
+    SplitStore(str(tmp_path)).settle(lambda known: {} if known else groups)
+    write_manifest(str(tmp_path), "d" * 64, rows)
+    with pytest.raises(Problem, match=words):
+        measure_cuts("d" * 64, Settings.model_validate(values))

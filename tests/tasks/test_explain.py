@@ -39,7 +39,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     write_manifest(settings.store.url, name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = Data(Ingested("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
-    found = _explained(data, Challenger(Embedded(MADE, MADE, 0, 0), trained, evaluation, verdict), settings)
+    embedded = Embedded(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")
+    found = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
     assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"
     uri = f"runs:/{trained.run_id}/evaluation"
     folder = Path(download_artifacts(uri, tracking_uri=settings.tracking.url))
@@ -52,6 +53,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
     assert told.startswith(f"{verdict.title}: {markdown(verdict.reason)}.\n")
     assert "evaluation/report.html" in told
+    for text in (told, page, (folder / "model-card.html").read_text()):
+        assert "auto means mixed8: it is best." in text
     files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
     assert "figures/learning-curve.svg" in files
     told_of = json.loads((folder / "learning.json").read_text())["classes"]

@@ -6,7 +6,6 @@ import numpy as np
 
 from tasks.comparing import answers_of
 from tasks.domain.cuts import CutComparison, compare_cuts
-from tasks.modeling.crossfit import out_of_fold
 from tasks.modeling.inception import CUTS
 from tests.benchmarks.photographs.collection import Collection
 
@@ -24,8 +23,7 @@ def print_cuts(monkeys: Collection, dogs: Collection) -> None:
 def compared(collection: Collection) -> CutComparison:
     """Measure the cuts of a collection as ``pedigree backbone compare`` does, on all of its images."""
     answers = [
-        answers_of(cut, out_of_fold(_features(collection, cut), collection.truth, collection.groups), collection.truth)
-        for cut in (*_SINGLE, *_PAIRS)
+        answers_of(cut, _features(collection, cut), collection.truth, collection.groups) for cut in (*_SINGLE, *_PAIRS)
     ]
     return compare_cuts(answers, np.unique(collection.groups, return_inverse=True)[1])
 

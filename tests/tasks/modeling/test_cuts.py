@@ -56,6 +56,16 @@ def test_two_together_come_back_from_the_store() -> None:
     assert pair.width == width_of("mixed8+mixed9") == 3328
 
 
+def test_two_together_make_the_same_bits_at_full_size() -> None:
+    """At 299 pixels, where sums are long, two cuts together are the bits of each alone, also when built anew."""
+    pixels = np.random.default_rng(2).integers(0, 256, (299, 299, 3), dtype=np.uint8)
+    pair, again = (random_backbone("mixed7+mixed9", 299) for _ in range(2))
+    alone = [random_backbone(cut, 299).network(pixels) for cut in ("mixed7", "mixed9")]
+    assert again.fingerprint == pair.fingerprint
+    for backbone in (pair, pair, again, restore(pair.to_bytes(), pair.facts)):
+        assert np.array_equal(backbone.network(pixels), np.concatenate(alone))
+
+
 def test_weights_with_one_cut_have_nothing_to_compare() -> None:
     """The demo's weights, and a file that Pedigree wrote, end at one cut, and a sentence says so."""
     with pytest.raises(SettingsProblem, match="is demo, whose network ends at mixed2: it has no other cut to compare"):
