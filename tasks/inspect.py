@@ -17,8 +17,10 @@ from tasks.domain.likeness import likeness
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, Embedded, Inspected
 from tasks.domain.published_splits import elsewhere, published
+from tasks.domain.random_split import leakage_sentences
 from tasks.domain.splits import Split
 from tasks.label_changes import label_changes
+from tasks.leakage import leakage
 from tasks.reducing import reduction
 from tasks.reports.artifacts import show_card
 from tasks.reports.card_page import card_page, pictured
@@ -38,7 +40,8 @@ from tasks.stores.splits import SplitStore
 def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = None) -> Inspected:
     """Write the data card: counts, balance, what is odd, missing or new, as JSON, a page, and Croissant metadata.
 
-    With features at hand, labels that they speak against and images unlike all others are found too.
+    With features at hand, labels that they speak against and images unlike all others are found too, and what a random
+    split over files would have claimed is measured.
     """
     store, dataset = settings.store.url, data.dataset
     rows = read_manifest(store, dataset.hash)
@@ -59,6 +62,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         "passed_over": dict(data.ingested.passed_over),
         "manifest": asdict(data.labels.manifest) if data.labels.manifest else None,
         **_likeness(data, rows, store),
+        **(leakage(data, rows, embedded.today, settings) if embedded else {}),
     }
     described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
     # A card is written once: where an earlier Pedigree wrote it, what that did not know is added.
@@ -70,7 +74,7 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
         len(card.removed),
         len(card.relabelled),
         sum(len(one.images) for one in card.findings),
-        likeness(facts),
+        (likeness(facts), *leakage_sentences(facts)),
         # The step that read the manifest has said what of it was not used.
         tuple(warning for warning in card.warnings if warning not in set(_of_manifest(data))),
         issues,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from configs import schema
 from configs.problems import Outage, Problem
 from tasks.domain.decisions import Decision
-from tasks.domain.glance import dataset_figures, run_name, verdict_tags
+from tasks.domain.glance import dataset_figures, dataset_tags, run_name, verdict_tags
 from tasks.stores import registry, tracking
 from tasks.stores.datasets import dataset_files, read_card
 from tasks.stores.deletions import lifecycle, way_back
@@ -63,8 +63,9 @@ def _tell_run(store: str, place: schema.Tracking, one: Decision) -> None:
 
 def _finish(store: str, place: schema.Tracking, one: Decision) -> None:
     card = read_card(store, one.dataset) or {}
+    tags = verdict_tags(one) | dataset_tags(card)
     tracking.log_files(place.url, one.run_id, dataset_files(store, one.dataset))
-    tracking.finish(place.url, one.run_id, run_name(one, card), verdict_tags(one), dataset_figures(card))
+    tracking.finish(place.url, one.run_id, run_name(one, card), tags, dataset_figures(card))
 
 
 def _tags(one: Decision) -> dict[str, str]:

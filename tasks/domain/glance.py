@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.domain.decisions import Decision
 from tasks.domain.outcome import Outcome
+from tasks.domain.random_split import KEY, leakage_sentences
 from tasks.domain.rule_rows import in_one_line
 
 #: The columns that MLflow's table of runs shows from left to right, as its saved views name them.
@@ -22,6 +23,7 @@ COLUMNS = (
     "tags.`pedigree.model_version`",
     "tags.`pedigree.reason`",
 )
+_RANDOM_SPLIT = ("claimed", "honest", "low", "high", "same_bytes", "alike")
 _CHANGES = ("added", "removed", "relabelled", "findings", "warnings")
 
 
@@ -45,9 +47,15 @@ def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
     changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
     changes |= {f"dataset/{name}": float(card[name]) for name in ("copies", "alike") if name in card}
+    changes |= {f"random_split/{name}": float(card[KEY][name]) for name in _RANDOM_SPLIT if KEY in card}
     first = {} if card.get("parent") else {"dataset/added": float(card["images"])}
     sizes = {"dataset/images": float(card["images"]), "dataset/classes": float(len(card["classes"]))}
     return {**sizes, **splits, **changes, **first}
+
+
+def dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
+    """Say in words what a random split over files would have claimed, where a data card knows it."""
+    return {"pedigree.random_split": "; ".join(leakage_sentences(card))} if KEY in card else {}
 
 
 def verdict_tags(decision: Decision) -> dict[str, str]:

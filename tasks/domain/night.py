@@ -94,7 +94,7 @@ class Inspected:
     removed: int
     relabelled: int
     findings: int
-    likeness: str
+    leakage: tuple[str, ...]
     warnings: tuple[str, ...]
     labels: LabelIssues
 
@@ -104,7 +104,7 @@ class Inspected:
             f"{self.added:,} added, {self.removed:,} removed, {self.relabelled:,} relabelled since the parent version"
         )
         text += f", {count(self.findings, 'finding')}" if self.findings else ""
-        return "; ".join((text, self.likeness, *self.warnings))
+        return "; ".join((text, *self.leakage, *self.warnings))
 
 
 @dataclass(frozen=True, slots=True)

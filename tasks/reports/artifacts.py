@@ -11,6 +11,7 @@ from tasks.domain.gate import Verdict
 from tasks.domain.likeness import likeness
 from tasks.domain.night import Challenger, Data
 from tasks.domain.outcome import Outcome
+from tasks.domain.random_split import leakage_sentences
 from tasks.domain.reproduction import Reproduction
 from tasks.domain.rule_rows import COLUMNS, rule_row
 from tasks.domain.wording import count
@@ -28,7 +29,7 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
     """Show a data card: classes by split, what changed, what to look at, and where its page is."""
     lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {markdown(one)}" for one in facts["warnings"])]
     lines += [f"- {markdown(one)} waits" for one in facts["waiting"]]
-    lines += [f"- {markdown(likeness(facts))}"]
+    lines += [f"- {markdown(one)}" for one in (likeness(facts), *leakage_sentences(facts))]
     changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [f"- {len(one['images']):,} images {one['kind']}: {markdown(one['meaning'])}" for one in facts["findings"]]
@@ -74,9 +75,8 @@ def show_outcome(
     lines += ["", "## What was new", "", *(f"- {markdown(one)}" for one in (data.ingested, data.labels, data.dataset))]
     lines += [f"- {markdown(one)} waits" for one in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
-    lines += (
-        [f"- {markdown(likeness(card))}", *(f"- **look:** {markdown(one)}" for one in card["warnings"])] if card else []
-    )
+    lines += [f"- {markdown(one)}" for one in (likeness(card), *leakage_sentences(card))] if card else []
+    lines += [f"- **look:** {markdown(one)}" for one in card["warnings"]] if card else []
     lines += _measured(outcome, challenger) if challenger else []
     lines += ["", "## What it cost", "", *(f"- {one}" for one in _saved(data, challenger)), ""]
     lines += table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])

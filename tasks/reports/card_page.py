@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.domain.likeness import likeness
+from tasks.domain.random_split import leakage_sentences
 from tasks.domain.splits import Split
 from tasks.reports.page import render
 
@@ -43,6 +44,7 @@ def card_page(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> 
         card=card,
         thumbnails=thumbnails,
         likeness=likeness(card),
+        leakage=leakage_sentences(card),
         splits=[split.value for split in Split],
         most=max((one["images"] for one in card["classes"]), default=1),
         findings=_findings(card),

@@ -8,6 +8,7 @@ from tasks.domain.collecting import Wanted, wanted
 from tasks.domain.learning import UNTOLD, Curves
 from tasks.domain.mistakes import MOST, Mistake, Mistakes, Neighbour
 from tasks.domain.night import Challenger, Dataset
+from tasks.domain.random_split import leakage_sentences
 from tasks.domain.ranges import Narrow
 from tasks.domain.relabelling import Moved
 from tasks.domain.rule_rows import RuleRow, rule_row
@@ -86,6 +87,7 @@ def evaluation_page(report: Report, thumbnails: Mapping[str, str | None]) -> str
     return render(
         "evaluation.html.j2",
         dataset=report.dataset,
+        leakage=leakage_sentences(report.card, report.challenger.embedded.today.fingerprint),
         trained=report.challenger.trained,
         choice=report.challenger.embedded.choice,
         evaluation=evaluation,

@@ -11,6 +11,7 @@ from configs.visible_text import Markdown, markdown
 from tasks.domain.calibration import NEVER
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
+from tasks.domain.random_split import leakage_sentences
 from tasks.domain.slices import Slice, telling
 from tasks.domain.statistics import wilson_share
 from tasks.domain.wording import count, figure
@@ -50,7 +51,7 @@ def model_card(report: Report, data_card: str) -> tuple[Section, ...]:
         _use(report),
         _decision(report),
         _data(report, data_card),
-        _figures(evaluation),
+        _figures(report),
         _classes(evaluation),
         _slices(evaluation.test.slices),
         _compared(evaluation),
@@ -112,7 +113,8 @@ def _data(report: Report, address: str) -> Section:
     return Section("Data", sentences, link=("The data card", address))
 
 
-def _figures(evaluation: Evaluation) -> Section:
+def _figures(report: Report) -> Section:
+    evaluation = report.challenger.evaluation
     overall, images = evaluation.test.figures.overall, evaluation.images
     sure = round(overall.get("coverage", 0.0) * images)
     counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": sure}
@@ -123,7 +125,8 @@ def _figures(evaluation: Evaluation) -> Section:
     said = (
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
-    return Section("Figures", (said,), table=Table(("figure", "value", "interval"), rows))
+    leaked = tuple(f"{one[0].upper()}{one[1:]}." for one in leakage_sentences(report.card))
+    return Section("Figures", (said, *leaked), table=Table(("figure", "value", "interval"), rows))
 
 
 def _classes(evaluation: Evaluation) -> Section:

@@ -110,6 +110,7 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     assert [one.dataset.digest for one in run.inputs.dataset_inputs] == [second["dataset"][:32]]
     assert run.data.metrics["accuracy"] == pytest.approx(second["metrics"]["accuracy"])
     assert len(client.get_metric_history(second["run_id"], "validation_loss")) > 1
+    assert f"{run.data.metrics['random_split/honest']:.3f}" in run.data.tags["pedigree.random_split"]
     names = {file.path for file in client.list_artifacts(second["run_id"], "dataset")}
     assert names == {f"dataset/{file}" for file in ("manifest.parquet", "card.json", "card.html", "croissant.json")}
     shown = {file.path for file in client.list_artifacts(second["run_id"], "evaluation")}

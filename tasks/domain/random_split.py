@@ -1,0 +1,142 @@
+"""What a random split over files would have claimed, beside the accuracy that holds for photographs never seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.wording import count
+
+#: The key of a data card under which the measurement is kept.
+KEY = "random_split"
+#: So many files at most are looked at, which takes seconds.
+MOST_FILES = 2000
+_NORMAL = 1.96  # Two-sided, 95%.
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSplit:
+    """The accuracy of the same head on test files dealt at random, and on whole near-duplicate groups.
+
+    Attributes:
+        files: So many files were each tested once a seed.
+        claimed: The accuracy where each file is dealt for itself.
+        honest: The accuracy where near-duplicate groups are dealt whole.
+        low: Lower end of the 95% interval of the difference.
+        high: Upper end of it.
+        same_bytes: Of the test files dealt for themselves, the share with a copy in training, byte by byte.
+        alike: The share with a copy or a look-alike in training.
+        of: So many files the dataset version has.
+        backbone: The fingerprint of the backbone whose features the heads took.
+    """
+
+    files: int
+    claimed: float
+    honest: float
+    low: float
+    high: float
+    same_bytes: float
+    alike: float
+    of: int = 0
+    backbone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files, those of one image and those of one near-duplicate group named by the same number.
+
+    Attributes:
+        images: Which image each file holds, of shape (n_files,).
+        groups: The near-duplicate group of each file, of shape (n_files,).
+    """
+
+    images: Indices
+    groups: Indices
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Name the files as they are dealt: by their groups, and each for itself.
+
+        A file that is alone in its group has one name in both, so that where no two are alike both deals are the same.
+        """
+        sizes, by_group = np.bincount(self.groups), [f"{group}" for group in self.groups.tolist()]
+        alone = (sizes == 1)[self.groups].tolist()
+        return by_group, [
+            name if one else f"{name} {n}" for n, (name, one) in enumerate(zip(by_group, alone, strict=True))
+        ]
+
+
+def files_of(groups: Sequence[str], copies: Sequence[int]) -> Files:
+    """List the files of images, given the near-duplicate group of each image and how many files hold it."""
+    number = np.unique(list(groups), return_inverse=True)[1].astype(np.int64)
+    images = np.repeat(np.arange(len(groups)), copies)
+    return Files(images, number[images])
+
+
+def sampled(groups: Sequence[str], copies: Sequence[int], most: int = MOST_FILES) -> list[int]:
+    """Choose the images of whole near-duplicate groups that have so many files together; all images of few files.
+
+    A group is named by its smallest image, so large groups have small names: only hashes of names are a fair sample.
+
+    Args:
+        groups: The near-duplicate group of each image.
+        copies: How many files hold each image.
+        most: So many files are enough.
+
+    Returns:
+        The places of the images, ascending.
+    """
+    order = sorted(set(groups), key=lambda group: sha256(group.encode()).digest())
+    rank = {group: place for place, group in enumerate(order)}
+    of_image = np.array([rank[group] for group in groups], np.int64)
+    files = np.cumsum(np.bincount(of_image, weights=copies))
+    places: list[int] = np.flatnonzero(of_image < max(1, int(np.searchsorted(files, most, side="right")))).tolist()
+    return places
+
+
+def share_elsewhere(keys: Indices, folds: Indices) -> float:
+    """Give the share of files, of shape (n_files,), of whose key there is another file in another fold."""
+    _, pair, within = np.unique(np.column_stack([keys, folds]), axis=0, return_inverse=True, return_counts=True)
+    return float((np.bincount(keys)[keys] > within[pair.ravel()]).mean())
+
+
+def clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tuple[float, float]:
+    """Give the 95% interval of a mean whose summands, of shape (n_files,), belong together by groups.
+
+    Source: Liang and Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 1986, for a mean.
+    """
+    mean = float(differences.mean())
+    sums = np.bincount(groups, weights=differences - mean)
+    error = float(np.sqrt(np.square(sums).sum())) / len(differences)
+    return mean - _NORMAL * error, mean + _NORMAL * error
+
+
+def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str, ...]:
+    """Say what a data card, as it is kept in JSON, knows of a random split; nothing where it knows nothing.
+
+    Args:
+        card: The card.
+        backbone: The fingerprint of the backbone in whose report it is said; empty where it does not matter.
+    """
+    if not (known := card.get(KEY)):
+        return ()
+    measured = RandomSplit(**known)
+    gap, interval = measured.claimed - measured.honest, f"95% interval {measured.low:.3f} to {measured.high:.3f}"
+    other = ", with features of another backbone" if backbone and backbone != measured.backbone else ""
+    part = "" if measured.files == measured.of else f"{measured.files:,} of "
+    on = f"(cross-validated on {part}{count(measured.of, 'file')}{other})"
+    if not measured.alike:
+        same = "so a random split over files claims what a split by near-duplicate groups does"
+        return (f"no two files look alike, {same}: an accuracy of {measured.honest:.3f} {on}",)
+    claim = f"a random split over files would have claimed an accuracy of {measured.claimed:.3f}"
+    honest = f"the same head reaches {measured.honest:.3f} {on}"
+    verdict = f"{gap:.3f} less" if measured.low > 0 else f"about the same (a difference of {gap:.3f})"
+    copies = f"{measured.same_bytes:.1%} of its test files have their very bytes in training"
+    return (
+        f"{claim}; split by near-duplicate groups, {honest}: {verdict}, {interval}",
+        f"{copies}, {measured.alike:.1%} a copy or a look-alike",
+    )
