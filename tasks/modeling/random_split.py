@@ -104,9 +104,17 @@ def _summary(files: Files, random: Sequence[_Dealt], grouped: Sequence[_Dealt]) 
         return None
     claimed, honest = (np.mean([one.right[fair] for one in dealt], axis=0) for dealt in (random, grouped))
     low, high = clustered_interval(claimed - honest, files.groups[fair])
-    leaked = [
+    same_bytes, alike = (
         float(np.mean([share_elsewhere(keys[fair], one.folds[fair]) for one in random]))
         for keys in (files.images, files.groups)
-    ]
-    figures = (claimed.mean(), honest.mean(), low, high, *leaked)
-    return RandomSplit(int(fair.sum()), *(round(float(one), 4) for one in figures), of=len(fair))
+    )
+    return RandomSplit(
+        files=int(fair.sum()),
+        claimed=round(float(claimed.mean()), 4),
+        honest=round(float(honest.mean()), 4),
+        low=round(low, 4),
+        high=round(high, 4),
+        same_bytes=round(same_bytes, 4),
+        alike=round(alike, 4),
+        of=len(fair),
+    )
