@@ -20,7 +20,7 @@ from tasks.domain.published_splits import elsewhere, published
 from tasks.domain.random_split import leakage_sentences
 from tasks.domain.splits import Split
 from tasks.label_changes import label_changes
-from tasks.leakage import leakage
+from tasks.leakage import close_across_splits, leakage
 from tasks.reducing import reduction
 from tasks.reports.artifacts import show_card
 from tasks.reports.card_page import card_page, pictured
@@ -47,7 +47,8 @@ def inspect(data: Data, settings: schema.Settings, embedded: Embedded | None = N
     rows = read_manifest(store, dataset.hash)
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     suspected, issues = _suspects(rows, store, embedded)
-    card = data_card(rows, parent, _evidence(data, rows, settings, suspected))
+    close = close_across_splits(rows, embedded.today, store) if embedded else ()
+    card = data_card(rows, parent, _evidence(data, rows, settings, (*close, *suspected)))
     changes = label_changes(rows, Ledger(store).champion(), dataset.parent, settings)
     moved = changes.sentences() if changes else ()
     card = replace(card, warnings=(*moved, *issues.sentences(), *card.warnings))

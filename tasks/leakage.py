@@ -1,4 +1,4 @@
-"""What would leak from training into the test split if files were split at random, measured on a dataset version."""
+"""What leaks from training into the test split, or would if files were split at random, measured on a version."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,14 +6,19 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from configs import schema
+from tasks.domain.findings import Finding
 from tasks.domain.manifest import Row
 from tasks.domain.night import Data, FeatureSet
 from tasks.domain.random_split import KEY, sampled
+from tasks.domain.split_neighbours import across_splits, near_across
 from tasks.domain.splits import Split
 from tasks.stores.datasets import read_card
 from tasks.stores.features import FeatureStore
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
+
+# So many test images, and so many to learn from, are compared at most. Names are hashes: the first are a fair sample.
+_TESTED, _TRAINED = 2000, 20_000
 
 
 def leakage(data: Data, rows: Sequence[Row], made: FeatureSet, settings: schema.Settings) -> dict[str, Any]:
@@ -42,3 +47,19 @@ def leakage(data: Data, rows: Sequence[Row], made: FeatureSet, settings: schema.
     if (found := random_split(images, recipe_of(settings.training))) is None:
         return {}
     return {KEY: asdict(replace(found, of=sum(copies), backbone=made.fingerprint))}
+
+
+def close_across_splits(rows: Sequence[Row], made: FeatureSet, store: str) -> tuple[Finding, ...]:
+    """Find test images whose features nearly agree with those of an image that heads learn from.
+
+    Args:
+        rows: The dataset version.
+        made: The features in the store that are compared.
+        store: The address of the store.
+    """
+    ordered, known = sorted(rows, key=lambda row: row.image), SplitStore(store).known()
+    tested = [row for row in ordered if row.split is Split.TEST][:_TESTED]
+    trained = [row for row in ordered if row.split in {Split.TRAIN, Split.VALIDATION}][:_TRAINED]
+    table = FeatureStore(store, made.fingerprint, made.width)
+    features = (table.read([row.image for row in some]) for some in (tested, trained))
+    return across_splits(near_across(*features, [known[row.image].group for row in trained]), tested, trained)

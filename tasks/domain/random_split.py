@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.split_neighbours import neighbour_sentences
 from tasks.domain.wording import count
 
 #: The key of a data card under which the measurement is kept.
@@ -122,8 +123,9 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
         card: The card.
         backbone: The fingerprint of the backbone in whose report it is said; empty where it does not matter.
     """
+    near = neighbour_sentences(card)
     if not (known := card.get(KEY)):
-        return ()
+        return near
     measured = RandomSplit(**known)
     gap, interval = measured.claimed - measured.honest, f"95% interval {measured.low:.3f} to {measured.high:.3f}"
     other = ", with features of another backbone" if backbone and backbone != measured.backbone else ""
@@ -131,7 +133,7 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
     on = f"(cross-validated on {part}{count(measured.of, 'file')}{other})"
     if not measured.alike:
         same = "so a random split over files claims what a split by near-duplicate groups does"
-        return (f"no two files look alike, {same}: an accuracy of {measured.honest:.3f} {on}",)
+        return (f"no two files look alike, {same}: an accuracy of {measured.honest:.3f} {on}", *near)
     claim = f"a random split over files would have claimed an accuracy of {measured.claimed:.3f}"
     honest = f"the same head reaches {measured.honest:.3f} {on}"
     verdict = f"{gap:.3f} less" if measured.low > 0 else f"about the same (a difference of {gap:.3f})"
@@ -139,4 +141,5 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
     return (
         f"{claim}; split by near-duplicate groups, {honest}: {verdict}, {interval}",
         f"{copies}, {measured.alike:.1%} a copy or a look-alike",
+        *near,
     )

@@ -12,6 +12,7 @@ from tests.benchmarks.photographs.bias import print_bias
 from tests.benchmarks.photographs.collection import Collection, collect
 from tests.benchmarks.photographs.cuts import print_cuts
 from tests.benchmarks.photographs.heads import print_heads
+from tests.benchmarks.photographs.naive import print_naive
 from tests.benchmarks.photographs.relabelled import print_relabelled
 from tests.benchmarks.photographs.sure import print_sure
 from tests.benchmarks.photographs.suspects import print_suspects
@@ -24,6 +25,7 @@ TABLES: dict[str, Callable[[Collection, Collection], None]] = {
     "suspects": print_suspects,
     "sure": print_sure,
     "heads": print_heads,
+    "naive": print_naive,
     "relabelled": print_relabelled,
     "year": print_year,
 }
