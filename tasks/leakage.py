@@ -61,5 +61,6 @@ def close_across_splits(rows: Sequence[Row], made: FeatureSet, store: str) -> tu
     tested = [row for row in ordered if row.split is Split.TEST][:_TESTED]
     trained = [row for row in ordered if row.split in {Split.TRAIN, Split.VALIDATION}][:_TRAINED]
     table = FeatureStore(store, made.fingerprint, made.width)
-    features = (table.read([row.image for row in some]) for some in (tested, trained))
-    return across_splits(near_across(*features, [known[row.image].group for row in trained]), tested, trained)
+    ours, theirs = (table.read([row.image for row in some]) for some in (tested, trained))
+    neighbours = near_across(ours, theirs, [known[row.image].group for row in trained])
+    return across_splits(neighbours, tested, trained)
