@@ -58,7 +58,8 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
 def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, Assigned], dict[str, str]]:
     """Return every image's split, and the near-duplicate groups where new images made it necessary to look for them."""
     store = settings.store.url
-    images = {row.image for row in labelling.labelled}
+    labels = {row.image: row.label for row in labelling.labelled}
+    images = labels.keys()
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
     words = published(labelling.labelled) if settings.labels.splits == "keep" else {}
     if odd := no_split(words):
@@ -74,7 +75,7 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, 
         # Another night may have added images meanwhile: then this is asked again.
         grouped.clear()
         grouped.update(groups(hashes, settings.dataset.near_duplicate_bits))
-        return assign(grouped, known, shares, obeyed)
+        return assign(grouped, known, shares, labels, obeyed)
 
     return SplitStore(store).settle(decide), grouped
 

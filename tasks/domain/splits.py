@@ -1,7 +1,7 @@
-"""Splits for life: train, validation or test, by the hash of an image's near-duplicate group."""
+"""Splits for life: train, validation or test, dealt to the near-duplicate groups of each class."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Percent of new groups that go to the test and to the validation split; the rest is for training."""
+    """Percent of a class's groups that are for the test and for the validation split; the rest is for training."""
 
     test: int
     validation: int
@@ -50,46 +50,95 @@ def standing(written: Iterable[Placed]) -> dict[str, Assigned]:
     return {one.image: one.assigned for number, one in enumerate(written) if one.place == number}
 
 
-def split_of_group(group: str, shares: Shares) -> Split:
-    """Choose a split by the SHA-256 of the group's name, taken as a number between 0 and 100."""
-    place = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) / 2**64 * 100
-    if place < shares.test:
-        return Split.TEST
-    return Split.VALIDATION if place < shares.test + shares.validation else Split.TRAIN
-
-
 def assign(
     groups: Mapping[str, str],
     known: Mapping[str, Assigned],
     shares: Shares,
+    labels: Mapping[str, str] = MappingProxyType({}),
     published: Mapping[str, Split] = MappingProxyType({}),
 ) -> dict[str, Assigned]:
     """Give every image that has none a split; known images are never moved.
 
     A new image takes the split of the known images in its group. Where those stand on both sides of the line it is held
-    out; where there are none, the group's hash decides.
+    out; where there are none, the group is dealt: each class's new groups, in the order of their hashes, go one by one
+    to the split that is furthest behind its share of the class. So the shares of every class are kept within one group,
+    and what is dealt depends on the images and labels of the night alone, not on their order or their names.
 
     Args:
         groups: The near-duplicate group of every image, known or new.
         known: The splits that were given before.
-        shares: How many new groups are for test and validation.
+        shares: How many of a class's groups are for test and validation.
+        labels: Today's label of each image that has one. A group is of the class that most of its images bear, of
+            several such classes the first by name.
         published: Splits that are to be obeyed. Of a new group that stands on both sides test goes before validation,
             and that before train; what was published for another side than its group's is held out. A side that
             nobody published is taken from what was published to train on.
     """
+    new = {image: group for image, group in groups.items() if image not in known}
     sides: defaultdict[str, set[Split]] = defaultdict(set)
     wanted: defaultdict[str, set[Split]] = defaultdict(set)
     for image, group in groups.items():
         if image in known and known[image].split is not Split.HELD_OUT:
             sides[group].add(known[image].split)
-        if image not in known and image in published:
+    for image, group in new.items():
+        if image in published:
             wanted[group].add(published[image])
     rest = _not_published(shares, set(published.values()))
-    return {
-        image: Assigned(group, _own(group, _Sides(sides[group], wanted[group], published.get(image)), shares, rest))
-        for image, group in groups.items()
-        if image not in known
+    fixed = {group: {_first(wanted[group])} - {Split.TRAIN} for group in wanted if not sides[group]}
+    to_deal = {
+        group: rest if wanted[group] else shares for group in new.values() if not sides[group] and not fixed.get(group)
     }
+    dealt = _dealt(to_deal, {**sides, **fixed}, _classes(groups, labels))
+    return {
+        image: Assigned(group, _own(dealt.get(group), _Sides(sides[group], wanted[group], published.get(image)), rest))
+        for image, group in new.items()
+    }
+
+
+def _classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Name each group's class: the label of most of its images, of several such the first by name."""
+    members: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for image, group in groups.items():
+        if image in labels or not labels:
+            members[group][labels.get(image, "")] += 1
+    return {group: min(counts, key=lambda label: (-counts[label], label)) for group, counts in members.items()}
+
+
+def _dealt(
+    to_deal: Mapping[str, Shares], sides: Mapping[str, Iterable[Split]], classes: Mapping[str, str]
+) -> dict[str, Split]:
+    """Deal groups one by one, in the order of their hashes, each to the split that its class lacks most.
+
+    Args:
+        to_deal: The shares that each new group is dealt by.
+        sides: The splits where the other groups stand.
+        classes: The class of each group; a group of no class was removed from the source and does not count.
+    """
+    counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+    for group in sides:
+        if group in classes:
+            counts[classes[group]].update(sides[group])
+    dealt = {}
+    for group in sorted(to_deal, key=lambda group: hashlib.sha256(group.encode()).digest()):
+        count = counts[classes.get(group, "")]
+        dealt[group] = _furthest_behind(count, to_deal[group])
+        count[dealt[group]] += 1
+    return dealt
+
+
+def _furthest_behind(count: Counter[Split], shares: Shares) -> Split:
+    """Choose the split that lacks most of its share once there is a group more; on a tie train, then test.
+
+    In whole numbers, so that every machine deals alike. Source: Tijdeman, 1980, "The chairman assignment problem".
+    """
+    percent = {
+        Split.TRAIN: 100 - shares.test - shares.validation,
+        Split.TEST: shares.test,
+        Split.VALIDATION: shares.validation,
+    }
+    total = 1 + sum(count[split] for split, share in percent.items() if share)
+    lacking = {split: share * total - 100 * count[split] for split, share in percent.items() if share}
+    return max(lacking, key=lambda split: lacking[split])
 
 
 class _Sides(NamedTuple):
@@ -100,15 +149,11 @@ class _Sides(NamedTuple):
     own: Split | None
 
 
-def _own(group: str, sides: _Sides, shares: Shares, rest: Shares) -> Split:
-    if not sides.wanted:
-        return _split(group, sides.known, shares)
+def _own(dealt: Split | None, sides: _Sides, rest: Shares) -> Split:
     if not sides.known:
-        first = _first(sides.wanted)
-        if sides.own not in {None, first}:
-            return Split.HELD_OUT
-        return split_of_group(group, rest) if first is Split.TRAIN else first
-    given = _split(group, sides.known, shares)
+        fits = sides.own is None or sides.own is _first(sides.wanted)
+        return (dealt or _first(sides.wanted)) if fits else Split.HELD_OUT
+    given = next(iter(sides.known)) if len(sides.known) == 1 else Split.HELD_OUT
     fits = sides.own in {None, given} or (sides.own is Split.TRAIN and given in _taken(rest))
     return given if fits else Split.HELD_OUT
 
@@ -126,9 +171,3 @@ def _not_published(shares: Shares, sides: set[Split]) -> Shares:
 
 def _first(sides: set[Split]) -> Split:
     return next(side for side in (Split.TEST, Split.VALIDATION, Split.TRAIN) if side in sides)
-
-
-def _split(group: str, sides: set[Split], shares: Shares) -> Split:
-    if not sides:
-        return split_of_group(group, shares)
-    return next(iter(sides)) if len(sides) == 1 else Split.HELD_OUT

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.domain.splits import Shares, split_of_group
+from tasks.domain.splits import Shares, assign
 from tasks.stores.datasets import read_manifest
 from tasks.stores.images import ImageStore
 from tasks.stores.snapshots import SnapshotStore
@@ -112,8 +112,12 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
     by_key = [{row.key: row for row in version} for version in versions]
     assert by_key[0].keys() == by_key[1].keys()
     pairs = [(by_key[0][key], by_key[1][key]) for key in by_key[0]]
-    alone = [{split_of_group(row.image, Shares(20, 15)) for row in pair} for pair in pairs]
-    assert {len(splits) for splits in alone} == {1, 2}, "some of them would come to different sides"
+    alone = [
+        assign({row.image: row.image for row in version}, {}, Shares(20, 15), {row.image: row.label for row in version})
+        for version in zip(*pairs, strict=True)
+    ]
+    sides = {tuple(one[row.image].split for one, row in zip(alone, pair, strict=True)) for pair in pairs}
+    assert any(one is not two for one, two in sides), "some of them would come to different sides"
     assert all(first.split is second.split for first, second in pairs)
     known = SplitStore(place).known()
     assert all(known[row.image].split is row.split for pair in pairs for row in pair)

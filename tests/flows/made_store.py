@@ -54,7 +54,8 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     labels = write_labels(store, labelling)
     images = [one.image for one in labelling.labelled]
     together = groups(ImageStore(store).hashes(images), 3)
-    splits = SplitStore(store).settle(lambda known: assign(together, known, Shares(test=20, validation=15)))
+    marks = {one.image: one.label for one in labelling.labelled}
+    splits = SplitStore(store).settle(lambda known: assign(together, known, Shares(test=20, validation=15), marks))
     rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
     selection = select(rows, MINIMUM)
     name = dataset_hash(selection.kept)

@@ -19,7 +19,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.pixels import limits_of
 from tasks.domain.ranges import narrow_ranges
-from tasks.domain.splits import Shares, Split, split_of_group
+from tasks.domain.splits import Shares, Split, assign
 from tasks.domain.statistics import wilson_share
 from tasks.domain.traits import traits
 from tasks.modeling.crossfit import Folded, Recipe, cross_fit, deal, probabilities_of, sample
@@ -63,8 +63,10 @@ class Photographs:
     def rows(self) -> list[Row]:
         """Give each image its split, as a night with default settings does."""
         chosen = Shares(Dataset().test_percent, Dataset().validation_percent)
-        known = zip(self.collection.images, self.collection.labels, self.collection.groups, strict=True)
-        return [Row(image, label, split_of_group(group, chosen), (), image) for image, label, group in known]
+        images, labels = self.collection.images, self.collection.labels
+        groups = dict(zip(images, self.collection.groups, strict=True))
+        splits = assign(groups, {}, chosen, dict(zip(images, labels, strict=True)))
+        return [Row(image, label, splits[image].split, (), image) for image, label in zip(images, labels, strict=True)]
 
     @cached_property
     def examined(self) -> dict[str, Examined]:

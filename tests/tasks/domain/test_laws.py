@@ -151,21 +151,3 @@ def test_no_new_image_stands_across_the_line(history: list[dict[str, bytes]]) ->
         for image, assigned in fresh.items():
             used = {known[other].split for other, group in together.items() if group == together[image]}
             assert assigned.split is Split.HELD_OUT or used <= {assigned.split, Split.HELD_OUT}
-
-
-@given(st.lists(names, min_size=1, unique=True), st.data())
-def test_a_split_does_not_depend_on_company(images: list[str], data: st.DataObject) -> None:
-    """An image that resembles no other gets the same split whatever arrives with it."""
-    part = data.draw(st.lists(st.sampled_from(images), unique=True))
-    alone = assign({image: image for image in part}, {}, SHARES)
-    together = assign({image: image for image in images}, {}, SHARES)
-    assert alone == {image: together[image] for image in part}
-
-
-def test_shares_stay_near_the_settings() -> None:
-    """Over many images the shares of the splits are those of the settings, within two points."""
-    found = [one.split for one in assign({f"{n:064x}": f"{n:064x}" for n in range(5000)}, {}, SHARES).values()]
-    shares = {split: 100 * found.count(split) / len(found) for split in Split}
-    assert abs(shares[Split.TEST] - 20) < 2
-    assert abs(shares[Split.VALIDATION] - 15) < 2
-    assert shares[Split.HELD_OUT] == 0

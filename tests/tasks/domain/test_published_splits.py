@@ -93,7 +93,7 @@ def test_no_test_image_has_a_twin_in_training(found: dict[str, tuple[str, Split 
     for late in (False, True):
         arrived = {image: group for image, group in everything.items() if late or not found[image][2]}
         listed = {image: side for image, side in wanted.items() if image in arrived}
-        new = assign(arrived, splits, SHARES, listed)
+        new = assign(arrived, splits, SHARES, published=listed)
         assert not new.keys() & splits.keys()
         splits |= new
     used = {image: one.split for image, one in splits.items() if one.split is not Split.HELD_OUT}
@@ -106,7 +106,7 @@ def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Spl
     """Of images that are new, each is where it was published, or held out beside one that goes before it."""
     everything = {image: group for image, (group, _, _) in found.items()}
     wanted = {image: side for image, (_, side, _) in found.items() if side}
-    given_splits = assign(everything, {}, SHARES, wanted)
+    given_splits = assign(everything, {}, SHARES, published=wanted)
     lacking = {side for side in (Split.TEST, Split.VALIDATION) if side not in wanted.values()}
     for image, side in wanted.items():
         split = given_splits[image].split
@@ -119,14 +119,14 @@ def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Spl
 def test_without_a_published_split_all_is_as_before(found: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Splits that nobody publishes are those of every former version."""
     everything = {image: group for image, (group, _, _) in found.items()}
-    assert assign(everything, {}, SHARES, {}) == assign(everything, {}, SHARES)
+    assert assign(everything, {}, SHARES, published={}) == assign(everything, {}, SHARES)
 
 
 def test_a_side_that_nobody_published_is_taken_from_training() -> None:
     """A benchmark of training and test images gets a validation split from the former; that is no finding."""
     everything = {str(number): str(number) for number in range(200)}
     wanted = {image: Split.TEST if int(image) % 4 == 0 else Split.TRAIN for image in everything}
-    splits = assign(everything, {}, SHARES, wanted)
+    splits = assign(everything, {}, SHARES, published=wanted)
     assert {splits[image].split for image, side in wanted.items() if side is Split.TEST} == {Split.TEST}
     others = [splits[image].split for image, side in wanted.items() if side is Split.TRAIN]
     assert set(others) == {Split.TRAIN, Split.VALIDATION}

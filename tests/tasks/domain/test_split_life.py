@@ -81,7 +81,7 @@ class Nights(RuleBasedStateMachine):
             return len(self.written), {}
         everyone = {image: self.looks[image] for image in self.source.keys() | known.keys()}
         together = groups(everyone, BITS)
-        fresh = assign(together, known, SHARES)
+        fresh = assign(together, known, SHARES, self.source)
         assert not fresh.keys() & known.keys()
         for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
             company = {known[other].split for other in known if together[other] == together[image]}

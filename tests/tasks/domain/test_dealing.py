@@ -1,0 +1,124 @@
+"""New groups are dealt to the splits class by class: every share within one group, for life, in any order."""
+
+from collections import Counter, defaultdict
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.domain.splits import Assigned, Shares, Split, assign
+
+SHARES = Shares(test=20, validation=15)
+TRAIN, TEST, VALIDATION = Split.TRAIN, Split.TEST, Split.VALIDATION
+classes = st.sampled_from(["boxer", "poodle", "pug"])
+arrivals = st.lists(st.lists(classes, max_size=15), max_size=5)
+percents = st.tuples(st.integers(5, 40), st.integers(5, 40)).map(lambda pair: Shares(*pair))
+
+
+def images_of(history: list[list[str]]) -> list[dict[str, str]]:
+    """Name the images of each night, each a group of its own, with their labels."""
+    return [
+        {f"{Random(f'{night} {number}').getrandbits(64):016x}": label for number, label in enumerate(labels)}  # noqa: S311
+        for night, labels in enumerate(history)
+    ]
+
+
+def dealt(night: dict[str, str], known: dict[str, Assigned], shares: Shares = SHARES) -> dict[str, Assigned]:
+    """Give one night's images, each a group of its own, their splits."""
+    return assign({image: image for image in [*known, *night]}, known, shares, night)
+
+
+@given(arrivals, percents)
+def test_each_class_has_its_shares_within_one_group_after_any_night(history: list[list[str]], shares: Shares) -> None:
+    """After any nights each split of each class holds its share of the class's groups, less than one more or fewer."""
+    known: dict[str, Assigned] = {}
+    labels: dict[str, str] = {}
+    for night in images_of(history):
+        labels |= night
+        known |= assign({image: image for image in labels}, known, shares, labels)
+        counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+        for image, label in labels.items():
+            counts[label][known[image].split] += 1
+        for count in counts.values():
+            for split, percent in ((TEST, shares.test), (VALIDATION, shares.validation)):
+                assert abs(count[split] - count.total() * percent / 100) < 1
+
+
+@given(arrivals, st.randoms(use_true_random=False))
+def test_the_same_photographs_on_the_same_nights_get_the_same_splits(history: list[list[str]], random: Random) -> None:
+    """In whatever order the images of a night are listed, each gets the same split."""
+    known: dict[str, Assigned] = {}
+    for night in images_of(history):
+        shuffled = random.sample(sorted(night.items()), len(night))
+        told = random.sample(sorted(known.items()), len(known))
+        fresh = dealt(night, known)
+        assert dealt(dict(shuffled), dict(told)) == fresh
+        known |= fresh
+
+
+@given(arrivals, st.lists(st.sampled_from(list(Split)), min_size=1, max_size=40))
+def test_a_store_of_any_earlier_splits_keeps_them_and_comes_nearer_to_its_shares(
+    history: list[list[str]], earlier: list[Split]
+) -> None:
+    """However unevenly earlier nights chose, nothing of theirs moves, and no new group goes to a split that has more.
+
+    A split that holds its share of the class already, counting one group more, gets none of it while another lacks.
+    """
+    known = {f"old{number}": Assigned(f"old{number}", split) for number, split in enumerate(earlier)}
+    labels = dict.fromkeys(known, "pug")
+    before: Counter[Split] = Counter(one.split for one in known.values() if one.split is not Split.HELD_OUT)
+    fresh: dict[str, Assigned] = {}
+    for night in images_of(history):
+        labels |= night
+        fresh |= assign({image: image for image in labels}, known | fresh, SHARES, labels)
+    assert not fresh.keys() & known.keys()
+    new: Counter[Split] = Counter(one.split for image, one in fresh.items() if labels[image] == "pug")
+    total = before.total() + new.total()
+    percents_of: dict[Split, int] = {TEST: 20, VALIDATION: 15}
+    for split, percent in percents_of.items():
+        if new[split]:
+            assert before[split] + new[split] < percent * total / 100 + 1
+
+
+def test_a_small_class_is_trained_on_first_then_tested_then_validated() -> None:
+    """The groups of a class go to training, test, training twice, validation: five are enough for all three."""
+    known: dict[str, Assigned] = {}
+    order = []
+    for number in range(10):
+        images = [f"{at}" for at in range(number + 1)]
+        known |= assign({image: image for image in images}, known, SHARES, dict.fromkeys(images, "pug"))
+        order.append(known[f"{number}"].split)
+    assert order[:5] == [TRAIN, TEST, TRAIN, TRAIN, VALIDATION]
+    assert Counter(order) == {TRAIN: 7, TEST: 2, VALIDATION: 1}
+
+
+def test_which_images_are_tested_is_not_a_matter_of_their_names_order() -> None:
+    """Within a class the hashes of the groups decide who comes first, so that no order of names is favoured."""
+    night = {f"{number:03}": "pug" for number in range(200)}
+    splits = [one.split for _, one in sorted(dealt(night, {}).items())]
+    assert Counter(splits[:100])[TEST] == pytest.approx(20, abs=9)
+    assert splits[:5] != [TRAIN, TEST, TRAIN, TRAIN, VALIDATION]
+
+
+def test_a_group_of_several_classes_is_dealt_once_to_the_class_of_most() -> None:
+    """A group under two labels counts for the label that most of its images bear, of two such the first by name."""
+    groups = {"a": "a", "b": "a", "c": "a", "d": "d"}
+    known = {"d": Assigned("d", TRAIN)}
+    mixed = assign(groups, known, SHARES, {"a": "pug", "b": "pug", "c": "boxer", "d": "boxer"})
+    assert {one.split for one in mixed.values()} == {TRAIN}, "the first group of the pugs"
+    even = assign(groups, known, SHARES, {"a": "pug", "b": "boxer", "d": "boxer"})
+    assert even["a"].split is TEST, "the second group of the boxers"
+
+
+def test_a_group_counts_once_however_many_images_it_has() -> None:
+    """Fifty shots of one scene are one group of their class, so the next group is dealt as the second."""
+    groups = {f"{number}": "0" for number in range(50)} | {"x": "x"}
+    known = {f"{number}": Assigned("0", TRAIN) for number in range(50)}
+    assert assign(groups, known, SHARES, dict.fromkeys(groups, "pug"))["x"].split is TEST
+
+
+def test_images_that_left_the_source_do_not_count() -> None:
+    """A class whose former images were all removed begins again with training."""
+    known = {f"{number}": Assigned(f"{number}", TRAIN) for number in range(10)}
+    assert dealt({"x": "pug"}, known)["x"].split is TRAIN
