@@ -6,6 +6,7 @@ from configs import schema
 from configs.problems import Problem
 from tasks.domain.classes import Selection, select
 from tasks.domain.contradictions import Near, Twin, alike_images, contradictions
+from tasks.domain.crops import grouped
 from tasks.domain.duplicates import groups
 from tasks.domain.labels import Labelling
 from tasks.domain.manifest import Row, dataset_hash
@@ -31,7 +32,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     labelling = read_labels(store, labels.name)
     # A split is for life, so nobody gets one before it is clear what the folders mean.
     asked = question(labelling, settings.labels.layout)
-    splits, grouped = ({}, {}) if asked else _splits(labelling, settings)
+    splits, together = ({}, {}) if asked else _splits(labelling, settings)
     rows = [] if asked else _rows(labelling, splits, settings.labels)
     selection = select(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.kept)
@@ -39,7 +40,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     judged = [one for one in entries if one.by_the_gate]
     done = not force and any((one.dataset, one.recipe) == (name, recipe(settings)) for one in judged)
     lacking = asked or _lacking(selection) + _kept_out(labels, selection)
-    alike = () if asked or (done and not lacking) else _contradictions(labelling, labels.name, grouped, settings)
+    alike = () if asked or (done and not lacking) else _contradictions(labelling, labels.name, together, settings)
     if not (lacking or done):
         write_manifest(store, name, selection.kept)
     return Dataset(
@@ -57,7 +58,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
 
 def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, Assigned], dict[str, str]]:
     """Return every image's split, and the near-duplicate groups where new images made it necessary to look for them."""
-    store = settings.store.url
+    store, bits = settings.store.url, settings.dataset.near_duplicate_bits
     labels = {row.image: row.label for row in labelling.labelled}
     images = labels.keys()
     shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
@@ -66,18 +67,18 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, 
         raise Problem(odd)
     obeyed = {image: split for image, word in words.items() if (split := split_of_word(word))}
 
-    grouped: dict[str, str] = {}
+    stored, together = ImageStore(store), dict[str, str]()
 
     def decide(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
         if images <= known.keys():
             return {}
-        hashes = ImageStore(store).hashes(images | known.keys())
         # Another night may have added images meanwhile: then this is asked again.
-        grouped.clear()
-        grouped.update(groups(hashes, settings.dataset.near_duplicate_bits))
-        return assign(grouped, known, shares, labels, obeyed)
+        every, new = images | known.keys(), sorted(images - known.keys())
+        together.clear()
+        together.update(grouped(stored.hashes(every), stored.middles(every), stored.parts(new), bits))
+        return assign(together, known, shares, labels, obeyed)
 
-    return SplitStore(store).settle(decide), grouped
+    return SplitStore(store).settle(decide), together
 
 
 def _rows(labelling: Labelling, splits: dict[str, Assigned], labels: schema.Labels) -> list[Row]:
@@ -96,21 +97,21 @@ def _rows(labelling: Labelling, splits: dict[str, Assigned], labels: schema.Labe
 
 
 def _contradictions(
-    labelling: Labelling, name: str, grouped: Mapping[str, str], settings: schema.Settings
+    labelling: Labelling, name: str, together: Mapping[str, str], settings: schema.Settings
 ) -> Sequence[Twin]:
     """Keep, beside the labelling, which near duplicates contradict each other, and return those under two labels.
 
     Args:
         labelling: What every image shows.
         name: The hash of the labelling: what was kept beside it is not worked out again.
-        grouped: The near-duplicate group of each image, where they are known already.
+        together: The near-duplicate group of each image, where they are known already.
         settings: Where the store is, and how many bits may differ between near duplicates.
     """
     store, bits = settings.store.url, settings.dataset.near_duplicate_bits
     if kept := read_twins(store, name, bits):
         return kept["labels"]
     hashes = ImageStore(store).hashes([one.image for one in labelling.labelled])
-    near = Near(hashes, grouped or groups(hashes, bits), bits)
+    near = Near(hashes, together or groups(hashes, bits), bits)
     labels = contradictions(near, {one.image: one.label for one in labelling.labelled})
     words = {image: split for image, word in published(labelling.labelled).items() if (split := split_of_word(word))}
     write_twins(store, name, bits, {"labels": labels, "splits": contradictions(near, words) if words else ()})

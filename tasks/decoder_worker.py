@@ -101,4 +101,4 @@ def answer(examine: Callable[[bytes, Limits], Described], data: bytes, limits: L
         # A library's words may hold halves of letters, which no JSON can carry.
         detail = described.detail[:DETAIL_LETTERS].encode("utf-8", "backslashreplace").decode()
         return {"reason": described.reason, "detail": detail[:DETAIL_LETTERS]}
-    return {**asdict(described), "phash": described.phash.hex()}
+    return {**asdict(described), "phash": described.phash.hex(), "parts": described.parts.hex()}

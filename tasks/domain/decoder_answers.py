@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from tasks.domain.crops import PARTS_BYTES
 from tasks.domain.duplicates import HASH_BYTES
 from tasks.domain.examination import Description
 from tasks.domain.pixels import FORMATS, Limits
@@ -12,7 +13,7 @@ from tasks.domain.quality import Measures
 from tasks.domain.rejections import DETAIL_LETTERS, Reason, Rejection
 
 # An answer with the longest detail, each letter of it written as two escapes.
-ANSWER_BYTES = 12 * DETAIL_LETTERS + 500
+ANSWER_BYTES = max(12 * DETAIL_LETTERS, 2 * PARTS_BYTES) + 500
 # What could not be taken from the process, as tasks.sandbox says it.
 _Missing = TypeAdapter(list[Literal["files", "other processes"]])
 # Why a file may be refused by its bytes; other reasons only the night itself can know.
@@ -53,6 +54,7 @@ class _Described(_Strict):
     format: Literal[_FORMATS]  # type: ignore[valid-type]
     phash: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * HASH_BYTES}}}$")]
     measures: _Measures
+    parts: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * PARTS_BYTES}}}$")]
 
 
 class _Refused(_Strict):
@@ -97,4 +99,5 @@ def _read(answer: _Described | _Refused, limits: Limits) -> Description | Reject
         str(answer.format),
         bytes.fromhex(answer.phash),
         Measures(**answer.measures.model_dump()),
+        bytes.fromhex(answer.parts),
     )

@@ -1,6 +1,6 @@
 """Near duplicates: pictures that look the same, grouped by perceptual hashes; docs/near-duplicates.md measures it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -19,16 +19,16 @@ _DCT = np.rint(np.cos(np.outer(np.arange(_COSINES), 2 * np.arange(_SHRUNK) + 1) 
 # Bit 16 u + v of a hash is the sign of the cosine of frequency u downwards and v sideways. The signs of the lowest few
 # change least when a picture is cropped or turned: the 36 with the smallest u + v, without the mean, are its outline.
 _LOWEST = sorted(range(256), key=lambda bit: (sum(divmod(bit, 16)), max(divmod(bit, 16)), bit))[1:37]
-_OUTLINE_BITS = 5
+OUTLINE_BITS = 5
 # The outline is cut into nine blocks of four bits, neighbours in different ones. Five differing bits leave four blocks
 # alone, so two outlines that are close agree in at least one of the 126 choices of four blocks.
 _BLOCKS, _WIDTH, _AGREEING = 9, 4, 4
-_OUTLINE = [bit for block in range(_BLOCKS) for bit in _LOWEST[block::_BLOCKS]]
+OUTLINE = [bit for block in range(_BLOCKS) for bit in _LOWEST[block::_BLOCKS]]
 _CHOICES = list(combinations(range(_BLOCKS), _AGREEING))
 _MASKS = np.array([sum(1 << block for block in choice) for choice in _CHOICES])
 _FIRST_CHOICE = ((np.arange(1 << _BLOCKS)[:, None] & _MASKS) == _MASKS).argmax(axis=1)
 # A mirrored picture turns the sign of every cosine of odd frequency sideways: every other bit.
-_MIRROR = np.uint8(0x55)
+MIRROR = np.uint8(0x55)
 _PAIRS_AT_ONCE = 1 << 20  # About 100 MB.
 
 _Numbers = NDArray[np.intp]
@@ -41,8 +41,18 @@ def perceptual_hash(picture: Image.Image) -> bytes:
 
     Source: Zauner, 2010, "Implementation and benchmarking of perceptual image hash functions", as imagehash does it.
     """
+    return hash_of_levels(shrunk(picture))
+
+
+def shrunk(picture: Image.Image) -> NDArray[np.float64]:
+    """Stretch a picture to the grey levels that are hashed: (64, 64)."""
     small = small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=1.5)
-    cosines = (_DCT @ np.asarray(small, np.float64) @ _DCT.T).ravel()
+    return np.asarray(small, np.float64)
+
+
+def hash_of_levels(levels: NDArray[np.float64]) -> bytes:
+    """Compute the perceptual hash of the grey levels of a picture, (64, 64)."""
+    cosines = (_DCT @ levels @ _DCT.T).ravel()
     # NumPy's own median takes seven times as long.
     below, above = np.sort(cosines)[cosines.size // 2 - 1 : cosines.size // 2 + 1]
     return np.packbits(cosines > (below + above) / 2).tobytes()
@@ -66,6 +76,16 @@ def groups(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
     return {image: images[first] for image, first in zip(images, smallest[place].tolist(), strict=True)}
 
 
+def joined(groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Join the groups of images that belong together for another reason; a group is named by its smallest image."""
+    names = sorted(set(groups.values()))
+    number = {name: place for place, name in enumerate(names)}
+    ends = [(number[groups[one]], number[groups[two]]) for one, two in pairs if groups[one] != groups[two]]
+    one, two = np.array(ends, np.intp).reshape(-1, 2).T
+    group = _joined(np.arange(len(names)), one, two)
+    return {image: names[group[number[name]]] for image, name in groups.items()}
+
+
 def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
     """Find for each hash the place of the most alike of the others, and in how many bits they differ.
 
@@ -79,13 +99,13 @@ def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tu
     """
     ones = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
     upright = np.frombuffer(b"".join(others), np.uint8).reshape(-1, HASH_BYTES)
-    both = np.concatenate([upright, upright ^ _MIRROR])
+    both = np.concatenate([upright, upright ^ MIRROR])
     words, outlines = both.view(np.uint64), _outlines(both)
     places, apart = np.empty(len(ones), np.intp), np.empty(len(ones), np.intp)
     for start in range(0, len(ones), step := max(1, _PAIRS_AT_ONCE // len(both))):
         rows = ones[start : start + step]
         differing = np.bitwise_count(rows.view(np.uint64)[:, None] ^ words[None]).sum(axis=2, dtype=np.intp)
-        differing[np.bitwise_count(_outlines(rows)[:, None] ^ outlines[None]) > _OUTLINE_BITS] = bits + 1
+        differing[np.bitwise_count(_outlines(rows)[:, None] ^ outlines[None]) > OUTLINE_BITS] = bits + 1
         best = differing.argmin(axis=1)
         places[start : start + step] = best % len(upright)
         apart[start : start + step] = differing[np.arange(len(rows)), best]
@@ -94,7 +114,7 @@ def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tu
 
 def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
     """Give each of n distinct hashes (n, 32) the number of its group (n,); entry n + i is entry i mirrored."""
-    both = np.concatenate([hashes, hashes ^ _MIRROR])
+    both = np.concatenate([hashes, hashes ^ MIRROR])
     words, count = both.view(np.uint64), len(hashes)
     outlines, outline_of = np.unique(_outlines(both), return_inverse=True)
     order = np.argsort(outline_of, kind="stable")
@@ -113,8 +133,8 @@ def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
 
 def _outlines(hashes: NDArray[np.uint8]) -> _Outlines:
     """Make one number of the bits of each outline: (n, 32) to (n,)."""
-    bits = np.unpackbits(hashes, axis=1)[:, _OUTLINE].astype(np.uint64)
-    outlines: _Outlines = (bits << np.arange(len(_OUTLINE), dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
+    bits = np.unpackbits(hashes, axis=1)[:, OUTLINE].astype(np.uint64)
+    outlines: _Outlines = (bits << np.arange(len(OUTLINE), dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
     return outlines
 
 
@@ -126,9 +146,9 @@ def _close(outlines: _Outlines) -> Iterator[_Pairs]:
         key = _key(outlines, choice)
         order = np.argsort(key, kind="stable")
         ordered = outlines[order]
-        for left, right in _spread(everyone + 1, _run_ends(key[order])):
+        for left, right in spread(everyone + 1, _run_ends(key[order])):
             differing = ordered[left] ^ ordered[right]
-            near = np.flatnonzero(np.bitwise_count(differing) <= _OUTLINE_BITS)
+            near = np.flatnonzero(np.bitwise_count(differing) <= OUTLINE_BITS)
             news = near[_FIRST_CHOICE[_agreeing(differing[near])] == number]
             yield order[left[news]], order[right[news]]
 
@@ -167,12 +187,12 @@ def _places(pairs: _Pairs, starts: _Numbers, upright: _Numbers) -> Iterator[_Pai
     one, two = pairs
     other = one != two
     here, there = np.concatenate([one, two[other]]), np.concatenate([two, one[other]])
-    for pair, first in _spread(starts[here], upright[here]):
-        for row, second in _spread(starts[there[pair]], starts[there[pair] + 1]):
+    for pair, first in spread(starts[here], upright[here]):
+        for row, second in spread(starts[there[pair]], starts[there[pair] + 1]):
             yield first[row], second
 
 
-def _spread(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
+def spread(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
     """Yield each row's number with each place from its start to before its end, some at once."""
     counts = ends - starts
     done = np.concatenate([[0], np.cumsum(counts)])

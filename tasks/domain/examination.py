@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tasks.domain.appearance import small_grey
 from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.duplicates import perceptual_hash
+from tasks.domain.crops import part_hashes
+from tasks.domain.duplicates import hash_of_levels, shrunk
 from tasks.domain.pixels import Limits, open_picture
 from tasks.domain.quality import Measures, measure
 from tasks.domain.rejections import Rejection
@@ -19,11 +20,15 @@ class Description:
     format: str
     phash: bytes
     measures: Measures
+    parts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture."""
+    """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture.
+
+    An image of an older store has no hashes of its parts, and what is read of one without its bytes does not have them.
+    """
 
     image: str
     width: int
@@ -31,6 +36,7 @@ class Examined:
     format: str
     phash: bytes
     measures: Measures
+    parts: bytes = b""
 
 
 def examine(data: bytes, limits: Limits) -> Examined | Rejection:
@@ -44,12 +50,14 @@ def describe(data: bytes, limits: Limits) -> Description | Rejection:
     if isinstance(picture, Rejection):
         return picture
     grey = small_grey(picture.image)
+    levels = shrunk(grey)
     return Description(
         width=picture.image.width,
         height=picture.image.height,
         format=picture.format,
-        phash=perceptual_hash(grey),
+        phash=hash_of_levels(levels),
         measures=measure(grey),
+        parts=part_hashes(levels),
     )
 
 
@@ -64,4 +72,5 @@ def named(data: bytes, description: Description | Rejection) -> Examined | Rejec
         format=description.format,
         phash=description.phash,
         measures=description.measures,
+        parts=description.parts,
     )

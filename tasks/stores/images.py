@@ -4,10 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from configs.problems import Inaccessible, Outage, Problem
+from tasks.domain import crops
 from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.crops import PARTS_BYTES, middle
 from tasks.domain.duplicates import HASH_BYTES, METHOD
 from tasks.domain.examination import Examined
 from tasks.domain.quality import Measures
@@ -16,6 +19,8 @@ from tasks.stores.tables import Table
 
 # A photograph's bytes are compressed already: trying once more took Lance four times as long as writing them.
 _AS_IT_IS = {"lance-encoding:compression": "none"}
+# The hashes of a picture's parts are read of new images alone, that of its middle of all.
+_PARTS, _MIDDLE = crops.METHOD, f"{crops.METHOD}-middle"
 _SCHEMA = pa.schema(
     [
         ("image", pa.string()),
@@ -28,6 +33,9 @@ _SCHEMA = pa.schema(
         ("contrast", pa.float64()),
         ("sharpness", pa.float64()),
         ("tone", pa.float64()),
+        # An image that an older Pedigree stored has none.
+        pa.field(_PARTS, pa.binary(PARTS_BYTES), metadata=_AS_IT_IS),
+        (_MIDDLE, pa.binary(HASH_BYTES)),
     ]
 )
 # So many are copied for Lance at once: memory that comes fresh from the system costs more than writing.
@@ -56,14 +64,34 @@ class ImageStore:
     def examined(self, images: Collection[str]) -> dict[str, Examined]:
         """Return what is known about those of these images that the store holds, without their bytes."""
         wanted = set(images)
-        rows = self._table().read([name for name in _SCHEMA.names if name != "data"]).to_pylist()
+        rows = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}]).to_pylist()
         return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in wanted}
 
     def hashes(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the perceptual hashes of those of these images that the store holds."""
-        columns = self._table().read(["image", METHOD])
-        every = dict(zip(columns["image"].to_pylist(), columns[METHOD].to_pylist(), strict=True))
-        return {image: every[image] for image in images if image in every}
+        return self._hashes(METHOD, images)
+
+    def middles(self, images: Collection[str]) -> dict[str, bytes]:
+        """Return the hashes of the middles of those of these images that have one; older ones have none."""
+        return self._hashes(_MIDDLE, images)
+
+    def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
+        """Yield these images with the hashes of their parts, some at a time; nothing stands for those without."""
+        table = self._table()
+        stored = table.stored()
+        if stored is None or _PARTS not in stored.names:
+            yield [(image, b"") for image in images]
+            return
+        numbers = row_numbers(table.read(["image"])["image"])
+        rows = np.sort(np.array([numbers[image] for image in images], np.int64))
+        for batch, asked in table.ascending(rows, ["image", _PARTS]):
+            names, parts = (batch[name].take(asked).to_pylist() for name in ("image", _PARTS))
+            yield [(image, own or b"") for image, own in zip(names, parts, strict=True)]
+
+    def _hashes(self, column: str, images: Collection[str]) -> dict[str, bytes]:
+        columns = self._table().read(["image", column])
+        every = dict(zip(columns["image"].to_pylist(), columns[column].to_pylist(), strict=True))
+        return {image: every[image] for image in images if every.get(image)}
 
     def formats(self, images: Collection[str]) -> dict[str, str]:
         """Return the formats of those of these images that the store holds, in the order that is fastest to read."""
@@ -130,6 +158,7 @@ def _rows(images: Sequence[tuple[Examined, bytes]]) -> pa.RecordBatch:
     }
     columns |= {name: [getattr(one.measures, name) for one in facts] for name in Measures.__slots__}
     columns |= {METHOD: [one.phash for one in facts], "data": [data for _, data in images]}
+    columns |= {_PARTS: [one.parts or None for one in facts], _MIDDLE: [middle(one.parts) or None for one in facts]}
     return pa.record_batch([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
 

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from configs.schema import Dataset
-from tasks.domain.duplicates import _OUTLINE, groups
+from tasks.domain.duplicates import OUTLINE, groups
 
 Bits = NDArray[np.bool_]
 
@@ -33,14 +33,14 @@ def alike_outlines(rng: Generator, count: int) -> Bits:
     """Draw hashes whose outlines are variants of a thousand, as if a thousand scenes came back all the time."""
     bits, scenes = rng.random((count, 256)) < 1 / 2, rng.random((1000, 256)) < 1 / 2
     outlines = scenes[rng.integers(0, len(scenes), count)] ^ (rng.random((count, 256)) < COPIED)
-    bits[:, _OUTLINE] = outlines[:, _OUTLINE]
+    bits[:, OUTLINE] = outlines[:, OUTLINE]
     return bits
 
 
 def crowd(rng: Generator, shared: int) -> Bits:
     """Draw hashes that agree in so many bits of their outlines and in nothing else."""
     bits = rng.random((CROWD, 256)) < 1 / 2
-    bits[:, _OUTLINE[:shared]] = False
+    bits[:, OUTLINE[:shared]] = False
     return bits
 
 

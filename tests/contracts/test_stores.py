@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from configs.problems import Problem
 from tasks.domain.canonical import sha256_of_bytes
+from tasks.domain.crops import PARTS_BYTES
+from tasks.domain.duplicates import HASH_BYTES, METHOD
 from tasks.domain.examination import Examined
 from tasks.domain.labels import Conflict, Labelled, Labelling, Located
 from tasks.domain.listing import Entry
@@ -35,6 +38,7 @@ from tasks.stores.images import ImageStore
 from tasks.stores.listings import in_columns
 from tasks.stores.snapshots import SnapshotStore
 from tasks.stores.splits import SplitStore
+from tasks.stores.tables import Table
 from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
 
 SOURCE = "s3://photos"
@@ -145,6 +149,26 @@ def test_images_come_back_as_they_came(place: str) -> None:
     assert list(store.read([names[3], names[0]])) == [(names[3], contents[3]), (names[0], contents[0])]
     assert store.hashes([names[1], "unknown"]) == {names[1]: bytes([1]) * 32}
     assert store.examined([names[1], "unknown"]) == {names[1]: images[1][0]}
+
+
+def test_hashes_of_parts_come_back_and_older_images_have_none(place: str) -> None:
+    """The hashes of an image's parts are read of those asked for, that of its middle of any, and some have neither."""
+    store, measures = ImageStore(place), Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    parts = bytes(PARTS_BYTES - HASH_BYTES) + b"m" * HASH_BYTES
+    with_parts = Examined("b2", 10, 20, "JPEG", bytes(32), measures, parts)
+    store.add([(Examined("a1", 10, 20, "JPEG", bytes(32), measures), b"a1"), (with_parts, b"b2")])
+    assert store.middles(["a1", "b2", "unknown"]) == {"b2": b"m" * HASH_BYTES}
+    assert dict(pair for batch in store.parts(["b2", "a1"]) for pair in batch) == {"a1": b"", "b2": parts}
+
+
+def test_images_that_an_older_pedigree_ingested_last_have_no_parts_yet(place: str) -> None:
+    """A table without columns for parts, to which nothing was added since, reads as one whose images have none."""
+    older = pa.schema([("image", pa.string()), (METHOD, pa.binary(HASH_BYTES))])
+    Table(place, "images", older).append([{"image": "a1", METHOD: bytes(HASH_BYTES)}])
+    store = ImageStore(place)
+    assert store.hashes(["a1"]) == {"a1": bytes(HASH_BYTES)}
+    assert store.middles(["a1"]) == {}
+    assert list(store.parts(["a1"])) == [[("a1", b"")]]
 
 
 def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tasks.decoder import Decoder
 from tasks.decoder_worker import answer
+from tasks.domain.crops import PARTS_BYTES
 from tasks.domain.decoder_answers import DECODERS_REASONS, read_answers
 from tasks.domain.duplicates import HASH_BYTES
 from tasks.domain.examination import Description, Examined, examine
@@ -112,7 +113,8 @@ MEASURES = {"brightness": 0.5, "contrast": 0.1, "sharpness": 9.0, "tone": 0.5}
 
 def picture(**changed: object) -> str:
     """Write an answer about a picture that would be believed, but for what is changed."""
-    plain = {"width": 99, "height": 99, "format": "PNG", "phash": "00" * HASH_BYTES, "measures": MEASURES}
+    hashes = {"phash": "00" * HASH_BYTES, "parts": "00" * PARTS_BYTES}
+    plain = {"width": 99, "height": 99, "format": "PNG", **hashes, "measures": MEASURES}
     return json.dumps([{**plain, **changed}])
 
 
@@ -131,6 +133,7 @@ BABBLE = {
     "a size in words": f"lie {picture(width='99')}",
     "a format of its own": f"lie {picture(format='EXE')}",
     "a short hash": f"lie {picture(phash='00')}",
+    "too few parts": f"lie {picture(parts='00' * HASH_BYTES)}",
     "no number": f"lie {picture(measures={**MEASURES, 'tone': float('nan')})}",
     "more than was asked": f"lie {picture(image='0' * 64)}",
     "a pickle": "pickle PLACE",
@@ -177,6 +180,7 @@ DESCRIPTIONS = st.builds(
     format=st.sampled_from(["JPEG", "PNG", "HEIF", "MPO"]),
     phash=st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES),
     measures=st.builds(Measures, brightness=FINITE, contrast=FINITE, sharpness=st.floats(0, 128**2), tone=FINITE),
+    parts=st.binary(min_size=PARTS_BYTES, max_size=PARTS_BYTES),
 )
 REJECTIONS = st.builds(Rejection, st.sampled_from(DECODERS_REASONS), st.text(max_size=20))
 

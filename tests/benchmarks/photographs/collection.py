@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Dataset, Images
-from tasks.domain.duplicates import groups, perceptual_hash
+from tasks.domain.crops import grouped, middle, part_hashes
+from tasks.domain.duplicates import hash_of_levels, shrunk
 from tasks.domain.pixels import Picture, limits_of, open_picture
 from tasks.domain.views import IDENTITY, to_view
 from tasks.modeling.features import in_parallel
@@ -52,11 +53,12 @@ class Collection:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Name each image's near-duplicate group as a night with default settings does."""
-        hashes = {
-            image: perceptual_hash(opened(path).image) for image, path in zip(self.images, self.files, strict=True)
-        }
-        grouped = groups(hashes, Dataset().near_duplicate_bits)
-        return tuple(grouped[image] for image in self.images)
+        levels = {image: shrunk(opened(path).image) for image, path in zip(self.images, self.files, strict=True)}
+        whole = {image: hash_of_levels(grey) for image, grey in levels.items()}
+        parts = {image: part_hashes(grey) for image, grey in levels.items()}
+        middles = {image: middle(hashes) for image, hashes in parts.items()}
+        together = grouped(whole, middles, [list(parts.items())], Dataset().near_duplicate_bits)
+        return tuple(together[image] for image in self.images)
 
 
 def collect(folder: Path, weights: Path, keep: Path | None = None) -> Collection:

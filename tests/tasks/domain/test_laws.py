@@ -10,8 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.domain.canonical import canonical_json
-from tasks.domain.duplicates import METHOD, groups, perceptual_hash
+from tasks.domain.canonical import canonical_json, sha256_of_bytes
+from tasks.domain.crops import METHOD as PARTS_METHOD
+from tasks.domain.crops import PARTS_BYTES, middle, part_hashes
+from tasks.domain.duplicates import HASH_BYTES, METHOD, groups, perceptual_hash, shrunk
 from tasks.domain.labels import Attributes
 from tasks.domain.manifest import Row, canonical, dataset_hash
 from tasks.domain.splits import Assigned, Shares, Split, assign
@@ -109,6 +111,17 @@ def test_the_hash_is_the_method_that_its_name_says() -> None:
 def test_a_picture_of_one_colour_has_the_same_hash_on_every_machine() -> None:
     """All cosines but the mean of a picture of one colour are nothing at all, and not the noise of a machine's sums."""
     assert perceptual_hash(Image.new("RGB", (300, 200), (77, 3, 9))) == bytes([128, *([0] * 31)])
+
+
+def test_the_hashes_of_parts_are_the_method_that_its_name_says() -> None:
+    """The hashes of a picture's parts never change under the same method's name, and the last is the middle's."""
+    down, sideways = np.mgrid[:64, :64]
+    picture = Image.fromarray(((down * down * 7 + sideways * 13 + down * sideways) % 256).astype(np.uint8))
+    parts = part_hashes(shrunk(picture))
+    assert PARTS_METHOD == "phash-16x16-parts-6x6"
+    assert len(parts) == PARTS_BYTES
+    assert sha256_of_bytes(parts)[:16] == "67c3b031b384498a"
+    assert middle(parts) == parts[-HASH_BYTES:]
 
 
 @st.composite
