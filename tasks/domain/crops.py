@@ -58,9 +58,10 @@ def part_hashes(levels: NDArray[np.float64]) -> bytes:
     Returns:
         36 hashes of 32 bytes one after the other, the last of them the middle's.
     """
-    small = levels.reshape(_SIDE, 2, _SIDE, 2).sum(axis=(1, 3))
+    # NumPy's own sum over two axes takes five times as long.
+    small = levels[::2, ::2] + levels[1::2, ::2] + levels[::2, 1::2] + levels[1::2, 1::2]
     cosines = (_BASES @ small @ _BASES.T).reshape(len(_CUTS), _COSINES, len(_CUTS), _COSINES)
-    return np.packbits(cosines.transpose(0, 2, 1, 3).reshape(PARTS, -1) > 0, axis=1).tobytes()
+    return np.packbits((cosines > 0).transpose(0, 2, 1, 3).reshape(PARTS, -1), axis=1).tobytes()
 
 
 def middle(parts: bytes) -> bytes:

@@ -1,4 +1,6 @@
-"""How many changed copies are grouped, and how many different pictures: docs/near-duplicates.md shows what it printed.
+"""How many changed copies the hash of the whole groups, and how many different pictures; docs/near-duplicates.md.
+
+Crops are found by hashes of parts, which tests.benchmarks.photographs.splits measures.
 
 Three minutes on two free cores: python -m tests.benchmarks.near_duplicates FOLDER_OF_PHOTOGRAPHS
 """
@@ -73,12 +75,12 @@ def grey(image: Image.Image) -> Image.Image:
 
 
 def crops(percent: int) -> dict[str, Change]:
-    """Cut off the edge all around (half of it at each side), or one side."""
+    """Cut off a border all around, half as wide, or a border at one side."""
     half = percent / 2
     return {
-        f"{percent}% of each side, around the centre": lambda image: cropped(image, half, half, half, half),
-        f"{percent}% at the left": lambda image: cropped(image, percent, 0, 0, 0),
-        f"{percent}% at the top": lambda image: cropped(image, 0, percent, 0, 0),
+        f"{half:g}% at each border": lambda image: cropped(image, half, half, half, half),
+        f"{percent}% at the left alone": lambda image: cropped(image, percent, 0, 0, 0),
+        f"{percent}% at the top alone": lambda image: cropped(image, 0, percent, 0, 0),
     }
 
 
@@ -92,7 +94,7 @@ CHANGES: dict[str, dict[str, Change]] = {
         "to 50%, then JPEG of quality 50": lambda image: encoded(resized(image, 50), "JPEG", 50),
     },
     "lightly cropped": {**crops(2), **crops(3), **crops(5)},
-    "cropped by 10%": crops(10),
+    "cropped": crops(10),
     "light and colour": {
         **{f"brightness x {by}": lambda image, by=by: ImageEnhance.Brightness(image).enhance(by) for by in (0.8, 1.2)},  # type: ignore[misc]
         **{f"contrast x {by}": lambda image, by=by: ImageEnhance.Contrast(image).enhance(by) for by in (0.8, 1.2)},  # type: ignore[misc]
@@ -103,7 +105,7 @@ CHANGES: dict[str, dict[str, Change]] = {
     "mirrored": {
         "mirrored": ImageOps.mirror,
         "mirrored, then JPEG of quality 50": lambda image: encoded(ImageOps.mirror(image), "JPEG", 50),
-        "mirrored, then 3% around the centre": lambda image: cropped(ImageOps.mirror(image), 1.5, 1.5, 1.5, 1.5),
+        "mirrored, then 1.5% at each border": lambda image: cropped(ImageOps.mirror(image), 1.5, 1.5, 1.5, 1.5),
     },
 }
 
@@ -135,12 +137,16 @@ def dog(seed: int) -> bytes:
 
 
 def oval(path: Path) -> bytes:
-    """Hash a photograph that is cut out as an oval and laid on white: the hardest case, since all have one outline."""
+    """Hash a photograph that is cut out as an oval and laid on white."""
     with Image.open(path) as opened:
-        image = opened.convert("RGB")
+        return perceptual_hash(on_white(opened.convert("RGB")))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Cut a picture out as an oval and lay it on white: the hardest case, since all such have one outline."""
     mask = Image.new("L", image.size)
     ImageDraw.Draw(mask).ellipse([part * side for part in (0.25, 0.75) for side in image.size], fill=255)
-    return perceptual_hash(Image.composite(image, Image.new("RGB", image.size, "white"), mask))
+    return Image.composite(image, Image.new("RGB", image.size, "white"), mask)
 
 
 def recall(copies: Sequence[Mapping[str, tuple[bytes, Hashes]]], change: str, bits: int) -> float:

@@ -14,6 +14,7 @@ from tests.benchmarks.photographs.cuts import print_cuts
 from tests.benchmarks.photographs.heads import print_heads
 from tests.benchmarks.photographs.naive import print_naive
 from tests.benchmarks.photographs.relabelled import print_relabelled
+from tests.benchmarks.photographs.splits import print_splits
 from tests.benchmarks.photographs.sure import print_sure
 from tests.benchmarks.photographs.suspects import print_suspects
 from tests.benchmarks.photographs.year import print_year
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[Collection, Collection], None]] = {
     "sure": print_sure,
     "heads": print_heads,
     "naive": print_naive,
+    "splits": print_splits,
     "relabelled": print_relabelled,
     "year": print_year,
 }
