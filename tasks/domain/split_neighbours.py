@@ -19,6 +19,8 @@ _ALLOWED = 0.01
 # training does not hide itself.
 _FARTHER = 4
 _BLOCK = 256
+# So many training images help to estimate the dimension, for which few test images are too few.
+_SAMPLE = 500
 # Distances below this are the rounding of 32-bit numbers.
 _LEAST = 1e-3
 
@@ -55,10 +57,12 @@ def near_across(tested: Numbers, trained: Numbers, groups: Sequence[str]) -> tup
         return ()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    learned, parts = _unit(trained)[order], range(0, len(tested), _BLOCK)
-    found = [_nearest(_unit(tested[start : start + _BLOCK]) @ learned.T, starts) for start in parts]
-    places, distances = np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
-    spread = float(np.median(np.log(distances[:, 1] / distances[:, 0])))
+    learned = _unit(trained)[order]
+    places, distances = _nearest(_unit(tested), learned, starts)
+    # A training image's own group is the first of its neighbours.
+    others = _nearest(_unit(trained[:_SAMPLE]), learned, starts)[1][:, 1:3]
+    steps = np.concatenate([distances[:, :2], others])
+    spread = float(np.median(np.log(steps[:, 1] / steps[:, 0])))
     ratios, chance = distances[:, 0] / distances[:, _FARTHER], -np.expm1(np.log1p(-_ALLOWED / len(tested)) / _FARTHER)
     # The dimension is log 2 / spread; where most have two neighbours at the same distance it has no limit.
     limit = chance ** (spread / np.log(2)) if spread > 0 else 0.0
@@ -100,14 +104,21 @@ def _unit(features: Numbers) -> Numbers:
     return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST))
 
 
-def _nearest(cosines: Numbers, starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _nearest(
+    asked: Numbers, learned: Numbers, starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give the place of the nearest training image and the distances to the nearest groups, the first few, ascending.
 
     Args:
-        cosines: Of shape (n_tested, n_trained), the training images of a group side by side.
+        asked: Unit vectors of shape (n_asked, width).
+        learned: Unit vectors of shape (n_trained, width), those of a group side by side.
         starts: Where each group starts, of shape (n_groups,).
     """
-    of_group = np.maximum.reduceat(cosines, starts, axis=1)
-    nearest = -np.sort(np.partition(-of_group, _FARTHER, axis=1)[:, : _FARTHER + 1], axis=1)
-    squares = 2 - 2 * nearest.astype(np.float64)
-    return cosines.argmax(axis=1), np.sqrt(np.maximum(squares, _LEAST**2))
+    places, distances = [], []
+    for start in range(0, len(asked), _BLOCK):
+        cosines = asked[start : start + _BLOCK] @ learned.T
+        of_group = np.maximum.reduceat(cosines, starts, axis=1)
+        nearest = -np.sort(np.partition(-of_group, _FARTHER, axis=1)[:, : _FARTHER + 1], axis=1)
+        places.append(cosines.argmax(axis=1))
+        distances.append(np.sqrt(np.maximum(2 - 2 * nearest.astype(np.float64), _LEAST**2)))
+    return np.concatenate(places), np.concatenate(distances)
