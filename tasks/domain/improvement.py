@@ -70,6 +70,8 @@ def lacking(growth: Growth, gate: Gate) -> str:
     if growth.recipe == "other":
         return "the champion was made by other training settings"
     if growth.recipe == "same" and growth.share < gate.more_data:
+        if not growth.more:
+            return f"its training images are the champion's {growth.learned:,} and no others"
         more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
         return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
     return ""

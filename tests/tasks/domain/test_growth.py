@@ -100,6 +100,7 @@ def test_less_than_that_is_not_enough(ahead: CrossValidated) -> None:
         ),
         (replace(enough, recipe="other"), "the champion was made by other training settings"),
         (replace(enough, more=9), "9.0% more images than the champion's 100, and gate.more_data asks for 10%"),
+        (replace(enough, more=0), "its training images are the champion's 100 and no others"),
         (replace(enough, cross_validated=None), "nothing to cross-validate"),
     ):
         refused = verdict(found, Gate())
