@@ -1,7 +1,7 @@
 """Crops that are found, different pictures that are taken for one, and what classes of ten photographs get."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -92,11 +92,11 @@ def _recalls(originals: _Hashed, crops: _Hashed) -> tuple[float, float, float]:
 
 def _print_different(monkeys: Collection, dogs: Collection) -> None:
     print(
-        "\nPairs of pictures in one group; quarters are the four quarters of each photograph, different pictures all."
+        "\nPairs of pictures in one group; quarters are the four of each photograph, different pictures all."
         " Only quarters\nof photographs that share no group are counted as different\n"
     )
     print(
-        "| pictures | how many | pairs by the whole | more pairs by their parts | of these under two labels "
+        "| pictures | how many | pairs by the whole | more pairs by their parts | pairs under two labels "
         "| biggest group |\n|---|---:|---:|---:|---:|---:|"
     )
     for collection in (dogs, monkeys):
@@ -107,22 +107,18 @@ def _print_different(monkeys: Collection, dogs: Collection) -> None:
         quarters = [_hashed(kept, lambda picture, place=place: _quarter(picture, place)) for place in range(4)]  # type: ignore[misc]
         whole = {f"{name} {place}": one for place, part in enumerate(quarters) for name, one in part.whole.items()}
         parts = {f"{name} {place}": one for place, part in enumerate(quarters) for name, one in part.parts.items()}
-        _print_pairs(f"quarters of {collection.name}", _Hashed(whole, parts), {name: name for name in whole})
-    ovals = _hashed(dogs.files, on_white)
-    _print_pairs("dogs as ovals on white", ovals, dict(zip(ovals.whole, dogs.labels, strict=True)))
+        _print_pairs(f"quarters of {collection.name}", _Hashed(whole, parts))
+    _print_pairs("dogs as ovals on white", _hashed(dogs.files, on_white))
     seeds = [(breed, seed) for breed in BREEDS for seed in range(_DOGS)]
     drawn = _hashes((f"{breed} {seed}", draw(breed, COATS[seed % len(COATS)], seed)) for breed, seed in seeds)
-    _print_pairs("drawn dogs", drawn, {name: name for name in drawn.whole})
+    _print_pairs("drawn dogs", drawn)
 
 
-def _print_pairs(name: str, pictures: _Hashed, labels: Mapping[str, str]) -> None:
+def _print_pairs(name: str, pictures: _Hashed, labels: Mapping[str, str] | None = None) -> None:
     before, after = pictures.by_the_whole, pictures.with_crops(list(pictures.whole))
-    across = Counter((after[image], labels[image]) for image in labels)
-    one_label = sum(count * (count - 1) // 2 for count in across.values())
-    apart = _pairs(after) - one_label
-    biggest = max(Counter(after.values()).values())
-    more = _pairs(after) - _pairs(before)
-    print(f"| {name} | {len(before):,} | {_pairs(before)} | {more} | {apart} | {biggest} |")
+    more, biggest = _pairs(after) - _pairs(before), max(Counter(after.values()).values())
+    apart = f"{_pairs(after) - _pairs({image: (after[image], labels[image]) for image in labels}):,}" if labels else ""
+    print(f"| {name} | {len(before):,} | {_pairs(before):,} | {more:,} | {apart} | {biggest} |")
 
 
 def _print_small(dogs: Collection) -> None:
@@ -206,7 +202,7 @@ def _one_a_group(collection: Collection) -> list[Path]:
     return sorted(first.values())
 
 
-def _pairs(together: Mapping[str, str]) -> int:
+def _pairs(together: Mapping[str, Hashable]) -> int:
     return sum(count * (count - 1) // 2 for count in Counter(together.values()).values())
 
 
