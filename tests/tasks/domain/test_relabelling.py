@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.judging import Gate
 from configs.rules import parse_rule
@@ -88,6 +90,23 @@ def test_few_wrong_labels_are_asked_about_where_photographs_speak_against_them()
     found = changed({f"{label}0": CLASSES[place - 1] for place, label in enumerate(CLASSES)} | {"pug1": "boxer"})
     head = {moved.image: Word(moved.before, 0.9, 0.05) for moved in found.moved}
     assert relabelled(RULE, label_evidence(found, head, {}), Gate()).outcome == "ask"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f"{label}{place}" for label in CLASSES for place in range(9)]), st.sampled_from(CLASSES)
+    )
+)
+def test_no_class_moves_unseen(labels: dict[str, str]) -> None:
+    """Where nothing speaks for new labels, every class that lost or gained more than a tenth asks, whatever moved."""
+    found = changed(labels)
+    moved = {image: label for image, label in labels.items() if FORMER[image] != label}
+    today = list({**FORMER, **labels}.values())
+    lost = max(sum(FORMER[image] == label for image in moved) / 20 for label in CLASSES)
+    gained = max(sum(new == label for new in moved.values()) / today.count(label) for label in CLASSES)
+    ruling = relabelled(RULE, label_evidence(found, {}, {}), Gate(minimum_support=1))
+    assert ruling.outcome == ("ask" if max(lost, gained) > 0.1 else "passed")
+    assert ruling.value == pytest.approx(max(lost, gained))
 
 
 def test_the_head_never_saw_what_moved() -> None:
