@@ -282,7 +282,8 @@ def _print_honest(cut: str, told: Counter[Tally]) -> None:
     for kind in HONEST:
         print(f"| {cut} | {kind} | {told[kind, 'asked']} of {each} | {told[kind, 'promoted']} of {each} |", flush=True)
     asked = sum(told[kind, "asked"] for kind in HONEST)
-    print(f"| {cut} | all | {_share(asked, WORLDS * NIGHTS_EACH)} | |", flush=True)
+    nights, took = WORLDS * NIGHTS_EACH, sum(told[kind, "promoted"] for kind in HONEST)
+    print(f"| {cut} | all | {_share(asked, nights)} | {took} of {nights} |", flush=True)
 
 
 def _share(hits: int, nights: int) -> str:
