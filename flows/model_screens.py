@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from tasks.domain.promise import Promise
 from tasks.domain.rule_rows import COLUMNS, rule_row
 from tasks.domain.versions import SHORT
 from tasks.domain.wording import count
@@ -67,12 +68,21 @@ def story(one: "Story") -> RenderableType:
     """Tell the story in its order: data, figures, rules, decisions."""
     head = Text(f"Version {one.model.version}: {', '.join(one.model.roles) or 'does not serve'}")
     parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(one.data))]))]
-    figures = [f"  {name} {value:.3f}" for name, value in one.model.figures.items()]
+    figures = _figures(one.model.figures)
     parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
     rival = f"version {one.judged_against}" if one.judged_against else "no champion, so the absolute rules alone"
     parts += [Text(f"\nrules, judged against {rival}"), _rules(one)] if one.rules else []
     parts.append(Text("\n".join(["", "decisions", *(_decision(each) for each in one.decisions)])))
     return Group(*parts)
+
+
+def _figures(figures: Mapping[str, float]) -> list[str]:
+    """Write each figure, and in words what sure answers are promised to be; an earlier ledger kept a bare threshold."""
+    if "sure_promised" not in figures:
+        return [f"  {name} {value:.3f}" for name, value in figures.items()]
+    promise = Promise(figures["sure_promised"], figures["threshold"])
+    numbers = {name: value for name, value in figures.items() if name not in {"sure_promised", "threshold"}}
+    return [*(f"  {name} {value:.3f}" for name, value in numbers.items()), f"  {promise}"]
 
 
 def overruled(done: "Overruled") -> RenderableType:

@@ -56,7 +56,8 @@ def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: s
         growth=grown(version, embedded.today, former, settings) if former else None,
         labels=evidence_of(found.changes, version, embedded.today, answers, store) if found.changes else None,
     )
-    tags = _tags(test.comparison) if test.comparison else {}
+    sure = f"{trained.promise}; {trained.promise.held(test.figures.overall, len(rows))}"
+    tags = {"pedigree.sure": sure, **(_tags(test.comparison) if test.comparison else {})}
     tracking.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)}, tags)
     tracking.log_files(url, trained.run_id, _files(rows, found.challenger.test, evaluation))
     return evaluation
@@ -68,7 +69,12 @@ def _of_head(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, flo
     features = stored_features(store, trained.made, [row.image for row in rows])
     truth = [head.classes.index(row.label) for row in rows]
     uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
-    return {"temperature": head.temperature, "threshold": head.threshold, "ece_uncalibrated": uncalibrated}
+    return {
+        "temperature": head.temperature,
+        "threshold": head.threshold,
+        "ece_uncalibrated": uncalibrated,
+        "sure_promised": trained.promise.precision,
+    }
 
 
 def _beside(found: Evaluation) -> dict[str, float]:

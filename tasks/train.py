@@ -1,11 +1,13 @@
 """Step 7: train a model on the stored features, and open the MLflow run that tells the night's story."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from configs import schema
 from configs.load import code_version, workers
 from tasks.domain.canonical import sha256_of
 from tasks.domain.night import Dataset, Embedded, FeatureSet, Trained
+from tasks.domain.promise import Promise
 from tasks.domain.recipe import parameters, recipe
 from tasks.domain.record import Record, settings_of
 from tasks.finetuning import train_model
@@ -40,8 +42,12 @@ def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Tr
         # Weight decays that were tried are no epochs, nor is what was measured before a fine-tuning.
         epochs=sum("train_loss" in metrics for _, metrics in fitted.epochs),
         validation_accuracy=fitted.figures["validation_accuracy"],
-        threshold=fitted.figures["threshold"],
+        promise=_promise(fitted.figures, settings.training.sure_precision),
     )
+
+
+def _promise(figures: Mapping[str, float], precision: float) -> Promise:
+    return Promise(precision, figures["threshold"], int(figures["held_out_groups"]))
 
 
 def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from tasks.domain.calibration import NEVER
 from tasks.domain.collecting import Wanted
 from tasks.domain.comparison import Comparison
 from tasks.domain.decisions import AlreadyDecided, Decided
@@ -14,6 +13,7 @@ from tasks.domain.label_issues import LabelIssues
 from tasks.domain.label_manifest.use import ManifestUse
 from tasks.domain.measured import Measured
 from tasks.domain.mistakes import NOTHING, Mistakes
+from tasks.domain.promise import Promise
 from tasks.domain.trial import Trial
 from tasks.domain.witnesses import LabelEvidence
 from tasks.domain.wording import count, listed
@@ -155,19 +155,14 @@ class Trained:
     run_id: str
     epochs: int
     validation_accuracy: float
-    threshold: float
+    promise: Promise
     trial: Trial | None = None
 
     def __str__(self) -> str:
         """Name the head and say how the training went, and from which probability on the model is sure."""
         best = f"validation accuracy {self.validation_accuracy:.3f}"
-        sure = f"sure from probability {self.threshold:.3f} on"
-        if self.threshold >= NEVER:
-            sure = (
-                "never sure: too few images were held out, or too many answers wrong, to keep training.sure_precision"
-            )
         after = f" after {count(self.epochs, 'epoch')}" if self.epochs else ""
-        return f"head {self.head[:12]}{after}, {best}, {sure}"
+        return f"head {self.head[:12]}{after}, {best}, {self.promise}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,8 @@ def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, 
         sure_precision: The share of answers above the threshold that is to be right.
 
     Returns:
-        The head, and figures: the temperature, the threshold, and the expected calibration error on these images,
-        before and after.
+        The head, and figures: the temperature, the threshold, how many groups were held out, and the expected
+        calibration error on these images, before and after.
     """
     temperature = calibration.temperature(held.logits, held.truth)
     before, after = (probabilities_of(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
@@ -106,6 +106,7 @@ def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, 
     return replace(head, temperature=temperature, threshold=threshold), {
         "temperature": temperature,
         "threshold": threshold,
+        "held_out_groups": float(len(set(held.groups))),
         "validation_ece_uncalibrated": calibration.calibration_error(before, held.truth),
         "validation_ece": calibration.calibration_error(after, held.truth),
     }

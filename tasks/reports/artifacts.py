@@ -86,7 +86,9 @@ def show_outcome(
 
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
     rules = [(*row[:-1], _word(row.outcome)) for row in map(rule_row, outcome.gate)]
-    lines = ["", "## Figures", "", f"- {markdown(challenger.evaluation)}"]
+    found, promise = challenger.evaluation, challenger.trained.promise
+    lines = ["", "## Figures", "", f"- {markdown(found)}", f"- {markdown(promise)}"]
+    lines += [f"- sure answers: {markdown(promise.held(found.test.figures.overall, found.images))}"]
     lines += [f"- {markdown(challenger.embedded.choice)}"] if challenger.embedded.choice else []
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
     return [*lines, "", *table(COLUMNS, rules)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from configs.rules import SERVED
 from configs.visible_text import Markdown, markdown
-from tasks.domain.calibration import NEVER
 from tasks.domain.night import Evaluation
 from tasks.domain.paired import Paired
 from tasks.domain.random_split import leakage_sentences
@@ -79,18 +78,15 @@ def card_html(title: str, sections: Sequence[Section]) -> str:
 
 
 def _use(report: Report) -> Section:
-    classes, threshold = report.dataset.classes, report.challenger.trained.threshold
-    sure = (
-        f"With a probability below {threshold:.3f} the answer means I don't know."
-        if threshold < NEVER
-        else "It is never sure: too few images were held out from training, or too many answers about them wrong, to "
-        "show that the promise holds. Each answer means I don't know, beside its best guess."
-    )
+    classes, promise = report.dataset.classes, report.challenger.trained.promise
+    doubt = "Each answer means I don't know, beside its best guess."
+    if not promise.never:
+        doubt = "Below, the answer is I don't know."
     return Section(
         "Intended use",
         (
             f"Tells {len(classes)} classes of photographs apart: {', '.join(classes)}.",
-            f"Each photograph gets its likeliest class and the probabilities of all. {sure}",
+            f"Each photograph gets its likeliest class and the probabilities of all. It is {promise}. {doubt}",
             "A picture of none of these classes gets one of them, too.",
             "The figures hold for photographs like those of the data card; of others nothing is known.",
         ),
@@ -125,8 +121,10 @@ def _figures(report: Report) -> Section:
     said = (
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
+    held = report.challenger.trained.promise.held(overall, images)
     leaked = tuple(f"{one[0].upper()}{one[1:]}." for one in leakage_sentences(report.card))
-    return Section("Figures", (said, *leaked), table=Table(("figure", "value", "interval"), rows))
+    sentences = (said, f"Sure answers: {held}.", *leaked)
+    return Section("Figures", sentences, table=Table(("figure", "value", "interval"), rows))
 
 
 def _classes(evaluation: Evaluation) -> Section:

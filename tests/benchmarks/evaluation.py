@@ -26,6 +26,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.measured import Measured, measure
 from tasks.domain.mistakes import Query, mistakes, nearest
 from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
+from tasks.domain.promise import Promise
 from tasks.domain.serving import Served
 from tasks.domain.splits import Split
 from tasks.domain.suspects import main_directions
@@ -81,7 +82,7 @@ def explained(
     worst = [replace(one, like_truth=near[2 * n], like_guess=near[2 * n + 1]) for n, one in enumerate(seen.worst)]
     made = FeatureSet("f" * 64, WIDTH)
     evaluation = Evaluation(len(rows), found.flat(), 1, found)
-    trained = Trained(made, "a" * 64, "run", 5, 0.8, 0.5)
+    trained = Trained(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
     report = Report(
         Dataset("d" * 64, None, 6 * len(rows), CLASSES, (), "new", "new"),
         Challenger(Embedded(made, made, 0, 0), trained, evaluation, verdict),

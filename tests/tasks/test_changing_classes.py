@@ -114,7 +114,10 @@ def test_figures_survive_other_classes(night: Night, settings: dict[str, object]
     assert losses[max(losses)] == min(losses.values()) == run.metrics["validation_loss"]
     assert run.metrics["l2"] < 3
     assert {"ece", "ece_uncalibrated", "temperature", "threshold", "coverage"} <= run.metrics.keys()
-    assert {"validation_ece", "validation_ece_uncalibrated"} <= run.metrics.keys()
+    assert {"validation_ece", "validation_ece_uncalibrated", "held_out_groups"} <= run.metrics.keys()
+    assert run.metrics["sure_promised"] == chosen.training.sure_precision
+    held = trained.promise.held(found.test.figures.overall, found.images)
+    assert run.tags["pedigree.sure"] == f"{trained.promise}; {held}"
     assert read_head(chosen.store.url, trained.head)
 
 
@@ -126,7 +129,7 @@ def test_three_validation_images_and_dead_features(settings: dict[str, object], 
     _keep_features(chosen, rows, dead=12)
     trained, found = half_night(chosen, [row for row in rows if row not in spare])
     assert (trained.validation_accuracy, found.metrics["accuracy"]) == (1.0, 1.0)
-    assert "never sure: too few images were held out" in str(trained)
+    assert "never sure: 31 groups of near duplicates were held out, and it takes at least 59 to promise" in str(trained)
 
 
 def test_features_that_never_vary(settings: dict[str, object], prefect_server: PrefectServer) -> None:

@@ -11,6 +11,7 @@ from tasks.domain.manifest import Row
 from tasks.domain.measured import measure
 from tasks.domain.mistakes import mistakes
 from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
+from tasks.domain.promise import Promise
 from tasks.domain.splits import Split
 from tasks.reports.evaluation_page import Report
 from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
@@ -40,7 +41,7 @@ def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES,
     evaluation = Evaluation(images, found.flat(), None if first else 1, found)
     verdict = judge(Facts(found, None, HOLDINGS), gate)
     challenger = Challenger(
-        Embedded(made, made, 0, 0), Trained(made, "a" * 64, "run", 3, 0.9, 0.5), evaluation, verdict
+        Embedded(made, made, 0, 0), Trained(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)), evaluation, verdict
     )
     suspect = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
     meaning = f"the features say another class: 1 of 40 in {labels[0]}"
