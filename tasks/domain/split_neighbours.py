@@ -82,7 +82,7 @@ def across_splits(
     images: list[Found] = []
     for one in neighbours:
         test, train = tested[one.tested], trained[one.trained]
-        images.append(Found(test.image, test.key, test.label, f"test, cosine {one.cosine:.3f} to {train.key}"))
+        images.append(Found(test.image, test.key, test.label, f"test, cosine {one.cosine:.3f}"))
         images.append(Found(train.image, train.key, train.label, f"{train.split.value}, like {test.key}"))
     meaning = (
         f"{len(neighbours):,} of {count(len(tested), 'test image')}, each followed by a training image that its "
@@ -96,8 +96,8 @@ def neighbour_sentences(card: Mapping[str, Any]) -> tuple[str, ...]:
     pairs = sum(len(one["images"]) // 2 for one in card.get("findings", ()) if one["kind"] == ACROSS)
     if not pairs:
         return ()
-    agree = "agrees" if pairs == 1 else "agree"
-    return (f"{count(pairs, 'test image')} nearly {agree} with a training image that no hash grouped with it",)
+    images = count(pairs, "test image nearly agrees", "test images nearly agree")
+    return (f"{images} with a training image of another near-duplicate group",)
 
 
 def _unit(features: Numbers) -> Numbers:

@@ -71,9 +71,9 @@ def test_a_pair_stands_side_by_side_and_is_counted() -> None:
     assert finding.kind == ACROSS
     assert finding.meaning.startswith("1 of 60 test images")
     assert [(one.key, one.figure) for one in finding.images] == [
-        ("test 2", "test, cosine 1.000 to other 5"),
+        ("test 2", "test, cosine 1.000"),
         ("other 5", "validation, like test 2"),
     ]
-    told = ("1 test image nearly agrees with a training image that no hash grouped with it",)
+    told = ("1 test image nearly agrees with a training image of another near-duplicate group",)
     assert leakage_sentences({"findings": [asdict(finding)]}) == told
     assert across_splits((), rows, others) == ()
