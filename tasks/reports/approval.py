@@ -12,8 +12,7 @@ from prefect.utilities.urls import url_for
 
 from configs.visible_text import markdown
 from tasks.domain.outcome import Outcome
-from tasks.domain.rule_rows import COLUMNS, rule_row
-from tasks.reports.artifacts import table
+from tasks.reports.artifacts import rules_table
 
 _DEPLOYMENT = "approve/approve"
 
@@ -41,6 +40,5 @@ def show_question(outcome: Outcome, form: str, evidence: Mapping[str, str]) -> N
     lines += ["", f"{click if form else told} Until somebody does, the champion serves on.", "", "## Look before", ""]
     lines += [f"- [{name}]({page})" for name, page in evidence.items() if page]
     lines += [f"- the folders evaluation and dataset of MLflow run `{outcome.run_id}`"]
-    rules = [(*rule_row(rule), rule["said"]) for rule in outcome.gate]
-    lines += ["", *table((*COLUMNS, "what it says"), rules)]
+    lines += ["", *rules_table(outcome.gate)]
     create_markdown_artifact("\n".join(lines), key="approval", description=f"Version {version} waits for a person")

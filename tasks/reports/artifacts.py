@@ -43,10 +43,10 @@ def show_card(facts: Mapping[str, Any], page: str) -> None:
 
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
-    """Show the verdict with each rule's sentence, and the way to the report and the model card."""
+    """Show the verdict, what happened to each rule with its sentence, and the way to the report and the model card."""
     lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
-    lines += [f"- {_word(rule.outcome)}, {markdown(rule.rule)}: {markdown(rule.said)}" for rule in verdict.rules]
+    lines += rules_table(verdict.lines())
     create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
 
 
@@ -85,13 +85,12 @@ def show_outcome(
 
 
 def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
-    rules = [(*row[:-1], _word(row.outcome)) for row in map(rule_row, outcome.gate)]
     found, promise = challenger.evaluation, challenger.trained.promise
     lines = ["", "## Figures", "", f"- {markdown(found)}", f"- {markdown(promise)}"]
     lines += [f"- sure answers: {markdown(promise.held(found.test.figures.overall, found.images))}"]
     lines += [f"- {markdown(challenger.embedded.choice)}"] if challenger.embedded.choice else []
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
-    return [*lines, "", *table(COLUMNS, rules)]
+    return [*lines, "", *rules_table(outcome.gate)]
 
 
 def _saved(data: Data, challenger: Challenger | None) -> list[str]:
@@ -133,6 +132,12 @@ def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _word(outcome: str) -> Markdown:
     return Markdown(outcome if outcome == "passed" else f"**{outcome}**")
+
+
+def rules_table(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write what happened to each rule, with its sentence, as a table in Markdown."""
+    told = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (rule_row(rule),)]
+    return table((*COLUMNS, "what it says"), told)
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
