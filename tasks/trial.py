@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
@@ -81,9 +81,10 @@ def _started(asked: dict[str, Any], complaints: IO[bytes]) -> Iterator["subproce
     )
     try:
         with worker:
+            # One that dies before it has read what is asked says so by its end.
             if worker.stdin:
-                json.dump(asked, worker.stdin)
-                worker.stdin.close()
+                with suppress(BrokenPipeError), worker.stdin:
+                    json.dump(asked, worker.stdin)
             yield worker
     finally:
         worker.kill()
