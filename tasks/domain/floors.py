@@ -60,7 +60,8 @@ def _of_parts(rule: Rule, measured: Measured) -> Iterator[Asked]:
 
 def _doubted(one: ClassIssues) -> Asked:
     labels = count(one.doubted, "label is", "labels are")
-    note = f"{labels} probably wrong, most look like {one.like}" if one.doubted else "no label is in doubt"
+    looks = "it looks" if one.doubted == 1 else "most look"
+    note = f"{labels} probably wrong, {looks} like {one.like}" if one.doubted else "no label is in doubt"
     return Asked(one.label, one.share, one.images, note, str(one) if one.doubted else note)
 
 

@@ -50,6 +50,8 @@ def test_the_rule_names_the_class_and_the_count() -> None:
     )
     assert verdict.rules[0].value == PUGS.share
     assert in_one_line(verdict.lines()[0]) == "33 of 143 in pug · failed"
+    kept = judged(LabelIssues((BOXERS,), "")).rules[0]
+    assert kept.said.startswith("suspects of boxer 0.008 on 120 images (1 label is probably wrong, it looks like pug)")
 
 
 @pytest.mark.parametrize(("when_silent", "outcome"), [("pass", "promoted"), ("ask", "needs-approval")])
