@@ -63,7 +63,10 @@ def ended(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectServer, tmp_path: Path) -> None:
-    """Cut off after an epoch it goes on and promotes; then nothing is new; then a head competes with that champion."""
+    """Cut off after an epoch it goes on and promotes; then nothing is new; then a head competes with that champion.
+
+    A trial that cannot be is a sentence of that night, and no word of the next, which finds nothing new.
+    """
     assert prefect_server.api_url
     store = str(tmp_path / "store")
     photographs(tmp_path, range(20))
@@ -80,9 +83,15 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
     assert ended(night(tmp_path))["status"] == "unchanged"
 
     photographs(tmp_path, range(20, 25))
-    second = ended(night(tmp_path, "--set", "training.method=head"))
+    tries = ("--set", "training.method=head", "--set", "fine_tuning.trial=10")
+    told = night(tmp_path, *tries)
+    second = ended(told)
     assert second["images"]["new"] == 10
     assert {rule["rule"] for rule in second["gate"]} >= {"accuracy not worse by 1"}
+    assert "Fine-tuning was not tried: the validation split holds" in told.stderr
+    told = night(tmp_path, *tries)
+    assert ended(told)["status"] == "unchanged"
+    assert "Fine-tuning" not in told.stderr
 
 
 def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Path) -> None:
