@@ -176,7 +176,7 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
     photographs = Photographs(monkeys)
     full = photographs.answers(np.ones(len(monkeys.images), bool))
     clean = narrow_ranges(photographs.rows, photographs.examined)
-    print(f"{monkeys.name}, {CUT}, splits by hash; nothing planted: the card names {len(clean)} of its classes\n")
+    print(f"{monkeys.name}, {CUT}, splits of a night; nothing planted: the card names {len(clean)} of its classes\n")
     stories = {plant.name: [planted(photographs, plant, label, full) for label in monkeys.classes] for plant in PLANTS}
     print(
         "| planted in each class in turn | card names the class before training | other classes that it names | "
