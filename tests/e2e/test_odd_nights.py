@@ -44,13 +44,27 @@ def night(place: Path, prefect_server: PrefectServer) -> Night:
     return lambda: run_night(resolve(parse(settings, "the test")))
 
 
-def test_three_validation_images(night: Night) -> None:
+@pytest.fixture(scope="module")
+def first_nights() -> list[Outcome]:
+    """Keep the outcome of the first night for every test of this module."""
+    return []
+
+
+@pytest.fixture
+def first(night: Night, first_nights: list[Outcome]) -> Outcome:
+    """Run the first night, whichever test comes first."""
+    if not first_nights:
+        first_nights.append(night())
+    return first_nights[0]
+
+
+def test_three_validation_images(first: Outcome) -> None:
     """A first night with three validation images is promoted for what the test images show."""
-    first = night()
     assert (first.status, first.images.total) == ("promoted", 75)
     assert first.reason.startswith("accuracy ")
 
 
+@pytest.mark.usefixtures("first")
 def test_two_classes_swapped(night: Night, place: Path) -> None:
     """Two classes that changed their folders are not promoted, and both are named with what they lost and gained."""
     _rename(place, {"corgi": "husky", "husky": "corgi"})
@@ -61,6 +75,7 @@ def test_two_classes_swapped(night: Night, place: Path) -> None:
         assert re.search(words, outcome.reason)
 
 
+@pytest.mark.usefixtures("first")
 def test_every_label_moved(night: Night, place: Path) -> None:
     """Where each class got another one's name no test image kept its label, and nothing is promoted."""
     _rename(place, {"corgi": "husky", "husky": "poodle", "poodle": "corgi"})
@@ -71,6 +86,7 @@ def test_every_label_moved(night: Night, place: Path) -> None:
     assert re.search(r"\d+ photographs carry another label than before, 30 of them in the test split", outcome.reason)
 
 
+@pytest.mark.usefixtures("first")
 def test_only_test_images_of_a_class(night: Night, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Test images of a class that was never trained on wait, as the log says; more of another teach nothing."""
     _draw(place / "photos" / "test" / "beagle", "beagle", range(15, 25))
