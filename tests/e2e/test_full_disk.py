@@ -54,7 +54,7 @@ def test_a_disk_that_fills_up_between_two_packs(
     settings, store = tmp_path / "settings.yaml", str(place / "store")
     settings.write_text(f"source: {{url: {source}}}\nstore: {{url: {store}}}\n")
     command = [str(PEDIGREE), "data", "rebuild", "-c", str(settings), "--json"]
-    first, second = pictures(source / "boxer", 1024, 64), pictures(source / "pug", 40, 256)
+    first, second = pictures(source / "boxer", 1024, 64), pictures(source / "pug", 40, 512)
     assert resize(first + second // 2)
     failed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert (failed.returncode, failed.stdout) == (1, "")
