@@ -27,7 +27,8 @@ def check_whole(settings: "schema.Backbone", data: bytes | None = None) -> None:
     """Raise SettingsProblem where the weights end at a cut of their own, so that there is no other to compare."""
     if settings.weights == "demo":
         raise SettingsProblem(
-            f"backbone.weights is demo, whose network ends at {DEMO_CUT}: it has no other cut to compare."
+            f"backbone.weights is demo, whose network ends at {DEMO_CUT}: it has no other cut to compare. Set "
+            "backbone.weights to imagenet, or to a file of the whole network."
         )
     if data and is_weights_file(data):
         raise SettingsProblem(
