@@ -49,7 +49,7 @@ lock: $(VENV)/.done-uv ## Pin every dependency again; UPGRADE=--upgrade takes th
 	$(COMPILE) $(UPGRADE) -c infra/requirements-dev.lock infra/bootstrap.in -o infra/bootstrap.lock
 
 backbone: install ## Make the demo's small backbone again
-	@$(RUN)/python -m infra.demo_backbone
+	@$(RUN)/python -m infra.scripts.demo_backbone
 
 install: $(VENV)/.done-project ## Install Pedigree into .venv
 

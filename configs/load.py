@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.addresses import shown
-from configs.operations import Operations
-from configs.problems import Problem, SettingsProblem
+from configs.errors import Problem, SettingsProblem
 from configs.schema import RETIRED, Settings, Tracking
-from configs.section import Section
+from configs.sections import Section
+from configs.servers import Operations
 from configs.yaml_text import LONGEST, read_yaml
 
 S = TypeVar("S", bound=Section)

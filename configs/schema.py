@@ -5,9 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from configs.judging import Evaluation, Gate
-from configs.section import Section
-from configs.source import Source
+from configs.sections import Evaluation, Gate, Section, Source
 
 # At least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80

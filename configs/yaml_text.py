@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from configs.problems import SettingsProblem
+from configs.errors import SettingsProblem
 
 # More than any settings file needs; a file that only looks small may name the same list a million times.
 LONGEST = 1_000_000

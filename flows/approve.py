@@ -5,9 +5,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
-from flows.form import form
-from tasks.approve import approve as approved
-from tasks.overruling import Overruled, Person
+from flows.parameters import form
+from tasks.promotion.overrides import Overruled, Person
+from tasks.promotion.overrides import approve as approved
 
 
 @flow(name="approve", persist_result=False, validate_parameters=False)

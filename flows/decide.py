@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
-from configs.problems import Problem
+from configs.errors import Problem
 from configs.schema import Settings
-from tasks.domain.decisions import AlreadyDecided
-from tasks.domain.night import Challenger, Data, Embedded, Promotion, Trained
-from tasks.embed import embed
-from tasks.evaluate import evaluate
-from tasks.explain import explain
-from tasks.judge import judge
-from tasks.promote import promote
-from tasks.rehearse import rehearse
-from tasks.stores.stranger import Stranger
+from tasks.domain.registry.decisions import AlreadyDecided, Promotion
+from tasks.domain.runs.results import Challenger, Data, Trained
+from tasks.domain.training.results import Embedded
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.smoke_test import rehearse
+from tasks.evaluation.write_report import explain
+from tasks.features.embed import embed
+from tasks.promotion.apply_gate import judge
+from tasks.promotion.promote import promote
+from tasks.serving.probe_process import Stranger
 
 _ROUNDS = 10
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from configs.load import home, read_settings
 from configs.schema import Settings
-from flows.night import run_night
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.outcome import Outcome
+from flows.runner import run_night
+from tasks.domain.runs.outcome import Outcome
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 SETTINGS = Path(__file__).parent.parent / "configs" / "demo.yaml"
 

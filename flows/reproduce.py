@@ -3,12 +3,12 @@
 from prefect import flow
 
 from configs.schema import Store
-from flows.form import form
-from tasks.confirm import confirm
-from tasks.domain.reproduction import Reproduction
-from tasks.prove import prove
-from tasks.recall import recall
-from tasks.refit import refit
+from flows.parameters import form
+from tasks.domain.registry.reproduction import Reproduction
+from tasks.reproduction.compare import confirm
+from tasks.reproduction.load_record import recall
+from tasks.reproduction.refit import refit
+from tasks.reproduction.verify_images import prove
 
 
 @flow(name="reproduce", persist_result=False, validate_parameters=False)

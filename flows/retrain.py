@@ -6,30 +6,29 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from configs.schema import AUTO, Settings
+from flows.concurrency import one_at_a_time
 from flows.decide import decide
-from flows.form import form
-from flows.one_at_a_time import one_at_a_time
-from tasks.ask import ask
-from tasks.assemble import assemble
-from tasks.check import check
-from tasks.choose import choose
-from tasks.conclude import conclude
-from tasks.domain.decisions import AlreadyDecided
-from tasks.domain.night import Data
-from tasks.domain.outcome import Outcome
-from tasks.embed import embed
-from tasks.follow import follow
-from tasks.ingest import ingest
-from tasks.inspect import inspect
-from tasks.label import label
-from tasks.note import note
-from tasks.rehearse import invited
-from tasks.reports.states import named_state, run_name
-from tasks.restore import restore
-from tasks.review import review
-from tasks.snapshot import snapshot
-from tasks.train import train
-from tasks.trial import trial
+from flows.parameters import form
+from tasks.datasets.assemble import assemble
+from tasks.datasets.label import label
+from tasks.datasets.write_data_card import inspect
+from tasks.domain.registry.decisions import AlreadyDecided
+from tasks.domain.runs.outcome import Outcome
+from tasks.domain.runs.results import Data
+from tasks.evaluation.smoke_test import invited
+from tasks.features.choose_cut import choose
+from tasks.features.embed import embed
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.snapshot import snapshot
+from tasks.promotion.check_rules import review
+from tasks.promotion.request_approval import ask
+from tasks.promotion.sync_registry import sync_registry
+from tasks.reports.prefect_ui.names import named_state, run_name
+from tasks.runs.mark_processed import note
+from tasks.runs.preflight import check, restore
+from tasks.runs.summarize import conclude
+from tasks.training.fine_tuning_trial import trial
+from tasks.training.train import train
 
 
 @flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
@@ -51,7 +50,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":
-        return named_state(note(listed, conclude(data, follow(settings), settings), settings.store))
+        return named_state(note(listed, conclude(data, sync_registry(settings), settings), settings.store))
 
     review(dataset, settings)
     if settings.backbone.cut == AUTO:
@@ -67,8 +66,8 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         decided = decide(data, embedded, trained, settings, stranger)
     if isinstance(decided, AlreadyDecided):
         data = data.decided_by(decided)
-        followed = follow(settings, restored).beside(decided.decision)
+        followed = sync_registry(settings, restored).beside(decided.decision)
         return named_state(note(listed, conclude(data, followed, settings), settings.store))
     challenger, promotion = decided
-    outcome = ask(conclude(data, follow(settings, restored), settings, challenger, promotion), settings)
+    outcome = ask(conclude(data, sync_registry(settings, restored), settings, challenger, promotion), settings)
     return named_state(note(listed, outcome, settings.store))

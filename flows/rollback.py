@@ -5,9 +5,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
-from flows.form import form
-from tasks.overruling import Overruled, Person
-from tasks.roll_back import roll_back
+from flows.parameters import form
+from tasks.promotion.overrides import Overruled, Person, roll_back_champion
 
 
 @flow(name="rollback", persist_result=False, validate_parameters=False)
@@ -21,6 +20,6 @@ def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Overr
         why: The reason, in a sentence.
         by: Your name.
     """
-    found = roll_back(store, tracking, Person(by, why))
+    found = roll_back_champion(store, tracking, Person(by, why))
     state: State[Overruled] = Completed(name="Rolled back", message=str(found), data=found)
     return state

@@ -6,11 +6,11 @@ from prefect.states import Completed, Failed
 
 from configs.load import absolute
 from configs.schema import Store
-from flows.form import form
-from flows.verify import Verified, verify_all
-from tasks.domain.wording import count, listed
-from tasks.reports.artifacts import show_damage
-from tasks.reports.progress import progress
+from flows.parameters import form
+from tasks.catalog.verify import Verified, verify_all
+from tasks.domain.phrasing import count, listed
+from tasks.reports.prefect_ui.artifacts import show_damage
+from tasks.reports.prefect_ui.progress import progress
 
 
 @flow(name="verify-store", persist_result=False, validate_parameters=False)

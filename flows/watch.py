@@ -6,10 +6,10 @@ from prefect.states import Completed
 
 from configs.load import resolve
 from configs.schema import Settings
-from flows.form import form
-from tasks.begin import begin
-from tasks.domain.watching import Look
-from tasks.look import look
+from flows.parameters import form
+from tasks.domain.ingestion.triggers import Look
+from tasks.watching.poll_source import look
+from tasks.watching.trigger_retraining import begin
 
 
 @flow(name="watch", persist_result=False, validate_parameters=False)

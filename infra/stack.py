@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from configs.addresses import shown
+from configs.credentials import introduce_to_prefect, mlflow_login, password, prefect_login
+from configs.errors import Problem
 from configs.load import prefect_address
-from configs.logins import introduce_to_prefect, mlflow_login, password, prefect_login
-from configs.operations import Operations, Servers
-from configs.problems import Problem
 from configs.schema import Settings
-from infra import deployments, private, processes, servers, web
-from infra.deployments import POOL
-from infra.processes import Background
+from configs.servers import Operations, Servers
+from infra.local_stack import health, private_files, processes, servers
+from infra.local_stack.processes import Background
+from infra.orchestration import deployments
+from infra.orchestration.deployments import POOL
 
 DEPLOYMENT = "retrain/nightly"
 _PREFECT, _MLFLOW, _WORKER = "Prefect", "MLflow", "worker"
@@ -53,18 +54,18 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
     Without ``operations`` the servers are started as the last time.
     """
     with _alone(home):
-        private.tighten(home)
+        private_files.tighten(home)
         kept: list[str] = []
         wanted = _servers(home, operations)
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
-        _wait(home, _PREFECT, lambda: web.answers(f"{prefect.address}/api/health"))
+        _wait(home, _PREFECT, lambda: health.answers(f"{prefect.address}/api/health"))
         login = prefect_login(home, prefect.address)
-        web.check_prefect(f"{prefect.address}/api", login)
+        health.check_prefect(f"{prefect.address}/api", login)
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
-        _wait(home, _MLFLOW, lambda: web.answers(f"{mlflow.address}/health"))
-        web.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
-        _wait(home, _WORKER, lambda: web.worker_is_online(prefect.address, login, POOL))
+        _wait(home, _MLFLOW, lambda: health.answers(f"{mlflow.address}/health"))
+        health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
+        _wait(home, _WORKER, lambda: health.worker_is_online(prefect.address, login, POOL))
         if settings:
             kept = deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
             if operations:
@@ -93,7 +94,7 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
             "No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one."
         )
     try:
-        web.check_prefect(api, prefect_login(home, api))
+        health.check_prefect(api, prefect_login(home, api))
     except (OSError, ValueError) as error:
         raise Problem(
             f"Prefect does not answer at {shown(api)}: start it there, or correct PREFECT_API_URL."
@@ -116,7 +117,7 @@ def mlflow_pages(home: Path) -> str:
 def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
     # It loads Prefect, which reads the environment when it is loaded: whoever runs a night here prepares that first.
     introduce_to_prefect(api)
-    from infra import automations
+    from infra.orchestration import automations
 
     pages = settings.tracking.url if settings.tracking.url.startswith("http") else mlflow
     return automations.set_up(api, operations.notify, pages)
@@ -126,7 +127,7 @@ def _part(home: Path, name: str) -> Part:
     background = processes.recorded(_record(home, name))
     if background is None or not background.alive:
         return Part(name, "stopped", "")
-    served = name == _WORKER or web.answers(background.address)
+    served = name == _WORKER or health.answers(background.address)
     return Part(name, "running" if served else "stopped", background.address)
 
 
@@ -141,8 +142,8 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
 
 def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Background:
     login = prefect_login(home, prefect.address)
-    web.keep_pool_closed(prefect.address, login, POOL)
-    web.close_left_over_runs(prefect.address, login, POOL)
+    health.keep_pool_closed(prefect.address, login, POOL)
+    health.close_left_over_runs(prefect.address, login, POOL)
     return servers.start_worker(_record(home, _WORKER), home, prefect.address, mlflow.address, POOL)
 
 

@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task, exponential_backoff
 
-from configs.problems import Outage, Problem
+from configs.errors import Outage, Problem
 from configs.visible_text import visible
 
 P = ParamSpec("P")

@@ -126,6 +126,6 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.
 
 
 def _forget_s3_client() -> None:
-    from tasks.stores.s3_client import s3_client
+    from tasks.stores.objects.s3_client import s3_client
 
     s3_client.cache_clear()

@@ -8,9 +8,9 @@ import typer
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup
 
-from configs.operations import Operations
 from configs.schema import Settings
-from flows.cli import app
+from configs.servers import Operations
+from flows.cli.app import app
 from tests.servers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

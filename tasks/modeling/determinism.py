@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from configs.problems import Problem
+from configs.errors import Problem
 
 SEED = 0
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from tasks.stores.features import FeatureStore
-from tasks.stores.images import ImageStore
-from tasks.stores.weights import read_backbone, write_backbone
+from tasks.stores.files.weights import read_backbone, write_backbone
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
 
 T = TypeVar("T")
 # So many images, or features, are in memory at once.

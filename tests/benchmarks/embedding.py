@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Settings, Store
-from configs.source import Source
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.examination import Examined, examine
-from tasks.domain.pixels import limits_of, model_input
-from tasks.domain.views import IDENTITY
-from tasks.embedding import _embed, _lacking
-from tasks.modeling.backbone import Backbone, random_backbone
+from configs.sections import Source
+from tasks.domain.images.augmentation import IDENTITY
+from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.preprocessing import limits_of, model_input
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.features.embedding import _embed, _lacking
+from tasks.modeling.backbone.backbone import Backbone, random_backbone
+from tasks.modeling.backbone.embedding import in_parallel, self_test
 from tasks.modeling.determinism import cores
-from tasks.modeling.features import in_parallel, self_test
-from tasks.stores.claims import claimed
-from tasks.stores.features import FeatureStore
-from tasks.stores.images import ImageStore
+from tasks.stores.files.leases import claimed
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
 
 ROUNDS, IMAGES = 5, 40
 WIDTH, HEIGHT = 500, 375

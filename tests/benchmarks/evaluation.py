@@ -15,29 +15,31 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from configs.judging import Gate
-from tasks.domain.answers import Predictions
-from tasks.domain.canonical import sha256_of
-from tasks.domain.comparison import Exam
-from tasks.domain.gate import Facts, Verdict, judge
-from tasks.domain.holdings import Holdings
-from tasks.domain.learning import Curves
-from tasks.domain.manifest import Row
-from tasks.domain.measured import Measured, measure
-from tasks.domain.mistakes import Query, mistakes, nearest
-from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
-from tasks.domain.promise import Promise
-from tasks.domain.serving import Served
-from tasks.domain.splits import Split
-from tasks.domain.suspects import main_directions
-from tasks.extrapolating import curves
-from tasks.modeling.head import Head
-from tasks.reports.evaluation_page import Report, evaluation_page, pictured
-from tasks.reports.figures import figures
-from tasks.reports.model_card import card_html, card_markdown, model_card
-from tasks.reports.thumbnails import thumbnail
-from tasks.stores import tracking
-from tasks.stores.features import FeatureStore
+from configs.sections import Gate
+from tasks.domain.datasets.drift import Holdings
+from tasks.domain.datasets.label_issues import main_directions
+from tasks.domain.datasets.manifest import Dataset, Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.learning_curves import Curves
+from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.evaluation.misclassifications import Query, mistakes, nearest
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.gate.serving_check import Served
+from tasks.domain.hashing import sha256_of
+from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.selective_accuracy import Promise
+from tasks.evaluation.write_report import curves
+from tasks.modeling.head.head import Head
+from tasks.reports.pages.evaluation_page import Report, evaluation_page, pictured
+from tasks.reports.pages.model_card import card_html, card_markdown, model_card
+from tasks.reports.pages.svg_figures import figures
+from tasks.reports.pages.template import thumbnail
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tracking import runs
 
 CLASSES = tuple(f"breed {number:03}" for number in range(120))
 WIDTH = 2048
@@ -129,8 +131,8 @@ def main() -> None:
     with TemporaryDirectory() as place:
         rows, made = stored(drawn, some, place)
         url = f"sqlite:///{place}/mlflow.db"
-        tracking.check(url)
-        run = tracking.start_run(url, "evaluation", {}, {})
+        runs.check(url)
+        run = runs.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
         # The night's data card has loaded scikit-learn before.
         main_directions(drawn[:200])
@@ -151,8 +153,8 @@ def main() -> None:
         files["evaluation/evaluation.json"] = json.dumps(asdict(found)).encode()
         marks.append(time.perf_counter())
         metrics = {**found.flat(), **{f"champion/{name}": value for name, value in found.figures.overall.items()}}
-        tracking.log_metrics(url, run, metrics)
-        tracking.log_files(url, run, files)
+        runs.log_metrics(url, run, metrics)
+        runs.log_files(url, run, files)
         marks.append(time.perf_counter())
 
     print(f"{images:,} test images, {len(CLASSES)} classes, {len(found.slices):,} slices, {WIDTH:,} features")

@@ -24,7 +24,7 @@ MEGABYTES_A_UNIT = 1024
 
 def fetch(objects: int, threads: int) -> int:
     """Read so many objects, so many at once."""
-    from tasks.stores.bucket import open_bucket
+    from tasks.stores.objects.object_store import open_bucket
 
     bucket = open_bucket(SOURCE)
     entries = list(bucket.entries())[:objects]
@@ -34,14 +34,14 @@ def fetch(objects: int, threads: int) -> int:
 
 def list_by_pages() -> int:
     """List page by page, as boto3 does it by itself."""
-    from tasks.stores.s3 import S3Bucket
+    from tasks.stores.objects.s3 import S3Bucket
 
     return len(S3Bucket(SOURCE)._below("photos/", ""))
 
 
 def list_split() -> int:
     """List as a night does, and count."""
-    from tasks.stores.bucket import open_bucket
+    from tasks.stores.objects.object_store import open_bucket
 
     return sum(1 for _ in open_bucket(SOURCE).entries())
 
@@ -49,9 +49,9 @@ def list_split() -> int:
 def look(store: str) -> int:
     """Take the first step of a night, which lists, compares and records, and count what then waits to be fetched."""
     from configs.schema import Store
-    from configs.source import Source
-    from tasks.snapshot import snapshot
-    from tasks.stores.snapshots import SnapshotStore
+    from configs.sections import Source
+    from tasks.ingestion.snapshot import snapshot
+    from tasks.stores.tables.snapshots import SnapshotStore
 
     bare: Callable[..., object] = snapshot.fn.__wrapped__  # type: ignore[attr-defined]
     bare(Source(url=SOURCE), Store(url=store))
@@ -61,7 +61,7 @@ def look(store: str) -> int:
 def child(kind: str, *arguments: str) -> None:
     """Do one piece of work in this process, and print its seconds, those of its CPU, and its memory's peak in MB."""
     from tasks import step
-    from tasks.stores.bucket import open_bucket
+    from tasks.stores.objects.object_store import open_bucket
 
     # The imports and the client are there before the clock starts.
     next(iter(open_bucket(SOURCE).entries("photos/class-000/00000000.jpg")), None)

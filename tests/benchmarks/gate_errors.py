@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from configs.judging import Gate
-from tasks.domain.gate import Verdict
+from configs.sections import Gate
+from tasks.domain.gate.gate import Verdict
 from tests.tasks.domain.contests import night
 
 NIGHTS = 400

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from configs.schema import Dataset
-from tasks.domain.duplicates import OUTLINE, groups
+from tasks.domain.images.near_duplicates import OUTLINE, groups
 
 Bits = NDArray[np.bool_]
 

@@ -21,19 +21,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.domain.canonical import sha256_of
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.examination import Examined
-from tasks.domain.quality import Measures
-from tasks.domain.splits import Shares, assign
-from tasks.modeling.backbone import random_backbone
-from tasks.stores.bucket import open_bucket
-from tasks.stores.features import FeatureStore
-from tasks.stores.images import ImageStore
-from tasks.stores.listings import in_columns
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.splits import SplitStore
-from tasks.stores.weights import write_backbone
+from tasks.domain.datasets.splits import Shares, assign
+from tasks.domain.hashing import sha256_of
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.modeling.backbone.backbone import random_backbone
+from tasks.stores.files.weights import write_backbone
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.tables.splits import SplitStore
 from tests.servers import prefect_server
 
 _CLASSES, _BATCH, _SIZE = 100, 5000, 75
@@ -136,7 +136,7 @@ def _draw_more(folder: Path, count: int) -> None:
 
 
 def _night(folder: Path) -> Night:
-    command = [sys.executable, "-c", "from flows.cli import app; app()", "retrain", "--json", "-c"]
+    command = [sys.executable, "-c", "from flows.cli.app import app; app()", "retrain", "--json", "-c"]
     environment = {**os.environ, "PEDIGREE_HOME": str(folder / "home")}
     process = subprocess.Popen(  # noqa: S603 - our own command line
         [*command, str(folder / "settings.yaml")], env=environment, stdout=subprocess.PIPE, text=True

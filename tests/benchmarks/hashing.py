@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Self
 
-from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.examination import Examined
-from tasks.domain.pixels import Limits
-from tasks.domain.quality import Measures
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.preprocessing import Limits
 
 
 class Hasher:

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from configs.schema import Training
-from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
+from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
 
 COUNTS = (1_000, 10_000, 100_000)
 CLASSES, WIDTH, BLOCK = 120, 2048, 1000

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from configs.schema import Dataset
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.duplicates import groups, perceptual_hash
+from tasks.domain.images.near_duplicates import groups, perceptual_hash
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 Change = Callable[[Image.Image], Image.Image]
 Hashes = dict[str, NDArray[np.bool_]]

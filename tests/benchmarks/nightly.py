@@ -19,7 +19,7 @@ from itertools import islice, product
 from pathlib import Path
 from time import perf_counter
 
-from tasks.domain.drawing import BREEDS, COATS, draw
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.servers import prefect_server
 
 _SIDE, _QUALITY = 400, 90  # About 37 KB, as photographs from the web are.
@@ -99,7 +99,7 @@ def _command(way: str, photos: Path, state: Path, size: int) -> list[str]:
         return [sys.executable, "-m", "tests.benchmarks.bottlenecks", str(photos), str(state / "cache"), str(size)]
     settings = state / "settings.yaml"
     settings.write_text(_SETTINGS.format(photos=photos, store=state / "store", size=size))
-    return [sys.executable, "-c", "from flows.cli import app; app()", "retrain", "-c", str(settings)]
+    return [sys.executable, "-c", "from flows.cli.app import app; app()", "retrain", "-c", str(settings)]
 
 
 def _run(command: list[str], state: Path) -> tuple[float, float]:

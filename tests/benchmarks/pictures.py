@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.domain.drawing import BREEDS, COATS, draw
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 _WIDTH, _HEIGHT, _ROOM, _QUALITY = 500, 375, 140, 80
 _CLASSES, _DRAWN = 20, 5000

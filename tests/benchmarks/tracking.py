@@ -17,8 +17,8 @@ from configs.load import prepare_environment
 prepare_environment()
 
 from configs.schema import Settings  # noqa: E402
-from tasks.domain.recipe import parameters  # noqa: E402
-from tasks.stores import tracking  # noqa: E402
+from tasks.domain.registry.model_record import parameters  # noqa: E402
+from tasks.stores.tracking import runs  # noqa: E402
 from tests.tasks.domain.contests import COATS  # noqa: E402
 from tests.tasks.reports.reports import report  # noqa: E402
 
@@ -50,19 +50,19 @@ def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSE
     """Write all figures, settings and tags of one night the way its steps do, and return how many figures these are."""
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
     figures = dict(report(classes, images).challenger.evaluation.metrics)
-    run_id = tracking.start_run(url, experiment, parameters(settings), {"pedigree.dataset": "d" * 64})
-    tracking.log_dataset(url, run_id, "d" * 64, "s3://kennel/photographs", images)
+    run_id = runs.start_run(url, experiment, parameters(settings), {"pedigree.dataset": "d" * 64})
+    runs.log_dataset(url, run_id, "d" * 64, "s3://kennel/photographs", images)
     losses = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5)
-    tracking.log_epochs(url, run_id, [(epoch, losses) for epoch in range(1, _EPOCHS + 1)])
-    tracking.log_metrics(url, run_id, figures, {"pedigree.classes.shared": ", ".join(classes)})
+    runs.log_epochs(url, run_id, [(epoch, losses) for epoch in range(1, _EPOCHS + 1)])
+    runs.log_metrics(url, run_id, figures, {"pedigree.classes.shared": ", ".join(classes)})
     rules = {f"pedigree.gate.rule {number}": "passed" for number in range(_RULES)}
-    tracking.finish(url, run_id, "2026-11-24 promoted, 120 new", rules, {"dataset/images": float(images)})
+    runs.finish(url, run_id, "2026-11-24 promoted, 120 new", rules, {"dataset/images": float(images)})
     return len(figures)
 
 
 def main(url: str, turns: int) -> None:
     """Print a Markdown table; the first turn, which makes the experiment, does not count."""
-    tracking.check(url)
+    runs.check(url)
     night(url)
     seconds = []
     for _ in range(turns):

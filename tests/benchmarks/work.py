@@ -18,9 +18,11 @@ import pyarrow as pa
 from PIL import Image
 
 from configs.schema import Settings
-from flows.checkout import checkout
-from flows.data import diff
-from tasks import assemble, ingest, label, snapshot, step
+from tasks import step
+from tasks.catalog.export import checkout
+from tasks.catalog.versions import diff
+from tasks.datasets import assemble, label
+from tasks.ingestion import ingest, snapshot
 from tests.benchmarks.hashing import Hasher
 
 _SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from configs.addresses import secret_in, shown
+from configs.errors import SettingsProblem
 from configs.load import read_operations, read_settings
-from configs.problems import SettingsProblem
-from tasks.stores.bucket import open_bucket
+from tasks.stores.objects.object_store import open_bucket
 
 LEAST = "source: {url: photos}\nstore: {url: store}\n"
 SECRETS = [

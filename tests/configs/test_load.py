@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from configs.errors import SettingsProblem
 from configs.load import lock_hash, parse, read_operations, read_settings, resolve
-from configs.problems import SettingsProblem
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 LEAST = "source: {url: photos}\nstore: {url: store}\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from configs.problems import Outage, Problem, SettingsProblem
+from configs.errors import Outage, Problem, SettingsProblem
 from configs.visible_text import json_text, markdown, visible, visible_lines
 
 ANSI = "\x1b]0;pwned\x07\x1b[31mred\x1b[0m"

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.errors import SettingsProblem
 from configs.load import read_operations, read_settings
-from configs.problems import SettingsProblem
 from configs.yaml_text import read_yaml
 
 LEAST = "source: {url: photos}\nstore: {url: store}\n"

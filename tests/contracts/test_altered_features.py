@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from configs.problems import Problem
-from tasks.stores.bucket import open_bucket
-from tasks.stores.features import FeatureStore
-from tasks.stores.tables import Table
+from configs.errors import Problem
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.lance_table import Table
 
 
 def _with_features(place: str, images: Sequence[str] = ("a", "b", "c", "d")) -> FeatureStore:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from configs.problems import Problem, SettingsProblem
-from tasks.domain.canonical import sha256_of_bytes
-from tasks.stores import s3
-from tasks.stores.bucket import Changed, open_bucket, read_url
-from tasks.stores.s3 import S3Bucket
+from configs.errors import Problem, SettingsProblem
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.stores.objects import s3
+from tasks.stores.objects.object_store import Changed, open_bucket, read_url
+from tasks.stores.objects.s3 import S3Bucket
 
 
 def test_objects_are_listed_sorted_with_their_sizes(place: str) -> None:

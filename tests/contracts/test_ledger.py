@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from tasks.domain.decisions import Decision
-from tasks.stores.ledger import Ledger
+from tasks.domain.registry.decisions import Decision
+from tasks.stores.files.ledger import Ledger
 
 
 def decision(number: int, champion: int | None) -> Decision:

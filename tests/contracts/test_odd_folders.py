@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.problems import Problem
-from tasks.domain.rejections import Reason
-from tasks.domain.source_filter import LINKS, SourceFilter
-from tasks.stores.bucket import Changed, Unreadable, open_bucket
-from tasks.stores.walking import displayed
+from configs.errors import Problem
+from tasks.domain.images.rejections import Reason
+from tasks.domain.ingestion.source_filter import LINKS, SourceFilter
+from tasks.stores.objects.folder_walk import displayed
+from tasks.stores.objects.object_store import Changed, Unreadable, open_bucket
 from tests.strangers import open_folder, ordinary_user
 
 

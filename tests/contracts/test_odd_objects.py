@@ -8,11 +8,11 @@ from threading import Thread
 import boto3
 import pytest
 
-from configs.problems import Problem
-from tasks.domain.rejections import Reason
-from tasks.domain.source_filter import SourceFilter
-from tasks.stores import s3
-from tasks.stores.bucket import Changed, Unreadable, open_bucket
+from configs.errors import Problem
+from tasks.domain.images.rejections import Reason
+from tasks.domain.ingestion.source_filter import SourceFilter
+from tasks.stores.objects import s3
+from tasks.stores.objects.object_store import Changed, Unreadable, open_bucket
 from tests.conftest import _forget_s3_client
 
 ODD = (

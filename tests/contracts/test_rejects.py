@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from tasks.domain.listing import Entry
-from tasks.domain.rejections import Reason, Rejection
-from tasks.domain.retrying import Circumstances
-from tasks.stores.listings import in_columns
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.tables import Table
+from tasks.domain.images.rejections import Circumstances, Reason, Rejection
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.stores.tables.lance_table import Table
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
 
 SOURCE = "s3://photos"
 TODAY = Circumstances(10, 100, 32, "decoders", "2026-11-01T02:00:00+00:00")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from configs.problems import Inaccessible, Problem
-from tasks.stores.bucket import open_bucket
-from tasks.stores.s3_client import lance_place, s3_client
-from tasks.stores.tables import Table
+from configs.errors import Inaccessible, Problem
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.s3_client import lance_place, s3_client
+from tasks.stores.tables.lance_table import Table
 from tests import tls
 from tests.servers import Ceph
 

@@ -6,20 +6,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from configs.problems import Problem
-from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.crops import PARTS_BYTES
-from tasks.domain.duplicates import HASH_BYTES, METHOD
-from tasks.domain.examination import Examined
-from tasks.domain.labels import Conflict, Labelled, Labelling, Located
-from tasks.domain.listing import Entry
-from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.quality import Measures
-from tasks.domain.rejections import Reason, Rejection
-from tasks.domain.splits import Assigned, Split
-from tasks.stores.bucket import open_bucket
-from tasks.stores.checkpoints import CheckpointStore
-from tasks.stores.datasets import (
+from configs.errors import Problem
+from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.splits import Assigned, Split
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.domain.images.crops import PARTS_BYTES
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
+from tasks.domain.images.rejections import Reason, Rejection
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.labels.labeling import Conflict, Labelled, Labelling, Located
+from tasks.stores.files.checkpoints import CheckpointStore
+from tasks.stores.files.format_version import check_format, claim_format
+from tasks.stores.files.manifests import (
     dataset_files,
     keep_label_manifest,
     kept_label_manifest,
@@ -31,15 +31,15 @@ from tasks.stores.datasets import (
     write_manifest,
     write_page,
 )
-from tasks.stores.features import FeatureStore, remove_features
-from tasks.stores.forgotten import forget_image, forgotten_images, forgotten_sentence
-from tasks.stores.format import check_format, claim_format
-from tasks.stores.images import ImageStore
-from tasks.stores.listings import in_columns
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.splits import SplitStore
-from tasks.stores.tables import Table
-from tasks.stores.weights import remember_backbone, remembered_backbone, write_backbone
+from tasks.stores.files.tombstones import forget_image, forgotten_images, forgotten_sentence
+from tasks.stores.files.weights import remember_backbone, remembered_backbone, write_backbone
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.features import FeatureStore, remove_features
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.lance_table import Table
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.tables.splits import SplitStore
 
 SOURCE = "s3://photos"
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.stores.lance_rows import row_numbers
-from tasks.stores.tables import Table
+from tasks.stores.tables.lance_rows import row_numbers
+from tasks.stores.tables.lance_table import Table
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """
 import sys
 import pyarrow as pa
-from tasks.stores.tables import Table
+from tasks.stores.tables.lance_table import Table
 url, writer = sys.argv[1:]
 table = Table(url, "shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
 for number in range(4):

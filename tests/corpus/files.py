@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-from tasks.domain.rejections import Reason
+from tasks.domain.images.rejections import Reason
 from tests.tasks.domain.pictures import png, saved, scene, tiff
 
 Make = Callable[[], bytes]

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageEnhance
 
-from tasks.domain.drawing import draw
+from tasks.domain.synthetic.drawn_dogs import draw
 from tests.corpus.files import BAD, GOOD
 from tests.tasks.domain.pictures import saved
 

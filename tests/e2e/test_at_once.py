@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.domain.splits import Shares, assign
-from tasks.stores.datasets import read_manifest
-from tasks.stores.images import ImageStore
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.splits import SplitStore
+from tasks.domain.datasets.splits import Shares, assign
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.tables.splits import SplitStore
 from tests.servers import PrefectServer
 
 SETTINGS = """
@@ -39,7 +39,7 @@ if module:
         sys.stdin.readline()
         return done
     setattr(owner, name, stopped)
-from flows.cli import app
+from flows.cli.app import app
 app(sys.argv[1:])
 """
 Begin = Callable[..., subprocess.Popen[str]]
@@ -88,7 +88,7 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_pa
         for number in range(150):
             picture = Image.fromarray(random.integers(0, 256, (64, 64, 3), dtype=np.uint8))
             picture.save(tmp_path / "photos" / breed / f"{number}.jpg")
-    first = begin(tmp_path / "photos", place, "tasks.stores.images:ImageStore.add")
+    first = begin(tmp_path / "photos", place, "tasks.stores.tables.images:ImageStore.add")
     second = ended(begin(tmp_path / "photos", place))
     versions = [second["dataset"], ended(first)["dataset"]]
     assert [one["images"] for one in versions] == [300, 300]
@@ -106,7 +106,7 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
             copy = tmp_path / source / path.parent.name / path.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             Image.open(path).convert("RGB").save(copy, quality=quality)
-    one = begin(tmp_path / "one", place, "tasks.assemble:assign")
+    one = begin(tmp_path / "one", place, "tasks.datasets.assemble:assign")
     two = ended(begin(tmp_path / "two", place))
     versions = [read_manifest(place, night["dataset"]["hash"]) for night in (ended(one), two)]
     by_key = [{row.key: row for row in version} for version in versions]

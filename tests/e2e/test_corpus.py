@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 import pytest
 
+from configs.errors import Problem
 from configs.load import parse, resolve
-from configs.problems import Problem
 from configs.schema import Settings
-from flows.data import find_version, rejects
-from flows.night import run_night
-from tasks.stores.datasets import read_manifest
+from flows.runner import run_night
+from tasks.catalog.versions import find_version, rejects
+from tasks.stores.files.manifests import read_manifest
 from tests.corpus.__main__ import write
 from tests.corpus.sources import SOURCES, Case
 from tests.servers import PrefectServer

@@ -11,11 +11,11 @@ from typing import Any
 import boto3
 import pytest
 
-from tasks.domain.manifest import Row
-from tasks.reports.card_page import card_page
-from tasks.reports.thumbnails import thumbnail
-from tasks.stores.datasets import read_labels, read_manifest
-from tasks.stores.snapshots import SnapshotStore
+from tasks.domain.datasets.manifest import Row
+from tasks.reports.pages.data_card_page import card_page
+from tasks.reports.pages.template import thumbnail
+from tasks.stores.files.manifests import read_labels, read_manifest
+from tasks.stores.tables.snapshots import SnapshotStore
 from tests.servers import Ceph, PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")

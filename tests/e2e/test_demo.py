@@ -15,14 +15,14 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from pydantic import TypeAdapter
 
-from configs.logins import NAME, password
+from configs.credentials import NAME, password
 from flows.demo import demo_settings
-from infra import pages as opening
+from infra import browser as opening
 from infra import stack
-from tasks.domain.drawing import BREEDS
-from tasks.domain.gate import Facts, judge
-from tasks.domain.holdings import Holdings
-from tasks.domain.measured import Measured
+from tasks.domain.datasets.drift import Holdings
+from tasks.domain.evaluation.metrics import Measured
+from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, needs_chromium, open_page
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.domain.drawing import draw
+from tasks.domain.synthetic.drawn_dogs import draw
 from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tasks.stores.datasets import read_manifest
+from tasks.stores.files.manifests import read_manifest
 from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")

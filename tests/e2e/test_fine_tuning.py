@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks.domain.drawing import BREEDS, draw
-from tasks.stores.bucket import open_bucket
-from tasks.stores.ledger import Ledger
+from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.objects.object_store import open_bucket
 from tests.servers import PrefectServer, free_port
 
 SETTINGS = """
@@ -27,14 +27,14 @@ tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 # Runs the command line, and dies as if the power had failed when the checkpoint of this epoch stands.
 COMMAND = """
 import os, sys
-from tasks.stores.checkpoints import CheckpointStore
+from tasks.stores.files.checkpoints import CheckpointStore
 deadly, keep = int(sys.argv.pop(1)), CheckpointStore.keep
 def last(store, epoch, data):
     keep(store, epoch, data)
     if epoch == deadly:
         os._exit(9)
 CheckpointStore.keep = last
-from flows.cli import app
+from flows.cli.app import app
 app(sys.argv[1:])
 """
 
@@ -104,7 +104,7 @@ def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Pat
     asked = ["-c", str(settings), "--json", "--set", "fine_tuning.epochs=1"]
     both = [
         subprocess.Popen(  # noqa: S603 - our own command line
-            [sys.executable, "-c", "from flows.cli import app; app()", command, *asked],
+            [sys.executable, "-c", "from flows.cli.app import app; app()", command, *asked],
             env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -133,9 +133,9 @@ def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", '{"cluster": {"ps": []}, "task": {"type": "ps", "index": 0}}', ""])
 def test_a_worker_that_knows_nobody_is_a_sentence(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a TF_CONFIG that names workers, ``pedigree worker`` says how to write it."""
+    from configs.errors import SettingsProblem
     from configs.load import read_settings
-    from configs.problems import SettingsProblem
-    from tasks.finetuning import take_part
+    from tasks.training.fine_tune import take_part
 
     (tmp_path / "settings.yaml").write_text(SETTINGS.format(place=tmp_path))
     monkeypatch.setenv("TF_CONFIG", text)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.stores.images import ImageStore
-from tasks.stores.snapshots import SnapshotStore
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.snapshots import SnapshotStore
 from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")

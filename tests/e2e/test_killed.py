@@ -17,29 +17,29 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from configs.load import parse, resolve
 from configs.schema import Settings
-from infra.deployments import parameters
-from tasks.stores.ledger import Ledger
+from infra.orchestration.deployments import parameters
+from tasks.stores.files.ledger import Ledger
 from tests.servers import ROOT, PrefectServer, running, wait_until
 
 # What a night writes, in the order in which a first one comes by: each kills the run that has just done it.
 INSTANTS = (
-    "tasks.stores.snapshots:SnapshotStore.record",
-    "tasks.stores.images:ImageStore.add",
-    "tasks.stores.snapshots:SnapshotStore.add_contents",
-    "tasks.label:write_labels",
-    "tasks.stores.splits:SplitStore._append",
-    "tasks.assemble:write_manifest",
-    "tasks.stores.features:FeatureStore.add",
-    "tasks.inspect:write_page",
-    "tasks.fitting:write_head",
-    "tasks.stores.tracking:start_run",
-    "tasks.domain.gate:judge",
-    "tasks.explain:model_card",
-    "tasks.stores.registry:register",
-    "tasks.stores.ledger:Ledger.append",
-    "tasks.stores.registry:point",
-    "tasks.stores.tracking:finish",
-    "tasks.stores.nights:note",
+    "tasks.stores.tables.snapshots:SnapshotStore.record",
+    "tasks.stores.tables.images:ImageStore.add",
+    "tasks.stores.tables.snapshots:SnapshotStore.add_contents",
+    "tasks.datasets.label:write_labels",
+    "tasks.stores.tables.splits:SplitStore._append",
+    "tasks.datasets.assemble:write_manifest",
+    "tasks.stores.tables.features:FeatureStore.add",
+    "tasks.datasets.write_data_card:write_page",
+    "tasks.training.fit_head:write_head",
+    "tasks.stores.tracking.runs:start_run",
+    "tasks.domain.gate.gate:judge",
+    "tasks.evaluation.write_report:model_card",
+    "tasks.stores.tracking.registry:register",
+    "tasks.stores.files.ledger:Ledger.append",
+    "tasks.stores.tracking.registry:point",
+    "tasks.stores.tracking.runs:finish",
+    "tasks.stores.files.records:note",
 )
 # Python runs this at its start.
 DEADLY = """

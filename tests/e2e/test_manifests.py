@@ -9,9 +9,9 @@ from unicodedata import normalize
 
 import pytest
 
-from tasks.label import LARGEST_MANIFEST
-from tasks.stores.bucket import open_bucket
-from tasks.stores.datasets import read_labels, read_manifest
+from tasks.datasets.label import LARGEST_MANIFEST
+from tasks.stores.files.manifests import read_labels, read_manifest
+from tasks.stores.objects.object_store import open_bucket
 from tests.e2e.test_data import card, folder, pedigree, settings
 
 __all__ = ["folder", "settings"]  # fixtures

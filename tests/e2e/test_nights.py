@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tasks.domain.canonical import sha256_of
+from tasks.domain.hashing import sha256_of
 from tests.servers import Ceph, PrefectServer
 
 SETTINGS = """
@@ -25,7 +25,7 @@ gate: {{rules: [], needs: no-harm, serve_check: false}}
 # Runs the command line as a user does, then tells which heavy libraries were loaded on the way.
 COMMAND = """
 import sys
-from flows.cli import app
+from flows.cli.app import app
 try:
     app(sys.argv[1:])
 except SystemExit as end:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from configs.load import parse, resolve
-from flows.night import run_night
-from tasks.domain.drawing import draw
-from tasks.domain.outcome import Outcome
+from flows.runner import run_night
+from tasks.domain.runs.outcome import Outcome
+from tasks.domain.synthetic.drawn_dogs import draw
 from tests.servers import PrefectServer
 
 BREEDS = ("corgi", "husky", "poodle")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks.stores.ledger import Ledger
+from tasks.stores.files.ledger import Ledger
 from tests import servers
 from tests.e2e.test_at_once import COMMAND
 from tests.flows.test_bad_input import pedigree
@@ -96,7 +96,7 @@ def test_two_promotions_at_once_end_with_one_champion(
 ) -> None:
     """A night that another one overtakes judges again, and each of four nights was judged against the one before it."""
     url, ledger = postgres_mlflow.url, Ledger(str(tmp_path / "store"))
-    slow = begin(url, stop="tasks.stores.registry:register")
+    slow = begin(url, stop="tasks.stores.tracking.registry:register")
     fast = ended(begin(url, "training.seed=1"))
     assert (fast["status"], [rule["rule"] for rule in fast["gate"]]) == ("promoted", ["accuracy at least 0"])
     found = ended(slow)
@@ -131,7 +131,7 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
 ) -> None:
     """Without a version to promote there is no decision, and the next night comes to it with the work already done."""
     url, running = server()
-    night = begin(url, stop="tasks.judge:gate.judge")
+    night = begin(url, stop="tasks.promotion.apply_gate:gate.judge")
     running.close()
     assert f"MLflow at {url} does not answer" in ended(night, code=1)
     assert Ledger(str(tmp_path / "store")).entries() == []
@@ -147,7 +147,7 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ni
 ) -> None:
     """The decision is in the ledger, nothing of it in MLflow, and a night with nothing new moves aliases and tags."""
     url, running = server()
-    night = begin(url, stop="tasks.stores.ledger:Ledger.append")
+    night = begin(url, stop="tasks.stores.files.ledger:Ledger.append")
     running.close()
     told = ended(night, code=1)
     assert "The ledger holds decision 1, version 1 promoted, and the next run finishes it" in told

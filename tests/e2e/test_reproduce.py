@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-from configs.fields import filled
+from configs.errors import Problem, SettingsProblem
+from configs.flat_fields import filled
 from configs.load import parse
-from configs.problems import Problem, SettingsProblem
 from configs.schema import Settings
-from tasks.domain.outcome import Outcome
-from tasks.domain.record import record_from
-from tasks.domain.reproduction import Reproduction
-from tasks.stores.datasets import read_manifest
-from tasks.stores.features import FeatureStore, remove_features
-from tasks.stores.ledger import Ledger
-from tasks.stores.records import read_record, record_bytes
+from tasks.domain.registry.model_record import record_from
+from tasks.domain.registry.reproduction import Reproduction
+from tasks.domain.runs.outcome import Outcome
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.files.records import read_record, record_bytes
+from tasks.stores.tables.features import FeatureStore, remove_features
 from tests.servers import PrefectServer
 
 Made = tuple[Settings, Outcome]
@@ -135,7 +135,7 @@ def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="other processors have no SSE4.1")
 def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
     """On a processor whose kernels compute other bits the model is equal, not identical, and they are named."""
-    command = "from flows.cli import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
+    command = "from flows.cli.app import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", *command, made[0].store.url],
         # What oneDNN then computes with is what it has on a processor from before 2011.
@@ -208,7 +208,7 @@ def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, 
 
 def test_a_forgotten_image_is_the_reason_why_not(made: Made, reproduce: Reproduce) -> None:
     """A model that used an image which was removed for good is different, and one sentence says why."""
-    from flows.forget import forget
+    from tasks.catalog.forget import forget
 
     store, dataset = made[0].store.url, made[1].dataset
     image = read_manifest(store, dataset)[0].image

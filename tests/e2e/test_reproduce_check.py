@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from flows.demo import SETTINGS, STORY, prepare
-from tasks.stores.ledger import Ledger
+from tasks.stores.files.ledger import Ledger
 from tests.servers import PrefectServer
 
 # One core or all: what comes out must not depend on it.
 COMMAND = """
 import os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv.pop(1))])
-from flows.cli import app
+from flows.cli.app import app
 app(sys.argv[1:])
 """
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.stores.s3_client import s3_client
+from tasks.stores.objects.s3_client import s3_client
 from tests import servers
 from tests.soak.nights import SHORT, loose_ends, play
 from tests.soak.world import world

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks.domain.drawing import draw
-from tasks.stores.checksums import unproved
-from tasks.stores.ledger import Ledger
+from tasks.domain.synthetic.drawn_dogs import draw
+from tasks.stores.files.checksums import unproved
+from tasks.stores.files.ledger import Ledger
 from tests.e2e.test_at_once import COMMAND
 from tests.servers import PrefectServer
 
@@ -37,7 +37,7 @@ def photographs(tmp_path: Path) -> Path:
 
 def begun(settings: Path) -> subprocess.Popen[str]:
     """Begin a retraining in a process of its own, and return when it has trained and waits there."""
-    stop = "tasks.stores.tracking:log_epochs"
+    stop = "tasks.stores.tracking.runs:log_epochs"
     command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
     night = subprocess.Popen(  # noqa: S603 - our own command line
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -5,31 +5,30 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.domain.canonical import sha256_of
-from tasks.domain.card import Evidence, data_card
-from tasks.domain.classes import select
-from tasks.domain.decisions import Decision
-from tasks.domain.duplicates import groups
-from tasks.domain.examination import Examined, examine
-from tasks.domain.labels import Spelling, label_images, read_layout
-from tasks.domain.listing import Entry
-from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.night import FeatureSet
-from tasks.domain.pixels import Limits
-from tasks.domain.record import Record
-from tasks.domain.rejections import Rejection
-from tasks.domain.splits import Shares, assign
-from tasks.modeling.head import Head
-from tasks.modeling.weights import to_bytes, weights_hash
-from tasks.stores.datasets import write_card, write_labels, write_manifest
-from tasks.stores.features import FeatureStore
-from tasks.stores.images import ImageStore
-from tasks.stores.ledger import Ledger
-from tasks.stores.listings import in_columns
-from tasks.stores.records import write_record
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.splits import SplitStore
-from tasks.stores.weights import write_backbone, write_head
+from tasks.domain.datasets.data_card import Evidence, data_card
+from tasks.domain.datasets.manifest import Row, dataset_hash, select
+from tasks.domain.datasets.splits import Shares, assign
+from tasks.domain.hashing import sha256_of
+from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.near_duplicates import groups
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.images.rejections import Rejection
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.labels.labeling import Spelling, label_images, read_layout
+from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.model_record import Record
+from tasks.domain.training.results import FeatureSet
+from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.head.head import Head
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import write_card, write_labels, write_manifest
+from tasks.stores.files.records import write_record
+from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.tables.splits import SplitStore
 
 SOURCE = "s3://photos"
 MINIMUM = 4

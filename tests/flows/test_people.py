@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from configs.problems import Problem
+from configs.errors import Problem
 from flows.approve import approve
 from flows.rollback import rollback
-from tasks.pointing import Place
-from tasks.stores.ledger import Ledger
+from tasks.promotion.aliases import Place
+from tasks.stores.files.ledger import Ledger
 from tests.servers import PrefectServer
 from tests.tasks.deciding import judged, place_at, shown
 

@@ -11,22 +11,21 @@ import lance
 import pyarrow as pa
 import pytest
 
-from configs.problems import Problem
-from flows.verify import verify
-from tasks.domain.drawing import draw
-from tasks.domain.listing import Entry
-from tasks.stores.bucket import open_bucket
-from tasks.stores.datasets import keep_label_manifest, write_card, write_page
-from tasks.stores.forgotten import forget_image
-from tasks.stores.format import claim_format
-from tasks.stores.ledger import Ledger
-from tasks.stores.nights import note
-from tasks.stores.snapshots import SnapshotStore
-from tasks.stores.trainings import keep_training
-from tasks.stores.weights import remember_backbone
+from configs.errors import Problem
+from tasks.catalog.verify import verify
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.synthetic.drawn_dogs import draw
+from tasks.stores.files.format_version import claim_format
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import keep_label_manifest, write_card, write_page
+from tasks.stores.files.records import keep_training, note
+from tasks.stores.files.tombstones import forget_image
+from tasks.stores.files.weights import remember_backbone
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.snapshots import SnapshotStore
 from tests.flows.made_store import SOURCE, night
-from tests.flows.test_data import quiet
-from tests.flows.test_verify import flip
+from tests.tasks.catalog.test_verify import flip
+from tests.tasks.catalog.test_versions import quiet
 
 #: Each kind of file by its name in the store.
 KINDS = (

@@ -21,17 +21,17 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
-from configs.fields import filled
+from configs.errors import Problem
+from configs.flat_fields import filled
 from configs.load import parse, resolve
-from configs.problems import Problem
 from configs.schema import Settings, Store
-from flows.night import run_watch
-from flows.one_at_a_time import one_at_a_time
-from infra.deployments import deploy_elsewhere
-from tasks.stores import nights
-from tasks.stores.bucket import open_bucket
-from tasks.stores.listings import in_columns
-from tasks.stores.snapshots import SnapshotStore
+from flows.concurrency import one_at_a_time
+from flows.runner import run_watch
+from infra.orchestration.deployments import deploy_elsewhere
+from tasks.stores.files import records
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
 from tests.e2e.test_nights import COMMAND
 from tests.servers import ROOT, PrefectServer, wait_until
 
@@ -113,7 +113,7 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
 
     listed = in_columns(open_bucket(settings.source.url).entries())
     SnapshotStore(settings.store.url).record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
-    nights.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
+    records.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
     assert run_watch(settings).state == "Nothing new"
     for _ in "ab":
         told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}

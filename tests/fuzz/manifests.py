@@ -13,12 +13,12 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from configs.problems import Problem
-from tasks.domain.canonical import canonical_json
-from tasks.domain.label_manifest.reading import read_manifest
-from tasks.domain.label_manifest.references import KeyIndex
-from tasks.domain.label_manifest.statements import Asked
-from tasks.domain.label_manifest.use import manifest_use, match
+from configs.errors import Problem
+from tasks.domain.hashing import canonical_json
+from tasks.domain.labels.manifest_formats.reading import read_manifest
+from tasks.domain.labels.manifest_formats.references import KeyIndex
+from tasks.domain.labels.manifest_formats.statements import Asked
+from tasks.domain.labels.manifest_formats.use import manifest_use, match
 
 KEYS = ("pug/1.jpg", "2.jpg", "0003.jpg", "Bo\u0308hme.jpg")
 _BREED = {"class-name": "pug", "type": "groundtruth/image-classification"}

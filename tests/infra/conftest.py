@@ -11,8 +11,8 @@ from PIL import Image
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
+from configs.credentials import local_login
 from configs.load import parse, resolve
-from configs.logins import local_login
 from configs.schema import Settings
 from infra import stack
 from tests.infra.running import NIGHT, Running, address

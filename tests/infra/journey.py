@@ -9,9 +9,9 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from configs.fields import leaves
+from configs.flat_fields import leaves
 from configs.schema import Settings
-from infra.deployments import parameters
+from infra.orchestration.deployments import parameters
 from tests.infra.running import Running
 from tests.servers import ROOT
 

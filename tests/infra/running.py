@@ -8,7 +8,7 @@ from prefect.client.schemas.filters import TaskRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
-from configs.logins import local_login
+from configs.credentials import local_login
 from configs.schema import Settings
 from infra import stack
 from tests.servers import wait_until

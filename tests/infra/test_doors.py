@@ -25,10 +25,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from configs.logins import make_password, password, prefect_login
-from configs.problems import Problem
-from infra import pages, processes, stack, web
-from tasks.stores import tracking
+from configs.credentials import make_password, password, prefect_login
+from configs.errors import Problem
+from infra import browser, stack
+from infra.local_stack import health, processes
+from tasks.stores.tracking import runs
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.running import Running, address
 from tests.servers import free_port
@@ -165,7 +166,7 @@ def test_a_run_brings_no_command_and_no_variables(running: Running) -> None:
     older = ProcessWorker.get_default_base_job_template()
     running.prefect.create_work_pool(WorkPoolCreate(name="older", type="process", base_job_template=older))
     running.prefect.update_work_pool("older", WorkPoolUpdate(concurrency_limit=7))
-    web.keep_pool_closed(running.address, login, "older")
+    health.keep_pool_closed(running.address, login, "older")
     assert running.prefect.read_work_pool("older").concurrency_limit == 7
     for pool in ("older", "pedigree"):
         template = running.prefect.read_work_pool(pool).base_job_template
@@ -183,9 +184,9 @@ def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
     with pytest.raises(Problem, match="does not answer"):
-        tracking.check(f"http://127.0.0.1:{free_port()}")
+        runs.check(f"http://127.0.0.1:{free_port()}")
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == ""
-    tracking.check(address(running.status, "MLflow"))
+    runs.check(address(running.status, "MLflow"))
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == password(running.home)
 
 
@@ -195,7 +196,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     before = _by_hand(running)
     with _stranger() as (origin, heard), open_page("about:blank") as page:
-        log_in(page, pages.links(running.home))
+        log_in(page, browser.links(running.home))
         page.goto(f"{mlflow}/static-files/favicon.ico")  # a picture that the browser keeps
         page.goto(origin)
         tries = page.evaluate(_ATTACK, [prefect, mlflow, str(running.nightly.id)])
@@ -208,7 +209,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
 @needs_chromium
 def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
     """By the links both servers' pages show their data without typing, and no request leaves for another host."""
-    links = pages.links(running.home)
+    links = browser.links(running.home)
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     seen = {f"{prefect}/deployments": "nightly", f"{prefect}/v2/deployments": "nightly", mlflow: "Default"}
     with open_page("about:blank") as page:
@@ -229,7 +230,7 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
 def test_the_servers_of_a_stopped_stack_open_nothing(tmp_path: Path) -> None:
     """Where nothing runs, the command that opens the pages says how to start them."""
     with pytest.raises(Problem, match="pedigree up"):
-        pages.links(tmp_path)
+        browser.links(tmp_path)
     assert stack.prefect_api(tmp_path) == ""
 
 

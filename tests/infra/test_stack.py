@@ -14,8 +14,9 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling
 
-from infra import pages, stack, web
-from infra.deployments import ONE_RETRAINING, parameters
+from infra import browser, stack
+from infra.local_stack import health
+from infra.orchestration.deployments import ONE_RETRAINING, parameters
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.journey import Journey
 from tests.infra.running import NIGHT, Running, address
@@ -29,8 +30,8 @@ def test_all_parts_run_and_answer(running: Running) -> None:
         ("MLflow", "running"),
         ("worker", "running"),
     ]
-    assert web.answers(address(running.status, "Prefect"))
-    assert web.answers(address(running.status, "MLflow"))
+    assert health.answers(address(running.status, "Prefect"))
+    assert health.answers(address(running.status, "MLflow"))
     assert running.status.plain()["mlflow"] == {"state": "running", "address": address(running.status, "MLflow")}
 
 
@@ -107,7 +108,7 @@ def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running
     the form which promotes what waited.
     """
     with open_page("about:blank", height=1400) as page:
-        log_in(page, pages.links(running.home))
+        log_in(page, browser.links(running.home))
         journey = Journey(page, running)
         run = journey.fill_in_the_form()
         journey.watch_its_progress(run)

@@ -12,18 +12,18 @@ from tests.servers import ROOT
 # Everything that the code reads beside itself: settings, weights, locks, deployments, the served model's entry point.
 COMMAND = """
 import json
-import flows.cli
+import flows.cli.app
 from configs.load import code_version, lock_hash
 from flows.demo import demo_settings
 from infra import deployments
 from pathlib import Path
-from tasks.domain.versions import compare
-from tasks.modeling.backbone import load
-from tasks.reports.diff_page import diff_page
+from tasks.domain.datasets.version_diff import compare
+from tasks.modeling.backbone.backbone import load
+from tasks.reports.pages.diff_page import diff_page
 from tasks.stores import mlflow_model, stranger
 settings = demo_settings(Path("place"))
 print(json.dumps({
-    "home": flows.cli.__file__,
+    "home": flows.cli.app.__file__,
     "lock": lock_hash(),
     "commit": code_version()["git_commit"],
     "backbone": load(settings.backbone).fingerprint,

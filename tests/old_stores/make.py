@@ -15,10 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from flows.night import run_night
-from tasks.domain.drawing import draw
-from tasks.overruling import Person, hold
-from tasks.pointing import Place
+from flows.runner import run_night
+from tasks.domain.synthetic.drawn_dogs import draw
+from tasks.promotion.aliases import Place
+from tasks.promotion.overrides import Person, hold
 from tests.old_stores.kept import HERE, settings_in
 
 # The same address in whatever folder a test unpacks it.

@@ -15,9 +15,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from typer.testing import CliRunner
 
-from flows.cli import app
-from tasks.stores.registry import described
-from tasks.stores.stranger import Stranger
+from flows.cli.app import app
+from tasks.serving.probe_process import Stranger
+from tasks.stores.tracking.registry import described
 from tests.old_stores.kept import settings_in, unpack
 from tests.old_stores.make import place
 from tests.servers import PrefectServer

@@ -8,7 +8,7 @@ from time import monotonic
 
 from mlflow import MlflowClient
 
-from tasks.domain.drawing import BREEDS, COATS, draw
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.soak.world import World
 
 _CLASSES = tuple(BREEDS)[:3]
@@ -41,7 +41,7 @@ class Told:
 
 def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
     """Let the nights happen, one after the other, and tell how each went."""
-    from tasks.stores.ledger import Ledger
+    from tasks.stores.files.ledger import Ledger
 
     told = []
     for number, night in enumerate(nights):
@@ -55,7 +55,7 @@ def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
 
 def loose_ends(world: World) -> list[str]:
     """Name what is not as if nothing had ever gone wrong: in the ledger, in MLflow's runs, versions and aliases."""
-    from tasks.stores.ledger import Ledger
+    from tasks.stores.files.ledger import Ledger
 
     entries = Ledger(world.settings.store.url).entries()
     client = MlflowClient(world.mlflow.url, world.mlflow.url)

@@ -21,8 +21,9 @@ from prefect.client.schemas.objects import FlowRun
 
 from configs.load import parse, resolve
 from configs.schema import Settings
-from infra import deployments, web
-from infra.deployments import POOL
+from infra.local_stack import health
+from infra.orchestration import deployments
+from infra.orchestration.deployments import POOL
 from tests import servers
 from tests.servers import ROOT, wait_until
 
@@ -174,7 +175,9 @@ def world(folder: Path) -> Iterator[World]:
         made = World(folder, s3, tracking, settings, client, environment, bucket)
         stack.callback(made.kill)
         made.start_worker()
-        wait_until(lambda: web.worker_is_online(prefect.url, {}, POOL), 120, f"the worker, see {folder / 'worker.log'}")
+        wait_until(
+            lambda: health.worker_is_online(prefect.url, {}, POOL), 120, f"the worker, see {folder / 'worker.log'}"
+        )
         deployments.deploy(places[3], environment, settings)
         yield made
 

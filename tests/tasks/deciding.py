@@ -2,28 +2,30 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from configs.schema import Tracking
-from tasks.domain.canonical import sha256_of
-from tasks.domain.decisions import Decided, Decision, aliases
-from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.night import FeatureSet
-from tasks.domain.record import Record
-from tasks.domain.splits import Split
-from tasks.modeling.head import Head
-from tasks.modeling.weights import to_bytes, weights_hash
-from tasks.overruling import Person
-from tasks.pointing import Place
-from tasks.stores import registry, tracking
-from tasks.stores.datasets import write_card, write_manifest
-from tasks.stores.format import check_format
-from tasks.stores.ledger import Ledger
-from tasks.stores.ownership import store_identity
-from tasks.stores.records import write_record
-from tasks.stores.weights import write_backbone, write_head
+from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.splits import Split
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.decisions import Decided, Decision, aliases
+from tasks.domain.registry.model_record import Record
+from tasks.domain.training.results import FeatureSet
+from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.head.head import Head
+from tasks.promotion.aliases import Place
+from tasks.promotion.overrides import Person
+from tasks.serving.model_package import write_mlflow_model
+from tasks.stores.files.format_version import check_format
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import write_card, write_manifest
+from tasks.stores.files.records import write_record
+from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.ownership import store_identity
 
 ANN = Person("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
@@ -34,7 +36,7 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Place:
     (folder / "store").mkdir()
     check_format(str(folder / "store"))
     address = url or f"sqlite:///{folder}/mlflow.db"
-    tracking.check(address)
+    runs.check(address)
     return Place(str(folder / "store"), Tracking(url=address, model=model))
 
 
@@ -44,7 +46,7 @@ def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool =
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
-    run = tracking.start_run(at.url, "deciding", {}, {})
+    run = runs.start_run(at.url, "deciding", {}, {})
     head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
     made = FeatureSet(backbone, 2)
     write_record(place.store, Record(data, {}, made, made, head, {"git_commit": "none"}, {}))
@@ -54,7 +56,7 @@ def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool =
         "pedigree.recipe": "recipe",
         "pedigree.store": store_identity(place.store),
     }
-    version = registry.register(at.url, at.model, run, _packaged(place), tags)
+    version = registry.register(at.url, at.model, run, tags, partial(write_mlflow_model, _packaged(place)))
     serves = number if outcome == "promoted" else against
     decision = Decision(number, WHEN, outcome, serves, against, data, "recipe", backbone, head, run, version, "why", [])
     assert ledger.append(decision)
@@ -111,7 +113,7 @@ def emptied(place: Place) -> None:
     """Put a new and empty MLflow in the place of one."""
     fresh = database(place).with_name("fresh.db")
     if not fresh.exists():
-        tracking.check(f"sqlite:///{fresh}")
+        runs.check(f"sqlite:///{fresh}")
     copied(fresh, database(place))
 
 

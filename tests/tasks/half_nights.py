@@ -7,17 +7,19 @@ import numpy as np
 from prefect import flow
 
 from configs.schema import Settings
-from tasks.domain.canonical import sha256_of
-from tasks.domain.decisions import Decision
-from tasks.domain.manifest import Row, dataset_hash
-from tasks.domain.night import Dataset, Embedded, Evaluation, FeatureSet, Trained
-from tasks.domain.splits import Split
-from tasks.evaluate import evaluate
-from tasks.review import review
-from tasks.stores.datasets import write_manifest
-from tasks.stores.features import FeatureStore
-from tasks.stores.ledger import Ledger
-from tasks.train import train
+from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.results import Trained
+from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.evaluation.evaluate import evaluate
+from tasks.promotion.check_rules import review
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import write_manifest
+from tasks.stores.tables.features import FeatureStore
+from tasks.training.train import train
 
 MADE = FeatureSet(fingerprint="f" * 64, width=16)
 SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4

@@ -12,14 +12,14 @@ import lance  # noqa: F401 - what a store imports when it needs it, which may li
 
 from configs.load import parse, resolve
 from configs.schema import Settings
-from tasks.domain.canonical import sha256_of_bytes
-from tasks.domain.examination import Examined
-from tasks.domain.quality import Measures
-from tasks.domain.snapshot import Snapshot
-from tasks.ingest import ingest
-from tasks.snapshot import snapshot
-from tasks.stores import nights
-from tasks.stores.snapshots import SnapshotStore
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.ingestion.source_objects import Snapshot
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.snapshot import snapshot
+from tasks.stores.files import records
+from tasks.stores.tables.snapshots import SnapshotStore
 from tests.strangers import open_folder, ordinary_user
 
 BREEDS, EACH = ("boxer", "husky", "pug"), 12
@@ -74,7 +74,7 @@ class World:
         chosen = self.with_rule(vanished) if vanished else self.settings
         listed: Snapshot = unwrap(snapshot.fn)(chosen.source, chosen.store)
         unwrap(ingest.fn)(listed, chosen)
-        nights.note(self.store, listed.source, listed.taken, "unchanged: nothing new")
+        records.note(self.store, listed.source, listed.taken, "unchanged: nothing new")
         return listed
 
     def known(self, moment: str = "") -> dict[str, str]:
@@ -84,7 +84,7 @@ class World:
 
     def answered(self) -> str:
         """Tell which listing the last night answered."""
-        return nights.last_answered(self.store, str(self.photos))
+        return records.last_answered(self.store, str(self.photos))
 
     def remove(self, breed: str, number: int = EACH) -> None:
         """Delete the first photographs of a breed."""

@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.domain.pixels import Limits
-from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.images.rejections import Reason, Rejection
 
 EXAMINER = "tests.tasks.taken_over:taken_over"
 _LIBRARY = ctypes.CDLL(None, use_errno=True)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from configs.problems import Problem
+from configs.errors import Problem
 from configs.schema import Settings
-from tasks.domain.manifest import Row
-from tasks.domain.night import Evaluation, Trained
-from tasks.domain.splits import Split
-from tasks.stores.features import FeatureStore
-from tasks.stores.ledger import Ledger
-from tasks.stores.weights import read_head
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.runs.results import Trained
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.weights import read_head
+from tasks.stores.tables.features import FeatureStore
 from tests.servers import PrefectServer
 from tests.tasks.half_nights import MADE, Night, half_night, rows_of, same, small_settings
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,14 +12,15 @@ from hypothesis import strategies as some
 from mlflow import MlflowClient
 from mlflow.models import Model
 
-from configs.problems import Problem
+from configs.errors import Problem
 from configs.schema import Tracking
-from tasks.following import follow
-from tasks.overruling import hold, lift, promote, roll_back
-from tasks.pointing import Place
-from tasks.stores import registry, tracking
-from tasks.stores.format import check_format
-from tasks.stores.ledger import Ledger
+from tasks.promotion.aliases import Place
+from tasks.promotion.overrides import hold, lift, promote, roll_back
+from tasks.promotion.sync_registry import follow_ledger
+from tasks.serving.model_package import write_mlflow_model
+from tasks.stores.files.format_version import check_format
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.tracking import registry, runs
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
 
 Event = Callable[[Place], object]
@@ -34,7 +36,7 @@ def folder() -> Iterator[Path]:
 
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "write_mlflow_model", write)
-        tracking.check(f"sqlite:///{name}/mlflow.db")
+        runs.check(f"sqlite:///{name}/mlflow.db")
         yield Path(name)
 
 
@@ -63,9 +65,9 @@ def _restore(place: Place) -> None:
 
 def _stranger(place: Place) -> None:
     """Register what another store made, under the same name."""
-    run = tracking.start_run(place.tracking.url, "elsewhere", {}, {})
+    run = runs.start_run(place.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
-    registry.register(place.tracking.url, "pedigree", run, Path(place.store), tags)
+    registry.register(place.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(place.store)))
 
 
 def _person(place: Place, act: str, word: str) -> None:
@@ -144,7 +146,7 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
         for event, looks in history:
             event(place)
             if looks:
-                follow(store, place.tracking)
+                follow_ledger(store, place.tracking)
                 _hold_the_law(place)
 
 

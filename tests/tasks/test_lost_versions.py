@@ -7,14 +7,14 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
-from configs.problems import Problem, SettingsProblem
-from flows import model as looking
-from tasks.domain.decisions import Decision
-from tasks.following import follow
-from tasks.overruling import hold, promote, roll_back
-from tasks.pointing import Place
-from tasks.stores import registry, tracking
-from tasks.stores.ledger import Ledger
+from configs.errors import Problem, SettingsProblem
+from tasks.catalog import models as looking
+from tasks.domain.registry.decisions import Decision
+from tasks.promotion.aliases import Place
+from tasks.promotion.overrides import hold, promote, roll_back
+from tasks.promotion.sync_registry import follow_ledger
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.tracking import registry, runs
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, place_at, shown
 
 
@@ -44,10 +44,10 @@ def test_a_new_mlflow_gets_what_serves_from_the_store(place: Place) -> None:
     emptied(place)
     champion = Ledger(place.store).champion()
     assert champion
-    (words,) = follow(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).words()
     assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
     assert serves(place, champion)
-    assert follow(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).words() == ()
     last = Ledger(place.store).entries()[-1]
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
 
@@ -55,7 +55,7 @@ def test_a_new_mlflow_gets_what_serves_from_the_store(place: Place) -> None:
 def test_a_number_that_means_two_models_is_asked_about(place: Place) -> None:
     """After a new MLflow version 1 is one model in the ledger and another in MLflow: heads tell them apart."""
     emptied(place)
-    follow(place.store, place.tracking)
+    follow_ledger(place.store, place.tracking)
     first, second = Ledger(place.store).entries()[:2]
     told = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
     for act in (looking.show, looking.why):
@@ -79,7 +79,7 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: P
     emptied(place)
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == "1"
-    assert not any("by hand" in words for words in follow(place.store, place.tracking).words(refused.number))
+    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).words(refused.number))
     assert serves(place, Ledger(place.store).entries()[1])
     assert shown(place)["challenger"] == "1"
 
@@ -87,9 +87,9 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: P
 def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: Place) -> None:
     """A promotion in a new MLflow points the alias of the previous champion, and accuses nobody."""
     emptied(place)
-    follow(place.store, place.tracking)
+    follow_ledger(place.store, place.tracking)
     third = judged(place, "promoted", applied=False)
-    assert not any("by hand" in words for words in follow(place.store, place.tracking).words(third.number))
+    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).words(third.number))
     assert serves(place, third)
     assert shown(place)["previous"] == "1"
 
@@ -104,14 +104,14 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tag
     copied(copy, database(place))
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == third.model_version == "3"
-    words = "; ".join(follow(place.store, place.tracking).words(refused.number))
+    words = "; ".join(follow_ledger(place.store, place.tracking).words(refused.number))
     assert "MLflow is older than the ledger" in words
     assert "by hand" not in words
     assert serves(place, third)
     with pytest.raises(SettingsProblem, match=rf"{refused.head[:12]} .rejected"):
         promote(place, "3", ANN)
     assert serves(place, third)
-    assert follow(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).words() == ()
 
 
 def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Place) -> None:
@@ -119,7 +119,7 @@ def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Place) -> N
     judged(place, "promoted")
     for path in Path(place.store).rglob("ledger/000003.*"):  # The entry and its checksum, which a copy lacks as well.
         path.unlink()
-    words = follow(place.store, place.tracking).words()
+    words = follow_ledger(place.store, place.tracking).words()
     assert "the ledger is older than MLflow, which had followed decision 3" in words[0]
     assert serves(place, Ledger(place.store).entries()[1])
 
@@ -132,7 +132,7 @@ def test_what_was_deleted_in_mlflow_serves_again(place: Place, gone: str) -> Non
         client.delete_model_version("pedigree", "2")
     else:
         client.delete_registered_model("pedigree")
-    words = "; ".join(follow(place.store, place.tracking).words())
+    words = "; ".join(follow_ledger(place.store, place.tracking).words())
     assert "it is registered again from the store" in words
     assert "by hand" not in words
     assert serves(place, Ledger(place.store).entries()[1])
@@ -142,7 +142,7 @@ def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Place) -> 
     """No model carries champion that the ledger never promoted, whoever pointed the alias at it."""
     refused = judged(place, "rejected")
     registry.point(place.tracking.url, "pedigree", "champion", refused.model_version)
-    (words,) = follow(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).words()
     assert "moved by hand in MLflow to version 3, which the ledger never promoted, and names version 2 again" in words
     assert shown(place)["champion"] == "2"
 
@@ -150,10 +150,10 @@ def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Place) -> 
 def test_the_advice_about_a_moved_alias_works(place: Place) -> None:
     """Either command that the note names is obeyed as it stands."""
     registry.point(place.tracking.url, "pedigree", "champion", "1")
-    (words,) = follow(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).words()
     assert "(pedigree model promote 1 --instead-of 2 or pedigree model promote 2 settles it)" in words
     assert promote(place, "1", ANN, instead_of="2").champion == "1"
-    assert follow(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).words() == ()
 
 
 def test_a_rollback_to_a_version_that_mlflow_lost(place: Place) -> None:
@@ -168,11 +168,11 @@ def test_two_stores_cannot_share_a_model(place: Place, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = place_at(tmp_path / "other", url=place.tracking.url)
     with pytest.raises(SettingsProblem, match=r"belongs to another store .* set tracking.model to pedigree-2"):
-        follow(other.store, other.tracking)
+        follow_ledger(other.store, other.tracking)
     registry.note(place.tracking.url, "pedigree", registry.STORE, "")
     with pytest.raises(SettingsProblem, match="belongs to another store"):
-        follow(other.store, other.tracking)
-    assert follow(place.store, place.tracking).words() == ()
+        follow_ledger(other.store, other.tracking)
+    assert follow_ledger(place.store, place.tracking).words() == ()
     assert registry.described(place.tracking.url, "pedigree")[1][registry.STORE]
 
 
@@ -184,7 +184,7 @@ def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> N
     client.create_model_version("pedigree", str(tmp_path))
     client.set_registered_model_alias("pedigree", "champion", "1")
     with pytest.raises(SettingsProblem, match="belongs to another store"):
-        follow(place.store, place.tracking)
+        follow_ledger(place.store, place.tracking)
     assert shown(place) == {"champion": "1"}
 
 
@@ -200,10 +200,10 @@ def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Place, deleted:
     done = roll_back(place, ANN)
     assert f"mlflow {deleted}s restore --{deleted}-id {second.run_id if deleted == 'run' else experiment}" in str(done)
     assert serves(place, first)
-    assert follow(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).words() == ()
     assert client.get_model_version("pedigree", "2").tags["pedigree.outcome"] == "rolled-back"
     client.restore_run(second.run_id) if deleted == "run" else client.restore_experiment(experiment)
-    (words,) = follow(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).words()
     assert "decision 3, version 2 rolled-back by ann is finished now" in words
     assert client.get_run(second.run_id).data.tags["pedigree.outcome"] == "rolled-back"
 
@@ -214,7 +214,7 @@ def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
     experiment = client.get_run(Ledger(place.store).entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
     with pytest.raises(Problem, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
-        tracking.check_experiment(place.tracking.url, "deciding")
+        runs.check_experiment(place.tracking.url, "deciding")
 
 
 @pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
@@ -231,9 +231,9 @@ def test_a_user_who_may_only_read(place: Place, acts: object, monkeypatch: pytes
         with pytest.raises(Problem, match="another model may serve: MLflow does not let the aliases follow"):
             roll_back(place, ANN)
         return
-    words = "; ".join(follow(place.store, place.tracking).words())
+    words = "; ".join(follow_ledger(place.store, place.tracking).words())
     assert f"MLflow refuses {decided}" in words
-    assert f"MLflow refuses {decided}" not in "; ".join(follow(place.store, place.tracking).words())
+    assert f"MLflow refuses {decided}" not in "; ".join(follow_ledger(place.store, place.tracking).words())
     monkeypatch.undo()
-    assert f"{decided} is finished now" in "; ".join(follow(place.store, place.tracking).words())
+    assert f"{decided} is finished now" in "; ".join(follow_ledger(place.store, place.tracking).words())
     assert serves(place, decided)

@@ -6,15 +6,16 @@ import pytest
 from mlflow import MlflowClient
 from prefect import flow
 
-from configs.problems import Outage
+from configs.errors import Outage
 from configs.schema import Settings
-from tasks import train as training
-from tasks.domain.manifest import dataset_hash
-from tasks.domain.night import Dataset, Embedded, Evaluation, Trained
-from tasks.evaluate import evaluate
-from tasks.follow import follow
-from tasks.following import Followed
-from tasks.stores.datasets import write_manifest
+from tasks.domain.datasets.manifest import Dataset, dataset_hash
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.runs.results import Trained
+from tasks.domain.training.results import Embedded
+from tasks.evaluation.evaluate import evaluate
+from tasks.promotion.sync_registry import Followed, sync_registry
+from tasks.stores.files.manifests import write_manifest
+from tasks.training import train as training
 from tests.servers import PrefectServer, free_port, mlflow_server
 from tests.tasks.half_nights import MADE, rows_of, same, small_settings
 
@@ -33,7 +34,7 @@ def _evaluate(dataset: Dataset, trained: Trained, chosen: Settings) -> Evaluatio
 
 @flow(name="follows")
 def _follow(chosen: Settings) -> Followed:
-    return follow(chosen)
+    return sync_registry(chosen)
 
 
 def _dataset(store: str, *kinds: str) -> Dataset:

@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from prefect import flow
 
-from configs.problems import Outage, Problem, SettingsProblem
+from configs.errors import Outage, Problem, SettingsProblem
 from tasks.step import step
 from tests.servers import PrefectServer
 

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.errors import Problem, SettingsProblem
 from configs.load import parse
-from configs.problems import Problem, SettingsProblem
-from configs.source import Source
-from tasks import ingest as ingesting
-from tasks.domain.rejections import Reason
-from tasks.domain.snapshot import Snapshot
-from tasks.domain.vanished import objection
-from tasks.look import look
-from tasks.snapshot import snapshot
-from tasks.stores.snapshots import SnapshotStore
+from configs.sections import Source
+from tasks.domain.images.rejections import Reason
+from tasks.domain.ingestion.source_objects import Snapshot
+from tasks.domain.ingestion.triggers import objection
+from tasks.ingestion import ingest as ingesting
+from tasks.ingestion.snapshot import snapshot
+from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.watching.poll_source import look
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
 FEW = 5

@@ -7,24 +7,24 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.judging import Gate
 from configs.schema import Dataset, Images
-from tasks.domain.answers import Predictions
-from tasks.domain.comparison import Exam
-from tasks.domain.examination import Examined, examine
-from tasks.domain.gate import Facts, Verdict, judge
-from tasks.domain.growth import Labelled, cross_validate, growth
-from tasks.domain.holdings import holdings
-from tasks.domain.manifest import Row
-from tasks.domain.measured import Measured, measure
-from tasks.domain.pixels import limits_of
-from tasks.domain.ranges import narrow_ranges
-from tasks.domain.splits import Shares, Split, assign
-from tasks.domain.statistics import wilson_share
-from tasks.domain.traits import traits
-from tasks.modeling.crossfit import Folded, Recipe, cross_fit, deal, probabilities_of, sample
-from tasks.modeling.scaling import scaling_of
-from tasks.modeling.softmax import fit_softmax, logits_of
+from configs.sections import Gate
+from tasks.domain.datasets.attribute_balance import narrow_ranges
+from tasks.domain.datasets.drift import holdings
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Shares, Split, assign
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.data_growth import Labelled, cross_validate, growth
+from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.labels.image_attributes import traits
+from tasks.domain.significance import wilson_share
+from tasks.modeling.head.cross_fitting import Folded, Recipe, cross_fit, deal, probabilities_of, sample
+from tasks.modeling.head.scaler import scaling_of
+from tasks.modeling.head.softmax_regression import fit_softmax, logits_of
 from tests.benchmarks.photographs.collection import Collection
 
 CUT = "mixed9"

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Dataset, Images
-from tasks.domain.crops import grouped, middle, part_hashes
-from tasks.domain.duplicates import hash_of_levels, shrunk
-from tasks.domain.pixels import Picture, limits_of, open_picture
-from tasks.domain.views import IDENTITY, to_view
-from tasks.modeling.features import in_parallel
-from tasks.modeling.inception import CUTS
-from tasks.modeling.keras_weights import from_keras_file
+from tasks.domain.images.augmentation import IDENTITY, to_view
+from tasks.domain.images.crops import grouped, middle, part_hashes
+from tasks.domain.images.near_duplicates import hash_of_levels, shrunk
+from tasks.domain.images.preprocessing import Picture, limits_of, open_picture
+from tasks.modeling.backbone.embedding import in_parallel
+from tasks.modeling.backbone.inception import CUTS
+from tasks.modeling.backbone.keras_weights import from_keras_file
 
 SIZE = 299
 

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import numpy as np
 
-from tasks.comparing import answers_of
-from tasks.domain.cuts import CutComparison, compare_cuts
-from tasks.modeling.inception import CUTS
+from tasks.domain.training.cut_comparison import CutComparison, compare_cuts
+from tasks.features.compare_cuts import answers_of
+from tasks.modeling.backbone.inception import CUTS
 from tests.benchmarks.photographs.collection import Collection
 
 # Cuts before these are worse alone on every set, and a pass over all of them would take minutes more.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
-from tasks.domain.calibration import calibration_error
-from tasks.modeling.scaling import scaling_of
-from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
+from tasks.domain.training.calibration import calibration_error
+from tasks.modeling.head.scaler import scaling_of
+from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 SPLITS, TEST = 20, 0.2

@@ -6,10 +6,10 @@ from hashlib import sha256
 import numpy as np
 
 from configs.schema import Dataset
-from tasks.domain.split_neighbours import near_across
-from tasks.domain.splits import Shares, Split, assign
-from tasks.modeling.crossfit import Recipe
-from tasks.modeling.random_split import Images, random_split
+from tasks.domain.datasets.leakage import near_across
+from tasks.domain.datasets.splits import Shares, Split, assign
+from tasks.modeling.head.cross_fitting import Recipe
+from tasks.modeling.head.random_split import Images, random_split
 from tests.benchmarks.photographs.collection import Collection
 
 _CUTS = ("mixed8", "mixed9", "mixed10")

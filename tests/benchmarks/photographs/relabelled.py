@@ -11,26 +11,26 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from configs.judging import Gate
 from configs.schema import Dataset, Training
-from tasks.domain.answers import Predictions
-from tasks.domain.comparison import Exam
-from tasks.domain.gate import Facts, Verdict, judge
-from tasks.domain.growth import Growth, Labelled, cross_validate, growth
-from tasks.domain.holdings import holdings
-from tasks.domain.manifest import Row
-from tasks.domain.measured import measure
-from tasks.domain.relabelling import Relabelling, relabelling
-from tasks.domain.serving import Served
-from tasks.domain.splits import Shares, Split, assign
-from tasks.domain.statistics import wilson
-from tasks.domain.suspects import main_directions
-from tasks.domain.witnesses import LabelEvidence, champion_words, falls_of, head_words, label_evidence
-from tasks.modeling.crossfit import sample
-from tasks.modeling.head import Head
-from tasks.modeling.scaling import scaling_of
-from tasks.modeling.softmax import fit_softmax
-from tasks.modeling.training import Examples, recipe_of, train_head
+from configs.sections import Gate
+from tasks.domain.datasets.drift import holdings
+from tasks.domain.datasets.label_issues import main_directions
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Shares, Split, assign
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.data_growth import Growth, Labelled, cross_validate, growth
+from tasks.domain.evaluation.label_changes import Relabelling, relabelling
+from tasks.domain.evaluation.label_evidence import LabelEvidence, champion_words, falls_of, head_words, label_evidence
+from tasks.domain.evaluation.metrics import measure
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.gate.serving_check import Served
+from tasks.domain.significance import wilson
+from tasks.modeling.head.cross_fitting import sample
+from tasks.modeling.head.head import Head
+from tasks.modeling.head.scaler import scaling_of
+from tasks.modeling.head.softmax_regression import fit_softmax
+from tasks.modeling.head.training import Examples, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 CUTS = ("mixed9", "mixed10")

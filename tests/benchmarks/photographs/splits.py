@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from configs.schema import Dataset
-from tasks.domain.crops import grouped, middle, part_hashes
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.duplicates import groups, hash_of_levels, shrunk
-from tasks.domain.splits import Assigned, Shares, Split, assign
+from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
+from tasks.domain.images.crops import grouped, middle, part_hashes
+from tasks.domain.images.near_duplicates import groups, hash_of_levels, shrunk
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.benchmarks.near_duplicates import cropped, encoded, on_white
 from tests.benchmarks.photographs.collection import Collection, opened
 

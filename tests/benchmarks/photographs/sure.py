@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from tasks.domain.calibration import NEVER, sure_from, temperature
-from tasks.domain.statistics import wilson_share
+from tasks.domain.significance import wilson_share
+from tasks.domain.training.calibration import NEVER, sure_from, temperature
 from tests.benchmarks.photographs.collection import Collection
 
 _NIGHTS, _PROMISE = 1000, 0.95

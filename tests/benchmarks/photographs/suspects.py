@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.label_errors import label_errors
-from tasks.domain.suspects import main_directions
+from tasks.domain.datasets.label_issues import label_errors, main_directions
 from tests.benchmarks.photographs.collection import Collection
 
 _SEEDS = 20

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from tasks.domain.splits import Split
+from tasks.domain.datasets.splits import Split
 from tests.benchmarks.photographs.collection import Collection
 
 Numbers = NDArray[np.float32]

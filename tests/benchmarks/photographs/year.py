@@ -7,15 +7,15 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.judging import Gate
-from tasks.domain.answers import Predictions
-from tasks.domain.comparison import Comparison, Exam
-from tasks.domain.gate import Facts, judge
-from tasks.domain.growth import Growth, Labelled, Recipe, cross_validate, growth
-from tasks.domain.holdings import Holdings
-from tasks.domain.manifest import Row
-from tasks.domain.measured import Measured, measure
-from tasks.domain.paired import Paired
+from configs.sections import Gate
+from tasks.domain.datasets.drift import Holdings
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.evaluation.comparison import Comparison, Exam
+from tasks.domain.evaluation.data_growth import Growth, Labelled, Recipe, cross_validate, growth
+from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.evaluation.paired_tests import Paired
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.gate import Facts, judge
 from tests.benchmarks.photographs.collection import Collection
 from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, TRIALS, Year, worlds
 

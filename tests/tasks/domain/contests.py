@@ -7,13 +7,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from configs.judging import Gate
-from tasks.domain.answers import Predictions
-from tasks.domain.comparison import Exam
-from tasks.domain.gate import Facts, Verdict, judge
-from tasks.domain.holdings import Holdings
-from tasks.domain.measured import Measured, measure
-from tasks.domain.serving import Served
+from configs.sections import Gate
+from tasks.domain.datasets.drift import Holdings
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.gate.serving_check import Served
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 COATS = ("black", "brown", "white")

@@ -2,7 +2,7 @@
 
 import json
 
-from tasks.domain.label_manifest.statements import Statement
+from tasks.domain.labels.manifest_formats.statements import Statement
 
 WHITE = (("coat", "white"),)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.domain.pixels import Limits
+from tasks.domain.images.preprocessing import Limits
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**7, min_side=32)
 _D50 = (0.9642, 1.0, 0.8249)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.splits import Assigned, Shares, Split, assign
+from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
 
 SHARES = Shares(test=20, validation=15)
 TRAIN, TEST, VALIDATION = Split.TRAIN, Split.TEST, Split.VALIDATION

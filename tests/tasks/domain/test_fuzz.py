@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.domain.pixels import Picture, model_input, open_picture
-from tasks.domain.rejections import Rejection
+from tasks.domain.images.preprocessing import Picture, model_input, open_picture
+from tasks.domain.images.rejections import Rejection
 from tests.tasks.domain.pictures import ADOBE_RGB, LIMITS, colour_profile, saved
 
 # The numbers at which sizes, counts and offsets go wrong.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.label_manifest.statements import Asked
+from tasks.domain.labels.manifest_formats.statements import Asked
 from tests.fuzz.manifests import ODD, SEEDS, examine, mutant
 
 plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(ODD))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.domain import pixels
-from tasks.domain.pixels import Limits, Picture, open_picture
-from tasks.domain.rejections import Reason, Rejection
+from tasks.domain.images import preprocessing
+from tasks.domain.images.preprocessing import Limits, Picture, open_picture
+from tasks.domain.images.rejections import Reason, Rejection
 from tests.servers import ROOT
 from tests.tasks.domain.pictures import LIMITS, png, saved, scene, tiff
 
@@ -124,7 +124,7 @@ def test_an_odd_file_that_holds_a_picture_is_that_picture(kind: str) -> None:
 
 def test_heic_without_its_package_is_rejected_in_words() -> None:
     """Where the extra is not installed, an iPhone's photograph is refused with the way to change that."""
-    with mock.patch.multiple(pixels, FORMATS=pixels.FORMATS[:-1], _EXTRA_FORMATS=()):
+    with mock.patch.multiple(preprocessing, FORMATS=preprocessing.FORMATS[:-1], _EXTRA_FORMATS=()):
         found = open_picture(heic(), LIMITS)
     assert isinstance(found, Rejection)
     assert found.reason is Reason.UNKNOWN_FORMAT

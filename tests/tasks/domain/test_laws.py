@@ -10,13 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.domain.canonical import canonical_json, sha256_of_bytes
-from tasks.domain.crops import METHOD as PARTS_METHOD
-from tasks.domain.crops import PARTS_BYTES, middle, part_hashes
-from tasks.domain.duplicates import HASH_BYTES, METHOD, groups, perceptual_hash, shrunk
-from tasks.domain.labels import Attributes
-from tasks.domain.manifest import Row, canonical, dataset_hash
-from tasks.domain.splits import Assigned, Shares, Split, assign
+from tasks.domain.datasets.manifest import Row, canonical, dataset_hash
+from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
+from tasks.domain.hashing import canonical_json, sha256_of_bytes
+from tasks.domain.images.crops import METHOD as PARTS_METHOD
+from tasks.domain.images.crops import PARTS_BYTES, middle, part_hashes
+from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD, groups, perceptual_hash, shrunk
+from tasks.domain.labels.labeling import Attributes
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
 
 SHARES = Shares(test=20, validation=15)
@@ -94,7 +94,7 @@ def test_many_at_once_are_grouped_like_few(monkeypatch: pytest.MonkeyPatch) -> N
     random = Random(1)  # noqa: S311 - no secret
     pictures = {f"{number:03}": flipped(bytes(32), random.sample(DETAIL, 48)) for number in range(120)}
     whole = groups(pictures, 64)
-    monkeypatch.setattr("tasks.domain.duplicates._PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr("tasks.domain.images.near_duplicates._PAIRS_AT_ONCE", 7)
     assert groups(pictures, 64) == whole
     assert 1 < len(set(whole.values())) < len(pictures)
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.label_manifest.reading import read_manifest
-from tasks.domain.label_manifest.references import KeyIndex
-from tasks.domain.label_manifest.statements import shown
-from tasks.domain.label_manifest.use import Counted, ManifestUse, manifest_use, match
+from tasks.domain.labels.manifest_formats.reading import read_manifest
+from tasks.domain.labels.manifest_formats.references import KeyIndex
+from tasks.domain.labels.manifest_formats.statements import shown
+from tasks.domain.labels.manifest_formats.use import Counted, ManifestUse, manifest_use, match
 
 DECOMPOSED, COMPOSED = (normalize(form, "pug/Böhme.jpg") for form in ("NFD", "NFC"))
 KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from configs.problems import Problem
-from tasks.domain.label_manifest.reading import read_manifest
-from tasks.domain.label_manifest.references import KeyIndex
-from tasks.domain.label_manifest.statements import Asked
-from tasks.domain.label_manifest.use import manifest_use, match
+from configs.errors import Problem
+from tasks.domain.labels.manifest_formats.reading import read_manifest
+from tasks.domain.labels.manifest_formats.references import KeyIndex
+from tasks.domain.labels.manifest_formats.statements import Asked
+from tasks.domain.labels.manifest_formats.use import manifest_use, match
 from tests.tasks.domain.manifests_of_tools import dumped
 
 

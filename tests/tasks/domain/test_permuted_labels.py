@@ -2,14 +2,14 @@
 
 import pytest
 
-from configs.judging import Gate
-from configs.rules import parse_rule
-from tasks.domain.gate import Facts, judge
-from tasks.domain.manifest import Row
-from tasks.domain.relabelled import relabelled
-from tasks.domain.relabelling import relabelling
-from tasks.domain.splits import Split
-from tasks.domain.witnesses import LabelEvidence, Word, label_evidence
+from configs.gate_rules import parse_rule
+from configs.sections import Gate
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.label_changes import relabelling
+from tasks.domain.evaluation.label_evidence import LabelEvidence, Word, label_evidence
+from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.gate.relabelled_rule import relabelled
 from tests.tasks.domain.contests import CLASSES, HOLDINGS, SERVED, measured
 
 RULE = parse_rule("relabelled of any class at most 0.1")

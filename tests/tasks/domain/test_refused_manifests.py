@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from configs.problems import Problem
-from tasks.domain.label_manifest.reading import read_manifest
-from tasks.domain.label_manifest.statements import Asked, SkippedRow, Statement
+from configs.errors import Problem
+from tasks.domain.labels.manifest_formats.reading import read_manifest
+from tasks.domain.labels.manifest_formats.statements import Asked, SkippedRow, Statement
+from tests.tasks.domain.labels.test_manifest_formats import SHORT
 from tests.tasks.domain.manifests_of_tools import dumped
-from tests.tasks.domain.test_label_manifest import SHORT
 
 
 @pytest.mark.parametrize(

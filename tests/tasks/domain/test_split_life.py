@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from tasks.domain.duplicates import groups
-from tasks.domain.splits import Assigned, Placed, Shares, Split, assign, standing
+from tasks.domain.datasets.splits import Assigned, Placed, Shares, Split, assign, standing
+from tasks.domain.images.near_duplicates import groups
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
 BITS = 72

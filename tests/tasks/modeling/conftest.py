@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 
-from tasks.domain.drawing import BREEDS, COATS, draw
-from tasks.domain.pixels import Limits
-from tasks.modeling.backbone import Backbone, random_backbone
-from tasks.modeling.head import Head
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.modeling.backbone.backbone import Backbone, random_backbone
+from tasks.modeling.head.head import Head
 
 
 @pytest.fixture(scope="session")

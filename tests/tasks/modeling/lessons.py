@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from configs.schema import Settings
-from tasks.domain.drawing import BREEDS, draw
-from tasks.domain.pixels import Limits
-from tasks.modeling.backbone import Backbone, random_backbone
-from tasks.modeling.checkpoint import Checkpoint
-from tasks.modeling.distribution import Devices, devices_of_this_machine, devices_of_workers, told
-from tasks.modeling.feeding import Labelled, Reading
-from tasks.modeling.finetune import Course, Lesson
-from tasks.modeling.head import Head
-from tasks.modeling.weights import weights_hash
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
+from tasks.modeling.backbone.backbone import Backbone, random_backbone
+from tasks.modeling.backbone.serialization import weights_hash
+from tasks.modeling.fine_tuning.checkpoint import Checkpoint
+from tasks.modeling.fine_tuning.distribution import Devices, devices_of_this_machine, devices_of_workers, told
+from tasks.modeling.fine_tuning.fine_tuning import Course, Lesson
+from tasks.modeling.fine_tuning.input_pipeline import Labelled, Reading
+from tasks.modeling.head.head import Head
 
 _SIZE = 75
 

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 
 from configs.schema import Training
-from tasks.domain.pixels import Limits
-from tasks.modeling.backbone import random_backbone
-from tasks.modeling.features import embed
-from tasks.modeling.training import Examples, calibrated, recipe_of, train_head
+from tasks.domain.images.preprocessing import Limits
+from tasks.modeling.backbone.backbone import random_backbone
+from tasks.modeling.backbone.embedding import embed
+from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
 
 
 def hashes(images: list[tuple[str, bytes]], limits: Limits) -> dict[str, str]:

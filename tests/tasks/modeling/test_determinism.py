@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tasks.domain.pixels import Limits
-from tasks.modeling.backbone import random_backbone
+from tasks.domain.images.preprocessing import Limits
+from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.determinism import cores, settle
 from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.same import hashes, trained_head
@@ -48,7 +48,7 @@ def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
     """A process in which TensorFlow chose other kernels before us computes nothing, and says what to set."""
     found, _ = run_alone(
         "import json, tensorflow\n"
-        "from configs.problems import Problem\n"
+        "from configs.errors import Problem\n"
         "from tasks.modeling.determinism import settle\n"
         "try: settle()\n"
         "except Problem as problem: print(json.dumps(str(problem)))",

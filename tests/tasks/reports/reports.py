@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from configs.judging import Gate
-from tasks.domain.comparison import Exam
-from tasks.domain.gate import Facts, judge
-from tasks.domain.manifest import Row
-from tasks.domain.measured import measure
-from tasks.domain.mistakes import mistakes
-from tasks.domain.night import Challenger, Dataset, Embedded, Evaluation, FeatureSet, Trained
-from tasks.domain.promise import Promise
-from tasks.domain.splits import Split
-from tasks.reports.evaluation_page import Report
+from configs.sections import Gate
+from tasks.domain.datasets.manifest import Dataset, Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.metrics import measure
+from tasks.domain.evaluation.misclassifications import mistakes
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.selective_accuracy import Promise
+from tasks.reports.pages.evaluation_page import Report
 from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
 
 RULES = (

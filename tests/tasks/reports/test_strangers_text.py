@@ -12,15 +12,15 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.visible_text import visible
-from tasks.domain.manifest import Row
-from tasks.domain.splits import Split
-from tasks.domain.versions import compare
-from tasks.reports import artifacts
-from tasks.reports.card_page import card_page
-from tasks.reports.diff_page import diff_page
-from tasks.reports.evaluation_page import evaluation_page
-from tasks.reports.model_card import card_html, card_markdown, model_card
-from tasks.stores.datasets import read_card
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_diff import compare
+from tasks.reports.pages.data_card_page import card_page
+from tasks.reports.pages.diff_page import diff_page
+from tasks.reports.pages.evaluation_page import evaluation_page
+from tasks.reports.pages.model_card import card_html, card_markdown, model_card
+from tasks.reports.prefect_ui import artifacts
+from tasks.stores.files.manifests import read_card
 from tests.browser import needs_chromium, open_page
 from tests.flows.made_store import night, photographs
 from tests.flows.test_bad_input import pedigree

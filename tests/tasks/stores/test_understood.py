@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from configs.problems import Inaccessible, Problem
-from flows.data_screens import progress
-from flows.verify import verify
-from tasks.domain.canonical import sha256_of
-from tasks.domain.decisions import Decision
-from tasks.domain.night import FeatureSet
-from tasks.domain.record import Record
-from tasks.stores.bucket import open_bucket
-from tasks.stores.format import check_format
-from tasks.stores.ledger import Ledger
-from tasks.stores.records import read_record, record_bytes
+from configs.errors import Inaccessible, Problem
+from flows.cli.data_tables import progress
+from tasks.catalog.verify import verify
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.model_record import Record
+from tasks.domain.training.results import FeatureSet
+from tasks.stores.files.format_version import check_format
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.records import read_record, record_bytes
+from tasks.stores.objects.object_store import open_bucket
 from tests.old_stores.kept import unpack
 from tests.strangers import open_folder, ordinary_user
 
@@ -31,8 +31,8 @@ DECISION = Decision(1, "now", "promoted", 1, None, "d", "r", "b", "h", "run", "1
 # Reads as a user whom files may be closed to, and prints what that came to.
 CLOSED = """
 import os, sys
-from configs.problems import Inaccessible
-from tasks.stores.ledger import Ledger
+from configs.errors import Inaccessible
+from tasks.stores.files.ledger import Ledger
 Ledger(sys.argv[1]).entries()
 os.setuid(54321)
 try:

@@ -1,0 +1,148 @@
+"""Sections of the settings: what every section is, the source, the evaluation and the gate."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from configs.addresses import secret_in
+from configs.gate_rules import DEFAULT_RULES, SERVED, Rule, parse_rule, parse_rules
+
+# YAML 1.2's other ways to write a whole number.
+_INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+
+
+class Section(BaseModel):
+    """Frozen, closed to names that it does not know, and to secrets in addresses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_secrets(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a person wrote
+        kind = cls.model_fields[str(info.field_name)].annotation
+        for text in () if isinstance(kind, type) and issubclass(kind, Section) else _texts(value):
+            if belongs := secret_in(text):
+                # The value is not repeated: it would show the secret again.
+                message = "holds a password, a key or a token: leave it out, and {belongs}"
+                raise PydanticCustomError("secret", message, {"belongs": belongs})
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - as above
+        if not isinstance(value, str) or cls.model_fields[str(info.field_name)].annotation is not int:
+            return value
+        with suppress(ValueError):
+            return int(value, 0) if _INTEGER.fullmatch(value) else _whole(value)
+        return value
+
+
+def _whole(text: str) -> int | str:
+    """Read 1e3, which YAML 1.2 takes for a number as well; what pydantic reads itself stays as it is."""
+    return (
+        int(float(text)) if re.fullmatch(r"[-+]?\d+(\.\d*)?[eE]\+?\d{1,2}", text) and float(text).is_integer() else text
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+    elif isinstance(value, list | tuple):
+        yield from (text for one in value for text in _texts(one))
+
+
+class Evaluation(Section):
+    """What challenger and champion are measured on beside the test split."""
+
+    golden: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Hash of a dataset version that is never trained on; both models are measured on all its images.",
+    )
+
+
+class Gate(Section):
+    """The written rules that a challenger must pass; docs/gate.md says how they are read."""
+
+    rules: tuple[str, ...] = Field(
+        default=DEFAULT_RULES, description="One line each, such as recall of any slice at least 0.4; see docs/gate.md."
+    )
+    needs: Literal["likely-improvement", "improvement", "no-harm"] = Field(
+        default="likely-improvement",
+        description="What a champion gives way to: improvement: a model shown to be better, or with new classes. "
+        "likely-improvement: that, or one that learned from more; see docs/gate.md. no-harm: any without harm.",
+    )
+    more_data: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=0.1,
+        description="By what share the training images must have grown for likely-improvement; 0.1 is a tenth.",
+    )
+    better_at: Literal["accuracy", "macro_f1", "log_loss"] = Field(
+        default="accuracy", description="The figure on which an improvement must be shown."
+    )
+    error_rate: Annotated[float, Field(gt=0, le=0.2)] = Field(
+        default=0.05,
+        description="How often an equal model may be called better, and how often the comparing rules may refuse one.",
+    )
+    minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
+    )
+    serve_check: bool = Field(
+        default=True,
+        description="Ask the packaged model before each decision, also where no rule says served as evaluated.",
+    )
+    when_silent: Literal["pass", "fail", "ask"] = Field(
+        default="pass", description="What a rule comes to that has too few test images to say anything."
+    )
+    when_champion_fails: Literal["stop", "absolute"] = Field(
+        default="stop",
+        description="Where the champion no longer loads: stop, or judge by the rules that need no champion.",
+    )
+
+    @property
+    def parsed(self) -> tuple[Rule, ...]:
+        """Return the rules that are asked: those that were written, with the check of the packaged model or without."""
+        rules = parse_rules(self.rules)
+        if not self.serve_check:
+            return tuple(rule for rule in rules if rule.scope != "served")
+        return rules if any(rule.scope == "served" for rule in rules) else (*rules, parse_rule(SERVED))
+
+    @model_validator(mode="after")
+    def _rules_are_rules(self) -> Self:
+        parse_rules(self.rules)
+        return self
+
+
+_AT_MOST = re.compile(r" *at +most +(0(\.\d+)?|\.\d+|1(\.0+)?) *")
+
+
+class Source(Section):
+    """Where people put photographs; Pedigree only ever reads it."""
+
+    url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
+    pass_over: tuple[str, ...] = Field(
+        default=(),
+        description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
+    )
+    vanished: str = Field(
+        default="at most 0.3",
+        description="Share of the known source that may be gone or unreadable at once; see docs/gate.md.",
+    )
+
+    @field_validator("vanished", mode="before")
+    @classmethod
+    def _vanished_is_a_rule(cls, value: object) -> object:
+        if not (isinstance(value, str) and _AT_MOST.fullmatch(value)):
+            message = f"source.vanished = {value} is no such rule: write at most 0.3, with a share between 0 and 1"
+            raise ValueError(message)
+        return value
+
+    @property
+    def vanished_share(self) -> float:
+        """Return the share that may be gone."""
+        return float(self.vanished.split()[-1])

@@ -1,0 +1,100 @@
+"""What the servers need to know beside the settings of a retraining: where they keep things, and whom they tell."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from configs.addresses import secret_in
+from configs.sections import Section
+
+Told = Literal["promoted", "rejected", "needs-approval", "failed"]
+
+
+class Servers(Section):
+    """Where Prefect and MLflow keep what they know, and who may ask them."""
+
+    prefect_database: str = Field(
+        default="",
+        description="PostgreSQL of Prefect, such as postgresql://pedigree@db.example.org/prefect; empty means SQLite.",
+    )
+    mlflow_database: str = Field(
+        default="",
+        description="PostgreSQL of MLflow, such as postgresql://pedigree@db.example.org/mlflow; empty means SQLite.",
+    )
+    artifacts: str = Field(
+        default="",
+        description="Where MLflow keeps files: a path or s3://bucket/prefix; empty means Pedigree's home folder.",
+    )
+    authentication: bool = Field(
+        default=False, description="Prefect and MLflow ask for a name and a password, see docs/servers.md."
+    )
+
+    @field_validator("prefect_database", "mlflow_database")
+    @classmethod
+    def _is_postgresql(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and not (parts.scheme == "postgresql" and parts.hostname and parts.path.strip("/")):
+            message = f"the database {url} is not understood: write it as postgresql://user@host:5432/name"
+            raise ValueError(message)
+        return url
+
+
+class Notify(Section):
+    """Who is told what the nights come to."""
+
+    channels: tuple[Literal["slack", "email", "webhook"], ...] = Field(
+        default=(),
+        description="Ways to tell: slack, email, webhook; secrets come from the environment, see docs/servers.md.",
+    )
+    blocks: tuple[str, ...] = Field(
+        default=(),
+        description="Notification blocks that exist in Prefect, such as slack-webhook/team; they are told as well.",
+    )
+    when: tuple[Told, ...] = Field(
+        default=("promoted", "rejected", "needs-approval", "failed"),
+        description="Which ends of a night are told: promoted, rejected, needs-approval, failed (crashed as well).",
+    )
+    silent_hours: Annotated[float, Field(ge=0, le=8760)] = Field(
+        default=26, description="Tell also when no night has ended well for so many hours; 0 means never."
+    )
+    email_to: tuple[str, ...] = Field(default=(), description="Who gets the e-mail.")
+    email_from: str = Field(default="", description="Whom the e-mail comes from.")
+    smtp_server: str = Field(default="", description="Server that takes the e-mail, such as smtp.example.org:587.")
+    smtp_user: str = Field(default="", description="Name to log in with there; empty means that it asks for none.")
+    smtp_encryption: Literal["starttls", "ssl", "none"] = Field(
+        default="starttls", description="How the way to the mail server is encrypted: starttls, ssl, none."
+    )
+
+    @field_validator("smtp_server")
+    @classmethod
+    def _no_login(cls, server: str) -> str:
+        if "://" not in server and secret_in(f"smtp://{server}"):
+            message = "notify.smtp_server holds a password: leave it out, and set PEDIGREE_SMTP_PASSWORD"
+            raise ValueError(message)
+        return server
+
+    @field_validator("blocks")
+    @classmethod
+    def _type_and_name(cls, blocks: tuple[str, ...]) -> tuple[str, ...]:
+        for one in blocks:
+            if one.count("/") != 1:
+                word = "an address" if "://" in one else repr(one)  # A webhook's address is a secret.
+                message = f"notify.blocks has {word}: write type/name, such as slack-webhook/team"
+                raise ValueError(message)
+        return blocks
+
+    @model_validator(mode="after")
+    def _email_is_complete(self) -> Self:
+        lacking = [name for name in ("email_to", "email_from", "smtp_server") if not getattr(self, name)]
+        if "email" in self.channels and lacking:
+            message = f"notify.channels has email: set notify.{lacking[0]}"
+            raise ValueError(message)
+        return self
+
+
+class Operations(Section):
+    """The sections of a settings file that only the servers read: no night depends on them."""
+
+    servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep what they know.")
+    notify: Notify = Field(default=Notify(), description="Who is told what the nights come to.")

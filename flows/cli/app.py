@@ -1,0 +1,185 @@
+"""The command line: parse, delegate, and say in one sentence how it ended."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from configs.errors import Problem
+from configs.load import home, read_operations, read_settings
+from flows.cli import backbone, data, model, streams, tables
+from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+
+app = typer.Typer(
+    help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(model.app, name="model")
+app.add_typer(backbone.app, name="backbone")
+
+
+@app.command()
+def retrain(
+    config: Config,
+    changes: Changes = None,
+    force: Annotated[bool, typer.Option("--force", help="Train also when nothing has changed.")] = False,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Run one night: look at the source, retrain where there is something new, promote what is better."""
+    with sentences():
+        from flows.runner import run_night
+
+        outcome = run_night(read_settings(config, changes or []), force=force, as_of=as_of)
+        answer(outcome.plain(), as_json, tables.night(outcome))
+
+
+@app.command()
+def reproduce(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model version, champion, an MLflow run id, or a day: its champion."),
+    ],
+    from_pixels: Annotated[
+        bool, typer.Option("--from-pixels", help="Compute the features again too, from the original bytes.")
+    ] = False,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model again from its data, settings and seed, and compare it bit for bit (exit code 1: it is another)."""
+    with sentences():
+        from flows.runner import run_reproduce
+
+        found = run_reproduce(store_of(config, changes, store), model, from_pixels=from_pixels)
+        answer(found.plain(), as_json, tables.reproduction(found))
+        if found.verdict == "different":
+            raise Problem(f"Model version {found.model_version} did not come out again: {found.reason}.")
+
+
+@app.command()
+def worker(config: Config, changes: Changes = None, as_json: Json = False) -> None:
+    """Help another machine's night with its fine-tuning; TF_CONFIG says who takes part."""
+    with sentences():
+        from tasks.training.fine_tune import take_part
+
+        dataset = take_part(read_settings(config, changes or []))
+        answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
+
+
+@app.command()
+def watch(
+    config: Config,
+    changes: Changes = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, instead of again and again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
+    with sentences():
+        from flows.cli import watch_loop
+
+        settings = read_settings(config, changes or [])
+        for looked in watch_loop.looks(settings, once=once):
+            if not answer(looked.plain(), as_json, str(looked)):
+                break
+
+
+@app.command()
+def deploy(
+    config: Config,
+    changes: Changes = None,
+    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool that runs them.")] = "pedigree",
+    as_json: Json = False,
+) -> None:
+    """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names."""
+    with sentences():
+        from infra.orchestration import deployments
+
+        names, kept = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
+        shown = "\n".join([f"deployed for the pool {pool}: {', '.join(names)}", *tables.left_alone(kept)])
+        answer({"deployments": names, "pool": pool, "left_alone": kept}, as_json, shown)
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+    """Play the story with drawn dogs: a first model, a better one, and a night with nothing new."""
+    with sentences():
+        from flows.demo import play
+
+        nights = []
+        for act, outcome in play():
+            if outcome is None:
+                Console(stderr=True).rule(act.title)
+            else:
+                nights.append((act.title, outcome))
+        answer({title: outcome.plain() for title, outcome in nights}, as_json, tables.story(nights, home()))
+
+
+@app.command()
+def up(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Deploy infra/prefect.yaml with it.")] = None,
+    changes: Changes = None,
+    as_json: Json = False,
+) -> None:
+    """Start the local Prefect server, worker and MLflow, and deploy what runs there when settings are given."""
+    with sentences():
+        from infra import stack
+
+        settings = read_settings(config, changes or []) if config else None
+        operations = read_operations(config, changes or []) if config else None
+        status = stack.up(home(), settings, operations)
+        answer(status.plain(), as_json, tables.stack(status))
+
+
+@app.command()
+def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
+    """Let Prefect tell people what nights come to, as the section notify says; pedigree up -c FILE does it too."""
+    with sentences():
+        from infra import stack
+
+        settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
+        names = stack.notify(home(), settings, operations)
+        answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
+
+
+@app.command()
+def down(as_json: Json = False) -> None:
+    """Stop what ``pedigree up`` started; nothing that was stored is lost."""
+    with sentences():
+        from infra import stack
+
+        status = stack.down(home())
+        answer(status.plain(), as_json, tables.stack(status))
+
+
+@app.command("open")
+def open_pages(as_json: Json = False) -> None:
+    """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
+    with sentences():
+        from infra import browser
+
+        found = browser.links(home())
+        if not as_json:
+            browser.show(home(), found)
+        answer(found, as_json, tables.links(found))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Tell what of the local stack is running, and where to look at it."""
+    with sentences():
+        from infra import stack
+
+        now = stack.status(home())
+        answer(now.plain(), as_json, tables.stack(now))
+
+
+def main() -> None:
+    """Run a command on streams of any kind; this is what the installed program calls."""
+    streams.ready()
+    app()

@@ -1,0 +1,144 @@
+"""The commands of ``pedigree model``: parse, delegate, and answer."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from configs.errors import Problem, SettingsProblem
+from configs.load import read_settings
+from flows.cli import model_tables as screens
+from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+
+if TYPE_CHECKING:
+    from tasks.promotion.aliases import Place
+    from tasks.promotion.overrides import Person
+
+app = typer.Typer(
+    help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
+    no_args_is_help=True,
+)
+_Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="The model version such as 3, champion, or an MLflow run id.")
+]
+_Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which the ledger keeps.")]
+_By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; else whoever is logged in here.")]
+
+
+@app.command("list")
+def list_models(
+    config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
+) -> None:
+    """List the model versions, the newest last: the last decision about each, and which ones serve or are held."""
+    with sentences():
+        from tasks.catalog.models import models
+
+        found = models(store_of(config, changes, store))
+        answer(found.plain(), as_json, screens.models(found))
+
+
+@app.command()
+def show(
+    version: _Version,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a version was made of, and with --config whether MLflow serves the files that were registered."""
+    with sentences():
+        from tasks.catalog import models
+
+        place = read_settings(config, changes or []).tracking if config else None
+        shown = models.show(store_of(config, changes, store), version, place)
+        answer(shown.plain(), as_json, screens.shown(shown))
+        if shown.alarm:
+            raise Problem(f"{shown.alarm}.")
+
+
+@app.command()
+def why(
+    version: _Version,
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Tell a version's whole story: what its data changed, figures, rules, and who decided what and why."""
+    with sentences():
+        from tasks.catalog import models
+
+        story = models.why(store_of(config, changes, store), version)
+        answer(story.plain(), as_json, screens.story(story))
+
+
+@app.command()
+def promote(
+    version: _Version,
+    config: Config,
+    why: _Why,
+    by: _By = "",
+    instead_of: Annotated[
+        str, typer.Option("--instead-of", metavar="VERSION", help="Replace this one, which it was not judged against.")
+    ] = "",
+    changes: Changes = None,
+    as_json: Json = False,
+) -> None:
+    """Make a version champion that waits for approval, was refused, or served before."""
+    with sentences():
+        from tasks.promotion import overrides
+
+        done = overrides.promote(_place(config, changes), version, _person(by, why), instead_of)
+        answer(done.plain(), as_json, screens.overruled(done))
+
+
+@app.command()
+def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False) -> None:
+    """Let the previous champion serve again, and hold the present one's weights and data until somebody lifts that."""
+    with sentences():
+        from tasks.promotion import overrides
+
+        done = overrides.roll_back(_place(config, changes), _person(by, why))
+        answer(done.plain(), as_json, screens.overruled(done))
+
+
+@app.command()
+def hold(
+    version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
+) -> None:
+    """Keep a version's weights and data from being promoted until somebody lifts that."""
+    with sentences():
+        from tasks.promotion import overrides
+
+        done = overrides.hold(_place(config, changes), version, _person(by, why))
+        answer(done.plain(), as_json, screens.overruled(done))
+
+
+@app.command()
+def lift(
+    version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
+) -> None:
+    """End the hold on a version, whether it came by a hold or by a rollback."""
+    with sentences():
+        from tasks.promotion import overrides
+
+        done = overrides.lift(_place(config, changes), version, _person(by, why))
+        answer(done.plain(), as_json, screens.overruled(done))
+
+
+def _place(config: Path, changes: list[str] | None) -> "Place":
+    from tasks.promotion.aliases import Place
+
+    settings = read_settings(config, changes or [])
+    return Place(settings.store.url, settings.tracking)
+
+
+def _person(name: str, why: str) -> "Person":
+    """Name who decides: whoever is logged in on this machine, where nobody is named."""
+    from tasks.promotion.overrides import Person
+
+    try:
+        return Person(name or getpass.getuser(), why)
+    except (KeyError, OSError) as error:
+        raise SettingsProblem("This machine does not say who is logged in: name yourself with --by.") from error

@@ -1,0 +1,29 @@
+"""The cuts of a backbone beside each other, on the dataset version of what the source holds now."""
+
+from prefect import flow
+
+from configs.schema import Settings
+from tasks.datasets.assemble import assemble
+from tasks.datasets.label import label
+from tasks.domain.training.cut_comparison import CutComparison
+from tasks.features.compare_cuts import check_comparable
+from tasks.features.compare_cuts import compare as compare_cuts
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.snapshot import snapshot
+from tasks.runs.preflight import check
+
+
+@flow(name="compare", persist_result=False)
+def compare(settings: Settings) -> CutComparison:
+    """Make the dataset version of what the source holds, and measure each cut of the backbone on it.
+
+    Args:
+        settings: Everything a retraining needs to know; the defaults are those of the settings file.
+    """
+    settings = check(settings)
+    check_comparable(settings.backbone)
+
+    listed = snapshot(settings.source, settings.store, "")
+    ingested = ingest(listed, settings)
+    labels = label(ingested, settings.labels, settings.store)
+    return compare_cuts(assemble(labels, settings, force=True), settings)

@@ -1,0 +1,32 @@
+"""A dataset version and nothing more: the first half of a night, also of a former day."""
+
+from prefect import flow
+
+from configs.schema import Settings
+from tasks.datasets.assemble import assemble
+from tasks.datasets.label import label
+from tasks.datasets.write_data_card import inspect
+from tasks.domain.runs.results import Data
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.snapshot import snapshot
+from tasks.runs.preflight import check
+
+
+@flow(name="rebuild", persist_result=False)
+def rebuild(settings: Settings, as_of: str = "") -> Data:
+    """Make the dataset version of what the source holds, or held on a former day, without training on it.
+
+    Args:
+        settings: Everything a retraining needs to know; the defaults are those of the settings file.
+        as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
+    """
+    settings = check(settings)
+
+    listed = snapshot(settings.source, settings.store, as_of)
+    ingested = ingest(listed, settings)
+    labels = label(ingested, settings.labels, settings.store)
+    dataset = assemble(labels, settings, force=True)
+    data = Data(ingested, labels, dataset)
+    if dataset.state == "new":
+        inspect(data, settings)
+    return data

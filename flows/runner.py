@@ -1,0 +1,83 @@
+"""Running one night, its first half, or a former one again, in this process, at a terminal."""
+
+from configs.addresses import shown
+from configs.credentials import introduce_to_prefect, prefect_login
+from configs.errors import Problem
+from configs.flat_fields import filled
+from configs.load import check_home, home, prefect_address, prepare_environment
+from configs.schema import Settings
+from infra import stack
+from infra.local_stack import health
+from tasks.domain.ingestion.triggers import Look
+from tasks.domain.registry.reproduction import Reproduction
+from tasks.domain.runs.outcome import Outcome
+from tasks.domain.runs.results import Data
+from tasks.domain.training.cut_comparison import CutComparison
+
+
+def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
+    """Run the retrain flow here and return how it ended; raise what made it fail."""
+    _prepare()
+    from flows.retrain import retrain
+
+    state = retrain(**filled(settings, "watch"), force=force, as_of=as_of, return_state=True)
+    return state.result()
+
+
+def run_watch(settings: Settings) -> Look:
+    """Look at the source here, and start the deployed retraining where there is a reason; raise what made it fail."""
+    _prepare()
+    from flows.watch import watch
+
+    return watch(**filled(settings), return_state=True).result()
+
+
+def run_rebuild(settings: Settings, as_of: str = "") -> Data:
+    """Make a dataset version here, without training on it; raise what made it fail."""
+    _prepare()
+    from flows.rebuild_dataset import rebuild
+
+    return rebuild(settings, as_of, return_state=True).result()
+
+
+def run_compare(settings: Settings) -> CutComparison:
+    """Measure the cuts of the backbone here; raise what made it fail."""
+    _prepare()
+    from flows.compare_cuts import compare
+
+    return compare(settings, return_state=True).result()
+
+
+def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Reproduction:
+    """Make a model again here and return the verdict; raise what made it fail."""
+    _prepare()
+    from flows.reproduce import reproduce
+
+    return reproduce(store_url=store, model=model, from_pixels=from_pixels)
+
+
+def _prepare() -> None:
+    # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
+    prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
+    check_home()
+    _find_prefect()
+    prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
+    from tasks.reports.prefect_ui.console import to_terminal
+
+    to_terminal()
+
+
+def _find_prefect() -> None:
+    """Use the local stack's server where it runs; raise Problem when Prefect does not answer or does not let us in."""
+    address = prefect_address() or stack.prefect_api(home())
+    if not address:
+        return
+    prepare_environment(PREFECT_API_URL=address)
+    introduce_to_prefect(address)
+    try:
+        health.check_prefect(address, prefect_login(home(), address))
+    except (OSError, ValueError) as error:
+        message = (
+            f"Prefect does not answer at {shown(address)}: start it, or unset PREFECT_API_URL to run without a server."
+        )
+        raise Problem(message) from error

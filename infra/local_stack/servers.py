@@ -1,0 +1,142 @@
+"""Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3."""
+
+import os
+import secrets
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from configs.credentials import forget_password, local_login, make_password
+from configs.errors import Problem, SettingsProblem
+from configs.load import secret
+from configs.servers import Servers
+from infra.local_stack import processes
+from infra.local_stack.processes import Background
+
+_AUTHENTICATION = """[mlflow]
+default_permission = READ
+database_uri = {database}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+# -P: a folder "infra" where the command was given is none of ours.
+_GUARDED = [sys.executable, "-P", "-m", "infra.local_stack.serve"]
+# MLflow refuses a shorter one, and says so only in its log.
+_SHORTEST_PASSWORD = 12
+
+
+def check_credentials(servers: Servers) -> None:
+    """Raise SettingsProblem where the servers are to ask for passwords that nobody has set."""
+    if not servers.authentication:
+        return
+    if ":" not in secret("PREFECT_API_AUTH_STRING"):
+        raise SettingsProblem("servers.authentication is on: set PREFECT_API_AUTH_STRING to name:password.")
+    name, password = secret("MLFLOW_TRACKING_USERNAME"), secret("MLFLOW_TRACKING_PASSWORD")
+    if not name or len(password) < _SHORTEST_PASSWORD:
+        message = (
+            "servers.authentication is on: set MLFLOW_TRACKING_USERNAME, and MLFLOW_TRACKING_PASSWORD to a password "
+            f"of at least {_SHORTEST_PASSWORD} characters."
+        )
+        raise SettingsProblem(message)
+
+
+def prepare_login(home: Path, servers: Servers) -> None:
+    """Make the password that the servers of one person ask for, or forget it where a team has its own."""
+    if servers.authentication:
+        forget_password(home)
+    else:
+        make_password(home)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Hand down the environment, so that MLflow and the worker's runs see the same AWS settings as this terminal."""
+    # MLflow's own boto3 knows the older name of the region alone.
+    region = os.environ.get("AWS_REGION")
+    aws = {"AWS_DEFAULT_REGION": region} if region else {}
+    return {**os.environ, **aws, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
+
+
+def with_login(home: Path, api: str) -> dict[str, str]:
+    """Hand down the environment with the address of Prefect's API and, where it is this home's own, the password."""
+    ours = environment(home) | {"PREFECT_API_URL": api}
+    login = local_login(home, api)
+    return ours | {"PREFECT_API_AUTH_STRING": login} if login else ours
+
+
+def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
+    """Start Prefect's server on a free port of this machine."""
+    listener = _listener(4200)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
+    ours = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
+    # A server that starts anew still knows who holds the limit of one retraining, and until when.
+    ours["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
+    # A server that finds another server's address in its environment would send its own work there.
+    ours.pop("PREFECT_API_URL", None)
+    # Pages of other origins may ask nothing, whoever looks at them.
+    ours.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", ours["PREFECT_UI_URL"])
+    if servers.prefect_database:
+        _, _, place = servers.prefect_database.partition("://")
+        ours["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
+    ours.pop("PREFECT_SERVER_API_AUTH_STRING", None)
+    if servers.authentication:
+        ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
+    return processes.start(record, [*_GUARDED, "prefect", str(listener.fileno())], ours, url, listener)
+
+
+def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
+    """Start MLflow's server on a free port of this machine."""
+    listener = _listener(5000)
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
+    files = servers.artifacts or str(home / "mlflow-artifacts")
+    # Its background jobs start seven helpers, and nothing here asks them for anything.
+    ours = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if not servers.authentication:
+        command = [*_GUARDED, "mlflow", str(listener.fileno()), database, files]
+        return processes.start(record, command, ours, url, listener)
+    # MLflow's own command opens its port itself.
+    listener.close()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", database, "--artifacts-destination", files, "--app-name", "basic-auth"]
+    return processes.start(record, command, ours | _mlflow_authentication(record, home, servers), url)
+
+
+def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str) -> Background:
+    """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
+    command += ["--pool", pool, "--type", "process", "--name", pool]
+    ours = with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
+    # As in prefect.yaml: runs of this pool take nothing from outside.
+    ours["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    return processes.start(record, command, ours, f"{prefect}/work-pools/work-pool/{pool}")
+
+
+def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[str, str]:
+    """Make whoever starts the server its administrator; MLflow keeps only a hash of the password."""
+    file = record.with_name("mlflow-authentication.ini")
+    database = servers.mlflow_database or f"sqlite:///{home / 'mlflow-users.db'}"
+    # A percent sign would begin a reference to another setting of the file.
+    file.write_text(_AUTHENTICATION.format(database=database.replace("%", "%%")), encoding="utf-8")
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(file),
+        "MLFLOW_AUTH_ADMIN_USERNAME": secret("MLFLOW_TRACKING_USERNAME"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": secret("MLFLOW_TRACKING_PASSWORD"),
+        # It signs forms in MLflow's pages; a new one at each start ends nothing but a form left open.
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
+    }
+
+
+def _listener(first: int) -> socket.socket:
+    """Listen on the first free port from here on: from now on nobody else can, also while the server is starting."""
+    for port in range(first, first + 100):
+        listener = socket.socket()
+        # A port whose last server has just ended is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+            return listener
+        listener.close()
+    raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")

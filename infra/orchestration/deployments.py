@@ -1,0 +1,164 @@
+"""Deploying ``infra/prefect.yaml`` to a Prefect server: in one go, every form filled in with the settings."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from configs.addresses import shown
+from configs.credentials import prefect_login
+from configs.errors import Problem
+from configs.flat_fields import filled
+from configs.load import prefect_address
+from configs.schema import Settings
+from infra.local_stack import health
+from infra.local_stack.servers import with_login
+from infra.orchestration.zombie_runs import notice_dead_runs
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from infra.orchestration.redeployment import Present
+
+POOL = "pedigree"
+#: Prefect's limit that every retraining of a server shares, whatever starts it.
+ONE_RETRAINING = "pedigree-retraining"
+_RETRAINS = "flows.retrain.retrain"
+_FILE = Path(__file__).parents[1] / "prefect.yaml"
+# The sections that a form asks for; the others take all settings.
+_RETRAINING = tuple(one for one in Settings.model_fields if one != "watch")
+_SECTIONS = {
+    "nightly": _RETRAINING,
+    "retrain": _RETRAINING,
+    "approve": ("store", "tracking"),
+    "rollback": ("store", "tracking"),
+    "reproduce": ("store",),
+    "verify-store": ("store",),
+}
+
+
+def described() -> dict[str, Any]:
+    """Read what ``infra/prefect.yaml`` says."""
+    found: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def parameters(name: str, settings: Settings) -> dict[str, Any]:
+    """Fill in the form of this deployment with these settings."""
+    sections = _SECTIONS.get(name, tuple(Settings.model_fields))
+    return filled(settings, *(one for one in Settings.model_fields if one not in sections))
+
+
+def every_seconds(name: str) -> int:
+    """Tell how often a deployment with an interval runs."""
+    schedules = next(one["schedules"] for one in described()["deployments"] if one["name"] == name)
+    return int(schedules[0]["interval"])
+
+
+def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> tuple[list[str], list[str]]:
+    """Deploy all of the file to the Prefect server that the user chose; name what is there, and what stayed."""
+    address = prefect_address()
+    if not address:
+        raise Problem(
+            "Set PREFECT_API_URL to the API of your Prefect server; pedigree up -c FILE deploys to the one here."
+        )
+    try:
+        health.check_prefect(address, prefect_login(home, address))
+    except (OSError, ValueError) as error:
+        raise Problem(f"Prefect does not answer at {shown(address)}: correct PREFECT_API_URL.") from error
+    kept = deploy(home, with_login(home, address), settings, pool)
+    return [one["name"] for one in described()["deployments"]], kept
+
+
+def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool: str = POOL) -> list[str]:
+    """Deploy all of the file to the server that PREFECT_API_URL in the environment names, for this work pool.
+
+    What a person changed there since the last time stays as it is; it is named in the answer.
+
+    Raises:
+        Problem: Prefect said no; its words are in a file that the sentence names.
+    """
+    entries = _filled_in(settings, pool)
+    with _client(environment) as client:
+        from infra.orchestration import redeployment
+
+        known = redeployment.present(client, entries)
+        kept = redeployment.left_alone(known)
+        _run_prefect(
+            home, environment, [known[one["name"]].kept(one) if one["name"] in known else one for one in entries]
+        )
+        kept += notice_dead_runs(client)
+        kept += _share_the_limit(client, entries, known)
+        redeployment.put_back(client, entries, known)
+    return kept
+
+
+def _filled_in(settings: Settings, pool: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = described()["deployments"]
+    for one in entries:
+        one["parameters"] = parameters(one["name"], settings)
+        one["work_pool"] = {**one["work_pool"], "name": pool}
+    return entries
+
+
+def _run_prefect(home: Path, environment: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> None:
+    file = home / "stack" / "prefect.yaml"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    whole = {**described(), "deployments": entries}
+    file.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        log = file.with_name("deploy.log")
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        raise Problem(f"The deployments could not be made; what Prefect said is in {log}.")
+
+
+@contextmanager
+def _client(environment: Mapping[str, str]) -> "Iterator[SyncPrefectClient]":
+    """Lend a client that knows the address and the password of this environment."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    known = {PREFECT_API_URL: environment["PREFECT_API_URL"]}
+    if login := environment.get("PREFECT_API_AUTH_STRING"):
+        known[PREFECT_API_AUTH_STRING] = login
+    with temporary_settings(updates=known), get_client(sync_client=True) as client:
+        yield client
+
+
+def _share_the_limit(
+    client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], known: "Mapping[str, Present]"
+) -> list[str]:
+    """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone.
+
+    Returns:
+        What a person changed of the shared limit, and which therefore stays.
+    """
+    from prefect.exceptions import ObjectNotFound
+
+    from infra.orchestration.redeployment import find
+
+    try:
+        limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
+    except ObjectNotFound:
+        client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 1)
+        limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
+    for one in entries:
+        there = known.get(one["name"])
+        kept = there.looks["concurrency_limit"] if there and "concurrency_limit" in there.changed else None
+        name = ONE_RETRAINING if kept is None and one["entrypoint"] == _RETRAINS else (kept or {}).get("shared")
+        if name and (deployment := find(client, one)):
+            _hold(client, str(deployment.id), str(client.read_global_concurrency_limit_by_name(name).id))
+    if (limit.limit, limit.active) == (1, True):
+        return []
+    return [f"the limit {ONE_RETRAINING} ({limit.limit if limit.active else 'switched off'})"]
+
+
+def _hold(client: "SyncPrefectClient", deployment: str, limit: str) -> None:
+    body = {"global_concurrency_limit_id": limit}
+    client.request("PATCH", "/deployments/{id}", path_params={"id": deployment}, json=body)

@@ -1,0 +1,21 @@
+"""Writes the contact sheet of drawn dogs: `python -m infra.scripts.contact_sheet FILE`."""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+
+
+def sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
+    """Return one picture with a row for each breed and a column for each coat."""
+    page = Image.new("RGB", (side * len(COATS), side * len(breeds)))
+    for row, breed in enumerate(breeds):
+        for column, coat in enumerate(COATS):
+            page.paste(draw(breed, coat, row, side), (column * side, row * side))
+    return page
+
+
+if __name__ == "__main__":
+    sheet(BREEDS).quantize(256).save(Path(sys.argv[1]), optimize=True)

@@ -1,0 +1,176 @@
+"""Looking at model versions: what ``pedigree model list``, ``show`` and ``why`` answer, from the store alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from configs.schema import Tracking
+from tasks.domain.datasets.version_diff import compare
+from tasks.domain.registry.decisions import Decision, aliases, hold_on, judged_against, last_about
+from tasks.stores.files.format_version import check_format
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import read_card, read_manifest
+from tasks.stores.files.records import read_record
+from tasks.stores.objects.object_store import open_bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model in a line: its last decision, and what it is now (champion, challenger, previous, held).
+
+    ``version`` is its present number in MLflow, as far as the ledger knows; ``head`` tells models apart that share a
+    number.
+    """
+
+    version: str
+    time: str
+    outcome: str
+    person: str
+    roles: tuple[str, ...]
+    dataset: str
+    figures: Mapping[str, float]
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Every model version that the ledger knows, the newest last."""
+
+    store: str
+    models: tuple[Model, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the list into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record.
+
+    ``package`` says how its files in MLflow stand, and ``alarm`` where they are others than were registered.
+    """
+
+    model: Model
+    head: str
+    backbone: str
+    recipe: str
+    run_id: str
+    code: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    package: str = ""
+    alarm: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """Turn it into what JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDiff:
+    """What the version learned from beside the dataset version before: images by class, and labels that changed.
+
+    ``parent`` is None where nothing came before.
+    """
+
+    parent: str | None
+    dataset: str
+    images: int
+    added: Mapping[str, int]
+    removed: Mapping[str, int]
+    relabelled: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Why a version serves, served or never did: its data, what the gate looked at, and every decision about it."""
+
+    model: Model
+    data: DataDiff
+    judged_against: str | None
+    rules: tuple[Mapping[str, Any], ...]
+    decisions: tuple[Decision, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the story into what JSON can hold."""
+        return asdict(self)
+
+
+def models(store: str) -> Models:
+    """List the model versions of a store; raise Problem where there is no store."""
+    entries = _entries(store)
+    latest = [last_about(entries, model) for model in dict.fromkeys(one.model for one in entries)]
+    return Models(store, tuple(_model(one, entries) for one in latest))
+
+
+def show(store: str, word: str, place: Tracking | None = None) -> ShownModel:
+    """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
+    entries = _entries(store)
+    one = Ledger(store).named(word)
+    record = read_record(store, one.head, one.dataset)
+    package, alarm = _package(store, one, place)
+    return ShownModel(
+        model=_model(one, entries),
+        package=package,
+        alarm=alarm,
+        head=one.head,
+        backbone=one.backbone,
+        recipe=one.recipe,
+        run_id=one.run_id,
+        code=record.code,
+        settings=record.settings,
+    )
+
+
+def _package(store: str, one: Decision, place: Tracking | None) -> tuple[str, str]:
+    """Say how the model's files in MLflow stand; where the settings name no MLflow, they are not looked at."""
+    if place is None:
+        return "not compared: only -c FILE says which MLflow serves", ""
+    # What looks into the store alone does not load MLflow.
+    from tasks.serving.served_package import compare_package
+
+    found = compare_package(store, place, one, whole=True)
+    return str(found), found.alarm
+
+
+def why(store: str, word: str) -> Story:
+    """Tell a version's whole story."""
+    entries = _entries(store)
+    last = Ledger(store).named(word)
+    about = [one for one in entries if one.model == last.model]
+    judged, rival = [one for one in about if one.by_the_gate][-1], judged_against(entries, last)
+    against = rival.model_version if rival else None
+    return Story(_model(last, entries), _data_diff(store, last.dataset), against, tuple(judged.rules), tuple(about))
+
+
+def _entries(store: str) -> list[Decision]:
+    open_bucket(store).check()
+    check_format(store)
+    return Ledger(store).entries()
+
+
+def _model(one: Decision, entries: list[Decision]) -> Model:
+    roles = [alias for alias, named in aliases(entries).items() if named and named.model == one.model]
+    hold = hold_on(entries, one.head)
+    roles += ["held"] if hold else []
+    facts = (one.model_version, one.time, one.outcome, one.person)
+    return Model(*facts, tuple(roles), one.dataset, one.figures, one.head)
+
+
+def _data_diff(store: str, dataset: str) -> DataDiff:
+    parent = (read_card(store, dataset) or {}).get("parent")
+    rows = read_manifest(store, dataset)
+    found = compare(read_manifest(store, parent) if parent else (), rows)
+    return DataDiff(
+        parent=parent,
+        dataset=dataset,
+        images=len(rows),
+        added=_counted(row.label for row in found.added),
+        removed=_counted(row.label for row in found.removed),
+        relabelled=_counted(f"{pair.before.label} -> {pair.after.label}" for pair in found.relabelled),
+    )
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

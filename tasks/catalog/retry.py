@@ -1,0 +1,54 @@
+"""Having rejected objects examined again: what ``pedigree data retry`` does."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from configs.errors import SettingsProblem
+from configs.gate_rules import nearest
+from tasks.domain.images.rejections import Reason
+from tasks.stores.files.format_version import check_format
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.snapshots import SnapshotStore
+
+# Whoever removed an image for good is not asked again by whoever types a command.
+_RELEASABLE = frozenset(Reason) - {Reason.FORGOTTEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many objects of each reason the next retraining examines again."""
+
+    store: str
+    released: Mapping[str, int]
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the answer into what JSON can hold."""
+        return asdict(self)
+
+
+def retry(store: str, word: str | None) -> Released:
+    """Release what the sources hold and was rejected for a reason, or for any; an image removed for good stays out.
+
+    Raises:
+        SettingsProblem: There is no such reason, or none that a person may undo here.
+        Problem: There is no such store.
+    """
+    reasons = _RELEASABLE if word is None else {_reason(word)}
+    open_bucket(store).check()
+    check_format(store)
+    snapshots = SnapshotStore(store)
+    counts: Counter[Reason] = Counter()
+    for source in snapshots.sources():
+        counts += snapshots.release(source, reasons)
+    return Released(store, {reason.value: number for reason, number in sorted(counts.items())})
+
+
+def _reason(word: str) -> Reason:
+    if word == Reason.FORGOTTEN:
+        raise SettingsProblem(f"What is {word} stays so: pedigree data retry takes every other reason.")
+    try:
+        return Reason(word)
+    except ValueError:
+        raise SettingsProblem(f"There is no reason {word!r}: {nearest(word, _RELEASABLE)}.") from None

@@ -1,0 +1,228 @@
+"""Proving that one dataset version is whole, as ``pedigree data verify`` does, or every one of a store."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from configs.errors import Inaccessible, Outage, Problem, SettingsProblem
+from tasks.catalog.export import Progress
+from tasks.catalog.verify_files import damaged_files, missing_checksums
+from tasks.catalog.versions import find_version
+from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.version_diff import LATEST
+from tasks.domain.hashing import sha256_of, sha256_of_bytes
+from tasks.domain.registry.decisions import Decision
+from tasks.modeling.backbone.serialization import from_bytes, weights_hash
+from tasks.modeling.head.head import Head
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import labels_hash, read_card, read_manifest, written
+from tasks.stores.files.records import read_record
+from tasks.stores.files.tombstones import forgotten_images
+from tasks.stores.files.weights import read_backbone, read_head
+from tasks.stores.objects.object_store import Changed
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tables.splits import SplitStore
+
+_FEATURES_AT_ONCE = 8192
+# How damage begins that names a row of a table.
+_ROWS = "image "
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file, an image or a record that is not what was written, and how that shows."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, all that is damaged, and what nothing proves yet."""
+
+    dataset: str
+    images: int
+    decisions: int
+    damage: tuple[Damage, ...]
+    notes: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Turn the answer into what JSON can hold."""
+        return asdict(self)
+
+
+def verify(store: str, word: str, progress: Progress) -> Verified:
+    """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
+    return _with_files(store, _verify(store, _version(store, word), progress, set()))
+
+
+def _version(store: str, word: str) -> str:
+    """Find the version that is meant; where the ledger cannot say which is the latest, take the one written last."""
+    try:
+        return find_version(store, word)
+    except (Outage, Inaccessible, SettingsProblem):
+        raise
+    except Problem:
+        times = written(store)
+        if word != LATEST or not times:
+            raise
+        return max(times, key=times.__getitem__)
+
+
+def verify_all(store: str, progress: Progress) -> tuple[Verified, ...]:
+    """Do the same with every version of the store; what several share is hashed, and counted, once."""
+    proved: set[str] = set()
+    found = [_verify(store, name, progress, proved) for name in sorted(written(store))]
+    return (_with_files(store, found[0]), *found[1:]) if found else ()
+
+
+def _with_files(store: str, found: Verified) -> Verified:
+    """Add what is wrong with the store's files as such, where a row of theirs does not say it better."""
+    by_rows = tuple(
+        f"{table}/" for table in ("images.lance", "features") if any(one.what.startswith(_ROWS) for one in found.damage)
+    )
+    files = [Damage(key, detail) for key, detail in damaged_files(store) if not (by_rows and key.startswith(by_rows))]
+    damage = tuple(dict.fromkeys((*found.damage, *files)))
+    return replace(found, damage=damage, notes=tuple(missing_checksums(store)))
+
+
+def _verify(store: str, name: str, progress: Progress, proved: set[str]) -> Verified:
+    """Look at a version, all but the images that are proved already, and add its own to them."""
+    rows: list[Row] = []
+    decisions: list[Decision] = []
+    found = list(_guarded("manifest", _manifest(store, name, rows)))
+    fresh = [row for row in rows if row.image not in proved]
+    proved |= {row.image for row in fresh}
+    found += _guarded("table images", _images(store, fresh, progress))
+    found += _guarded("table splits", _splits(store, rows))
+    found += _guarded("ledger", _ledger(store, name, decisions))
+    found += _guarded("data card", _card(store, name, len(rows), decided=bool(decisions)))
+    for head in sorted({one.head for one in decisions}):
+        found += _guarded(f"record of head {head}", _record(store, head, name))
+    for backbone, head in sorted({(one.backbone, one.head) for one in decisions}):
+        found += _guarded(f"backbone {backbone}", _backbone(store, backbone))
+        found += _guarded(f"head {head}", _head(store, head))
+        found += _guarded(f"features of backbone {backbone}", _features(store, backbone, head, rows))
+    return Verified(name, len(fresh), len(decisions), tuple(dict.fromkeys(found)))
+
+
+def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
+    """Turn what keeps a check from going on into damage as well."""
+    try:
+        yield from damage
+    except (Outage, Inaccessible):
+        raise
+    except Problem as problem:
+        yield Damage(what, str(problem))
+    except Changed:
+        yield Damage(what, "It is not in the store.")
+    except (LookupError, TypeError, ValueError) as error:
+        yield Damage(what, f"It is not what Pedigree writes ({type(error).__name__}: {str(error)[:100]}).")
+
+
+def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
+    rows += read_manifest(store, name)
+    if dataset_hash(rows) != name:
+        yield Damage("manifest", f"Its rows have another hash than datasets/{name}.")
+
+
+def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
+    images, unreadable, gone = ImageStore(store), False, forgotten_images(store)
+    try:
+        with progress("verify", len(rows)) as advance:
+            for image, data in images.salvage([row.image for row in rows]):
+                advance(1)
+                if isinstance(data, Problem) and image in gone:
+                    yield Damage(f"image {image}", "It was removed for good.")
+                elif isinstance(data, Problem):
+                    unreadable = True
+                    yield Damage(f"image {image}", str(data))
+                elif sha256_of_bytes(data) != image:
+                    yield Damage(f"image {image}", "Its bytes have another SHA-256.")
+    except (Outage, Inaccessible):
+        raise
+    except Problem as problem:
+        unreadable = True
+        yield Damage("table images", str(problem))
+    if unreadable:
+        yield from (Damage(file, detail) for file, detail in images.damage())
+
+
+def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
+    splits = SplitStore(store)
+    yield from (Damage(file, detail) for file, detail in splits.damage())
+    known = splits.known()
+    for row in rows:
+        if row.image not in known:
+            yield Damage(f"image {row.image}", "The table of splits lacks it.")
+        elif known[row.image].split is not row.split:
+            detail = f"The manifest says {row.split.value}, the table of splits {known[row.image].split.value}."
+            yield Damage(f"image {row.image}", detail)
+
+
+def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage]:
+    ledger = Ledger(store)
+    for key in ledger.files():
+        try:
+            decision = ledger.read(key)
+        except (Outage, Inaccessible):
+            raise
+        except Problem as problem:
+            yield Damage(key, str(problem))
+            continue
+        if key != f"ledger/{decision.number:06}.json":
+            yield Damage(key, f"It holds decision {decision.number}.")
+        if decision.dataset == name:
+            decisions.append(decision)
+
+
+def _card(store: str, name: str, images: int, *, decided: bool) -> Iterator[Damage]:
+    card = read_card(store, name)
+    if card is None:
+        if decided:
+            yield Damage("data card", f"There is no datasets/{name}/card.json, though the ledger knows the version.")
+        return
+    if (card["dataset"], card["images"]) != (name, images):
+        yield Damage("data card", f"It is of {card['dataset'][:12]} with {card['images']} images.")
+    if labels_hash(store, card["labels"]) != card["labels"]:
+        yield Damage(f"labels/{card['labels']}.parquet", "Its rows have another hash.")
+
+
+def _record(store: str, head: str, name: str) -> Iterator[Damage]:
+    record = read_record(store, head, name)
+    if (record.head, record.dataset) != (head, name):
+        yield Damage(f"record of head {head}", f"It is of head {record.head[:12]} and dataset {record.dataset[:12]}.")
+
+
+def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
+    data, facts = read_backbone(store, fingerprint)
+    if sha256_of(facts) != fingerprint:
+        yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
+    if weights_hash(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
+        yield Damage(f"backbone {fingerprint}", "Its weights have another hash.")
+
+
+def _head(store: str, name: str) -> Iterator[Damage]:
+    if Head.from_bytes(read_head(store, name)).name != name:
+        yield Damage(f"head {name}", "Its weights have another hash.")
+
+
+def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
+    """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
+    features = FeatureStore(store, backbone, Head.from_bytes(read_head(store, head)).weights.shape[0])
+    known = features.known()
+    images = [row.image for row in rows if row.image in known]
+    for start in range(0, len(images), _FEATURES_AT_ONCE):
+        part = images[start : start + _FEATURES_AT_ONCE]
+        yield from (
+            Damage(f"image {image}", f"Its features of backbone {backbone[:12]} are not what was written.")
+            for image in sorted(set(features.damaged(part)))
+        )
+        wrong = ~np.isfinite(features.read(part)).all(axis=1)
+        yield from (
+            Damage(f"image {part[index]}", f"Its features of backbone {backbone[:12]} are no numbers.")
+            for index in np.flatnonzero(wrong)
+        )

@@ -1,0 +1,253 @@
+"""How attributes are spread over classes: the shares of each value, and how far a class is from the others."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.labels.labeling import Attributes
+from tasks.domain.phrasing import count
+
+#: What is counted for images of which nobody says the attribute.
+UNKNOWN = "not known"
+# A class of so many images that has one value only is worth a word when at most so much of the others has it.
+_USUAL, _ENOUGH = 0.5, 10
+# Where the other classes' share lets so many images of a class be expected, one class in twenty has none by chance.
+_EXPECTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBalance:
+    """One class and one attribute: images by value, their shares, and the distance from all other classes together.
+
+    Lacking are values that none of its images has, though by the share of the other classes at least three should. The
+    distance is the total variation distance: half the sum of the absolute differences of the shares, from 0 (the
+    same mixture) to 1 (nothing in common).
+    """
+
+    label: str
+    counts: Mapping[str, int]
+    shares: Mapping[str, float]
+    lacking: tuple[str, ...]
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One attribute over all classes; origins say who wrote it down, or that it was read from the picture."""
+
+    attribute: str
+    origins: tuple[str, ...]
+    values: tuple[str, ...]
+    classes: tuple[ClassBalance, ...]
+
+
+def balances(
+    rows: Sequence[Row], told: Mapping[str, Attributes], origins: Mapping[str, Iterable[str]]
+) -> tuple[Balance, ...]:
+    """Count every attribute by class; ``told`` holds each image's attributes, ``origins`` where each is from."""
+    names = sorted({name for row in rows for name, _ in told.get(row.image, ())})
+    return tuple(_balance(name, rows, told, tuple(sorted(set(origins.get(name, ()))))) for name in names)
+
+
+def warnings_of(found: Sequence[Balance]) -> list[str]:
+    """Say which classes know only one value of an attribute that the other classes mix."""
+    return [
+        f"all {sum(one.counts.values()):,} images of {one.label} have {balance.attribute}={value}, "
+        f"of the other classes {_others(balance, one, value):.0%}"
+        for balance in found
+        for one in balance.classes
+        for value in one.counts
+        if one.shares[value] == 1
+        and value != UNKNOWN
+        and sum(one.counts.values()) >= _ENOUGH
+        and _others(balance, one, value) <= _USUAL
+    ]
+
+
+def _balance(name: str, rows: Sequence[Row], told: Mapping[str, Attributes], origins: tuple[str, ...]) -> Balance:
+    counts: dict[str, Counter[str]] = {label: Counter() for label in sorted({row.label for row in rows})}
+    for row in rows:
+        counts[row.label][dict(told.get(row.image, ())).get(name, UNKNOWN)] += 1
+    values = sorted({value for counter in counts.values() for value in counter}, key=lambda one: (one == UNKNOWN, one))
+    total = sum(counts.values(), Counter[str]())
+    return Balance(
+        attribute=name,
+        origins=origins,
+        values=tuple(values),
+        classes=tuple(
+            ClassBalance(
+                label=label,
+                counts=dict(sorted(own.items())),
+                shares=_shares(own, values),
+                lacking=_lacking(own, total - own),
+                distance=_distance(own, total - own, values),
+            )
+            for label, own in counts.items()
+        ),
+    )
+
+
+def _shares(counts: Counter[str], values: Iterable[str]) -> dict[str, float]:
+    total = counts.total() or 1
+    return {value: round(counts[value] / total, 4) for value in values}
+
+
+def _lacking(own: Counter[str], others: Counter[str]) -> tuple[str, ...]:
+    expected = {value: own.total() * count / others.total() for value, count in sorted(others.items())}
+    return tuple(
+        value for value, images in expected.items() if images >= _EXPECTED and not own[value] and value != UNKNOWN
+    )
+
+
+def _distance(own: Counter[str], others: Counter[str], values: Sequence[str]) -> float:
+    if not (own and others):
+        return 0.0
+    mine, theirs = _shares(own, values), _shares(others, values)
+    return round(sum(abs(mine[value] - theirs[value]) for value in values) / 2, 4)
+
+
+def _others(balance: Balance, own: ClassBalance, value: str) -> float:
+    """Give the share of a value in all classes but one."""
+    rest = [one for one in balance.classes if one.label != own.label]
+    images = sum(sum(one.counts.values()) for one in rest)
+    return sum(one.counts.get(value, 0) for one in rest) / images if images else 1.0
+
+
+# A range that leaves out such a share of the other classes' images is worth a word, unless chance would narrow the
+# range of one class in any dataset of the same classes as often as this.
+_WORTH, _CHANCE = 0.25, 0.05
+# At each end of a class's range so many of its images are not counted, so that a few strays do not hide a gap.
+_STRAYS = 0.02
+# Where one end of the range leaves out so many times what the other does, only that end is told.
+_ONE_END = 3
+# So many classes are named in warnings; the card lists all of them.
+_NAMED = 5
+_WORDS = {
+    "brightness": "a brightness of",
+    "tone": "a middle whose tone is",
+    "surroundings": "surroundings whose tone is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """A class whose images lie between two values of a measure, but for some strays at each end.
+
+    ``darker`` and ``lighter`` are the shares of the other classes' images that lie below and above.
+    """
+
+    label: str
+    measure: str
+    images: int
+    low: float
+    high: float
+    darker: float
+    lighter: float
+
+    @property
+    def outside(self) -> float:
+        """Return the share of the other classes' images that lie outside of the range."""
+        return self.darker + self.lighter
+
+    @property
+    def unseen(self) -> Literal["darker", "lighter", "darker and lighter"]:
+        """Name the photographs that the class lacks."""
+        if self.lighter >= _ONE_END * self.darker:
+            return "lighter"
+        return "darker" if self.darker >= _ONE_END * self.lighter else "darker and lighter"
+
+    @property
+    def why(self) -> str:
+        """Say what the class's images have in common, and the others have not."""
+        return (
+            f"nearly all of its {count(self.images, 'image')} have {_WORDS[self.measure]} {self.low:.2f} to "
+            f"{self.high:.2f} (1 is white), {self.outside:.0%} of the other classes' images have not"
+        )
+
+    def __str__(self) -> str:
+        """Say it as a warning."""
+        return f"{self.label} is not seen in {self.unseen} photographs: {self.why}"
+
+
+def narrow_ranges(rows: Iterable[Row], examined: Mapping[str, Examined]) -> tuple[Narrow, ...]:
+    """Find the classes that cover little of what the others cover, the narrowest first, each by one measure.
+
+    If a class were photographed like all others, as many of their images as chance puts there would lie outside of the
+    range from the k-th smallest to the k-th largest of its n values: BetaBinomial(others, 2k, n + 1 - 2k) (Wilks,
+    "Statistical prediction with special reference to the problem of tolerance limits", Annals of Mathematical
+    Statistics 1942). Of all classes and measures together one is named by chance in at most one dataset in twenty.
+
+    Args:
+        rows: The version's images; those that are held out do not count.
+        examined: What was measured of each image.
+    """
+    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in examined]
+    labels, truth = np.unique([row.label for row in used], return_inverse=True)
+    values = {name: _values(name, [examined[row.image].measures for row in used]) for name in _WORDS}
+    candidates = [
+        narrow
+        for place, label in enumerate(labels.tolist())
+        for name in _WORDS
+        if (narrow := _range(label, name, values[name], truth == place))
+        and _beyond_chance(narrow, len(used) - narrow.images, len(labels))
+        and _of_most(narrow, values[name], truth, place)
+    ]
+    narrowest: dict[str, Narrow] = {}
+    for narrow in sorted(candidates, key=lambda narrow: (-narrow.outside, narrow.high - narrow.low)):
+        narrowest.setdefault(narrow.label, narrow)
+    return tuple(narrowest.values())
+
+
+def range_warnings(narrow: Sequence[Narrow]) -> list[str]:
+    """Say which classes are narrow, the first few of them."""
+    more = len(narrow) - _NAMED
+    return [
+        *map(str, narrow[:_NAMED]),
+        *([f"{count(more, 'more class', 'more classes')} have narrow ranges"] if more > 0 else []),
+    ]
+
+
+def _values(name: str, measures: Sequence[Measures]) -> NDArray[np.float64]:
+    """Take a measure of each image: (n,); the middle that ``tone`` is measured of is a quarter of the picture."""
+    brightness, tone = (
+        np.array([getattr(one, kind) for one in measures], np.float64) for kind in ("brightness", "tone")
+    )
+    return {"brightness": brightness, "tone": tone, "surroundings": (4 * brightness - tone) / 3}[name]
+
+
+def _range(label: str, measure: str, values: NDArray[np.float64], own: NDArray[np.bool_]) -> Narrow | None:
+    ordered, others = np.sort(values[own]), values[~own]
+    strays = _strays(len(ordered))
+    if len(ordered) < 2 * (strays + 1) or not len(others):
+        return None
+    low, high = float(ordered[strays]), float(ordered[-1 - strays])
+    return Narrow(label, measure, len(ordered), low, high, float((others < low).mean()), float((others > high).mean()))
+
+
+def _beyond_chance(narrow: Narrow, others: int, classes: int) -> bool:
+    if narrow.outside < _WORTH:
+        return False
+    from scipy.stats import betabinom
+
+    ends = 2 * (_strays(narrow.images) + 1)
+    chance = betabinom.sf(round(narrow.outside * others) - 1, others, ends, narrow.images + 1 - ends)
+    return bool(chance * classes * len(_WORDS) <= _CHANCE)
+
+
+def _of_most(narrow: Narrow, values: NDArray[np.float64], truth: NDArray[np.int64], place: int) -> bool:
+    """Tell whether most other classes lie outside, and not a single odd one that is itself the narrow class."""
+    outside = (values < narrow.low) | (values > narrow.high)
+    shares = np.delete(np.bincount(truth, outside) / np.bincount(truth), place)
+    return bool(np.sort(shares)[(len(shares) - 1) // 2] >= _WORTH / 2)
+
+
+def _strays(images: int) -> int:
+    return int(_STRAYS * images)

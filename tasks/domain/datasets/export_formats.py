@@ -1,0 +1,156 @@
+"""A dataset version as a plain folder: which file each image becomes, and the manifest as CSV."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+from urllib.parse import quote
+
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.hashing import sha256_of
+
+MANIFEST = "manifest.csv"
+_EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif"}
+# Not a letter of a file name on some system, or the mark of our own escapes.
+_UNSAFE = frozenset('%/\\:*?"<>|\x7f') | frozenset(map(chr, range(32)))
+# Windows keeps these for devices, with any ending, and in any case.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
+# Bytes that a name may have on every usual disk; a cut name ends in a mark that is no escape, and in digits of a hash.
+_LONGEST, _CUT, _DIGITS = 255, "%~", 16
+_OWN = ("image", "file", "label", "split", "key")
+
+
+def folder_name(label: str) -> str:
+    """Name a class's folder: its label, with what no folder may be called percent-encoded, as in a web address.
+
+    ``urllib.parse.unquote`` gives the label back, and no label can leave the folder that it is in. A name that would be
+    too long is cut and ends in a mark that no other name has, and in a hash of the label: manifest.csv has it whole.
+    """
+    letters = [quote(letter, safe="") if letter in _UNSAFE else letter for letter in label]
+    if letters[0] == "." or label.lower() == MANIFEST or _RESERVED.match(label):
+        letters[0] = f"%{ord(letters[0]):02X}"
+    if letters[-1] in {".", " "}:
+        letters[-1] = f"%{ord(letters[-1]):02X}"
+    return "".join(letters) if _size(letters) <= _LONGEST else _shortened(label, letters)
+
+
+def _shortened(label: str, letters: list[str]) -> str:
+    ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
+    sizes = accumulate(_size([letter]) for letter in letters)
+    kept = sum(size <= _LONGEST - len(ending) for size in sizes)
+    return "".join(letters[:kept]) + ending
+
+
+def _size(letters: Sequence[str]) -> int:
+    return len("".join(letters).encode())
+
+
+def file_name(row: Row, form: str) -> str:
+    """Place an image below the folder: class/sha256.extension, by the format that it came in."""
+    return f"{folder_name(row.label)}/{row.image}.{_EXTENSIONS.get(form, form.lower())}"
+
+
+def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
+    """Write a version's rows, sorted by image, with a column an attribute, as RFC 4180 says, in UTF-8."""
+    attributes = sorted({name for row in rows for name, _ in row.attributes})
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\r\n")
+    writer.writerow([*_OWN[:-1], *(_column(name) for name in attributes), _OWN[-1]])
+    for row in sorted(rows, key=lambda row: row.image):
+        own = dict(row.attributes)
+        values = [own.get(name, "") for name in attributes]
+        writer.writerow([row.image, files[row.image], row.label, row.split.value, *values, row.key])
+    return sink.getvalue().encode()
+
+
+def _column(attribute: str) -> str:
+    """Name an attribute's column by its name; no attribute holds a colon, so the mark keeps it from our own columns."""
+    return f"attribute:{attribute}" if attribute in _OWN else attribute
+
+
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+_FIELDS = {
+    "image": "SHA-256 of the image's bytes, which name it in the store and in a checked-out folder",
+    "label": "What the image shows",
+    "split": "train, validation, test or held-out; given once, for life",
+    "key": "Where the image was first found in the source",
+}
+
+
+def croissant(dataset: str, images: int, classes: int, written: str, manifest_sha256: str) -> dict[str, Any]:
+    """Describe the manifest of a dataset version, a Parquet file that lies beside the description.
+
+    ``written`` is ISO 8601; who may use the photographs under which licence is for their owner to say.
+    """
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": f"pedigree-{dataset[:12]}",
+        "description": f"{images} labelled images of {classes} classes; the dataset's hash is {dataset}.",
+        "version": f"1.0.0+{dataset[:12]}",
+        "identifier": dataset,
+        "datePublished": written[:10],
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": "manifest",
+                "name": "manifest.parquet",
+                "contentUrl": "manifest.parquet",
+                "encodingFormat": "application/x-parquet",
+                "sha256": manifest_sha256,
+            }
+        ],
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": _fields()}],
+    }
+
+
+def _fields() -> list[dict[str, Any]]:
+    return [
+        {
+            "@type": "cr:Field",
+            "@id": f"images/{name}",
+            "name": name,
+            "description": meaning,
+            "dataType": "sc:Text",
+            "source": {"fileObject": {"@id": "manifest"}, "extract": {"column": name}},
+        }
+        for name, meaning in _FIELDS.items()
+    ]

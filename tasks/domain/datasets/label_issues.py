@@ -1,0 +1,294 @@
+"""Which labels are probably wrong: as many as the features can bear out, however well they tell the classes apart."""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from cleanlab.outlier import OutOfDistribution
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import StratifiedGroupKFold
+
+from tasks.domain.datasets.image_issues import Finding, Found
+from tasks.domain.datasets.label_issue_counts import ClassIssues, LabelIssues
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.training.calibration import temperature
+
+_FOLDS = 5
+# Fewer classes, or fewer images of a class to learn from, leave nothing to compare with.
+_FEWEST = 2
+# Features that put fewer images than this share into their classes, such as those of random weights, doubt no label.
+_TELLING = 0.5
+# Of correctly labelled images at most about this share is named: so many labels the probabilities expect to be others.
+_ALLOWED = 0.01
+# A label is wrong, more likely than not, and another class at least as likely as all others together.
+_LIKELY = 0.5
+# The chance that any two classes of a collection without errors are called mixed up.
+_MIXED_UP = 0.01
+# Logarithms of probabilities are cut off here, and shares of wrong labels are looked for between these.
+_LEAST_LOGIT, _SHARES = -80.0, (1e-4, 0.5)
+
+Places = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelError:
+    """An image whose label is probably wrong.
+
+    Attributes:
+        place: Which image.
+        likely: The class that it looks like.
+        likeliest: The calibrated probability of that class.
+        given: The calibrated probability of the class that its label says.
+    """
+
+    place: int
+    likely: int
+    likeliest: float
+    given: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelErrors:
+    """What the features say of labels.
+
+    Attributes:
+        errors: The doubted images, those that the features contradict most come first.
+        judged: Which labels could be judged, of shape (n_images,): none where the features do not tell the classes
+            apart, and none of a class all of whose images are alike or alone.
+    """
+
+    errors: tuple[LabelError, ...]
+    judged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    """Calibrated probabilities beside labels.
+
+    Attributes:
+        probabilities: Of shape (n_images, n_classes).
+        labels: The class that each label says, of shape (n_images,).
+        wrong_share: The estimated share of labels that are wrong.
+    """
+
+    probabilities: Floats
+    labels: Places
+    wrong_share: float
+
+    @property
+    def given(self) -> Floats:
+        """The probability of the label, of shape (n_images,)."""
+        return np.asarray(np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)[:, 0])
+
+    @property
+    def likely(self) -> Places:
+        """The likeliest class of each image."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @property
+    def ratios(self) -> Floats:
+        """How much likelier the likeliest class is than the label: logarithms of shape (n_images,)."""
+        return np.asarray(np.log(self.probabilities.max(axis=1)) - np.log(self.given))
+
+
+def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> LabelErrors:
+    """Name images whose labels are probably wrong.
+
+    A label is doubted for each of three reasons, all on calibrated probabilities of images held out:
+
+    - it is more likely an error than not, if labels are a mixture of right ones and of ones dealt at random, whose
+      share is estimated beside the temperature by maximum likelihood: many errors are named where there are many;
+    - it is among the most contradicted, so few that the probabilities expect one image in a hundred there;
+    - more images labelled as one class look like another than the probabilities expect beyond chance (a Poisson test,
+      Bonferroni over the pairs of classes): a folder into which a part of another one was put.
+
+    Args:
+        features: Main directions of the features, of shape (n_images, n_directions).
+        labels: The class that each label says as an index, of shape (n_images,).
+        groups: The near-duplicate group of each image.
+
+    Returns:
+        The doubted images, and which could be judged.
+    """
+    logits, judged = _held_out(features, labels, groups)
+    right = logits.argmax(axis=1) == labels
+    if not judged.any() or right[judged].mean() < _TELLING:
+        return LabelErrors((), np.zeros(len(labels), bool))
+    places = np.flatnonzero(judged)
+    doubts = _calibrated(logits[places], labels[places])
+    named = _errors(doubts) | _most_contradicted(doubts) | _mixed_up(doubts)
+    ratios, given, likely = doubts.ratios, doubts.given, doubts.likely
+    order = np.argsort(-ratios, kind="stable")
+    errors = tuple(
+        LabelError(int(places[at]), int(likely[at]), float(doubts.probabilities[at].max()), float(given[at]))
+        for at in order[named[order]].tolist()
+    )
+    return LabelErrors(errors, judged)
+
+
+def _held_out(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give logits by discriminants that saw nothing of an image's group, and which images have any.
+
+    An image has none whose class no other group shows, since all other classes would seem likelier.
+
+    Returns:
+        Logits of shape (n_images, n_classes), and a mask of shape (n_images,).
+    """
+    logits, judged = np.full((len(labels), int(labels.max()) + 1), _LEAST_LOGIT), np.zeros(len(labels), bool)
+    folds = min(_FOLDS, max(Counter(labels.tolist()).values()))
+    if folds < _FEWEST:
+        return logits, judged
+    with warnings.catch_warnings():
+        # A class with few images may be missing from a fold.
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(StratifiedGroupKFold(folds).split(features, labels, list(groups)))
+    for others, held_out in parts:
+        learned = others[np.bincount(labels[others])[labels[others]] >= _FEWEST]
+        if len(held_out) and len(set(labels[learned].tolist())) >= _FEWEST:
+            model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[learned], labels[learned])
+            said = model.predict_log_proba(features[held_out])
+            logits[np.ix_(held_out, model.classes_)] = np.maximum(said, _LEAST_LOGIT)
+            judged[held_out] = np.isin(labels[held_out], model.classes_)
+    return logits, judged
+
+
+def _calibrated(logits: Floats, labels: Places) -> _Doubts:
+    """Estimate the temperature and the share of labels that were dealt at random, together."""
+    from scipy.optimize import minimize
+
+    classes = logits.shape[1]
+    low, high = _SHARES
+
+    def loss(point: Floats) -> float:
+        given = np.take_along_axis(_softmax(logits / np.exp(point[0])), labels[:, None], axis=1)
+        share = np.exp(point[1])
+        return float(-np.log((1 - share) * given + share / classes).mean())
+
+    bounds = [(np.log(0.05), np.log(20)), (np.log(low), np.log(high))]
+    warmth = np.log(temperature(logits, labels))
+    starts = ((warmth, np.log(share)) for share in (low, 0.1))
+    fits = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    best = min(fits, key=lambda fit: float(fit.fun)).x
+    return _Doubts(_softmax(logits / np.exp(best[0])), labels, float(np.exp(best[1])))
+
+
+def _errors(doubts: _Doubts) -> NDArray[np.bool_]:
+    """Find labels that are more likely dealt at random than not."""
+    dealt = doubts.wrong_share / doubts.probabilities.shape[1]
+    error = dealt / ((1 - doubts.wrong_share) * doubts.given + dealt)
+    apart = doubts.likely != doubts.labels
+    return np.asarray(apart & (error >= _LIKELY) & (doubts.probabilities.max(axis=1) >= _LIKELY))
+
+
+def _most_contradicted(doubts: _Doubts) -> NDArray[np.bool_]:
+    """Find labels so far below the likeliest class that the probabilities expect hardly any there."""
+    largest = doubts.probabilities.max(axis=1, keepdims=True)
+    distances = np.log(largest) - np.log(doubts.probabilities)
+    order = np.argsort(-distances, axis=None)
+    # The probabilities of all labels that are at least so unlikely add up to how many images should have one.
+    expected = doubts.probabilities.ravel()[order].cumsum()
+    beyond = int(np.searchsorted(expected, _ALLOWED * len(doubts.labels), side="right"))
+    limit = distances.ravel()[order][min(beyond, len(order) - 1)]
+    return np.asarray((doubts.likely != doubts.labels) & (doubts.ratios > limit))
+
+
+def _mixed_up(doubts: _Doubts) -> NDArray[np.bool_]:
+    """Find all images labelled as one class that look like another where these are more than chance explains."""
+    from scipy.stats import poisson
+
+    classes, likely = doubts.probabilities.shape[1], doubts.likely
+    seen, expected = np.zeros((classes, classes)), np.zeros((classes, classes))
+    np.add.at(seen, (likely, doubts.labels), 1)
+    np.add.at(expected, likely, doubts.probabilities)
+    mixed = poisson.sf(seen - 1, expected) * classes * (classes - 1) <= _MIXED_UP
+    np.fill_diagonal(mixed, val=False)
+    return np.asarray(mixed[likely, doubts.labels])
+
+
+def _softmax(logits: Floats) -> Floats:
+    """Turn logits into probabilities, none of them nought."""
+    powers = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), _LEAST_LOGIT))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+#: The kind of finding that names probably wrong labels.
+WRONG_LABEL = "probably a wrong label"
+# So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
+_DIRECTIONS = 128
+# Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
+_NEIGHBOURHOOD = 2000
+# cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
+_OUTLIERS, _FAR = 0.02, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """What the features say: the images to look at, and how many labels of each class are in doubt."""
+
+    findings: tuple[Finding, ...]
+    labels: LabelIssues
+
+
+def main_directions(features: NDArray[np.float32]) -> PCA:
+    """Find the directions along which features of the shape (images, width) differ most; its transform takes more."""
+    return PCA(min(_DIRECTIONS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
+
+
+def suspects(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> Suspects:
+    """Find probably wrong labels and outliers among the rows; reduced has the shape (rows, main directions).
+
+    Labels are judged by probabilities that a linear discriminant gives to images whose near-duplicate group it was not
+    fitted on: ``label_errors`` says which are named.
+    """
+    labels, truth = np.unique([row.label for row in rows], return_inverse=True)
+    found = label_errors(reduced, truth, groups)
+    issues = _issues(found, labels.tolist(), truth)
+    findings = (_wrong_labels(rows, found, labels.tolist(), issues), _outliers(rows, reduced))
+    return Suspects(tuple(one for one in findings if one.images), issues)
+
+
+def _issues(found: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
+    if not found.judged.any():
+        return LabelIssues(unknown="unknown, since the features do not tell these classes apart")
+    sizes, likely = Counter(truth[found.judged].tolist()), dict[int, Counter[int]]()
+    for error in found.errors:
+        likely.setdefault(int(truth[error.place]), Counter())[error.likely] += 1
+    named = {place: likely.get(place, Counter()) for place in sorted(sizes)}
+    classes = [
+        ClassIssues(labels[place], own.total(), sizes[place], *(labels[like] for like, _ in own.most_common(1)))
+        for place, own in named.items()
+    ]
+    return LabelIssues(tuple(classes), "")
+
+
+def _wrong_labels(rows: Sequence[Row], found: LabelErrors, labels: Sequence[str], issues: LabelIssues) -> Finding:
+    images = tuple(
+        Found(
+            rows[error.place].image,
+            rows[error.place].key,
+            rows[error.place].label,
+            f"looks like {labels[error.likely]}, {error.likeliest:.3f} against {error.given:.3f}",
+        )
+        for error in found.errors
+    )
+    return Finding(WRONG_LABEL, f"the features of the other images say another class: {issues.counted()}", images)
+
+
+def _outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Finding:
+    sample = np.sort(np.argsort([row.image for row in rows])[:_NEIGHBOURHOOD])
+    judge = OutOfDistribution({"k": min(10, len(sample) - 1)} if len(sample) > 1 else {})
+    images: list[Found] = []
+    if len(sample) > 1:
+        judge.fit(features=features[sample], verbose=False)
+        scores = judge.score(features=features)
+        most = max(1, int(_OUTLIERS * len(rows)))
+        for index in np.argsort(scores, kind="stable")[:most].tolist():
+            if scores[index] < _FAR:
+                row = rows[index]
+                images.append(Found(row.image, row.key, row.label, f"{scores[index]:.3f}"))
+    return Finding("unlike all others", "far from its nearest neighbours, as the backbone sees them", tuple(images))

@@ -1,0 +1,105 @@
+"""The manifest of a dataset version, and the hash that names it."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from tasks.domain.datasets.splits import Split
+from tasks.domain.hashing import canonical_json
+from tasks.domain.labels.labeling import Attributes
+from tasks.domain.phrasing import count
+
+# Changes when a row would mean something else; two versions of different meaning never share a hash.
+_MEANING = b"pedigree dataset 1\n"
+
+
+class Row(NamedTuple):
+    """One image of a dataset version; the key says where it was found and is not part of the version's hash."""
+
+    image: str
+    label: str
+    split: Split
+    attributes: Attributes
+    key: str
+
+
+def canonical(row: Row) -> bytes:
+    """Write what the hash covers: image, label, split and attributes."""
+    return b"[" + canonical_json(row.image) + b"," + _told(row.label, row.split, row.attributes) + b"]"
+
+
+@lru_cache(maxsize=2**14)
+def _told(label: str, split: Split, attributes: Attributes) -> bytes:
+    """Write what many images have in common, and keep it: there are few classes, and few values of an attribute."""
+    return canonical_json([label, split.value, [list(one) for one in sorted(attributes)]])[1:-1]
+
+
+def dataset_hash(rows: Iterable[Row]) -> str:
+    """Name a dataset version: SHA-256 over its sorted rows, 64 hex digits, whatever order they come in."""
+    digest = hashlib.sha256(_MEANING)
+    for line in sorted(canonical(row) for row in rows):
+        digest.update(line + b"\n")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A class that is held back, how many images it has, and what it lacks."""
+
+    label: str
+    images: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rows of the classes that are learned, and the classes that wait."""
+
+    kept: tuple[Row, ...]
+    waiting: tuple[Waiting, ...]
+
+
+def select(rows: Sequence[Row], minimum: int) -> Selection:
+    """Hold back a class with fewer usable images than the minimum, or with none to train on."""
+    usable = Counter(row.label for row in rows if row.split is not Split.HELD_OUT)
+    trained = {row.label for row in rows if row.split is Split.TRAIN}
+    waiting = []
+    for label in sorted({row.label for row in rows}):
+        if usable[label] < minimum:
+            lacks = f"{usable[label]:,} of {minimum:,} images, lacks {minimum - usable[label]:,}"
+            waiting.append(Waiting(label, usable[label], lacks))
+        elif label not in trained:
+            waiting.append(Waiting(label, usable[label], "none of its images is in the training split"))
+    back = {one.label for one in waiting}
+    kept = sorted((row for row in rows if row.label not in back), key=lambda row: row.image)
+    return Selection(tuple(kept), tuple(waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset version, and whether there is something to train on.
+
+    ``decided`` is the number of the ledger's last entry at that moment: what is younger, another run has decided.
+    """
+
+    hash: str
+    parent: str | None
+    images: int
+    classes: tuple[str, ...]
+    waiting: tuple[str, ...]
+    state: Literal["new", "unchanged", "waiting"]
+    reason: str
+    decided: int = 0
+    contradictory: int = 0
+
+    def __str__(self) -> str:
+        """Name the version and say what it holds."""
+        classes = count(len(self.classes), "class", "classes")
+        text = f"version {self.hash[:12]} with {count(self.images, 'image')} of {classes}: {self.reason}"
+        if self.state == "waiting" or not self.waiting:
+            return text
+        some = f"{len(self.waiting):,} classes wait, such as {self.waiting[0]}"
+        return f"{text}; {some if self.waiting[1:] else f'{self.waiting[0]} waits'}"

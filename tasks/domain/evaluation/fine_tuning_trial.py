@@ -1,0 +1,260 @@
+"""Which photographs a trial of fine-tuning learns from, and which it is judged by."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import Problem
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.phrasing import count
+from tasks.domain.significance import CONFIDENCE, wilson_share
+
+if TYPE_CHECKING:
+    from configs.schema import Settings
+
+# With fewer photographs of a class nothing is learned of it; fewer validation images tell nothing apart.
+_LEAST_OF_A_CLASS, _LEAST_JUDGED = 5, 30
+# So many validation images are looked at: what bounds the time on a large data set.
+_MOST_JUDGED = 1000
+#: The near-duplicate group of an image; one that no group is known of is its own.
+Groups = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialImages:
+    """What a trial learns from, and what it is judged by: images of the same classes."""
+
+    learned: Sequence[Row]
+    judged: Sequence[Row]
+
+    @property
+    def classes(self) -> list[str]:
+        """Name the classes, sorted."""
+        return sorted({row.label for row in self.learned})
+
+
+def trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> TrialImages:
+    """Choose a class-balanced sample of the training images, and the validation images that judge what it teaches.
+
+    Never a test image: the test split decides between models, and whoever chose a method by it would promise too much
+    of it. Groups of near duplicates stay whole.
+
+    Args:
+        rows: A dataset version.
+        groups: The near-duplicate group of each image.
+        settings: How large the sample is, and where fine-tuning begins.
+
+    Returns:
+        Both sets of images.
+
+    Raises:
+        Problem: Where a trial could say nothing.
+    """
+    if settings.learns_behind_the_cut:
+        block, cut = settings.fine_tuning.from_block, settings.backbone.cut
+        raise Problem(f"fine_tuning.from_block is {block}, behind backbone.cut {cut}: set an earlier one")
+    train = [row for row in rows if row.split is Split.TRAIN]
+    classes, most = {row.label for row in train}, settings.fine_tuning.trial
+    if most < _LEAST_OF_A_CLASS * len(classes):
+        least = _LEAST_OF_A_CLASS * len(classes)
+        raise Problem(
+            f"fine_tuning.trial is {most:,}, too few for {len(classes):,} classes: set it to {least:,} or more"
+        )
+    validation = [row for row in rows if row.split is Split.VALIDATION and row.label in classes]
+    judged = _whole_groups(validation, groups, settings.training.seed)[:_MOST_JUDGED]
+    if len(judged) < _LEAST_JUDGED:
+        raise Problem(f"the validation split holds {count(len(judged), 'image')}, too few to tell: {_LEAST_JUDGED} can")
+    return TrialImages(balanced_sample(train, groups, most, settings.training.seed), judged)
+
+
+def balanced_sample(rows: Sequence[Row], groups: Groups, most: int, seed: int) -> list[Row]:
+    """Take whole groups until there are ``most`` images; the next one is always of the class that has fewest so far."""
+    members: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in _whole_groups(rows, groups, seed):
+        members[groups.get(row.image, row.image)].append(row)
+    waiting: defaultdict[str, list[list[Row]]] = defaultdict(list)
+    for group in reversed(members.values()):
+        waiting[group[0].label].append(group)
+    taken, counts = list[Row](), Counter(dict.fromkeys(waiting, 0))
+    while waiting:
+        label = min(waiting, key=lambda label: (counts[label], label))
+        group = waiting[label].pop()
+        if len(taken) + len(group) <= most:
+            taken += group
+            counts.update(row.label for row in group)
+        if not waiting[label]:
+            del waiting[label]
+    return taken
+
+
+def _whole_groups(rows: Sequence[Row], groups: Groups, seed: int) -> list[Row]:
+    """Put the groups in an order that the seed decides, the images of each beside each other."""
+
+    def place(row: Row) -> tuple[bytes, str]:
+        group = groups.get(row.image, row.image)
+        return sha256(f"{seed} {group}".encode()).digest(), row.image
+
+    return sorted(rows, key=place)
+
+
+if TYPE_CHECKING:
+    from configs.schema import Settings
+
+#: A trial passes over its photographs so often.
+EPOCHS = 2
+#: A smaller gain in accuracy is not worth minutes to hours of every night.
+LEAST_GAIN = 0.02
+Answer = Literal["worth it", "not worth it", "cannot tell"]
+_WORDS: Mapping[Answer, str] = {
+    "worth it": "Fine-tuning is worth it",
+    "not worth it": "Fine-tuning is not worth it",
+    "cannot tell": "A trial cannot tell whether fine-tuning is worth it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a trial measured.
+
+    Attributes:
+        tuned: Whether the fine-tuned network is right about each judged image, of shape (n_images,).
+        frozen: Whether a head alone is, fitted to the same photographs, of shape (n_images,).
+        groups: The near-duplicate group of each judged image.
+        learning: CPU seconds of one training image in one epoch.
+        judging: CPU seconds of one image that is only looked at.
+        seconds: CPU seconds of the whole trial.
+    """
+
+    tuned: NDArray[np.bool_]
+    frozen: NDArray[np.bool_]
+    groups: Sequence[str]
+    learning: float
+    judging: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a trial says: its answer, the sentence for people, its figures by name, and the day on which it ran."""
+
+    answer: Answer
+    sentence: str
+    figures: Mapping[str, float]
+    day: str
+
+    def __str__(self) -> str:
+        """Say the sentence."""
+        return self.sentence
+
+
+def trial_of(images: TrialImages, measured: Measurement, rows: Sequence[Row], settings: "Settings", day: str) -> Trial:
+    """Say whether fine-tuning is worth it for this data, how sure that is, and what it would cost.
+
+    Args:
+        images: What the trial learned from, and what it was judged by.
+        measured: What it came to.
+        rows: The whole dataset version.
+        settings: What a whole fine-tuning would be.
+        day: When the trial ran, such as 2026-11-29.
+
+    Returns:
+        The answer with its figures.
+    """
+    tuned, frozen = (wilson_share(float(right.mean()), len(right)) for right in (measured.tuned, measured.frozen))
+    gain, low, high = gain_of(measured.tuned, measured.frozen, measured.groups)
+    figures = {
+        "photographs": len(images.learned),
+        "classes": len(images.classes),
+        "epochs": epochs_of(settings),
+        "images": len(measured.tuned),
+        "accuracy": float(measured.tuned.mean()),
+        "accuracy_low": tuned[0],
+        "accuracy_high": tuned[1],
+        "head_accuracy": float(measured.frozen.mean()),
+        "head_accuracy_low": frozen[0],
+        "head_accuracy_high": frozen[1],
+        "gain": gain,
+        "gain_low": low,
+        "gain_high": high,
+        "cpu_seconds": measured.seconds,
+        "whole_cpu_seconds": _whole(measured, rows, settings),
+    }
+    answer: Answer = "not worth it" if high < LEAST_GAIN else "worth it" if low > 0 else "cannot tell"
+    sentence = f"{_WORDS[answer]}: {_compared(figures, settings)}. {_cost(figures, rows, settings, day)}."
+    return Trial(answer, sentence, figures, day)
+
+
+def no_trial(problem: Problem, day: str) -> Trial:
+    """Say why there was none."""
+    reason = str(problem).removesuffix(" The champion stays.").removesuffix(".")
+    return Trial("cannot tell", f"Fine-tuning was not tried: {reason}.", {}, day)
+
+
+def epochs_of(settings: "Settings") -> int:
+    """Count the epochs of a trial."""
+    return min(EPOCHS, settings.fine_tuning.epochs)
+
+
+def gain_of(tuned: NDArray[np.bool_], frozen: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float, float]:
+    """Bound by how much more is right in ``tuned`` than in ``frozen``, by an interval of 95%.
+
+    Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine
+    2005: half an image more for each of the four ways in which two answers can be right and wrong, so that a few images
+    on which both agree prove nothing. Near duplicates count as one witness: the spread is that between their groups.
+
+    Args:
+        tuned: Of shape (n_images,).
+        frozen: Of shape (n_images,).
+        groups: The near-duplicate group of each image.
+
+    Returns:
+        The gain, and its bounds.
+    """
+    from scipy.special import ndtri
+
+    number = np.unique(groups, return_inverse=True)[1]
+    differences = tuned.astype(np.float64) - frozen
+    images, adjusted = len(differences), differences.sum() / (len(differences) + 2)
+    between = np.bincount(number, differences) - adjusted * np.bincount(number)
+    half = ndtri((1 + CONFIDENCE) / 2) * np.sqrt((between**2).sum() + 1 + 2 * adjusted**2) / (images + 2)
+    return float(differences.mean()), float(max(adjusted - half, -1)), float(min(adjusted + half, 1))
+
+
+def _whole(measured: Measurement, rows: Sequence[Row], settings: "Settings") -> float:
+    """Estimate the CPU seconds of a whole fine-tuning: its epochs, what each is measured by, and what serves."""
+    sizes, epochs = Counter(row.split for row in rows), settings.fine_tuning.epochs
+    judged = (epochs + 2) * sizes[Split.VALIDATION] + sizes[Split.TEST]
+    return epochs * sizes[Split.TRAIN] * measured.learning + judged * measured.judging
+
+
+def _compared(figures: Mapping[str, float], settings: "Settings") -> str:
+    of = f"{figures['photographs']:,} photographs of {count(int(figures['classes']), 'class', 'classes')}"
+    learned = f"{count(int(figures['epochs']), 'epoch')} from {settings.fine_tuning.from_block} on {of}"
+    tuned, head = (_bounded(figures, name) for name in ("accuracy", "head_accuracy"))
+    gain = f"{figures['gain']:+.3f} (95% interval {figures['gain_low']:+.3f} to {figures['gain_high']:+.3f})"
+    return (
+        f"{learned} recognise {tuned} of {figures['images']:,} validation images, a head alone on the same photographs"
+        f" {head}; the gain is {gain}"
+    )
+
+
+def _bounded(figures: Mapping[str, float], name: str) -> str:
+    return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"
+
+
+def _cost(figures: Mapping[str, float], rows: Sequence[Row], settings: "Settings", day: str) -> str:
+    train, epochs = sum(row.split is Split.TRAIN for row in rows), settings.fine_tuning.epochs
+    whole = f"{count(epochs, 'epoch')} on all {count(train, 'training image')}"
+    own, all_of_it = (_rounded(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
+    return f"The trial of {day} took {own} CPU seconds; {whole} would take about {all_of_it}, each night that trains"
+
+
+def _rounded(seconds: float) -> str:
+    """Round to two figures: the next run takes some more or less."""
+    return f"{float(f'{seconds:.2g}'):,.0f}"

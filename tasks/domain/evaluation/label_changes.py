@@ -1,0 +1,219 @@
+"""Classes that moved as a whole: renamed, merged into another, or split with most photographs kept."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.phrasing import count
+
+# A class moved as a whole where at least this share of its photographs has gone the same way.
+_WHOLE = 0.9
+# A class that was split goes on under its own name where it kept at least this share of its photographs.
+_KEPT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What two versions' classes have in common, however they are called.
+
+    Attributes:
+        former: A class that is gone, and the class that its photographs are in today.
+        finer: A new class, and the class that its photographs came from, under its name of today.
+        merged: Those of ``former`` that went into a class with other photographs; the others were only renamed.
+    """
+
+    former: Mapping[str, str] = field(default_factory=dict)
+    finer: Mapping[str, str] = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
+
+    def of_former(self, label: str) -> str:
+        """Name a class of the former version as the common vocabulary does."""
+        return self.former.get(label, label)
+
+    def of_today(self, label: str) -> str:
+        """Name a class of today's version as the common vocabulary does."""
+        return self.finer.get(label, label)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say which classes were renamed, merged and split."""
+        gone = (
+            f"{before} was merged into {after}" if before in self.merged else f"{before} was renamed {after}"
+            for before, after in sorted(self.former.items())
+        )
+        return (*gone, *(f"{after} was split from {before}" for after, before in sorted(self.finer.items())))
+
+
+def whole_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabulary:
+    """Find the classes that moved as a whole between two versions.
+
+    Args:
+        before: The label of each image of the former version, also of those that are gone.
+        after: The label of each image of today's version.
+
+    Returns:
+        The common vocabulary. A class that is gone counts as renamed or merged where nine tenths of its photographs are
+        in a single other class; a new class as split off where nine tenths of those that it has from before came from a
+        single class, which is gone too or kept at least half of its photographs.
+    """
+    sizes, flows = Counter(before.values()), Counter((label, after[i]) for i, label in before.items() if i in after)
+    old, new = set(sizes), set(after.values())
+    former = {label: goal for label in old - new if (goal := _goal(label, flows)) and _whole(label, goal, sizes, flows)}
+    finer = {label: source for label in new - old - {*former.values()} if (source := _source(label, flows))}
+    kept = {
+        label: former.get(source, source)
+        for label, source in finer.items()
+        if source not in new or flows[source, source] >= _KEPT * sizes[source]
+    }
+    shared = Counter(former.values())
+    merged = tuple(sorted(label for label, goal in former.items() if goal in old or shared[goal] > 1))
+    return Vocabulary(former, kept, merged)
+
+
+def _goal(label: str, flows: Counter[tuple[str, str]]) -> str:
+    goals = sorted(((images, goal) for (source, goal), images in flows.items() if source == label), reverse=True)
+    return goals[0][1] if goals else ""
+
+
+def _whole(label: str, goal: str, sizes: Counter[str], flows: Counter[tuple[str, str]]) -> bool:
+    return flows[label, goal] >= _WHOLE * sizes[label]
+
+
+def _source(label: str, flows: Counter[tuple[str, str]]) -> str:
+    """Name the class that nearly all photographs of a new class came from, if there is a single one."""
+    came = {source: images for (source, goal), images in flows.items() if goal == label}
+    largest = max(came, key=came.__getitem__, default="")
+    return largest if largest and came[largest] >= _WHOLE * sum(came.values()) else ""
+
+
+Direction = Literal["lost", "gained"]
+# So many classes are named in a sentence.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One photograph under another label than before, in the common vocabulary of both versions."""
+
+    image: str
+    key: str
+    before: str
+    after: str
+    split: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """How many photographs a class lost to others, or gained from them, by relabelling alone.
+
+    Attributes:
+        label: The class.
+        direction: Whether it lost or gained them.
+        images: How many moved.
+        of: How many photographs of the class are in both versions: by the former labels where it lost, by today's where
+            it gained.
+        tested: How many test images it had, of those in both versions, by the former labels.
+        left: How many test images it has now whose label nobody changed, new ones among them.
+    """
+
+    label: str
+    direction: Direction
+    images: int
+    of: int
+    tested: int
+    left: int
+
+    @property
+    def share(self) -> float:
+        """Give the share of the class that moved, between 0 and 1."""
+        return self.images / self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelling:
+    """What became of the labels between the version that the champion was judged on and today's.
+
+    Attributes:
+        known: So many images are in both.
+        vocabulary: The classes that moved as a whole, which is no relabelling.
+        moved: The photographs that moved on their own, sorted by image.
+        changes: The classes that they left and went to, the largest share first.
+    """
+
+    known: int
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    moved: tuple[Moved, ...] = ()
+    changes: tuple[ClassChange, ...] = ()
+
+    def places(self, images: Sequence[str]) -> frozenset[int]:
+        """Tell which of some images moved, by their places."""
+        moved = {one.image for one in self.moved}
+        return frozenset(place for place, image in enumerate(images) if image in moved)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say how many labels changed, of which classes and which way; nothing where none did."""
+        if not self.moved:
+            return self.vocabulary.sentences()
+        tests = sum(one.split == Split.TEST.value for one in self.moved)
+        parts = [
+            f"{count(len(self.moved), 'photograph carries', 'photographs carry')} another label than before",
+            f"{tests:,} of them in the test split",
+        ]
+        parts += [text for way in ("lost", "gained") if (text := _ways(self.changes, way))]
+        return (", ".join(parts), *self.vocabulary.sentences())
+
+
+def relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Mapping[str, str]) -> Relabelling:
+    """Compare today's labels with former ones.
+
+    Args:
+        former: The label of each image under which the champion was judged, also of images that are gone.
+        rows: Today's version.
+        groups: The near-duplicate group of each image; one that has none is a group of its own.
+
+    Returns:
+        What changed, where renamed, merged and split classes count as the same.
+    """
+    used = [row for row in rows if row.split is not Split.HELD_OUT]
+    words = whole_classes(former, {row.image: row.label for row in rows})
+    both = [
+        Moved(
+            row.image,
+            row.key,
+            words.of_former(former[row.image]),
+            words.of_today(row.label),
+            row.split.value,
+            groups.get(row.image, row.image),
+        )
+        for row in used
+        if row.image in former
+    ]
+    moved = tuple(sorted((one for one in both if one.before != one.after), key=lambda one: one.image))
+    changed = {one.image for one in moved}
+    left = Counter(words.of_today(row.label) for row in used if row.split is Split.TEST and row.image not in changed)
+    return Relabelling(len(both), words, moved, _changes(both, moved, left))
+
+
+def _changes(both: Sequence[Moved], moved: Sequence[Moved], left: Mapping[str, int]) -> tuple[ClassChange, ...]:
+    tested = Counter(one.before for one in both if one.split == Split.TEST.value)
+    ways: tuple[tuple[Direction, Counter[str], Counter[str]], ...] = (
+        ("lost", Counter(one.before for one in moved), Counter(one.before for one in both)),
+        ("gained", Counter(one.after for one in moved), Counter(one.after for one in both)),
+    )
+    changes = [
+        ClassChange(label, direction, images, of[label], tested[label], left.get(label, 0))
+        for direction, number, of in ways
+        for label, images in number.items()
+    ]
+    return tuple(sorted(changes, key=lambda one: (-one.share, one.label, one.direction)))
+
+
+def _ways(changes: Sequence[ClassChange], direction: str) -> str:
+    own = sorted((one for one in changes if one.direction == direction), key=lambda one: (-one.images, one.label))
+    if not own:
+        return ""
+    more = f" and {count(len(own) - _NAMED, 'more class', 'more classes')}" if len(own) > _NAMED else ""
+    return f"{direction} by " + ", ".join(f"{one.label} {one.images:,}" for one in own[:_NAMED]) + more

@@ -1,0 +1,196 @@
+"""Learning curves: how recall grew with the images learned from, and what more of them would likely bring."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.linear_discriminant import moments, scores
+from tasks.domain.significance import Floats, percentile_interval, wilson
+
+#: So many more images of each class are asked about.
+MORE = 50
+#: Of fewer training images of a class no quarter tells anything.
+LEAST = 8
+# The fractions are one, two, three quarters and all; each quarter once begins a nesting.
+_QUARTERS = 4
+# At so many validation images a class's own exponent counts as much as that of all classes: of few it is a wild one.
+_LEANING = 30
+_ROUNDS = 500
+_POWERS = tuple(power / 10 for power in range(1, 11))
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Features of shape (images, main directions), with each image's label and group of near duplicates."""
+
+    features: NDArray[np.float32]
+    labels: Sequence[str]
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Recall after each number of training images, and what 50 more of each class would likely bring.
+
+    ``label`` is empty for all classes together, whose recall is the accuracy. ``gain`` is a share, with its 95%
+    interval; None for a class of too few images, training or validation, of which nobody can tell.
+    """
+
+    label: str
+    images: int
+    validation: int
+    sizes: tuple[int, ...] = ()
+    recalls: tuple[float, ...] = ()
+    gain: float | None = None
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The curve of all known classes together, None where there are none, and each class's own, by name."""
+
+    overall: Curve | None = None
+    classes: tuple[Curve, ...] = ()
+
+
+#: Curves of nothing, of which nothing is told.
+UNTOLD = Curves()
+
+
+def learning_curves(train: Lessons, validation: Lessons, images: Mapping[str, int], minimum: int) -> Curves:
+    """Train small heads on nested quarters of the training images, and extrapolate how their errors fall.
+
+    The heads are linear discriminants and not the night's own: how errors fall with images is much the same, and
+    thirteen of them take a second. An error falls as c + a * n ** -b, b between 0 and 1 (Cortes, Jackel, Solla, Vapnik
+    and Denker, "Learning curves: asymptotic values and rate of convergence", NIPS 1993; Hestness and others, "Deep
+    learning scaling is predictable, empirically", 2017), by least squares. Intervals are percentiles of a bootstrap
+    over nestings and over the validation split's groups of near duplicates, class by class; of a class without a
+    mistake the Wilson bound of its errors. ``images`` are all training
+    images of each class, of which ``train`` may hold some; a class with fewer validation images than ``minimum`` is
+    unknown.
+    """
+    counts = Counter(validation.labels)
+    known = [one for one in sorted(images) if images[one] >= LEAST and counts[one] >= max(minimum, 1)]
+    unknown = [Curve(one, images[one], counts[one]) for one in images if one not in known]
+    if len(known) < 2:  # noqa: PLR2004 - one class is told apart from nothing
+        return Curves(None, tuple(sorted(unknown, key=lambda one: one.label)))
+    quarters = _quarters(train)
+    wrong, chance = _wrong(train, quarters, validation), np.random.default_rng(0)
+    labels = np.array(validation.labels)
+    errors = np.stack([_drawn(wrong, labels == one, validation.groups, chance) for one in known], axis=1)
+    held = np.array([[np.sum(quarters[np.array(train.labels) == one] < end) for end in _ends()] for one in known])
+    return _told(known, errors, held, (images, counts), unknown)
+
+
+def _ends() -> range:
+    return range(1, _QUARTERS + 1)
+
+
+def _quarters(train: Lessons) -> NDArray[np.int64]:
+    """Deal each class's images into quarters by the names of their groups, which are hashes and hold alike ones."""
+    order = np.lexsort((np.array(train.groups), np.array(train.labels)))
+    labels = np.array(train.labels)[order]
+    starts, sizes = np.unique(labels, return_index=True)[1], np.unique(labels, return_counts=True)[1]
+    place = np.arange(len(labels)) - np.repeat(starts, sizes)
+    found = np.empty(len(labels), np.int64)
+    found[order] = place * _QUARTERS // np.repeat(sizes, sizes)
+    return found
+
+
+def _wrong(train: Lessons, quarters: NDArray[np.int64], validation: Lessons) -> Floats:
+    """Tell where the heads of one, two, three and four quarters are wrong, by the first quarter: (4, images, 4)."""
+    labels, truth = np.unique(train.labels, return_inverse=True)
+    sums = [moments(train.features[quarters == one], truth[quarters == one], len(labels)) for one in range(4)]
+    right = np.searchsorted(labels, validation.labels)
+    found = np.zeros((_QUARTERS, len(right), _QUARTERS))
+    for first in range(_QUARTERS):
+        for size in range(1, _QUARTERS):
+            used = [sums[(first + more) % _QUARTERS] for more in range(size)]
+            found[first, :, size - 1] = scores(used, validation.features).argmax(axis=1) != right
+    found[:, :, -1] = scores(sums, validation.features).argmax(axis=1) != right
+    return found
+
+
+def _drawn(wrong: Floats, chosen: NDArray[np.bool_], groups: Sequence[str], chance: np.random.Generator) -> Floats:
+    """Measure a class's errors, and again with its groups and a nesting drawn by chance: (1 + rounds, 4)."""
+    places = np.flatnonzero(chosen)
+    unit = np.unique(np.array(groups)[places], return_inverse=True)[1]
+    sizes = np.bincount(unit)
+    of = np.zeros((len(sizes), len(places)))
+    of[unit, np.arange(len(places))] = 1
+    sums = of @ wrong[:, places]
+    times = chance.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), _ROUNDS)
+    nesting = chance.integers(0, _QUARTERS, _ROUNDS)
+    drawn = np.einsum("ru,rus->rs", times, sums[nesting]) / (times @ sizes)[:, None]
+    return np.concatenate([sums.mean(axis=0).sum(axis=0, keepdims=True) / len(places), drawn])
+
+
+def _told(
+    known: Sequence[str],
+    errors: Floats,
+    held: NDArray[np.int64],
+    numbers: tuple[Mapping[str, int], Mapping[str, int]],
+    unknown: Sequence[Curve],
+) -> Curves:
+    """Put curves together from errors of shape (1 + rounds, classes, 4), the first of them as they were measured."""
+    images, validation = (np.array([one[label] for label in known]) for one in numbers)
+    gains = _gains(errors, held, images, validation)
+    total = (gains * validation).sum(axis=1) / validation.sum()
+    low, high = percentile_interval(np.column_stack([gains, total])[1:])
+    # Where no image is mistaken a bootstrap draws nothing: errors may be there all the same, and fall at best as 1 / n.
+    flawless = np.flatnonzero(errors[0, :, -1] == 0)
+    most = wilson(np.zeros(len(known), np.int64), validation)[1] * MORE / (images + MORE)
+    high[flawless] = np.maximum(high[flawless], most[flawless])
+    rights = 1 - np.concatenate(
+        [errors[0], (errors[0] * validation[:, None]).sum(axis=0, keepdims=True) / validation.sum()]
+    )
+    sizes = np.concatenate([held, held.sum(axis=0, keepdims=True)])
+    names, measured = (*known, ""), np.append(gains[0], total[0])
+    every = (np.append(images, images.sum()), np.append(validation, validation.sum()))
+    curves = [
+        Curve(
+            name,
+            int(every[0][row]),
+            int(every[1][row]),
+            tuple(map(int, sizes[row])),
+            tuple(map(float, rights[row])),
+            float(measured[row]),
+            float(low[row]),
+            float(high[row]),
+        )
+        for row, name in enumerate(names)
+    ]
+    return Curves(curves[-1], tuple(sorted((*curves[:-1], *unknown), key=lambda one: one.label)))
+
+
+def _gains(errors: Floats, held: NDArray[np.int64], images: NDArray[np.int64], validation: NDArray[np.int64]) -> Floats:
+    """Take what the fitted curves say of so many images less what they say of 50 more: (1 + rounds, classes)."""
+    together = (errors * validation[:, None]).sum(axis=1) / validation.sum()
+    share, power = _fitted(held.mean(axis=0), together)
+    sizes = held[None] ** -power[:, None, None]
+    centred = sizes - sizes.mean(axis=-1, keepdims=True)
+    slope = (centred * errors).sum(axis=-1) / (centred**2).sum(axis=-1)
+    now, then = (number ** -power[:, None] for number in (images.astype(np.float64), images + float(MORE)))
+    own, everybody = slope * (now - then), errors.mean(axis=-1) * share[:, None] * (1 - then / now)
+    leaning = (validation * own + _LEANING * everybody) / (validation + _LEANING)
+    return np.asarray(np.clip(leaning, 0, errors[..., -1]))
+
+
+def _fitted(sizes: Floats, errors: Floats) -> tuple[Floats, Floats]:
+    """Fit c + a * n ** -b to errors of shape (rounds, 4): which share of the mean is a's, and b."""
+    fits = []
+    for power in _POWERS:
+        size = sizes**-power
+        centred = size - size.mean()
+        slope = np.maximum(errors @ centred / (centred @ centred), 0)
+        floor = errors.mean(axis=1) - slope * size.mean()
+        slope = np.where(floor < 0, errors @ size / (size @ size), slope)
+        miss = errors - np.maximum(floor, 0)[:, None] - slope[:, None] * size
+        fits.append(((miss**2).sum(axis=1), slope * size[-1]))
+    best = np.argmin([miss for miss, _ in fits], axis=0)
+    part = np.stack([one for _, one in fits])[best, np.arange(len(errors))]
+    return part / np.maximum(errors.mean(axis=1), np.finfo(np.float64).tiny), np.array(_POWERS)[best]

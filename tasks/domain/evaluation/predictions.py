@@ -1,0 +1,141 @@
+"""What a model answered about images whose class is known, and the sums that every figure is made of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.significance import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+#: Bins of equal width by the largest probability, for calibration.
+BINS = 15
+#: So far apart may two probabilities be and still count as the same model's, on another processor say.
+TOLERANCE = 1e-3
+_TOP = 3
+# A probability of nothing would make the log loss infinite; this is the smallest step of the float32 that it comes in.
+_LEAST = float(np.finfo(np.float32).eps)
+# Images, right, among the three likeliest, log loss, sure, sure and right: then the bins, then three parts a class.
+_PLAIN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What one model says of some images: probabilities (images, classes), and from which one on it is sure.
+
+    ``merged`` names those classes that are several of the model's own under one name.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    threshold: float = 0.0
+    merged: frozenset[str] = frozenset()
+
+    def labels(self) -> list[str]:
+        """Name the likeliest class of each image."""
+        return [self.classes[index] for index in self.probabilities.argmax(axis=1)]
+
+    def named(self, classes: Sequence[str]) -> "Predictions":
+        """Give the classes other names, in their order; those of one name become one class, with their sum."""
+        names = tuple(dict.fromkeys(classes))
+        sums = np.zeros((len(self.probabilities), len(names)), np.float32)
+        for name, column in zip(classes, self.probabilities.T, strict=True):
+            sums[:, names.index(name)] += column
+        again = {name for name, number in Counter(classes).items() if number > 1}
+        renamed = {name for own, name in zip(self.classes, classes, strict=True) if own in self.merged}
+        return Predictions(names, sums, self.threshold, frozenset(again | renamed))
+
+    def of(self, images: NDArray[np.bool_]) -> "Predictions":
+        """Keep what is said of some of the images."""
+        return Predictions(self.classes, self.probabilities[images], self.threshold, self.merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One row an image: true and guessed class as places in ``classes``, -1 for a guess outside of them."""
+
+    classes: tuple[str, ...]
+    truth: Ints
+    guess: Ints
+    confidence: Floats
+    loss: Floats
+    top: NDArray[np.bool_]
+    sure: NDArray[np.bool_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Tell about which images the model is right."""
+        return np.asarray(self.truth == self.guess)
+
+
+def answered(found: Predictions, truth: Sequence[str], classes: Sequence[str]) -> Answers:
+    """Read what a model says of images of ``classes``; a true class that it never learned has probability nought."""
+    place = {name: index for index, name in enumerate(classes)}
+    own = {name: index for index, name in enumerate(found.classes)}
+    rows = np.arange(len(truth))
+    columns = np.array([own.get(label, -1) for label in truth], np.int64)
+    given = np.where(columns >= 0, found.probabilities[rows, columns], 0.0).astype(np.float64)
+    largest = found.probabilities.max(axis=1).astype(np.float64)
+    likelier = (found.probabilities > given[:, None]).sum(axis=1)
+    return Answers(
+        classes=tuple(classes),
+        truth=np.array([place[label] for label in truth], np.int64),
+        guess=np.array([place.get(name, -1) for name in found.classes], np.int64)[found.probabilities.argmax(axis=1)],
+        confidence=largest,
+        loss=-np.log(np.maximum(given, _LEAST)),
+        top=likelier < _TOP,
+        sure=largest >= found.threshold,
+    )
+
+
+def parts_of(answers: Answers) -> "csr_array":
+    """Lay out what each image adds to the sums: (images, 6 + bins + 3 classes), mostly nought."""
+    from scipy.sparse import csr_array
+
+    images, classes = len(answers.truth), len(answers.classes)
+    rows, right = np.arange(images), answers.right.astype(np.float64)
+    guessed = answers.guess >= 0
+    bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
+    plain = (np.ones(images), right, answers.top, answers.loss, answers.sure, answers.sure * right)
+    first = _PLAIN + BINS
+    entries = [
+        *((rows, np.full(images, number), values) for number, values in enumerate(plain)),
+        (rows, _PLAIN + bins, right - answers.confidence),
+        (rows, first + answers.truth, np.ones(images)),
+        (rows, first + classes + answers.truth, right),
+        (rows[guessed], first + 2 * classes + answers.guess[guessed], np.ones(int(guessed.sum()))),
+    ]
+    row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
+    return csr_array((value.astype(np.float64), (row, column)), shape=(images, first + 3 * classes))
+
+
+def figures_of(sums: Floats) -> dict[str, Floats]:
+    """Make figures of sums of shape (…, parts): each of shape (…), by the names that ``configs.gate_rules`` knows.
+
+    Macro F1 is the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among truths or guesses; the expected
+    calibration error is that of Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    images, right, top, loss, sure, sure_right = np.moveaxis(sums[..., :_PLAIN], -1, 0)
+    truth, hits, guesses = classes_of(sums)
+    touched = truth + guesses
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": right / images,
+            "top_3": top / images,
+            "macro_f1": np.nanmean(2 * hits / np.where(touched > 0, touched, np.nan), axis=-1),
+            "log_loss": loss / images,
+            "ece": np.abs(sums[..., _PLAIN : _PLAIN + BINS]).sum(axis=-1) / images,
+            "coverage": sure / images,
+            "precision_when_sure": sure_right / sure,
+        }
+
+
+def classes_of(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Take from sums of shape (…, parts) how many images each class has, how many are recognised, how many guessed."""
+    truth, hits, guesses = np.split(sums[..., _PLAIN + BINS :], 3, axis=-1)
+    return truth, hits, guesses

@@ -1,0 +1,146 @@
+"""Crops: pictures that show a part of another one, found by hashes of parts; docs/near-duplicates.md measures it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.images.near_duplicates import HASH_BYTES, MIRROR, OUTLINE, OUTLINE_BITS, groups, joined, spread
+
+# Names the columns of these hashes in the store: hashes of other parts get other names, so that no two kinds ever mix.
+METHOD = "phash-16x16-parts-6x6"
+_SIDE, _COSINES, _STEPS = 32, 16, 64
+# Parts of a side, as what is cut off at its begin and at its end. Any cut of at most a tenth at each border is near one
+# of the six: the whole, about a tenth at either border, and three steps on the way to a tenth at both.
+_CUTS = ((0.0, 0.0), (0.0, 0.09), (0.09, 0.0), (0.04, 0.04), (0.07, 0.07), (0.1, 0.1))
+PARTS = len(_CUTS) ** 2
+PARTS_BYTES = PARTS * HASH_BYTES
+# The last part is the middle, without a tenth at each border: any crop by less still shows it.
+_MIDDLE = slice(PARTS_BYTES - HASH_BYTES, PARTS_BYTES)
+
+# Two pictures are compared if any of eight choices of 18 bits of their outlines agrees wholly. Few of the wanted pairs
+# are missed, since several parts fit each of them, and of 100,000 photographs each is compared with some thousand.
+_CHOICES = [
+    sorted(range(36), key=lambda bit, choice=choice: sha256(f"{choice} {bit}".encode()).digest())[:18]  # type: ignore[misc]
+    for choice in range(8)
+]
+# Outlines that so many share, as those of things on white do, say nothing about crops and would take forever.
+_TOO_MANY = 200
+_POWERS = 1 << np.arange(18, dtype=np.int64)
+_OUTLINE_MASK = np.packbits(np.isin(np.arange(8 * HASH_BYTES), OUTLINE)).view(np.uint64)
+
+_Hashes = NDArray[np.uint8]
+
+
+def _basis(begin: float, end: float) -> NDArray[np.float64]:
+    """Make the cosines of a part of a side: (16, 32), in whole numbers, so that sums are exact on every machine.
+
+    The part is stretched to 64 steps, each the mean of what it covers of the 32 levels, as perceptual_hash sees it.
+    """
+    edges = (begin + (1 - begin - end) * np.arange(_STEPS + 1) / _STEPS) * _SIDE
+    covered = np.diff(np.clip(edges[:, None] - np.arange(_SIDE), 0, 1), axis=0)
+    cosines = np.cos(np.outer(np.arange(_COSINES), 2 * np.arange(_STEPS) + 1) * (np.pi / (2 * _STEPS)))
+    # The sums are at most 1020 x (64 x 2^15)^2 < 2^53.
+    basis: NDArray[np.float64] = np.rint(cosines @ (covered / covered.sum(axis=1, keepdims=True)) * 2**15)
+    return basis
+
+
+_BASES = np.concatenate([_basis(*cut) for cut in _CUTS])
+
+
+def part_hashes(levels: NDArray[np.float64]) -> bytes:
+    """Hash 36 parts of a picture: the signs of the lowest 16 x 16 cosines of each.
+
+    Args:
+        levels: The grey levels of the whole picture, stretched to (64, 64).
+
+    Returns:
+        36 hashes of 32 bytes one after the other, the last of them the middle's.
+    """
+    # NumPy's own sum over two axes takes five times as long.
+    small = levels[::2, ::2] + levels[1::2, ::2] + levels[::2, 1::2] + levels[1::2, 1::2]
+    cosines = (_BASES @ small @ _BASES.T).reshape(len(_CUTS), _COSINES, len(_CUTS), _COSINES)
+    return np.packbits((cosines > 0).transpose(0, 2, 1, 3).reshape(PARTS, -1), axis=1).tobytes()
+
+
+def middle(parts: bytes) -> bytes:
+    """Return the hash of a picture's middle, of the hashes of its parts."""
+    return parts[_MIDDLE]
+
+
+def grouped(
+    whole: Mapping[str, bytes], middles: Mapping[str, bytes], new: Iterable[Sequence[tuple[str, bytes]]], bits: int
+) -> dict[str, str]:
+    """Group images that look alike, and new ones also with those that they show a part of, or that show one of them.
+
+    Args:
+        whole: The perceptual hash of each image.
+        middles: The hash of the middle of each image that has one.
+        new: New images with the hashes of their parts, some at a time.
+        bits: So many of the 256 bits of two hashes may differ.
+
+    Returns:
+        The group of each image, named by its smallest image.
+    """
+    pictures = Pictures(whole, middles, bits)
+    return joined(groups(whole, bits), (pair for batch in new for pair in pictures.near(batch)))
+
+
+class Pictures:
+    """All pictures among which crops are looked for, by the hashes of the whole and, where there is one, the middle."""
+
+    def __init__(self, whole: Mapping[str, bytes], middles: Mapping[str, bytes], bits: int) -> None:
+        """Sort the pictures by what they may be found by.
+
+        Args:
+            whole: The perceptual hash of each image.
+            middles: The hash of the middle of each image that has one; older stores lack them.
+            bits: So many of the 256 bits of two hashes may differ.
+        """
+        rows = [(image, whole[image]) for image in sorted(whole)]
+        rows += [(image, middles[image]) for image in sorted(middles)]
+        upright = _rows(one for _, one in rows)
+        self._hashes = np.concatenate([upright, upright ^ MIRROR])
+        self._names = np.array([image for image, _ in rows] * 2)
+        self._bits = bits
+        outlines = _outline_bits(self._hashes)
+        self._sorted = [_sorted(outlines[:, choice] @ _POWERS) for choice in _CHOICES]
+
+    def near(self, parts: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+        """Yield pairs of one of these images and a picture that, whole or without its border, looks like a part of it.
+
+        Args:
+            parts: Images with the hashes of their parts; images without any are passed over.
+        """
+        known = [(image, one) for image, one in parts if one]
+        queries = _rows(one for _, one in known)
+        outlines = _outline_bits(queries)
+        for choice, (keys, order) in zip(_CHOICES, self._sorted, strict=True):
+            wanted = outlines[:, choice] @ _POWERS
+            starts, ends = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
+            ends = np.where(ends - starts > _TOO_MANY, starts, ends)
+            for query, place in spread(starts, ends):
+                yield from self._alike(known, queries, query, order[place])
+
+    def _alike(
+        self, known: Sequence[tuple[str, bytes]], queries: _Hashes, query: NDArray[np.intp], place: NDArray[np.intp]
+    ) -> Iterator[tuple[str, str]]:
+        differing = queries.view(np.uint64)[query] ^ self._hashes.view(np.uint64)[place]
+        outline = np.bitwise_count(differing & _OUTLINE_MASK).sum(axis=1, dtype=np.intp) <= OUTLINE_BITS
+        alike = outline & (np.bitwise_count(differing).sum(axis=1, dtype=np.intp) <= self._bits)
+        pairs = zip((query[alike] // PARTS).tolist(), self._names[place[alike]].tolist(), strict=True)
+        yield from ((known[number][0], name) for number, name in set(pairs) if known[number][0] != name)
+
+
+def _rows(hashes: Iterable[bytes]) -> _Hashes:
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
+
+
+def _outline_bits(hashes: _Hashes) -> _Hashes:
+    return np.unpackbits(hashes, axis=1)[:, OUTLINE]
+
+
+def _sorted(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    order = np.argsort(keys, kind="stable")
+    return keys[order], order

@@ -1,0 +1,193 @@
+"""Rows of fields between commas, semicolons or tabs, read exactly: what does not add up is refused by its place."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from configs.errors import Problem
+from tasks.domain.labels.manifest_formats.statements import shown
+from tasks.domain.phrasing import count
+
+SEPARATORS = ",;\t"
+_SAYS_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n|$)')
+_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
+_SPACES = re.compile(" *")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Table(NamedTuple):
+    """The named columns in their order, and each row's place and values by column."""
+
+    columns: list[str]
+    rows: list[tuple[str, Mapping[str, str]]]
+
+
+class _Record(NamedTuple):
+    line: int
+    fields: list[str]
+
+
+def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
+    """Read a header and the rows below it; rows with nothing in them are padding.
+
+    Args:
+        text: The whole manifest.
+        name: Its key, for sentences.
+        references: Columns that may name the objects; the separator is the one under which the header has one.
+
+    Raises:
+        Problem: The header or a row does not add up, named with line and column.
+    """
+    separator, start = _separator(text, name, references)
+    records = _records(text, name, separator, start)
+    header = next(records, _Record(1, []))
+    columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
+    if not references.intersection(columns):
+        raise _no_reference(columns, name)
+    _check_header(columns, name, header.line)
+    nameless = [place for place, column in enumerate(columns) if not column]
+    rows = [(f"line {record.line:,}", _row(record, columns, nameless, name)) for record in records]
+    return Table([column for column in columns if column], rows)
+
+
+def _separator(text: str, name: str, references: frozenset[str]) -> tuple[str, int]:
+    """Choose the separator by the header, and tell where the header starts."""
+    says = _SAYS_SEPARATOR.match(text)
+    if says and says[1] not in SEPARATORS:
+        raise Problem(f"The manifest {name} says sep={says[1]!a} in line 1: separate by comma, semicolon or tab.")
+    if says:
+        return says[1], says.end()
+    headers = {separator: _header(text, separator) for separator in SEPARATORS}
+    named = [separator for separator in SEPARATORS if headers[separator] & references]
+    if named:
+        return max(named, key=lambda separator: len(headers[separator])), 0
+    return max(SEPARATORS, key=_line(text, 1).count), 0
+
+
+def _header(text: str, separator: str) -> frozenset[str]:
+    """Read the first row that holds something, as one separator would have it; nothing where that cannot be."""
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+        return frozenset(next(([field.strip() for field in row] for row in reader if any(map(str.strip, row))), []))
+    except csv.Error:
+        return frozenset()
+
+
+def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Record]:
+    """Yield the rows that hold something, each with the line that it begins in."""
+    source = io.StringIO(text, newline="")
+    source.seek(start)
+    skipped = 1 if start else 0
+    reader = csv.reader(source, delimiter=separator, strict=True, skipinitialspace=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise _not_csv(text, name, separator, (line + skipped, reader.line_num + skipped), error) from None
+        if fields is None:
+            return
+        if any(map(str.strip, fields)):
+            if reader.line_num > line:
+                _check_spanning(fields, name, separator, (line + skipped, reader.line_num + skipped))
+            yield _Record(line + skipped, fields)
+
+
+def _not_csv(text: str, name: str, separator: str, lines: tuple[int, int], error: csv.Error) -> Problem:
+    first, last = lines
+    column = _column_of_quote(_line(text, first), separator)
+    where = f"The manifest {name}, line {first:,}, column {column:,}:"
+    if "unexpected end" in str(error):
+        return Problem(f"{where} a quote opens here and never ends; close it, or double a quote that is text.")
+    if "expected after" in str(error):
+        until = f" and closes in line {last:,}" if last > first else ""
+        return Problem(f"{where} a quote opens here{until}, and text follows it; double a quote that is text.")
+    return Problem(f"The manifest {name} is not valid CSV in line {first:,} ({error}): correct it, or export it again.")
+
+
+def _line(text: str, number: int) -> str:
+    start = 0
+    for end in islice(_LINE_END.finditer(text), number - 1):
+        start = end.end()
+    following = _LINE_END.search(text, start)
+    return text[start : following.start() if following else len(text)]
+
+
+def _column_of_quote(line: str, separator: str) -> int:
+    """Count the fields up to the first whose quote does not close just before a separator."""
+    position, column = 0, 1
+    while position < len(line):
+        position = _SPACES.match(line, position).end()  # type: ignore[union-attr]
+        if line[position : position + 1] == '"':
+            closed = _QUOTED.match(line, position)
+            if not closed or closed.end() >= len(line) or line[closed.end()] != separator:
+                return column
+            position = closed.end()
+        else:
+            position = line.find(separator, position)
+            if position < 0:
+                return column
+        position, column = position + 1, column + 1
+    return column
+
+
+def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[int, int]) -> None:
+    """Refuse a field over several lines that holds what looks like a row: the quote before it was hardly meant."""
+    least = max(1, len(fields) - 1)
+    for column, field in enumerate(fields, 1):
+        if any(line.count(separator) >= least for line in _LINE_END.split(field)[1:]):
+            raise Problem(
+                f"The manifest {name}, line {lines[0]:,}, column {column:,}: a quote opens here and closes in line "
+                f"{lines[1]:,}, around what looks like rows; close it in its line, or write the text in one line."
+            )
+
+
+def _no_reference(columns: Sequence[str], name: str) -> Problem:
+    """Say what the header lacks, before a row is held against what may be no header at all."""
+    separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
+    return Problem(
+        f"The manifest {name} has no column named key (its columns: {shown(columns)}): let its first line name the "
+        f"columns, call the one that names the objects key{separate}."
+    )
+
+
+def _check_header(columns: list[str], name: str, line: int) -> None:
+    twice = [column for column, times in Counter(filter(None, columns)).items() if times > 1]
+    if twice:
+        places = " and ".join(str(place) for place, column in enumerate(columns, 1) if column == twice[0])
+        raise Problem(
+            f"The manifest {name}, line {line:,}, names {shown(twice[:1])} twice, in columns {places}: "
+            "every column needs a name of its own."
+        )
+
+
+def _row(record: _Record, columns: list[str], nameless: Sequence[int], name: str) -> Mapping[str, str]:
+    """Put a row's fields under their columns; empty fields beyond the header are a spreadsheet's padding."""
+    line, fields = record
+    if len(fields) != len(columns):
+        _check_length(record, len(columns), name)
+    row = dict(zip(columns, fields, strict=False))
+    for place in nameless:
+        # A first column without a name is the row's number, as pandas writes it.
+        if place and fields[place].strip():
+            raise Problem(
+                f"The manifest {name}, line {line:,}, column {place + 1:,}: the header has no name for this field."
+            )
+    if nameless:
+        del row[""]
+    return row
+
+
+def _check_length(record: _Record, columns: int, name: str) -> None:
+    line, fields = record
+    surplus = next((place for place, field in enumerate(fields[columns:], columns + 1) if field.strip()), 0)
+    if surplus or len(fields) < columns:
+        raise Problem(
+            f"The manifest {name}, line {line:,}, column {surplus or len(fields) + 1:,}: the row has "
+            f"{count(len(fields), 'field')}, the header {columns:,}; quote a field that holds the separator, and give "
+            "each column its field."
+        )

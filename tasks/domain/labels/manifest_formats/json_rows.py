@@ -1,0 +1,129 @@
+"""JSON in its three forms: an array of records, a record a line, or one object that holds them all."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from configs.errors import Problem
+from tasks.domain.labels.manifest_formats.statements import shown
+
+Records = list[tuple[str, Any]]
+
+_LINE = re.compile(r"[^\r\n]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SPACE = re.compile(r"[ \t\r\n]*")
+# More digits are no number to Python, which would refuse the whole file.
+_DIGITS = 300
+
+
+def read_json(text: str, name: str) -> Records:
+    """Read records with their places; an object that is the whole file is its only record.
+
+    Raises:
+        Problem: A part of it is no JSON; its line is named.
+    """
+    if text.lstrip()[:1] == "[":
+        return list(_array(text, name))
+    lines = [(number, line) for number, line in _lines(text) if line.strip()]
+    try:
+        first = _load(lines[0][1])
+    except (ValueError, RecursionError) as error:
+        whole = _whole(text) if len(lines) > 1 else None
+        if whole is None:
+            raise _no_json(name, lines[0][0], error) from None
+        return [(f"line {lines[0][0]:,}", whole)]
+    rest = ((f"line {number:,}", _parsed(line, name, number)) for number, line in lines[1:])
+    return [(f"line {lines[0][0]:,}", first), *rest]
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    r"""Yield lines as JSON Lines means them: U+2028 and others that Python's splitlines() knows are text."""
+    number, end = 1, 0
+    for line in _LINE.finditer(text):
+        number, end = number + len(_LINE_END.findall(text, end, line.start())), line.end()
+        yield number, line.group()
+
+
+def _whole(text: str) -> Mapping[str, Any] | None:
+    try:
+        value = _load(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _array(text: str, name: str) -> Iterator[tuple[str, Any]]:
+    """Read one record after the other, so that each has a place."""
+    position = _after_space(text, text.index("[") + 1)
+    number, line, counted, ended = 0, 1, 0, text[position : position + 1] == "]"
+    while not ended:
+        number, line, counted = number + 1, line + len(_LINE_END.findall(text, counted, position)), position
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            raise _no_json(name, line, error, text) from None
+        yield f"record {number:,}, line {line:,},", value
+        position = _after_space(text, position)
+        ended = text[position : position + 1] == "]"
+        if text[position : position + 1] == ",":
+            position = _after_space(text, position + 1)
+        elif not ended:
+            raise _no_json(name, line, ValueError("a comma or the list's end is missing after this record"))
+    if text[position + 1 :].strip():
+        raise _no_json(name, line, ValueError("text follows the list's end"))
+
+
+def _after_space(text: str, position: int) -> int:
+    return _SPACE.match(text, position).end()  # type: ignore[union-attr]
+
+
+def _parsed(line: str, name: str, number: int) -> Any:  # noqa: ANN401 - JSON may hold anything
+    try:
+        return _load(line)
+    except (ValueError, RecursionError) as error:
+        raise _no_json(name, number, error) from None
+
+
+def _load(text: str) -> Any:  # noqa: ANN401 - the same
+    value, end = _DECODER.raw_decode(text, _after_space(text, 0))
+    if text[end:].strip():
+        raise ValueError("text follows its end")
+    return value
+
+
+def _no_json(name: str, line: int, error: Exception, text: str = "") -> Problem:
+    """Say what is wrong where; a text is given where its own positions are the file's."""
+    why = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, json.JSONDecodeError):
+        line = 1 + len(_LINE_END.findall(text, 0, error.pos)) if text else line
+        why = f"{error.msg}, column {error.colno:,}"
+    return Problem(f"The manifest {name} is not valid JSON in line {line:,} ({why}): export it again.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = (name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"an object names {shown([next(twice)])} twice")
+    return fields
+
+
+def _whole_number(text: str) -> int | str:
+    return int(text) if len(text) <= _DIGITS else text
+
+
+def _number(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+# NaN is how pandas writes that there is nothing.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_whole_number,
+    parse_float=_number,
+    parse_constant=lambda word: None if word == "NaN" else word,
+)

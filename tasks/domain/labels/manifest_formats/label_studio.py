@@ -1,0 +1,168 @@
+"""Label Studio's exports of classifications with choices: JSON, JSON-MIN and CSV."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from configs.errors import Problem
+from tasks.domain.labels.labeling import Attributes
+from tasks.domain.labels.manifest_formats.statements import (
+    Asked,
+    Reading,
+    RowFault,
+    SkippedRow,
+    Statement,
+    attributes_of,
+    label_of,
+    read_rows,
+    shown,
+    statement,
+    text_of,
+)
+from tasks.domain.labels.manifest_formats.tables import Format, Rows, choose_label, first_text
+
+#: Fields that tell JSON-MIN and CSV from other tables.
+SIGNS = frozenset({"annotation_id", "lead_time"})
+#: The fields that may name the image, the most usual first.
+IMAGES = ("image", "img", "key", "url")
+_NOTHING_CHOSEN = "no annotation holds a choice, and predictions do not count"
+_BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "comment"}
+# choice is the control's name in Label Studio's own template.
+_SHORT = Format("", labels=("label", "choice"), lone=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One image, with what each annotator chose in each control."""
+
+    place: str
+    reference: str
+    attributes: Attributes
+    opinions: list[dict[str, list[str]]]
+
+
+def read_short(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> Reading:
+    """Read JSON-MIN or CSV, where the answers stand beside the task's own data.
+
+    Raises:
+        Problem: More than one field may be the label.
+    """
+    fields = [column for column in columns if column not in _BOOKKEEPING and column not in IMAGES[:1]]
+    images = {first_text(row, IMAGES) for _, row in rows if isinstance(row, Mapping)}
+    fields = [field for field in fields if field not in images]
+    candidates = [field for field in fields if field not in asked.attributes]
+    label = choose_label(_SHORT, candidates, fields, name, asked)
+
+    beside = set(fields) - {label}
+
+    def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
+        reference = _image(row)
+        attributes = attributes_of(
+            {field: value for field, value in row.items() if field in beside and value != reference}
+        )
+        for choice in _choices(row.get(label) if label else None, label) or [""]:
+            yield statement(place, reference.strip(), choice, attributes)
+
+    return Reading(*read_rows(rows, read), label, attributes_only=not label and bool(fields) and not candidates)
+
+
+def read_tasks(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Reading:
+    """Read the JSON export: a statement for every choice of every annotator, so that two opinions become a conflict.
+
+    Raises:
+        Problem: The project has more than one control with choices, and nothing says which is the label.
+    """
+    tasks: list[_Task] = []
+    skipped: list[SkippedRow] = []
+    for place, row in rows:
+        try:
+            tasks.append(_task(place, row))
+        except RowFault as fault:
+            skipped.append(SkippedRow(place, str(fault)))
+    control = _control(
+        dict.fromkeys(one for task in tasks for opinion in task.opinions for one in opinion), name, asked
+    )
+    statements, faulty = read_rows(((task.place, task) for task in tasks), lambda _, task: _statements(task, control))
+    return Reading(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
+
+
+def _control(controls: Iterable[str], name: str, asked: Asked) -> str:
+    names = list(controls)
+    if asked.column:
+        if names and asked.column not in names:
+            raise Problem(
+                f"The manifest {name} has no control {asked.column}: set labels.column to one of: {shown(names)}."
+            )
+        return asked.column
+    if len(names) > 1:
+        raise Problem(
+            f"The manifest {name} has choices of more than one control ({shown(names)}): "
+            "set labels.column to the one that is the label."
+        )
+    return names[0] if names else ""
+
+
+def _statements(task: _Task, control: str) -> Iterator[Statement]:
+    answered = [opinion for opinion in task.opinions if control in opinion]
+    for opinion in answered or [{control: [""]}]:
+        beside = {name: chosen[0] for name, chosen in opinion.items() if name != control and len(chosen) == 1}
+        attributes = attributes_of(beside | dict(task.attributes))
+        for choice in opinion[control]:
+            yield statement(task.place, task.reference, choice, attributes)
+
+
+def _task(place: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
+    data = _mapping(_mapping(row, "the task").get("data"), "data")
+    reference = _image(data)
+    attributes = attributes_of({name: value for name, value in data.items() if value != reference})
+    opinions = [
+        _opinion(annotation)
+        for annotation in _list(row.get("annotations"), "annotations")
+        if not _mapping(annotation, "an annotation").get("was_cancelled")
+    ]
+    return _Task(place, reference.strip(), attributes, opinions)
+
+
+def _opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Gather what one annotator chose in each control."""
+    opinion: dict[str, list[str]] = {}
+    for result in _list(annotation.get("result", []), "result"):
+        value = _mapping(_mapping(result, "a result").get("value", {}), "value")
+        if "choices" in value:
+            chosen = [label_of(choice, "choices") for choice in _list(value["choices"], "choices")]
+            opinion.setdefault(text_of(result.get("from_name")), []).extend(filter(None, chosen))
+    return {control: chosen for control, chosen in opinion.items() if chosen}
+
+
+def _choices(value: object, name: str) -> list[str]:
+    """Take the choices of one field; two that are ticked come as a list or an object, in CSV as its text."""
+    if isinstance(value, str) and value.lstrip().startswith('{"choices"'):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise RowFault(f"holds choices in {shown([name])} that are no JSON") from None
+    if isinstance(value, dict) and "choices" in value:
+        value = _list(value["choices"], name)
+    if isinstance(value, list):
+        return [label_of(choice, name) for choice in value]
+    return [text for text in [label_of(value, name)] if text]
+
+
+def _image(row: Mapping[str, Any]) -> str:
+    name = first_text(_mapping(row, "the record"), IMAGES)
+    if not name:
+        raise RowFault("names no image: its data needs a field image (or img, key, url)")
+    return str(row[name])
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - the same
+    if not isinstance(value, Mapping):
+        raise RowFault(f"is no export of Label Studio: {name} is no object")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 - the same
+    if not isinstance(value, list):
+        raise RowFault(f"is no export of Label Studio: {name} is no list")
+    return value

@@ -1,0 +1,145 @@
+"""What a manifest says, row by row, and the rows that it could not be taken from."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from tasks.domain.labels.labeling import Attributes
+
+Row = TypeVar("Row")
+
+# An S3 key has at most 1,024 bytes, a path 4,096; an address stands before it.
+_LONGEST_REFERENCE = 8192
+# NUL, and halves of characters, which no file can hold.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]").search
+_LONGEST_NAME, _MOST_NAMES = 100, 8
+
+
+class RowFault(Exception):  # noqa: N818 - an answer about one row, not an error
+    """What is wrong with one row: it costs that row alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one row says about one object, which it names by key, address or path; the label may be empty.
+
+    A row is doubtful where the manifest itself says that its label is wrong; it then has none.
+    """
+
+    reference: str
+    label: str
+    attributes: Attributes
+    place: str = field(default="", compare=False)
+    doubtful: bool = False
+
+
+class SkippedRow(NamedTuple):
+    """A row that could not be used, and why."""
+
+    place: str
+    fault: str
+
+    def __str__(self) -> str:
+        """Say where it stands and what is wrong."""
+        return f"{self.place} {self.fault}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the settings ask of a manifest: which field is the label, which are attributes, whether it must label."""
+
+    column: str = ""
+    attributes: tuple[str, ...] = ()
+    must_label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that a manifest says.
+
+    ``beside``: its references start in its own folder. ``stems``: they may lack their extension.
+    ``label``: the field that is the label, for sentences. ``attributes_only``: the settings want no label of it.
+    ``unlabelled``: what the format says where it has no label at all, for sentences.
+    """
+
+    statements: list[Statement]
+    skipped: list[SkippedRow]
+    label: str = ""
+    beside: bool = False
+    stems: bool = False
+    attributes_only: bool = False
+    unlabelled: str = ""
+
+
+def read_rows(
+    rows: Iterable[tuple[str, Row]], read: Callable[[str, Row], Iterable[Statement]]
+) -> tuple[list[Statement], list[SkippedRow]]:
+    """Read each row, which comes with its place, by itself: one that is wrong is skipped, whole."""
+    statements: list[Statement] = []
+    skipped: list[SkippedRow] = []
+    for place, row in rows:
+        try:
+            statements += list(read(place, row))
+        except RowFault as fault:
+            skipped.append(SkippedRow(place, str(fault)))
+    return statements, skipped
+
+
+def statement(place: str, reference: str, label: str, attributes: Attributes) -> Statement:
+    """Make a statement of texts that can be kept and shown; raise RowFault for others."""
+    if len(reference) > _LONGEST_REFERENCE:
+        raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
+    if _NO_TEXT(reference) or _NO_TEXT(label) or _hold_no_text(attributes):
+        raise RowFault("holds a NUL character, or half of a character (a lone surrogate)")
+    return Statement(reference, label, attributes, place)
+
+
+@lru_cache(maxsize=2**12)
+def _hold_no_text(attributes: Attributes) -> bool:
+    """Tell whether a name or value is no text; most rows have the same ones as others."""
+    return any(_NO_TEXT(text) for pair in attributes for text in pair)
+
+
+def attributes_of(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:
+    """Take the fields that hold a plain value, sorted by name, but for some."""
+    pairs = [
+        (name, text) for name, value in fields.items() if name not in without and (text := text_of(value)) and name
+    ]
+    return tuple(sorted(pairs)) if len(pairs) > 1 else tuple(pairs)
+
+
+def text_of(value: object) -> str:
+    """Write a plain value as text; what is no plain value says nothing."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else ""
+
+
+def label_of(value: object, name: str) -> str:
+    """Write a label as text; raise RowFault where it is no plain value."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is not None and not isinstance(value, int | float):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise RowFault(f"holds {kind} in {shown([name])}, where a label is one word or name")
+    return text_of(value)
+
+
+def reference_of(value: object, name: str) -> str:
+    """Write what names an object as text; raise RowFault where nothing does."""
+    text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else text_of(value)
+    if not text:
+        raise RowFault(f"does not say which object it is about: {shown([name])} is empty or no text")
+    return text
+
+
+def shown(names: Iterable[str]) -> str:
+    """Write names of fields for a sentence: in one line, the first few of them, none too long."""
+    plain = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
+    short = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in plain]
+    more = f" and {len(short) - _MOST_NAMES:,} more" if len(short) > _MOST_NAMES else ""
+    return ", ".join(short[:_MOST_NAMES]) + more

@@ -1,0 +1,225 @@
+"""The ledger's entries, and what they say together: who serves, who served before, what is held."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+# Renumbered: nobody decided anything, but MLflow holds a model under another number than before.
+Decided = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted", "renumbered"]
+_BY_THE_GATE = ("promoted", "rejected", "needs-approval")
+# So many hex digits of a head's hash are shown where a number means two models, and so many are enough to name it.
+_NAMED, _SHORTEST = 12, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One entry: what was decided about which model, and which entry's model is champion from then on.
+
+    ``against`` is the entry of the champion until then. ``person`` and ``why`` are empty where the gate decided alone;
+    ``figures`` are those of the evaluation that it looked at. ``before`` is the SHA-256 of all entries before this one,
+    ``package`` the hash of the registered package's files; both are empty in those of an earlier Pedigree.
+    """
+
+    number: int
+    time: str
+    outcome: Decided
+    champion: int | None
+    against: int | None
+    dataset: str
+    recipe: str
+    backbone: str
+    head: str
+    run_id: str
+    model_version: str
+    reason: str
+    rules: Sequence[Mapping[str, Any]]
+    person: str = ""
+    why: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    before: str = field(default="", compare=False)
+    package: str = ""
+
+    def __str__(self) -> str:
+        """Say what was decided, and who did if that was a person."""
+        by = f" by {self.person}" if self.person else ""
+        return f"decision {self.number}, version {self.model_version} {self.outcome}{by}"
+
+    @property
+    def model(self) -> tuple[str, str, str]:
+        """Identify the model by its weights, its data and its recipe: MLflow may give a version's number anew."""
+        return self.head, self.dataset, self.recipe
+
+    @property
+    def by_the_gate(self) -> bool:
+        """Tell whether the rules decided, at the end of a night, and no person."""
+        return self.outcome in _BY_THE_GATE and not self.person
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
+
+    champion: str
+
+    def __str__(self) -> str:
+        """Say who serves now."""
+        serves = f"version {self.champion} serves" if self.champion else "no model serves"
+        return f"nothing decided, since {serves} now: judging again, against that"
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDecided:
+    """Nothing was decided, since another run has decided about the same data and recipe while this one worked."""
+
+    decision: int
+    version: str
+    outcome: Decided
+    run_id: str
+
+    def __str__(self) -> str:
+        """Name that decision."""
+        decided = f"decision {self.decision}, version {self.version} {self.outcome}"
+        return f"another retraining of the same data was faster: {decided}"
+
+
+def champion(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry whose model serves, under its present number; None before there is one."""
+    return _presently(entries, entries[-1].champion) if entries else None
+
+
+def previous(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry of the model that the champion replaced; None where it is the first one."""
+    serving = champion(entries)
+    former = _numbered(entries, serving.against) if serving else None
+    # A night that was forced may promote the champion once more.
+    while serving and former and former.model == serving.model:
+        former = _numbered(entries, former.against)
+    return _present(entries, former) if former else None
+
+
+def challenger(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry of the model that was judged last, where it was not promoted."""
+    judged = [one for one in entries if one.outcome in _BY_THE_GATE]
+    return _present(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
+
+
+def waiting(entries: Sequence[Decision]) -> Decision | None:
+    """Return the entry of the model that waits for a person's word, unless somebody holds it."""
+    last = challenger(entries)
+    waits = last and last.outcome == "needs-approval" and not hold_on(entries, last.head, last.dataset)
+    return last if waits else None
+
+
+def aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
+    """Say of which entry each alias names the model after these entries."""
+    return {"champion": champion(entries), "challenger": challenger(entries), "previous": previous(entries)}
+
+
+def hold_on(entries: Sequence[Decision], head: str, dataset: str = "") -> Decision | None:
+    """Return the entry that keeps these weights, or this data, from being promoted until a person lifts it."""
+    holds: dict[tuple[str, str, str], Decision] = {}
+    for one in entries:
+        if one.outcome in {"rolled-back", "held"}:
+            holds[one.model] = one
+        elif one.outcome == "lifted":
+            holds.pop(one.model, None)
+    hold = next((one for one in holds.values() if one.head == head or one.dataset == dataset), None)
+    return _present(entries, hold) if hold else None
+
+
+def held_words(hold: Decision, entries: Sequence[Decision]) -> str:
+    """Say since when and by whom a version is held, and how that ends."""
+    what = "rolled back" if hold.outcome == "rolled-back" else "held"
+    return (
+        f"version {hold.model_version} was {what} by {hold.person} on {hold.time[:10]} ({hold.why}), "
+        f"and until pedigree model lift {word_for(entries, hold)} neither its weights nor its data are promoted"
+    )
+
+
+def last_about(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
+    """Return what was decided last about a model, under its present number."""
+    last = next(one for one in reversed(entries) if one.model == model and one.outcome != "renumbered")
+    return _present(entries, last)
+
+
+def meant(entries: Sequence[Decision], word: str) -> list[Decision]:
+    """Return the last decision about each model that a word may mean.
+
+    A word is a number that MLflow gives or gave the model, the id of an MLflow run, or the beginning of a head's hash.
+    """
+    named = (
+        one
+        for one in entries
+        if word in {one.model_version, one.run_id} or (len(word) >= _SHORTEST and one.head.startswith(word))
+    )
+    return [last_about(entries, model) for model in dict.fromkeys(one.model for one in named)]
+
+
+def word_for(entries: Sequence[Decision], about: Decision) -> str:
+    """Return the shortest word that means this model alone: its present number, its head, or else its run."""
+    words = (about.model_version, about.head[:_NAMED], about.run_id)
+    return next((word for word in words if len(meant(entries, word)) == 1), about.run_id)
+
+
+def candidates(found: Sequence[Decision]) -> str:
+    """Name models that share a number, each by what tells it from the others."""
+    heads = [one.head[:_NAMED] for one in found]
+    words = heads if len(set(heads)) == len(heads) else [one.run_id for one in found]
+    told = (f"{word} ({one.outcome} on {one.time[:10]})" for word, one in zip(words, found, strict=True))
+    return " or ".join(told)
+
+
+def judged_against(entries: Sequence[Decision], about: Decision) -> Decision | None:
+    """Return the entry of the champion that a model was held against when it was judged last."""
+    judged = next(one for one in reversed(entries) if one.model == about.model and one.by_the_gate)
+    return _presently(entries, judged.against)
+
+
+def promotion_command(entries: Sequence[Decision], about: Decision) -> str:
+    """Write the command that makes a model champion, as it would be obeyed now; empty where somebody holds it."""
+    if hold_on(entries, about.head, about.dataset):
+        return ""
+    serving, rival = champion(entries), judged_against(entries, about)
+    replaces = serving and serving.model not in {about.model, rival.model if rival else None}
+    option = f" --instead-of {word_for(entries, serving)}" if serving and replaces else ""
+    return f"pedigree model promote {word_for(entries, about)}{option}"
+
+
+def promoted_ever(entries: Sequence[Decision], model: tuple[str, str, str]) -> bool:
+    """Tell whether a model has been champion."""
+    return any(one.outcome == "promoted" and one.model == model for one in entries)
+
+
+def _present(entries: Sequence[Decision], one: Decision) -> Decision:
+    """Return an entry under the number and the run that its model has in MLflow now."""
+    anew = (other for other in reversed(entries) if other.outcome == "renumbered" and other.model == one.model)
+    latest = next(anew, one)
+    return replace(one, model_version=latest.model_version, run_id=latest.run_id) if latest.number > one.number else one
+
+
+def _presently(entries: Sequence[Decision], number: int | None) -> Decision | None:
+    one = _numbered(entries, number)
+    return _present(entries, one) if one else None
+
+
+def _numbered(entries: Sequence[Decision], number: int | None) -> Decision | None:
+    return next((one for one in entries if one.number == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What was decided and written to the ledger, about which model version, and the pages that show more.
+
+    A page's address is empty where MLflow is a database that has no pages.
+    """
+
+    decision: int
+    status: Decided
+    model_version: str
+    reason: str
+    rules: tuple[Mapping[str, Any], ...]
+    pages: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Say the decision and its reason."""
+        return f"decision {self.decision}, model version {self.model_version} {self.status}: {self.reason}"

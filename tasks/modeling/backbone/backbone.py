@@ -1,0 +1,163 @@
+"""InceptionV3 up to its cut layer: what turns a picture into features."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import Problem, SettingsProblem
+from tasks.domain.hashing import sha256_of, sha256_of_bytes
+from tasks.domain.images.preprocessing import CONTRACT
+from tasks.modeling.backbone import serialization as files
+from tasks.modeling.backbone.inception import check_size, cut_at, untrained
+from tasks.modeling.backbone.keras_weights import from_keras_file, imagenet
+from tasks.modeling.determinism import engine
+
+if TYPE_CHECKING:
+    import keras
+
+    from configs import schema
+
+DEMO_WEIGHTS = Path(__file__).with_name("demo_weights.npz")
+DEMO_SHA256 = "c268ae0475690fd95673edbe3ff2084789bbc82f2e4cef3aabe294d8b4bf2365"
+DEMO_CUT = "mixed2"
+
+Pixels = NDArray[np.uint8]
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that maps (n, size, size, 3) bytes to (n, width) numbers, and what its name is made of."""
+
+    cut: str
+    size: int
+    model: "keras.Model"
+    precision: str = "float32"
+    #: SHA-256 of the file that the weights came from, where they came from one.
+    origin: str = ""
+
+    @property
+    def width(self) -> int:
+        """Count the numbers that it makes of one picture."""
+        return int(self.model.output_shape[-1])
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """List all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
+        return {
+            "weights": files.weights_hash(self.model.get_weights()),
+            "cut": self.cut,
+            "size": self.size,
+            "precision": self.precision,
+            "pixels": CONTRACT,
+            "engine": engine(),
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Name the backbone by the hash of its facts: 64 hex digits."""
+        return sha256_of(self.facts)
+
+    @cached_property
+    def network(self) -> Callable[[Pixels], Vector]:
+        """Trace the network once, for one picture a call: (size, size, 3) in, (width,) out; threads may share it."""
+        import tensorflow as tf
+
+        @tf.function(input_signature=[tf.TensorSpec((1, self.size, self.size, 3), tf.uint8)], autograph=False)
+        def call(pixels: tf.Tensor) -> tf.Tensor:
+            return self.model(pixels, training=False)
+
+        return lambda pixels: _numbers(call(pixels[None]).numpy()[0], self.precision)
+
+    def to_bytes(self) -> bytes:
+        """Write the weights as one file."""
+        return files.to_bytes(self.model.get_weights())
+
+
+def load(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
+    """Build the backbone that the settings name; ``data`` is the weights file where they name a path or an address."""
+    check_size(settings.cut, settings.size)
+    return replace(_load(settings, data or b""), precision=settings.precision)
+
+
+def outside(settings: "schema.Backbone") -> str | None:
+    """Name, by 64 hex digits, what makes of weights from outside one backbone; None for those that Pedigree brings.
+
+    A store that has seen this name needs neither a download nor a file any more.
+    """
+    if settings.weights in {"random", "demo"}:
+        return None
+    chosen = settings.model_dump(include={"cut", "size", "precision"})
+    return sha256_of({**chosen, "weights": settings.sha256 or settings.weights, "pixels": CONTRACT, "engine": engine()})
+
+
+def random_backbone(cut: str, size: int) -> Backbone:
+    """Build a backbone that has learned nothing, the same one in every process."""
+    return Backbone(cut, size, cut_at(untrained(), cut, size))
+
+
+def from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
+    """Build a backbone from a file that ``Backbone.to_bytes`` wrote; raise Problem when it does not fit."""
+    arrays = files.from_bytes(data, origin)
+    backbone = random_backbone(cut, size)
+    try:
+        backbone.model.set_weights(arrays)
+    except ValueError as error:
+        message = f"The weights file {origin} does not fit InceptionV3 cut at {cut}: correct backbone.cut or the file."
+        raise Problem(message) from error
+    return backbone
+
+
+def restore(data: bytes, facts: Mapping[str, Any]) -> Backbone:
+    """Build a backbone from the store; raise Problem when its weights are not those that its facts name."""
+    backbone = from_weights(data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}")
+    if backbone.facts["weights"] != facts["weights"]:
+        raise Problem(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
+    return replace(backbone, precision=facts.get("precision", "float32"))
+
+
+def _load(settings: "schema.Backbone", data: bytes) -> Backbone:
+    cut, size = settings.cut, settings.size
+    if settings.weights == "imagenet":
+        whole, origin = imagenet(settings.sha256)
+        return Backbone(cut, size, cut_at(whole, cut, size), origin=origin)
+    if settings.weights == "random":
+        return random_backbone(cut, size)
+    if settings.weights == "demo":
+        return _demo(cut, size)
+    return replace(_from_file(data, settings), origin=settings.sha256)
+
+
+def _demo(cut: str, size: int) -> Backbone:
+    if cut != DEMO_CUT:
+        raise SettingsProblem(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
+    data = DEMO_WEIGHTS.read_bytes()
+    if sha256_of_bytes(data) != DEMO_SHA256:
+        raise Problem(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")
+    return from_weights(data, cut, size, DEMO_WEIGHTS.name)
+
+
+def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
+    found = sha256_of_bytes(data)
+    if found != settings.sha256:
+        raise Problem(f"The weights file {settings.weights} has SHA-256 {found}, not backbone.sha256: fetch it again.")
+    if files.is_weights_file(data):
+        return from_weights(data, settings.cut, settings.size, settings.weights)
+    whole = from_keras_file(data, settings.weights)
+    return Backbone(settings.cut, settings.size, cut_at(whole, settings.cut, settings.size))
+
+
+def _numbers(vector: Vector, precision: str) -> Vector:
+    """Round to what is kept, here and nowhere else, so that a served model computes what was evaluated."""
+    with np.errstate(over="ignore"):
+        rounded = vector.astype(precision).astype(np.float32)
+    if np.isfinite(rounded).all():
+        return rounded
+    if np.isfinite(vector).all():
+        raise Problem("The backbone's numbers are too big for float16: set backbone.precision to float32.")
+    raise Problem("The backbone turns a picture into values that are no numbers: use another weights file.")

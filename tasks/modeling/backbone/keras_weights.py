@@ -1,0 +1,103 @@
+"""InceptionV3 with weights from elsewhere: Keras's own ImageNet download, or a weights file that Keras wrote."""
+
+import io
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import h5py
+
+from configs.errors import Problem
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.modeling.backbone.inception import renamed, untrained
+from tasks.modeling.determinism import settle
+
+if TYPE_CHECKING:
+    import keras
+
+# The name under which Keras keeps what it downloads.
+_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+# Seconds without a byte after which a download is given up; Keras itself would wait for ever.
+_PATIENCE = 20.0
+
+
+def imagenet(sha256: str) -> tuple["keras.Model", str]:
+    """Build the whole network with Keras's ImageNet weights, which Keras downloads once and then finds in its cache.
+
+    Return with it the SHA-256 of Keras's file. Keras knows only its MD5; where ``sha256`` is given the file is held
+    against that, and raises Problem where it is another one, if it was there already before anything opened it.
+    """
+    settle()
+    import keras
+
+    data = _cached()
+    if data and sha256:
+        return from_keras_file(_checked(data, sha256), _FILE), sha256
+    try:
+        with _download():
+            whole = keras.applications.InceptionV3(include_top=False, weights="imagenet")
+    except Exception as error:
+        message = (
+            "The ImageNet weights cannot be downloaded here: either download Keras's InceptionV3 weights file (notop) "
+            "elsewhere and set backbone.weights to its path or s3:// address and backbone.sha256 to its SHA-256, or "
+            "set backbone.weights to demo, cut to mixed2 and size to 96 for a first try on drawn dogs."
+        )
+        raise Problem(message) from error
+    return renamed(whole), sha256_of_bytes(_checked(_cached(), sha256))
+
+
+def from_keras_file(data: bytes, origin: str) -> "keras.Model":
+    """Build the whole network with the weights of a file in either of Keras's layouts; raise Problem if it is none."""
+    try:
+        # Keras tells its two layouts apart by the file's name, we by its content.
+        name = f"inception{_suffix(data)}"
+        whole = untrained()
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            whole.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        message = f"The weights file {origin} is damaged, or not one of InceptionV3 without its top: use another file."
+        raise Problem(message) from error
+    return whole
+
+
+def _cached() -> bytes:
+    """Return Keras's ImageNet file, or nothing where Keras has not downloaded it yet."""
+    import keras
+
+    with redirect_stdout(io.StringIO()):
+        try:
+            # Keras alone knows where its cache is; only where it finds nothing there it looks at this address.
+            return Path(keras.utils.get_file(_FILE, origin="file:///none", cache_subdir="models")).read_bytes()
+        except Exception:  # noqa: BLE001 - what Keras raises is a bare Exception
+            return b""
+
+
+def _checked(data: bytes, sha256: str) -> bytes:
+    found = sha256_of_bytes(data)
+    if sha256 and found != sha256:
+        message = f"Keras's ImageNet weights {_FILE} have SHA-256 {found}, not backbone.sha256: correct it, or remove"
+        raise Problem(f"{message} the file from the folder models of Keras's home, so that it is downloaded again.")
+    return data
+
+
+def _suffix(data: bytes) -> str:
+    with h5py.File(io.BytesIO(data), "r") as file:
+        return ".h5" if "layer_names" in file.attrs else ".weights.h5"
+
+
+@contextmanager
+def _download() -> Iterator[None]:
+    """Give up on a network that is silent, and keep the download's bar off the standard output, which may be JSON."""
+    kept = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        with redirect_stdout(sys.stderr if sys.stderr.isatty() else io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(kept)

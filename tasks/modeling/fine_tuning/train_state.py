@@ -1,0 +1,188 @@
+"""A backbone whose end may learn, with a classifier on top: one step of training, one of measuring."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.modeling.backbone.backbone import Backbone, random_backbone
+from tasks.modeling.backbone.inception import pooled
+from tasks.modeling.fine_tuning.checkpoint import Arrays
+from tasks.modeling.fine_tuning.distribution import Devices
+from tasks.modeling.fine_tuning.input_pipeline import Feed
+from tasks.modeling.head.head import Head
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from configs import schema
+
+Step = Callable[[Feed], tuple[float, int]]
+_WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """What learns, all that changes in it, and two steps, which return the loss and how many pictures were right."""
+
+    learning: Sequence["keras.layers.Layer"]
+    variables: Sequence["keras.Variable"]
+    optimizer: "keras.optimizers.Optimizer"
+    train: Step
+    measure: Step
+
+    def state(self) -> Arrays:
+        """Copy what a resumed training needs: the variables of the network, then the optimizer's."""
+        return [np.array(variable) for variable in (*self.variables, *self.optimizer.variables)]
+
+    def restore(self, state: Arrays) -> None:
+        """Put back what ``state`` copied."""
+        for variable, array in zip((*self.variables, *self.optimizer.variables), state, strict=True):
+            variable.assign(array)
+
+    def weights(self) -> Arrays:
+        """Copy the variables of the network that may have changed."""
+        return [np.array(variable) for variable in self.variables]
+
+
+def tunable(
+    start: tuple[Backbone, Head], settings: "schema.FineTuning", devices: Devices, steps: int, smoothing: float
+) -> Tunable:
+    """Copy the backbone and the head onto the devices, and open the blocks from ``from_block`` on.
+
+    The learning rate grows during the first tenth of the steps and falls to nothing along a cosine. A smoothing of s
+    takes that share from each label and spreads it over all classes.
+    """
+    import keras
+
+    backbone, head = start
+    with devices.strategy.scope():
+        copy = random_backbone(backbone.cut, backbone.size)
+        copy.model.set_weights(backbone.model.get_weights())
+        learning = open_from(_body(copy), settings.from_block)
+        classifier = keras.layers.Dense(len(head.classes))
+        network = _network(copy, classifier)
+        classifier.set_weights([head.weights, head.bias])
+        optimizer = keras.optimizers.Adam(_rate(settings.learning_rate, steps))
+        optimizer.build(network.trainable_variables)
+    variables = [variable for layer in (*learning, classifier) for variable in layer.weights]
+    training = not settings.frozen_statistics
+    train = _train_step(network, optimizer, training=training, smoothing=smoothing)
+    return Tunable(learning, variables, optimizer, _on(devices, train), _on(devices, _measure_step(network)))
+
+
+def extracted(weights: Arrays, start: tuple[Backbone, Head], block: str) -> tuple[Backbone, Head]:
+    """Make a backbone and a head like those at the start, with the weights that ``Tunable.weights`` copied."""
+    backbone, head = start
+    made = random_backbone(backbone.cut, backbone.size)
+    made.model.set_weights(backbone.model.get_weights())
+    learned = [variable for layer in open_from(_body(made), block) for variable in layer.weights]
+    for variable, array in zip(learned, weights[:-2], strict=True):
+        variable.assign(array)
+    return made, Head(head.classes, weights[-2], weights[-1])
+
+
+def _body(backbone: Backbone) -> "keras.Model":
+    import keras
+
+    return next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
+
+
+def open_from(body: "keras.Model", block: str) -> list["keras.layers.Layer"]:
+    """Freeze all layers before a block, open the others, and return these; a block ends with the layer of its name."""
+    import keras
+
+    before = int(block.removeprefix("mixed")) - 1
+    # The stem, which comes before mixed0, ends with the second pooling.
+    pools = [layer.name for layer in body.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    names = [layer.name for layer in body.layers]
+    start = names.index(f"mixed{before}" if before >= 0 else pools[1]) + 1
+    for number, layer in enumerate(body.layers):
+        layer.trainable = number >= start
+    return list(body.layers[start:])
+
+
+def _network(backbone: Backbone, classifier: "keras.layers.Layer") -> "keras.Model":
+    import keras
+
+    # Whether statistics are learned is said in each call; a fixed ``training`` here would overrule it.
+    pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    return keras.Model(pixels, classifier(pooled(_body(backbone)(scaled))))
+
+
+def _rate(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSchedule":
+    import keras
+
+    warm_up = max(1, int(_WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        peak / 100, max(1, steps - warm_up), warmup_target=peak, warmup_steps=warm_up
+    )
+
+
+def _train_step(
+    network: "keras.Model", optimizer: "keras.optimizers.Optimizer", *, training: bool, smoothing: float
+) -> Callable[..., "tf.Tensor"]:
+    import tensorflow as tf
+
+    def step(pixels: tf.Tensor, truth: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = network(pixels, training=training)
+            loss = tf.reduce_sum(weights * _losses(logits, truth, smoothing))
+        # Under a strategy Keras's optimizer itself adds up the gradients of all devices.
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+        return _told(loss, logits, truth, weights)
+
+    return step
+
+
+def _measure_step(network: "keras.Model") -> Callable[..., "tf.Tensor"]:
+    import tensorflow as tf
+
+    def step(pixels: tf.Tensor, truth: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        logits = network(pixels, training=False)
+        return _told(tf.reduce_sum(weights * _losses(logits, truth, 0.0)), logits, truth, weights)
+
+    return step
+
+
+def _losses(logits: "tf.Tensor", truth: "tf.Tensor", smoothing: float) -> "tf.Tensor":
+    import tensorflow as tf
+
+    classes = logits.shape[-1]
+    target = tf.one_hot(truth, classes) * (1 - smoothing) + smoothing / classes
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+
+
+def _told(loss: "tf.Tensor", logits: "tf.Tensor", truth: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
+    import tensorflow as tf
+
+    right = (tf.argmax(logits, axis=-1) == truth) & (weights > 0)
+    return tf.stack([loss, tf.reduce_sum(tf.cast(right, tf.float32))])
+
+
+def _on(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
+    """Run a step on all devices, each on its share of the batch, and add up what they tell."""
+    import tensorflow as tf
+
+    strategy = devices.strategy
+
+    @tf.function(autograph=False)
+    def everywhere(pixels: Any, truth: Any, weights: Any) -> Any:  # noqa: ANN401 - tensors, or one for each device
+        return strategy.reduce("SUM", strategy.run(step, args=(pixels, truth, weights)), axis=None)
+
+    def call(feed: Feed) -> tuple[float, int]:
+        values = (
+            strategy.experimental_distribute_values_from_function(
+                lambda context, part=part: tf.constant(
+                    feed[context.replica_id_in_sync_group - devices.ours.start][part]
+                )
+            )
+            for part in range(3)
+        )
+        loss, right = everywhere(*values).numpy()
+        return float(loss), int(right)
+
+    return call

@@ -1,0 +1,112 @@
+"""Softmax regression: the weights with the least penalised log loss, with the same bits on any number of cores."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.modeling.determinism import cores
+from tasks.modeling.head.scaler import Numbers
+
+#: Weights of shape (width, classes) with the bias as one row more.
+Theta = NDArray[np.float64]
+# Images of one matrix product: sums over blocks are added in their order, so that threads cannot change a bit.
+_BLOCK = 512
+# L-BFGS has converged where no slope is steeper, or where a step gains less than this share of the objective. A tenth
+# of either changes no third decimal of the log loss on photographs, and takes three times as long.
+_SLOPE, _GAIN = 1e-4, 1e-6
+_ITERATIONS = 500
+
+
+class Sample(NamedTuple):
+    """Images to learn from.
+
+    Attributes:
+        features: Scaled features of shape (n_images, width), float32.
+        truth: The index of each image's class, of shape (n_images,).
+        weights: How much each image counts, of shape (n_images,).
+    """
+
+    features: Numbers
+    truth: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Let each matrix product run in one thread: how OpenBLAS divides the work among several decides the bits."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta) -> Theta:
+    """Minimise the weighted mean log loss plus ``strength`` times the sum of the squared weights.
+
+    The objective is convex, so its minimum depends on nothing but the images: L-BFGS finds it from any start
+    (Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989).
+
+    Args:
+        sample: The images.
+        strength: The weight decay; the bias is not decayed.
+        smoothing: Share of certainty that is taken from each label and spread over all classes.
+        start: Where to begin; a solution for nearly the same images or strength saves most of the work.
+
+    Returns:
+        The solution, of the shape of ``start``.
+    """
+    from scipy.optimize import minimize
+
+    blocks, total = list(_blocks(sample)), float(sample.weights.sum())
+
+    with single_threaded_blas(), ThreadPoolExecutor(cores()) as pool:
+
+        def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            theta = flat.reshape(start.shape)
+            loss, slope = 0.0, np.zeros(start.shape)
+            for block_loss, block_slope in pool.map(lambda block: _loss(block, theta, smoothing), blocks):
+                loss += block_loss
+                slope += block_slope
+            decay = strength * theta[:-1]
+            slope /= total
+            slope[:-1] += 2 * decay
+            return loss / total + float((decay * theta[:-1]).sum()), slope.ravel()
+
+        limits = {"maxiter": _ITERATIONS, "gtol": _SLOPE, "ftol": _GAIN}
+        solution = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=limits)
+    return np.asarray(solution.x.reshape(start.shape))
+
+
+def logits_of(features: Numbers, theta: Theta) -> NDArray[np.float64]:
+    """Turn scaled features of shape (n_images, width) into logits of shape (n_images, n_classes)."""
+    with single_threaded_blas():
+        return _logits(features, theta)
+
+
+def _logits(features: Numbers, theta: Theta) -> NDArray[np.float64]:
+    return np.asarray((features @ theta[:-1].astype(np.float32)).astype(np.float64) + theta[-1])
+
+
+def _blocks(sample: Sample) -> Iterator[Sample]:
+    for start in range(0, len(sample.truth), _BLOCK):
+        end = start + _BLOCK
+        yield Sample(sample.features[start:end], sample.truth[start:end], sample.weights[start:end])
+
+
+def _loss(block: Sample, theta: Theta, smoothing: float) -> tuple[float, NDArray[np.float64]]:
+    """Sum up a block's weighted log loss and its gradient."""
+    logits, images = _logits(block.features, theta), np.arange(len(block.truth))
+    logits -= logits.max(axis=1, keepdims=True)
+    powers = np.exp(logits)
+    sums = powers.sum(axis=1, keepdims=True)
+    target = np.full(logits.shape, smoothing / logits.shape[1])
+    target[images, block.truth] += 1 - smoothing
+    losses = np.log(sums[:, 0]) - (target * logits).sum(axis=1)
+    errors = (powers / sums - target) * block.weights[:, None]
+    slope = np.empty(theta.shape)
+    slope[:-1], slope[-1] = block.features.T @ errors.astype(np.float32), errors.sum(axis=0)
+    return float(block.weights @ losses), slope

@@ -1,0 +1,128 @@
+"""Training a head on features: fitted to its optimum, with a weight decay and a calibration from images held out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import Problem
+from tasks.domain.training import calibration
+from tasks.modeling.head.cross_fitting import (
+    STRENGTHS,
+    Folded,
+    OnStep,
+    Recipe,
+    cross_fit,
+    deal,
+    probabilities_of,
+    sample,
+)
+from tasks.modeling.head.head import Head
+from tasks.modeling.head.scaler import check_features, scaling_of
+from tasks.modeling.head.softmax_regression import fit_softmax
+
+if TYPE_CHECKING:
+    from configs import schema
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images to learn from.
+
+    Attributes:
+        features: Of shape (n_images, width), as they come from the backbone.
+        truth: The index of each image's class.
+        groups: The near-duplicate group of each image; views of one image share its group.
+        whole: So many come first, as they are; the others are views of these, which are learned from and not judged.
+    """
+
+    features: NDArray[np.float32]
+    truth: Sequence[int]
+    groups: Sequence[str]
+    whole: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a head says of images that it was not fitted on.
+
+    Attributes:
+        logits: Of shape (n_images, n_classes), before the temperature.
+        truth: The index of each image's class, of shape (n_images,).
+        groups: The near-duplicate group of each image.
+    """
+
+    logits: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    groups: Sequence[str]
+
+
+def recipe_of(settings: "schema.Training") -> Recipe:
+    """Fit heads as the settings say."""
+    strengths = (settings.l2,) if settings.l2 else STRENGTHS
+    return Recipe(settings.balance != "none", settings.label_smoothing, strengths, settings.seed)
+
+
+def train_head(
+    classes: Sequence[str], examples: Examples, recipe: Recipe, on_step: OnStep = lambda _number, _figures: None
+) -> tuple[Head, HeldOut]:
+    """Choose a weight decay by cross-validation over groups, and fit a head of that decay to all images.
+
+    Args:
+        classes: The names of the classes, in the order of their indices; each has an image.
+        examples: The images.
+        recipe: How heads are fitted.
+        on_step: Is called with the number of each weight decay and its figures on images held out.
+
+    Returns:
+        The head, not calibrated yet, and what heads of the same decay say of images that they were not fitted on.
+
+    Raises:
+        Problem: Where there are no images, features are no numbers or never vary, or nothing can be held out.
+    """
+    check_examples(examples)
+    truth, scaling = np.asarray(examples.truth, np.int64), scaling_of(examples.features)
+    if not scaling.varies:
+        raise Problem(
+            "All photographs have the same features, which tell no class from another: take another backbone.cut or"
+            " other weights. No model was made."
+        )
+    folded = Folded(scaling.scaled(examples.features), truth, deal(truth, examples.groups, recipe.seed), examples.whole)
+    crossed = cross_fit(folded, recipe, on_step)
+    theta = fit_softmax(sample(folded.features, truth, recipe), crossed.strength, recipe.smoothing, crossed.start)
+    groups = [examples.groups[place] for place in np.flatnonzero(crossed.known).tolist()]
+    held = HeldOut(crossed.logits[crossed.known], truth[crossed.known], groups)
+    return Head(tuple(classes), *scaling.folded(theta)), held
+
+
+def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, dict[str, float]]:
+    """Give a head the temperature and the threshold that fit images held out, and say how well they fit.
+
+    Args:
+        head: The head.
+        held: What it, or heads like it, say of images that they were not fitted on.
+        sure_precision: The share of answers above the threshold that is to be right.
+
+    Returns:
+        The head, and figures: the temperature, the threshold, how many groups were held out, and the expected
+        calibration error on these images, before and after.
+    """
+    temperature = calibration.temperature(held.logits, held.truth)
+    before, after = (probabilities_of(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
+    threshold = calibration.sure_from(after, held.truth, sure_precision, held.groups)
+    return replace(head, temperature=temperature, threshold=threshold), {
+        "temperature": temperature,
+        "threshold": threshold,
+        "held_out_groups": float(len(set(held.groups))),
+        "validation_ece_uncalibrated": calibration.calibration_error(before, held.truth),
+        "validation_ece": calibration.calibration_error(after, held.truth),
+    }
+
+
+def check_examples(examples: Examples) -> None:
+    """Raise Problem where there is nothing to learn from, or features are no numbers."""
+    if not len(examples.truth):
+        raise Problem("No photograph is there to learn from: add some, a share of them will go to the training split.")
+    check_features(examples.features)

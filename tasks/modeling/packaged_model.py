@@ -1,0 +1,84 @@
+"""The packaged model: backbone, head and pixel limits in one folder, as it is trained and as it is served."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.errors import Problem
+from tasks.domain.images.preprocessing import Limits, model_input
+from tasks.domain.images.rejections import Rejection
+from tasks.modeling.backbone.backbone import Backbone, restore
+from tasks.modeling.backbone.embedding import in_parallel
+from tasks.modeling.head.head import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says of one image, and whether it is sure or rather does not know.
+
+    Without a label, ``problem`` says why.
+    """
+
+    label: str | None
+    probability: float | None
+    sure: bool
+    probabilities: Mapping[str, float] | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a packaged model is made of."""
+
+    backbone: bytes
+    backbone_facts: Mapping[str, Any]
+    head: bytes
+    limits: Limits
+
+    def write(self, folder: Path) -> None:
+        """Write the package's three files into an existing folder."""
+        named = Head.from_bytes(self.head).name
+        facts = {"backbone": dict(self.backbone_facts), "limits": asdict(self.limits), "head": named}
+        (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        (folder / "backbone.npz").write_bytes(self.backbone)
+        (folder / "head.npz").write_bytes(self.head)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A packaged model, loaded and ready to answer."""
+
+    backbone: Backbone
+    head: Head
+    limits: Limits
+
+    @classmethod
+    def load(cls, folder: Path) -> "Predictor":
+        """Load what ``Package.write`` wrote; raise Problem when it is damaged."""
+        try:
+            facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            limits, named = Limits(**facts["limits"]), facts["backbone"]
+            weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Problem(f"The model in {folder} is damaged or incomplete: download it again.") from error
+        # Packages from before the head's name was written beside it have none.
+        if facts.get("head", head.name) != head.name:
+            raise Problem(f"The head in {folder} is not the one that was packaged: download the model again.")
+        return cls(restore(weights, named), head, limits)
+
+    def predict(self, images: Sequence[bytes]) -> list[Prediction]:
+        """Answer for each image's bytes on its own, in order."""
+        return list(in_parallel(self._one, images))
+
+    def _one(self, data: bytes) -> Prediction:
+        pixels = model_input(data, self.backbone.size, self.limits)
+        if isinstance(pixels, Rejection):
+            return Prediction(
+                None, None, sure=False, probabilities=None, problem=f"{pixels.reason.value}: {pixels.detail}"
+            )
+        found = self.head.probabilities(self.backbone.network(pixels)[None])[0]
+        named = dict(zip(self.head.classes, map(float, found), strict=True))
+        label = max(named, key=named.__getitem__)
+        return Prediction(label, named[label], self.head.sure(named[label]), named, "")

@@ -1,0 +1,127 @@
+"""Step 10: register the challenger and write the decision about it into the ledger."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from configs import schema
+from tasks.domain.datasets.manifest import Dataset
+from tasks.domain.registry.decisions import (
+    AlreadyDecided,
+    Decision,
+    Overtaken,
+    Promotion,
+    champion,
+    held_words,
+    hold_on,
+    word_for,
+)
+from tasks.domain.registry.model_record import recipe
+from tasks.domain.runs.results import Challenger
+from tasks.step import step
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.packages import kept_packages
+from tasks.training.register import registered
+
+
+@step(hours=2)
+def promote(
+    dataset: Dataset, challenger: Challenger, settings: schema.Settings
+) -> Promotion | Overtaken | AlreadyDecided:
+    """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
+
+    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
+    run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
+    """
+    version = registered(dataset, challenger.trained, settings)
+    # MLflow is asked before the decision: from then on a night must be able to end without it.
+    pages = _pages(settings.tracking.url, challenger.trained.run_id)
+    found = _decision(dataset, challenger, version, settings)
+
+    def ruling(entries: list[Decision]) -> Decision | None:
+        serving = champion(entries)
+        if _rival(entries, found, dataset) or (serving.number if serving else None) != found.against:
+            return None
+        return _placed(_with_way(found, entries), entries)
+
+    ledger = Ledger(settings.store.url)
+    written = ledger.decide(ruling) or _rival(ledger.entries(), found, dataset)
+    if written is None:
+        serving = ledger.champion()
+        return Overtaken(serving.model_version if serving else "")
+    if written.run_id != found.run_id:
+        return _already_decided(written, found, settings.tracking)
+    return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
+
+
+def _rival(entries: list[Decision], found: Decision, dataset: Dataset) -> Decision | None:
+    """Return what was decided about the same data and recipe since this run looked whether anything was."""
+    younger = (one for one in entries if one.by_the_gate and one.number > dataset.decided)
+    return next((one for one in younger if (one.dataset, one.recipe) == (found.dataset, found.recipe)), None)
+
+
+def _already_decided(written: Decision, found: Decision, place: schema.Tracking) -> AlreadyDecided:
+    """End the run that decides nothing, and say which one did.
+
+    Where the version that was decided about belongs to this run, its page tells that decision: MLflow leads from a
+    version to its run, and a model that serves must not lead to one that was killed.
+    """
+    done = AlreadyDecided(written.number, written.model_version, written.outcome, written.run_id)
+    tags = {"pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
+    version = registry.version_of(place.url, place.model, written)
+    if version and version.run_id == found.run_id:
+        tags |= {"pedigree.outcome": written.outcome}
+        runs.finish(place.url, found.run_id, f"{written.time[:10]} {written.outcome} in another run", tags, {})
+    else:
+        runs.close(place.url, found.run_id, tags | {"pedigree.outcome": "unchanged"})
+    return done
+
+
+def _pages(url: str, run_id: str) -> dict[str, str]:
+    report = runs.file_page(url, run_id, "evaluation/report.html")
+    return {
+        "the run in MLflow": report.partition("/artifacts/")[0],
+        "the evaluation report": report,
+        "the model card": runs.file_page(url, run_id, "evaluation/model-card.html"),
+        "the data card, with pictures": runs.file_page(url, run_id, "dataset/card.html"),
+    }
+
+
+def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings) -> Decision:
+    """Say what the gate decided; its place in the ledger is not known yet."""
+    verdict, evaluation, outcome = challenger.verdict, challenger.evaluation, challenger.verdict.outcome
+    return Decision(
+        number=0,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        outcome=outcome,
+        champion=evaluation.champion,
+        against=evaluation.champion,
+        dataset=dataset.hash,
+        recipe=recipe(settings),
+        backbone=challenger.trained.made.fingerprint,
+        head=challenger.trained.head,
+        run_id=challenger.trained.run_id,
+        model_version=version,
+        package=next(reversed(kept_packages(settings.store.url, challenger.trained.head, dataset.hash)), ""),
+        reason=verdict.reason,
+        rules=verdict.lines(),
+        # The figures of single classes stay in MLflow: a ledger is read every night.
+        figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
+    )
+
+
+def _placed(found: Decision, entries: list[Decision]) -> Decision:
+    """Give a decision its number; what a person holds is turned down, whatever the rules say."""
+    number = entries[-1].number + 1 if entries else 1
+    hold = hold_on(entries, found.head, found.dataset)
+    if found.outcome == "rejected" or not hold:
+        return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)
+    return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold, entries)}; {found.reason}")
+
+
+def _with_way(found: Decision, entries: list[Decision]) -> Decision:
+    """Say of what waits for a person how that one decides; a number that two models have had is none."""
+    if found.outcome != "needs-approval":
+        return found
+    way = f"a person decides, by pedigree model promote {word_for([*entries, found], found)}"
+    return replace(found, reason=f"{found.reason}; {way}")

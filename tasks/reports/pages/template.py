@@ -1,0 +1,55 @@
+"""Web pages that need nothing but themselves: one file, light or dark as its reader likes, from a phone on."""
+
+import base64
+import io
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from configs.visible_text import visible
+from tasks.domain.images.preprocessing import Limits, open_picture
+from tasks.domain.images.rejections import Rejection
+
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def render(template: str, **facts: object) -> str:
+    """Fill a template of ``tasks/reports/templates`` with facts; every text in them is escaped."""
+    return _environment().get_template(template).render(**facts)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_finalized,
+    )
+
+
+def _finalized(fact: object) -> object:
+    """Show what is hidden in a text; what is HTML already is made by a template of ours from such texts."""
+    return visible(fact) if type(fact) is str else fact
+
+
+_SIDE = 96
+# More than any settings allow in bytes, and about what Pillow itself refuses in pixels.
+_LIMITS = Limits(max_bytes=2**30, max_pixels=170_000_000, min_side=1)
+
+
+def thumbnail(data: bytes) -> str | None:
+    """Turn an image's bytes into a data: address of a JPEG with sides of at most 96 pixels; None where none decodes."""
+    picture = open_picture(data, _LIMITS)
+    if isinstance(picture, Rejection):
+        return None
+    small = picture.image.copy()
+    small.thumbnail((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    sink = io.BytesIO()
+    small.save(sink, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(sink.getvalue()).decode()}"

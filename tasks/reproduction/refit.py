@@ -1,0 +1,83 @@
+"""Reproducing, step 3: train the model again in an empty store, from what its record names."""
+
+from collections.abc import Sequence
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from configs import schema
+from configs.errors import Problem
+from configs.load import home, parse
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.registry.model_record import Record, by_epochs
+from tasks.domain.registry.reproduction import Agreement, Recalled, Refitted, agree
+from tasks.domain.training.results import FeatureSet
+from tasks.features.embedding import embed_lacking, feature_set, wanted_views
+from tasks.features.stored_weights import stored_backbone
+from tasks.step import step
+from tasks.stores.copying import copy_backbone, copy_features, copy_images
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.tables.features import FeatureStore
+from tasks.training.fine_tune import train_model
+from tasks.training.fit_head import groups_in
+from tasks.training.predict_stored import predict
+
+# So many features are compared at once.
+_BATCH = 4096
+
+
+@step(hours=48)
+def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitted:  # noqa: FBT001 - the run's own word
+    """Train again from the stored features, or from the original bytes alone, and compare what comes out.
+
+    All happens in a store of its own that is deleted afterwards; the one that holds the model is only read.
+    """
+    record, origin = recalled.record, store.url
+    if by_epochs(record):
+        raise Problem(
+            f"Head {record.head[:12]} was trained in epochs, as this version no longer does, so it cannot be made again"
+            f" here: its images and its record are whole, and the code of commit {record.code['git_commit'][:12]} can."
+        )
+    rows = read_manifest(origin, record.dataset)
+    with TemporaryDirectory(dir=home(), prefix="reproduce-") as place:
+        settings = _settings(record, place)
+        copy_backbone(origin, place, record.features.fingerprint)
+        if from_pixels or settings.training.method == "fine-tune":
+            copy_images(origin, place, [row.image for row in rows])
+        features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
+        fitted = train_model(rows, features, settings, groups_in(origin))
+        agreement = _agreement(rows, (origin, record.made, record.head), (place, fitted.made, fitted.head))
+        unequal = _unequal(rows, (origin, record.features), (place, features)) if from_pixels else 0
+    return Refitted(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
+
+
+def _settings(record: Record, place: str) -> schema.Settings:
+    values = {**record.settings, "source": {"url": place}, "store": {"url": place}}
+    return parse(values, f"The record of head {record.head[:12]}, made by commit {record.code['git_commit'][:12]}")
+
+
+def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:
+    backbone = stored_backbone(settings.store.url, record.features.fingerprint)
+    embed_lacking(backbone, wanted_views(rows, settings), settings)
+    return feature_set(backbone)
+
+
+def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
+    made = record.features
+    stored, copied = (FeatureStore(url, made.fingerprint, made.width) for url in (origin, settings.store.url))
+    copy_features(stored, copied, wanted_views(rows, settings))
+    return made
+
+
+def _agreement(rows: Sequence[Row], kept: tuple[str, FeatureSet, str], again: tuple[str, FeatureSet, str]) -> Agreement:
+    images = [row.image for row in rows if row.split is Split.TEST]
+    return agree(predict(*kept, images).probabilities, predict(*again, images).probabilities)
+
+
+def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], again: tuple[str, FeatureSet]) -> int:
+    """Count the images whose features came out with other bits than those in the store."""
+    before, after = (FeatureStore(url, made.fingerprint, made.width) for url, made in (stored, again))
+    images = [row.image for row in rows]
+    parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    return sum(int(np.any(before.read(part) != after.read(part), axis=1).sum()) for part in parts)

@@ -1,0 +1,134 @@
+"""The folder that MLflow serves: the packaged model with the code and the list of packages that it needs anywhere."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import save_model
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Map
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from PIL import Image
+
+# A uv project that happens to lie in the current folder says nothing about what the model needs.
+os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
+
+_ROOT = Path(__file__).parents[2]
+_CODE = (
+    "configs/__init__.py",
+    "configs/errors.py",
+    "configs/visible_text.py",
+    "tasks/__init__.py",
+    "tasks/domain",
+    "tasks/modeling",
+)
+_IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
+# What a server answers to strangers at once; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
+_SERVING = {"max_rows": 64, "max_megabytes": 64, "max_megapixels": 30, "max_request_megapixels": 300}
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.binary, "image")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "label", required=False),
+            ColSpec(DataType.double, "probability", required=False),
+            ColSpec(DataType.boolean, "sure"),
+            ColSpec(Map(DataType.double), "probabilities", required=False),
+            ColSpec(DataType.string, "problem"),
+        ]
+    ),
+)
+
+
+def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
+    """Write a new folder that MLflow can serve where nothing of this project is installed.
+
+    Args:
+        packaged: The folder that ``tasks.modeling.packaged_model.Package`` wrote.
+        folder: The folder to write.
+        identity: Says which run and model this is.
+    """
+    with TemporaryDirectory() as place:
+        code = Path(place) / "code"
+        for name in _CODE:
+            _copy(_ROOT / name, code / name)
+        constraints = Path(place) / "constraints.txt"
+        save_model(
+            path=str(folder),
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            code_paths=[str(path) for path in sorted(code.iterdir())],
+            artifacts={path.name: str(path) for path in sorted(packaged.iterdir())},
+            signature=_SIGNATURE,
+            input_example=_example(),
+            pip_requirements=_requirements(constraints),
+            mlflow_model=identity,
+            model_config=_SERVING,
+        )
+    _forget_paths(folder, identity)
+
+
+def _forget_paths(folder: Path, identity: Model) -> None:
+    """Name the package's own files where MLflow noted where this machine had them."""
+    flavor = identity.flavors["python_function"]
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    identity.save(str(folder / "MLmodel"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a module, or a package's modules without the weights that lie beside them."""
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=_no_modules)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _no_modules(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not (name.endswith(".py") or (Path(folder) / name / "__init__.py").exists())]
+
+
+def _requirements(constraints: Path) -> list[str]:
+    """Pin what the model imports, and hold what that needs in turn to the versions under which it was judged."""
+    tensorflow = "tensorflow" if "tensorflow" in _installed(("tensorflow",)) else "tensorflow-cpu"
+    imported = (*_IMPORTED, tensorflow)
+    pins = {name: f"{name}=={version}" for name, version in sorted(_installed(imported).items())}
+    constraints.write_text("\n".join(pin for name, pin in pins.items() if name not in imported))
+    return [*(pins[name] for name in imported), f"-c {constraints}"]
+
+
+@cache
+def _installed(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Look up the versions of these distributions and of all that they require, as far as they are installed.
+
+    That takes half a second of CPU, and what is installed does not change while a process runs.
+    """
+    found: dict[str, str] = {}
+    waiting = [str(canonicalize_name(name)) for name in names]
+    while waiting:
+        name = waiting.pop()
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+            waiting += _required(name) - found.keys()
+    return found
+
+
+def _required(name: str) -> set[str]:
+    needs = [Requirement(text) for text in metadata.requires(name) or []]
+    here = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return {str(canonicalize_name(need.name)) for need in here}
+
+
+def _example() -> list[dict[str, bytes]]:
+    """Make the request that MLflow shows to people who want to call the model: a grey square."""
+    picture = BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(picture, "PNG")
+    return [{"image": picture.getvalue()}]

@@ -1,0 +1,83 @@
+"""A registered model as other people meet it: loaded from MLflow in a process that knows nothing of this one."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from configs.credentials import introduce_to_mlflow
+from configs.errors import Problem
+
+_PROGRAM = Path(__file__).with_name("probe.py")
+# A model that takes so many seconds to load and to answer a few images is of no use to anybody.
+_PATIENCE = 600
+
+
+class Stranger:
+    """A process that knows nothing of this one, and has loaded what every model needs before it is asked."""
+
+    def __init__(self, url: str) -> None:
+        """Say where its MLflow is; nothing is started yet."""
+        self._url = url
+        self._folder = TemporaryDirectory(ignore_cleanup_errors=True)
+        self._waiting: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Let the process start, and load while others work."""
+        self._waiting = self._started()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the process, if nobody asked it."""
+        if self._waiting:
+            _end(self._waiting)
+        self._folder.cleanup()
+
+    def ask(self, model: str, version: str, images: Sequence[bytes]) -> list[Mapping[str, Any]]:
+        """Load a version by its address and return its answers, one row an image in the order asked.
+
+        Raises Problem, in a few words, where the model does not load or does not answer.
+        """
+        process, self._waiting = self._waiting or self._started(), None
+        with TemporaryDirectory() as place:
+            questions, answers = Path(place) / "questions", Path(place) / "answers.json"
+            questions.mkdir()
+            for number, data in enumerate(images):
+                (questions / f"{number:06}").write_bytes(data)
+            _wait(process, json.dumps([f"models:/{model}/{version}", str(questions), str(answers)]))
+            found: list[Mapping[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
+            return found
+
+    def _started(self) -> subprocess.Popen[str]:
+        """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
+        introduce_to_mlflow(self._url)
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-I", str(_PROGRAM)],
+            cwd=self._folder.name,
+            env={**os.environ, "MLFLOW_TRACKING_URI": self._url, "MLFLOW_REGISTRY_URI": self._url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def _wait(process: subprocess.Popen[str], question: str) -> None:
+    try:
+        _, complaint = process.communicate(f"{question}\n", timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise Problem(f"no answer within {_PATIENCE // 60} minutes") from None
+    if process.returncode < 0:
+        raise Problem(f"its process was ended by signal {-process.returncode}")
+    if process.returncode:
+        raise Problem(complaint.strip().rpartition("\n")[2].strip().rstrip(".") or "its process failed")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()

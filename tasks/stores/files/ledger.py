@@ -1,0 +1,180 @@
+"""The ledger: numbered decisions, each written by exactly one writer; it alone says who is champion."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+
+from configs.errors import Problem, SettingsProblem
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.domain.registry import decisions
+from tasks.domain.registry.decisions import Decision
+from tasks.stores.files import checksums
+from tasks.stores.files.format_version import understood
+from tasks.stores.objects.object_store import Changed, open_bucket
+
+_READS_AT_ONCE = 16
+# Each one that fails means that another writer got on.
+_ATTEMPTS = 100
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The files ``ledger/<number>.json`` of a store, and a mark beside each that the registry has followed."""
+
+    url: str
+
+    def entries(self) -> list[Decision]:
+        """Return all decisions, the oldest first."""
+        return [self._decision(key, data) for key, data in self._contents()]
+
+    def files(self) -> list[str]:
+        """Name the files of all decisions, the oldest first."""
+        return [entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".json")]
+
+    def read(self, key: str) -> Decision:
+        """Read the decision in this file; raise Problem when it is damaged."""
+        return self._decision(key, open_bucket(self.url).read(key))
+
+    def _contents(self) -> list[tuple[str, bytes]]:
+        """Read the files of all decisions, the oldest first."""
+        keys = self.files()
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            return list(zip(keys, pool.map(open_bucket(self.url).read, keys), strict=True))
+
+    def _decision(self, key: str, data: bytes) -> Decision:
+        try:
+            return Decision(**understood(Decision, json.loads(data), key, self.url))
+        except (ValueError, TypeError, AttributeError) as error:
+            message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
+            raise Problem(message) from error
+
+    def broken(self) -> str:
+        """Name the first entry that was changed, or that does not follow from those before it; empty where all hold."""
+        # What is written meanwhile is in the second listing alone.
+        kept = checksums.recorded(self.url, "ledger/")
+        return self._broken(self._contents(), kept)
+
+    def checked(self) -> list[Decision]:
+        """Return all decisions; raise Problem where one was changed, removed or added, so that nobody builds on it."""
+        kept = checksums.recorded(self.url, "ledger/")
+        contents = self._contents()
+        if key := self._broken(contents, kept):
+            raise Problem(
+                f"The ledger of {self.url} is not as it was written, and nothing is decided on top of it: {key} was "
+                "changed, removed or added, or an entry before it was. Put the folders ledger and "
+                "checksums/files/ledger back from one copy of the store; pedigree data verify latest names the files."
+            )
+        return [self._decision(key, data) for key, data in contents]
+
+    def _broken(self, contents: Sequence[tuple[str, bytes]], kept: Mapping[str, set[str]]) -> str:
+        """Name the first entry that is not as it was written.
+
+        An entry of an earlier Pedigree says nothing of those before it; the first later one covers them all.
+        """
+        digest = hashlib.sha256()
+        for key, data in contents:
+            before = self._decision(key, data).before
+            if (before and before != digest.hexdigest()) or (key in kept and sha256_of_bytes(data) not in kept[key]):
+                return key
+            digest.update(f"{key}\n".encode() + data)
+        lost = kept.keys() - {key for key, _ in contents}
+        return min((*lost, *self.orphans()), default="")
+
+    def champion(self) -> Decision | None:
+        """Return the decision that made the champion; None before there is one."""
+        return decisions.champion(self.entries())
+
+    def named(self, word: str) -> Decision:
+        """Find the last decision about the model that a person means.
+
+        ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's
+        hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsProblem where
+        nothing fits, or where MLflow has given the number twice.
+        """
+        entries, wanted = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
+        until = [one for one in entries if one.time[:10] <= wanted] if _DAY.fullmatch(wanted) else entries
+        if wanted == "champion" or _DAY.fullmatch(wanted):
+            serving = decisions.champion(until)
+            found = [serving] if serving else []
+        else:
+            found = decisions.meant(entries, wanted)
+        if len(found) > 1:
+            named = decisions.candidates(found)
+            message = f"Version {word} is {len(found)} models in the ledger of {self.url}, since MLflow gave the number"
+            raise SettingsProblem(f"{message} again: name one of them by its weights, {named}.")
+        if not found:
+            message = (
+                f"The ledger of {self.url} knows no model {word}: name a model version such as 3, champion, the id"
+            )
+            raise SettingsProblem(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
+        return found[0]
+
+    def append(self, decision: Decision) -> bool:
+        """Write the next entry; return False when another writer took its number first."""
+        key, digest = f"ledger/{decision.number:06}.json", hashlib.sha256()
+        for former, data in self._contents():
+            if former < key:
+                digest.update(f"{former}\n".encode() + data)
+        chained = replace(decision, before=digest.hexdigest())
+        data = json.dumps(asdict(chained), ensure_ascii=False, indent=1).encode()
+        return checksums.create(self.url, key, data)
+
+    def decide(self, ruling: Callable[[list[Decision]], Decision | None]) -> Decision | None:
+        """Write what ``ruling`` makes of all entries so far; ask it anew whenever another writer was faster.
+
+        Nothing is written, and None returned, where it makes None of them.
+        """
+        for _ in range(_ATTEMPTS):
+            decision = ruling(self.checked())
+            if decision is None or self.append(decision):
+                return decision
+        message = (
+            f"Nothing can be added to the ledger of {self.url}: pedigree data verify latest names what is damaged."
+        )
+        raise Problem(message)
+
+    def mark_applied(self, number: int) -> None:
+        """Note that the registry has followed this decision."""
+        open_bucket(self.url).create(f"ledger/{number:06}.applied", b"")
+
+    def mark_refused(self, number: int, why: str) -> bool:
+        """Note that MLflow refuses to show this decision; return False where the same was noted before."""
+        bucket, key = open_bucket(self.url), f"ledger/{number:06}.refused"
+        if bucket.create(key, why.encode()):
+            return True
+        try:
+            if bucket.read(key) == why.encode():
+                return False
+        except Changed:
+            return True
+        bucket.remove(key)
+        return bucket.create(key, why.encode())
+
+    def applied(self, number: int) -> bool:
+        """Tell whether the registry has followed this decision."""
+        return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))
+
+    def orphans(self) -> list[str]:
+        """Name the marks whose decision is gone."""
+        keys = {entry.key for entry in open_bucket(self.url).entries("ledger/")}
+        marks = [key for key in keys if key.endswith((".applied", ".refused"))]
+        return sorted(key for key in marks if f"{key.rpartition('.')[0]}.json" not in keys)
+
+    def pending(self, entries: list[Decision]) -> list[Decision]:
+        """Return those of the entries that the registry has not followed yet, the oldest first."""
+        marks = self._marks(".applied")
+        return [one for one in entries if one.number not in marks]
+
+    def handled(self, entries: list[Decision], pending: list[Decision]) -> list[Decision]:
+        """Return those of the entries that were shown to the registry before, also those that it refused."""
+        waiting = {one.number for one in pending}
+        waiting -= self._marks(".refused") if waiting else set()
+        return [one for one in entries if one.number not in waiting]
+
+    def _marks(self, kind: str) -> set[int]:
+        keys = (entry.key for entry in open_bucket(self.url).entries("ledger/"))
+        return {int(key.removeprefix("ledger/").removesuffix(kind)) for key in keys if key.endswith(kind)}

@@ -1,0 +1,68 @@
+"""Backbones and heads, kept under their names so that a later night needs no download and no training."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from configs.errors import Problem
+from tasks.stores.files import checksums
+from tasks.stores.objects.object_store import Changed, open_bucket
+
+
+def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, Any]) -> None:
+    """Keep a backbone's weights file, and beside it the facts that its fingerprint covers."""
+    checksums.create(url, f"backbones/{fingerprint}.npz", data)
+    checksums.create(url, f"backbones/{fingerprint}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
+
+
+def has_backbone(url: str, fingerprint: str) -> bool:
+    """Tell whether the store holds a backbone, its weights and its facts."""
+    return len(list(open_bucket(url).entries(f"backbones/{fingerprint}."))) > 1
+
+
+def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a backbone's weights file and its facts."""
+    data, key = _read(url, f"backbones/{fingerprint}.npz"), f"backbones/{fingerprint}.json"
+    try:
+        return data, {**json.loads(_read(url, key))}
+    except (ValueError, TypeError):
+        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from None
+
+
+def remember_backbone(url: str, outside: str, facts: Mapping[str, str]) -> None:
+    """Note which backbone came of weights from outside, under the name of all that decided it."""
+    checksums.create(url, f"backbones/outside/{outside}.json", json.dumps(facts, sort_keys=True, indent=1).encode())
+
+
+def remembered_backbone(url: str, outside: str) -> str | None:
+    """Return the fingerprint of the backbone that was noted; None where the store lacks note or backbone."""
+    key = f"backbones/outside/{outside}.json"
+    try:
+        fingerprint = str(json.loads(open_bucket(url).read(key))["fingerprint"])
+    except Changed:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"The file {key} in {url} is damaged: remove it, and the next night writes it anew.") from None
+    return fingerprint if has_backbone(url, fingerprint) else None
+
+
+def write_head(url: str, name: str, data: bytes) -> None:
+    """Keep a head's file under the hash of its weights."""
+    checksums.create(url, f"heads/{name}.npz", data)
+
+
+def has_head(url: str, name: str) -> bool:
+    """Tell whether the store holds a head."""
+    return any(open_bucket(url).entries(f"heads/{name}.npz"))
+
+
+def read_head(url: str, name: str) -> bytes:
+    """Return a head's file."""
+    return _read(url, f"heads/{name}.npz")
+
+
+def _read(url: str, key: str) -> bytes:
+    try:
+        return open_bucket(url).read(key)
+    except Changed:
+        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None

@@ -1,0 +1,199 @@
+"""A folder as a bucket: its files are objects, their paths below it are keys."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from configs.errors import Inaccessible, Problem
+from tasks.domain.images.rejections import Reason
+from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.stores.objects.folder_walk import UNUSABLE, files_below, unlisted
+from tasks.stores.objects.object_store import Changed, Unreadable
+
+_VANISHED = (FileNotFoundError, NotADirectoryError)
+_REASONS = {
+    errno.ELOOP: Reason.NOT_A_FILE,
+    errno.ENXIO: Reason.NOT_A_FILE,
+    errno.ENAMETOOLONG: Reason.UNUSABLE_NAME,
+}
+# The ETag of what cannot even be asked for its size.
+_UNKNOWN = "unknown"
+_EARLIEST, _LATEST = "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"
+
+
+def folder_path(url: str) -> Path:
+    """Name the folder behind a path or a file:/// address."""
+    return Path(unquote(urlsplit(url).path)) if url.startswith("file://") else Path(url)
+
+
+class FolderBucket:
+    """A folder; an object's ETag is made of its file's modification time, inode and size."""
+
+    # A disk answers at once: more threads than cores only take Python's lock from each other.
+    reads_at_once = 2
+
+    def __init__(self, url: str) -> None:
+        """Open the folder of this address; nothing is looked up yet."""
+        self.url = url
+        self._root = folder_path(url)
+
+    def check(self) -> None:
+        """Raise Problem where there is no such folder or it cannot be read."""
+        if not self._root.is_dir():
+            message = f"There is no folder {self._root}: make it, or correct the address."
+            raise Problem(message)
+        if not os.access(self._root, os.R_OK | os.X_OK):
+            message = f"The folder {self._root} cannot be read: give this user the right to."
+            raise Inaccessible(message)
+
+    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
+        """List the files below the folder whose keys start with the prefix, sorted by key."""
+        # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
+        root, folder = str(self._root), prefix.rpartition("/")[0]
+        found = files_below(root, f"{folder}/" if folder else "", names)
+        if prefix:
+            found = [key for key in found if key.startswith(prefix)]
+        found.sort()
+        for key in found:
+            entry = _entry(root, key)
+            if entry:
+                yield entry
+
+    def read(self, key: str, etag: str | None = None) -> bytes:
+        """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""
+        with self._opened(key, etag) as (file, size):
+            data = file.read(size + 1)
+        if len(data) != size:
+            raise Changed(key)
+        return data
+
+    def sha256(self, key: str) -> str:
+        """Hash a file a little at a time; raise Changed when it is gone, or was written to meanwhile."""
+        with self._opened(key) as (file, _):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @contextmanager
+    def _opened(self, key: str, etag: str | None = None) -> Iterator[tuple[BufferedReader, int]]:
+        """Open a file of so many bytes, and tell by Changed or Unreadable what is wrong with it before or meanwhile."""
+        path = f"{self._root}/{key}"
+        if UNUSABLE in key:
+            raise _unreadable(path, Reason.UNUSABLE_NAME, "the name is no UTF-8")
+        try:
+            with _regular(path) as file:
+                before = os.fstat(file.fileno())
+                _ask_regular(before)
+                if etag not in {None, _etag(before)}:
+                    raise Changed(key)
+                yield file, before.st_size
+                if _etag(os.fstat(file.fileno())) != _etag(before):
+                    raise Changed(key)
+        except _VANISHED:
+            raise Changed(key) from None
+        except OSError as error:
+            reason = _REASONS.get(error.errno or 0, Reason.CANNOT_BE_READ)
+            raise _unreadable(path, reason, error.strerror or str(error)) from error
+
+    def metadata(self, key: str, etag: str) -> Mapping[str, str]:
+        """Return nothing: files have no metadata of this kind; raise Changed when the file is another one."""
+        path = self._root / key
+        try:
+            same = path.is_file() and _etag(path.stat()) == etag
+        except OSError as error:
+            raise _unreadable(str(path), Reason.CANNOT_BE_READ, error.strerror or str(error)) from error
+        if not same:
+            raise Changed(key)
+        return {}
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write beside, then link into place: the link fails when the name is taken, and is all or nothing."""
+        path = self._root / key
+        partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
+        try:
+            if not self._root.exists():
+                # A store is for its owner alone, unless a person who shares it made or opened its folder.
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+        return True
+
+    def remove(self, key: str) -> None:
+        """Remove a file, if there is one."""
+        path = self._root / key
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+
+def _entry(root: str, key: str) -> Entry | None:
+    """Describe a file; None where it is gone since its folder was listed, and next to nothing where it cannot be told.
+
+    Raises:
+        Problem: The folder that it lies in may not be entered.
+    """
+    path = f"{root}/{key}"
+    if UNUSABLE in key:
+        return Entry(key, _UNKNOWN, 0, "", _time(0))
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
+    except _VANISHED:
+        return None
+    except PermissionError as error:
+        raise unlisted(path.rpartition("/")[0], error) from error
+    except OSError:
+        return Entry(key, _UNKNOWN, 0, "", _time(0))
+    return Entry(key, _etag(status), status.st_size, "", _time(status.st_mtime))
+
+
+def _time(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):  # A file may say that it is from the year 30,000.
+        return _LATEST if seconds > 0 else _EARLIEST
+
+
+def _regular(path: str) -> BufferedReader:
+    """Open a regular file; a pipe or a device is not even opened: that alone may wait for ever, or do something."""
+    _ask_regular(os.stat(path))  # noqa: PTH116 - as above
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
+
+
+def _ask_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ENXIO, "it is a pipe, a socket or a device")
+
+
+def _unreadable(path: str, reason: Reason, detail: str) -> Unreadable:
+    return Unreadable(f"The file {path} cannot be read ({detail}).", reason, detail)
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
+
+
+def _cannot_write(path: Path, error: OSError) -> Problem:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(f"The disk that holds {path.parent} is full: make room and run again; nothing was half-written.")
+    return Problem(f"{path} cannot be written ({error.strerror}): give this user the right to, or correct store.url.")

@@ -1,0 +1,150 @@
+"""The files below a folder: what cannot be listed is an error, and no link leads in circles."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from configs.errors import Inaccessible
+from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
+
+#: No name of a folder's file has two slashes: behind them stands one that is no UTF-8, its bytes as ``\xf6``.
+UNUSABLE = "//"
+_VANISHED = (FileNotFoundError, NotADirectoryError)
+
+
+def files_below(root: str, start: str, names: SourceFilter | None) -> list[str]:
+    """Name the files below a folder of the root by their paths from there.
+
+    A source comes with a filter: then a link is followed only where it stays inside and leads to what is not listed
+    by its own path. Without one, the folder is our own, and a link is followed wherever it leads, but only once.
+
+    Args:
+        root: The folder from which paths are counted.
+        start: Where to begin, below the root; empty, or with a slash at its end.
+        names: What is passed over, and counted; None passes over only half-written files.
+
+    Raises:
+        Problem: A folder cannot be listed, so that nobody knows what it holds.
+    """
+    walk = _Walk(root, names)
+    walk.descend(start, os.path.realpath(f"{root}/{start}"))
+    if walk.links:
+        walk.follow_links()
+    return walk.files
+
+
+def displayed(name: str) -> str:
+    r"""Write a name that is no UTF-8 with its bytes as ``\xf6``; no two names are written alike."""
+    return os.fsencode(name).replace(b"\\", b"\\\\").decode(errors="backslashreplace")
+
+
+@dataclass
+class _Walk:
+    root: str
+    names: SourceFilter | None
+    files: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    # The real paths of the folders that were listed: a link that leads to one of them leads back.
+    listed: set[str] = field(default_factory=set)
+
+    def descend(self, start: str, real: str) -> None:
+        """List a folder and all below it; links are put aside."""
+        folders = [(start, real)]
+        while folders:
+            below, place = folders.pop()
+            if place in self.listed:
+                self._pass_over_link()
+                continue
+            self.listed.add(place)
+            try:
+                with os.scandir(f"{self.root}/{below}") as entries:
+                    folders += [(f"{below}{name}/", f"{place}/{name}") for name in self._sorted_out(below, entries)]
+            except _VANISHED:
+                continue
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise unlisted(f"{self.root}/{below}", error) from error
+                self.files.append(below.rstrip("/"))
+
+    def _sorted_out(self, below: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
+        """Put files and links where they belong, and return the names of the folders that are to be listed."""
+        folders = []
+        for entry in entries:
+            name = entry.name
+            try:
+                link = entry.is_symlink()
+                folder = not link and entry.is_dir(follow_symlinks=False)
+            except OSError:  # Where a folder does not say what its entries are, each is asked, and one may not answer.
+                link = folder = False
+            if not (name.isascii() or _is_utf8(name)):
+                self._unusable(below, name, folder)
+            elif link:
+                self.links.append(below + name)
+            elif folder:
+                if not (self.names and self.names.skips_folder(name)):
+                    folders.append(name)
+            elif not self._is_partial(name):
+                self.files.append(below + name)
+        return folders
+
+    def _is_partial(self, name: str) -> bool:
+        return self.names.skips_file(name) if self.names else name.endswith(PARTIAL)
+
+    def _unusable(self, below: str, name: str, folder: bool) -> None:  # noqa: FBT001 - what the entry is
+        shown = displayed(name)
+        if not (self.names and folder and self.names.skips_folder(shown)):
+            self.files.append(f"{below}{UNUSABLE if below == '' else '/'}{shown}")
+
+    def follow_links(self) -> None:
+        """Follow the links that were put aside, and those that come up meanwhile, in the order of their paths."""
+        inside = os.path.realpath(self.root).rstrip("/") + "/"
+        known = set(self.files)
+        while self.links:
+            links, self.links = sorted(self.links), []
+            for link in links:
+                self._follow(link, inside, known)
+
+    def _follow(self, link: str, inside: str, known: set[str]) -> None:
+        path = f"{self.root}/{link}"
+        try:
+            target = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                self.files.append(link)
+            else:
+                self._pass_over_link()
+            return
+        real = os.path.realpath(path)
+        leaves = self.names is not None and not f"{real}/".startswith(inside)
+        name = link.rpartition("/")[2]
+        if stat.S_ISDIR(target.st_mode):
+            if leaves or real in self.listed:
+                self._pass_over_link()
+            elif not (self.names and self.names.skips_folder(name)):
+                self.descend(f"{link}/", real)
+        elif leaves or (self.names and real.removeprefix(inside) in known):
+            self._pass_over_link()
+        elif not self._is_partial(name):
+            self.files.append(link)
+
+    def _pass_over_link(self) -> None:
+        if self.names:
+            self.names.skip_link()
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unlisted(folder: str, error: OSError) -> Inaccessible:
+    """Say that what a folder holds is not known, so that none of it can be taken for gone."""
+    return Inaccessible(
+        f"The folder {folder.rstrip('/')} cannot be listed ({error.strerror}), and nothing of it may count as deleted: "
+        "give this user the right to, or mend the disk."
+    )

@@ -1,0 +1,191 @@
+"""An S3 bucket, by boto3; address, region and credentials come from the usual AWS places."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from configs.errors import Problem
+from tasks.domain.ingestion.source_filter import SourceFilter
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, s3_http
+from tasks.stores.objects.s3_errors import TAKEN, decoded, not_s3, one_object
+from tasks.stores.objects.s3_errors import sentences as _sentences
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+
+# S3 gives a thousand keys a page. After so many pages the rest of a listing is split by folders, so many of them at
+# once: a shorter one, or one of more folders, would ask more often than it saves.
+_PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
+# Bytes that are hashed at once.
+_PIECE = 2**20
+_EXPIRES = 300  # Seconds that a signed address is good for; it is used at once.
+_OK = 200
+_WORDLESS = {"400", "403"}
+
+
+class S3Bucket:
+    """A bucket, or the part of one below a prefix."""
+
+    # Each waits for the network most of the time.
+    reads_at_once = CONNECTIONS
+
+    def __init__(self, url: str) -> None:
+        """Open the bucket of this address; nothing is asked of the server yet."""
+        self.url = url
+        self._bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def check(self) -> None:
+        """Raise Problem where the bucket is missing, closed to us, or does not answer."""
+        with _sentences(self.url):
+            answer = s3_client().list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+            self._must_be_s3(answer, "IsTruncated")
+
+    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
+        """List the objects whose keys start with the prefix, sorted by key; a long listing asks for folders at once."""
+        listed = self._entries(prefix)
+        return listed if names is None else (one for one in listed if not names.skips_key(one.key))
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        with _sentences(self._address(prefix)):
+            for number, page in enumerate(self._pages(self._prefix + prefix)):
+                yield from self._found(page)
+                if number + 1 == _PAGES and page["IsTruncated"]:
+                    yield from self._rest(self._prefix + prefix, page["Contents"][-1]["Key"])
+                    return
+
+    def _pages(self, prefix: str, after: str = "") -> Iterator["ListObjectsV2OutputTypeDef"]:
+        pages = s3_client().get_paginator("list_objects_v2")
+        asked = {"Bucket": self._bucket, "Prefix": prefix, "StartAfter": after}
+        for page in pages.paginate(**asked, PaginationConfig={"PageSize": _PAGE}):  # type: ignore[arg-type] # see asked
+            self._must_be_s3(page, "IsTruncated")
+            if page["IsTruncated"] and not page.get("NextContinuationToken"):
+                raise Problem(f"The server lists only a part of s3://{self._bucket}/{prefix}, and not how to go on.")
+            yield page
+
+    def _must_be_s3(self, answer: object, name: str) -> None:
+        """Raise Inaccessible where an answer lacks what S3 always says: a page of HTML reads as an empty listing."""
+        if not isinstance(answer, Mapping) or name not in answer:
+            raise not_s3(self.url)
+
+    def _rest(self, prefix: str, after: str) -> Iterator[Entry]:
+        """List what comes after a key: folder by folder, or page by page where there are more folders than pays."""
+        level = s3_client().list_objects_v2(Bucket=self._bucket, Prefix=prefix, Delimiter="/", MaxKeys=_FOLDERS)
+        self._must_be_s3(level, "IsTruncated")
+        if level["IsTruncated"]:
+            yield from self._below(prefix, after)
+            return
+        folders = [one["Prefix"] for one in level.get("CommonPrefixes", [])]
+        parts: dict[str, Callable[[], list[Entry]]] = {
+            name: partial(self._below, name, after) for name in folders if name > after or after.startswith(name)
+        }
+        for entry in self._found(level):
+            if self._prefix + entry.key > after:
+                parts[self._prefix + entry.key] = partial(list, [entry])
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for found in _ahead(pool, [part for _, part in sorted(parts.items())]):
+                yield from found
+
+    def _below(self, prefix: str, after: str) -> list[Entry]:
+        with _sentences(f"s3://{self._bucket}/{prefix}"):
+            return [entry for page in self._pages(prefix, after) for entry in self._found(page)]
+
+    def _found(self, page: "ListObjectsV2OutputTypeDef") -> list[Entry]:
+        # A key that ends with a slash is what consoles write to show an empty folder.
+        return [self._entry(one) for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+
+    def read(self, key: str, etag: str | None = None) -> bytes:
+        """Return an object's bytes; with an ETag the server itself refuses any other content."""
+        with _sentences(self.url):
+            data = self._read_signed(key, etag)
+            return self._read(key, etag) if data is None else data
+
+    def _read_signed(self, key: str, etag: str | None) -> bytes | None:
+        """Return an object's bytes by a signed address, at a third of a call's cost; None says: ask boto3 why."""
+        asked = {"Bucket": self._bucket, "Key": self._prefix + key}
+        address = s3_client().generate_presigned_url("get_object", Params=asked, ExpiresIn=_EXPIRES)
+        request = AWSRequest("GET", address, {"If-Match": f'"{etag}"'} if etag else {})
+        try:
+            answer = s3_http().send(request.prepare())
+        except BotoCoreError:
+            return None
+        whole = len(answer.content) == int(answer.headers.get("Content-Length", -1))
+        same = answer.headers.get("ETag", "").strip('"') == (etag or answer.headers.get("ETag", "-").strip('"'))
+        return answer.content if answer.status_code == _OK and whole and same else None
+
+    def _read(self, key: str, etag: str | None) -> bytes:
+        with one_object(key, self._address(key)):
+            return self._get(key, etag)["Body"].read()
+
+    def _get(self, key: str, etag: str | None) -> "GetObjectOutputTypeDef":
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
+        answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
+        self._must_be_s3(answer, "ETag")
+        return answer
+
+    def sha256(self, key: str) -> str:
+        """Hash an object a little at a time."""
+        digest = hashlib.sha256()
+        with _sentences(self.url), one_object(key, self._address(key)):
+            for piece in self._get(key, None)["Body"].iter_chunks(_PIECE):
+                digest.update(piece)
+        return digest.hexdigest()
+
+    def metadata(self, key: str, etag: str) -> Mapping[str, str]:
+        """Return an object's user metadata, names in lower case; raise Changed when it is another one."""
+        with _sentences(self.url), one_object(key, self._address(key)):
+            try:
+                head = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
+                self._must_be_s3(head, "ETag")
+                beside = head["Metadata"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _WORDLESS:
+                    raise
+                # An answer about the head alone has no room for a reason.
+                whole = self._get(key, etag)
+                whole["Body"].close()
+                beside = whole["Metadata"]
+        return {name.lower(): decoded(text) for name, text in beside.items()}
+
+    def _address(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._prefix}{key}" if key else self.url
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Put an object only if there is none under this key: the server decides between two writers."""
+        with _sentences(self.url):
+            try:
+                asked: Any = {"Bucket": self._bucket, "Key": self._prefix + key, "Body": data, "IfNoneMatch": "*"}
+                self._must_be_s3(s3_client().put_object(**asked), "ETag")
+            except ClientError as error:
+                if error.response["Error"]["Code"] in TAKEN:
+                    return False
+                raise
+        return True
+
+    def remove(self, key: str) -> None:
+        """Delete an object, if there is one; a bucket that keeps old versions keeps this one too."""
+        with _sentences(self.url):
+            s3_client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def _entry(self, one: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
+        time = one["LastModified"].astimezone(UTC).isoformat()
+        return Entry(one["Key"].removeprefix(self._prefix), one["ETag"].strip('"'), one["Size"], "", time)
+
+
+def _ahead(pool: ThreadPoolExecutor, parts: Sequence[Callable[[], list[Entry]]]) -> Iterator[list[Entry]]:
+    """Yield what the parts find, in their order, and hold no more of them than are asked for at once."""
+    waiting: deque[Future[list[Entry]]] = deque()
+    for part in parts:
+        if len(waiting) == _AT_ONCE:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(part))
+    while waiting:
+        yield waiting.popleft().result()

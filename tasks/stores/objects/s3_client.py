@@ -1,0 +1,178 @@
+"""The way to S3 for all who talk to it: boto3, signed addresses and Lance share one address, CA and credentials."""
+
+import os
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies, parse_timestamp
+
+from configs.errors import Inaccessible
+from configs.load import home
+from tasks.domain.hashing import sha256_of_bytes
+from tasks.stores.objects.s3_errors import no_credentials, sentences
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS = 32
+_TIMEOUTS = (5, 60)  # Seconds to connect, and until the next bytes come.
+# Lance asks for new credentials so many milliseconds before the old ones end: longer than it takes for one request.
+_EARLY = 300_000
+_PUBLIC = Path(botocore.__file__).with_name("cacert.pem")
+_sessions: "WeakKeyDictionary[S3Client, botocore.session.Session]" = WeakKeyDictionary()
+
+
+@cache
+def s3_client() -> "S3Client":
+    """Make the client that this process uses, once; network errors, throttling and 5xx are tried again by boto3."""
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 4},
+        max_pool_connections=CONNECTIONS,
+        connect_timeout=_TIMEOUTS[0],
+        read_timeout=_TIMEOUTS[1],
+        signature_version="s3v4",
+        # Over TLS boto3 would send what it puts in pieces with a checksum at the end, which Ceph and others refuse.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        # botocore would put together its own, of a dozen parts, for each request: a quarter of the work.
+        user_agent=f"pedigree boto3/{boto3.__version__}",
+    )
+    with sentences("s3://"):
+        core = botocore.session.get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+        named, certificates = _certificates(core)
+        # All of AWS's other libraries read AWS_REGION; botocore knows the older name alone.
+        region = os.environ.get("AWS_REGION") or None
+        session = boto3.Session(botocore_session=core, region_name=region)
+        client = session.client("s3", config=config, verify=certificates or None)
+    if certificates and client.meta.endpoint_url.startswith("https://"):
+        _check(named, certificates)
+        _trust(certificates)
+    _sessions[client] = core
+    return client
+
+
+def s3_http() -> URLLib3Session:
+    """Return the connections for addresses that are signed already, with boto3's own proxies and certificates."""
+    return _http(s3_client())
+
+
+@cache
+def _http(client: "S3Client") -> URLLib3Session:
+    return URLLib3Session(
+        verify=_certificates(_sessions[client])[1] or True,  # type: ignore[arg-type] # a file, as boto3 passes it
+        proxies=get_environ_proxies(client.meta.endpoint_url),
+        timeout=_TIMEOUTS,  # type: ignore[arg-type] # a pair, as boto3's own client passes it
+        max_pool_connections=CONNECTIONS,
+    )
+
+
+def lance_place(uri: str) -> dict[str, Any]:
+    """Name a table to Lance, with the address and the credentials that boto3 found.
+
+    Credentials that end are asked for again by Lance before they do, however long it reads: it takes them from a
+    namespace, which loads a second's worth of modules.
+    """
+    with sentences(uri):
+        credentials = _sessions[s3_client()].get_credentials()
+        if credentials is None:
+            raise no_credentials(uri)
+        if isinstance(credentials, RefreshableCredentials):
+            return {"namespace_client": _Renewing(uri), "table_id": [uri.rpartition("/")[2].removesuffix(".lance")]}
+        return {"uri": uri, "storage_options": lance_options()}
+
+
+def lance_options() -> dict[str, str]:
+    """Give Lance the address and the credentials that boto3 has now."""
+    client = s3_client()
+    credentials = _sessions[client].get_credentials()
+    if credentials is None:
+        raise no_credentials("s3://")
+    frozen = credentials.get_frozen_credentials()
+    options = {
+        "aws_access_key_id": frozen.access_key or "",
+        "aws_secret_access_key": frozen.secret_key or "",
+        "aws_region": client.meta.region_name or "us-east-1",
+        "aws_endpoint": client.meta.endpoint_url,
+        "aws_virtual_hosted_style_request": "false",
+        "allow_http": "true",
+    }
+    if isinstance(credentials, RefreshableCredentials):
+        ends: datetime = credentials._expiry_time  # type: ignore[attr-defined] # noqa: SLF001 - it says it nowhere else
+        options |= {
+            "expires_at_millis": str(int(ends.timestamp() * 1000)),
+            "refresh_offset_millis": str(_EARLY),
+        }
+    return options | ({"aws_session_token": frozen.token} if frozen.token else {})
+
+
+@dataclass(frozen=True)
+class _Renewing:
+    """A namespace of one table, as Lance calls it, which hands out fresh credentials whenever it is asked."""
+
+    uri: str
+
+    def namespace_id(self) -> str:
+        """Name the namespace in Lance's caches."""
+        return f"pedigree {self.uri}"
+
+    def describe_table(self, _request: object) -> object:
+        """Tell where the table lies, with credentials that boto3 renews where they are near their end."""
+        from lance_namespace import DescribeTableResponse
+
+        return DescribeTableResponse(location=self.uri, storage_options=lance_options())
+
+
+def _certificates(session: botocore.session.Session) -> tuple[str, str]:
+    """Name the file of certificates to trust, and who named it; empty means the public ones."""
+    configured = session.get_config_variable("ca_bundle") or ""
+    if configured:
+        return ("AWS_CA_BUNDLE" if os.environ.get("AWS_CA_BUNDLE") else "ca_bundle of the AWS profile"), configured
+    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    return next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", ""))
+
+
+def _check(name: str, certificates: str) -> None:
+    try:
+        ssl.create_default_context(cafile=certificates)
+    except OSError as error:
+        reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
+        raise Inaccessible(f"{name} names {certificates}, which cannot be used ({reason}): correct it.") from None
+
+
+def _trust(certificates: str) -> None:
+    """Let Lance trust these certificates too: it reads SSL_CERT_FILE alone, which others of this process read as well.
+
+    So that they go on trusting whom they trusted, theirs stay in the file.
+    """
+    before = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile or str(_PUBLIC)
+    if before == certificates:
+        return
+    with suppress(OSError):  # Whoever has no place for a file trusts the named certificates alone.
+        both = b"\n".join(Path(one).read_bytes() for one in (before, certificates))
+        file = home() / f"certificates-{sha256_of_bytes(both)[:12]}.pem"
+        if not file.exists():
+            partial = file.with_suffix(f".{os.getpid()}.partial")
+            partial.write_bytes(both)
+            partial.replace(file)
+        certificates = str(file)
+    os.environ["SSL_CERT_FILE"] = certificates
+
+
+def _time(text: Any) -> datetime:  # noqa: ANN401 - text, or a number of seconds
+    """Read a time as S3's listings write it: two thirds of a long listing's work, the way that botocore does it."""
+    if isinstance(text, str) and text.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    return parse_timestamp(text)

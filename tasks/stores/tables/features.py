@@ -1,0 +1,188 @@
+"""What a backbone made of each image in each view, kept for good."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from configs.errors import Problem
+from tasks.domain.hashing import row_checksum
+from tasks.domain.images.augmentation import IDENTITY
+from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.tables.lance_table import Table
+
+_CHECKSUM = pa.field("checksum", pa.binary(16))
+_TYPES = {"float32": pa.float32(), "float16": pa.float16()}
+
+
+def remove_features(url: str, image: str) -> int:
+    """Remove what every backbone of a store made of an image, and return how many these were."""
+    names = {entry.key.split(".lance/")[0] for entry in open_bucket(url).entries("features/")}
+    return sum(Table(url, name, pa.schema([])).remove(image) for name in sorted(names))
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The table ``features/<fingerprint>`` of a store: vectors of so many numbers, written in this precision."""
+
+    url: str
+    fingerprint: str
+    width: int
+    precision: str = "float32"
+
+    def known(self, view: str = IDENTITY) -> set[str]:
+        """Name the images whose features in a view the store holds."""
+        return set(self.known_in([view])[view])
+
+    def known_in(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Map each view to the images that the store holds in it, and these to the first row that holds them.
+
+        Raise Problem where the table's rows are of another backbone.
+        """
+        table = self._table().read(["image", "view"])
+        numbers: dict[str, dict[str, int]] = {view: {} for view in views}
+        columns = (table[name].to_pylist() for name in table.column_names)
+        for number, (image, view) in enumerate(zip(*columns, strict=True)):
+            if view in numbers:
+                numbers[view].setdefault(image, number)
+        return numbers
+
+    def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
+        """Keep the features of these images, an array of shape (images, width), in one commit.
+
+        Views go with the images one by one; without any, each is the picture as it is. Raise Problem where the
+        table's rows are of another backbone.
+        """
+        table, kept = self._table(), np.ascontiguousarray(vectors).astype(self.precision)
+        seen = list(views) or [IDENTITY] * len(images)
+        if not self._checked(table):
+            self.add_checksums()
+        column = pa.FixedSizeListArray.from_arrays(pa.array(kept.reshape(-1)), self.width)
+        sums = pa.array(self._checksums(images, seen, kept), _CHECKSUM.type)
+        table.append(pa.table([pa.array(images), pa.array(seen), column, sums], schema=table.schema))
+
+    def unchecked(self) -> int:
+        """Count the rows that an earlier Pedigree wrote without a checksum, and that no night has given one yet."""
+        stored = self._table().stored()
+        if stored is None or _CHECKSUM.name in stored.names:
+            return 0
+        return int(self._table().read(["image"]).num_rows)
+
+    def add_checksums(self) -> int:
+        """Give rows that an earlier Pedigree wrote a checksum of what lies there, and return how many these were.
+
+        The store notes the day on which they were taken on trust. One run at a time may do so.
+        """
+        table, rows = self._table(), self.unchecked()
+        if rows and not self._checked(table):
+            table.add_column(_CHECKSUM, ["image", "view", "vector"], self._checksums_of)
+        facts = {"taken_on_trust": rows, "since": datetime.now(UTC).date().isoformat()}
+        open_bucket(self.url).create(self._note, json.dumps(facts).encode())
+        return rows
+
+    def damaged(self, images: Sequence[str]) -> Iterator[str]:
+        """Name those of these images whose features, in whatever view, are not what was written."""
+        wanted, stored = set(images), self._table().stored()
+        if stored is None or _CHECKSUM.name not in stored.names:
+            return
+        for batch in self._table().scan(["image", "view", "vector", _CHECKSUM.name]):
+            sums = zip(self._checksums_of(batch), batch[_CHECKSUM.name].to_pylist(), strict=True)
+            names = batch["image"].to_pylist()
+            yield from (name for name, (one, two) in zip(names, sums, strict=True) if name in wanted and one != two)
+
+    def read(self, images: Sequence[str], view: str = IDENTITY) -> NDArray[np.float32]:
+        """Return the features of these images in a view, in the order asked: (images, width)."""
+        return self.read_views(images, [view])
+
+    def read_views(self, images: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
+        """Return the features of these images in one view after the other: (views times images, width).
+
+        Rows go straight from a few read at a time to their places. Raise Problem where one is missing.
+        """
+        numbers = self.known_in(views)
+        try:
+            rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
+        except KeyError as error:
+            message = f"The store {self.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
+            raise Problem(f"{message}: run the night again, and it makes them.") from None
+        order, start = np.argsort(rows), 0
+        found = np.empty((len(rows), self.width), np.float32)
+        named = [(image, view) for view in views for image in images]
+        table = self._table()
+        columns = ["vector", _CHECKSUM.name] if self._checked(table) else ["vector"]
+        for part, asked in table.ascending(rows[order], columns):
+            places = order[start : start + len(asked)]
+            vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[asked]
+            if len(columns) > 1:
+                self._compare([named[place] for place in places], vectors, part[_CHECKSUM.name].take(pa.array(asked)))
+            found[places] = vectors
+            start += len(asked)
+        return found
+
+    @property
+    def _note(self) -> str:
+        return f"checksums/features-{self.fingerprint}.json"
+
+    def _checksums(
+        self, images: Sequence[str], views: Sequence[str], vectors: NDArray[np.floating[Any]]
+    ) -> list[bytes]:
+        pairs = zip(images, views, vectors, strict=True)
+        return [row_checksum(f"{self.fingerprint}/{view}/{image}", vector.data) for image, view, vector in pairs]
+
+    def _checksums_of(self, rows: pa.RecordBatch) -> list[bytes]:
+        vectors = rows["vector"].flatten().to_numpy().reshape(-1, self.width)
+        return self._checksums(rows["image"].to_pylist(), rows["view"].to_pylist(), vectors)
+
+    def _compare(self, named: Sequence[tuple[str, str]], vectors: NDArray[np.floating[Any]], sums: pa.Array) -> None:
+        """Raise Problem, naming the first image whose features are not those that were written about it."""
+        images, views = zip(*named, strict=True) if named else ((), ())
+        for image, one, two in zip(images, self._checksums(images, views, vectors), sums.to_pylist(), strict=True):
+            if one != two:
+                raise Problem(
+                    f"The table features/{self.fingerprint} in {self.url} is not what was written, first about image "
+                    f"{image}: move it away, and the next night makes its features again."
+                )
+
+    def _checked(self, table: Table) -> bool:
+        """Tell whether rows carry checksums; raise Problem where they once did and do not any more."""
+        stored = table.stored()
+        if stored is None or _CHECKSUM.name in stored.names:
+            return stored is not None
+        try:
+            open_bucket(self.url).read(self._note)
+        except Changed:
+            return False
+        raise Problem(
+            f"The table features/{self.fingerprint} in {self.url} has lost its checksums: move it away, and the next "
+            "night makes its features again."
+        )
+
+    def _table(self) -> Table:
+        """Open the table; what it says of its rows must be what is expected of them."""
+        vector = pa.list_(_TYPES[self.precision], self.width)
+        schema = pa.schema(
+            [("image", pa.string()), ("view", pa.string()), ("vector", vector), _CHECKSUM],
+            {"backbone": self.fingerprint},
+        )
+        table = Table(self.url, f"features/{self.fingerprint}", schema)
+        stored = table.stored()
+        if stored is not None:
+            self._check(stored)
+        return table
+
+    def _check(self, stored: pa.Schema) -> None:
+        place = f"The table features/{self.fingerprint} in {self.url}"
+        advice = "move it away, and the next night makes its features again."
+        if not {"image", "view", "vector"} <= set(stored.names):
+            raise Problem(f"{place} was made by an older Pedigree, without views: {advice}")
+        width = stored.field("vector").type.list_size
+        if width != self.width:
+            raise Problem(f"{place} holds {width} numbers an image, and this backbone makes {self.width}: {advice}")
+        backbone = (stored.metadata or {}).get(b"backbone", b"").decode()
+        if backbone != self.fingerprint:
+            raise Problem(f"{place} holds features of backbone {backbone[:12]}, which is another one: {advice}")

@@ -1,0 +1,70 @@
+"""What Lance gives: files, rows that are sound, and errors as sentences."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from configs.addresses import shown
+from configs.errors import Inaccessible, Outage, Problem
+from tasks.stores.objects.object_store import open_bucket
+
+if TYPE_CHECKING:
+    import lance
+
+# Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
+_TRIED = r"after \d+ retries"
+_REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
+_NEWER = r"cannot be read by this version of Lance|upgrade Lance"
+_FULL = "make room and run again, nothing was half-written"
+
+
+def files_of(dataset: "lance.LanceDataset") -> set[str]:
+    """Name the data files of the rows that a table has now."""
+    return {file.path for fragment in dataset.get_fragments() for file in fragment.data_files()}
+
+
+def sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types
+    """Return rows whose offsets and letters are sound; damaged ones would crash whoever reads them."""
+    rows.validate(full=True)
+    return rows
+
+
+def one_line(error: BaseException) -> str:
+    """Say it in one line, without the place in Lance's own source."""
+    return shown(re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split())))[:200].rstrip(".")
+
+
+def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
+    """Map each name of a column to the first row that carries it."""
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(names.to_pylist()):
+        numbers.setdefault(name, number)
+    return numbers
+
+
+def cannot(name: str, url: str, done: str, error: BaseException) -> Problem:
+    """Say in one sentence what Lance could not do with a table, and what to do."""
+    if url.startswith("s3://") and (problem := _asked(url, str(error))):
+        return problem
+    if refused := re.search(_REFUSED, str(error)):
+        return Inaccessible(f"The table {name} in {url} cannot be {done} ({refused[0]}): give this user the right to.")
+    if re.search(_NEWER, str(error)):
+        return Inaccessible(f"A newer Pedigree wrote the table {name} in {url}: update Pedigree.")
+    if re.search(_TRIED, str(error)):
+        return Outage(f"The table {name} in {url} cannot be {done}: the server does not answer or is too busy.")
+    reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else one_line(error)
+    return Problem(f"The table {name} in {url} cannot be {done}: {reason}.")
+
+
+def _asked(url: str, words: str) -> Problem | None:
+    """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
+    from tasks.stores.objects.s3_errors import is_certificate, untrusted
+
+    if is_certificate(words):
+        return untrusted(url, words)
+    try:
+        open_bucket(url).check()
+    except Problem as problem:
+        return problem
+    return None

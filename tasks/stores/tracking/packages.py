@@ -1,0 +1,80 @@
+"""The files of each registered model, by their SHA-256: as they were packaged, and as MLflow serves them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tasks.domain.hashing import sha256_of, sha256_of_bytes
+from tasks.stores.files import checksums
+from tasks.stores.objects.object_store import open_bucket
+
+Files = Mapping[str, str]
+#: The one large file: hashing it takes a tenth of a second or more.
+BACKBONE = "artifacts/backbone.npz"
+# MLflow notes here, beside the files that it loads from this machine's own disk, as which version it loaded them.
+_LOADED = "registered_model_meta"
+
+
+def files_in(folder: Path, but: str = "") -> Files:
+    """Hash every file of a packaged model but this one; what Python keeps beside its modules is no part of it."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    named = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
+
+
+def keep_package(url: str, head: str, dataset: str, files: Files) -> None:
+    """Write down what a model's package consists of, before MLflow gets it."""
+    data = json.dumps(dict(files), ensure_ascii=False, indent=1).encode()
+    checksums.create(url, f"packages/{head}/{dataset}/{sha256_of(dict(files))}.json", data)
+
+
+def kept_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
+    """Return the packages that were made of a model, by the hash of what they consist of, the newest last.
+
+    One whose file is not what its name says is none.
+    """
+    bucket, found = open_bucket(url), {}
+    for entry in sorted(bucket.entries(f"packages/{head}/{dataset}/"), key=lambda entry: entry.modified):
+        name = entry.key.rpartition("/")[2].removesuffix(".json")
+        with suppress(ValueError):
+            files = json.loads(bucket.read(entry.key))
+            if sha256_of(files) == name:
+                found[name] = files
+    return found
+
+
+def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:
+    """Hash these files of a version as MLflow serves them, those that are gone left out; without names all files.
+
+    With names, all but the backbone where they lie on this machine.
+
+    Raises Problem where MLflow does not answer.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    from tasks.stores.tracking.client import mlflow_at
+
+    with mlflow_at(url) as client, TemporaryDirectory() as place:
+        source = str(client.get_model_version(model, version).source)
+        repository = get_artifact_repository(source, tracking_uri=url)
+        # What lies on this machine is hashed where it lies.
+        local = isinstance(repository, LocalArtifactRepository)
+        if not names or local:
+            folder = Path(repository.download_artifacts("", None if local else place))  # type: ignore[no-untyped-call]
+            return files_in(folder, BACKBONE if names else "")
+        return {name: found for name in names if (found := _served(repository, name, place))}
+
+
+def _served(repository: object, name: str, place: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        path = repository.download_artifacts(name, place)  # type: ignore[attr-defined]
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return ""
+        raise
+    return sha256_of_bytes(Path(path).read_bytes())

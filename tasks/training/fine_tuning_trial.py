@@ -1,0 +1,99 @@
+"""Step 7b, where a setting asks for it: try fine-tuning on a few photographs, and say whether it is worth it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from configs import schema
+from configs.errors import Problem
+from tasks.domain.datasets.manifest import Dataset
+from tasks.domain.evaluation.fine_tuning_trial import EPOCHS, Trial, epochs_of, no_trial, trial_images
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.model_record import settings_of
+from tasks.domain.training.results import FeatureSet
+from tasks.reports.prefect_ui.progress import progress
+from tasks.step import step
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.files.records import keep_training, kept_training
+from tasks.stores.tracking import runs
+from tasks.training.fit_head import groups_in
+
+_TAG = "pedigree.fine_tuning_trial"
+
+
+@step(hours=24)
+def trial(dataset: Dataset, today: FeatureSet, run_id: str, settings: schema.Settings) -> Trial:
+    """Try fine-tuning in a process of its own, once for each dataset version and settings, and tell MLflow.
+
+    Where that cannot be, it says why, and the night goes on: nothing that it decides depends on a trial.
+    """
+    store = settings.store.url
+    name = sha256_of(["trial", dataset.hash, asdict(today), settings_of(settings), settings.fine_tuning.trial, EPOCHS])
+    kept = kept_training(store, name)
+    if kept:
+        tried = Trial(**kept)
+    else:
+        try:
+            tried = _tried(dataset.hash, today, settings)
+            keep_training(store, name, asdict(tried))
+        except Problem as problem:
+            tried = no_trial(problem, datetime.now(UTC).date().isoformat())
+    figures = {f"trial/{figure}": value for figure, value in tried.figures.items()}
+    runs.log_metrics(settings.tracking.url, run_id, figures, {_TAG: tried.sentence})
+    return tried
+
+
+def _tried(dataset: str, features: FeatureSet, settings: schema.Settings) -> Trial:
+    store = settings.store.url
+    # What cannot be is known before a process starts and TensorFlow with it.
+    images = trial_images(read_manifest(store, dataset), groups_in(store), settings)
+    asked = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
+    total = epochs_of(settings) * len(images.learned) + len(images.judged)
+    with TemporaryFile() as complaints, _started(asked, complaints) as worker, progress("trial", total) as advance:
+        for message in map(json.loads, worker.stdout or ()):
+            advance(message.get("advance", 0))
+            if "problem" in message:
+                raise Problem(message["problem"])
+            if "trial" in message:
+                return Trial(**message["trial"])
+        raise _died(worker.wait(), complaints)
+
+
+@contextmanager
+def _started(asked: dict[str, Any], complaints: IO[bytes]) -> Iterator["subprocess.Popen[str]"]:
+    """Start the process and ask it; it never outlives the step."""
+    # The trial is this machine's own, also where others are named for a fine-tuning.
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tasks.training.fine_tuning_trial_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        text=True,
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        with worker:
+            # One that dies before it has read what is asked says so by its end.
+            if worker.stdin:
+                with suppress(BrokenPipeError), worker.stdin:
+                    json.dump(asked, worker.stdin)
+            yield worker
+    finally:
+        worker.kill()
+
+
+def _died(code: int, complaints: IO[bytes]) -> Exception:
+    """Tell the end of memory, where the system kills the process, from a fault of ours."""
+    if code < 0:
+        advice = "set a smaller fine_tuning.batch, or a later fine_tuning.from_block"
+        return Problem(f"its process was killed by signal {-code}, most likely for lack of memory: {advice}")
+    complaints.seek(0)
+    return RuntimeError(f"a trial of fine-tuning failed: {complaints.read().decode(errors='replace')}")

@@ -1,0 +1,111 @@
+"""Step 7: train a model on the stored features, and open the MLflow run that tells the night's story."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from configs import schema
+from configs.load import code_version, workers
+from tasks.domain.datasets.manifest import Dataset
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.model_record import Record, parameters, recipe, settings_of
+from tasks.domain.runs.results import Trained
+from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.selective_accuracy import Promise
+from tasks.reports.prefect_ui.names import flow_run_tags
+from tasks.step import say, step
+from tasks.stores.files.leases import owner
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.files.records import keep_training, kept_training, record_bytes, write_record
+from tasks.stores.files.weights import has_head
+from tasks.stores.tracking import runs
+from tasks.training.fine_tune import train_model
+from tasks.training.fit_head import Fitted, groups_in
+
+
+@step(hours=48)
+def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
+    """Fit a head, or the backbone's end as well, and tell MLflow how that went.
+
+    What an earlier night trained, and could not bring to a decision, is not trained again.
+    """
+    fitted = _fitted(dataset, embedded, settings)
+    record = _record(dataset, embedded, fitted, settings)
+    write_record(settings.store.url, record)
+    run_id = _open_run(dataset, fitted, settings)
+    runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
+    runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final(fitted))])
+    return Trained(
+        made=fitted.made,
+        head=fitted.head,
+        run_id=run_id,
+        # Weight decays that were tried are no epochs, nor is what was measured before a fine-tuning.
+        epochs=sum("train_loss" in metrics for _, metrics in fitted.epochs),
+        validation_accuracy=fitted.figures["validation_accuracy"],
+        promise=_promise(fitted.figures, settings.training.sure_precision),
+    )
+
+
+def _promise(figures: Mapping[str, float], precision: float) -> Promise:
+    return Promise(precision, figures["threshold"], int(figures["held_out_groups"]))
+
+
+def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:
+    from tasks.modeling.environment import machine
+
+    store = settings.store.url
+    # The record names the code and machine of the night that writes it: another one's training is not its own.
+    made_by = [dict(code_version()), machine()]
+    name = sha256_of([dataset.hash, asdict(embedded.today), settings_of(settings), made_by])
+    # Other workers of a fine-tuning wait for their part in it.
+    found = None if workers() else kept_training(store, name)
+    if found and has_head(store, found["head"]) and not _decided(store, dataset.hash, found["head"]):
+        say("train     found what an earlier night had trained and could not bring to a decision")
+        return Fitted(**{**found, "made": FeatureSet(**found["made"])})
+    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, groups_in(store))
+    keep_training(store, name, asdict(fitted))
+    return fitted
+
+
+def _decided(store: str, dataset: str, head: str) -> bool:
+    """Tell whether the ledger has this model: a night that is forced then trains it once more."""
+    return any((one.dataset, one.head) == (dataset, head) for one in Ledger(store).entries())
+
+
+def _final(fitted: Fitted) -> dict[str, float]:
+    """Take the figures that belong to no epoch."""
+    return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[-1][1]}
+
+
+def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: schema.Settings) -> Record:
+    from tasks.modeling.environment import machine
+
+    return Record(
+        dataset=dataset.hash,
+        settings=settings_of(settings),
+        features=embedded.today,
+        made=fitted.made,
+        head=fitted.head,
+        code=code_version(),
+        machine=machine(),
+    )
+
+
+def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> str:
+    url, experiment = settings.tracking.url, settings.tracking.experiment
+    made_of = {
+        "pedigree.dataset": dataset.hash,
+        "pedigree.parent": dataset.parent or "none",
+        "pedigree.recipe": recipe(settings),
+        "pedigree.backbone": fitted.made.fingerprint,
+        "pedigree.head": fitted.head,
+    }
+    origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
+    run_id = runs.left_open(url, experiment, made_of, origin["pedigree.flow_run"])
+    if run_id:
+        runs.tag(url, run_id, {runs.OWNER: owner()})
+    else:
+        tags = {**made_of, **origin, runs.OWNER: owner()}
+        run_id = runs.start_run(url, experiment, parameters(settings), tags)
+    runs.log_dataset(url, run_id, dataset.hash, settings.source.url, dataset.images)
+    return run_id

@@ -1,0 +1,221 @@
+"""The stack as a team runs it: on a real PostgreSQL and a real S3 server, where everybody has to say who they are."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from configs.credentials import prefect_login
+from configs.errors import Problem, SettingsProblem
+from configs.load import read_operations, read_settings
+from configs.servers import Servers
+from infra import stack
+from infra.local_stack import health, servers
+from tasks.stores.objects.s3_client import s3_client
+from tests.servers import free_port, missing_programs, postgres_program, postgres_server, wait_until
+
+_PREFECT, _MLFLOW, _DATABASE = "the-word-of-prefect", "the-word-of-mlflow", "the-word-of-postgresql"
+_SECRETS = {
+    "PREFECT_API_AUTH_STRING": f"ann:{_PREFECT}",
+    "MLFLOW_TRACKING_USERNAME": "ann",
+    "MLFLOW_TRACKING_PASSWORD": _MLFLOW,
+    "PGPASSWORD": _DATABASE,
+}
+_NIGHT = 240  # seconds that one small night may take on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The stack under test: its folder, its settings file, what runs, and the bucket of MLflow's files."""
+
+    home: Path
+    file: Path
+    status: stack.Status
+    bucket: str
+
+    def address(self, name: str) -> str:
+        """Name where a part of it answers."""
+        return next(part.address for part in self.status.parts if part.name == name)
+
+    def pedigree(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command at a terminal that knows the passwords, or others."""
+        ours = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        command = [sys.executable, "-c", "from flows.cli.app import app; app()", *words]
+        ours |= {"PEDIGREE_HOME": str(self.home), **environment}
+        return subprocess.run(command, env=ours, capture_output=True, text=True, check=False, timeout=_NIGHT)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Guarded]:
+    """Start the stack once, on PostgreSQL and S3, with passwords."""
+    if missing_programs([postgres_program("initdb")]):
+        pytest.skip("a real PostgreSQL needs Debian's postgresql")
+    request.getfixturevalue("ceph")
+    folder = tmp_path_factory.mktemp("guarded")
+    _draw(folder / "photos")
+    boto3.client("s3").create_bucket(Bucket="pedigree-mlflow")
+    with pytest.MonkeyPatch.context() as patch, postgres_server(_DATABASE) as database:
+        for name, value in _SECRETS.items():
+            patch.setenv(name, value)
+        port = free_port()
+        # MLflow's port must be known before: a night's settings name it.
+        listen = servers._listener
+        patch.setattr(servers, "_listener", lambda first: listen(port if first == 5000 else free_port()))
+        file = folder / "settings.yaml"
+        file.write_text(json.dumps(_settings(folder, database, port)))
+        try:
+            status = stack.up(folder / "home", read_settings(file), read_operations(file))
+            yield Guarded(folder / "home", file, status, "pedigree-mlflow")
+        finally:
+            stack.down(folder / "home")
+
+
+@pytest.fixture(scope="module")
+def night(guarded: Guarded) -> dict[str, Any]:
+    """Run a night through the worker, and tell how Prefect shows it."""
+    api = f"{guarded.address('Prefect')}/api"
+    deployment = _asked(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
+    run = health._ask(f"{api}/deployments/{deployment}/create_flow_run", prefect_login(guarded.home, api), {})["id"]
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = _asked(f"{api}/flow_runs/{run}")
+        return found if found["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
+
+    found = wait_until(ended, _NIGHT, f"the night, see {guarded.home / 'stack' / 'worker.log'}")
+    assert found is not None
+    return found
+
+
+def test_a_night_runs_where_everybody_says_who_they_are(guarded: Guarded, night: dict[str, Any]) -> None:
+    """The worker's night writes into both databases and the bucket, and its run leads to the report in MLflow."""
+    assert night["state"]["name"] == "Rejected", night["state"]["message"]
+    assert night["labels"]["pedigree.report"].startswith(f"{guarded.address('MLflow')}/#/experiments/")
+    kept = boto3.client("s3").list_objects_v2(Bucket=guarded.bucket)["Contents"]
+    assert any(one["Key"].endswith("evaluation/report.html") for one in kept)
+    assert not (guarded.home / "mlflow.db").exists()
+    assert not (guarded.home / "prefect" / "prefect.db").exists()
+
+
+@pytest.mark.usefixtures("night")
+def test_every_kind_of_command_gets_in(guarded: Guarded) -> None:
+    """What asks Prefect, MLflow or both works with the right passwords."""
+    config = ("-c", str(guarded.file), "--json")
+    again = guarded.pedigree("retrain", *config)
+    assert json.loads(again.stdout)["status"] == "unchanged", again.stderr
+    promoted = guarded.pedigree("model", "promote", "1", "--why", "a test", "--by", "ann", *config)
+    assert json.loads(promoted.stdout)["champion"] == "1", promoted.stderr
+    shown = json.loads(guarded.pedigree("status", "--json").stdout)
+    assert {part["state"] for part in shown.values()} == {"running"}
+    told = guarded.pedigree("notify", *config, "--set", "notify.channels=[webhook]", PEDIGREE_WEBHOOK_URL="http://a/b")
+    assert len(json.loads(told.stdout)["automations"]) == 5, told.stderr
+
+
+@pytest.mark.usefixtures("night")
+@pytest.mark.parametrize(
+    ("command", "variable", "sentence"),
+    [
+        ("retrain", "PREFECT_API_AUTH_STRING", "refuses the name or password: set PREFECT_API_AUTH_STRING"),
+        ("up", "PREFECT_API_AUTH_STRING", "refuses the name or password: set PREFECT_API_AUTH_STRING"),
+        ("up", "MLFLOW_TRACKING_PASSWORD", "refuses the name or password: set MLFLOW_TRACKING_USERNAME"),
+        ("retrain", "MLFLOW_TRACKING_PASSWORD", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("notify", "PREFECT_API_AUTH_STRING", "refuses the name or password: set PREFECT_API_AUTH_STRING"),
+    ],
+)
+def test_a_wrong_password_is_one_sentence(guarded: Guarded, command: str, variable: str, sentence: str) -> None:
+    """Whoever mistypes a password reads which variable to set, and the password is not repeated."""
+    done = guarded.pedigree(command, "-c", str(guarded.file), **{variable: "ann:mistyped-password"})
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "mistyped" not in done.stderr
+
+
+@pytest.mark.usefixtures("night")
+def test_no_password_is_written_down(guarded: Guarded) -> None:
+    """Neither a file of the home folder, nor a command line, nor either database holds a password."""
+    words = [word.encode() for word in (_PREFECT, _MLFLOW, _DATABASE)]
+    files = [path for path in guarded.home.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert [path for path in files if any(word in path.read_bytes() for word in words)] == []
+    lines = [" ".join(one.info["cmdline"] or []).encode() for one in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if any(word in line for word in words)] == []
+    servers = read_operations(guarded.file).servers
+    for database in (servers.prefect_database, servers.mlflow_database):
+        dump = subprocess.run([postgres_program("pg_dump"), database], capture_output=True, check=True).stdout  # noqa: S603
+        assert len(dump) > 10_000
+        assert not any(word in dump for word in words)
+
+
+def test_running_servers_are_not_silently_others(guarded: Guarded) -> None:
+    """Settings that say otherwise than what runs are refused, and without settings it goes on as it was."""
+    with pytest.raises(Problem, match="first stop them by pedigree down"):
+        stack.up(guarded.home, None, read_operations(guarded.file, ["servers.artifacts=elsewhere"]))
+    assert stack.up(guarded.home, None) == guarded.status
+
+
+@pytest.mark.parametrize("lacking", ["PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"])
+def test_passwords_must_be_set(monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
+    """Authentication without the words for it is refused before anything starts."""
+    for name, value in _SECRETS.items():
+        monkeypatch.setenv(name, value)
+    servers.check_credentials(Servers(authentication=True))
+    monkeypatch.delenv(lacking)
+    with pytest.raises(SettingsProblem, match=f"set .*{lacking}"):
+        servers.check_credentials(Servers(authentication=True))
+
+
+def _asked(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
+    request = urllib.request.Request(url, headers=prefect_login(Path("nowhere"), url))  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+        return json.load(answer)
+
+
+def _draw(photos: Path) -> None:
+    noise = np.random.default_rng(0)
+    for number in range(36):
+        place = photos / "abc"[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = noise.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(place / f"{number}.jpg")
+
+
+def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
+    """Make the settings of a small night, after making both databases."""
+    for name in ("prefect", "mlflow"):
+        command = [postgres_program("createdb"), "--maintenance-db", database, name]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    place = database.removesuffix("/postgres")
+    return {
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
+        "dataset": {"min_images_per_class": 3},
+        "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
+        "tracking": {"url": f"http://127.0.0.1:{port}"},
+        "servers": {
+            "prefect_database": f"{place}/prefect",
+            "mlflow_database": f"{place}/mlflow",
+            "artifacts": "s3://pedigree-mlflow/files",
+            "authentication": True,
+        },
+    }
+
+
+def test_the_region_reaches_every_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION, which boto3 itself does not read, decides the region here and for MLflow's server."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3_client.cache_clear()
+    assert s3_client().meta.region_name == "eu-west-1"
+    assert servers.environment(tmp_path)["AWS_DEFAULT_REGION"] == "eu-west-1"
+    s3_client.cache_clear()

@@ -1,0 +1,142 @@
+"""What ``infra/prefect.yaml`` and the manifests beside it say, without any server."""
+
+import asyncio
+import json
+import re
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+import yaml
+from prefect.server.schemas.schedules import CronSchedule
+from prefect.utilities.importtools import import_object
+from prefect.utilities.schema_tools import is_valid_schema, validate
+
+from configs.errors import Problem
+from configs.load import parse
+from infra.orchestration.deployments import deploy_elsewhere, described
+from tests.servers import ROOT, free_port
+
+KUBERNETES = ROOT / "infra" / "kubernetes"
+POOL = json.loads((KUBERNETES / "pool.json").read_text())
+JOB = POOL["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+WORKER = {one["kind"]: one for one in yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())}
+
+
+def nightly() -> dict[str, Any]:
+    """Return when the nights are."""
+    (schedule,) = next(one["schedules"] for one in described()["deployments"] if one["name"] == "nightly")
+    return dict(schedule)
+
+
+@pytest.mark.parametrize(("change", "hours"), [(date(2027, 3, 28), 23), (date(2026, 10, 25), 25)])
+def test_every_date_has_one_night_also_when_the_clock_changes(change: date, hours: int) -> None:
+    """On the days of the year that have 23 and 25 hours, as on those around them, one night starts at four."""
+    zone = ZoneInfo(nightly()["timezone"])
+    schedule = CronSchedule(cron=nightly()["cron"], timezone=nightly()["timezone"])
+    start = datetime(change.year, change.month, change.day, tzinfo=zone) - timedelta(days=2)
+    nights = [one.astimezone(zone) for one in asyncio.run(schedule.get_dates(n=5, start=start))]
+    assert [one.toordinal() - change.toordinal() for one in nights] == [-2, -1, 0, 1, 2]
+    assert {(one.hour, one.minute) for one in nights} == {(4, 0)}
+    real = [round((two.timestamp() - one.timestamp()) / 3600) for one, two in pairwise(nights)]
+    assert real == [24, hours, 24, 24]
+
+
+def test_four_o_clock_comes_once_a_day_in_every_zone() -> None:
+    """Whatever zone somebody writes into the file, no clock change of two years leaves out or repeats that hour."""
+    assert nightly()["cron"] == "0 4 * * *"
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(730)]
+    for name in available_timezones():
+        zone = ZoneInfo(name)
+        for day in days:
+            four = datetime(day.year, day.month, day.day, 4, tzinfo=zone)
+            assert four.utcoffset() == four.replace(fold=1).utcoffset(), (name, day)
+
+
+def test_every_deployment_runs_a_flow_and_says_what_for() -> None:
+    """Each entry names a flow by its module, and has a description and a tag."""
+    entries = described()["deployments"]
+    assert {one["name"] for one in entries} == {
+        *("nightly", "retrain", "watch", "reproduce", "verify-store", "approve", "rollback")
+    }
+    for one in entries:
+        assert import_object(one["entrypoint"]).name
+        assert one["description"].endswith(".")
+        assert one["tags"] == ["pedigree"]
+
+
+def test_the_kubernetes_pool_is_whole() -> None:
+    """Each placeholder of the job has a variable, each default is of its type, and a job runs a run."""
+    variables = POOL["variables"]["properties"]
+    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(POOL["job_configuration"])))
+    assert asked == set(variables)
+    is_valid_schema(POOL["variables"])
+    defaults = {name: one["default"] for name, one in variables.items() if one.get("default") is not None}
+    validate(defaults, {**POOL["variables"], "required": []}, raise_on_error=True)
+    manifest = POOL["job_configuration"]["job_manifest"]
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    assert (manifest["apiVersion"], manifest["kind"]) == ("batch/v1", "Job")
+    assert container["args"] == ["prefect", "flow-run", "execute"]
+    assert manifest["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
+    """The worker's account may start jobs and read pods of its own namespace, where it looks, and runs may nothing."""
+    pod = WORKER["Deployment"]["spec"]["template"]
+    account = pod["spec"]["serviceAccountName"]
+    (subject,) = WORKER["RoleBinding"]["subjects"]
+    assert (subject["kind"], subject["name"]) == ("ServiceAccount", account)
+    assert WORKER["RoleBinding"]["roleRef"]["name"] == WORKER["Role"]["metadata"]["name"]
+    allowed = {(what, verb) for rule in WORKER["Role"]["rules"] for what in rule["resources"] for verb in rule["verbs"]}
+    assert {("jobs", "create"), ("jobs", "delete"), ("pods", "watch"), ("pods/log", "get")} <= allowed
+    assert not {verb for what, verb in allowed if what != "jobs"} - {"get", "list", "watch"}
+    assert WORKER["Deployment"]["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    accounts = yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())
+    names = {one["metadata"]["name"] for one in accounts if one["kind"] == "ServiceAccount"}
+    assert names == {account, JOB["serviceAccountName"]}
+    (container,) = pod["spec"]["containers"]
+    assert container["command"][:3] == ["prefect", "worker", "start"]
+    assert container["command"][container["command"].index("--type") + 1] == "kubernetes"
+    own = {"name": "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"}
+    assert {**own, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
+
+
+def test_whoever_starts_a_job_chooses_neither_what_it_executes_nor_its_rights() -> None:
+    """Command, variables, image, account and cluster are the pool's own."""
+    closed = {"command", "env", "image", "service_account_name", "cluster_config", "image_pull_policy"}
+    assert not closed & POOL["variables"]["properties"].keys()
+    assert not closed & POOL["job_configuration"].keys()
+    (container,) = JOB["containers"]
+    assert not [value for value in (container["image"], container["args"], container["env"]) if "{{" in str(value)]
+
+
+@pytest.mark.parametrize("pod", [JOB, WORKER["Deployment"]["spec"]["template"]["spec"]], ids=["job", "worker"])
+def test_pods_of_the_cluster_have_no_more_than_they_need(pod: dict[str, Any]) -> None:
+    """No root, no new privileges, no capabilities, no writing but where it must be, and an image that is one image."""
+    (container,) = pod["containers"]
+    own = pod["securityContext"]
+    assert own["runAsNonRoot"] is True
+    assert min(own["runAsUser"], own["runAsGroup"]) > 0
+    assert own["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert re.fullmatch(r"[\w./-]+@sha256:[0-9a-f]{64}", container["image"])
+    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert {one["name"] for one in pod["volumes"] if one["emptyDir"] == {}} == mounts.keys()
+    home = next(one["value"] for one in container["env"] if one["name"] == "HOME")
+    assert {home, "/tmp", container["workingDir"]} <= set(mounts.values())  # noqa: S108 - a mount
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+
+
+def test_a_prefect_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deploying to an address where nobody answers ends in a sentence with that address, without its password."""
+    monkeypatch.setenv("PREFECT_API_URL", f"http://ann:hush@127.0.0.1:{free_port()}/api")
+    with pytest.raises(Problem, match="Prefect does not answer at http://ann:…@127") as caught:
+        deploy_elsewhere(tmp_path, parse({"source": {"url": "a"}, "store": {"url": "b"}}, "here"), "pool")
+    assert "hush" not in str(caught.value)

@@ -1,0 +1,52 @@
+"""Runs that died with their worker, on a real Prefect server."""
+
+from datetime import timedelta
+
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.events import emit_event
+from prefect.states import Completed, Running
+
+from infra.orchestration.zombie_runs import NAME, notice_dead_runs
+from tests.servers import PrefectServer, wait_until
+
+
+@flow
+def _night() -> None:
+    """Stand for a night: only its states matter here."""
+
+
+def _says_that_it_lives(run: FlowRun) -> None:
+    """Send what a run's process sends every half minute."""
+    emit_event(
+        "prefect.flow-run.heartbeat",
+        {"prefect.resource.id": f"prefect.flow-run.{run.id}"},
+        related=[{"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"} for tag in run.tags],
+    )
+
+
+def test_a_run_that_says_nothing_more_is_called_crashed(prefect_server: PrefectServer) -> None:
+    """A run of ours whose heartbeat stopped ends as crashed and says why; one that had ended, or is not ours, stays."""
+    with SyncPrefectClient(prefect_server.api_url) as client:
+        notice_dead_runs(client, timedelta(seconds=10))
+        notice_dead_runs(client, timedelta(seconds=10))
+        assert len(client.read_automations_by_name(NAME)) == 1
+        runs = {
+            name: client.create_flow_run(_night, name=name, tags=tags, state=Running())
+            for name, tags in (("ended", ["pedigree"]), ("another's", []), ("dead", ["pedigree"]))
+        }
+        for run in runs.values():
+            _says_that_it_lives(run)
+        client.set_flow_run_state(runs["ended"].id, Completed(name="Promoted"))
+
+        def dead() -> FlowRun | None:
+            now = client.read_flow_run(runs["dead"].id)
+            return now if now.state_type == StateType.CRASHED else None
+
+        found = wait_until(dead, 60, "the dead run to be called crashed")
+        assert found
+        assert found.state
+        assert "its machine or its worker is gone" in str(found.state.message)
+        assert client.read_flow_run(runs["ended"].id).state_name == "Promoted"
+        assert client.read_flow_run(runs["another's"].id).state_type == StateType.RUNNING

@@ -1,0 +1,157 @@
+"""The data card: counts, balance, changes, what is missing, and warnings."""
+
+import json
+
+import pytest
+
+from tasks.domain.datasets.attribute_balance import balances
+from tasks.domain.datasets.data_card import Change, Evidence, class_cards, data_card
+from tasks.domain.datasets.exclusions import Absent
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_properties import Measures
+from tasks.domain.labels.labeling import Attributes, Labelled, Labelling, Located
+from tasks.domain.labels.manifest_formats.use import Counted, ManifestUse
+
+NOTHING = Labelling((), (), ())
+
+
+def row(image: str, label: str, split: Split = Split.TEST, coat: str = "white") -> Row:
+    """Make one row of a manifest."""
+    return Row(image, label, split, (("coat", coat),), f"{label}/{image}")
+
+
+def dark(image: str) -> Examined:
+    """Make what is known about a small picture with something dark in its middle."""
+    return Examined(image, 100, 200, "JPEG", bytes(32), Measures(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1))
+
+
+def test_a_card_counts_what_the_version_holds() -> None:
+    """Every class is counted by split and by attribute."""
+    _, pug = class_cards([row("a", "pug", Split.TRAIN), row("b", "pug", coat="black"), row("c", "boxer")])
+    assert (pug.label, pug.images) == ("pug", 2)
+    assert pug.splits == {"test": 1, "train": 1}
+    assert pug.attributes == {"coat=black": 1, "coat=white": 1}
+
+
+def test_a_card_names_what_changed_and_why() -> None:
+    """Images that are new, relabelled or gone since the parent version are named by key, and why they went is said."""
+    before = [row(image, "pug") for image in "abcde"]
+    labelling = Labelling((), (Located("pug/d", "d"),), ())
+    card = data_card(
+        [row("a", "boxer"), row("f", "pug")], before, Evidence(labelling, forgotten=frozenset("c"), waiting=())
+    )
+    assert card.added == (Change("f", "pug/f", "new in pug"),)
+    assert card.relabelled == (Change("a", "boxer/a", "pug is now boxer"),)
+    assert {one.key: one.what for one in card.removed} == {
+        "pug/b": "no object holds it any more",
+        "pug/c": "removed for good",
+        "pug/d": "unlabelled: nobody says what it shows",
+        "pug/e": "no object holds it any more",
+    }
+
+
+def test_without_a_parent_nothing_is_a_change() -> None:
+    """The first version of a store has no list of changes as long as itself."""
+    card = data_card([row("a", "pug")], [], Evidence(NOTHING))
+    assert (card.added, card.removed, card.relabelled) == ((), (), ())
+
+
+def test_what_is_missing_is_counted_by_reason() -> None:
+    """Rejected objects, conflicts, and images of waiting and left-out classes are counted, and the first are named."""
+    labelling = Labelling(
+        labelled=(Labelled("few/1", "x", "few", (), ()),),
+        unlabelled=(),
+        conflicts=(),
+        left_out=(Labelled("wolf/1", "y", "wolf", (), ()),),
+    )
+    rejects = [Absent("damaged", "cut short", f"pug/{number}", "", "photos") for number in range(60)]
+    card = data_card([row("a", "pug")], [], Evidence(labelling, rejects, ["few (1 of 20 images, lacks 19)"]))
+    assert [(one.reason, one.images, len(one.first)) for one in card.missing] == [
+        ("damaged", 60, 50),
+        ("left-out", 1, 1),
+        ("waiting", 1, 1),
+    ]
+    assert card.missing[2].first[0].detail == "the class waits: few (1 of 20 images, lacks 19)"
+
+
+def test_attributes_say_where_they_are_from() -> None:
+    """What somebody wrote down is told from what was read from the picture, and goes before it."""
+    told = (("coat", "white"), ("tone", "light"))
+    written = Labelled("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
+    rows = [Row("a", "pug", Split.TEST, told, "a"), Row("b", "pug", Split.TEST, (), "b")]
+    examined = {image: dark(image) for image in "ab"}
+    card = data_card(rows, [], Evidence(Labelling((written,), (), ()), examined=examined))
+    found = {one.attribute: one for one in card.balances}
+    assert found["coat"].origins == ("manifest",)
+    assert found["tone"].origins == ("folder", "picture")
+    assert found["resolution"].origins == ("picture",)
+    assert found["tone"].classes[0].counts == {"dark": 1, "light": 1}
+    assert found["coat"].classes[0].counts == {"not known": 1, "white": 1}
+
+
+def test_shares_and_distances_are_figures() -> None:
+    """The distance of a class from the others is half the sum of the differences of their shares."""
+    told: dict[str, Attributes] = {
+        f"{label}{number}": (("coat", coat),)
+        for label, coats in {"pug": "wwwb", "boxer": "wbbb", "husky": "wwww"}.items()
+        for number, coat in enumerate(coats)
+    }
+    rows = [Row(image, image[:-1], Split.TEST, (), "") for image in told]
+    (coat,) = balances(rows, told, {"coat": ["folder"]})
+    boxer, husky, pug = coat.classes
+    assert boxer.shares == {"b": 0.75, "w": 0.25}
+    assert (boxer.distance, husky.distance, pug.distance) == pytest.approx((0.75 - 1 / 8, 0.5, 0.375 - 0.25))
+
+
+def test_a_class_lacks_what_others_have_enough_of() -> None:
+    """A value is lacking where by the others' share three images should have it, and not where one or two should."""
+    told: dict[str, Attributes] = {
+        f"{label}{number}": (("coat", "white" if number < white else "spotted" if number == 9 else "black"),)
+        for label, white in {"pug": 4, "boxer": 3, "husky": 0}.items()
+        for number in range(10 - (label == "husky"))
+    }
+    (coat,) = balances([Row(image, image[:-1], Split.TEST, (), "") for image in told], told, {})
+    assert {one.label: one.lacking for one in coat.classes} == {"boxer": (), "husky": ("white",), "pug": ()}
+    single = [row(f"{number}", "pug") for number in range(10)]
+    assert balances(single, {one.image: one.attributes for one in single}, {})[0].classes[0].lacking == ()
+
+
+def test_a_card_warns() -> None:
+    """Lopsided classes, untested classes, lost classes, slips of the pen and vain manifest rows are said in words."""
+    many = [row(f"{number}", "pug", coat="black" if number % 2 else "white") for number in range(120)]
+    labelled = tuple(Labelled("", f"{n}", label, (), ()) for n, label in enumerate(["boxer", "boxer", "boxxer"]))
+    poodles = [row(f"p{number}", "poodle") for number in range(10)]
+    card = data_card(
+        [*many, *poodles, row("b", "boxer", Split.TRAIN, coat="black")],
+        [row("c", "husky")],
+        Evidence(
+            Labelling(labelled, (), ()), manifest=ManifestUse(rows=4, fits=3, missing=Counted(1, ("nowhere.jpg",)))
+        ),
+    )
+    assert card.warnings == (
+        "pug has 120 images, over ten times as many as boxer",
+        "boxer has no test image, so nothing is known about it",
+        "the class husky is gone",
+        "all 10 images of poodle have coat=white, of the other classes 50%",
+        "boxxer occurs once and resembles boxer: if it is a slip, add it to labels.aliases",
+        "1 reference of the manifest not in the source: nowhere.jpg",
+    )
+    assert json.loads(json.dumps(card.plain()))["images"] == 131
+
+
+def test_classes_of_few_test_images_are_unknown_on_the_card() -> None:
+    """Those with fewer than the gate asks for are named with their number, the fewest first; many are counted."""
+    rows = [
+        row(f"{label}{number}", label)
+        for label, images in (("pug", 3), ("boxer", 1), ("husky", 10))
+        for number in range(images)
+    ]
+    assert data_card(rows, [], Evidence(NOTHING, minimum=10)).warnings == (
+        "fewer than 10 test images, so it is unknown how well they are recognised: boxer (1), pug (3)",
+    )
+    untested = [row(label, label, Split.TRAIN) for label in "abcdefg"]
+    assert data_card(untested, [], Evidence(NOTHING, minimum=10)).warnings == (
+        "7 classes have no test image, so nothing is known about them: a, b, c, d, e and 2 more",
+    )

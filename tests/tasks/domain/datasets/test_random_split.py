@@ -1,0 +1,95 @@
+"""What a random split over files would have claimed, in words, and what it is counted from."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from tasks.domain.datasets.leakage import (
+    KEY,
+    RandomSplit,
+    clustered_interval,
+    files_of,
+    leakage_sentences,
+    sampled,
+    share_elsewhere,
+)
+from tasks.domain.runs.mlflow_summary import dataset_figures, dataset_tags
+
+FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 64)
+
+
+def test_the_claim_is_told_beside_the_honest_figure() -> None:
+    """Both accuracies, the interval of their difference, and what leaked are in the words, and in MLflow as well."""
+    card = {KEY: asdict(FOUND), "classes": [], "images": 0}
+    told = leakage_sentences(card)
+    claim, leaked = told
+    assert claim == (
+        "a random split over files would have claimed an accuracy of 0.714; split by near-duplicate groups, the same "
+        "head reaches 0.652 (cross-validated on 1,369 files): 0.062 less, 95% interval 0.044 to 0.078"
+    )
+    assert leaked == "8.2% of its test files have their very bytes in training, 19.9% a copy or a look-alike"
+    assert dataset_figures(card)["random_split/claimed"] == 0.714
+    assert dataset_tags(card) == {"pedigree.random_split": "; ".join(told)}
+
+
+def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None:
+    """An interval with nought is no overclaim, different files have one figure, and no figure is no words."""
+    chance = leakage_sentences({KEY: asdict(replace(FOUND, low=-0.01))})[0]
+    assert chance.endswith(
+        "0.652 (cross-validated on 1,369 files): about the same (a difference of 0.062), 95% interval -0.010 to 0.078"
+    )
+    clean = replace(FOUND, claimed=0.652, low=0.0, high=0.0, same_bytes=0.0, alike=0.0)
+    assert leakage_sentences({KEY: asdict(clean)})[0] == (
+        "no two files look alike, so a random split over files claims what a split by near-duplicate groups does: "
+        "an accuracy of 0.652 (cross-validated on 1,369 files)"
+    )
+    assert leakage_sentences({}) == ()
+    assert dataset_tags({}) == {}
+
+
+def test_a_sample_and_another_backbone_are_told() -> None:
+    """Who reads a report of another backbone's model learns that the figure is not of its features."""
+    card = {KEY: asdict(replace(FOUND, of=20580))}
+    assert "on 1,369 of 20,580 files, with features of another backbone)" in leakage_sentences(card, "c" * 64)[0]
+    assert "another backbone" not in leakage_sentences(card, "b" * 64)[0]
+
+
+def test_a_file_alone_in_its_group_has_one_name() -> None:
+    """Where no two files are alike both deals are the same; others have names of their own."""
+    by_group, by_file = files_of(["a", "b", "c"], [1, 1, 1]).names()
+    assert by_group == by_file
+    files = files_of(["a", "b", "a"], [1, 1, 2])
+    by_group, by_file = files.names()
+    assert files.images.tolist() == [0, 1, 2, 2]
+    assert len(set(by_group)) == 2
+    assert len(set(by_file)) == 4
+
+
+def test_a_sample_is_of_whole_groups_and_fair() -> None:
+    """No group is cut, no more files than asked for are taken, and large groups are not taken before small ones."""
+    groups = [f"{number % 400:03}" for number in range(1000)]
+    copies = [1 + (number % 10 == 0) for number in range(1000)]
+    chosen = sampled(groups, copies, most=500)
+    inside = {groups[place] for place in chosen}
+    assert chosen == [place for place in range(1000) if groups[place] in inside]
+    assert 490 < sum(copies[place] for place in chosen) <= 500
+    # Groups named below 200 have three images, the others two.
+    assert 0.3 < np.mean([name < "200" for name in inside]) < 0.7
+    assert sampled(groups, copies) == list(range(1000))
+
+
+def test_the_share_that_leaks_is_counted_across_folds() -> None:
+    """A file leaks where another of the same image lies in another fold, not where all lie in its own."""
+    images, folds = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 0])
+    assert share_elsewhere(images, folds) == pytest.approx(0.4)
+
+
+def test_files_of_a_group_are_one_witness() -> None:
+    """The interval of a mean is as wide as that of its groups' means, however many files each group has."""
+    chance = np.random.default_rng(0)
+    differences = chance.normal(0.1, 1.0, 200)
+    alone = clustered_interval(differences, np.arange(200))
+    five = clustered_interval(np.repeat(differences, 5), np.repeat(np.arange(200), 5))
+    assert five == pytest.approx(alone)
+    assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * differences.std() / np.sqrt(200))

@@ -1,0 +1,120 @@
+"""Labels that changed since the champion was judged: what moved, what is left out, and who is asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.gate_rules import parse_rule
+from configs.sections import Gate
+from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.comparison import Exam, compare
+from tasks.domain.evaluation.label_changes import Relabelling, relabelling, whole_classes
+from tasks.domain.evaluation.label_evidence import Word, head_words, label_evidence
+from tasks.domain.gate.relabelled_rule import relabelled
+from tests.tasks.domain.contests import CLASSES, predictions
+
+RULE = parse_rule("relabelled of any class at most 0.1")
+FORMER = {f"{label}{number}": label for label in CLASSES for number in range(20)}
+
+
+def changed(labels: dict[str, str]) -> Relabelling:
+    """Give some of a hundred photographs, of which every fourth is a test image, other labels."""
+    rows = [
+        Row(image, labels.get(image, label), Split.TEST if place % 4 == 0 else Split.TRAIN, (), image)
+        for place, (image, label) in enumerate(FORMER.items())
+    ]
+    return relabelling(FORMER, rows, {})
+
+
+def some(label: str, to: str, number: int) -> dict[str, str]:
+    """Move the first photographs of a class to another."""
+    return {f"{label}{place}": to for place in range(number)}
+
+
+def test_what_moved_is_counted_by_class_and_direction() -> None:
+    """The sentence says how many changed, in the test split too, of which class and to which."""
+    assert changed(some("poodle", "pug", 8)).sentences() == (
+        "8 photographs carry another label than before, 2 of them in the test split, lost by poodle 8, gained by pug 8",
+    )
+
+
+def test_the_champion_is_not_blamed_for_labels_that_moved() -> None:
+    """A champion that answers as images were labelled when it was judged loses nothing by other labels."""
+    truth = [number % 5 for number in range(40)]
+    labels = ["pug" if number in {3, 8, 13} else CLASSES[index] for number, index in enumerate(truth)]
+    champion = predictions(truth, np.ones(40, bool))
+    exam = Exam(labels, [str(number) for number in range(40)], [()] * 40, frozenset({3, 8, 13}))
+    found = compare(champion, champion, exam)
+    assert (found.images, found.moved, found.champion) == (37, 3, 1.0)
+    assert found.everywhere == (37 / 40, 37 / 40)
+
+
+@pytest.mark.parametrize(
+    ("after", "sentences"),
+    [
+        ({**FORMER, **some("poodle", "caniche", 20)}, ("poodle was renamed caniche",)),
+        ({**FORMER, **some("poodle", "pug", 20)}, ("poodle was merged into pug",)),
+        ({**FORMER, **some("poodle", "toy poodle", 8)}, ("toy poodle was split from poodle",)),
+    ],
+    ids=["renamed", "merged", "split"],
+)
+def test_whole_classes_are_no_relabelling(after: dict[str, str], sentences: tuple[str, ...]) -> None:
+    """A class that is renamed, merged or split with most photographs kept asks nobody."""
+    assert whole_classes(FORMER, after).sentences() == sentences
+    found = changed({image: label for image, label in after.items() if FORMER[image] != label})
+    assert not found.moved
+    assert relabelled(RULE, label_evidence(found, {}, {}), Gate()).passed
+
+
+@pytest.mark.parametrize(("number", "outcome"), [(2, "passed"), (8, "ask")])
+def test_a_class_that_lost_much_asks(number: int, outcome: str) -> None:
+    """A class that lost more than a tenth of its photographs, with no word for the new labels, is unknown."""
+    ruling = relabelled(RULE, label_evidence(changed(some("poodle", "pug", number)), {}, {}), Gate())
+    assert ruling.outcome == outcome
+    assert f"lost {number} of 20 photographs to others" in ruling.said
+
+
+@pytest.mark.parametrize(("old", "new", "outcome"), [(0.1, 0.9, "passed"), (0.9, 0.1, "ask")])
+def test_corrections_that_photographs_bear_out_pass(old: float, new: float, outcome: str) -> None:
+    """Of eight labels put right a head that never saw them prefers the new ones beyond chance, and nobody is asked."""
+    found = changed(some("poodle", "pug", 8))
+    head = {moved.image: Word("pug", old, new) for moved in found.moved}
+    assert relabelled(RULE, label_evidence(found, head, {}), Gate()).outcome == outcome
+
+
+def test_few_wrong_labels_are_asked_about_where_photographs_speak_against_them() -> None:
+    """Six photographs of a hundred that speak for their old labels ask, though no share is beyond the limit."""
+    found = changed({f"{label}0": CLASSES[place - 1] for place, label in enumerate(CLASSES)} | {"pug1": "boxer"})
+    head = {moved.image: Word(moved.before, 0.9, 0.05) for moved in found.moved}
+    assert relabelled(RULE, label_evidence(found, head, {}), Gate()).outcome == "ask"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f"{label}{place}" for label in CLASSES for place in range(9)]), st.sampled_from(CLASSES)
+    )
+)
+def test_no_class_moves_unseen(labels: dict[str, str]) -> None:
+    """Where nothing speaks for new labels, every class that lost or gained more than a tenth asks, whatever moved."""
+    found = changed(labels)
+    moved = {image: label for image, label in labels.items() if FORMER[image] != label}
+    today = list({**FORMER, **labels}.values())
+    lost = max(sum(FORMER[image] == label for image in moved) / 20 for label in CLASSES)
+    gained = max(sum(new == label for new in moved.values()) / today.count(label) for label in CLASSES)
+    ruling = relabelled(RULE, label_evidence(found, {}, {}), Gate(minimum_support=1))
+    assert ruling.outcome == ("ask" if max(lost, gained) > 0.1 else "passed")
+    assert ruling.value == pytest.approx(max(lost, gained))
+
+
+def test_the_head_never_saw_what_moved() -> None:
+    """Photographs in their old place of the feature space are taken for their old class, however many moved."""
+    middles = dict(zip(CLASSES, np.eye(5, dtype=np.float32) * 10, strict=True))
+    chance = np.random.default_rng(0)
+    features = np.array([middles[label] for label in FORMER.values()]) + chance.normal(size=(100, 5))
+    moved = some("poodle", "pug", 14)
+    labels = [moved.get(image, label) for image, label in FORMER.items()]
+    said = head_words(changed(moved), features.astype(np.float32), labels, list(FORMER), list(FORMER))
+    assert {word.answer for word in said.values() if word} == {"poodle"}
+    assert len(said) == 14

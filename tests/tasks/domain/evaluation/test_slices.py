@@ -1,0 +1,79 @@
+"""Slices of the test images, and what is said of them."""
+
+import numpy as np
+import pytest
+
+from configs.sections import Gate
+from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.metrics import measure
+from tasks.domain.evaluation.slices import gaps, members, slice_metrics, slices, telling, worst
+from tasks.domain.gate.gate import Facts, judge
+from tests.tasks.domain.contests import CLASSES, HOLDINGS, predictions
+
+LABELS = ["poodle"] * 6 + ["pug"] * 4
+COATS = ["white"] * 3 + ["black"] * 3 + ["white"] * 4
+RIGHT = np.array([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], bool)
+FOUND = slices(members(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=4)
+
+
+def test_each_value_is_measured_over_all_classes_and_within_each() -> None:
+    """A slice has the recall of its images, its interval, and a name; those of few images are not known."""
+    assert [(one.name, one.images, one.recall, one.known) for one in FOUND] == [
+        ("coat=black", 3, pytest.approx(1 / 3), False),
+        ("coat=white", 7, pytest.approx(6 / 7), True),
+        ("poodle with coat=black", 3, pytest.approx(1 / 3), False),
+        ("poodle with coat=white", 3, 1.0, False),
+        ("pug with coat=white", 4, 0.75, True),
+    ]
+    assert all(one.low <= one.recall <= one.high for one in FOUND)
+
+
+def test_the_worst_is_one_that_is_known() -> None:
+    """A slice of too few images is unknown, and so neither the worst nor part of a gap."""
+    found = worst(FOUND)
+    assert found
+    assert found.name == "coat=white"
+    assert gaps(FOUND)[0].gap is None
+    all_known = slices(members(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=1)
+    (gap,) = gaps(all_known)
+    assert (gap.attribute, gap.best, gap.worst) == ("coat", "white", "black")
+    assert gap.gap == pytest.approx(6 / 7 - 1 / 3)
+
+
+def test_an_unknown_slice_has_no_recall_in_mlflow() -> None:
+    """Its images are counted under its name, but no recall stands there that someone might believe."""
+    metrics = slice_metrics(FOUND)
+    assert metrics["slice/poodle/coat:white/support"] == 3
+    assert "slice/poodle/coat:white/recall" not in metrics
+    assert metrics["slice/coat:white/recall"] == pytest.approx(6 / 7)
+
+
+def test_a_slice_that_is_the_whole_class_is_none() -> None:
+    """It's told as its class: it is not the worst slice, no figure in MLflow, no wish and no slice of any slice."""
+    assert [one.name for one in FOUND if one.whole] == ["pug with coat=white"]
+    assert "pug with coat=white" not in {one.name for one in telling(FOUND)}
+    assert not any(name.startswith("slice/pug/") for name in slice_metrics(FOUND))
+    every = slices(members(LABELS, [(("coat", "white"),)] * 10), RIGHT, minimum=1)
+    assert telling(every) == []
+    breeds = [(("coat", "white" if label == "pug" else "black"),) for label in LABELS]
+    assert telling(slices(members(LABELS, breeds), RIGHT, minimum=1)) == []
+    assert worst(every) is None
+
+
+def test_images_without_the_attribute_are_in_none_of_its_slices() -> None:
+    """An image of which nobody says the coat counts for no coat."""
+    found = slices(members(["pug", "pug"], [(("coat", "white"),), ()]), np.array([True, False]), 1)
+    assert [(one.name, one.images) for one in found] == [("coat=white", 1), ("pug with coat=white", 1)]
+
+
+@pytest.mark.parametrize("limit", ["at least 0.9", "not worse by 0.05"])
+def test_a_slice_that_is_the_whole_class_is_asked_as_its_class(limit: str) -> None:
+    """Any slice leaves it out; a rule that names it speaks of it all the same."""
+    truth = np.arange(150) % len(CLASSES)
+    labels = [CLASSES[place] for place in truth]
+    coats = [(("coat", "black" if label == "poodle" else "white"),) for label in labels]
+    ours, theirs = (predictions(truth.tolist(), right) for right in (truth != CLASSES.index("poodle"), truth >= 0))
+    found = Facts(measure(ours, theirs, Exam(labels, list(map(str, range(150))), coats), 10), None, HOLDINGS)
+    names = ("any slice", "poodle with coat=black")
+    verdicts = [judge(found, Gate(rules=(f"recall of {of} {limit}",), needs="no-harm")) for of in names]
+    assert [one.outcome for one in verdicts] == ["promoted", "rejected"]

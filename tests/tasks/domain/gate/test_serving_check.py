@@ -1,0 +1,68 @@
+"""What a stranger's answers must be for the packaged model to pass."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.sections import Gate
+from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
+from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.gate.serving_check import Served, served, unserved
+from tests.tasks.domain.contests import HOLDINGS, measured
+
+EXPECTED = Predictions(("boxer", "pug"), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32))
+BAD = {"label": None, "probabilities": None, "problem": "not-an-image: not a picture"}
+RULE = Gate(rules=("served as evaluated",))
+
+
+def rows(shift: float = 0.0) -> list[dict[str, Any]]:
+    """Answer as the evaluation does, or off by so much, and refuse the last file."""
+    given = [dict(zip(EXPECTED.classes, map(float, row), strict=True)) for row in EXPECTED.probabilities]
+    given[1]["pug"] += shift
+    return [*({"label": "pug", "probabilities": one, "problem": ""} for one in given), BAD]
+
+
+def test_the_same_bits_pass_and_so_does_another_processor() -> None:
+    """What is nearer than two processors are apart is the evaluation's answer; what is further is not."""
+    assert str(served("1", EXPECTED, rows())) == (
+        "2 test images answered as evaluated, bit for bit, and a bad one refused politely"
+    )
+    assert not served("1", EXPECTED, rows(TOLERANCE / 2)).wrong
+    far = served("7", EXPECTED, rows(2 * TOLERANCE))
+    assert far.wrong == "the packaged model, version 7: 1 of 2 test images answered unlike the evaluation"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (rows()[:2], "does not serve: 2 answers for 3 files"),
+        ([*rows()[:2], {"label": "pug", "probabilities": {}, "problem": ""}], "what is no picture gets a class"),
+        ([rows()[0], {**rows()[1], "probabilities": None}, BAD], "1 of 2 test images"),
+        ([rows()[0], {**rows()[1], "probabilities": {"pug": 0.7, "boxer": 0.3}}, BAD], "1 of 2 test images"),
+    ],
+)
+def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[dict[str, Any]], said: str) -> None:
+    """A lacking row, a class for what is no picture, no answer, and other classes each refuse the challenger."""
+    verdict = judge(Facts(measured([], None), None, HOLDINGS, served("1", EXPECTED, found)), RULE)
+    assert verdict.outcome == "rejected"
+    assert said in verdict.reason
+    assert verdict.reason.endswith(": served as evaluated")
+
+
+def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
+    """The reason holds what went wrong; with else ask a person decides."""
+    facts = Facts(measured([], None), None, HOLDINGS, unserved("3", 8, "Problem: The model is damaged"))
+    verdict = judge(facts, RULE)
+    assert (verdict.outcome, verdict.rules[0].value) == ("rejected", None)
+    assert "version 3, does not serve: Problem: The model is damaged" in verdict.reason
+    assert judge(facts, Gate(rules=("served as evaluated else ask",))).outcome == "needs-approval"
+
+
+def test_nothing_asked_is_silent_and_not_passed() -> None:
+    """Where no test image is there to ask about, silence means what the settings say; the reason counts it."""
+    facts = Facts(measured([], None), None, HOLDINGS, Served("", 0))
+    assert judge(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
+    verdict = judge(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
+    assert verdict.rules[-1].silent
+    assert verdict.reason.endswith("and 1 more rule passed, 1 had nothing to say")

@@ -1,0 +1,93 @@
+"""What the ledger's entries say together: who serves, who did before, what is held, and whom each alias names."""
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.domain.registry.decisions import Decided, Decision, aliases, champion, hold_on, previous
+
+
+def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
+    """Make a ledger of outcomes, model versions and the champions from then on; a version has its own data."""
+    ledger: list[Decision] = []
+    for number, (outcome, version, serves) in enumerate(entries, 1):
+        against = ledger[-1].champion if ledger else None
+        person = "" if outcome in {"promoted", "rejected", "needs-approval"} else "ann"
+        ledger.append(
+            Decision(
+                number=number,
+                time="2026-11-01",
+                outcome=outcome,
+                champion=serves,
+                against=against,
+                dataset=f"data {version}",
+                recipe="recipe",
+                backbone="net",
+                head=f"head {version}",
+                run_id=f"run {version}",
+                model_version=version,
+                reason="reason",
+                rules=[],
+                person=person,
+                why="why",
+            )
+        )
+    return ledger
+
+
+LIVES: list[tuple[list[tuple[Decided, str, int | None]], tuple[str | None, str | None, str | None]]] = [
+    ([], (None, None, None)),
+    ([("rejected", "1", None)], (None, "1", None)),
+    ([("promoted", "1", 1)], ("1", None, None)),
+    ([("promoted", "1", 1), ("promoted", "2", 2)], ("2", None, "1")),
+    ([("promoted", "1", 1), ("needs-approval", "2", 1)], ("1", "2", None)),
+    ([("promoted", "1", 1), ("rejected", "2", 1), ("lifted", "1", 1)], ("1", "2", None)),
+    ([("promoted", "1", 1), ("promoted", "2", 2), ("rolled-back", "2", 1)], ("1", None, None)),
+    ([("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "3", 3), ("rolled-back", "3", 2)], ("2", None, "1")),
+    ([("promoted", "1", 1), ("promoted", "2", 2), ("rejected", "3", 2), ("promoted", "4", 4)], ("4", None, "2")),
+    ([("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "2", 3)], ("2", None, "1")),
+]
+
+
+@pytest.mark.parametrize(("life", "named"), LIVES)
+def test_aliases_follow_from_the_entries_alone(
+    life: list[tuple[Decided, str, int | None]], named: tuple[str | None, str | None, str | None]
+) -> None:
+    """They name who serves, who was judged last and does not, and whom the champion replaced."""
+    assert tuple(one.model_version if one else None for one in aliases(told(*life)).values()) == named
+
+
+def test_rolling_back_twice_goes_back_twice() -> None:
+    """After a roll-back the previous model is the one before, and not the one that was just taken back."""
+    ledger = told(("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "3", 3), ("rolled-back", "3", 2))
+    serving, former = champion(ledger), previous(ledger)
+    assert serving
+    assert former
+    assert (serving.model_version, former.model_version) == ("2", "1")
+
+
+@pytest.mark.parametrize("outcome", ["rolled-back", "held"])
+def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: Decided) -> None:
+    """Neither the same head on other data nor another head on the same data gets past a hold; what is else does."""
+    ledger = told(("promoted", "1", 1), ("promoted", "2", 2), (outcome, "2", 1))
+    for head, data in (("head 2", "other"), ("other", "data 2")):
+        found = hold_on(ledger, head, data)
+        assert found
+        assert found.number == 3
+    assert hold_on(ledger, "head 1", "data 1") is None
+    lifted = [*ledger, replace(ledger[-1], number=4, outcome="lifted")]
+    assert hold_on(lifted, "head 2", "data 2") is None
+
+
+def test_lifting_one_hold_leaves_the_others() -> None:
+    """Two versions that are held are lifted one by one."""
+    ledger = told(("promoted", "1", 1), ("held", "1", 1), ("rejected", "2", 1), ("held", "2", 1), ("lifted", "1", 1))
+    assert hold_on(ledger, "head 1") is None
+    assert hold_on(ledger, "head 2")
+
+
+def test_a_person_s_promotion_is_not_the_gate_s() -> None:
+    """What a person promotes carries the gate's outcome, but it is no judgement that a night could build on."""
+    (gate,) = told(("promoted", "1", 1))
+    assert gate.by_the_gate
+    assert not replace(gate, person="ann").by_the_gate

@@ -1,0 +1,13 @@
+"""How numbers are written."""
+
+import pytest
+
+from tasks.domain.phrasing import figure
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-0.0004, "0.000"), (0.0, "0.000"), (-0.0316, "-0.032"), (1, "1.000"), (None, "")]
+)
+def test_a_figure_has_three_places_and_no_minus_before_nothing(value: float | None, said: str) -> None:
+    """What rounds to nothing is nothing, on whichever side of it."""
+    assert figure(value) == said

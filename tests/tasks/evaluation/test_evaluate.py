@@ -1,0 +1,148 @@
+"""What evaluation measures, what it keeps with the run, and what it does when a champion or a golden set fails."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from configs.errors import Problem, SettingsProblem
+from configs.schema import Settings
+from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.splits import Split
+from tasks.domain.gate.rule_check import overlaps
+from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.near_duplicates import groups
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.synthetic.drawn_dogs import draw
+from tasks.stores.files.manifests import write_manifest
+from tests.servers import PrefectServer
+from tests.tasks.half_nights import add_features, half_night, rows_of, same, small_settings
+
+WHITE = (("coat", "white"),)
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, prefect_server: PrefectServer) -> dict[str, object]:
+    """Make a small store, and say in settings where it is."""
+    assert prefect_server.api_url
+    return {**small_settings(tmp_path), "gate": {"minimum_support": 4}}
+
+
+def test_figures_by_class_and_slice_are_in_mlflow(chosen: dict[str, object]) -> None:
+    """The run holds them under names that stay the same, and evaluation.json holds the facts behind them."""
+    settings = Settings.model_validate(chosen)
+    rows = [*rows_of(same("boxer"), WHITE), *rows_of(same("pug"))]
+    half_night(settings, rows)
+    trained, found = half_night(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
+    metrics = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics
+    assert metrics["recall/boxer"] == metrics["slice/coat:white/recall"] == 1
+    assert metrics["slice/coat:white/support"] == 8
+    assert not any(name.startswith("slice/boxer/") for name in metrics), "it would be the whole class"
+    assert {"top_3", "macro_f1", "ece", "precision/pug", "champion/accuracy", "champion/log_loss"} <= metrics.keys()
+    uri = f"runs:/{trained.run_id}/evaluation/evaluation.json"
+    kept = json.loads(Path(download_artifacts(uri, tracking_uri=settings.tracking.url)).read_text())
+    assert kept["test"]["slices"][0]["name"] == "coat=white"
+    assert len(kept["test"]["comparison"]["paired"]) == len(
+        found.test.comparison.paired if found.test.comparison else ()
+    )
+    learned = {"learned": 28, "kept": 28, "more": 14, "recipe": "same"}
+    assert {name: kept["growth"][name] for name in learned} == learned
+    assert kept["growth"]["cross_validated"]["comparison"]["images"] == 44
+
+
+def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object]) -> None:
+    """Both models are measured on all of its images, whatever their split says, under names of their own."""
+    store = str(Settings.model_validate(chosen).store.url)
+    add_features(store, of="golden ")
+    frozen = rows_of(same("boxer", "pug"), of="golden ")
+    golden = dataset_hash(frozen)
+    write_manifest(store, golden, frozen)
+    settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
+    half_night(settings, rows_of(same("boxer", "pug")))
+    trained, found = half_night(settings, rows_of(same("boxer", "pug", "vizsla")))
+    assert found.golden
+    assert found.golden.figures.images == 44
+    assert found.golden.comparison
+    assert found.golden.comparison.images == 44
+    assert MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics["golden/accuracy"] == 1
+
+
+def test_a_golden_set_that_is_trained_on_stops_the_night(chosen: dict[str, object]) -> None:
+    """Images that are in the training split are named, before anything is trained."""
+    rows = rows_of(same("boxer", "pug"))
+    golden = dataset_hash(rows[10:16])
+    write_manifest(str(Settings.model_validate(chosen).store.url), golden, rows[10:16])
+    settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
+    with pytest.raises(Problem, match=r"not apart from what is trained on.*boxer/10.jpg and boxer/10.jpg"):
+        half_night(settings, rows)
+    assert MlflowClient(settings.tracking.url).search_experiments(filter_string="name = 'pedigree'") == []
+
+
+def test_a_golden_set_that_is_not_there_is_named(chosen: dict[str, object]) -> None:
+    """A version that the store lacks is answered with the setting and the way to make it."""
+    settings = Settings.model_validate({**chosen, "evaluation": {"golden": "a" * 64}})
+    with pytest.raises(Problem, match=r"evaluation.golden aaaaaaaaaaaa cannot be read.*pedigree data rebuild"):
+        half_night(settings, rows_of(same("boxer", "pug")))
+
+
+def test_a_picture_that_looks_like_a_trained_one_overlaps() -> None:
+    """A golden picture that is a smaller copy of a trained one is found, one of another dog is not."""
+    sizes = {"trained": ("husky", 192), "smaller": ("husky", 120), "other": ("corgi", 192)}
+    hashes, rows = {}, {}
+    for name, (breed, side) in sizes.items():
+        found = _examined(breed, side)
+        hashes[found.image] = found.phash
+        rows[name] = Row(found.image, breed, Split.TRAIN, (), f"{name}.png")
+    pairs = overlaps([rows["smaller"], rows["other"]], [rows["trained"]], groups(hashes, 72))
+    assert [(one.golden, one.trained) for one in pairs] == [("smaller.png", "trained.png")]
+
+
+def _examined(breed: str, side: int) -> Examined:
+    from io import BytesIO
+
+    file = BytesIO()
+    draw(breed, "brown", 1).resize((side, side)).save(file, "PNG")
+    found = examine(file.getvalue(), Limits(10**8, 10**8, 8))
+    assert isinstance(found, Examined)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("recall of boxr at least 0.5", "names boxr, which is no class of these images; the nearest is boxer"),
+        (
+            "recall of coat=wite at least 0.5",
+            "names coat=wite, which is no slice of these images; the nearest is coat=white",
+        ),
+        ("gap of cout at most 0.5", "names cout, which is no attribute of these images; the nearest is coat"),
+    ],
+)
+def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, said: str) -> None:
+    """The night stops before it trains, with the rule, the word and the nearest one that exists."""
+    settings = Settings.model_validate({**chosen, "gate": {"rules": [rule]}})
+    with pytest.raises(SettingsProblem, match=said):
+        half_night(settings, rows_of(same("boxer", "pug"), WHITE))
+
+
+def test_a_champion_that_no_longer_loads(chosen: dict[str, object], tmp_path: Path) -> None:
+    """The night stops and says so, unless the settings allow to judge by the rules that need no champion."""
+    settings, rows = Settings.model_validate(chosen), rows_of(same("boxer", "pug"))
+    champion, _ = half_night(settings, rows)
+    (tmp_path / "store" / "heads" / f"{champion.head}.npz").unlink()
+    more = [*rows, *rows_of(same("vizsla"))]
+    with pytest.raises(Problem, match=r"champion, model version 1, no longer loads .*gate.when_champion_fails"):
+        half_night(settings, more)
+    allowed = Settings.model_validate({**chosen, "gate": {"when_champion_fails": "absolute"}})
+    _, found = half_night(allowed, more)
+    assert (found.champion, found.comparison) == (1, None)
+    assert "the champion cannot be measured: The file heads/" in str(found)
+
+
+def test_without_test_images_nothing_is_measured(chosen: dict[str, object]) -> None:
+    """An empty test split is answered in a sentence."""
+    rows = [row for row in rows_of(same("boxer", "pug")) if row.split is not Split.TEST]
+    with pytest.raises(Problem, match="has no test image, so nothing can be measured: add photographs"):
+        half_night(Settings.model_validate(chosen), rows)

@@ -1,0 +1,16 @@
+"""Whether anybody waits to be asked; what is answered is in the stranger's and in the nights' tests."""
+
+import pytest
+
+from configs.schema import Settings
+from tasks.evaluation.smoke_test import invited
+
+
+@pytest.mark.parametrize("rule", ["accuracy at least 0", "served as evaluated", "served as evaluated else ask"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_stranger_is_invited_unless_the_check_is_off(rule: str, asked: bool) -> None:
+    """Whatever rules are written, the packaged model is asked, unless the check's own setting switches that off."""
+    gate = {"rules": [rule], "serve_check": asked}
+    values = {"source": {"url": "photos"}, "store": {"url": "store"}, "gate": gate}
+    with invited(Settings.model_validate({**values, "tracking": {"url": "sqlite:///nowhere.db"}})) as stranger:
+        assert bool(stranger) == asked

@@ -1,0 +1,78 @@
+"""What a night leaves for people to read: the report and the model card in its run, and the way to them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from prefect import flow
+
+from configs.schema import Settings
+from configs.visible_text import markdown
+from tasks.domain.datasets.manifest import Dataset, dataset_hash
+from tasks.domain.evaluation.results import Explained
+from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.ingestion.source_objects import Ingested
+from tasks.domain.labels.results import Labels
+from tasks.domain.runs.results import Challenger, Data
+from tasks.domain.training.results import Embedded
+from tasks.evaluation.write_report import explain
+from tasks.stores.files.manifests import write_manifest
+from tests.servers import PrefectServer
+from tests.tasks.domain.contests import HOLDINGS
+from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_settings
+
+
+@flow(name="explained")
+def _explained(data: Data, challenger: Challenger, chosen: Settings) -> Explained:
+    return explain(data, challenger, chosen)
+
+
+def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectServer) -> None:
+    """With a mistake, its nearest training images of both classes are named; the run's description says the verdict."""
+    assert prefect_server.api_url
+    settings = Settings.model_validate({**small_settings(tmp_path), "gate": {"minimum_support": 4}})
+    rows = rows_of(same("boxer", "pug"))
+    wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
+    rows[wrong] = rows[wrong]._replace(label="boxer")
+    trained, evaluation = half_night(settings, rows)
+    verdict = judge(Facts(evaluation.test, None, HOLDINGS), settings.gate)
+    name = dataset_hash(rows)
+    write_manifest(settings.store.url, name, rows)
+    dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
+    data = Data(Ingested("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
+    embedded = Embedded(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")
+    found = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
+    assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"
+    uri = f"runs:/{trained.run_id}/evaluation"
+    folder = Path(download_artifacts(uri, tracking_uri=settings.tracking.url))
+    page = (folder / "report.html").read_text().replace("<wbr>", "")
+    assert "boxer taken for pug" in page
+    assert page.count('class="small"') == 4
+    assert "Nearest boxer" in page
+    assert "[The data card](../dataset/card.html)" in (folder / "model-card.md").read_text()
+    assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
+    told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
+    assert told.startswith(f"{verdict.title}: {markdown(verdict.reason)}.\n")
+    assert "evaluation/report.html" in told
+    for text in (told, page, (folder / "model-card.html").read_text()):
+        assert "auto means mixed8: it is best." in text
+    files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
+    assert "figures/learning-curve.svg" in files
+    told_of = json.loads((folder / "learning.json").read_text())["classes"]
+    assert [(one["label"], one["images"], one["validation"]) for one in told_of] == [("boxer", 14, 4), ("pug", 14, 4)]
+    assert all(one["gain"] is not None for one in told_of)
+    assert json.loads((folder / "collect.json").read_text()) == [asdict(one) for one in found.collect]
+    assert f"Dataset `{name}`: {len(rows)} images of 2 classes" in told
+    assert ("since-champion" in told) == (folder / "since-champion.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("", "evaluation/report.html in the MLflow run"), ("http://127.0.0.1/#/x", "http://127.0.0.1/#/x")],
+)
+def test_the_diary_says_where_the_report_is(page: str, words: str) -> None:
+    """The step's line counts the mistakes and names the page, or the file where MLflow has no pages."""
+    assert str(Explained(2, ", 1 fixed", page)) == f"2 mistakes, 1 fixed: {words}"

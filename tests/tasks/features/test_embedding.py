@@ -1,0 +1,126 @@
+"""Nothing is embedded twice: not by two runs at once, and not after one that was killed."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Backbone as Chosen
+from configs.schema import Settings, Store
+from configs.sections import Source
+from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.preprocessing import Limits
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.features.embedding import embed_lacking
+from tasks.modeling.backbone.backbone import random_backbone
+from tasks.stores.files.leases import claimed
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
+from tests.servers import ROOT, PrefectServer
+
+# Embeds what the store lacks, in claims of 8, and prints when it asks for a claim, and in the end how many images it
+# embedded; where a number is given, it dies as if the power had failed after keeping so many single vectors.
+COMMAND = """
+import os, sys
+from configs.schema import Settings
+from tasks.features import embedding
+from tasks.modeling.backbone.backbone import random_backbone
+from tasks.stores.tables.features import FeatureStore
+from tasks.stores.tables.images import ImageStore
+
+settings, last = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
+claimed, add = embedding.claimed, FeatureStore.add
+embedding._BATCH = 8
+
+def told(*arguments):
+    print("claims", flush=True)
+    return claimed(*arguments)
+
+def deadly(*arguments):
+    global last
+    add(*arguments)
+    last -= 1
+    if not last:
+        os._exit(9)
+
+embedding.claimed = told
+if last:
+    embedding._SECONDS, FeatureStore.add = 0, deadly
+images = sorted(ImageStore(settings.store.url).known())
+print(embedding.embed_lacking(random_backbone("mixed0", 75), images, settings))
+"""
+Begin = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Fill a store with 20 drawn dogs, and name it in settings."""
+    settings = Settings(
+        source=Source(url="photos"),
+        store=Store(url=str(tmp_path)),
+        backbone=Chosen(weights="random", cut="mixed0", size=75),
+    )
+    files = [_file(seed) for seed in range(20)]
+    examined = [(examine(file, Limits(10**6, 10**6, 32)), file) for file in files]
+    ImageStore(settings.store.url).add([(one, file) for one, file in examined if isinstance(one, Examined)])
+    return settings
+
+
+@pytest.fixture
+def begin(settings: Settings, prefect_server: PrefectServer) -> Begin:
+    """Begin embedding in a process of its own."""
+    assert prefect_server.api_url
+
+    def run(last: int = 0) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", COMMAND, settings.model_dump_json(), str(last)]
+        return subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True)  # noqa: S603
+
+    return run
+
+
+def test_two_runs_at_once_embed_everything_once(begin: Begin, settings: Settings) -> None:
+    """Of two processes that both saw 20 images lacking, each embeds what the other does not: 20 in all, 20 rows."""
+    fingerprint = random_backbone("mixed0", 75).fingerprint
+    with claimed(settings.store.url, f"features-{fingerprint}"):
+        runs = [begin(), begin()]
+        # Both have found all images lacking before either may begin.
+        assert [run.stdout.readline() for run in runs if run.stdout] == ["claims\n"] * 2
+    assert sum(int(run.communicate()[0].split()[-1]) for run in runs) == 20
+    assert FeatureStore(settings.store.url, fingerprint, 256)._table().read(["image"]).num_rows == 20
+
+
+def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Settings) -> None:
+    """A run that dies after three vectors holds nobody up, and the next one embeds the other seventeen."""
+    killed = begin(3)
+    killed.communicate()
+    assert killed.returncode == 9
+    assert list((Path(settings.store.url) / "claims").iterdir())
+    images = sorted(ImageStore(settings.store.url).known())
+    backbone = random_backbone("mixed0", 75)
+    assert embed_lacking(backbone, images, settings) == 17
+    assert embed_lacking(backbone, images, settings) == 0
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_only_lacking_views_are_embedded(settings: Settings) -> None:
+    """An image that is known as it is needs only its mirror image, and its features stay what they were."""
+    images = sorted(ImageStore(settings.store.url).known())[:3]
+    backbone = random_backbone("mixed0", 75)
+    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
+    assert embed_lacking(backbone, images, settings) == 3
+    before = store.read(images)
+    views = ("identity", "mirror")
+    assert embed_lacking(backbone, dict.fromkeys(images[:2], views), settings) == 2
+    assert (store.known(), store.known("mirror")) == (set(images), set(images[:2]))
+    assert store._table().read(["image"]).num_rows == 5
+    assert store.read(images).tobytes() == before.tobytes()
+
+
+def _file(seed: int) -> bytes:
+    sink = io.BytesIO()
+    draw(BREEDS[seed % len(BREEDS)], COATS[seed % len(COATS)], seed, side=96).save(sink, "PNG")
+    return sink.getvalue()

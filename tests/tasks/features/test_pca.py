@@ -1,0 +1,22 @@
+"""Features in fewer directions, read part by part."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.features import pca
+from tasks.stores.tables.features import FeatureStore
+
+
+def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fits into memory at once, each image keeps its own directions, in the order asked."""
+    features = FeatureStore(str(tmp_path), "f" * 64, 8)
+    images = [f"{number * 37 % 30:064x}" for number in range(30)]
+    features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
+    monkeypatch.setattr(pca, "_AT_ONCE", 12)
+    reduce = pca.reduction(features, images)
+    found, backwards = reduce(images), reduce(images[::-1])
+    assert found.shape == (30, 8)
+    assert len(np.unique(found.round(4), axis=0)) == 30
+    np.testing.assert_allclose(backwards, found[::-1], rtol=1e-5)

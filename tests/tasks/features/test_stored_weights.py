@@ -1,0 +1,79 @@
+"""Heads and backbones that lie in the store are what was written, or their file is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import Problem
+from configs.schema import Settings
+from tasks.domain.hashing import sha256_of
+from tasks.domain.registry.model_record import recipe
+from tasks.features.stored_weights import backbone_files, check_backbone, head_bytes, stored_head
+from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.head.head import Head
+from tasks.stores.files.weights import write_backbone, write_head
+
+HEAD = Head(("boxer", "pug"), np.ones((3, 2), np.float32), np.zeros(2, np.float32), 1.5, 0.2)
+WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3)]
+FACTS = {"weights": weights_hash(WEIGHTS)}
+FINGERPRINT = sha256_of(FACTS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Head(HEAD.classes, -HEAD.weights, HEAD.bias, 1.5, 0.2),
+        Head(("pug", "boxer"), HEAD.weights, HEAD.bias, 1.5, 0.2),
+        Head(HEAD.classes, HEAD.weights, HEAD.bias, 1.5, 0.0),
+    ],
+)
+def test_an_exchanged_head_is_never_read(tmp_path: Path, other: Head) -> None:
+    """Other weights, classes or another threshold under a head's name are refused in a sentence that names the file."""
+    write_head(str(tmp_path), HEAD.name, other.to_bytes())
+    for read in (head_bytes, stored_head):
+        with pytest.raises(Problem, match=rf"The file heads/{HEAD.name}\.npz in .* is not what was written: put it"):
+            read(str(tmp_path), HEAD.name)
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: float) -> None:
+    """A head is read as it was written, or not at all, wherever a bit flips."""
+    data = bytearray(HEAD.to_bytes())
+    data[int(len(data) * place)] ^= 4
+    write_head(str(tmp_path), HEAD.name, bytes(data))
+    try:
+        assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
+    except Problem as problem:
+        assert f"heads/{HEAD.name}.npz" in str(problem)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize(
+    ("data", "facts", "file"),
+    [
+        (to_bytes([-WEIGHTS[0]]), FACTS, "npz"),
+        (to_bytes(WEIGHTS)[:-30], FACTS, "npz"),
+        (to_bytes(WEIGHTS), {**FACTS, "size": 99}, "json"),
+        (to_bytes([-WEIGHTS[0]]), {"weights": weights_hash([-WEIGHTS[0]])}, "json"),
+    ],
+)
+def test_an_exchanged_backbone_is_never_read(tmp_path: Path, data: bytes, facts: dict[str, str], file: str) -> None:
+    """Other weights or other facts under a backbone's fingerprint are refused in a sentence that names the file."""
+    write_backbone(str(tmp_path), FINGERPRINT, data, facts)
+    with pytest.raises(Problem, match=rf"The file backbones/{FINGERPRINT}\.{file} in .* is not what was written"):
+        check_backbone(str(tmp_path), FINGERPRINT, FACTS)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    """A head and a backbone that nobody touched are read."""
+    write_head(str(tmp_path), HEAD.name, HEAD.to_bytes())
+    write_backbone(str(tmp_path), FINGERPRINT, to_bytes(WEIGHTS), FACTS)
+    assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
+    assert backbone_files(str(tmp_path), FINGERPRINT)[1] == FACTS
+
+
+def test_the_check_of_the_package_leaves_recipes_as_they_were() -> None:
+    """A store from before the check had its setting finds its recipe again; switching it off is another recipe."""
+    values = {"source": {"url": "photos"}, "store": {"url": "store"}}
+    on, off = (Settings.model_validate({**values, "gate": {"serve_check": word}}) for word in (True, False))
+    assert recipe(on) == recipe(Settings.model_validate(values)) != recipe(off)

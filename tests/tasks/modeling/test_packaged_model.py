@@ -1,0 +1,123 @@
+"""The packaged model answers as it was measured, wherever it is loaded."""
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import Problem
+from tasks.domain.images.preprocessing import Limits
+from tasks.modeling.backbone.backbone import Backbone
+from tasks.modeling.backbone.embedding import embed
+from tasks.modeling.head.head import Head
+from tasks.modeling.packaged_model import Package, Predictor
+from tests.tasks.modeling.processes import run_alone
+
+_ABSENT = (
+    "prefect",
+    "boto3",
+    "botocore",
+    "lance",
+    "mlflow",
+    "pydantic",
+    "configs.schema",
+    "configs.load",
+    "tasks.stores",
+)
+
+
+@pytest.fixture(scope="module")
+def packaged(backbone: Backbone, head: Head, limits: Limits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a packaged model."""
+    folder = tmp_path_factory.mktemp("model")
+    Package(backbone.to_bytes(), backbone.facts, head.to_bytes(), limits).write(folder)
+    return folder
+
+
+def test_an_answer_is_what_evaluation_measures(
+    packaged: Path, backbone: Backbone, head: Head, images: list[tuple[str, bytes]], limits: Limits
+) -> None:
+    """From an image's bytes to probabilities: bit for bit those of the head on stored features."""
+    stored = head.probabilities(np.stack([vector for _, vector in embed(backbone, images, limits)]))
+    found = Predictor.load(packaged).predict([data for _, data in images])
+    assert [list(one.probabilities.values()) for one in found if one.probabilities] == stored.tolist()
+    assert [one.label for one in found] == [head.classes[index] for index in stored.argmax(axis=1)]
+    assert [one.probability for one in found] == stored.max(axis=1).tolist()
+
+
+def test_an_answer_says_whether_the_model_is_sure(
+    backbone: Backbone, head: Head, images: list[tuple[str, bytes]], limits: Limits, tmp_path: Path
+) -> None:
+    """At its threshold the model is sure, below it is not, and its label is told all the same."""
+    ranked = sorted(head.probabilities(np.stack([vector for _, vector in embed(backbone, images, limits)])).max(axis=1))
+    wary = replace(head, threshold=float(ranked[5]))
+    Package(backbone.to_bytes(), backbone.facts, wary.to_bytes(), limits).write(tmp_path)
+    found = Predictor.load(tmp_path).predict([data for _, data in images])
+    assert sorted(one.sure for one in found) == [False] * 5 + [True] * (len(images) - 5)
+    assert all(one.sure == (one.probability is not None and one.probability >= ranked[5]) for one in found)
+    assert all(one.label for one in found)
+
+
+def test_bad_images_get_a_reason_and_spoil_nothing(packaged: Path, images: list[tuple[str, bytes]]) -> None:
+    """A text, half a picture, nothing and a huge file are each told what is wrong; the good image keeps its answer."""
+    good = images[0][1]
+    predictor = Predictor.load(packaged)
+    found = predictor.predict([b"woof", good, good[:900], b"", good + bytes(10**6)])
+    assert [one.problem.partition(":")[0] for one in found] == [
+        "not-an-image",
+        "",
+        "damaged",
+        "empty",
+        "too-many-bytes",
+    ]
+    assert found[1] == predictor.predict([good])[0]
+    assert {(one.label, one.probability, one.probabilities, one.sure) for one in found if one.problem} == {
+        (None, None, None, False)
+    }
+
+
+def test_no_images_get_no_answers(packaged: Path) -> None:
+    """An empty request is no error."""
+    assert Predictor.load(packaged).predict([]) == []
+
+
+def test_a_model_loads_where_nothing_else_is_installed(packaged: Path, images: list[tuple[str, bytes]]) -> None:
+    """Prefect, boto3, Lance, MLflow and the settings may be missing; the answer is the same."""
+    found, said = run_alone(
+        "import base64, json, pathlib, sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if any(name == one or name.startswith(one + '.') for one in {_ABSENT!r}):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from tasks.modeling.packaged_model import Predictor\n"
+        f"image = base64.b64decode({base64.b64encode(images[0][1]).decode()!r})\n"
+        f"[answer] = Predictor.load(pathlib.Path({str(packaged)!r})).predict([image])\n"
+        "print(json.dumps(answer.probabilities))"
+    )
+    assert found == Predictor.load(packaged).predict([images[0][1]])[0].probabilities
+    assert said == ""
+
+
+@pytest.mark.parametrize("name", ["model.json", "backbone.npz", "head.npz"])
+@pytest.mark.parametrize("damage", ["missing", "half"])
+def test_a_damaged_package_gets_a_sentence(packaged: Path, tmp_path: Path, name: str, damage: str) -> None:
+    """Whichever file is missing or cut, loading says that the model is damaged."""
+    for file in packaged.iterdir():
+        data = file.read_bytes()
+        if file.name != name:
+            (tmp_path / file.name).write_bytes(data)
+        elif damage == "half":
+            (tmp_path / file.name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(Problem, match="damaged"):
+        Predictor.load(tmp_path)
+
+
+def test_a_package_is_plain_to_read(packaged: Path, backbone: Backbone) -> None:
+    """What a model was made of stands in a file that people can read in ten years."""
+    facts = json.loads((packaged / "model.json").read_text())
+    assert facts["backbone"] == backbone.facts
+    assert facts["limits"] == {"max_bytes": 10**6, "max_pixels": 10**6, "min_side": 32}

@@ -1,0 +1,70 @@
+"""A registered model in the hands of a stranger: what it answers, and what is said where it does not."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import numpy as np
+import psutil
+import pytest
+
+from configs.errors import Problem
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.serving_check import NO_PICTURE, served
+from tasks.domain.images.preprocessing import Limits
+from tasks.modeling.backbone.backbone import random_backbone
+from tasks.modeling.head.head import Head
+from tasks.modeling.packaged_model import Package, Predictor
+from tasks.serving.model_package import write_mlflow_model
+from tasks.serving.probe_process import Stranger
+from tasks.stores.tracking import registry, runs
+
+NIGHT = """
+import sys
+from tasks.serving.probe_process import Stranger
+with Stranger("sqlite:///nowhere.db"):
+    print("invited", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded by its address, where this project is not at hand, it answers bit for bit; a damaged one says so."""
+    url, packaged = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "packaged"
+    runs.check(url)
+    run = runs.start_run(url, "strangers", {}, {})
+    packaged.mkdir()
+    backbone = random_backbone("mixed0", 75)
+    weights = np.random.default_rng(0).normal(size=(backbone.width, 2)).astype(np.float32)
+    head = Head(("beagle", "柴犬"), weights, np.zeros(2, np.float32))
+    Package(backbone.to_bytes(), backbone.facts, head.to_bytes(), Limits(50_000_000, 100_000_000, 32)).write(packaged)
+    version = registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged))
+    images = [path.read_bytes() for path in sorted(photos.glob("*/*.jpg"))[:2]]
+    own = [one.probabilities or {} for one in Predictor.load(packaged).predict(images)]
+    expected = Predictions(head.classes, np.array([list(one.values()) for one in own], np.float32))
+    # What the package lacks must not come from here.
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
+    with Stranger(url) as stranger:
+        found = served(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
+        assert (found.wrong, found.widest) == ("", 0.0)
+        (packaged / "head.npz").write_bytes(b"no head")
+        with pytest.raises(Problem, match="A stored head is damaged"):
+            stranger.ask("dogs", registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged)), images)
+
+
+def test_a_stranger_who_is_not_asked_goes_with_the_night() -> None:
+    """The process that waits for a question ends when the night does, also when that is killed without a word."""
+    with Stranger("sqlite:///nowhere.db"):
+        (one,) = _strangers()
+    assert not one.is_running()
+    with Popen([sys.executable, "-c", NIGHT], stdin=PIPE, stdout=PIPE) as night:  # noqa: S603 - this very Python
+        assert night.stdout
+        night.stdout.readline()
+        (one,) = _strangers(night.pid)
+        night.kill()
+    one.wait(60)
+
+
+def _strangers(night: int | None = None) -> list[psutil.Process]:
+    return [one for one in psutil.Process(night).children() if any("stranger" in word for word in one.cmdline())]

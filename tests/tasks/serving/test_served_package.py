@@ -1,0 +1,150 @@
+"""What MLflow serves as champion is what was registered, or an alarm names the files."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.schema import Tracking
+from tasks.domain.registry.decisions import Decision
+from tasks.promotion.sync_registry import Followed, compared
+from tasks.serving.model_package import write_mlflow_model
+from tasks.serving.served_package import ServedPackage, check_champion, compare_package
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.tracking import packages, registry, runs
+from tasks.stores.tracking.packages import files_in
+
+HEAD, DATASET, BACKBONE = "a" * 64, "b" * 64, "f" * 64
+CHAMPION = Decision(
+    number=1,
+    time="2026-11-01T02:00:00+00:00",
+    outcome="promoted",
+    champion=1,
+    against=None,
+    dataset=DATASET,
+    recipe="recipe",
+    backbone=BACKBONE,
+    head=HEAD,
+    run_id="run",
+    model_version="1",
+    reason="it is better",
+    rules=(),
+)
+Served = tuple[str, Tracking, Path]
+
+
+def _register(store: str, place: Tracking, folder: Path, *, kept: bool) -> Path:
+    """Register a package, with or without its checksums kept, and return the folder that MLflow serves."""
+    folder.mkdir()
+    for name in ("model.json", "backbone.npz", "head.npz"):
+        (folder / name).write_bytes(name.encode())
+    write_head(store, HEAD, b"head.npz")
+    write_backbone(store, BACKBONE, b"backbone.npz", {})
+    run_id = runs.start_run(place.url, "tests", {}, {})
+    tags = {"pedigree.head": HEAD, "pedigree.dataset": DATASET}
+
+    def keep(served: Path) -> None:
+        packages.keep_package(store, HEAD, DATASET, files_in(served))
+
+    version = registry.register(
+        place.url, place.model, run_id, tags, partial(write_mlflow_model, folder), keep if kept else files_in
+    )
+    source = MlflowClient(place.url, place.url).get_model_version(place.model, version).source
+    return Path(urlsplit(str(source)).path)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Served:
+    """Register a package in an embedded MLflow, and return the folder that it serves."""
+    place = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    runs.check(place.url)
+    store = str(tmp_path / "store")
+    return store, place, _register(store, place, tmp_path / "packaged", kept=True)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_was_registered_is_no_alarm(served: Served, whole: bool) -> None:
+    """Files that nobody touched are as they were registered."""
+    assert check_champion(*served[:2], CHAMPION, whole=whole) == ServedPackage()
+
+
+def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
+    """MLflow's note of the version that it loaded, beside the files on this machine's disk, is none of them."""
+    store, place, folder = served
+    (folder / "registered_model_meta").write_text("model_name: pedigree")
+    assert check_champion(store, place, CHAMPION, whole=True) == ServedPackage()
+
+
+@pytest.mark.parametrize(
+    "name", ["model.py", "artifacts/head.npz", "artifacts/backbone.npz", "code/configs/problems.py"]
+)
+@pytest.mark.parametrize(
+    "change", [lambda path: path.write_bytes(b"exchanged"), Path.unlink, lambda path: path.rename(f"{path}.new")]
+)
+def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[Path], object]) -> None:
+    """An exchanged, deleted or renamed file is named, the large one where all are compared, the others each night."""
+    change(served[2] / name)
+    for look in (check_champion, compare_package):
+        alarm = look(*served[:2], CHAMPION, whole=name == packages.BACKBONE).alarm
+        assert alarm.startswith("ALARM: MLflow serves version 1 with other files than were registered")
+        assert name in alarm
+
+
+def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None:
+    """A night that replaces the champion says once that other files served until then: it compared them before."""
+    store, place, folder = served
+    ledger = Ledger(store)
+    assert ledger.append(CHAMPION)
+    (folder / "model.py").write_text("another program")
+    restored = compared(Followed((), ()), store, place)
+    assert ledger.append(replace(CHAMPION, number=2, champion=2, against=1, head="c" * 64))
+    followed = compared(Followed((), ()), store, place).after(restored)
+    assert "model.py" in followed.alarm
+    assert followed.words() == (followed.alarm,)
+
+
+def test_files_that_cannot_be_read_are_said(served: Served) -> None:
+    """Where MLflow has lost a version's whole folder, the night says so and goes on."""
+    shutil.rmtree(served[2])
+    assert "cannot be compared" in check_champion(*served[:2], CHAMPION, whole=False).note
+
+
+def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
+    """It gets its checksums by the next night, which says so, and an exchange after that is an alarm."""
+    store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    runs.check(place.url)
+    folder = _register(store, place, tmp_path / "packaged", kept=False)
+    assert "earlier Pedigree" in str(compare_package(store, place, CHAMPION, whole=True))
+    assert check_champion(store, place, CHAMPION, whole=False).note.endswith("are taken on trust")
+    assert check_champion(store, place, CHAMPION, whole=False) == ServedPackage()
+    (folder / "model.py").write_bytes(b"exchanged")
+    assert "model.py" in check_champion(store, place, CHAMPION, whole=False).alarm
+
+
+def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
+    """Weights that are not the store's are an alarm, whoever registered them."""
+    store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    runs.check(place.url)
+    folder = _register(store, place, tmp_path / "packaged", kept=False)
+    (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")
+    assert "artifacts/head.npz" in check_champion(store, place, CHAMPION, whole=False).alarm
+
+
+def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_server: object) -> None:
+    """Where MLflow is a server, each night fetches a few files, and model show all of them."""
+    place = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
+    runs.check(place.url)
+    store = str(tmp_path / "store")
+    _register(store, place, tmp_path / "packaged", kept=True)
+    look = partial(check_champion, store, place, CHAMPION)
+    assert look(whole=False) == look(whole=True) == ServedPackage()
+    for file in Path(getattr(mlflow_server, "folder", "")).rglob("model.py"):
+        file.write_bytes(b"exchanged")
+    for whole in (False, True):
+        assert "model.py" in look(whole=whole).alarm

@@ -1,0 +1,65 @@
+"""The files of dataset versions: when they are damaged, and when a command ends as soon as it has read one."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.errors import Problem
+from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.splits import Split
+from tasks.domain.hashing import sha256_of
+from tasks.stores.files.manifests import _hash, read_manifest, write_manifest
+
+
+def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> None:
+    """Whichever byte of a manifest is damaged, its rows are read as they were, keys too, or refused in a sentence."""
+    rows = [
+        Row(f"{number:064x}", f"breed {number % 3}", list(Split)[number % 4], (("coat", "white"),), f"key {number**7}")
+        for number in range(24)
+    ]
+    name = dataset_hash(rows)
+    write_manifest(str(tmp_path), name, rows)
+    path = tmp_path / "datasets" / name / "manifest.parquet"
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            assert read_manifest(str(tmp_path), name) == rows
+        except Problem:
+            refused += 1
+    assert refused > len(whole) / 2
+
+
+READ = """
+import sys
+from pathlib import Path
+from tasks.stores.files.manifests import read_manifest
+before = set(Path("/proc/self/task").iterdir())
+read_manifest(*sys.argv[1:])
+print(len(set(Path("/proc/self/task").iterdir()) - before))
+"""
+
+
+def test_reading_a_manifest_leaves_no_thread(tmp_path: Path) -> None:
+    """A process that has read a manifest has no thread more: one of Arrow's can abort a command that ends at once."""
+    rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"key {number}") for number in range(300)]
+    write_manifest(str(tmp_path), dataset_hash(rows), rows)
+    command = [sys.executable, "-c", READ, str(tmp_path), dataset_hash(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command line
+    assert done.stdout == "0\n"
+
+
+facts = st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2).map(tuple)
+labels = st.tuples(st.text(), st.text(), st.text(), facts, facts, st.sampled_from(["", "conflict"]))
+
+
+@given(st.lists(labels, max_size=5))
+def test_a_labelling_is_named_by_what_anybody_can_compute(rows: list[tuple[Any, ...]]) -> None:
+    """The name of a labelling is the SHA-256 of the canonical JSON of its rows, by the names of the columns."""
+    names = ("key", "image", "label", "attributes", "origins", "problem")
+    assert _hash(rows) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])

@@ -1,0 +1,73 @@
+"""Features that do not belong together are refused, and many come back in their places."""
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from configs.errors import Problem
+from tasks.stores.tables.features import FeatureStore
+
+NAMES = [f"image-{number:04}" for number in range(1500)]
+VECTORS = np.random.default_rng(0).normal(size=(1500, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    """Store of 1,500 vectors that came in three commits."""
+    store = FeatureStore(str(tmp_path), "net", 3)
+    for start in range(0, 1500, 500):
+        store.add(NAMES[start : start + 500], VECTORS[start : start + 500])
+    return store
+
+
+@pytest.mark.parametrize("wanted", [1500, 1000, 20, 0])
+def test_many_and_few_come_back_as_asked(store: FeatureStore, wanted: int) -> None:
+    """Whether most of the table is asked for or little, and an image twice, each vector lies at its image's place."""
+    chosen = np.random.default_rng(1).permutation(1500)[:wanted]
+    chosen = np.append(chosen, chosen[:3])
+    assert np.array_equal(store.read([NAMES[number] for number in chosen]), VECTORS[chosen])
+
+
+def test_a_missing_image_is_named(store: FeatureStore) -> None:
+    """What was never embedded is no row of zeros but a sentence."""
+    with pytest.raises(Problem, match="lacks features of image 'image-9999' under backbone net: run the night again"):
+        store.read(["image-0001", "image-9999"])
+
+
+def test_a_removed_image_moves_no_other(store: FeatureStore) -> None:
+    """After one image was forgotten the others still have their own vectors."""
+    store._table().remove("image-0003")
+    left = [number for number in range(1500) if number != 3]
+    assert store.known() == {NAMES[number] for number in left}
+    assert np.array_equal(store.read([NAMES[number] for number in left]), VECTORS[left])
+
+
+@pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("float16", 2)])
+def test_precision_decides_the_space(tmp_path: Path, precision: Literal["float32", "float16"], size: int) -> None:
+    """Each number takes as many bytes as the setting says, and is read as float32 by whoever does not know it."""
+    rounded = VECTORS.astype(precision).astype(np.float32)
+    FeatureStore(str(tmp_path), "net", 3, precision).add(NAMES, rounded)
+    stored = FeatureStore(str(tmp_path), "net", 3)._table().stored()
+    assert stored is not None
+    assert stored.field("vector").type.value_type.bit_width == 8 * size
+    found = FeatureStore(str(tmp_path), "net", 3).read(NAMES)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, rounded)
+
+
+def test_features_of_another_width_are_refused(store: FeatureStore) -> None:
+    """A table of three numbers an image is neither read nor added to as one of four."""
+    other = FeatureStore(store.url, "net", 4)
+    for use in (other.known, lambda: other.add(["x"], np.ones((1, 4), np.float32)), lambda: other.read(NAMES[:1])):
+        with pytest.raises(Problem, match=r"holds 3 numbers an image, and this backbone makes 4: move it away"):
+            use()
+
+
+def test_features_of_another_backbone_are_refused(store: FeatureStore, tmp_path: Path) -> None:
+    """A table that was put under another backbone's name does not pass for that one's."""
+    shutil.copytree(tmp_path / "features" / "net.lance", tmp_path / "features" / "other.lance")
+    with pytest.raises(Problem, match="holds features of backbone net, which is another one"):
+        FeatureStore(store.url, "other", 3).known()

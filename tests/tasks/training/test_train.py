@@ -1,0 +1,47 @@
+"""Which training an earlier night left behind is this night's own; whole trainings are in the nights' tests."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.load import code_version
+from configs.schema import Settings
+from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
+from tasks.domain.datasets.splits import Split
+from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.modeling import environment
+from tasks.stores.files.manifests import write_manifest
+from tasks.stores.files.weights import write_head
+from tasks.training import train
+from tasks.training.fit_head import Fitted
+
+
+def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training is taken up by the next night, but not once the code was changed or on another processor."""
+    rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"{number}.jpg") for number in range(3)]
+    dataset = Dataset(dataset_hash(rows), None, 3, ("pug",), (), "new", "to be trained on")
+    write_manifest(str(tmp_path), dataset.hash, rows)
+    made = FeatureSet("f" * 64, 8)
+    embedded = Embedded(made, made, 0, 3)
+    settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
+    heads = iter("abcd")
+    monkeypatch.setattr(train, "say", lambda _text: None)
+
+    def trains(*_: object) -> Fitted:
+        head = next(heads)
+        write_head(str(tmp_path), head, b"")
+        return Fitted(made, head, (), {})
+
+    monkeypatch.setattr(train, "train_model", trains)
+
+    def trained() -> str:
+        return train._fitted(dataset, embedded, settings).head
+
+    assert [trained(), trained()] == ["a", "a"]
+    here = dict(code_version())
+    monkeypatch.setattr(train, "code_version", lambda: {**here, "git_dirty": "since a minute ago"})
+    assert trained() == "b"
+    monkeypatch.setattr(environment, "machine", lambda: {"cpu": "another one"})
+    assert [trained(), trained()] == ["c", "c"]

@@ -1,0 +1,65 @@
+"""Looks at a real folder and a real bucket, while people upload."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+
+from tasks.stores.files import records
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
+
+UPLOADS = 60
+
+
+def upload(place: str, key: str) -> None:
+    """Put a small object into a folder or a bucket."""
+    if place.startswith("s3://"):
+        boto3.client("s3").put_object(Bucket=place.removeprefix("s3://"), Key=key, Body=key.encode())
+    else:
+        open_bucket(place).create(key, key.encode())
+
+
+def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(place: str, tmp_path: Path) -> None:
+    """While objects arrive one after the other, each is new to exactly one of the retrainings that answer listings."""
+    store = str(tmp_path / "store")
+    counted: Counter[str] = Counter()
+
+    def retraining() -> None:
+        taken = datetime.now(UTC).isoformat()
+        listed = in_columns(open_bucket(place).entries())
+        counted.update(
+            one.key for one in SnapshotStore(store).since(place, records.last_answered(store, place), listed).came
+        )
+        SnapshotStore(store).record(place, taken, listed)
+        records.note(store, place, taken, "unchanged: nothing new to learn from")
+
+    with ThreadPoolExecutor(1) as people:
+        uploads = [people.submit(upload, place, f"{'ab'[n % 2]}/{n * 37 % UPLOADS:02}") for n in range(UPLOADS)]
+        while not all(one.done() for one in uploads):
+            retraining()
+    for one in uploads:
+        one.result()
+    retraining()
+    assert len(counted) == UPLOADS
+    assert set(counted.values()) == {1}
+    listed = in_columns(open_bucket(place).entries())
+    last = SnapshotStore(store).since(place, records.last_answered(store, place), listed)
+    assert (len(last.gone), len(last.came)) == (0, 0)
+
+
+def test_a_retraining_that_died_has_answered_nothing(place: str, tmp_path: Path) -> None:
+    """A listing that was recorded by a run which never came to its end stays new, until one that ends answers it."""
+    photos, taken = str(tmp_path / "photos"), "2026-11-25T02:00:00.123456+00:00"
+    upload(photos, "a/1")
+    listed = in_columns(open_bucket(photos).entries())
+    SnapshotStore(place).record(photos, taken, listed)
+    assert records.last_answered(place, photos) == ""
+    assert [one.key for one in SnapshotStore(place).since(photos, "", listed).came] == ["a/1"]
+    for moment in (taken, "2026-11-24T02:00:00+00:00"):
+        records.note(place, photos, moment, "unchanged: nothing new to learn from")
+    assert records.last_answered(place, photos) == taken
+    assert len(SnapshotStore(place).since(photos, taken, listed).came) == 0
