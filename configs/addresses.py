@@ -44,7 +44,7 @@ def shown(text: str) -> str:
     if "://" not in text:
         return text
     return _PARAMETER.sub(
-        lambda found: f"{found[1]}=…" if _SECRET.fullmatch(found[1]) else found[0], _LOGIN.sub(_without_password, text)
+        lambda match: f"{match[1]}=…" if _SECRET.fullmatch(match[1]) else match[0], _LOGIN.sub(_without_password, text)
     )
 
 

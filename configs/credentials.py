@@ -14,56 +14,58 @@ NAME = "pedigree"
 _SERVERS = ("prefect", "mlflow")
 
 
-def make_password(place: Path) -> None:
+def make_password(home_folder: Path) -> None:
     """Make the password of this home's stack, where there is none yet."""
-    if password(place):
+    if password(home_folder):
         return
-    partial = _file(place).with_suffix(".partial")
+    partial = _file(home_folder).with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-    partial.replace(_file(place))  # A machine that stops here leaves none, and not half of one.
+    partial.replace(_file(home_folder))  # A machine that stops here leaves none, and not half of one.
 
 
-def forget_password(place: Path) -> None:
+def forget_password(home_folder: Path) -> None:
     """Remove the password, where the servers ask for others from now on."""
-    _file(place).unlink(missing_ok=True)
+    _file(home_folder).unlink(missing_ok=True)
 
 
-def password(place: Path) -> str:
+def password(home_folder: Path) -> str:
     """Read the password of this home's stack; nothing where there is none."""
     try:
-        return _file(place).read_text(encoding="utf-8")
+        return _file(home_folder).read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
 
 
-def local_login(place: Path, url: str) -> str:
+def local_login(home_folder: Path, url: str) -> str:
     """Return name:password where this address is one of the home's own servers; no other server may see it."""
-    known = password(place) if any(_is_below(url, address) for address in _addresses(place)) else ""
-    return f"{NAME}:{known}" if known else ""
+    stack_password = (
+        password(home_folder) if any(_is_below(url, address) for address in _addresses(home_folder)) else ""
+    )
+    return f"{NAME}:{stack_password}" if stack_password else ""
 
 
-def prefect_login(place: Path, url: str) -> dict[str, str]:
+def prefect_login(home_folder: Path, url: str) -> dict[str, str]:
     """Make the HTTP header by which the Prefect at this address knows us; nothing where it asks for none.
 
     Args:
-        place: The home folder, whose own servers know its password.
+        home_folder: The home folder, whose own servers know its password.
         url: Prefect's address.
     """
-    if name_and_password := local_login(place, url) or secret("PREFECT_API_AUTH_STRING"):
+    if name_and_password := local_login(home_folder, url) or secret("PREFECT_API_AUTH_STRING"):
         return _basic(name_and_password)
     key = secret("PREFECT_API_KEY")
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def mlflow_login(place: Path, url: str) -> dict[str, str]:
+def mlflow_login(home_folder: Path, url: str) -> dict[str, str]:
     """Make the HTTP header by which the MLflow at this address knows us; nothing where the environment names nobody.
 
     Args:
-        place: The home folder, whose own servers know its password.
+        home_folder: The home folder, whose own servers know its password.
         url: MLflow's address.
     """
-    if local := local_login(place, url):
+    if local := local_login(home_folder, url):
         return _basic(local)
     name, word = secret("MLFLOW_TRACKING_USERNAME"), secret("MLFLOW_TRACKING_PASSWORD")
     return _basic(f"{name}:{word}") if name and word else {}
@@ -85,13 +87,13 @@ def _basic(name_and_password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(name_and_password.encode()).decode()}"}
 
 
-def _addresses(place: Path) -> list[str]:
-    found = []
+def _addresses(home_folder: Path) -> list[str]:
+    addresses = []
     for name in _SERVERS:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            record = json.loads((place / "stack" / f"{name}.json").read_text(encoding="utf-8"))
-            found.append(str(record["address"]))
-    return found
+            record = json.loads((home_folder / "stack" / f"{name}.json").read_text(encoding="utf-8"))
+            addresses.append(str(record["address"]))
+    return addresses
 
 
 def _is_below(url: str, address: str) -> bool:
@@ -99,5 +101,5 @@ def _is_below(url: str, address: str) -> bool:
     return bool(address) and (url == address or url.startswith(f"{address}/"))
 
 
-def _file(place: Path) -> Path:
-    return place / "stack" / "password"
+def _file(home_folder: Path) -> Path:
+    return home_folder / "stack" / "password"

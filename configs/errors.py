@@ -3,7 +3,7 @@
 from configs.visible_text import visible
 
 
-class Problem(Exception):
+class PedigreeError(Exception):
     """Say in one sentence what was wrong, where, and what to do; the command line prints it and exits with 1."""
 
     exit_code = 1
@@ -13,15 +13,15 @@ class Problem(Exception):
         return visible(super().__str__())
 
 
-class Outage(Problem):
+class ServiceUnavailableError(PedigreeError):
     """Say that a server does not answer or is too busy: what may be over a minute later, so that trying again helps."""
 
 
-class Inaccessible(Problem):
+class InaccessibleError(PedigreeError):
     """Say that something is refused or not understood: by a setting, a right, a newer format. It may well be sound."""
 
 
-class SettingsProblem(Problem):
+class SettingsError(PedigreeError):
     """Say which argument or setting is wrong; the command line prints it and exits with 2."""
 
     exit_code = 2

@@ -38,15 +38,15 @@ def filled(settings: Settings, *without: str) -> dict[str, Any]:
     return {leaf.name: _at(plain, leaf.path) for leaf in leaves(Settings, without=without)}
 
 
-def nested(wanted: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
+def nested(fields: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
     """Put fields back into sections; a field that is not given is not there."""
     values: dict[str, Any] = {}
-    for leaf in wanted:
+    for leaf in fields:
         if leaf.name in given:
-            place = values
+            section = values
             for part in leaf.path[:-1]:
-                place = place.setdefault(part, {})
-            place[leaf.path[-1]] = given[leaf.name]
+                section = section.setdefault(part, {})
+            section[leaf.path[-1]] = given[leaf.name]
     return values
 
 

@@ -89,7 +89,7 @@ class Rule:
         """Tell whether the rule holds the challenger against the champion."""
         return self.kind == "not worse by"
 
-    def broken_by(self, value: float) -> bool:
+    def fails_at(self, value: float) -> bool:
         """Tell whether a value is on the wrong side of the limit; what differs by a billionth is rounding."""
         return value < self.limit - 1e-9 if self.kind == "at least" else value > self.limit + 1e-9
 
@@ -97,8 +97,8 @@ class Rule:
 def parse_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
     """Read rules; raise ValueError, in one sentence, for a line that is none and for lines that contradict."""
     rules = tuple(parse_rule(text) for text in texts)
-    for one, two in combinations(rules, 2):
-        _agree(one, two)
+    for rule, other in combinations(rules, 2):
+        _agree(rule, other)
     return rules
 
 
@@ -123,9 +123,9 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, choices: Iterable[str]) -> str:
     """Say which known word somebody may have meant, as the end of a sentence."""
-    names = sorted(known)
+    names = sorted(choices)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if near:
         return f"the nearest is {near[0]}"
@@ -141,8 +141,8 @@ def _subject(subject: str, text: str) -> tuple[str, Scope, str]:
         return figure, _scope(figure, of), of
     if figure in _PARTS:
         raise ValueError(f"the rule {text!r} does not say of what: write {figure} of {ANY[_PARTS[figure]]}")
-    known = [*FIGURES, *_DATA, *_PARTS]
-    raise ValueError(f"the rule {text!r} names {figure!r}, which is no figure: {nearest(figure, known)}")
+    figures = [*FIGURES, *_DATA, *_PARTS]
+    raise ValueError(f"the rule {text!r} names {figure!r}, which is no figure: {nearest(figure, figures)}")
 
 
 def _scope(figure: str, of: str) -> Scope:
@@ -165,22 +165,22 @@ def _check(rule: Rule) -> None:
         raise ValueError(f"the rule {rule.text!r} has no whole number as its limit")
 
 
-def _agree(one: Rule, two: Rule) -> None:
+def _agree(rule: Rule, other: Rule) -> None:
     """Raise ValueError where of two rules one can never speak, so that a person cannot have meant both."""
-    if (one.figure, one.golden, one.kind) != (two.figure, two.golden, two.kind):
+    if (rule.figure, rule.golden, rule.kind) != (other.figure, other.golden, other.kind):
         return
-    wide, narrow = (two, one) if two.any else (one, two)
-    if one.of != two.of and not (wide.any and (wide.scope == narrow.scope)):
+    wide, narrow = (other, rule) if other.any else (rule, other)
+    if rule.of != other.of and not (wide.any and (wide.scope == narrow.scope)):
         return
-    same = one.of == two.of
-    if same and (one.ask == two.ask or one.limit == two.limit):
-        raise ValueError(f"the rules {one.text!r} and {two.text!r} contradict each other: keep one of them")
-    hard, soft = (two, one) if one.ask else (one, two)
+    same = rule.of == other.of
+    if same and (rule.ask == other.ask or rule.limit == other.limit):
+        raise ValueError(f"the rules {rule.text!r} and {other.text!r} contradict each other: keep one of them")
+    hard, soft = (other, rule) if rule.ask else (rule, other)
     if same and not _stricter(soft, hard):
         raise ValueError(f"the rule {soft.text!r} can never ask, since {hard.text!r} refuses first: make it stricter")
     if not same and narrow.ask >= wide.ask and not _stricter(narrow, wide):
         raise ValueError(f"the rule {narrow.text!r} can never speak, since {wide.text!r} is at least as strict")
 
 
-def _stricter(one: Rule, two: Rule) -> bool:
-    return one.limit > two.limit if one.kind == "at least" else one.limit < two.limit
+def _stricter(rule: Rule, other: Rule) -> bool:
+    return rule.limit > other.limit if rule.kind == "at least" else rule.limit < other.limit

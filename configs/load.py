@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.addresses import shown
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import RETIRED, Settings, Tracking
 from configs.sections import Section
 from configs.servers import Operations
@@ -49,24 +49,29 @@ def home() -> Path:
 
 def prepare_environment(**extra: str) -> None:
     """Set what Prefect, MLflow and TensorFlow read when they are first imported, where the user has not set it."""
-    place = home()
+    folder = home()
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         message = (
-            f"Pedigree's home folder {place} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
+            f"Pedigree's home folder {folder} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
         )
-        raise Problem(message) from error
+        raise PedigreeError(message) from error
     if not _has_home():
-        os.environ["HOME"] = str(place)
-    for name, value in {**_QUIET, "PEDIGREE_HOME": str(place), "PREFECT_HOME": str(place / "prefect"), **extra}.items():
+        os.environ["HOME"] = str(folder)
+    for name, value in {
+        **_QUIET,
+        "PEDIGREE_HOME": str(folder),
+        "PREFECT_HOME": str(folder / "prefect"),
+        **extra,
+    }.items():
         os.environ.setdefault(name, value)
 
 
 def check_home() -> None:
-    """Raise Problem where the home folder cannot be written, which Prefect and MLflow need."""
+    """Raise PedigreeError where the home folder cannot be written, which Prefect and MLflow need."""
     if not os.access(home(), os.W_OK | os.X_OK):
-        raise Problem(f"Pedigree's home folder {home()} cannot be written: set PEDIGREE_HOME to one that can.")
+        raise PedigreeError(f"Pedigree's home folder {home()} cannot be written: set PEDIGREE_HOME to one that can.")
 
 
 def prefect_address() -> str:
@@ -85,25 +90,31 @@ def workers() -> tuple[tuple[str, ...], int] | None:
     if not text:
         return None
     try:
-        told = json.loads(text)
-        addresses, number = tuple(map(str, told["cluster"]["worker"])), int(told["task"]["index"])
-        fine = set(told["cluster"]) == {"worker"} and told["task"]["type"] == "worker" and 0 <= number < len(addresses)
+        tf_config = json.loads(text)
+        addresses, number = tuple(map(str, tf_config["cluster"]["worker"])), int(tf_config["task"]["index"])
+        fine = (
+            set(tf_config["cluster"]) == {"worker"}
+            and tf_config["task"]["type"] == "worker"
+            and 0 <= number < len(addresses)
+        )
     except (ValueError, KeyError, TypeError):
         fine = False
     if not fine:
         example = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
-        raise SettingsProblem(f"TF_CONFIG does not name workers and one's own number: write it as {example}.")
+        raise SettingsError(f"TF_CONFIG does not name workers and one's own number: write it as {example}.")
     return addresses, number
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
-    """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsProblem for what is wrong."""
+    """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsError for what is wrong."""
     values = _changed(path, changes)
     operations = _operations(values, path)
-    settings = parse({name: one for name, one in values.items() if name not in Operations.model_fields}, str(path))
+    settings = parse(
+        {name: section for name, section in values.items() if name not in Operations.model_fields}, str(path)
+    )
     if not settings.tracking.url and (operations.servers.mlflow_database or operations.servers.authentication):
         message = f"{path}: servers needs tracking.url: set it to MLflow's address, such as http://127.0.0.1:5000."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     _note_retired(values, path)
     return resolve(settings)
 
@@ -118,34 +129,34 @@ def _note_retired(values: Mapping[str, Any], path: Path) -> None:
 
 
 def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:
-    """Read what the same file says to the servers; raise SettingsProblem for what is wrong."""
+    """Read what the same file says to the servers; raise SettingsError for what is wrong."""
     operations = _operations(_changed(path, changes), path)
     servers = operations.servers.model_copy(update={"artifacts": absolute(operations.servers.artifacts)})
     return operations.model_copy(update={"servers": servers})
 
 
 def parse(values: object, origin: str) -> Settings:
-    """Turn plain values into settings; raise SettingsProblem naming the origin and the first wrong setting."""
+    """Turn plain values into settings; raise SettingsError naming the origin and the first wrong setting."""
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise _wrong(origin, error) from None
+        raise _settings_error(origin, error) from None
 
 
-def parse_section(section: type[S], place: tuple[str, ...], values: Mapping[str, Any]) -> S:
+def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, Any]) -> S:
     """Turn what a form holds into a section, or all of them where the place is empty, as ``parse`` does."""
-    found: Any = values
-    for name in place:
-        found = found.get(name, {})
+    fields: Any = values
+    for name in path:
+        fields = fields.get(name, {})
     try:
-        return section.model_validate(found)
+        return section.model_validate(fields)
     except ValidationError as error:
-        raise _wrong("The form", error, place) from None
+        raise _settings_error("The form", error, path) from None
 
 
-def _wrong(origin: str, error: ValidationError, place: tuple[str, ...] = ()) -> SettingsProblem:
+def _settings_error(origin: str, error: ValidationError, path: tuple[str, ...] = ()) -> SettingsError:
     first = error.errors(include_url=False)[0]
-    return SettingsProblem(f"{origin}: {_explain({**first, 'loc': (*place, *first['loc'])})}")
+    return SettingsError(f"{origin}: {_explain({**first, 'loc': (*path, *first['loc'])})}")
 
 
 def resolve(settings: Settings) -> Settings:
@@ -207,9 +218,9 @@ def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except FileNotFoundError:
-        raise SettingsProblem("The current folder does not exist any more: change to another one.") from None
+        raise SettingsError("The current folder does not exist any more: change to another one.") from None
     except RuntimeError:
-        raise SettingsProblem(f"{path} begins with ~, and nobody knows that home folder: write it out.") from None
+        raise SettingsError(f"{path} begins with ~, and nobody knows that home folder: write it out.") from None
 
 
 def _has_home() -> bool:
@@ -229,9 +240,11 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
 
 def _operations(values: Mapping[str, Any], path: Path) -> Operations:
     try:
-        return Operations.model_validate({name: one for name, one in values.items() if name in Operations.model_fields})
+        return Operations.model_validate(
+            {name: section for name, section in values.items() if name in Operations.model_fields}
+        )
     except ValidationError as error:
-        raise SettingsProblem(f"{path}: {_explain(error.errors(include_url=False)[0])}") from None
+        raise SettingsError(f"{path}: {_explain(error.errors(include_url=False)[0])}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -241,11 +254,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         message = f"The settings file {path} cannot be read: {reason}."
-        raise SettingsProblem(message) from None
+        raise SettingsError(message) from None
     values = read_yaml(text, f"The settings file {path}")
     if not isinstance(values, dict):
         message = f"The settings file {path} must hold sections such as source: and store:, see configs/nightly.yaml."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     return values
 
 
@@ -254,16 +267,16 @@ def _apply(values: dict[str, Any], change: str) -> None:
     section, dot, setting = name.partition(".")
     if not (equals and dot and isinstance(values.setdefault(section, {}), dict)):
         message = f"--set {shown(change[:_SHOWN])}: write it as section.setting=value, such as training.seed=1."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     value = read_yaml(text, f"--set {name[:_SHOWN]}")
     if value is None:
-        raise SettingsProblem(f"--set {name[:_SHOWN]}= has no value: write one, or '' for none.")
+        raise SettingsError(f"--set {name[:_SHOWN]}= has no value: write one, or '' for none.")
     values[section][setting] = value
 
 
 def _explain(error: ErrorDetails) -> str:
-    place = [str(part) for part in error["loc"]]
-    name = ".".join(place)
+    path = [str(part) for part in error["loc"]]
+    name = ".".join(path)
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, [*_names(Settings), *_names(Operations)], n=1)
         return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")

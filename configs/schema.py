@@ -184,7 +184,9 @@ class Training(Section):
     @classmethod
     def _without_retired(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a person wrote
         return (
-            {name: one for name, one in values.items() if name not in RETIRED} if isinstance(values, dict) else values
+            {name: value for name, value in values.items() if name not in RETIRED}
+            if isinstance(values, dict)
+            else values
         )
 
 
@@ -283,9 +285,11 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _golden_is_named(self) -> Self:
-        asked = [rule.text for rule in self.gate.parsed if rule.golden]
-        if asked and not self.evaluation.golden:
-            message = f"the rule {asked[0]!r} needs a golden set: set evaluation.golden to the hash of its version"
+        golden_rules = [rule.text for rule in self.gate.parsed if rule.golden]
+        if golden_rules and not self.evaluation.golden:
+            message = (
+                f"the rule {golden_rules[0]!r} needs a golden set: set evaluation.golden to the hash of its version"
+            )
             raise ValueError(message)
         return self
 

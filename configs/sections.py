@@ -37,11 +37,11 @@ class Section(BaseModel):
         if not isinstance(value, str) or cls.model_fields[str(info.field_name)].annotation is not int:
             return value
         with suppress(ValueError):
-            return int(value, 0) if _INTEGER.fullmatch(value) else _whole(value)
+            return int(value, 0) if _INTEGER.fullmatch(value) else _parse_whole_number(value)
         return value
 
 
-def _whole(text: str) -> int | str:
+def _parse_whole_number(text: str) -> int | str:
     """Read 1e3, which YAML 1.2 takes for a number as well; what pydantic reads itself stays as it is."""
     return (
         int(float(text)) if re.fullmatch(r"[-+]?\d+(\.\d*)?[eE]\+?\d{1,2}", text) and float(text).is_integer() else text
@@ -52,9 +52,9 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+        yield from (text for pair in value.items() for part in pair for text in _texts(part))
     elif isinstance(value, list | tuple):
-        yield from (text for one in value for text in _texts(one))
+        yield from (text for part in value for text in _texts(part))
 
 
 class Evaluation(Section):

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from configs.addresses import secret_in
 from configs.sections import Section
 
-Told = Literal["promoted", "rejected", "needs-approval", "failed"]
+NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
 
 
 class Servers(Section):
@@ -51,7 +51,7 @@ class Notify(Section):
         default=(),
         description="Notification blocks that exist in Prefect, such as slack-webhook/team; they are told as well.",
     )
-    when: tuple[Told, ...] = Field(
+    when: tuple[NotifiedOutcome, ...] = Field(
         default=("promoted", "rejected", "needs-approval", "failed"),
         description="Which ends of a night are told: promoted, rejected, needs-approval, failed (crashed as well).",
     )
@@ -77,9 +77,9 @@ class Notify(Section):
     @field_validator("blocks")
     @classmethod
     def _type_and_name(cls, blocks: tuple[str, ...]) -> tuple[str, ...]:
-        for one in blocks:
-            if one.count("/") != 1:
-                word = "an address" if "://" in one else repr(one)  # A webhook's address is a secret.
+        for block in blocks:
+            if block.count("/") != 1:
+                word = "an address" if "://" in block else repr(block)  # A webhook's address is a secret.
                 message = f"notify.blocks has {word}: write type/name, such as slack-webhook/team"
                 raise ValueError(message)
         return blocks

@@ -60,15 +60,15 @@ def _spaces(text: str) -> str:
     return "".join(f"&#{ord(letter)};" for letter in text)
 
 
-def _shown(text: str, kept: str, escape: Callable[[str], str]) -> str:
+def _shown(text: str, allowed: str, escape: Callable[[str], str]) -> str:
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
-    for place, letter in enumerate(text):
+    for position, letter in enumerate(text):
         # What was written out is no letter that anything could belong to.
         before = shown[-1] if shown and len(shown[-1]) == 1 else ""
-        after = text[place + 1 : place + 2]
-        shown.append(letter if letter in kept or _is_seen(letter, before, after) else escape(letter))
+        after = text[position + 1 : position + 2]
+        shown.append(letter if letter in allowed or _is_seen(letter, before, after) else escape(letter))
     return "".join(shown)
 
 

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 
 # More than any settings file needs; a file that only looks small may name the same list a million times.
 LONGEST = 1_000_000
@@ -16,7 +16,7 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool",
 
 
 def read_yaml(text: str, origin: str) -> Any:  # noqa: ANN401 - text, a list or a mapping
-    """Read YAML with every word as it stands there; raise SettingsProblem, with the line, for what is unclear.
+    """Read YAML with every word as it stands there; raise SettingsError, with the line, for what is unclear.
 
     Args:
         text: What the file or the argument holds.
@@ -26,19 +26,19 @@ def read_yaml(text: str, origin: str) -> Any:  # noqa: ANN401 - text, a list or 
         Text, a list or a dictionary of such.
 
     Raises:
-        SettingsProblem: It is no YAML, too large or too deep, or it says something twice or not at all.
+        SettingsError: It is no YAML, too large or too deep, or it says something twice or not at all.
     """
     if len(text) > LONGEST:
-        raise SettingsProblem(f"{origin} is longer than {LONGEST:,} characters: no settings are.")
+        raise SettingsError(f"{origin} is longer than {LONGEST:,} characters: no settings are.")
     try:
         node = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsProblem(f"{origin} is not valid YAML in line {line}: {_reason(error)}.") from None
+        raise SettingsError(f"{origin} is not valid YAML in line {line}: {_reason(error)}.") from None
     except yaml.reader.ReaderError as error:
         # It counts from one when it was given text, and from another end when bytes: only text comes here.
         line = text.count("\n", 0, error.position) + 1
-        raise SettingsProblem(
+        raise SettingsError(
             f"{origin} is not valid YAML in line {line}: it holds the character U+{int(error.character):04X}."
         ) from None
     return _Plain(origin).of(node) if node else None
@@ -83,7 +83,7 @@ class _Plain:
         if isinstance(node, yaml.ScalarNode):
             return self._word(node)
         self._depth += 1
-        plain = self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(one) for one in node.value]
+        plain = self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(child) for child in node.value]
         self._depth -= 1
         return plain
 
@@ -95,7 +95,7 @@ class _Plain:
         return str(node.value)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
-        own: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         lines: dict[str, int] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
@@ -106,8 +106,8 @@ class _Plain:
             if name == _MERGE and key.style is None:
                 merged = self._merged(value)
             else:
-                own[name] = self.of(value)
-        return merged | own
+                entries[name] = self.of(value)
+        return merged | entries
 
     def _name(self, key: yaml.Node) -> str:
         if not isinstance(key, yaml.ScalarNode):
@@ -117,7 +117,7 @@ class _Plain:
     def _merged(self, value: yaml.Node) -> dict[str, Any]:
         """Merge what ``<<`` names: it is no YAML 1.2, but settings files were always read so. The first one wins."""
         parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        if not all(isinstance(one, yaml.MappingNode) for one in parts):
+        if not all(isinstance(node, yaml.MappingNode) for node in parts):
             self._refuse(value, "<< merges mappings, and this is none")
         merged: dict[str, Any] = {}
         for part in parts:
@@ -125,4 +125,4 @@ class _Plain:
         return merged
 
     def _refuse(self, node: yaml.Node, reason: str) -> NoReturn:
-        raise SettingsProblem(f"{self.origin}, line {node.start_mark.line + 1}: {reason}.")
+        raise SettingsError(f"{self.origin}, line {node.start_mark.line + 1}: {reason}.")

@@ -5,16 +5,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
-from flows.parameters import form
-from tasks.promotion.overrides import Overruled, Person
+from flows.parameters import flat_parameters
+from tasks.promotion.overrides import Approver, Override
 from tasks.promotion.overrides import approve as approved
 
 
 @flow(name="approve", persist_result=False, validate_parameters=False)
-@form()
-def approve(
-    store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = ""
-) -> State[Overruled]:
+@flat_parameters()
+def approve(store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = "") -> State[Override]:
     """Make a version champion on a person's word; the ledger keeps who, when and why.
 
     Args:
@@ -25,6 +23,6 @@ def approve(
         by: Your name.
         instead_of: The version that serves now, where it is not the one that this version was judged against.
     """
-    found = approved(store, tracking, version, Person(by, why), instead_of)
-    state: State[Overruled] = Completed(name="Promoted", message=str(found), data=found)
+    override = approved(store, tracking, version, Approver(by, why), instead_of)
+    state: State[Override] = Completed(name="Promoted", message=str(override), data=override)
     return state

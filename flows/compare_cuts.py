@@ -7,10 +7,10 @@ from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.domain.training.cut_comparison import CutComparison
 from tasks.features.compare_cuts import check_comparable
-from tasks.features.compare_cuts import compare as compare_cuts
+from tasks.features.compare_cuts import compare_backbone_cuts as compare_cuts
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.runs.preflight import check
+from tasks.runs.preflight import preflight
 
 
 @flow(name="compare", persist_result=False)
@@ -20,7 +20,7 @@ def compare(settings: Settings) -> CutComparison:
     Args:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
     """
-    settings = check(settings)
+    settings = preflight(settings)
     check_comparable(settings.backbone)
 
     listed = snapshot(settings.source, settings.store, "")

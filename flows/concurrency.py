@@ -24,14 +24,14 @@ def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(function)
-    def alone(*arguments: P.args, **named: P.kwargs) -> R:
+    def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
         if deployment.id or not _limited():
             return function(*arguments, **named)
         # A night is not lost where Prefect is gone for a while: what two of them do at once is harmless.
         with concurrency(ONE_RETRAINING, strict=False, raise_on_lease_renewal_failure=False):
             return function(*arguments, **named)
 
-    return alone
+    return wrapper
 
 
 def _limited() -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from configs.load import home, read_settings
 from configs.schema import Settings
-from flows.runner import run_night
+from flows.runner import run_retrain
 from tasks.domain.runs.outcome import Outcome
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
@@ -61,18 +61,18 @@ STORY = (
 
 def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
     """Yield each night twice: when it begins, without an outcome, and when it has ended."""
-    place = home() / "demo"
-    shutil.rmtree(place, ignore_errors=True)
-    settings = demo_settings(place, changes)
+    folder = home() / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    settings = demo_settings(folder, changes)
     for act in STORY:
         yield act, None
         prepare(Path(settings.source.url), act)
-        yield act, run_night(settings)
+        yield act, run_retrain(settings)
 
 
-def demo_settings(place: Path, changes: Sequence[str] = ()) -> Settings:
+def demo_settings(folder: Path, changes: Sequence[str] = ()) -> Settings:
     """Read the demo's settings, with its photographs and its store in the given folder."""
-    return read_settings(SETTINGS, [f"source.url={place / 'photos'}", f"store.url={place / 'store'}", *changes])
+    return read_settings(SETTINGS, [f"source.url={folder / 'photos'}", f"store.url={folder / 'store'}", *changes])
 
 
 def prepare(photos: Path, act: Act) -> None:

@@ -17,40 +17,42 @@ R = TypeVar("R")
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
-def form(*without: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Let a flow take each setting by itself where its function takes whole sections of them.
 
     ``settings: Settings`` becomes source_url, store_url and so on, ``store: Store`` becomes store_url; sections named
-    here keep their defaults. A value that is not allowed raises SettingsProblem before the first step.
+    here keep their defaults. A value that is not allowed raises SettingsError before the first step.
     """
 
-    def made(function: Callable[..., R]) -> Callable[..., R]:
-        own = inspect.signature(function).parameters
-        models: dict[str, type[Section]] = {name: one.annotation for name, one in own.items() if _is_whole(one)}
-        fields = {name: list(leaves(model, _place(name, model), without)) for name, model in models.items()}
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        parameters = inspect.signature(function).parameters
+        models: dict[str, type[Section]] = {
+            name: parameter.annotation for name, parameter in parameters.items() if _is_whole(parameter)
+        }
+        fields = {name: list(leaves(model, _prefix(name, model), without)) for name, model in models.items()}
 
         @wraps(function)
         def flow(**given: Any) -> R:  # noqa: ANN401 - what the form was filled in with
-            told = {name: value for name, value in given.items() if value is not PydanticUndefined}
+            arguments = {name: value for name, value in given.items() if value is not PydanticUndefined}
             parts = {
-                name: parse_section(model, _place(name, model), nested(fields[name], told))
+                name: parse_section(model, _prefix(name, model), nested(fields[name], arguments))
                 for name, model in models.items()
             }
-            return function(**{name: value for name, value in told.items() if name in own}, **parts)
+            return function(**{name: value for name, value in arguments.items() if name in parameters}, **parts)
 
-        rest = [one.replace(kind=_BY_NAME) for one in own.values() if one.name not in models]
-        asked = [_parameter(leaf) for some in fields.values() for leaf in some]
-        flow.__signature__ = inspect.Signature([*rest, *asked])  # type: ignore[attr-defined]
+        rest = [parameter.replace(kind=_BY_NAME) for parameter in parameters.values() if parameter.name not in models]
+        setting_parameters = [_parameter(leaf) for section_leaves in fields.values() for leaf in section_leaves]
+        flow.__signature__ = inspect.Signature([*rest, *setting_parameters])  # type: ignore[attr-defined]
         return flow
 
-    return made
+    return decorate
 
 
 def _is_whole(parameter: inspect.Parameter) -> bool:
     return is_section(parameter.annotation)
 
 
-def _place(name: str, model: type[Section]) -> tuple[str, ...]:
+def _prefix(name: str, model: type[Section]) -> tuple[str, ...]:
     return () if model is Settings else (name,)
 
 

@@ -5,11 +5,11 @@ from prefect import flow
 from configs.schema import Settings
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
-from tasks.datasets.write_data_card import inspect
+from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.runs.results import Data
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.runs.preflight import check
+from tasks.runs.preflight import preflight
 
 
 @flow(name="rebuild", persist_result=False)
@@ -20,7 +20,7 @@ def rebuild(settings: Settings, as_of: str = "") -> Data:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
         as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
     """
-    settings = check(settings)
+    settings = preflight(settings)
 
     listed = snapshot(settings.source, settings.store, as_of)
     ingested = ingest(listed, settings)
@@ -28,5 +28,5 @@ def rebuild(settings: Settings, as_of: str = "") -> Data:
     dataset = assemble(labels, settings, force=True)
     data = Data(ingested, labels, dataset)
     if dataset.state == "new":
-        inspect(data, settings)
+        write_data_card(data, settings)
     return data

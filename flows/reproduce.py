@@ -3,16 +3,16 @@
 from prefect import flow
 
 from configs.schema import Store
-from flows.parameters import form
+from flows.parameters import flat_parameters
 from tasks.domain.registry.reproduction import Reproduction
-from tasks.reproduction.compare import confirm
-from tasks.reproduction.load_record import recall
+from tasks.reproduction.compare import compare
+from tasks.reproduction.load_record import load_record
 from tasks.reproduction.refit import refit
-from tasks.reproduction.verify_images import prove
+from tasks.reproduction.verify_images import verify_images
 
 
 @flow(name="reproduce", persist_result=False, validate_parameters=False)
-@form()
+@flat_parameters()
 def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
     """Make a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
 
@@ -21,9 +21,9 @@ def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproducti
         model: A model version such as 3, champion, an MLflow run id, or a day such as 2026-11-01: its champion.
         from_pixels: Compute the features again from the original bytes too, instead of taking the stored ones.
     """
-    recalled = recall(store, model)
-    proved = prove(recalled, store)
+    recalled = load_record(store, model)
+    proved = verify_images(recalled, store)
     if proved.lost:
-        return confirm(recalled, proved)
+        return compare(recalled, proved)
     refitted = refit(recalled, store, from_pixels)
-    return confirm(recalled, proved, refitted)
+    return compare(recalled, proved, refitted)

@@ -8,31 +8,31 @@ from prefect.client.schemas.objects import State
 from configs.schema import AUTO, Settings
 from flows.concurrency import one_at_a_time
 from flows.decide import decide
-from flows.parameters import form
+from flows.parameters import flat_parameters
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
-from tasks.datasets.write_data_card import inspect
+from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.registry.decisions import AlreadyDecided
 from tasks.domain.runs.outcome import Outcome
 from tasks.domain.runs.results import Data
-from tasks.evaluation.smoke_test import invited
-from tasks.features.choose_cut import choose
+from tasks.evaluation.smoke_test import serving_probe
+from tasks.features.choose_cut import choose_cut
 from tasks.features.embed import embed
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.promotion.check_rules import review
-from tasks.promotion.request_approval import ask
+from tasks.promotion.check_rules import check_rules
+from tasks.promotion.request_approval import request_approval
 from tasks.promotion.sync_registry import sync_registry
-from tasks.reports.prefect_ui.names import named_state, run_name
-from tasks.runs.mark_processed import note
-from tasks.runs.preflight import check, restore
-from tasks.runs.summarize import conclude
-from tasks.training.fine_tuning_trial import trial
+from tasks.reports.prefect_ui.names import make_final_state, run_name
+from tasks.runs.mark_processed import mark_processed
+from tasks.runs.preflight import preflight, restore_registry
+from tasks.runs.summarize import summarize
+from tasks.training.fine_tuning_trial import try_fine_tuning
 from tasks.training.train import train
 
 
 @flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
-@form("watch")
+@flat_parameters("watch")
 @one_at_a_time
 def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box
     """Retrain the model on what the source holds now, and promote it if it passes the gate.
@@ -42,7 +42,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         force: Train also when nothing has changed since the last decision.
         as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
     """
-    settings = check(settings)
+    settings = preflight(settings)
 
     listed = snapshot(settings.source, settings.store, as_of)
     ingested = ingest(listed, settings)
@@ -50,24 +50,28 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
     if dataset.state != "new":
-        return named_state(note(listed, conclude(data, sync_registry(settings), settings), settings.store))
+        return make_final_state(
+            mark_processed(listed, summarize(data, sync_registry(settings), settings), settings.store)
+        )
 
-    review(dataset, settings)
+    check_rules(dataset, settings)
     if settings.backbone.cut == AUTO:
-        settings = choose(dataset, settings)
-    restored = restore(settings)
-    with invited(settings) as stranger:
+        settings = choose_cut(dataset, settings)
+    restored = restore_registry(settings)
+    with serving_probe(settings) as probe:
         embedded = embed(dataset, settings)
-        data = replace(data, inspected=inspect(data, settings, embedded))
+        data = replace(data, inspected=write_data_card(data, settings, embedded))
         trained = train(dataset, embedded, settings)
         if settings.fine_tuning.trial and settings.training.method == "head":
-            trained = replace(trained, trial=trial(dataset, embedded.today, trained.run_id, settings))
+            trained = replace(trained, trial=try_fine_tuning(dataset, embedded.today, trained.run_id, settings))
         # rehearse, evaluate, judge, explain, promote
-        decided = decide(data, embedded, trained, settings, stranger)
+        decided = decide(data, embedded, trained, settings, probe)
     if isinstance(decided, AlreadyDecided):
         data = data.decided_by(decided)
         followed = sync_registry(settings, restored).beside(decided.decision)
-        return named_state(note(listed, conclude(data, followed, settings), settings.store))
+        return make_final_state(mark_processed(listed, summarize(data, followed, settings), settings.store))
     challenger, promotion = decided
-    outcome = ask(conclude(data, sync_registry(settings, restored), settings, challenger, promotion), settings)
-    return named_state(note(listed, outcome, settings.store))
+    outcome = request_approval(
+        summarize(data, sync_registry(settings, restored), settings, challenger, promotion), settings
+    )
+    return make_final_state(mark_processed(listed, outcome, settings.store))

@@ -5,13 +5,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
-from flows.parameters import form
-from tasks.promotion.overrides import Overruled, Person, roll_back_champion
+from flows.parameters import flat_parameters
+from tasks.promotion.overrides import Approver, Override, roll_back_champion
 
 
 @flow(name="rollback", persist_result=False, validate_parameters=False)
-@form()
-def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Overruled]:
+@flat_parameters()
+def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Override]:
     """Let the previous champion serve again, and hold the present one until a person lifts that.
 
     Args:
@@ -20,6 +20,6 @@ def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Overr
         why: The reason, in a sentence.
         by: Your name.
     """
-    found = roll_back_champion(store, tracking, Person(by, why))
-    state: State[Overruled] = Completed(name="Rolled back", message=str(found), data=found)
+    override = roll_back_champion(store, tracking, Approver(by, why))
+    state: State[Override] = Completed(name="Rolled back", message=str(override), data=override)
     return state

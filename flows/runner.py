@@ -2,20 +2,20 @@
 
 from configs.addresses import shown
 from configs.credentials import introduce_to_prefect, prefect_login
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.flat_fields import filled
 from configs.load import check_home, home, prefect_address, prepare_environment
 from configs.schema import Settings
 from infra import stack
 from infra.local_stack import health
-from tasks.domain.ingestion.triggers import Look
+from tasks.domain.ingestion.triggers import PollResult
 from tasks.domain.registry.reproduction import Reproduction
 from tasks.domain.runs.outcome import Outcome
 from tasks.domain.runs.results import Data
 from tasks.domain.training.cut_comparison import CutComparison
 
 
-def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
+def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
     """Run the retrain flow here and return how it ended; raise what made it fail."""
     _prepare()
     from flows.retrain import retrain
@@ -24,7 +24,7 @@ def run_night(settings: Settings, *, force: bool = False, as_of: str = "") -> Ou
     return state.result()
 
 
-def run_watch(settings: Settings) -> Look:
+def run_watch(settings: Settings) -> PollResult:
     """Look at the source here, and start the deployed retraining where there is a reason; raise what made it fail."""
     _prepare()
     from flows.watch import watch
@@ -62,9 +62,9 @@ def _prepare() -> None:
     check_home()
     _find_prefect()
     prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
-    from tasks.reports.prefect_ui.console import to_terminal
+    from tasks.reports.prefect_ui.console import show_run_log
 
-    to_terminal()
+    show_run_log()
 
 
 def _find_prefect() -> None:
@@ -80,4 +80,4 @@ def _find_prefect() -> None:
         message = (
             f"Prefect does not answer at {shown(address)}: start it, or unset PREFECT_API_URL to run without a server."
         )
-        raise Problem(message) from error
+        raise PedigreeError(message) from error

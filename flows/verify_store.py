@@ -6,25 +6,27 @@ from prefect.states import Completed, Failed
 
 from configs.load import absolute
 from configs.schema import Store
-from flows.parameters import form
-from tasks.catalog.verify import Verified, verify_all
+from flows.parameters import flat_parameters
+from tasks.catalog.verify import Verification, verify_all
 from tasks.domain.phrasing import count, listed
 from tasks.reports.prefect_ui.artifacts import show_damage
 from tasks.reports.prefect_ui.progress import progress
 
 
 @flow(name="verify-store", persist_result=False, validate_parameters=False)
-@form()
-def verify_store(store: Store) -> State[tuple[Verified, ...]]:
+@flat_parameters()
+def verify_store(store: Store) -> State[tuple[Verification, ...]]:
     """Hash every image and every record of all dataset versions again, and fail with the names of what is damaged.
 
     Args:
         store: Where Pedigree keeps what it knows.
     """
-    found = verify_all(absolute(store.url), progress)
-    damage = [(one.dataset, each.what, each.detail) for one in found for each in one.damage]
-    told = f"{count(len(found), 'version')}, {count(sum(one.images for one in found), 'image')} hashed again"
-    show_damage(told, damage)
+    versions = verify_all(absolute(store.url), progress)
+    damage = [(version.dataset, entry.what, entry.detail) for version in versions for entry in version.damage]
+    summary = (
+        f"{count(len(versions), 'version')}, {count(sum(version.images for version in versions), 'image')} hashed again"
+    )
+    show_damage(summary, damage)
     if damage:
-        return Failed(name="Damaged", message=f"{told}: damaged are {listed([what for _, what, _ in damage])}")
-    return Completed(name="Whole", message=f"{told}: all as it was written", data=found)
+        return Failed(name="Damaged", message=f"{summary}: damaged are {listed([name for _, name, _ in damage])}")
+    return Completed(name="Whole", message=f"{summary}: all as it was written", data=versions)

@@ -6,19 +6,19 @@ from prefect.states import Completed
 
 from configs.load import resolve
 from configs.schema import Settings
-from flows.parameters import form
-from tasks.domain.ingestion.triggers import Look
-from tasks.watching.poll_source import look
-from tasks.watching.trigger_retraining import begin
+from flows.parameters import flat_parameters
+from tasks.domain.ingestion.triggers import PollResult
+from tasks.watching.poll_source import poll_source
+from tasks.watching.trigger_retraining import trigger_retraining
 
 
 @flow(name="watch", persist_result=False, validate_parameters=False)
-@form()
-def watch(settings: Settings) -> State[Look]:
+@flat_parameters()
+def watch(settings: Settings) -> State[PollResult]:
     """Look whether uploads are a reason to retrain now, and start a retraining where they are."""
     settings = resolve(settings)
-    looked = look(settings)
-    if looked.key:
-        looked = begin(looked, settings)
-    state: State[Look] = Completed(name=looked.state, message=looked.why, data=looked)
+    poll_result = poll_source(settings)
+    if poll_result.key:
+        poll_result = trigger_retraining(poll_result, settings)
+    state: State[PollResult] = Completed(name=poll_result.state, message=poll_result.why, data=poll_result)
     return state

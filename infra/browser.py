@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from configs.credentials import password, prefect_login
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from infra import stack
 from infra.local_stack import health
 from infra.local_stack.guard import LINK
@@ -20,11 +20,11 @@ def links(home: Path) -> dict[str, str]:
     """Make a link for each server's pages that logs in once; where a team has passwords, the pages ask for theirs.
 
     Raises:
-        Problem: A server does not run.
+        PedigreeError: A server does not run.
     """
     addresses = {"prefect": stack.prefect_api(home).removesuffix("/api"), "mlflow": stack.mlflow_pages(home)}
     if not all(addresses.values()):
-        raise Problem("Prefect or MLflow does not run here: start both by pedigree up.")
+        raise PedigreeError("Prefect or MLflow does not run here: start both by pedigree up.")
     if not password(home):
         return addresses
     return {name: url + health.ask_for_link(url + LINK, prefect_login(home, url)) for name, url in addresses.items()}

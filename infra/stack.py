@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from configs.addresses import shown
 from configs.credentials import introduce_to_prefect, mlflow_login, password, prefect_login
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import prefect_address
 from configs.schema import Settings
 from configs.servers import Operations, Servers
@@ -42,7 +42,7 @@ class Status:
     #: What a person changed in Prefect, and deploying therefore left as it is.
     left_alone: tuple[str, ...] = ()
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         parts = {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
         return {**parts, "left_alone": list(self.left_alone)} if self.left_alone else parts
@@ -54,11 +54,11 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
     Without ``operations`` the servers are started as the last time.
     """
     with _alone(home):
-        private_files.tighten(home)
-        kept: list[str] = []
-        wanted = _servers(home, operations)
-        prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, wanted))
-        mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, wanted))
+        private_files.restrict_permissions(home)
+        left_alone: list[str] = []
+        server_settings = _servers(home, operations)
+        prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, server_settings))
+        mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, server_settings))
         _wait(home, _PREFECT, lambda: health.answers(f"{prefect.address}/api/health"))
         login = prefect_login(home, prefect.address)
         health.check_prefect(f"{prefect.address}/api", login)
@@ -67,10 +67,10 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
         _wait(home, _WORKER, lambda: health.worker_is_online(prefect.address, login, POOL))
         if settings:
-            kept = deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
+            left_alone = deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
             if operations:
                 _tell(f"{prefect.address}/api", settings, operations, mlflow.address)
-        return replace(status(home), left_alone=tuple(kept))
+        return replace(status(home), left_alone=tuple(left_alone))
 
 
 def down(home: Path) -> Status:
@@ -90,13 +90,13 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
     """Set up who is told, in the Prefect that the user named or else in the stack's, and name what is set up."""
     api = prefect_address() or prefect_api(home)
     if not api:
-        raise Problem(
+        raise PedigreeError(
             "No Prefect runs here: start it by pedigree up, or set PREFECT_API_URL to the API of another one."
         )
     try:
         health.check_prefect(api, prefect_login(home, api))
     except (OSError, ValueError) as error:
-        raise Problem(
+        raise PedigreeError(
             f"Prefect does not answer at {shown(api)}: start it there, or correct PREFECT_API_URL."
         ) from error
     return _tell(api, settings, operations, _part(home, _MLFLOW).address)
@@ -124,7 +124,7 @@ def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> 
 
 
 def _part(home: Path, name: str) -> Part:
-    background = processes.recorded(_record(home, name))
+    background = processes.read_background(_record(home, name))
     if background is None or not background.alive:
         return Part(name, "stopped", "")
     served = name == _WORKER or health.answers(background.address)
@@ -133,7 +133,7 @@ def _part(home: Path, name: str) -> Part:
 
 def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Background:
     record = _record(home, name)
-    background = processes.recorded(record)
+    background = processes.read_background(record)
     if background and background.alive:
         return background
     processes.stop(record)  # What a program that died left behind would hold its port.
@@ -151,21 +151,25 @@ def _servers(home: Path, operations: Operations | None) -> Servers:
     """Tell how the servers are to be started, and keep it for the next time; nothing in it is secret."""
     file = home / "stack" / "servers.json"
     before = Servers.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else Servers()
-    wanted = operations.servers if operations else before
-    servers.check_credentials(wanted)
-    if wanted != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
-        raise Problem("The servers run with other settings of the section servers: first stop them by pedigree down.")
-    if not (wanted.authentication or password(home)) and any(_runs(home, name) for name in (_PREFECT, _MLFLOW)):
-        raise Problem(
+    server_settings = operations.servers if operations else before
+    servers.check_credentials(server_settings)
+    if server_settings != before and any(_part(home, name).state == "running" for name in (_PREFECT, _MLFLOW)):
+        raise PedigreeError(
+            "The servers run with other settings of the section servers: first stop them by pedigree down."
+        )
+    if not (server_settings.authentication or password(home)) and any(
+        _runs(home, name) for name in (_PREFECT, _MLFLOW)
+    ):
+        raise PedigreeError(
             "The servers run as an older Pedigree started them, open to everybody: stop them by pedigree down."
         )
-    file.write_text(wanted.model_dump_json(), encoding="utf-8")
-    servers.prepare_login(home, wanted)
-    return wanted
+    file.write_text(server_settings.model_dump_json(), encoding="utf-8")
+    servers.prepare_login(home, server_settings)
+    return server_settings
 
 
 def _runs(home: Path, name: str) -> bool:
-    background = processes.recorded(_record(home, name))
+    background = processes.read_background(_record(home, name))
     return bool(background and background.alive)
 
 
@@ -177,9 +181,9 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE
     record = _record(home, name)
     while not ready():
-        background = processes.recorded(record)
+        background = processes.read_background(record)
         if background is None or not background.alive or time.monotonic() > deadline:
-            raise Problem(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
+            raise PedigreeError(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
         time.sleep(0.3)
 
 

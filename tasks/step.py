@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import deployment, flow_run
 from prefect.tasks import Task, exponential_backoff
 
-from configs.errors import Outage, Problem
+from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import visible
 
 P = ParamSpec("P")
@@ -42,17 +42,17 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
         What turns a function into such a task.
     """
 
-    def make(function: Callable[P, R]) -> Task[P, R]:
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
         @wraps(function)
-        def kept(*arguments: P.args, **named: P.kwargs) -> R:
+        def timed(*arguments: P.args, **named: P.kwargs) -> R:
             started = perf_counter()
             try:
                 result = function(*arguments, **named)
             except CancelledError:
-                raise Problem(_too_long(function.__name__, hours)) from None
+                raise PedigreeError(_timeout_message(function.__name__, hours)) from None
             _seconds[str(flow_run.id)][function.__name__] = round(perf_counter() - started, 3)
             if logged and (text := str(result)):
-                say(f"{function.__name__:<9} {text}")
+                log_line(f"{function.__name__:<9} {text}")
             return result
 
         return task(
@@ -63,26 +63,26 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
             retries=_RETRIES,
             retry_delay_seconds=exponential_backoff(_FIRST_WAIT),
             retry_jitter_factor=_JITTER,
-            retry_condition_fn=_may_be_over_soon,
-        )(kept)
+            retry_condition_fn=_is_retryable,
+        )(timed)
 
-    return make
-
-
-def _too_long(name: str, hours: float) -> str:
-    kept = "what it had stored is kept, and the next run goes on from there"
-    return f"{name} did not end within {hours:g} hours and was stopped: {kept}. Look what held it up."
+    return decorate
 
 
-def _may_be_over_soon(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def _timeout_message(name: str, hours: float) -> str:
+    advice = "what it had stored is kept, and the next run goes on from there"
+    return f"{name} did not end within {hours:g} hours and was stopped: {advice}. Look what held it up."
+
+
+def _is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Try again after an outage, where nobody is there who could; at a terminal a person reads the sentence at once."""
-    if not isinstance(state.data, Outage) or not deployment.id:
+    if not isinstance(state.data, ServiceUnavailableError) or not deployment.id:
         return False
-    say(f"{state.data} Trying again soon.")
+    log_line(f"{state.data} Trying again soon.")
     return True
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """Write one line of the night's diary: into the run's log, and so to the terminal or the Prefect UI."""
     get_run_logger().info("%s", visible(text), extra={"diary": True})
 
@@ -92,16 +92,16 @@ def seconds_by_step() -> Mapping[str, float]:
     return dict(_seconds[str(flow_run.id)])
 
 
-def _for_people(record: logging.LogRecord) -> bool:
+def _filter_record(record: logging.LogRecord) -> bool:
     """Keep what a person reads from top to bottom: not that a step ended which has just said what came of it."""
-    if record.exc_info and isinstance(record.exc_info[1], Problem):
+    if record.exc_info and isinstance(record.exc_info[1], PedigreeError):
         record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
     return record.getMessage() != "Finished in state Completed()"
 
 
 # Prefect logs a failed run with its traceback; a Problem is written for people and says all there is to say.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
-    logging.getLogger(_name).addFilter(_for_people)
+    logging.getLogger(_name).addFilter(_filter_record)
 
 # Prefect's million objects live as long as the process: looking through them at each collection takes a tenth of a
 # second.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import home, read_operations, read_settings
 from flows.cli import backbone, data, model, streams, tables
 from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
@@ -32,10 +32,10 @@ def retrain(
 ) -> None:
     """Run one night: look at the source, retrain where there is something new, promote what is better."""
     with sentences():
-        from flows.runner import run_night
+        from flows.runner import run_retrain
 
-        outcome = run_night(read_settings(config, changes or []), force=force, as_of=as_of)
-        answer(outcome.plain(), as_json, tables.night(outcome))
+        outcome = run_retrain(read_settings(config, changes or []), force=force, as_of=as_of)
+        answer(outcome.to_dict(), as_json, tables.run_outcome(outcome))
 
 
 @app.command()
@@ -56,10 +56,12 @@ def reproduce(
     with sentences():
         from flows.runner import run_reproduce
 
-        found = run_reproduce(store_of(config, changes, store), model, from_pixels=from_pixels)
-        answer(found.plain(), as_json, tables.reproduction(found))
-        if found.verdict == "different":
-            raise Problem(f"Model version {found.model_version} did not come out again: {found.reason}.")
+        reproduction = run_reproduce(store_of(config, changes, store), model, from_pixels=from_pixels)
+        answer(reproduction.to_dict(), as_json, tables.reproduction(reproduction))
+        if reproduction.verdict == "different":
+            raise PedigreeError(
+                f"Model version {reproduction.model_version} did not come out again: {reproduction.reason}."
+            )
 
 
 @app.command()
@@ -84,8 +86,8 @@ def watch(
         from flows.cli import watch_loop
 
         settings = read_settings(config, changes or [])
-        for looked in watch_loop.looks(settings, once=once):
-            if not answer(looked.plain(), as_json, str(looked)):
+        for poll_result in watch_loop.looks(settings, once=once):
+            if not answer(poll_result.to_dict(), as_json, str(poll_result)):
                 break
 
 
@@ -100,9 +102,9 @@ def deploy(
     with sentences():
         from infra.orchestration import deployments
 
-        names, kept = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
-        shown = "\n".join([f"deployed for the pool {pool}: {', '.join(names)}", *tables.left_alone(kept)])
-        answer({"deployments": names, "pool": pool, "left_alone": kept}, as_json, shown)
+        names, left_alone = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
+        screen = "\n".join([f"deployed for the pool {pool}: {', '.join(names)}", *tables.left_alone(left_alone)])
+        answer({"deployments": names, "pool": pool, "left_alone": left_alone}, as_json, screen)
 
 
 @app.command()
@@ -111,13 +113,13 @@ def demo(as_json: Json = False) -> None:
     with sentences():
         from flows.demo import play
 
-        nights = []
+        outcomes = []
         for act, outcome in play():
             if outcome is None:
                 Console(stderr=True).rule(act.title)
             else:
-                nights.append((act.title, outcome))
-        answer({title: outcome.plain() for title, outcome in nights}, as_json, tables.story(nights, home()))
+                outcomes.append((act.title, outcome))
+        answer({title: outcome.to_dict() for title, outcome in outcomes}, as_json, tables.story(outcomes, home()))
 
 
 @app.command()
@@ -133,7 +135,7 @@ def up(
         settings = read_settings(config, changes or []) if config else None
         operations = read_operations(config, changes or []) if config else None
         status = stack.up(home(), settings, operations)
-        answer(status.plain(), as_json, tables.stack(status))
+        answer(status.to_dict(), as_json, tables.stack(status))
 
 
 @app.command()
@@ -154,7 +156,7 @@ def down(as_json: Json = False) -> None:
         from infra import stack
 
         status = stack.down(home())
-        answer(status.plain(), as_json, tables.stack(status))
+        answer(status.to_dict(), as_json, tables.stack(status))
 
 
 @app.command("open")
@@ -163,10 +165,10 @@ def open_pages(as_json: Json = False) -> None:
     with sentences():
         from infra import browser
 
-        found = browser.links(home())
+        links = browser.links(home())
         if not as_json:
-            browser.show(home(), found)
-        answer(found, as_json, tables.links(found))
+            browser.show(home(), links)
+        answer(links, as_json, tables.links(links))
 
 
 @app.command()
@@ -175,8 +177,8 @@ def status(as_json: Json = False) -> None:
     with sentences():
         from infra import stack
 
-        now = stack.status(home())
-        answer(now.plain(), as_json, tables.stack(now))
+        stack_status = stack.status(home())
+        answer(stack_status.to_dict(), as_json, tables.stack(stack_status))
 
 
 def main() -> None:

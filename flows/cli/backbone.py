@@ -25,6 +25,6 @@ def compare(config: Config, changes: Changes = None, as_json: Json = False) -> N
         from tasks.features.choose_cut import with_chosen_cut
 
         settings = read_settings(config, changes or [])
-        compared = run_compare(settings)
-        now = with_chosen_cut(settings).backbone.cut
-        answer({**compared.plain(), "now": now}, as_json, screens.compared(compared, now))
+        comparison = run_compare(settings)
+        present_cut = with_chosen_cut(settings).backbone.cut
+        answer({**comparison.to_dict(), "now": present_cut}, as_json, screens.cut_comparison(comparison, present_cut))

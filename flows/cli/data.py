@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
 from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
@@ -27,8 +27,8 @@ def list_versions(
     with sentences():
         from tasks.catalog.versions import versions
 
-        found = versions(store_of(config, changes, store))
-        answer(found.plain(), as_json, screens.versions(found))
+        listing = versions(store_of(config, changes, store))
+        answer(listing.to_dict(), as_json, screens.versions(listing))
 
 
 @app.command()
@@ -43,8 +43,8 @@ def show(
     with sentences():
         from tasks.catalog import versions
 
-        shown = versions.show(store_of(config, changes, store), version)
-        answer(shown.plain(), as_json, screens.shown(shown))
+        details = versions.show(store_of(config, changes, store), version)
+        answer(details.to_dict(), as_json, screens.version_details(details))
 
 
 @app.command()
@@ -61,13 +61,13 @@ def diff(
     with sentences():
         from tasks.catalog import versions
 
-        place = store_of(config, changes, store)
-        compared = versions.diff(place, before, after)
+        store_url = store_of(config, changes, store)
+        comparison = versions.diff(store_url, before, after)
         if html:
             from tasks.catalog.diff_report import write_report
 
-            write_report(place, compared, html, screens.progress)
-        answer(compared.plain(), as_json, screens.compared(compared, html))
+            write_report(store_url, comparison, html, screens.progress)
+        answer(comparison.to_dict(), as_json, screens.version_comparison(comparison, html))
 
 
 @app.command("find")
@@ -85,9 +85,9 @@ def find_uses(
     with sentences():
         from tasks.catalog.lineage import find
 
-        place = read_settings(config, changes or []).tracking if config else None
-        found = find(store_of(config, changes, store), word, place)
-        answer(found.plain(), as_json, screens.found(found))
+        tracking = read_settings(config, changes or []).tracking if config else None
+        lineage = find(store_of(config, changes, store), word, tracking)
+        answer(lineage.to_dict(), as_json, screens.lineage(lineage))
 
 
 @app.command()
@@ -104,8 +104,8 @@ def rejects(
     with sentences():
         from tasks.catalog import versions
 
-        found = versions.rejects(store_of(config, changes, store), version)
-        answer(found.plain(), as_json, screens.rejects(found))
+        listing = versions.rejects(store_of(config, changes, store), version)
+        answer(listing.to_dict(), as_json, screens.rejects(listing))
 
 
 @app.command()
@@ -123,7 +123,7 @@ def retry(
         from tasks.catalog.retry import retry as release
 
         released = release(store_of(config, changes, store), reason)
-        answer(released.plain(), as_json, screens.released(released))
+        answer(released.to_dict(), as_json, screens.released(released))
 
 
 @app.command()
@@ -139,8 +139,8 @@ def checkout(
     with sentences():
         from tasks.catalog import export as plain
 
-        done = plain.checkout(store_of(config, changes, store), version, folder, screens.progress)
-        answer(done.plain(), as_json, screens.checked_out(done))
+        export = plain.checkout(store_of(config, changes, store), version, folder, screens.progress)
+        answer(export.to_dict(), as_json, screens.exported_version(export))
 
 
 @app.command()
@@ -155,12 +155,12 @@ def verify(
     with sentences():
         from tasks.catalog import verify as proof
 
-        verified = proof.verify(store_of(config, changes, store), version, screens.progress)
-        answer(verified.plain(), as_json, screens.verified(verified))
-        if verified.damage:
-            number, first = len(verified.damage), verified.damage[0].what
-            message = f"Version {verified.dataset[:12]} is damaged in {number:,} places, the first is {first}"
-            raise Problem(f"{message}: put back from a copy of the store what nobody removed for good.")
+        verification = proof.verify(store_of(config, changes, store), version, screens.progress)
+        answer(verification.to_dict(), as_json, screens.verification(verification))
+        if verification.damage:
+            number, first = len(verification.damage), verification.damage[0].what
+            message = f"Version {verification.dataset[:12]} is damaged in {number:,} places, the first is {first}"
+            raise PedigreeError(f"{message}: put back from a copy of the store what nobody removed for good.")
 
 
 @app.command()
@@ -174,8 +174,8 @@ def rebuild(
     with sentences():
         from flows.runner import run_rebuild
 
-        versions = run_rebuild(read_settings(config, changes or []), as_of)
-        answer(versions.plain(), as_json, screens.rebuilt(versions))
+        rebuilt_data = run_rebuild(read_settings(config, changes or []), as_of)
+        answer(rebuilt_data.to_dict(), as_json, screens.rebuilt_data(rebuilt_data))
 
 
 @app.command()
@@ -190,5 +190,5 @@ def forget(
     with sentences():
         from tasks.catalog import forget as removal
 
-        gone = removal.forget(store_of(config, changes, store), image)
-        answer(gone.plain(), as_json, screens.forgotten(gone))
+        removed_image = removal.forget(store_of(config, changes, store), image)
+        answer(removed_image.to_dict(), as_json, screens.removed_image(removed_image))

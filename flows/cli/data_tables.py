@@ -13,18 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
-from tasks.domain.datasets.version_diff import SHORT, Difference, Pair
-from tasks.domain.evaluation.misclassifications import Flip, Flips, Kind
+from tasks.domain.datasets.version_diff import SHORT, RowPair, VersionDiff
+from tasks.domain.evaluation.misclassifications import Kind, PredictionFlip, PredictionFlips
 from tasks.domain.ingestion.source_filter import passed_over_words
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:
-    from tasks.catalog.export import CheckedOut
-    from tasks.catalog.forget import Forgotten
-    from tasks.catalog.lineage import Found, Made
-    from tasks.catalog.retry import Released
-    from tasks.catalog.verify import Verified
-    from tasks.catalog.versions import Compared, Rejects, Shown, Version, Versions
+    from tasks.catalog.export import ExportedVersion
+    from tasks.catalog.forget import RemovedImage
+    from tasks.catalog.lineage import Lineage, ModelDecision
+    from tasks.catalog.retry import ReleasedRejects
+    from tasks.catalog.verify import Verification
+    from tasks.catalog.versions import Rejects, Version, VersionComparison, VersionDetails, Versions
     from tasks.domain.datasets.manifest import Row
     from tasks.domain.runs.results import Data
 
@@ -44,143 +44,149 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda more: bar.advance(line, more)
 
 
-def versions(found: "Versions") -> RenderableType:
+def versions(listing: "Versions") -> RenderableType:
     """Show each version in a line."""
     table = _table("version", "written", "images", "classes", "decisions")
-    for one in found.versions:
-        counts = ("damaged", "") if one.problem else (f"{one.images:,}", f"{one.classes:,}")
-        table.add_row(one.hash[:SHORT], one.written[:16].replace("T", " "), *counts, _decisions(one))
+    for version in listing.versions:
+        counts = ("damaged", "") if version.problem else (f"{version.images:,}", f"{version.classes:,}")
+        table.add_row(version.hash[:SHORT], version.written[:16].replace("T", " "), *counts, _decisions(version))
     return table
 
 
-def shown(one: "Shown") -> RenderableType:
+def version_details(details: "VersionDetails") -> RenderableType:
     """Show a version's classes by split, then its attributes, warnings and decisions."""
-    head = Text(f"Version {one.dataset}\n{one.images:,} images; parent {(one.parent or 'none')[:SHORT]}")
+    head = Text(f"Version {details.dataset}\n{details.images:,} images; parent {(details.parent or 'none')[:SHORT]}")
     table = _table("class", "images", *_SPLITS)
-    for row in one.classes:
+    for row in details.classes:
         table.add_row(
             Text(visible(row["label"])),
             f"{row['images']:,}",
             *(f"{row['splits'].get(split, 0):,}" for split in _SPLITS),
         )
     attributes: Counter[str] = Counter()
-    for row in one.classes:
+    for row in details.classes:
         attributes.update(row["attributes"])
     lines = [f"{name}: {number:,}" for name, number in sorted(attributes.items())]
-    lines += [f"look: {warning}" for warning in one.warnings]
-    lines += [f"decision {about['number']}, {about['outcome']}: {about['reason']}" for about in one.decisions]
+    lines += [f"look: {warning}" for warning in details.warnings]
+    lines += [f"decision {about['number']}, {about['outcome']}: {about['reason']}" for about in details.decisions]
     return Group(head, table, *(Text(visible(line)) for line in lines))
 
 
-def compared(one: "Compared", page: Path | None) -> RenderableType:
+def version_comparison(comparison: "VersionComparison", page: Path | None) -> RenderableType:
     """Show how many images differ in each way, and name the first of them."""
-    found, flips = one.difference, one.flips
-    head = Text(f"From {one.before[:SHORT]} to {one.after[:SHORT]}: {_counts(found)}")
+    difference, flips = comparison.difference, comparison.flips
+    head = Text(f"From {comparison.before[:SHORT]} to {comparison.after[:SHORT]}: {_counts(difference)}")
     parts = [
         *([_named(kind, [_flip(flip) for flip in flips.of(kind)]) for kind in _KINDS] if flips else ()),
-        _named("added", [_row(row) for row in found.added]),
-        _named("removed", [_row(row) for row in found.removed]),
-        _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in found.relabelled]),
-        _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in found.resplit]),
-        _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in found.redescribed]),
+        _named("added", [_row(row) for row in difference.added]),
+        _named("removed", [_row(row) for row in difference.removed]),
+        _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in difference.relabelled]),
+        _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in difference.resplit]),
+        _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in difference.redescribed]),
     ]
-    asked = [Text(_asked(one.models, flips))] if one.models and flips else []
-    return Group(head, *asked, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else []))
+    predictions = [Text(_flip_counts(comparison.models, flips))] if comparison.models and flips else []
+    return Group(
+        head, *predictions, *(part for part in parts if part), *([Text(f"The page is {page}")] if page else [])
+    )
 
 
-def found(one: "Found") -> RenderableType:
+def lineage(lineage: "Lineage") -> RenderableType:
     """Show where an image was used, and each model in a line."""
-    uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in one.images]
-    parts = [Text(f"{one.word} is {_A[one.what]}."), _named("used in version", uses)]
-    parts += [] if uses else [_named("versions", [name[:SHORT] for name in one.versions])]
+    uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in lineage.images]
+    parts = [Text(f"{lineage.word} is {_A[lineage.what]}."), _named("used in version", uses)]
+    parts += [] if uses else [_named("versions", [name[:SHORT] for name in lineage.versions])]
     table = _table("decision", "model", "version", "run")
-    for made in one.models:
-        serves = ", serves" if made.champion else ""
-        table.add_row(f"{made.decision} {made.outcome}{serves}", made.model_version, made.dataset[:SHORT], made.run_id)
-    nights = sorted({f"{made.run_id[:SHORT]}: {_night(made)}" for made in one.models if made.flow_run})
-    parts += [Text(), table] if one.models else [Text("No model was decided about that used it.")]
-    return Group(*(part for part in (*parts, _named("the nights in Prefect", nights)) if part is not None))
+    for model in lineage.models:
+        serves = ", serves" if model.champion else ""
+        table.add_row(
+            f"{model.decision} {model.outcome}{serves}", model.model_version, model.dataset[:SHORT], model.run_id
+        )
+    runs = sorted({f"{model.run_id[:SHORT]}: {_run_address(model)}" for model in lineage.models if model.flow_run})
+    parts += [Text(), table] if lineage.models else [Text("No model was decided about that used it.")]
+    return Group(*(part for part in (*parts, _named("the nights in Prefect", runs)) if part is not None))
 
 
-def _night(made: "Made") -> str:
-    return made.flow_run_url if made.flow_run_url not in {"", "none"} else made.flow_run
+def _run_address(model: "ModelDecision") -> str:
+    return model.flow_run_url if model.flow_run_url not in {"", "none"} else model.flow_run
 
 
-def rebuilt(data: "Data") -> RenderableType:
+def rebuilt_data(data: "Data") -> RenderableType:
     """Show what a version was made of, in the words of the night's diary."""
-    return Text("\n".join(visible(one) for one in (data.ingested, data.labels, data.dataset)))
+    return Text("\n".join(visible(part) for part in (data.ingested, data.labels, data.dataset)))
 
 
-def forgotten(gone: "Forgotten") -> RenderableType:
+def removed_image(removal: "RemovedImage") -> RenderableType:
     """Say what was removed, and which versions cannot be rebuilt any more."""
-    text = f"Removed {gone.image[:SHORT]} for good, and the features that {gone.features} backbones had made of it."
-    named = ", ".join(name[:SHORT] for name in gone.versions[:_MOST])
-    lost = f"\nThese versions used it and cannot be rebuilt as they were: {named}." if named else ""
-    pages = ", ".join(gone.runs[:_MOST])
-    kept = f"\nThe data cards of these MLflow runs may still show it, small: {pages}." if pages else ""
-    return Text(f"{text}{lost}{kept}")
+    text = (
+        f"Removed {removal.image[:SHORT]} for good, and the features that {removal.features} backbones had made of it."
+    )
+    version_names = ", ".join(name[:SHORT] for name in removal.versions[:_MOST])
+    lost = f"\nThese versions used it and cannot be rebuilt as they were: {version_names}." if version_names else ""
+    pages = ", ".join(removal.runs[:_MOST])
+    cards = f"\nThe data cards of these MLflow runs may still show it, small: {pages}." if pages else ""
+    return Text(f"{text}{lost}{cards}")
 
 
-def rejects(found: "Rejects") -> RenderableType:
+def rejects(listing: "Rejects") -> RenderableType:
     """Count what was turned down by reason, and name the first of each."""
-    passed = passed_over_words(found.passed_over.items())
+    passed = passed_over_words(listing.passed_over.items())
     beside = [Text(visible(f"passed over: {passed}"))] if passed else []
-    if not found.absent:
+    if not listing.absent:
         return Group(Text("Nothing was rejected."), *beside)
     table = _table("reason", "objects")
     groups: dict[str, list[str]] = {}
-    for one in found.absent:
-        groups.setdefault(one.reason, []).append(f"{one.key}: {one.detail}")
+    for exclusion in listing.absent:
+        groups.setdefault(exclusion.reason, []).append(f"{exclusion.key}: {exclusion.detail}")
     for reason, lines in groups.items():
         table.add_row(reason, f"{len(lines):,}")
     parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
-    return Group(table, *parts, *(Text(visible(f"waits: {line}")) for line in found.waiting), *beside)
+    return Group(table, *parts, *(Text(visible(f"waits: {line}")) for line in listing.waiting), *beside)
 
 
-def released(done: "Released") -> RenderableType:
+def released(rejects: "ReleasedRejects") -> RenderableType:
     """Count by reason what the next retraining examines again."""
-    if not done.released:
+    if not rejects.released:
         return Text("Nothing that the sources hold is rejected for that.")
     table = _table("reason", "objects")
-    for reason, number in done.released.items():
+    for reason, number in rejects.released.items():
         table.add_row(reason, f"{number:,}")
     return Group(table, Text("The next pedigree retrain examines them again."))
 
 
-def checked_out(done: "CheckedOut") -> RenderableType:
+def exported_version(export: "ExportedVersion") -> RenderableType:
     """Say what lies where."""
-    held = f"{count(done.images, 'image')} of {count(done.classes, 'class', 'classes')}"
-    return Text(f"{held}, with manifest.csv, in {done.folder}")
+    held = f"{count(export.images, 'image')} of {count(export.classes, 'class', 'classes')}"
+    return Text(f"{held}, with manifest.csv, in {export.folder}")
 
 
-def verified(one: "Verified") -> RenderableType:
+def verification(version: "Verification") -> RenderableType:
     """Say that a version is whole, or name what is damaged."""
-    if not one.damage:
-        parts = f"{count(one.images, 'image')}, {count(one.decisions, 'decision')} and all that belongs to them"
-        return Text("\n".join((f"Version {one.dataset[:SHORT]} is whole: {parts}", *one.notes)))
-    damage = _named("damaged", [f"{damage.what}: {damage.detail}" for damage in one.damage]) or Text()
-    return Group(damage, *map(Text, one.notes))
+    if not version.damage:
+        parts = f"{count(version.images, 'image')}, {count(version.decisions, 'decision')} and all that belongs to them"
+        return Text("\n".join((f"Version {version.dataset[:SHORT]} is whole: {parts}", *version.notes)))
+    damage = _named("damaged", [f"{damage.what}: {damage.detail}" for damage in version.damage]) or Text()
+    return Group(damage, *map(Text, version.notes))
 
 
-def _table(first: str, *others: str) -> Table:
+def _table(first: str, *columns: str) -> Table:
     table = Table(first, box=None, padding=(0, 1))
-    for name in others:
+    for name in columns:
         table.add_column(name, justify="left" if name in {"written", "decisions"} else "right")
     return table
 
 
-def _decisions(one: "Version") -> str:
-    words = [f"{about['number']} {about['outcome']}" for about in one.decisions]
-    return ", ".join([*words, *(["champion"] if one.champion else [])])
+def _decisions(version: "Version") -> str:
+    words = [f"{about['number']} {about['outcome']}" for about in version.decisions]
+    return ", ".join([*words, *(["champion"] if version.champion else [])])
 
 
-def _counts(found: Difference) -> str:
+def _counts(difference: VersionDiff) -> str:
     numbers = {
-        "added": found.added,
-        "removed": found.removed,
-        "relabelled": found.relabelled,
-        "in another split": found.resplit,
-        "with other attributes": found.redescribed,
+        "added": difference.added,
+        "removed": difference.removed,
+        "relabelled": difference.relabelled,
+        "in another split": difference.resplit,
+        "with other attributes": difference.redescribed,
     }
     return ", ".join(f"{len(part):,} {name}" for name, part in numbers.items())
 
@@ -192,24 +198,24 @@ def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
     return Text("\n".join(["", title, *(f"  {visible(line)}" for line in lines[:_MOST]), *more]))
 
 
-def _asked(models: tuple[str, str], flips: Flips) -> str:
+def _flip_counts(models: tuple[str, str], flips: PredictionFlips) -> str:
     counts = ", ".join(f"{len(flips.of(kind)):,} {kind}" for kind in _KINDS)
     return f"Models {models[0]} and {models[1]} on {count(flips.images, 'common test image')}: {counts}"
 
 
-def _flip(one: Flip) -> str:
-    return f"{one.image[:SHORT]}  {one.before} -> {one.after}, is {one.truth}  {one.key}"
+def _flip(flip: PredictionFlip) -> str:
+    return f"{flip.image[:SHORT]}  {flip.before} -> {flip.after}, is {flip.truth}  {flip.key}"
 
 
 def _row(row: "Row") -> str:
     return f"{row.image[:SHORT]}  {row.label}, {row.split}  {row.key}"
 
 
-def _pair(pair: Pair, before: str, after: str) -> str:
+def _pair(pair: RowPair, before: str, after: str) -> str:
     return f"{pair.after.image[:SHORT]}  {before} -> {after}  {pair.after.key}"
 
 
-def _attributes(pair: Pair) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _attributes(pair: RowPair) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return dict(pair.before.attributes), dict(pair.after.attributes)
 
 

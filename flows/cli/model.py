@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
 from flows.cli import model_tables as screens
 from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 if TYPE_CHECKING:
-    from tasks.promotion.aliases import Place
-    from tasks.promotion.overrides import Person
+    from tasks.promotion.aliases import Workspace
+    from tasks.promotion.overrides import Approver
 
 app = typer.Typer(
     help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
@@ -34,8 +34,8 @@ def list_models(
     with sentences():
         from tasks.catalog.models import models
 
-        found = models(store_of(config, changes, store))
-        answer(found.plain(), as_json, screens.models(found))
+        listing = models(store_of(config, changes, store))
+        answer(listing.to_dict(), as_json, screens.models(listing))
 
 
 @app.command()
@@ -50,11 +50,11 @@ def show(
     with sentences():
         from tasks.catalog import models
 
-        place = read_settings(config, changes or []).tracking if config else None
-        shown = models.show(store_of(config, changes, store), version, place)
-        answer(shown.plain(), as_json, screens.shown(shown))
-        if shown.alarm:
-            raise Problem(f"{shown.alarm}.")
+        tracking = read_settings(config, changes or []).tracking if config else None
+        details = models.show(store_of(config, changes, store), version, tracking)
+        answer(details.to_dict(), as_json, screens.model_details(details))
+        if details.alarm:
+            raise PedigreeError(f"{details.alarm}.")
 
 
 @app.command()
@@ -69,8 +69,8 @@ def why(
     with sentences():
         from tasks.catalog import models
 
-        story = models.why(store_of(config, changes, store), version)
-        answer(story.plain(), as_json, screens.story(story))
+        history = models.why(store_of(config, changes, store), version)
+        answer(history.to_dict(), as_json, screens.model_history(history))
 
 
 @app.command()
@@ -89,8 +89,8 @@ def promote(
     with sentences():
         from tasks.promotion import overrides
 
-        done = overrides.promote(_place(config, changes), version, _person(by, why), instead_of)
-        answer(done.plain(), as_json, screens.overruled(done))
+        override = overrides.promote(_workspace(config, changes), version, _person(by, why), instead_of)
+        answer(override.to_dict(), as_json, screens.override(override))
 
 
 @app.command()
@@ -99,8 +99,8 @@ def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, a
     with sentences():
         from tasks.promotion import overrides
 
-        done = overrides.roll_back(_place(config, changes), _person(by, why))
-        answer(done.plain(), as_json, screens.overruled(done))
+        override = overrides.roll_back(_workspace(config, changes), _person(by, why))
+        answer(override.to_dict(), as_json, screens.override(override))
 
 
 @app.command()
@@ -111,8 +111,8 @@ def hold(
     with sentences():
         from tasks.promotion import overrides
 
-        done = overrides.hold(_place(config, changes), version, _person(by, why))
-        answer(done.plain(), as_json, screens.overruled(done))
+        override = overrides.hold(_workspace(config, changes), version, _person(by, why))
+        answer(override.to_dict(), as_json, screens.override(override))
 
 
 @app.command()
@@ -123,22 +123,22 @@ def lift(
     with sentences():
         from tasks.promotion import overrides
 
-        done = overrides.lift(_place(config, changes), version, _person(by, why))
-        answer(done.plain(), as_json, screens.overruled(done))
+        override = overrides.release(_workspace(config, changes), version, _person(by, why))
+        answer(override.to_dict(), as_json, screens.override(override))
 
 
-def _place(config: Path, changes: list[str] | None) -> "Place":
-    from tasks.promotion.aliases import Place
+def _workspace(config: Path, changes: list[str] | None) -> "Workspace":
+    from tasks.promotion.aliases import Workspace
 
     settings = read_settings(config, changes or [])
-    return Place(settings.store.url, settings.tracking)
+    return Workspace(settings.store.url, settings.tracking)
 
 
-def _person(name: str, why: str) -> "Person":
+def _person(name: str, why: str) -> "Approver":
     """Name who decides: whoever is logged in on this machine, where nobody is named."""
-    from tasks.promotion.overrides import Person
+    from tasks.promotion.overrides import Approver
 
     try:
-        return Person(name or getpass.getuser(), why)
+        return Approver(name or getpass.getuser(), why)
     except (KeyError, OSError) as error:
-        raise SettingsProblem("This machine does not say who is logged in: name yourself with --by.") from error
+        raise SettingsError("This machine does not say who is logged in: name yourself with --by.") from error

@@ -14,9 +14,9 @@ from tasks.domain.phrasing import count
 from tasks.domain.training.selective_accuracy import Promise
 
 if TYPE_CHECKING:
-    from tasks.catalog.models import DataDiff, Models, ShownModel, Story
+    from tasks.catalog.models import DataDiff, ModelDetails, ModelHistory, Models
     from tasks.domain.registry.decisions import Decision
-    from tasks.promotion.overrides import Overruled
+    from tasks.promotion.overrides import Override
 
 # A screen names so many classes; --json names all.
 _MOST = 10
@@ -24,55 +24,63 @@ _MOST = 10
 _HEAD = 8
 
 
-def models(found: "Models") -> RenderableType:
+def models(listing: "Models") -> RenderableType:
     """Show each version in a line."""
-    if not found.models:
+    if not listing.models:
         return Text("Nothing was decided yet: pedigree retrain makes the first model.")
-    numbers = [one.version for one in found.models]
+    numbers = [model.version for model in listing.models]
     twice = len(set(numbers)) < len(numbers)
     head = ["head"] if twice else []
     table = Table("version", *head, "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
-    for one in found.models:
-        accuracy = one.figures.get("accuracy")
+    for model in listing.models:
+        accuracy = model.figures.get("accuracy")
         figure = "" if accuracy is None else f"{accuracy:.3f}"
-        when = one.time[:16].replace("T", " ")
-        named = [one.head[:_HEAD]] if twice else []
+        when = model.time[:16].replace("T", " ")
+        named = [model.head[:_HEAD]] if twice else []
         table.add_row(
-            one.version, *named, when, one.outcome, Text(visible(one.person or "gate")), figure, ", ".join(one.roles)
+            model.version,
+            *named,
+            when,
+            model.outcome,
+            Text(visible(model.person or "gate")),
+            figure,
+            ", ".join(model.roles),
         )
     if not twice:
         return table
-    told = "MLflow gave some numbers twice, since it lost versions: name those models by their heads."
-    return Group(table, Text(told))
+    warning = "MLflow gave some numbers twice, since it lost versions: name those models by their heads."
+    return Group(table, Text(warning))
 
 
-def shown(one: "ShownModel") -> RenderableType:
+def model_details(details: "ModelDetails") -> RenderableType:
     """Show what a version was made of, a fact in a line."""
     facts = {
-        "version": f"{one.model.version}  {', '.join(one.model.roles)}".rstrip(),
-        "last decision": f"{one.model.outcome} on {one.model.time[:16].replace('T', ' ')}",
-        "dataset": one.model.dataset,
-        "head": one.head,
-        "backbone": one.backbone,
-        "MLflow run": one.run_id,
-        "files in MLflow": one.package,
-        "code": f"{one.code.get('git_commit', 'none')}, changed {one.code.get('git_dirty', 'unknown')}",
+        "version": f"{details.model.version}  {', '.join(details.model.roles)}".rstrip(),
+        "last decision": f"{details.model.outcome} on {details.model.time[:16].replace('T', ' ')}",
+        "dataset": details.model.dataset,
+        "head": details.head,
+        "backbone": details.backbone,
+        "MLflow run": details.run_id,
+        "files in MLflow": details.package,
+        "code": f"{details.code.get('git_commit', 'none')}, changed {details.code.get('git_dirty', 'unknown')}",
     }
-    sections = {name: values for name, values in one.settings.items() if isinstance(values, Mapping)}
+    sections = {name: values for name, values in details.settings.items() if isinstance(values, Mapping)}
     lines = [f"{name}: {text}" for name, text in facts.items()]
     lines += [f"{section}.{name}: {value}" for section, values in sections.items() for name, value in values.items()]
     return Text("\n".join(map(visible, lines)))
 
 
-def story(one: "Story") -> RenderableType:
+def model_history(history: "ModelHistory") -> RenderableType:
     """Tell the story in its order: data, figures, rules, decisions."""
-    head = Text(f"Version {one.model.version}: {', '.join(one.model.roles) or 'does not serve'}")
-    parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(one.data))]))]
-    figures = _figures(one.model.figures)
+    head = Text(f"Version {history.model.version}: {', '.join(history.model.roles) or 'does not serve'}")
+    parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(history.data))]))]
+    figures = _figures(history.model.figures)
     parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
-    rival = f"version {one.judged_against}" if one.judged_against else "no champion, so the absolute rules alone"
-    parts += [Text(f"\nrules, judged against {rival}"), _rules(one)] if one.rules else []
-    parts.append(Text("\n".join(["", "decisions", *(_decision(each) for each in one.decisions)])))
+    rival = (
+        f"version {history.judged_against}" if history.judged_against else "no champion, so the absolute rules alone"
+    )
+    parts += [Text(f"\nrules, judged against {rival}"), _rules(history)] if history.rules else []
+    parts.append(Text("\n".join(["", "decisions", *(_decision(entry) for entry in history.decisions)])))
     return Group(*parts)
 
 
@@ -85,9 +93,9 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
     return [*(f"  {name} {value:.3f}" for name, value in numbers.items()), f"  {promise}"]
 
 
-def overruled(done: "Overruled") -> RenderableType:
+def override(override: "Override") -> RenderableType:
     """Say what was decided, and who serves now."""
-    return Text(str(done))
+    return Text(str(override))
 
 
 def _data(data: "DataDiff") -> list[str]:
@@ -95,24 +103,24 @@ def _data(data: "DataDiff") -> list[str]:
         return [f"  version {data.dataset[:SHORT]} with {count(data.images, 'image')}, the first one"]
     lines = [f"  version {data.dataset[:SHORT]} with {count(data.images, 'image')}, after {data.parent[:SHORT]}"]
     changes = {"added": data.added, "removed": data.removed, "relabelled": data.relabelled}
-    lines += [f"  {sum(found.values()):,} {what}: {_named(found)}" for what, found in changes.items() if found]
+    lines += [f"  {sum(counts.values()):,} {change}: {_named(counts)}" for change, counts in changes.items() if counts]
     return [*lines, f"  every image: pedigree data diff {data.parent[:SHORT]} {data.dataset[:SHORT]}"]
 
 
-def _named(found: Mapping[str, int]) -> str:
-    most = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+def _named(counts: Mapping[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     more = f" and {len(most) - _MOST:,} more" if len(most) > _MOST else ""
     return ", ".join(f"{number:,} {name}" for name, number in most[:_MOST]) + more
 
 
-def _rules(one: "Story") -> Table:
+def _rules(history: "ModelHistory") -> Table:
     table = Table(*COLUMNS, box=None, padding=(0, 2))
-    for rule in one.rules:
+    for rule in history.rules:
         table.add_row(*(Text(visible(cell)) for cell in rule_row(rule)))
     return table
 
 
-def _decision(one: "Decision") -> str:
-    by = f" by {visible(one.person)}" if one.person else " by the gate" if one.by_the_gate else ""
-    why = f"\n     why: {visible(one.why)}" if one.why else ""
-    return f"  {one.number}  {one.time[:16].replace('T', ' ')}  {one.outcome}{by}: {visible(one.reason)}{why}"
+def _decision(entry: "Decision") -> str:
+    by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.by_the_gate else ""
+    why = f"\n     why: {visible(entry.why)}" if entry.why else ""
+    return f"  {entry.number}  {entry.time[:16].replace('T', ' ')}  {entry.outcome}{by}: {visible(entry.reason)}{why}"

@@ -12,7 +12,7 @@ import typer
 from rich.console import RenderableType
 
 from configs.addresses import shown
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import absolute, home, prepare_environment, read_settings
 from configs.visible_text import json_text, visible_lines
 from flows.cli import streams
@@ -38,7 +38,7 @@ def sentences() -> Iterator[None]:
     try:
         prepare_environment()
         yield
-    except Problem as problem:
+    except PedigreeError as problem:
         _fail(str(problem), problem.exit_code)
     except KeyboardInterrupt:
         _fail("Stopped. What was finished is kept, and the next run carries on from there.", 1)
@@ -57,7 +57,7 @@ def answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool
 def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:
     """Name the store, by the settings or by itself."""
     if (config is None) == (not store) or (store and changes):
-        raise SettingsProblem("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
+        raise SettingsError("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
     return read_settings(config, changes or []).store.url if config else absolute(store or "")
 
 
@@ -70,8 +70,8 @@ def _unexpected(error: Exception) -> str:
     details = shown("".join(traceback.format_exception(error)))
     begin = f"Pedigree did not expect this error: {type(error).__name__}."
     try:
-        place = home() / "unexpected-error.txt"
-        place.write_text(details, encoding="utf-8", errors="backslashreplace")
-    except (OSError, Problem):
+        path = home() / "unexpected-error.txt"
+        path.write_text(details, encoding="utf-8", errors="backslashreplace")
+    except (OSError, PedigreeError):
         return f"{details}{begin} The details are above; please report them."
-    return f"{begin} The details are in {place}; please report them."
+    return f"{begin} The details are in {path}; please report them."

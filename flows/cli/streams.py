@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from rich.console import Console, RenderableType
 from rich.segment import Segment, Segments
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.visible_text import visible_lines
 
 
@@ -58,7 +58,7 @@ def write(text: str) -> bool:
     """Write to standard output; return False where nobody reads it any more, which is no failure.
 
     Raises:
-        Problem: It cannot be written, as on a full disk.
+        PedigreeError: It cannot be written, as on a full disk.
     """
     try:
         sys.stdout.write(text)
@@ -68,7 +68,7 @@ def write(text: str) -> bool:
         return False
     except OSError as error:
         _silence()
-        raise Problem(f"The answer cannot be written ({error.strerror}); what it tells of was done.") from None
+        raise PedigreeError(f"The answer cannot be written ({error.strerror}); what it tells of was done.") from None
     return True
 
 

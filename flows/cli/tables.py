@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.domain.gate.rule_result import COLUMNS, rule_row
-from tasks.domain.phrasing import figure
+from tasks.domain.phrasing import format_figure
 
 if TYPE_CHECKING:
     from infra.stack import Status
@@ -28,7 +28,7 @@ _COLOURS = {
 }
 
 
-def night(outcome: "Outcome") -> RenderableType:
+def run_outcome(outcome: "Outcome") -> RenderableType:
     """Show one night: how it ended and why, and each rule of the gate with what happened."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
     if not outcome.gate:
@@ -39,35 +39,35 @@ def night(outcome: "Outcome") -> RenderableType:
     return Group(head, table)
 
 
-def reproduction(found: "Reproduction") -> RenderableType:
+def reproduction(reproduction: "Reproduction") -> RenderableType:
     """Show the verdict on a model that was made again, the evidence, and what differs between then and now."""
     parts: list[RenderableType] = [
-        Text.assemble((found.verdict, f"bold {_COLOURS[found.verdict]}"), f": {found.reason}")
+        Text.assemble((reproduction.verdict, f"bold {_COLOURS[reproduction.verdict]}"), f": {reproduction.reason}")
     ]
-    parts.append(Text(f"head {found.head}, dataset {found.dataset}, {found.images:,} images"))
-    parts += [Text(f"made again: {found.refitted}")] if found.refitted else []
-    if found.differences:
+    parts.append(Text(f"head {reproduction.head}, dataset {reproduction.dataset}, {reproduction.images:,} images"))
+    parts += [Text(f"made again: {reproduction.refitted}")] if reproduction.refitted else []
+    if reproduction.differences:
         table = Table("what differs", "then", "now", box=None, padding=(0, 2))
-        for one in found.differences:
-            table.add_row(one.what, one.then, one.now)
+        for difference in reproduction.differences:
+            table.add_row(difference.what, difference.then, difference.now)
         parts.append(table)
     return Group(*parts)
 
 
-def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
+def story(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
     """Show the demo's nights side by side, what each cost, and how to look further."""
     table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
-    for title, one in nights:
+    for title, outcome in outcomes:
         table.add_row(
             title.partition(":")[0],
-            Text(one.status, _COLOURS[one.status]),
-            f"{one.images.total:,}",
-            f"{one.images.new:,}",
-            f"{one.images.embedded:,}",
-            figure(one.metrics.get("accuracy")),
-            f"{sum(one.seconds.values()):.1f}",
+            Text(outcome.status, _COLOURS[outcome.status]),
+            f"{outcome.images.total:,}",
+            f"{outcome.images.new:,}",
+            f"{outcome.images.embedded:,}",
+            format_figure(outcome.metrics.get("accuracy")),
+            f"{sum(outcome.seconds.values()):.1f}",
         )
-    why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {one.reason}" for title, one in nights)]))
+    why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {outcome.reason}" for title, outcome in outcomes)]))
     ways = Text(
         "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
         f"Everything lies in {home}.\n"
@@ -77,10 +77,10 @@ def story(nights: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType
     return Group(table, why, ways)
 
 
-def links(found: Mapping[str, str]) -> str:
+def links(links: Mapping[str, str]) -> str:
     """Show where each server's pages open; as a string, no terminal cuts a link."""
     names = {"prefect": "Prefect", "mlflow": "MLflow"}
-    lines = [f"{names[name]}: {link}" for name, link in found.items()]
+    lines = [f"{names[name]}: {link}" for name, link in links.items()]
     return "\n".join([*lines, "A link that ends in a word after # works once, within ten minutes."])
 
 
@@ -93,6 +93,6 @@ def stack(status: "Status") -> RenderableType:
     return Group(table, Text("\n".join([*left_alone(status.left_alone), ways])))
 
 
-def left_alone(kept: Sequence[str]) -> list[str]:
+def left_alone(names: Sequence[str]) -> list[str]:
     """Name what a person had changed in Prefect, and deploying left alone."""
-    return [f"left alone, as somebody set it in Prefect: {one}" for one in kept]
+    return [f"left alone, as somebody set it in Prefect: {name}" for name in names]

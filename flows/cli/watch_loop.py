@@ -4,25 +4,25 @@ import sys
 import time
 from collections.abc import Iterator
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import Settings
 from flows.runner import run_watch
 from infra.orchestration.deployments import every_seconds
-from tasks.domain.ingestion.triggers import Look
+from tasks.domain.ingestion.triggers import PollResult
 
 
-def looks(settings: Settings, *, once: bool) -> Iterator[Look]:
+def looks(settings: Settings, *, once: bool) -> Iterator[PollResult]:
     """Yield what each look found; a look that fails is told on standard error, and the next one comes all the same.
 
     Raises:
-        Problem: The only look failed, or settings are wrong.
+        PedigreeError: The only look failed, or settings are wrong.
     """
     while True:
         try:
             yield run_watch(settings)
-        except SettingsProblem:
+        except SettingsError:
             raise
-        except Problem as problem:
+        except PedigreeError as problem:
             if once:
                 raise
             sys.stderr.write(f"{problem}\n")

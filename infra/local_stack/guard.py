@@ -94,22 +94,22 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     def _introduced(self, receive: Receive) -> Receive:
-        known = False
+        introduced = False
 
         async def checked() -> Message:
-            nonlocal known
+            nonlocal introduced
             message = await receive()
-            if known or message["type"] != "websocket.receive":
+            if introduced or message["type"] != "websocket.receive":
                 return message
-            known = self._is_introduction(message.get("text") or "")
-            return message if known else {"type": "websocket.disconnect", "code": 1008}
+            introduced = self._is_introduction(message.get("text") or "")
+            return message if introduced else {"type": "websocket.disconnect", "code": 1008}
 
         return checked
 
     def _is_introduction(self, text: str) -> bool:
         try:
-            said = json.loads(text)
-            return said["type"] == "auth" and self._is_password(str(said["token"]).partition(":")[2])
+            message = json.loads(text)
+            return message["type"] == "auth" and self._is_password(str(message["token"]).partition(":")[2])
         except (ValueError, KeyError, TypeError):
             return False
 

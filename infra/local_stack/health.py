@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 from configs.addresses import shown
-from configs.errors import Problem
+from configs.errors import PedigreeError
 
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)
@@ -31,22 +31,22 @@ def answers(url: str) -> bool:
 
 
 def check_prefect(api: str, login: Login) -> None:
-    """Raise Problem where this API wants another name or password, OSError or ValueError where nobody answers.
+    """Raise PedigreeError where this API wants another name or password, OSError or ValueError where nobody answers.
 
     Its health is told to everybody: only another question shows whether we may ask.
     """
     if _status(f"{api.rstrip('/')}/admin/version", login) in _LOCKED:
-        raise Problem(
+        raise PedigreeError(
             f"Prefect at {shown(api)} refuses the name or password: set PREFECT_API_AUTH_STRING to name:password."
         )
 
 
 def check_mlflow(address: str, login: Login) -> None:
-    """Raise Problem where this MLflow wants another name or password."""
+    """Raise PedigreeError where this MLflow wants another name or password."""
     question = f"{address}/api/2.0/mlflow/experiments/search?max_results=1"
     if _status(question, login) in _LOCKED:
         variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        raise Problem(
+        raise PedigreeError(
             f"MLflow at {shown(address)} refuses the name or password: set {variables} to those that it knows."
         )
 
@@ -85,9 +85,9 @@ def keep_pool_closed(prefect: str, login: Login, pool: str) -> None:
 
 def close_left_over_runs(prefect: str, login: Login, pool: str) -> None:
     """Call crashed what a stopped worker left running: it would hold the deployment's only place for ever."""
-    wanted = {"flow_runs": {"state": {"type": {"any_": _LEFT_OVER}}}, "work_pools": {"name": {"any_": [pool]}}}
+    run_filter = {"flow_runs": {"state": {"type": {"any_": _LEFT_OVER}}}, "work_pools": {"name": {"any_": [pool]}}}
     state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next night carries on."}
-    for run in _ask(f"{prefect}/api/flow_runs/filter", login, wanted):
+    for run in _ask(f"{prefect}/api/flow_runs/filter", login, run_filter):
         _ask(f"{prefect}/api/flow_runs/{run['id']}/set_state", login, {"state": state, "force": True})
 
 

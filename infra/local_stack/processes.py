@@ -74,7 +74,7 @@ def start(
     return background
 
 
-def recorded(record: Path) -> Background | None:
+def read_background(record: Path) -> Background | None:
     """Read what was started, whether or not it still runs."""
     try:
         return Background(**json.loads(record.read_text(encoding="utf-8")))
@@ -84,10 +84,10 @@ def recorded(record: Path) -> Background | None:
 
 def stop(record: Path, patience: float = 15) -> None:
     """Ask the program to end, then end whatever it left behind, then forget it."""
-    background = recorded(record)
+    background = read_background(record)
     if background:
         family = _family(background)
-        end([one for one in family if one.pid == background.pid], patience)
+        end([process for process in family if process.pid == background.pid], patience)
         end(family, patience)
     record.unlink(missing_ok=True)
 
@@ -97,8 +97,8 @@ def _family(background: Background) -> list[psutil.Process]:
     if background.replaced:
         return []
     below = psutil.Process(background.pid).children(recursive=True) if background.alive else []
-    session = [one for one in psutil.process_iter() if _session(one.pid) == background.pid]
-    return list({one.pid: one for one in [*session, *below]}.values())
+    session = [process for process in psutil.process_iter() if _session(process.pid) == background.pid]
+    return list({process.pid: process for process in [*session, *below]}.values())
 
 
 def _session(pid: int) -> int | None:
@@ -109,11 +109,11 @@ def _session(pid: int) -> int | None:
 
 def end(processes: Sequence[psutil.Process], patience: float) -> None:
     """Ask processes to end, and kill those that have not after so many seconds."""
-    for one in processes:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            one.terminate()
+            process.terminate()
     _, stubborn = psutil.wait_procs(processes, timeout=patience)
-    for one in stubborn:
+    for process in stubborn:
         with suppress(psutil.NoSuchProcess):
-            one.kill()
+            process.kill()
     psutil.wait_procs(stubborn, timeout=patience)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from configs.credentials import password
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import home, secret
 from infra.local_stack.guard import App, Guard
 from infra.local_stack.private_files import owner_only
@@ -55,12 +55,12 @@ def main() -> None:
     apps: dict[str, Callable[..., App]] = {"prefect": _prefect, "mlflow": _mlflow}
     word, guarded_by_itself = password(home()), secret("PREFECT_SERVER_API_AUTH_STRING")
     if not (word or guarded_by_itself):
-        raise Problem("The servers of this home have no password: start them by pedigree up.")
+        raise PedigreeError("The servers of this home have no password: start them by pedigree up.")
     app = apps[name](*places)
     # Behind a proxy the pages may ask an API at an address of their owner's.
     api = urlsplit(secret("PREFECT_SERVER_UI_API_URL"))
-    own = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    guarded = Guard(app, own, word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    guarded = Guard(app, address, word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))
     uvicorn.Server(uvicorn.Config(guarded, log_level="warning")).run(sockets=[listener])
 
 

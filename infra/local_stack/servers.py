@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from configs.credentials import forget_password, local_login, make_password
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import secret
 from configs.servers import Servers
 from infra.local_stack import processes
@@ -26,18 +26,18 @@ _SHORTEST_PASSWORD = 12
 
 
 def check_credentials(servers: Servers) -> None:
-    """Raise SettingsProblem where the servers are to ask for passwords that nobody has set."""
+    """Raise SettingsError where the servers are to ask for passwords that nobody has set."""
     if not servers.authentication:
         return
     if ":" not in secret("PREFECT_API_AUTH_STRING"):
-        raise SettingsProblem("servers.authentication is on: set PREFECT_API_AUTH_STRING to name:password.")
+        raise SettingsError("servers.authentication is on: set PREFECT_API_AUTH_STRING to name:password.")
     name, password = secret("MLFLOW_TRACKING_USERNAME"), secret("MLFLOW_TRACKING_PASSWORD")
     if not name or len(password) < _SHORTEST_PASSWORD:
         message = (
             "servers.authentication is on: set MLFLOW_TRACKING_USERNAME, and MLFLOW_TRACKING_PASSWORD to a password "
             f"of at least {_SHORTEST_PASSWORD} characters."
         )
-        raise SettingsProblem(message)
+        raise SettingsError(message)
 
 
 def prepare_login(home: Path, servers: Servers) -> None:
@@ -58,9 +58,9 @@ def environment(home: Path) -> dict[str, str]:
 
 def with_login(home: Path, api: str) -> dict[str, str]:
     """Hand down the environment with the address of Prefect's API and, where it is this home's own, the password."""
-    ours = environment(home) | {"PREFECT_API_URL": api}
+    variables = environment(home) | {"PREFECT_API_URL": api}
     login = local_login(home, api)
-    return ours | {"PREFECT_API_AUTH_STRING": login} if login else ours
+    return variables | {"PREFECT_API_AUTH_STRING": login} if login else variables
 
 
 def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
@@ -68,20 +68,20 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     listener = _listener(4200)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
-    ours = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
+    variables = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
     # A server that starts anew still knows who holds the limit of one retraining, and until when.
-    ours["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
+    variables["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
     # A server that finds another server's address in its environment would send its own work there.
-    ours.pop("PREFECT_API_URL", None)
+    variables.pop("PREFECT_API_URL", None)
     # Pages of other origins may ask nothing, whoever looks at them.
-    ours.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", ours["PREFECT_UI_URL"])
+    variables.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", variables["PREFECT_UI_URL"])
     if servers.prefect_database:
-        _, _, place = servers.prefect_database.partition("://")
-        ours["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
-    ours.pop("PREFECT_SERVER_API_AUTH_STRING", None)
+        _, _, address = servers.prefect_database.partition("://")
+        variables["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{address}"
+    variables.pop("PREFECT_SERVER_API_AUTH_STRING", None)
     if servers.authentication:
-        ours["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
-    return processes.start(record, [*_GUARDED, "prefect", str(listener.fileno())], ours, url, listener)
+        variables["PREFECT_SERVER_API_AUTH_STRING"] = secret("PREFECT_API_AUTH_STRING")
+    return processes.start(record, [*_GUARDED, "prefect", str(listener.fileno())], variables, url, listener)
 
 
 def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
@@ -92,25 +92,25 @@ def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
     files = servers.artifacts or str(home / "mlflow-artifacts")
     # Its background jobs start seven helpers, and nothing here asks them for anything.
-    ours = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not servers.authentication:
         command = [*_GUARDED, "mlflow", str(listener.fileno()), database, files]
-        return processes.start(record, command, ours, url, listener)
+        return processes.start(record, command, variables, url, listener)
     # MLflow's own command opens its port itself.
     listener.close()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", database, "--artifacts-destination", files, "--app-name", "basic-auth"]
-    return processes.start(record, command, ours | _mlflow_authentication(record, home, servers), url)
+    return processes.start(record, command, variables | _mlflow_authentication(record, home, servers), url)
 
 
 def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str) -> Background:
     """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", pool, "--type", "process", "--name", pool]
-    ours = with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
+    variables = with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
     # As in prefect.yaml: runs of this pool take nothing from outside.
-    ours["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
-    return processes.start(record, command, ours, f"{prefect}/work-pools/work-pool/{pool}")
+    variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    return processes.start(record, command, variables, f"{prefect}/work-pools/work-pool/{pool}")
 
 
 def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[str, str]:
@@ -139,4 +139,4 @@ def _listener(first: int) -> socket.socket:
             listener.listen()
             return listener
         listener.close()
-    raise Problem(f"All ports from {first} to {first + 99} are taken: end what listens there.")
+    raise PedigreeError(f"All ports from {first} to {first + 99} are taken: end what listens there.")

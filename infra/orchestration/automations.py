@@ -10,9 +10,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.load import secret
-from configs.servers import Notify, Told
+from configs.servers import NotifiedOutcome, Notify
 from infra.orchestration.messages import MESSAGES, Message, payload, silence
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _CHANNELS: Mapping[str, tuple[str, str]] = {
     "webhook": ("webhook/pedigree-webhook", "PEDIGREE_WEBHOOK_URL"),
     "email": ("slack-webhook/pedigree-email", "PEDIGREE_SMTP_PASSWORD"),
 }
-_EVENTS: Mapping[Told, tuple[str, ...]] = {
+_EVENTS: Mapping[NotifiedOutcome, tuple[str, ...]] = {
     "promoted": ("Promoted",),
     "rejected": ("Rejected",),
     "needs-approval": ("Needs approval",),
@@ -48,31 +48,34 @@ def set_up(api: str, notify: Notify, mlflow: str) -> list[str]:
     say is removed, with its secrets. ``mlflow`` is the address of MLflow's pages, if it has any.
 
     Raises:
-        SettingsProblem: A secret or a block that the settings need is not there.
+        SettingsError: A secret or a block that the settings need is not there.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-    known = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: secret("PREFECT_API_AUTH_STRING") or None}
-    with temporary_settings(updates=known), get_client(sync_client=True) as client:
+    server_settings = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: secret("PREFECT_API_AUTH_STRING") or None}
+    with temporary_settings(updates=server_settings), get_client(sync_client=True) as client:
         blocks = _blocks(client, notify)
-        wanted = _automations(notify, blocks, PREFECT_UI_URL.value() or api.removesuffix("/api"), mlflow)
-        switched_off = _settle(client, wanted)
+        desired = _automations(notify, blocks, PREFECT_UI_URL.value() or api.removesuffix("/api"), mlflow)
+        switched_off = _settle(client, desired)
         _forget_blocks(client, blocks)
-        return [f"{one.name} (switched off in Prefect)" if one.name in switched_off else one.name for one in wanted]
+        return [
+            f"{automation.name} (switched off in Prefect)" if automation.name in switched_off else automation.name
+            for automation in desired
+        ]
 
 
 def _automations(notify: Notify, blocks: Mapping[str, "UUID"], prefect: str, mlflow: str) -> list["AutomationCore"]:
     if not blocks:
         return []
-    made = [_made(MESSAGES[end](prefect), _ends(end), blocks) for end in notify.when]
+    automations = [_automation(MESSAGES[end](prefect), _ends(end), blocks) for end in notify.when]
     if notify.silent_hours:
         hours = timedelta(hours=notify.silent_hours)
-        made.append(_made(silence(notify.silent_hours, prefect, mlflow), _silent(hours), blocks))
-    return made
+        automations.append(_automation(silence(notify.silent_hours, prefect, mlflow), _silent(hours), blocks))
+    return automations
 
 
-def _made(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"]) -> "AutomationCore":
+def _automation(message: Message, trigger: "EventTrigger", blocks: Mapping[str, "UUID"]) -> "AutomationCore":
     from prefect.events.schemas.automations import AutomationCore
 
     return AutomationCore(
@@ -92,7 +95,7 @@ def _action(block: str, identity: "UUID", message: Message) -> "SendNotification
     return SendNotification(block_document_id=identity, subject=message.subject, body=message.body)
 
 
-def _ends(end: Told) -> "EventTrigger":
+def _ends(end: NotifiedOutcome) -> "EventTrigger":
     return _trigger(_EVENTS[end], for_each={"prefect.resource.id"})
 
 
@@ -124,49 +127,49 @@ def _names(states: Sequence[str]) -> set[str]:
     return {f"prefect.flow-run.{state}" for state in states}
 
 
-def _settle(client: "SyncPrefectClient", wanted: Sequence["AutomationCore"]) -> set[str]:
+def _settle(client: "SyncPrefectClient", desired: Sequence["AutomationCore"]) -> set[str]:
     """Delete what is no longer wanted or has changed, and create what is not there; the same stays as it is.
 
     Returns:
         The names of those that a person switched off: they stay so, also with other contents.
     """
-    kept, switched_off = set(), set()
-    for found in client.read_automations():
-        if _TAG in found.tags and not found.enabled:
-            switched_off.add(found.name)
-        if any(_same(found, one) for one in wanted):
-            kept.add(found.name)
-        elif _TAG in found.tags:
-            client.delete_automation(found.id)
-    for one in wanted:
-        if one.name not in kept:
-            client.create_automation(one.model_copy(update={"enabled": one.name not in switched_off}))
+    unchanged, switched_off = set(), set()
+    for existing in client.read_automations():
+        if _TAG in existing.tags and not existing.enabled:
+            switched_off.add(existing.name)
+        if any(_same(existing, automation) for automation in desired):
+            unchanged.add(existing.name)
+        elif _TAG in existing.tags:
+            client.delete_automation(existing.id)
+    for automation in desired:
+        if automation.name not in unchanged:
+            client.create_automation(automation.model_copy(update={"enabled": automation.name not in switched_off}))
     return switched_off
 
 
-def _same(found: "Automation", wanted: "AutomationCore") -> bool:
+def _same(existing: "Automation", desired: "AutomationCore") -> bool:
     from prefect.events.schemas.automations import AutomationCore
 
-    present = AutomationCore.model_validate({**found.model_dump(), "enabled": wanted.enabled})
-    return present.model_dump() == wanted.model_dump()
+    present = AutomationCore.model_validate({**existing.model_dump(), "enabled": desired.enabled})
+    return present.model_dump() == desired.model_dump()
 
 
 def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:
     """Keep the secrets of the channels in Prefect's blocks, and find the others: their ids by type and name."""
-    found: dict[str, UUID] = {}
+    ids: dict[str, UUID] = {}
     for channel in notify.channels:
         block, variable = _CHANNELS[channel]
-        word = secret(variable) or _known(client, channel)
+        word = secret(variable) or _stored_secret(client, channel)
         if not (word or (channel == "email" and not notify.smtp_user)):
-            raise SettingsProblem(f"notify.channels has {channel}: set {variable}.")
+            raise SettingsError(f"notify.channels has {channel}: set {variable}.")
         _new(channel, notify, word).save(block.partition("/")[2], overwrite=True)
-        found[block] = _document(client, block).id
+        ids[block] = _document(client, block).id
     for block in notify.blocks:
         try:
-            found[block] = _document(client, block).id
+            ids[block] = _document(client, block).id
         except ObjectNotFound:
-            raise SettingsProblem(f"notify.blocks has {block}, which Prefect does not know: make it there.") from None
-    return found
+            raise SettingsError(f"notify.blocks has {block}, which Prefect does not know: make it there.") from None
+    return ids
 
 
 def _new(channel: str, notify: Notify, word: str) -> "Block":
@@ -179,7 +182,7 @@ def _new(channel: str, notify: Notify, word: str) -> "Block":
     return SlackWebhook(url=SecretStr(mail_address(notify, word) if channel == "email" else word))
 
 
-def _known(client: "SyncPrefectClient", channel: str) -> str:
+def _stored_secret(client: "SyncPrefectClient", channel: str) -> str:
     """Read the secret that Prefect keeps already, or nothing."""
     try:
         url = str(_document(client, _CHANNELS[channel][0]).data["url"])
@@ -193,10 +196,10 @@ def _document(client: "SyncPrefectClient", block: str) -> "BlockDocument":
     return client.read_block_document_by_name(name, kind)
 
 
-def _forget_blocks(client: "SyncPrefectClient", wanted: Mapping[str, "UUID"]) -> None:
+def _forget_blocks(client: "SyncPrefectClient", blocks: Mapping[str, "UUID"]) -> None:
     """Delete the blocks of ours that nothing uses any more, so that no secret outlives its use."""
     for block, _ in _CHANNELS.values():
-        if block not in wanted:
+        if block not in blocks:
             with suppress(ObjectNotFound):
                 client.delete_block_document(_document(client, block).id)
 
@@ -207,9 +210,7 @@ def mail_address(notify: Notify, password: str) -> str:
     try:
         port = f":{server.port}" if server.port else ""
     except ValueError:
-        raise SettingsProblem(
-            f"notify.smtp_server is {notify.smtp_server}: write it as smtp.example.org:587."
-        ) from None
+        raise SettingsError(f"notify.smtp_server is {notify.smtp_server}: write it as smtp.example.org:587.") from None
     login = f"{quote(notify.smtp_user, safe='')}:{quote(password, safe='')}@" if notify.smtp_user else ""
     scheme = "mailto" if notify.smtp_encryption == "none" else "mailtos"
     query = {

@@ -11,7 +11,7 @@ import yaml
 
 from configs.addresses import shown
 from configs.credentials import prefect_login
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.flat_fields import filled
 from configs.load import prefect_address
 from configs.schema import Settings
@@ -30,7 +30,7 @@ ONE_RETRAINING = "pedigree-retraining"
 _RETRAINS = "flows.retrain.retrain"
 _FILE = Path(__file__).parents[1] / "prefect.yaml"
 # The sections that a form asks for; the others take all settings.
-_RETRAINING = tuple(one for one in Settings.model_fields if one != "watch")
+_RETRAINING = tuple(section for section in Settings.model_fields if section != "watch")
 _SECTIONS = {
     "nightly": _RETRAINING,
     "retrain": _RETRAINING,
@@ -41,21 +41,23 @@ _SECTIONS = {
 }
 
 
-def described() -> dict[str, Any]:
+def read_prefect_yaml() -> dict[str, Any]:
     """Read what ``infra/prefect.yaml`` says."""
-    found: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return found
+    contents: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return contents
 
 
 def parameters(name: str, settings: Settings) -> dict[str, Any]:
     """Fill in the form of this deployment with these settings."""
     sections = _SECTIONS.get(name, tuple(Settings.model_fields))
-    return filled(settings, *(one for one in Settings.model_fields if one not in sections))
+    return filled(settings, *(section for section in Settings.model_fields if section not in sections))
 
 
 def every_seconds(name: str) -> int:
     """Tell how often a deployment with an interval runs."""
-    schedules = next(one["schedules"] for one in described()["deployments"] if one["name"] == name)
+    schedules = next(
+        deployment["schedules"] for deployment in read_prefect_yaml()["deployments"] if deployment["name"] == name
+    )
     return int(schedules[0]["interval"])
 
 
@@ -63,15 +65,15 @@ def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> tuple[list[st
     """Deploy all of the file to the Prefect server that the user chose; name what is there, and what stayed."""
     address = prefect_address()
     if not address:
-        raise Problem(
+        raise PedigreeError(
             "Set PREFECT_API_URL to the API of your Prefect server; pedigree up -c FILE deploys to the one here."
         )
     try:
         health.check_prefect(address, prefect_login(home, address))
     except (OSError, ValueError) as error:
-        raise Problem(f"Prefect does not answer at {shown(address)}: correct PREFECT_API_URL.") from error
-    kept = deploy(home, with_login(home, address), settings, pool)
-    return [one["name"] for one in described()["deployments"]], kept
+        raise PedigreeError(f"Prefect does not answer at {shown(address)}: correct PREFECT_API_URL.") from error
+    left_alone = deploy(home, with_login(home, address), settings, pool)
+    return [deployment["name"] for deployment in read_prefect_yaml()["deployments"]], left_alone
 
 
 def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool: str = POOL) -> list[str]:
@@ -80,42 +82,44 @@ def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool:
     What a person changed there since the last time stays as it is; it is named in the answer.
 
     Raises:
-        Problem: Prefect said no; its words are in a file that the sentence names.
+        PedigreeError: Prefect said no; its words are in a file that the sentence names.
     """
     entries = _filled_in(settings, pool)
     with _client(environment) as client:
         from infra.orchestration import redeployment
 
-        known = redeployment.present(client, entries)
-        kept = redeployment.left_alone(known)
+        deployed = redeployment.read_deployments(client, entries)
+        left_alone = redeployment.describe_changes(deployed)
         _run_prefect(
-            home, environment, [known[one["name"]].kept(one) if one["name"] in known else one for one in entries]
+            home,
+            environment,
+            [deployed[entry["name"]].apply_to(entry) if entry["name"] in deployed else entry for entry in entries],
         )
-        kept += notice_dead_runs(client)
-        kept += _share_the_limit(client, entries, known)
-        redeployment.put_back(client, entries, known)
-    return kept
+        left_alone += notice_dead_runs(client)
+        left_alone += _share_the_limit(client, entries, deployed)
+        redeployment.restore_changes(client, entries, deployed)
+    return left_alone
 
 
 def _filled_in(settings: Settings, pool: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = described()["deployments"]
-    for one in entries:
-        one["parameters"] = parameters(one["name"], settings)
-        one["work_pool"] = {**one["work_pool"], "name": pool}
+    entries: list[dict[str, Any]] = read_prefect_yaml()["deployments"]
+    for entry in entries:
+        entry["parameters"] = parameters(entry["name"], settings)
+        entry["work_pool"] = {**entry["work_pool"], "name": pool}
     return entries
 
 
 def _run_prefect(home: Path, environment: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> None:
     file = home / "stack" / "prefect.yaml"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    whole = {**described(), "deployments": entries}
-    file.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    contents = {**read_prefect_yaml(), "deployments": entries}
+    file.write_text(yaml.safe_dump(contents, sort_keys=False, allow_unicode=True), encoding="utf-8")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         log = file.with_name("deploy.log")
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        raise Problem(f"The deployments could not be made; what Prefect said is in {log}.")
+        raise PedigreeError(f"The deployments could not be made; what Prefect said is in {log}.")
 
 
 @contextmanager
@@ -124,15 +128,15 @@ def _client(environment: Mapping[str, str]) -> "Iterator[SyncPrefectClient]":
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    known = {PREFECT_API_URL: environment["PREFECT_API_URL"]}
+    server_settings = {PREFECT_API_URL: environment["PREFECT_API_URL"]}
     if login := environment.get("PREFECT_API_AUTH_STRING"):
-        known[PREFECT_API_AUTH_STRING] = login
-    with temporary_settings(updates=known), get_client(sync_client=True) as client:
+        server_settings[PREFECT_API_AUTH_STRING] = login
+    with temporary_settings(updates=server_settings), get_client(sync_client=True) as client:
         yield client
 
 
 def _share_the_limit(
-    client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], known: "Mapping[str, Present]"
+    client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], deployed: "Mapping[str, Present]"
 ) -> list[str]:
     """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone.
 
@@ -148,11 +152,15 @@ def _share_the_limit(
     except ObjectNotFound:
         client.upsert_global_concurrency_limit_by_name(ONE_RETRAINING, 1)
         limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
-    for one in entries:
-        there = known.get(one["name"])
-        kept = there.looks["concurrency_limit"] if there and "concurrency_limit" in there.changed else None
-        name = ONE_RETRAINING if kept is None and one["entrypoint"] == _RETRAINS else (kept or {}).get("shared")
-        if name and (deployment := find(client, one)):
+    for entry in entries:
+        state = deployed.get(entry["name"])
+        changed_limit = state.looks["concurrency_limit"] if state and "concurrency_limit" in state.changed else None
+        name = (
+            ONE_RETRAINING
+            if changed_limit is None and entry["entrypoint"] == _RETRAINS
+            else (changed_limit or {}).get("shared")
+        )
+        if name and (deployment := find(client, entry)):
             _hold(client, str(deployment.id), str(client.read_global_concurrency_limit_by_name(name).id))
     if (limit.limit, limit.active) == (1, True):
         return []

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from configs.errors import Inaccessible, Outage, Problem, SettingsProblem
-from configs.servers import Told
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
+from configs.servers import NotifiedOutcome
 
 # Prefect's words before those of a Problem, which says all there is to say.
 _PREFIXES = (
     "Flow run encountered an exception: ",
     *(
-        f"{kind.__name__}: " for kind in (SettingsProblem, Inaccessible, Outage, Problem)
+        f"{kind.__name__}: " for kind in (SettingsError, InaccessibleError, ServiceUnavailableError, PedigreeError)
     ),  # The longer name before its own end.
 )
 _LONGEST = 600
@@ -66,7 +66,7 @@ def _ended(automation: str, subject: str) -> Callable[[str], Message]:
     return message
 
 
-MESSAGES: Mapping[Told, Callable[[str], Message]] = {
+MESSAGES: Mapping[NotifiedOutcome, Callable[[str], Message]] = {
     "promoted": _ended("promoted", "a new model serves"),
     "rejected": _ended("rejected", "the new model was rejected"),
     "needs-approval": _ended("needs approval", "a new model waits for your approval"),

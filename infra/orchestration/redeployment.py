@@ -34,7 +34,7 @@ class Present:
     changed: Sequence[str]
     limit: int | None
 
-    def kept(self, entry: Entry) -> Entry:
+    def apply_to(self, entry: Entry) -> Entry:
         """Return an entry of the file where what a person changed is as it is now."""
         present = {setting: self.looks[setting] for setting in self.changed}
         pool = {name: present.pop(name) for name in _OF_THE_POOL if name in present}
@@ -50,23 +50,25 @@ class Present:
         return {**entry, **present}
 
 
-def present(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, Present]:
+def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, Present]:
     """Read which of the file's deployments Prefect has already, by their names."""
-    remembered, known = _remembered(client), {}
+    remembered, deployed = _remembered(client), {}
     for entry in entries:
         if deployment := find(client, entry):
             automations = _automations(client, deployment)
             looks = _looks(deployment, automations)
             before = remembered.get(entry["name"], {})
-            changed = [one for one in looks if _is_changed(one, looks[one], before.get(one), entry)]
+            changed = [setting for setting in looks if _is_changed(setting, looks[setting], before.get(setting), entry)]
             if deployment.work_pool_name != entry["work_pool"]["name"]:
-                changed = [one for one in changed if one != "work_queue_name"]  # Another pool has queues of its own.
+                changed = [
+                    setting for setting in changed if setting != "work_queue_name"
+                ]  # Another pool has queues of its own.
             limit = deployment.global_concurrency_limit
-            known[entry["name"]] = Present(looks, automations, changed, limit.limit if limit else None)
-    return known
+            deployed[entry["name"]] = Present(looks, automations, changed, limit.limit if limit else None)
+    return deployed
 
 
-def put_back(client: "SyncPrefectClient", entries: Iterable[Entry], known: Mapping[str, Present]) -> None:
+def restore_changes(client: "SyncPrefectClient", entries: Iterable[Entry], deployed: Mapping[str, Present]) -> None:
     """Make again the automations that a person had changed, and remember how all looks now.
 
     What a person changed is not remembered: it stays a person's however often it is deployed.
@@ -75,18 +77,22 @@ def put_back(client: "SyncPrefectClient", entries: Iterable[Entry], known: Mappi
     for entry in entries:
         if not (deployment := find(client, entry)):
             continue
-        before, one = remembered.get(entry["name"], {}), known.get(entry["name"])
-        if one and "triggers" in one.changed:
-            _make_again(client, deployment, one.automations)
-        now = {name: _hash(value) for name, value in _looks(deployment, _automations(client, deployment)).items()}
-        kept = one.changed if one else ()
-        looks[entry["name"]] = {name: before.get(name) if name in kept else now[name] for name in now}
+        before, state = remembered.get(entry["name"], {}), deployed.get(entry["name"])
+        if state and "triggers" in state.changed:
+            _make_again(client, deployment, state.automations)
+        current = {name: _hash(value) for name, value in _looks(deployment, _automations(client, deployment)).items()}
+        changed = state.changed if state else ()
+        looks[entry["name"]] = {name: before.get(name) if name in changed else current[name] for name in current}
     _remember(client, looks)
 
 
-def left_alone(known: Mapping[str, Present]) -> list[str]:
+def describe_changes(deployed: Mapping[str, Present]) -> list[str]:
     """Say in words what a person had changed, and deploying left alone."""
-    return [f"{name}: {_words(setting, one.looks[setting])}" for name, one in known.items() for setting in one.changed]
+    return [
+        f"{name}: {_words(setting, state.looks[setting])}"
+        for name, state in deployed.items()
+        for setting in state.changed
+    ]
 
 
 def find(client: "SyncPrefectClient", entry: Entry) -> "DeploymentResponse | None":
@@ -103,13 +109,13 @@ def _looks(deployment: "DeploymentResponse", automations: "Sequence[Automation]"
         "paused": deployment.paused,
         "schedules": [
             {
-                **one.schedule.model_dump(mode="json", exclude_none=True),
-                **one.model_dump(mode="json", include={"active", "parameters", "slug"}, exclude_none=True),
+                **record.schedule.model_dump(mode="json", exclude_none=True),
+                **record.model_dump(mode="json", include={"active", "parameters", "slug"}, exclude_none=True),
             }
-            for one in deployment.schedules
+            for record in deployment.schedules
         ],
         "concurrency_limit": _limit(deployment),
-        "triggers": [one.model_dump(mode="json", exclude={"id"}) for one in automations],
+        "triggers": [record.model_dump(mode="json", exclude={"id"}) for record in automations],
         "tags": sorted(deployment.tags),
         "description": deployment.description or "",
         "job_variables": deployment.job_variables,
@@ -120,12 +126,12 @@ def _looks(deployment: "DeploymentResponse", automations: "Sequence[Automation]"
 def _limit(deployment: "DeploymentResponse") -> dict[str, Any]:
     """Tell the deployment's own limit, or the id of the one that it shares."""
     options, limit = deployment.concurrency_options, deployment.global_concurrency_limit
-    found = options.model_dump(mode="json", exclude_none=True) if options else {}
+    settings = options.model_dump(mode="json", exclude_none=True) if options else {}
     if limit and limit.name.startswith(_OF_ONE):
-        found["limit"] = limit.limit
+        settings["limit"] = limit.limit
     elif limit:
-        found["shared"] = limit.name
-    return found
+        settings["shared"] = limit.name
+    return settings
 
 
 def _is_changed(setting: str, value: object, before: str | None, entry: Entry) -> bool:
@@ -145,9 +151,12 @@ def _plain(setting: str, value: Any) -> Any:  # noqa: ANN401 - as above
     """Reduce a setting to what both the file and Prefect say of it."""
     if setting == "schedules":
         names = ("cron", "interval", "rrule", "timezone", "active")
-        return [{"timezone": "UTC"} | {name: one[name] for name in names if name in one} for one in value]
+        return [{"timezone": "UTC"} | {name: record[name] for name in names if name in record} for record in value]
     if setting == "triggers":
-        return [(one["enabled"], *sorted(one.get("expect") or one["trigger"].get("expect", ()))) for one in value]
+        return [
+            (record["enabled"], *sorted(record.get("expect") or record["trigger"].get("expect", ())))
+            for record in value
+        ]
     if setting == "concurrency_limit":
         return {name: value[name] for name in ("limit", "collision_strategy") if name in value}
     return sorted(value) if setting == "tags" else value
@@ -157,10 +166,10 @@ def _words(setting: str, value: Any) -> str:  # noqa: ANN401 - as above
     if setting == "paused":
         return "it is paused" if value else "it is not paused"
     if setting == "schedules":
-        shown = [f"{_time(one)}{'' if one['active'] else ', switched off'}" for one in value]
+        shown = [f"{_time(record)}{'' if record['active'] else ', switched off'}" for record in value]
         return f"its schedule ({'; '.join(shown) or 'none'})"
     if setting == "triggers":
-        return f"its trigger ({'; '.join('on' if one['enabled'] else 'switched off' for one in value) or 'none'})"
+        return f"its trigger ({'; '.join('on' if record['enabled'] else 'switched off' for record in value) or 'none'})"
     if setting == "concurrency_limit":
         return f"its concurrency limit ({value.get('limit') or value.get('shared') or 'none'})"
     return f"its {setting.replace('_', ' ')}"
@@ -180,11 +189,11 @@ def _make_again(
 ) -> None:
     from prefect.events.schemas.automations import AutomationCore
 
-    there = {one.id for one in _automations(client, deployment)}
-    for one in automations:
-        if one.id not in there:
+    existing = {automation.id for automation in _automations(client, deployment)}
+    for automation in automations:
+        if automation.id not in existing:
             owner = {"owner_resource": f"prefect.deployment.{deployment.id}"}
-            client.create_automation(AutomationCore.model_validate({**one.model_dump(), **owner}))
+            client.create_automation(AutomationCore.model_validate({**automation.model_dump(), **owner}))
 
 
 def _hash(value: object) -> str:
@@ -192,8 +201,8 @@ def _hash(value: object) -> str:
 
 
 def _remembered(client: "SyncPrefectClient") -> dict[str, dict[str, str]]:
-    found = client.read_variable_by_name(_VARIABLE)
-    return json.loads(str(found.value)) if found else {}
+    variable = client.read_variable_by_name(_VARIABLE)
+    return json.loads(str(variable.value)) if variable else {}
 
 
 def _remember(client: "SyncPrefectClient", looks: Mapping[str, Mapping[str, str | None]]) -> None:

@@ -20,13 +20,13 @@ def notice_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE)
     Returns:
         The automation, where a person switched it off: it stays so.
     """
-    wanted = _automation(silence)
-    there = client.read_automations_by_name(NAME)
-    for one in there:
-        client.update_automation(one.id, wanted.model_copy(update={"enabled": one.enabled}))
-    if not there:
-        client.create_automation(wanted)
-    return [f"the automation {NAME} (switched off)" for one in there if not one.enabled]
+    desired = _automation(silence)
+    existing = client.read_automations_by_name(NAME)
+    for automation in existing:
+        client.update_automation(automation.id, desired.model_copy(update={"enabled": automation.enabled}))
+    if not existing:
+        client.create_automation(desired)
+    return [f"the automation {NAME} (switched off)" for automation in existing if not automation.enabled]
 
 
 def _automation(silence: timedelta) -> "AutomationCore":

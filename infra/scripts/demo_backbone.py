@@ -26,8 +26,10 @@ def main() -> None:
     data = to_bytes(make(_TRAIN, _VALIDATION, _EPOCHS).model.get_weights(), np.float16)
     DEMO_WEIGHTS.write_bytes(data)
     sha256 = sha256_of_bytes(data)
-    known = "the same as before" if sha256 == DEMO_SHA256 else f'now set DEMO_SHA256 = "{sha256}" in tasks/modeling'
-    _say(f"{DEMO_WEIGHTS}: {len(data):,} bytes, {known}")
+    comparison = (
+        "the same as before" if sha256 == DEMO_SHA256 else f'now set DEMO_SHA256 = "{sha256}" in tasks/modeling'
+    )
+    _say(f"{DEMO_WEIGHTS}: {len(data):,} bytes, {comparison}")
 
 
 def make(train: int, validation: int, epochs: int) -> Backbone:
@@ -37,11 +39,11 @@ def make(train: int, validation: int, epochs: int) -> Backbone:
         figures = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
         _say(f"epoch {epoch + 1:2} of {epochs}  {figures}")
 
-    seen, unseen = (
+    training_pictures, validation_pictures = (
         draw_dogs(BACKBONE_BREEDS, range(train)),
         draw_dogs(BACKBONE_BREEDS, range(train, train + validation)),
     )
-    return train_backbone(DEMO_CUT, seen, unseen, epochs, on_epoch)
+    return train_backbone(DEMO_CUT, training_pictures, validation_pictures, epochs, on_epoch)
 
 
 def draw_dogs(breeds: Iterable[str], seeds: range) -> Pictures:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, manifest_csv
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.tombstones import forgotten_sentence
+from tasks.stores.files.tombstones import describe_tombstones
 from tasks.stores.tables.images import ImageStore
 
 #: Shows how far the work has come: takes a title and how much there is to do, yields what takes how much more is done.
@@ -19,7 +19,7 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedOut:
+class ExportedVersion:
     """What was written, and where."""
 
     dataset: str
@@ -27,12 +27,12 @@ class CheckedOut:
     images: int
     classes: int
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the answer into what JSON can hold."""
         return asdict(self)
 
 
-def checkout(store: str, word: str, target: Path, progress: Progress) -> CheckedOut:
+def checkout(store: str, word: str, target: Path, progress: Progress) -> ExportedVersion:
     """Write a version's images as class/sha256.extension and its manifest as CSV into a folder that is new or empty."""
     name = find_version(store, word)
     rows = read_manifest(store, name)
@@ -40,11 +40,11 @@ def checkout(store: str, word: str, target: Path, progress: Progress) -> Checked
     formats = images.formats([row.image for row in rows])
     if lost := [row.image for row in rows if row.image not in formats]:
         message = f"The store lacks {len(lost):,} images of this version, such as {lost[0]}: see pedigree data verify."
-        raise Problem(forgotten_sentence(store, name, lost) or message)
+        raise PedigreeError(describe_tombstones(store, name, lost) or message)
     files = {row.image: file_name(row, formats[row.image]) for row in rows}
     folders = {folder_name(row.label) for row in rows}
     with new_folder(target) as folder, progress("checkout", len(rows)) as advance:
         make_folders(folder, folders)
         write_images(folder, files, images.read(list(formats)), advance)
         write_file(folder / MANIFEST, manifest_csv(rows, files))
-    return CheckedOut(name, str(target), len(rows), len(folders))
+    return ExportedVersion(name, str(target), len(rows), len(folders))

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.schema import Tracking
 from tasks.catalog.versions import find_model
 from tasks.domain.datasets.manifest import Row
@@ -20,7 +20,7 @@ _FLOW_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ImageUse:
     """One image in one dataset version: under which key and label, and in which split."""
 
     image: str
@@ -31,7 +31,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ModelDecision:
     """One decision about a model that was trained on a version; the Prefect run is empty where MLflow was not asked."""
 
     decision: int
@@ -46,7 +46,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Lineage:
     """What a word means (``image``, ``dataset``, ``model`` or ``night``), and all that was made from it or made it.
 
     Versions come in the order of their hashes, models in that of the ledger.
@@ -55,60 +55,62 @@ class Found:
     word: str
     what: str
     versions: tuple[str, ...]
-    images: tuple[Use, ...]
-    models: tuple[Made, ...]
+    images: tuple[ImageUse, ...]
+    models: tuple[ModelDecision, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
 
-def find(store: str, word: str, place: Tracking | None = None) -> Found:
+def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
     """Follow a word both ways: an image or key to versions and models, a version to models, a model to its night.
 
     The word is an image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
-    can be asked, a Prefect flow run. Raises SettingsProblem where the store knows none of it.
+    can be asked, a Prefect flow run. Raises SettingsError where the store knows none of it.
     """
     entries = Ledger(store).entries()
-    what, chosen = _chosen(store, word, entries, place)
-    images: tuple[Use, ...] = ()
-    if what == "image":
-        images = _uses(store, word)
-        used = {one.dataset for one in images}
-        chosen = [one for one in entries if one.dataset in used]
-    if not (images or chosen or what == "dataset"):
-        raise SettingsProblem(f"Nothing in {store} is called {word}: no image, key, version, model, run or night.")
-    versions = {one.dataset for one in images} | {one.dataset for one in chosen}
-    return Found(
+    kind, chosen = _resolve_word(store, word, entries, tracking)
+    images: tuple[ImageUse, ...] = ()
+    if kind == "image":
+        images = _find_uses(store, word)
+        used = {use.dataset for use in images}
+        chosen = [decision for decision in entries if decision.dataset in used]
+    if not (images or chosen or kind == "dataset"):
+        raise SettingsError(f"Nothing in {store} is called {word}: no image, key, version, model, run or night.")
+    versions = {use.dataset for use in images} | {decision.dataset for decision in chosen}
+    return Lineage(
         word=word,
-        what=what,
+        what=kind,
         versions=tuple(sorted(versions)) or (str(find_model(store, word)),),
         images=images,
-        models=_linked(tuple(_made(one, champion(entries)) for one in chosen), place),
+        models=_add_flow_runs(tuple(_model_decision(decision, champion(entries)) for decision in chosen), tracking),
     )
 
 
-def _chosen(store: str, word: str, entries: list[Decision], place: Tracking | None) -> tuple[str, list[Decision]]:
+def _resolve_word(
+    store: str, word: str, entries: list[Decision], tracking: Tracking | None
+) -> tuple[str, list[Decision]]:
     if _FLOW_RUN.fullmatch(word):
-        return "night", [one for one in entries if one.run_id in _runs(word, place)]
+        return "night", [decision for decision in entries if decision.run_id in _runs_of_flow_run(word, tracking)]
     try:
-        found = find_model(store, word)
-    except SettingsProblem:
+        target = find_model(store, word)
+    except SettingsError:
         return "image", []
-    if isinstance(found, str):
-        return "dataset", [one for one in entries if one.dataset == found]
-    return "model", [one for one in entries if one.model == found.model]
+    if isinstance(target, str):
+        return "dataset", [decision for decision in entries if decision.dataset == target]
+    return "model", [decision for decision in entries if decision.model == target.model]
 
 
-def _runs(word: str, place: Tracking | None) -> list[str]:
-    if place is None:
-        raise SettingsProblem("Only MLflow knows which Prefect run made a model: name the settings file with -c FILE.")
+def _runs_of_flow_run(word: str, tracking: Tracking | None) -> list[str]:
+    if tracking is None:
+        raise SettingsError("Only MLflow knows which Prefect run made a model: name the settings file with -c FILE.")
     from tasks.stores.tracking import runs
 
-    return runs.runs_of(place.url, place.experiment, word)
+    return runs.runs_of(tracking.url, tracking.experiment, word)
 
 
-def _uses(store: str, word: str) -> tuple[Use, ...]:
+def _find_uses(store: str, word: str) -> tuple[ImageUse, ...]:
     """Read every version, also former ones: the image may have been taken away since."""
     images = sorted(SnapshotStore(store).images_under(word))
     begin = word.lower() if _HASH.fullmatch(word.lower()) else ""
@@ -118,23 +120,35 @@ def _uses(store: str, word: str) -> tuple[Use, ...]:
         return read_rows_of(store, name, images, begin)
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        found = list(zip(names, pool.map(rows, names), strict=True))
-    return tuple(Use(row.image, name, row.key, row.label, row.split.value) for name, part in found for row in part)
+        version_rows = list(zip(names, pool.map(rows, names), strict=True))
+    return tuple(
+        ImageUse(row.image, name, row.key, row.label, row.split.value) for name, part in version_rows for row in part
+    )
 
 
-def _made(one: Decision, serving: Decision | None) -> Made:
-    serves = serving is not None and serving.model == one.model
-    return Made(one.number, one.time, one.outcome, serves, one.model_version, one.run_id, one.dataset)
+def _model_decision(decision: Decision, serving: Decision | None) -> ModelDecision:
+    serves = serving is not None and serving.model == decision.model
+    return ModelDecision(
+        decision.number,
+        decision.time,
+        decision.outcome,
+        serves,
+        decision.model_version,
+        decision.run_id,
+        decision.dataset,
+    )
 
 
-def _linked(models: tuple[Made, ...], place: Tracking | None) -> tuple[Made, ...]:
+def _add_flow_runs(models: tuple[ModelDecision, ...], tracking: Tracking | None) -> tuple[ModelDecision, ...]:
     """Add the Prefect runs, which MLflow's runs carry as tags."""
-    if place is None or not models:
+    if tracking is None or not models:
         return models
     from tasks.stores.tracking import runs
 
-    known = runs.flow_runs(place.url, sorted({one.run_id for one in models}))
+    flow_runs = runs.flow_runs(tracking.url, sorted({model.run_id for model in models}))
     return tuple(
-        replace(one, flow_run=known[one.run_id][0], flow_run_url=known[one.run_id][1]) if one.run_id in known else one
-        for one in models
+        replace(model, flow_run=flow_runs[model.run_id][0], flow_run_url=flow_runs[model.run_id][1])
+        if model.run_id in flow_runs
+        else model
+        for model in models
     )

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from configs.schema import Tracking
-from tasks.domain.datasets.version_diff import compare
-from tasks.domain.registry.decisions import Decision, aliases, hold_on, judged_against, last_about
+from tasks.domain.datasets.version_diff import diff_versions
+from tasks.domain.registry.decisions import Decision, aliases, find_hold, judged_against, last_decision
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest
@@ -40,13 +40,13 @@ class Models:
     store: str
     models: tuple[Model, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the list into what JSON can hold."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownModel:
+class ModelDetails:
     """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record.
 
     ``package`` says how its files in MLflow stand, and ``alarm`` where they are others than were registered.
@@ -62,7 +62,7 @@ class ShownModel:
     package: str = ""
     alarm: str = ""
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
@@ -83,7 +83,7 @@ class DataDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ModelHistory:
     """Why a version serves, served or never did: its data, what the gate looked at, and every decision about it."""
 
     model: Model
@@ -92,56 +92,58 @@ class Story:
     rules: tuple[Mapping[str, Any], ...]
     decisions: tuple[Decision, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the story into what JSON can hold."""
         return asdict(self)
 
 
 def models(store: str) -> Models:
-    """List the model versions of a store; raise Problem where there is no store."""
+    """List the model versions of a store; raise PedigreeError where there is no store."""
     entries = _entries(store)
-    latest = [last_about(entries, model) for model in dict.fromkeys(one.model for one in entries)]
-    return Models(store, tuple(_model(one, entries) for one in latest))
+    latest = [last_decision(entries, model) for model in dict.fromkeys(decision.model for decision in entries)]
+    return Models(store, tuple(_summarize_model(decision, entries) for decision in latest))
 
 
-def show(store: str, word: str, place: Tracking | None = None) -> ShownModel:
+def show(store: str, word: str, tracking: Tracking | None = None) -> ModelDetails:
     """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
     entries = _entries(store)
-    one = Ledger(store).named(word)
-    record = read_record(store, one.head, one.dataset)
-    package, alarm = _package(store, one, place)
-    return ShownModel(
-        model=_model(one, entries),
+    decision = Ledger(store).named(word)
+    record = read_record(store, decision.head, decision.dataset)
+    package, alarm = _package_state(store, decision, tracking)
+    return ModelDetails(
+        model=_summarize_model(decision, entries),
         package=package,
         alarm=alarm,
-        head=one.head,
-        backbone=one.backbone,
-        recipe=one.recipe,
-        run_id=one.run_id,
+        head=decision.head,
+        backbone=decision.backbone,
+        recipe=decision.recipe,
+        run_id=decision.run_id,
         code=record.code,
         settings=record.settings,
     )
 
 
-def _package(store: str, one: Decision, place: Tracking | None) -> tuple[str, str]:
+def _package_state(store: str, decision: Decision, tracking: Tracking | None) -> tuple[str, str]:
     """Say how the model's files in MLflow stand; where the settings name no MLflow, they are not looked at."""
-    if place is None:
+    if tracking is None:
         return "not compared: only -c FILE says which MLflow serves", ""
     # What looks into the store alone does not load MLflow.
     from tasks.serving.served_package import compare_package
 
-    found = compare_package(store, place, one, whole=True)
-    return str(found), found.alarm
+    served = compare_package(store, tracking, decision, every_file=True)
+    return str(served), served.alarm
 
 
-def why(store: str, word: str) -> Story:
+def why(store: str, word: str) -> ModelHistory:
     """Tell a version's whole story."""
     entries = _entries(store)
     last = Ledger(store).named(word)
-    about = [one for one in entries if one.model == last.model]
-    judged, rival = [one for one in about if one.by_the_gate][-1], judged_against(entries, last)
+    about = [decision for decision in entries if decision.model == last.model]
+    judged, rival = [decision for decision in about if decision.by_the_gate][-1], judged_against(entries, last)
     against = rival.model_version if rival else None
-    return Story(_model(last, entries), _data_diff(store, last.dataset), against, tuple(judged.rules), tuple(about))
+    return ModelHistory(
+        _summarize_model(last, entries), _data_diff(store, last.dataset), against, tuple(judged.rules), tuple(about)
+    )
 
 
 def _entries(store: str) -> list[Decision]:
@@ -150,27 +152,27 @@ def _entries(store: str) -> list[Decision]:
     return Ledger(store).entries()
 
 
-def _model(one: Decision, entries: list[Decision]) -> Model:
-    roles = [alias for alias, named in aliases(entries).items() if named and named.model == one.model]
-    hold = hold_on(entries, one.head)
+def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
+    roles = [alias for alias, named in aliases(entries).items() if named and named.model == decision.model]
+    hold = find_hold(entries, decision.head)
     roles += ["held"] if hold else []
-    facts = (one.model_version, one.time, one.outcome, one.person)
-    return Model(*facts, tuple(roles), one.dataset, one.figures, one.head)
+    facts = (decision.model_version, decision.time, decision.outcome, decision.person)
+    return Model(*facts, tuple(roles), decision.dataset, decision.figures, decision.head)
 
 
 def _data_diff(store: str, dataset: str) -> DataDiff:
     parent = (read_card(store, dataset) or {}).get("parent")
     rows = read_manifest(store, dataset)
-    found = compare(read_manifest(store, parent) if parent else (), rows)
+    difference = diff_versions(read_manifest(store, parent) if parent else (), rows)
     return DataDiff(
         parent=parent,
         dataset=dataset,
         images=len(rows),
-        added=_counted(row.label for row in found.added),
-        removed=_counted(row.label for row in found.removed),
-        relabelled=_counted(f"{pair.before.label} -> {pair.after.label}" for pair in found.relabelled),
+        added=_count(row.label for row in difference.added),
+        removed=_count(row.label for row in difference.removed),
+        relabelled=_count(f"{pair.before.label} -> {pair.after.label}" for pair in difference.relabelled),
     )
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
+def _count(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))

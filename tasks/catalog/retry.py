@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.gate_rules import nearest
 from tasks.domain.images.rejections import Reason
 from tasks.stores.files.format_version import check_format
@@ -17,23 +17,23 @@ _RELEASABLE = frozenset(Reason) - {Reason.FORGOTTEN}
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class ReleasedRejects:
     """How many objects of each reason the next retraining examines again."""
 
     store: str
     released: Mapping[str, int]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the answer into what JSON can hold."""
         return asdict(self)
 
 
-def retry(store: str, word: str | None) -> Released:
+def retry(store: str, word: str | None) -> ReleasedRejects:
     """Release what the sources hold and was rejected for a reason, or for any; an image removed for good stays out.
 
     Raises:
-        SettingsProblem: There is no such reason, or none that a person may undo here.
-        Problem: There is no such store.
+        SettingsError: There is no such reason, or none that a person may undo here.
+        PedigreeError: There is no such store.
     """
     reasons = _RELEASABLE if word is None else {_reason(word)}
     open_bucket(store).check()
@@ -42,13 +42,13 @@ def retry(store: str, word: str | None) -> Released:
     counts: Counter[Reason] = Counter()
     for source in snapshots.sources():
         counts += snapshots.release(source, reasons)
-    return Released(store, {reason.value: number for reason, number in sorted(counts.items())})
+    return ReleasedRejects(store, {reason.value: number for reason, number in sorted(counts.items())})
 
 
 def _reason(word: str) -> Reason:
     if word == Reason.FORGOTTEN:
-        raise SettingsProblem(f"What is {word} stays so: pedigree data retry takes every other reason.")
+        raise SettingsError(f"What is {word} stays so: pedigree data retry takes every other reason.")
     try:
         return Reason(word)
     except ValueError:
-        raise SettingsProblem(f"There is no reason {word!r}: {nearest(word, _RELEASABLE)}.") from None
+        raise SettingsError(f"There is no reason {word!r}: {nearest(word, _RELEASABLE)}.") from None

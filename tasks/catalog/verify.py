@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.errors import Inaccessible, Outage, Problem, SettingsProblem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.catalog.export import Progress
 from tasks.catalog.verify_files import damaged_files, missing_checksums
 from tasks.catalog.versions import find_version
@@ -19,9 +19,9 @@ from tasks.modeling.head.head import Head
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import labels_hash, read_card, read_manifest, written
 from tasks.stores.files.records import read_record
-from tasks.stores.files.tombstones import forgotten_images
+from tasks.stores.files.tombstones import read_tombstones
 from tasks.stores.files.weights import read_backbone, read_head
-from tasks.stores.objects.object_store import Changed
+from tasks.stores.objects.object_store import ObjectChangedError
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tables.splits import SplitStore
@@ -40,7 +40,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verification:
     """What was looked at, all that is damaged, and what nothing proves yet."""
 
     dataset: str
@@ -49,78 +49,80 @@ class Verified:
     damage: tuple[Damage, ...]
     notes: tuple[str, ...] = ()
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the answer into what JSON can hold."""
         return asdict(self)
 
 
-def verify(store: str, word: str, progress: Progress) -> Verified:
+def verify(store: str, word: str, progress: Progress) -> Verification:
     """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
-    return _with_files(store, _verify(store, _version(store, word), progress, set()))
+    return _add_file_damage(store, _verify_version(store, _find_version(store, word), progress, set()))
 
 
-def _version(store: str, word: str) -> str:
+def _find_version(store: str, word: str) -> str:
     """Find the version that is meant; where the ledger cannot say which is the latest, take the one written last."""
     try:
         return find_version(store, word)
-    except (Outage, Inaccessible, SettingsProblem):
+    except (ServiceUnavailableError, InaccessibleError, SettingsError):
         raise
-    except Problem:
+    except PedigreeError:
         times = written(store)
         if word != LATEST or not times:
             raise
         return max(times, key=times.__getitem__)
 
 
-def verify_all(store: str, progress: Progress) -> tuple[Verified, ...]:
+def verify_all(store: str, progress: Progress) -> tuple[Verification, ...]:
     """Do the same with every version of the store; what several share is hashed, and counted, once."""
     proved: set[str] = set()
-    found = [_verify(store, name, progress, proved) for name in sorted(written(store))]
-    return (_with_files(store, found[0]), *found[1:]) if found else ()
+    verifications = [_verify_version(store, name, progress, proved) for name in sorted(written(store))]
+    return (_add_file_damage(store, verifications[0]), *verifications[1:]) if verifications else ()
 
 
-def _with_files(store: str, found: Verified) -> Verified:
+def _add_file_damage(store: str, verification: Verification) -> Verification:
     """Add what is wrong with the store's files as such, where a row of theirs does not say it better."""
     by_rows = tuple(
-        f"{table}/" for table in ("images.lance", "features") if any(one.what.startswith(_ROWS) for one in found.damage)
+        f"{table}/"
+        for table in ("images.lance", "features")
+        if any(entry.what.startswith(_ROWS) for entry in verification.damage)
     )
     files = [Damage(key, detail) for key, detail in damaged_files(store) if not (by_rows and key.startswith(by_rows))]
-    damage = tuple(dict.fromkeys((*found.damage, *files)))
-    return replace(found, damage=damage, notes=tuple(missing_checksums(store)))
+    damage = tuple(dict.fromkeys((*verification.damage, *files)))
+    return replace(verification, damage=damage, notes=tuple(missing_checksums(store)))
 
 
-def _verify(store: str, name: str, progress: Progress, proved: set[str]) -> Verified:
+def _verify_version(store: str, name: str, progress: Progress, proved: set[str]) -> Verification:
     """Look at a version, all but the images that are proved already, and add its own to them."""
     rows: list[Row] = []
     decisions: list[Decision] = []
-    found = list(_guarded("manifest", _manifest(store, name, rows)))
+    damage = list(_problems_as_damage("manifest", _manifest(store, name, rows)))
     fresh = [row for row in rows if row.image not in proved]
     proved |= {row.image for row in fresh}
-    found += _guarded("table images", _images(store, fresh, progress))
-    found += _guarded("table splits", _splits(store, rows))
-    found += _guarded("ledger", _ledger(store, name, decisions))
-    found += _guarded("data card", _card(store, name, len(rows), decided=bool(decisions)))
-    for head in sorted({one.head for one in decisions}):
-        found += _guarded(f"record of head {head}", _record(store, head, name))
-    for backbone, head in sorted({(one.backbone, one.head) for one in decisions}):
-        found += _guarded(f"backbone {backbone}", _backbone(store, backbone))
-        found += _guarded(f"head {head}", _head(store, head))
-        found += _guarded(f"features of backbone {backbone}", _features(store, backbone, head, rows))
-    return Verified(name, len(fresh), len(decisions), tuple(dict.fromkeys(found)))
+    damage += _problems_as_damage("table images", _images(store, fresh, progress))
+    damage += _problems_as_damage("table splits", _splits(store, rows))
+    damage += _problems_as_damage("ledger", _ledger(store, name, decisions))
+    damage += _problems_as_damage("data card", _card(store, name, len(rows), decided=bool(decisions)))
+    for head in sorted({decision.head for decision in decisions}):
+        damage += _problems_as_damage(f"record of head {head}", _record(store, head, name))
+    for backbone, head in sorted({(decision.backbone, decision.head) for decision in decisions}):
+        damage += _problems_as_damage(f"backbone {backbone}", _backbone(store, backbone))
+        damage += _problems_as_damage(f"head {head}", _head(store, head))
+        damage += _problems_as_damage(f"features of backbone {backbone}", _features(store, backbone, head, rows))
+    return Verification(name, len(fresh), len(decisions), tuple(dict.fromkeys(damage)))
 
 
-def _guarded(what: str, damage: Iterable[Damage]) -> Iterator[Damage]:
+def _problems_as_damage(subject: str, damage: Iterable[Damage]) -> Iterator[Damage]:
     """Turn what keeps a check from going on into damage as well."""
     try:
         yield from damage
-    except (Outage, Inaccessible):
+    except (ServiceUnavailableError, InaccessibleError):
         raise
-    except Problem as problem:
-        yield Damage(what, str(problem))
-    except Changed:
-        yield Damage(what, "It is not in the store.")
+    except PedigreeError as problem:
+        yield Damage(subject, str(problem))
+    except ObjectChangedError:
+        yield Damage(subject, "It is not in the store.")
     except (LookupError, TypeError, ValueError) as error:
-        yield Damage(what, f"It is not what Pedigree writes ({type(error).__name__}: {str(error)[:100]}).")
+        yield Damage(subject, f"It is not what Pedigree writes ({type(error).__name__}: {str(error)[:100]}).")
 
 
 def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
@@ -130,21 +132,21 @@ def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
 
 
 def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
-    images, unreadable, gone = ImageStore(store), False, forgotten_images(store)
+    images, unreadable, gone = ImageStore(store), False, read_tombstones(store)
     try:
         with progress("verify", len(rows)) as advance:
             for image, data in images.salvage([row.image for row in rows]):
                 advance(1)
-                if isinstance(data, Problem) and image in gone:
+                if isinstance(data, PedigreeError) and image in gone:
                     yield Damage(f"image {image}", "It was removed for good.")
-                elif isinstance(data, Problem):
+                elif isinstance(data, PedigreeError):
                     unreadable = True
                     yield Damage(f"image {image}", str(data))
                 elif sha256_of_bytes(data) != image:
                     yield Damage(f"image {image}", "Its bytes have another SHA-256.")
-    except (Outage, Inaccessible):
+    except (ServiceUnavailableError, InaccessibleError):
         raise
-    except Problem as problem:
+    except PedigreeError as problem:
         unreadable = True
         yield Damage("table images", str(problem))
     if unreadable:
@@ -154,12 +156,12 @@ def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Dam
 def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
     splits = SplitStore(store)
     yield from (Damage(file, detail) for file, detail in splits.damage())
-    known = splits.known()
+    assigned = splits.stored()
     for row in rows:
-        if row.image not in known:
+        if row.image not in assigned:
             yield Damage(f"image {row.image}", "The table of splits lacks it.")
-        elif known[row.image].split is not row.split:
-            detail = f"The manifest says {row.split.value}, the table of splits {known[row.image].split.value}."
+        elif assigned[row.image].split is not row.split:
+            detail = f"The manifest says {row.split.value}, the table of splits {assigned[row.image].split.value}."
             yield Damage(f"image {row.image}", detail)
 
 
@@ -168,9 +170,9 @@ def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage
     for key in ledger.files():
         try:
             decision = ledger.read(key)
-        except (Outage, Inaccessible):
+        except (ServiceUnavailableError, InaccessibleError):
             raise
-        except Problem as problem:
+        except PedigreeError as problem:
             yield Damage(key, str(problem))
             continue
         if key != f"ledger/{decision.number:06}.json":
@@ -213,13 +215,13 @@ def _head(store: str, name: str) -> Iterator[Damage]:
 def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
     """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
     features = FeatureStore(store, backbone, Head.from_bytes(read_head(store, head)).weights.shape[0])
-    known = features.known()
-    images = [row.image for row in rows if row.image in known]
+    stored = features.stored()
+    images = [row.image for row in rows if row.image in stored]
     for start in range(0, len(images), _FEATURES_AT_ONCE):
         part = images[start : start + _FEATURES_AT_ONCE]
         yield from (
             Damage(f"image {image}", f"Its features of backbone {backbone[:12]} are not what was written.")
-            for image in sorted(set(features.damaged(part)))
+            for image in sorted(set(features.damaged_images(part)))
         )
         wrong = ~np.isfinite(features.read(part)).all(axis=1)
         yield from (

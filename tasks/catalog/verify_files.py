@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from configs.errors import Outage, Problem
+from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.phrasing import count
 from tasks.stores.files import checksums
 from tasks.stores.files.ledger import Ledger
@@ -17,13 +17,13 @@ _ROWS = re.compile(r"(.+)\.lance/data/.+")
 
 def damaged_files(store: str) -> Iterator[tuple[str, str]]:
     """Yield each file that was altered or is lost, each table that lost rows, and each break of the ledger's chain."""
-    yield from ((key, detail) for key, detail in checksums.altered(store) if not _made_again(store, key))
+    yield from ((key, detail) for key, detail in checksums.altered_files(store) if not _made_again(store, key))
     yield from _lost_rows(store)
     ledger = Ledger(store)
     yield from ((key, "The decision that it belongs to is not in the store.") for key in ledger.orphans())
     try:
-        broken = ledger.broken()
-    except Problem:
+        broken = ledger.first_altered()
+    except PedigreeError:
         return  # The entry that cannot be read is named already.
     if broken:
         yield broken, "It, or an entry before it, was changed, removed or added."
@@ -31,7 +31,7 @@ def damaged_files(store: str) -> Iterator[tuple[str, str]]:
 
 def missing_checksums(store: str) -> Iterator[str]:
     """Say what nothing proves yet, since an earlier Pedigree wrote it or its night died."""
-    files = checksums.unproved(store)
+    files = checksums.files_without_checksum(store)
     if files:
         soon = "" if checksums.is_complete(store) else "; the next night gives them one, and takes them on trust"
         yield f"{count(len(files), 'file')} without a checksum, such as {files[0]}{soon}"
@@ -44,23 +44,23 @@ def _made_again(store: str, key: str) -> bool:
         return False
     try:
         return key not in Table(store, match[1], pa.schema([])).files()
-    except Outage:
+    except ServiceUnavailableError:
         raise
-    except Problem:
+    except PedigreeError:
         return False
 
 
 def _lost_rows(store: str) -> Iterator[tuple[str, str]]:
     """Yield the files of rows of which no table knows any more, as after its newest version was lost."""
-    known = checksums.recorded(store)
-    for name in sorted({match[1] for key in known if (match := _ROWS.fullmatch(key))}):
+    recorded = checksums.read_checksums(store)
+    for name in sorted({match[1] for key in recorded if (match := _ROWS.fullmatch(key))}):
         try:
             current = Table(store, name, pa.schema([])).files()
-        except Outage:
+        except ServiceUnavailableError:
             raise
-        except Problem as problem:
+        except PedigreeError as problem:
             yield f"{name}.lance", str(problem)
             continue
-        lost = [key for key in known if key.startswith(f"{name}.lance/data/") and key not in current]
-        there = {entry.key for entry in open_bucket(store).entries(f"{name}.lance/data/")} if lost else set()
-        yield from ((key, f"The table {name} does not know of its rows any more.") for key in lost if key in there)
+        lost = [key for key in recorded if key.startswith(f"{name}.lance/data/") and key not in current]
+        present = {entry.key for entry in open_bucket(store).entries(f"{name}.lance/data/")} if lost else set()
+        yield from ((key, f"The table {name} does not know of its rows any more.") for key in lost if key in present)

@@ -14,7 +14,7 @@ _SHRINKAGE = 0.1
 Moments = tuple[Floats, Floats, Floats]
 
 
-def moments(features: NDArray[np.float32], truth: NDArray[np.int64], classes: int) -> Moments:
+def compute_moments(features: NDArray[np.float32], truth: NDArray[np.int64], classes: int) -> Moments:
     """Sum up images of shape (images, width), whose classes are numbers below ``classes``."""
     exact = features.astype(np.float64)
     of = np.zeros((classes, len(exact)))
@@ -22,17 +22,17 @@ def moments(features: NDArray[np.float32], truth: NDArray[np.int64], classes: in
     return of.sum(axis=1), of @ exact, exact.T @ exact
 
 
-def scores(learned: Sequence[Moments], asked: NDArray[np.float32]) -> Floats:
+def discriminant_scores(learned: Sequence[Moments], features: NDArray[np.float32]) -> Floats:
     """Fit a linear discriminant to sums of images, all classes alike likely, and ask it: (images, classes).
 
     A score is the logarithm of a probability but for what all classes have in common. The covariance is shrunk as in
     Friedman, "Regularized discriminant analysis", Journal of the American Statistical Association 1989. A class of
     which no image is among the sums is never the answer.
     """
-    counts, sums, products = (np.sum([one[part] for one in learned], axis=0) for part in range(3))
+    counts, sums, products = (np.sum([moments[part] for moments in learned], axis=0) for part in range(3))
     means = sums / np.maximum(counts, 1)[:, None]
     within = (products - means.T @ sums) / max(counts.sum() - np.count_nonzero(counts), 1)
     ball = np.eye(len(within)) * max(np.trace(within) / len(within), np.finfo(np.float64).tiny)
     weights = np.linalg.solve((1 - _SHRINKAGE) * within + _SHRINKAGE * ball, means.T)
-    found = asked @ weights - (means * weights.T).sum(axis=1) / 2
-    return np.where(counts > 0, found, -np.inf)
+    scores = features @ weights - (means * weights.T).sum(axis=1) / 2
+    return np.where(counts > 0, scores, -np.inf)

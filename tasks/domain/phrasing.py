@@ -17,6 +17,6 @@ def listed(names: Sequence[str]) -> str:
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"
 
 
-def figure(value: float | None) -> str:
+def format_figure(value: float | None) -> str:
     """Write a figure with three places, and never as -0.000; nothing where there is none."""
     return "" if value is None else f"{round(value, 3) + 0.0:.3f}"

@@ -15,7 +15,7 @@ ROUNDS = 2000
 _ROUNDS_AT_ONCE = 64
 
 
-def wilson(hits: Ints, images: Ints, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
+def wilson_interval(hits: Ints, images: Ints, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Bound shares of shape (n,) from hits among images; 0 and 1 where there are no images.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
@@ -27,15 +27,15 @@ def wilson(hits: Ints, images: Ints, confidence: float = CONFIDENCE) -> tuple[Fl
     share, wide = hits / number, z * z / number
     middle = (share + wide / 2) / (1 + wide)
     half = np.sqrt(share * (1 - share) * wide + wide * wide / 4) / (1 + wide)
-    some = images > 0
+    nonempty = images > 0
     low, high = np.maximum(middle - half, 0), np.minimum(middle + half, 1)
-    floor, ceiling = np.where(some & (hits > 0), low, 0.0), np.where(some & (hits < images), high, 1.0)
+    floor, ceiling = np.where(nonempty & (hits > 0), low, 0.0), np.where(nonempty & (hits < images), high, 1.0)
     return floor, ceiling
 
 
 def wilson_share(share: float, images: int) -> tuple[float, float]:
     """Bound one share of so many images."""
-    low, high = wilson(np.array([round(share * images)]), np.array([images]))
+    low, high = wilson_interval(np.array([round(share * images)]), np.array([images]))
     return float(low[0]), float(high[0])
 
 
@@ -50,7 +50,7 @@ def mcnemar(wins: Ints, losses: Ints) -> Floats:
     return np.asarray(binom.sf(wins - 1, wins + losses, 0.5), np.float64)
 
 
-def resampled(
+def bootstrap(
     units: int, sums: Callable[[NDArray[np.float32]], Floats], seed: int, rounds: int = ROUNDS
 ) -> Iterator[Floats]:
     """Yield, some rounds at once, what ``sums`` makes of how often each unit is drawn: (units, some) to (some, …).
@@ -60,10 +60,10 @@ def resampled(
     """
     chance = np.random.default_rng(seed)
     for start in range(0, rounds, _ROUNDS_AT_ONCE):
-        some = min(_ROUNDS_AT_ONCE, rounds - start)
-        drawn = chance.integers(0, units, (units, some)) * some + np.arange(some)
-        counts = np.bincount(drawn.ravel(), minlength=units * some)
-        yield sums(counts.reshape(units, some).astype(np.float32))
+        batch = min(_ROUNDS_AT_ONCE, rounds - start)
+        drawn = chance.integers(0, units, (units, batch)) * batch + np.arange(batch)
+        counts = np.bincount(drawn.ravel(), minlength=units * batch)
+        yield sums(counts.reshape(units, batch).astype(np.float32))
 
 
 def percentile_interval(drawn: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
@@ -73,15 +73,15 @@ def percentile_interval(drawn: Floats, confidence: float = CONFIDENCE) -> tuple[
     return low, high
 
 
-def share_above(drawn: Floats, least: float = 0.0) -> Floats:
+def bootstrap_p_value(drawn: Floats, least: float = 0.0) -> Floats:
     """Give the one-sided p value that each column of (rounds, n) is truly above ``least``: (n,).
 
     It counts the rounds in which it is not, one more than there are, so that it is never nought (Davison and Hinkley,
     "Bootstrap Methods and their Application", 1997, equation 4.11).
     """
-    there = ~np.isnan(drawn)
-    below = (there & ~(drawn > least)).sum(axis=0)
-    return np.asarray((below + 1) / (there.sum(axis=0) + 1), np.float64)
+    defined = ~np.isnan(drawn)
+    below = (defined & ~(drawn > least)).sum(axis=0)
+    return np.asarray((below + 1) / (defined.sum(axis=0) + 1), np.float64)
 
 
 def holm(chances: Sequence[float], rate: float, least: Sequence[float] | None = None) -> list[bool]:
@@ -91,18 +91,18 @@ def holm(chances: Sequence[float], rate: float, least: Sequence[float] | None = 
     holds the smallest p value that each test could have reached: of one that could never speak nothing is asked
     (Tarone, "A modified Bonferroni method for discrete data", Biometrics 1990; Hommel and Krummenauer 1998).
     """
-    left = dict(enumerate(chances))
-    lowest = least or [0.0] * len(left)
+    remaining = dict(enumerate(chances))
+    lowest = least or [0.0] * len(remaining)
     spoken: list[int] = []
-    while left:
-        limit = rate / _asked([lowest[one] for one in left], rate)
-        new = [one for one, chance in left.items() if chance <= limit]
+    while remaining:
+        limit = rate / _count_testable([lowest[index] for index in remaining], rate)
+        new = [index for index, chance in remaining.items() if chance <= limit]
         if not new:
             break
         spoken += new
-        for one in new:
-            del left[one]
-    return [one in spoken for one in range(len(chances))]
+        for index in new:
+            del remaining[index]
+    return [index in spoken for index in range(len(chances))]
 
 
 def images_needed(better: float, worse: float, rate: float, power: float = 0.8) -> int:
@@ -115,12 +115,12 @@ def images_needed(better: float, worse: float, rate: float, power: float = 0.8) 
 
     if better <= worse:
         raise ValueError("what is not better cannot be shown to be")
-    both, apart = better + worse, better - worse
-    root = ndtri(1 - rate) * np.sqrt(both) + ndtri(power) * np.sqrt(both - apart * apart)
+    discordant, apart = better + worse, better - worse
+    root = ndtri(1 - rate) * np.sqrt(discordant) + ndtri(power) * np.sqrt(discordant - apart * apart)
     return int(np.ceil((root / apart) ** 2))
 
 
-def _asked(least: list[float], rate: float) -> int:
+def _count_testable(least: list[float], rate: float) -> int:
     """Find the smallest number of tests k of which at most k could speak at ``rate`` / k."""
     ordered = np.sort(least)
     counts = np.arange(1, len(ordered) + 1)

@@ -4,16 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from configs import schema
-from configs.errors import Inaccessible, Outage, Problem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.data_growth import Growth, Labelled, Recipe, cross_validate, growth
-from tasks.domain.gate.improvement import lacking
+from tasks.domain.evaluation.data_growth import (
+    DataGrowth,
+    Recipe,
+    VersionFeatures,
+    compare_training_data,
+    cross_validate,
+)
+from tasks.domain.gate.improvement import growth_shortfall
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.registry.model_record import settings_of
+from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.pca import Reduce, reduction
+from tasks.features.pca import Reduce, fit_reduction
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_record
 from tasks.stores.tables.features import FeatureStore
@@ -23,7 +29,9 @@ from tasks.stores.tables.splits import SplitStore
 _MOST = 20_000
 
 
-def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: schema.Settings) -> Growth | None:
+def measure_growth(
+    rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: schema.Settings
+) -> DataGrowth | None:
     """Compare data and recipe with those of the champion; None where the store no longer tells what these were.
 
     Args:
@@ -36,25 +44,33 @@ def grown(rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: 
     try:
         former = read_manifest(store, decision.dataset)
         record = read_record(store, decision.head, decision.dataset)
-    except (Outage, Inaccessible):
+    except (ServiceUnavailableError, InaccessibleError):
         raise
-    except Problem:
+    except PedigreeError:
         return None
     labels = spelled([row.label for row in former], settings.labels.aliases)
     former = [row._replace(label=label) for row, label in zip(former, labels, strict=True)]
-    made_by = [_recipe(one) for one in (record.settings, settings_of(settings))]
-    found = growth(rows, former, _likeness(*made_by, same_features=record.features == today))
+    made_by = [_recipe(sections) for sections in (record.settings, training_settings(settings))]
+    comparison = compare_training_data(rows, former, _likeness(*made_by, same_features=record.features == today))
     # It costs seconds of a night with many images: only where it can decide.
-    if gate.needs == "no-harm" or lacking(found, gate):
-        return found
+    if gate.needs == "no-harm" or growth_shortfall(comparison, gate):
+        return comparison
     images = [row.image for row in rows]
-    reduces = {made: _reduction(made, images, store) for made in {today, record.features}}
-    both = (_labelled(some, made, reduces[made], store) for some, made in ((rows, today), (former, record.features)))
-    return replace(found, cross_validated=cross_validate(*both))
+    reduces = {feature_set: _reduction(feature_set, images, store) for feature_set in {today, record.features}}
+    labelled = (
+        _labelled(version_rows, feature_set, reduces[feature_set], store)
+        for version_rows, feature_set in ((rows, today), (former, record.features))
+    )
+    return replace(comparison, cross_validated=cross_validate(*labelled))
 
 
-def _likeness(theirs: Mapping[str, object], ours: Mapping[str, object], *, same_features: bool) -> Recipe:
-    if any(theirs.get(name) != ours.get(name) for name in {*theirs, *ours} - {"backbone"}):
+def _likeness(
+    champion_settings: Mapping[str, object], challenger_settings: Mapping[str, object], *, same_features: bool
+) -> Recipe:
+    if any(
+        champion_settings.get(name) != challenger_settings.get(name)
+        for name in {*champion_settings, *challenger_settings} - {"backbone"}
+    ):
         return "other"
     return "same" if same_features else "another backbone"
 
@@ -64,17 +80,20 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
     return {name: section for name, section in made_by.items() if name != "labels"}
 
 
-def _reduction(made: FeatureSet, images: Sequence[str], store: str) -> Reduce:
+def _reduction(feature_set: FeatureSet, images: Sequence[str], store: str) -> Reduce:
     """Take the main directions of tonight's images, so that of one backbone both versions have the same."""
-    features = FeatureStore(store, made.fingerprint, made.width)
-    there = features.known()
-    return reduction(features, [image for image in images if image in there])
+    features = FeatureStore(store, feature_set.fingerprint, feature_set.width)
+    stored = features.stored()
+    return fit_reduction(features, [image for image in images if image in stored])
 
 
-def _labelled(rows: Sequence[Row], made: FeatureSet, reduce: Reduce, store: str) -> Labelled:
-    there, known = FeatureStore(store, made.fingerprint, made.width).known(), SplitStore(store).known()
-    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in there]
-    some = sorted(used, key=lambda row: row.image)[:_MOST]
-    names = [row.image for row in some]
-    groups = [known[name].group if name in known else name for name in names]
-    return Labelled(names, reduce(names), [row.label for row in some], groups)
+def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, store: str) -> VersionFeatures:
+    stored, splits = (
+        FeatureStore(store, feature_set.fingerprint, feature_set.width).stored(),
+        SplitStore(store).stored(),
+    )
+    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in stored]
+    sample = sorted(used, key=lambda row: row.image)[:_MOST]
+    names = [row.image for row in sample]
+    groups = [splits[name].group if name in splits else name for name in names]
+    return VersionFeatures(names, reduce(names), [row.label for row in sample], groups)

@@ -8,30 +8,30 @@ from textwrap import shorten
 import numpy as np
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import Comparison
 from tasks.domain.evaluation.label_changes import Relabelling, Vocabulary
-from tasks.domain.evaluation.metrics import Measured, measure
-from tasks.domain.evaluation.misclassifications import mistakes
+from tasks.domain.evaluation.metrics import Measurement, measure_models
+from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.champion_failure import excused
+from tasks.domain.gate.champion_failure import excuse_champion_failure
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Trained
 from tasks.domain.training.calibration import calibration_error
-from tasks.domain.training.results import Embedded, FeatureSet
-from tasks.evaluation.data_growth import grown
-from tasks.evaluation.evaluation_sets import embed_golden, exam, golden_rows
-from tasks.evaluation.label_changes import evidence_of, label_changes
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
+from tasks.evaluation.data_growth import measure_growth
+from tasks.evaluation.evaluation_sets import build_evaluation_set, embed_golden, golden_rows
+from tasks.evaluation.label_changes import compare_labels, gather_label_evidence
 from tasks.features.stored_weights import stored_head
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tracking import runs
-from tasks.training.predict_stored import predict, stored_features
+from tasks.training.predict_stored import predict, read_features
 
 # MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
 _LONGEST_TAG = 5000
@@ -41,40 +41,44 @@ _LIKELIEST = 5
 
 
 @step(hours=6)
-def evaluate(dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings) -> Evaluation:
+def evaluate(dataset: Dataset, embedded: DatasetFeatures, trained: Trained, settings: schema.Settings) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
     version = read_manifest(store, dataset.hash)
     rows = [row for row in version if row.split is Split.TEST]
     if not rows:
-        raise Problem(f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs.")
-    found = contest(version, dataset, embedded, trained, settings)
-    test, golden = measured(rows, found, settings)
-    former = found.decision if found.champion else None
-    answers = found.challenger.test, found.champion.test if found.champion else None
+        raise PedigreeError(
+            f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs."
+        )
+    predictions = predict_with_both_models(version, dataset, embedded, trained, settings)
+    test, golden = evaluate_models(rows, predictions, settings)
+    former = predictions.decision if predictions.champion else None
+    test_predictions = predictions.challenger.test, predictions.champion.test if predictions.champion else None
     evaluation = Evaluation(
         images=len(rows),
-        metrics={**test.flat(), **_of_head(store, trained, rows)},
-        champion=found.decision.number if found.decision else None,
+        metrics={**test.flat(), **_head_metrics(store, trained, rows)},
+        champion=predictions.decision.number if predictions.decision else None,
         test=test,
         golden=golden,
         latency=embedded.latency,
-        champion_problem=found.problem,
-        mistakes=mistakes(rows, *answers),
-        growth=grown(version, embedded.today, former, settings) if former else None,
-        labels=evidence_of(found.changes, version, embedded.today, answers, store) if found.changes else None,
+        champion_problem=predictions.problem,
+        mistakes=find_misclassifications(rows, *test_predictions),
+        growth=measure_growth(version, embedded.today, former, settings) if former else None,
+        labels=gather_label_evidence(predictions.changes, version, embedded.today, test_predictions, store)
+        if predictions.changes
+        else None,
     )
     sure = f"{trained.promise}; {trained.promise.held(test.figures.overall, len(rows))}"
     tags = {"pedigree.sure": sure, **(_tags(test.comparison) if test.comparison else {})}
-    runs.log_metrics(url, trained.run_id, {**evaluation.metrics, **_beside(evaluation)}, tags)
-    runs.log_files(url, trained.run_id, _files(rows, found.challenger.test, evaluation))
+    runs.log_metrics(url, trained.run_id, {**evaluation.metrics, **_other_metrics(evaluation)}, tags)
+    runs.log_files(url, trained.run_id, _evaluation_files(rows, predictions.challenger.test, evaluation))
     return evaluation
 
 
-def _of_head(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, float]:
+def _head_metrics(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, float]:
     """Say what calibration did, by the error with and without it."""
     head = stored_head(store, trained.head)
-    features = stored_features(store, trained.made, [row.image for row in rows])
+    features = read_features(store, trained.made, [row.image for row in rows])
     truth = [head.classes.index(row.label) for row in rows]
     uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
     return {
@@ -85,21 +89,28 @@ def _of_head(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, flo
     }
 
 
-def _beside(found: Evaluation) -> dict[str, float]:
+def _other_metrics(evaluation: Evaluation) -> dict[str, float]:
     """List what is no figure of the challenger on the test split: the champion's, the golden set's, and the latency.
 
     The latency is another one each time, and two nights that make the same model have the same figures.
     """
-    golden = {f"golden/{name}": value for name, value in (found.golden.flat() if found.golden else {}).items()}
-    pairs = found.comparison.paired if found.comparison else ()
-    time = {"latency_ms": found.latency} if found.latency else {}
-    return golden | time | _worst(found) | {f"champion/{one.figure}": one.champion for one in pairs if not one.of}
+    golden = {
+        f"golden/{name}": value for name, value in (evaluation.golden.flat() if evaluation.golden else {}).items()
+    }
+    pairs = evaluation.comparison.paired if evaluation.comparison else ()
+    time = {"latency_ms": evaluation.latency} if evaluation.latency else {}
+    return (
+        golden
+        | time
+        | _worst_recalls(evaluation)
+        | {f"champion/{pair.figure}": pair.champion for pair in pairs if not pair.of}
+    )
 
 
-def _worst(found: Evaluation) -> dict[str, float]:
+def _worst_recalls(evaluation: Evaluation) -> dict[str, float]:
     """Give the recalls of the known class and slice that are recognised worst, whichever these are tonight."""
-    recalls = [one.recall for one in found.test.figures.classes if one.known and one.recall is not None]
-    slices = {"worst_slice": found.test.worst.recall} if found.test.worst else {}
+    recalls = [label.recall for label in evaluation.test.figures.classes if label.known and label.recall is not None]
+    slices = {"worst_slice": evaluation.test.worst.recall} if evaluation.test.worst else {}
     return slices | ({"worst_class": min(recalls)} if recalls else {})
 
 
@@ -111,19 +122,23 @@ def _tags(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _files(rows: Sequence[Row], predictions: Predictions, found: Evaluation) -> dict[str, bytes]:
+def _evaluation_files(rows: Sequence[Row], predictions: Predictions, evaluation: Evaluation) -> dict[str, bytes]:
     return {
-        "evaluation/evaluation.json": json.dumps(asdict(_shortened(found)), ensure_ascii=False, indent=1).encode(),
-        "evaluation/predictions.json": json.dumps(_lines(rows, predictions), ensure_ascii=False, indent=1).encode(),
+        "evaluation/evaluation.json": json.dumps(
+            asdict(_truncate_labels(evaluation)), ensure_ascii=False, indent=1
+        ).encode(),
+        "evaluation/predictions.json": json.dumps(
+            _prediction_lines(rows, predictions), ensure_ascii=False, indent=1
+        ).encode(),
     }
 
 
-def _shortened(found: Evaluation) -> Evaluation:
+def _truncate_labels(evaluation: Evaluation) -> Evaluation:
     """Keep of very many moved photographs the first; pedigree data diff names all."""
-    return replace(found, labels=found.labels.first(_MOST_MOVED)) if found.labels else found
+    return replace(evaluation, labels=evaluation.labels.first(_MOST_MOVED)) if evaluation.labels else evaluation
 
 
-def _lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, object]]:
+def _prediction_lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, object]]:
     """Name each test image with its likeliest classes, the likeliest first."""
     order = np.argsort(-predictions.probabilities, axis=1, kind="stable")[:, :_LIKELIEST]
     return [
@@ -131,83 +146,99 @@ def _lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, obje
             "image": row.image,
             "key": row.key,
             "label": row.label,
-            "probabilities": {predictions.classes[i]: float(found[i]) for i in likeliest},
+            "probabilities": {predictions.classes[i]: float(probabilities[i]) for i in likeliest},
         }
-        for row, found, likeliest in zip(rows, predictions.probabilities, order, strict=True)
+        for row, probabilities, likeliest in zip(rows, predictions.probabilities, order, strict=True)
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Sets:
+class ModelPredictions:
     """What each model says of the test images and of the golden ones; None where there are none."""
 
     test: Predictions
     golden: Predictions | None
 
-    def today(self, words: Vocabulary) -> "Sets":
+    def today(self, words: Vocabulary) -> "ModelPredictions":
         """Give classes that were renamed or merged since their names of today."""
         if not words.former:
             return self
         test, golden = (
-            said.named([words.of_former(label) for label in said.classes]) if said else None
-            for said in (self.test, self.golden)
+            predictions.named([words.of_former(label) for label in predictions.classes]) if predictions else None
+            for predictions in (self.test, self.golden)
         )
-        return Sets(test or self.test, golden)
+        return ModelPredictions(test or self.test, golden)
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class PairedPredictions:
     """Both models' answers; there may be no champion, or one that can't be measured for a reason.
 
     ``changes`` is what became of the labels under which the champion was judged, as far as that can be known.
     """
 
-    challenger: Sets
-    champion: Sets | None
+    challenger: ModelPredictions
+    champion: ModelPredictions | None
     decision: Decision | None
     problem: str
     changes: Relabelling | None = None
 
 
-def contest(
-    version: Sequence[Row], dataset: Dataset, embedded: Embedded, trained: Trained, settings: schema.Settings
-) -> Contest:
+def predict_with_both_models(
+    version: Sequence[Row], dataset: Dataset, embedded: DatasetFeatures, trained: Trained, settings: schema.Settings
+) -> PairedPredictions:
     """Let challenger and champion answer about a version's test images, the latter under today's names of its classes.
 
-    Raises Problem where the champion no longer loads and the settings do not allow to judge without it.
+    Raises PedigreeError where the champion no longer loads and the settings do not allow to judge without it.
     """
     golden, decision = golden_rows(settings), Ledger(settings.store.url).champion()
     rows = [row for row in version if row.split is Split.TEST]
-    ours = _answers(trained.made, trained.head, (rows, golden), settings)
+    challenger = _predict_sets(trained.made, trained.head, (rows, golden), settings)
     if decision is None:
-        return Contest(ours, None, None, "")
-    changes = label_changes(version, decision, dataset.parent, settings)
+        return PairedPredictions(challenger, None, None, "")
+    changes = compare_labels(version, decision, dataset.parent, settings)
     try:
-        theirs = _answers(
+        champion = _predict_sets(
             replace(embedded.champion, fingerprint=decision.backbone), decision.head, (rows, golden), settings
         )
-    except Problem as error:
-        return Contest(ours, None, decision, excused(error, decision.model_version, settings.gate), changes)
-    return Contest(ours, theirs.today(changes.vocabulary) if changes else theirs, decision, "", changes)
+    except PedigreeError as error:
+        return PairedPredictions(
+            challenger, None, decision, excuse_champion_failure(error, decision.model_version, settings.gate), changes
+        )
+    return PairedPredictions(
+        challenger, champion.today(changes.vocabulary) if changes else champion, decision, "", changes
+    )
 
 
-def measured(rows: Sequence[Row], found: Contest, settings: schema.Settings) -> tuple[Measured, Measured | None]:
+def evaluate_models(
+    rows: Sequence[Row], predictions: PairedPredictions, settings: schema.Settings
+) -> tuple[Measurement, Measurement | None]:
     """Measure what the models said on the test split and, where there is one, on the golden set."""
-    store, minimum, former = settings.store.url, settings.gate.minimum_support, found.champion
-    test = measure(found.challenger.test, former.test if former else None, exam(store, rows, found.changes), minimum)
-    if found.challenger.golden is None:
+    store, minimum, former = settings.store.url, settings.gate.minimum_support, predictions.champion
+    test = measure_models(
+        predictions.challenger.test,
+        former.test if former else None,
+        build_evaluation_set(store, rows, predictions.changes),
+        minimum,
+    )
+    if predictions.challenger.golden is None:
         return test, None
-    golden = exam(store, golden_rows(settings))
-    return test, measure(found.challenger.golden, former.golden if former else None, golden, minimum)
+    golden = build_evaluation_set(store, golden_rows(settings))
+    return test, measure_models(predictions.challenger.golden, former.golden if former else None, golden, minimum)
 
 
-def _answers(made: FeatureSet, head: str, sets: tuple[Sequence[Row], Sequence[Row]], settings: schema.Settings) -> Sets:
+def _predict_sets(
+    feature_set: FeatureSet, head: str, sets: tuple[Sequence[Row], Sequence[Row]], settings: schema.Settings
+) -> ModelPredictions:
     rows, golden = sets
     if golden:
-        embed_golden(golden, made, settings)
-    return Sets(_said(made, head, rows, settings), _said(made, head, golden, settings) if golden else None)
+        embed_golden(golden, feature_set, settings)
+    return ModelPredictions(
+        _predict_rows(feature_set, head, rows, settings),
+        _predict_rows(feature_set, head, golden, settings) if golden else None,
+    )
 
 
-def _said(made: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
-    found = predict(settings.store.url, made, head, [row.image for row in rows])
-    return found.named(spelled(found.classes, settings.labels.aliases))
+def _predict_rows(feature_set: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
+    predictions = predict(settings.store.url, feature_set, head, [row.image for row in rows])
+    return predictions.named(spelled(predictions.classes, settings.labels.aliases))

@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.visible_text import markdown
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.learning_curves import LEAST, Curves, Lessons, learning_curves
-from tasks.domain.evaluation.misclassifications import Mistakes, Query, nearest
-from tasks.domain.evaluation.results import Explained
+from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, LearningCurves, fit_learning_curves
+from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
+from tasks.domain.evaluation.results import ReportSummary
 from tasks.domain.runs.results import Challenger, Data
 from tasks.domain.training.results import FeatureSet
-from tasks.evaluation.diff_models import Model, difference_files
-from tasks.features.pca import reduction
-from tasks.reports.pages.evaluation_page import Report, evaluation_page, pictured
-from tasks.reports.pages.model_card import card_html, card_markdown, model_card
-from tasks.reports.pages.svg_figures import figures
+from tasks.evaluation.diff_models import Model, render_diff_files
+from tasks.features.pca import fit_reduction
+from tasks.reports.pages.evaluation_page import Report, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.svg_figures import draw_figures
 from tasks.reports.pages.template import thumbnail
 from tasks.reports.prefect_ui.artifacts import show_evaluation
-from tasks.reports.prefect_ui.names import flow_run_tags, label_run
+from tasks.reports.prefect_ui.names import flow_run_tags, label_flow_run
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest
@@ -48,18 +48,18 @@ _PAGES = {
 
 
 @step(hours=6)
-def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Explained:
+def write_report(data: Data, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
     """Write the report and the model card into the night's run, and the way to them where people look."""
     store, url, run_id = settings.store.url, settings.tracking.url, challenger.trained.run_id
     rows = read_manifest(store, data.dataset.hash)
-    found = _with_nearest(challenger.evaluation.mistakes, rows, challenger, store)
+    mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = read_card(store, data.dataset.hash) or {}
-    learned = curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
-    report = Report(data.dataset, challenger, found, card, settings.gate.minimum_support, learned)
+    learned = compute_learning_curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
+    report = Report(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
     files |= _since_champion(data, challenger, store)
-    kept = {f"evaluation/{name}": text for name, text in files.items()}
-    runs.log_files(url, run_id, kept | figures(report))
+    run_files = {f"evaluation/{name}": text for name, text in files.items()}
+    runs.log_files(url, run_id, run_files | draw_figures(report))
     pages = {
         name: runs.file_page(url, run_id, path)
         for name, path in _PAGES.items()
@@ -67,19 +67,19 @@ def explain(data: Data, challenger: Challenger, settings: schema.Settings) -> Ex
     }
     runs.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger, pages)})
     show_evaluation(challenger.verdict, run_id, pages)
-    label_run("report", pages["the evaluation report"])
+    label_flow_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
-    since = f", {found.fixed_total:,} fixed and {found.new_total:,} new since the champion" if compared else ""
-    return Explained(found.total, since, pages["the evaluation report"], report.wanted)
+    since = f", {mistakes.fixed_total:,} fixed and {mistakes.new_total:,} new since the champion" if compared else ""
+    return ReportSummary(mistakes.total, since, pages["the evaluation report"], report.wanted)
 
 
 def _page(report: Report, store: str) -> dict[str, bytes]:
     """Write the report, with pictures as far as the store has them."""
     pictures = {
-        image: None if isinstance(found, Problem) else thumbnail(found)
-        for image, found in ImageStore(store).salvage(pictured(report))
+        image: None if isinstance(stored, PedigreeError) else thumbnail(stored)
+        for image, stored in ImageStore(store).salvage(list_pictured_images(report))
     }
-    return {"report.html": evaluation_page(report, pictures).encode()}
+    return {"report.html": render_evaluation_report(report, pictures).encode()}
 
 
 def _tables(report: Report) -> dict[str, bytes]:
@@ -87,7 +87,7 @@ def _tables(report: Report) -> dict[str, bytes]:
     tables = {
         "mistakes": asdict(report.mistakes),
         "learning": asdict(report.curves),
-        "collect": [asdict(one) for one in report.wanted],
+        "collect": [asdict(advice) for advice in report.wanted],
     }
     if trial := report.challenger.trained.trial:
         tables["fine-tuning-trial"] = asdict(trial)
@@ -97,20 +97,20 @@ def _tables(report: Report) -> dict[str, bytes]:
 def _since_champion(data: Data, challenger: Challenger, store: str) -> dict[str, bytes]:
     """Write what differs from the champion that the challenger was held against; nothing on a first night."""
     number = challenger.evaluation.champion
-    former = next((one for one in Ledger(store).entries() if one.number == number), None)
+    former = next((decision for decision in Ledger(store).entries() if decision.number == number), None)
     if former is None:
         return {}
-    now = Model(challenger.trained.head, data.dataset.hash)
-    return difference_files(store, Model(former.head, former.dataset), now)
+    current = Model(challenger.trained.head, data.dataset.hash)
+    return render_diff_files(store, Model(former.head, former.dataset), current)
 
 
 def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
     title = f"Model card: head {report.challenger.trained.head[:12]}"
-    sections = model_card(report, runs.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
+    sections = build_model_card(report, runs.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
     return {
-        "model-card.md": card_markdown(title, sections).encode(),
-        "model-card.html": card_html(title, sections).encode(),
+        "model-card.md": render_card_markdown(title, sections).encode(),
+        "model-card.html": render_card_html(title, sections).encode(),
     }
 
 
@@ -121,71 +121,74 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
     night = flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
-    told = f"Dataset `{dataset.hash}`: {of}."
-    parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", told]
+    sentence = f"Dataset `{dataset.hash}`: {of}."
+    parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", sentence]
     parts += [f"{markdown(choice)}."] if choice else []
     parts += [markdown(trial.sentence)] if trial else []
     return "\n\n".join([*parts, f"See {', '.join(links)}."])
 
 
-def _with_nearest(found: Mistakes, rows: Sequence[Row], challenger: Challenger, store: str) -> Mistakes:
+def _add_nearest(
+    mistakes: Misclassifications, rows: Sequence[Row], challenger: Challenger, store: str
+) -> Misclassifications:
     """Put beside each of the surest mistakes what the model may have mixed it up with."""
-    made = challenger.embedded.today
-    features = FeatureStore(store, made.fingerprint, made.width)
-    worst = found.worst
+    feature_set = challenger.embedded.today
+    features = FeatureStore(store, feature_set.fingerprint, feature_set.width)
+    worst = mistakes.worst
     if not worst:
-        return found
-    own = features.read([one.image for one in worst])
-    labels = [label for one in worst for label in (one.truth, one.guess)]
-    queries = [Query(own[number // 2], label) for number, label in enumerate(labels)]
+        return mistakes
+    features_of_worst = features.read([mistake.image for mistake in worst])
+    labels = [label for mistake in worst for label in (mistake.truth, mistake.guess)]
+    queries = [Query(features_of_worst[number // 2], label) for number, label in enumerate(labels)]
     learned = [row for row in rows if row.split is Split.TRAIN and row.label in set(labels)]
-    near = nearest(queries, _blocks(learned, features))
-    told = (
-        replace(one, like_truth=near[2 * number], like_guess=near[2 * number + 1]) for number, one in enumerate(worst)
+    near = find_nearest(queries, _blocks(learned, features))
+    completed = (
+        replace(mistake, like_truth=near[2 * number], like_guess=near[2 * number + 1])
+        for number, mistake in enumerate(worst)
     )
-    return replace(found, worst=tuple(told))
+    return replace(mistakes, worst=tuple(completed))
 
 
 def _blocks(rows: Sequence[Row], features: FeatureStore) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
     for start in range(0, len(rows), _BLOCK):
-        some = rows[start : start + _BLOCK]
-        yield some, features.read([row.image for row in some])
+        block = rows[start : start + _BLOCK]
+        yield block, features.read([row.image for row in block])
 
 
 # The names are hashes, so the first of them in order are a fair sample of very many images.
 _MOST = 20_000
 
 
-def curves(rows: Sequence[Row], made: FeatureSet, store: str, minimum: int) -> Curves:
+def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store: str, minimum: int) -> LearningCurves:
     """Draw the learning curves of a dataset version; classes with fewer validation images than the minimum are unknown.
 
     Of more than 20,000 images a split, each class's first are looked at.
     """
-    learned, tried = (_some(rows, split) for split in (Split.TRAIN, Split.VALIDATION))
+    learned, tried = (_sample_split(rows, split) for split in (Split.TRAIN, Split.VALIDATION))
     images = Counter(row.label for row in rows if row.split is Split.TRAIN)
     if not (learned and tried):
-        return learning_curves(_nothing(), _nothing(), images, minimum)
-    features, known = FeatureStore(store, made.fingerprint, made.width), SplitStore(store).known()
-    reduce = reduction(features, [row.image for row in learned])
+        return fit_learning_curves(_empty_features(), _empty_features(), images, minimum)
+    features, splits = FeatureStore(store, feature_set.fingerprint, feature_set.width), SplitStore(store).stored()
+    reduce = fit_reduction(features, [row.image for row in learned])
 
-    def lessons(some: Sequence[Row]) -> Lessons:
-        names = [row.image for row in some]
-        groups = [known[name].group if name in known else name for name in names]
-        return Lessons(reduce(names), [row.label for row in some], groups)
+    def gather_features(sample: Sequence[Row]) -> LabelledFeatures:
+        names = [row.image for row in sample]
+        groups = [splits[name].group if name in splits else name for name in names]
+        return LabelledFeatures(reduce(names), [row.label for row in sample], groups)
 
-    return learning_curves(lessons(learned), lessons(tried), images, minimum)
+    return fit_learning_curves(gather_features(learned), gather_features(tried), images, minimum)
 
 
-def _some(rows: Sequence[Row], split: Split) -> list[Row]:
+def _sample_split(rows: Sequence[Row], split: Split) -> list[Row]:
     """Take each class's first images of a split, as many as make 20,000 if all classes have so many."""
-    of: defaultdict[str, list[Row]] = defaultdict(list)
+    rows_by_label: defaultdict[str, list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.image):
         if row.split is split:
-            of[row.label].append(row)
-    most = max(LEAST, _MOST // max(len(of), 1))
-    return [row for label in sorted(of) for row in islice(of[label], most)]
+            rows_by_label[row.label].append(row)
+    most = max(LEAST, _MOST // max(len(rows_by_label), 1))
+    return [row for label in sorted(rows_by_label) for row in islice(rows_by_label[label], most)]
 
 
-def _nothing() -> Lessons:
+def _empty_features() -> LabelledFeatures:
     empty: NDArray[np.float32] = np.empty((0, 1), np.float32)
-    return Lessons(empty, [], [])
+    return LabelledFeatures(empty, [], [])

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.training.cut_comparison import CutAnswers, CutComparison, compare_cuts
-from tasks.features.embedding import embed_lacking
+from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
+from tasks.features.embedding import embed_missing
 from tasks.reports.prefect_ui.progress import progress
 from tasks.step import step
-from tasks.stores.files.leases import claimed
+from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.tables.features import FeatureStore
@@ -24,17 +24,17 @@ from tasks.stores.tables.splits import SplitStore
 
 
 def check_comparable(backbone: schema.Backbone) -> None:
-    """Raise SettingsProblem, before a photograph is fetched, where the weights end at a cut of their own."""
-    from tasks.modeling.backbone.embedding import check_whole
+    """Raise SettingsError, before a photograph is fetched, where the weights end at a cut of their own."""
+    from tasks.modeling.backbone.embedding import check_has_other_cuts
 
-    check_whole(backbone, read_url(backbone.weights) if backbone.is_file else None)
+    check_has_other_cuts(backbone, read_url(backbone.weights) if backbone.is_file else None)
 
 
 @step(hours=24)
-def compare(dataset: Dataset, settings: schema.Settings) -> CutComparison:
-    """Measure each cut on the training and validation images of a version; raise Problem where it has too few."""
+def compare_backbone_cuts(dataset: Dataset, settings: schema.Settings) -> CutComparison:
+    """Measure each cut on the training and validation images of a version; raise PedigreeError where it has too few."""
     if dataset.state == "waiting":
-        raise Problem(f"There is nothing to compare cuts on: {dataset.reason}.")
+        raise PedigreeError(f"There is nothing to compare cuts on: {dataset.reason}.")
     return measure_cuts(dataset.hash, settings)
 
 
@@ -65,86 +65,92 @@ def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
         The figures of each cut and the choice.
 
     Raises:
-        SettingsProblem: The weights end at a cut of their own.
-        Problem: There are not two classes to tell apart, or nothing of them can be held out.
+        SettingsError: The weights end at a cut of their own.
+        PedigreeError: There are not two classes to tell apart, or nothing of them can be held out.
     """
     from tasks.modeling.backbone.backbone import load
-    from tasks.modeling.backbone.embedding import every_cut
+    from tasks.modeling.backbone.embedding import load_every_cut
 
     chosen, store = settings.backbone, settings.store.url
     rows = sample(read_manifest(store, dataset))
     images = [row.image for row in rows]
-    known = SplitStore(store).known()
-    groups = [known[image].group for image in images]
+    assigned = SplitStore(store).stored()
+    groups = [assigned[image].group for image in images]
     _check_enough(rows, groups)
     data = read_url(chosen.weights) if chosen.is_file else None
-    every = every_cut(chosen, data)
-    embed_lacking(every, images, settings)
-    answers = list(_answers(every, rows, groups, settings))
+    all_cuts = load_every_cut(chosen, data)
+    embed_missing(all_cuts, images, settings)
+    answers = list(_cross_fit_cuts(all_cuts, rows, groups, settings))
     compared = compare_cuts(answers, np.unique(groups, return_inverse=True)[1])
-    _keep(every, load(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
+    _store_single_cut(all_cuts, load(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
     return compared
 
 
 def sample(rows: Sequence[Row], most: int = MOST) -> list[Row]:
     """Take training and validation images, each class's first by their hashes, in proportion to its size."""
     learned = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
-    of: defaultdict[str, list[Row]] = defaultdict(list)
+    rows_by_label: defaultdict[str, list[Row]] = defaultdict(list)
     for row in sorted(learned, key=lambda row: row.image):
-        of[row.label].append(row)
+        rows_by_label[row.label].append(row)
     share = min(1.0, most / max(len(learned), 1))
-    return [row for label in sorted(of) for row in of[label][: max(_LEAST, round(share * len(of[label])))]]
+    return [
+        row
+        for label in sorted(rows_by_label)
+        for row in rows_by_label[label][: max(_LEAST, round(share * len(rows_by_label[label])))]
+    ]
 
 
 def _check_enough(rows: Sequence[Row], groups: Sequence[str]) -> None:
-    """Raise Problem, before minutes go into features, where they could tell nothing."""
+    """Raise PedigreeError, before minutes go into features, where they could tell nothing."""
     classes = {row.label for row in rows}
     if len(classes) < 2:  # noqa: PLR2004
-        raise Problem("Cuts are compared on training and validation images of two classes at least: add photographs.")
+        raise PedigreeError(
+            "Cuts are compared on training and validation images of two classes at least: add photographs."
+        )
     if len({(row.label, group) for row, group in zip(rows, groups, strict=True)}) == len(classes):
-        raise Problem(
+        raise PedigreeError(
             "Cuts are compared by photographs held out, and no class has two for training or validation that do not "
             "look alike: add some."
         )
 
 
-def _keep(every: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
+def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
     """Keep what the pass through every cut made for one of them, where that one alone makes the same bits here."""
-    from tasks.modeling.backbone.embedding import columns, makes_the_same
+    from tasks.modeling.backbone.embedding import cut_columns, gives_same_features
 
-    origin = FeatureStore(store, every.fingerprint, every.width, every.precision)
+    origin = FeatureStore(store, all_cuts.fingerprint, all_cuts.width, all_cuts.precision)
     target = FeatureStore(store, single.fingerprint, single.width, single.precision)
-    with claimed(store, f"features-{single.fingerprint}"):
-        known = target.known()
-        lacking = [image for image in images if image not in known]
-        if not lacking or not makes_the_same(every, single):
+    with hold_lease(store, f"features-{single.fingerprint}"):
+        stored = target.stored()
+        lacking = [image for image in images if image not in stored]
+        if not lacking or not gives_same_features(all_cuts, single):
             return
-        places = columns(every.cut, single.cut)
+        column_indices = cut_columns(all_cuts.cut, single.cut)
         for start in range(0, len(lacking), _AT_ONCE):
             part = lacking[start : start + _AT_ONCE]
-            target.add(part, origin.read(part)[:, places])
+            target.add(part, origin.read(part)[:, column_indices])
 
 
-def _answers(
-    every: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
-) -> Iterator[CutAnswers]:
+def _cross_fit_cuts(
+    all_cuts: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
+) -> Iterator[CutPredictions]:
     """Cross-fit heads on each cut's features, and on those of two together."""
-    from tasks.modeling.backbone.embedding import columns
+    from tasks.modeling.backbone.embedding import cut_columns
 
     truth = np.unique([row.label for row in rows], return_inverse=True)[1]
-    features = FeatureStore(settings.store.url, every.fingerprint, every.width).read([row.image for row in rows])
-    cuts = candidates(every.cut, settings)
+    features = FeatureStore(settings.store.url, all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
+    cuts = candidates(all_cuts.cut, settings)
     with progress("compare", len(cuts)) as advance:
         for cut in cuts:
-            yield answers_of(cut, features[:, columns(every.cut, cut)], truth, groups)
+            yield cross_fit_cut(cut, features[:, cut_columns(all_cuts.cut, cut)], truth, groups)
             advance(1)
 
 
-def candidates(every: str, settings: schema.Settings) -> list[str]:
+def candidates(all_cuts: str, settings: schema.Settings) -> list[str]:
     """Name each cut, and each two of the last ones; where the backbone's end learns, none that ends before it."""
     from tasks.modeling.backbone.inception import CUTS, layers_of
 
-    single = layers_of(every)
+    single = layers_of(all_cuts)
     cuts = [*single, *(f"{first}+{second}" for first, second in combinations(single[-_LAST:], 2))]
     if settings.training.method != "fine-tune":
         return cuts
@@ -152,7 +158,9 @@ def candidates(every: str, settings: schema.Settings) -> list[str]:
     return [cut for cut in cuts if CUTS.index(layers_of(cut)[-1]) >= first]
 
 
-def answers_of(cut: str, features: NDArray[np.float32], truth: NDArray[np.int64], groups: Sequence[str]) -> CutAnswers:
+def cross_fit_cut(
+    cut: str, features: NDArray[np.float32], truth: NDArray[np.int64], groups: Sequence[str]
+) -> CutPredictions:
     """Hold what heads say of images that they were not fitted on against the truth.
 
     Args:
@@ -166,10 +174,10 @@ def answers_of(cut: str, features: NDArray[np.float32], truth: NDArray[np.int64]
     """
     from tasks.modeling.backbone.inception import width_of
     from tasks.modeling.head.cross_fitting import out_of_fold
-    from tasks.modeling.head.scaler import scaling_of
+    from tasks.modeling.head.scaler import fit_scaler
 
     probabilities = out_of_fold(features, truth, groups)
-    own = probabilities[np.arange(len(truth)), truth]
-    losses = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
-    right = probabilities.argmax(axis=1) == truth
-    return CutAnswers(cut, width_of(cut), right, losses, scaling_of(features).varies)
+    true_probabilities = probabilities[np.arange(len(truth)), truth]
+    losses = -np.log(np.maximum(true_probabilities, np.finfo(np.float32).tiny))
+    correct = probabilities.argmax(axis=1) == truth
+    return CutPredictions(cut, width_of(cut), correct, losses, fit_scaler(features).varies)

@@ -15,7 +15,7 @@ from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import progress
-from tasks.stores.files.leases import claimed
+from tasks.stores.files.leases import hold_lease
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 
@@ -27,10 +27,10 @@ _BATCH = 256
 # They are kept in one commit, on a slow machine after so many seconds already: what a crash can cost.
 _SECONDS = 10.0
 #: For each image the views in which it is wanted.
-Wanted = Mapping[str, Sequence[str]]
+RequestedViews = Mapping[str, Sequence[str]]
 
 
-def embed_lacking(backbone: "Backbone", wanted: Sequence[str] | Wanted, settings: schema.Settings) -> int:
+def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedViews, settings: schema.Settings) -> int:
     """Embed what the store lacks of these images, and return how many images that were.
 
     Images come in a sequence, as they are, or with the views that are wanted of each. Of several runs at once one
@@ -38,35 +38,35 @@ def embed_lacking(backbone: "Backbone", wanted: Sequence[str] | Wanted, settings
     """
     from tasks.modeling.backbone.embedding import self_test
 
-    views = wanted if isinstance(wanted, Mapping) else dict.fromkeys(wanted, (IDENTITY,))
+    views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width, backbone.precision)
-    lacking = _lacking(store, views)
-    if not lacking:
+    missing = _missing_views(store, views)
+    if not missing:
         return 0
     self_test(backbone)
     done = 0
-    with progress("embed", len(lacking)) as advance:
-        while lacking:
-            with claimed(settings.store.url, f"features-{backbone.fingerprint}"):
-                before, lacking = len(lacking), _lacking(store, lacking)
-                advance(before - len(lacking))
-                batch = _first(lacking)
-                for _ in _embed(backbone, batch, store, settings):
+    with progress("embed", len(missing)) as advance:
+        while missing:
+            with hold_lease(settings.store.url, f"features-{backbone.fingerprint}"):
+                before, missing = len(missing), _missing_views(store, missing)
+                advance(before - len(missing))
+                batch = _next_batch(missing)
+                for _ in _embed_batch(backbone, batch, store, settings):
                     advance(1)
             done += len(batch)
-            lacking = {image: lacked for image, lacked in lacking.items() if image not in batch}
+            missing = {image: missing_views for image, missing_views in missing.items() if image not in batch}
     return done
 
 
 def take_on_trust(store: FeatureStore) -> int:
     """Give the rows that an earlier Pedigree wrote a checksum of what lies there, and return how many these were."""
-    if not store.unchecked():
+    if not store.rows_without_checksum():
         return 0
-    with claimed(store.url, f"features-{store.fingerprint}"):
+    with hold_lease(store.url, f"features-{store.fingerprint}"):
         return store.add_checksums()
 
 
-def wanted_views(rows: Sequence[Row], settings: schema.Settings) -> Wanted:
+def views_to_embed(rows: Sequence[Row], settings: schema.Settings) -> RequestedViews:
     """See what is learned from in all the views that the settings ask for, all else as it is."""
     learned = VIEWS[settings.training.views]
     return {row.image: learned if row.split is Split.TRAIN else (IDENTITY,) for row in rows}
@@ -77,45 +77,47 @@ def feature_set(backbone: "Backbone") -> FeatureSet:
     return FeatureSet(backbone.fingerprint, backbone.width)
 
 
-def _lacking(store: FeatureStore, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+def _missing_views(store: FeatureStore, requested: RequestedViews) -> dict[str, tuple[str, ...]]:
     """Name the images that lack a view, with the views that they lack."""
-    known = store.known_in(sorted({view for views in wanted.values() for view in views}))
-    lacking = {image: tuple(view for view in views if image not in known[view]) for image, views in wanted.items()}
-    return {image: views for image, views in lacking.items() if views}
+    stored = store.row_numbers(sorted({view for views in requested.values() for view in views}))
+    missing = {image: tuple(view for view in views if image not in stored[view]) for image, views in requested.items()}
+    return {image: views for image, views in missing.items() if views}
 
 
-def _first(lacking: Wanted) -> dict[str, Sequence[str]]:
+def _next_batch(missing: RequestedViews) -> dict[str, Sequence[str]]:
     """Choose images for one claim, by the number of vectors that they may become."""
-    images = max(1, _BATCH // max(map(len, lacking.values()), default=1))
-    return dict(islice(lacking.items(), images))
+    images = max(1, _BATCH // max(map(len, missing.values()), default=1))
+    return dict(islice(missing.items(), images))
 
 
-def _embed(backbone: "Backbone", batch: Wanted, store: FeatureStore, settings: schema.Settings) -> Iterator[None]:
+def _embed_batch(
+    backbone: "Backbone", batch: RequestedViews, store: FeatureStore, settings: schema.Settings
+) -> Iterator[None]:
     """Embed and keep a batch; yield after each image."""
     from tasks.modeling.backbone.embedding import embed_views
 
     images = ((image, data, batch[image]) for image, data in ImageStore(settings.store.url).read(list(batch)))
-    made: list[tuple[str, str, np.ndarray]] = []
-    kept = monotonic()
-    for seen in embed_views(backbone, images, limits_of(settings.images)):
-        made += seen
+    features: list[tuple[str, str, np.ndarray]] = []
+    stored_at = monotonic()
+    for view_features in embed_views(backbone, images, limits_of(settings.images)):
+        features += view_features
         yield
-        if monotonic() - kept > _SECONDS:
-            _keep(store, made)
-            kept = monotonic()
-    _keep(store, made)
+        if monotonic() - stored_at > _SECONDS:
+            _store_features(store, features)
+            stored_at = monotonic()
+    _store_features(store, features)
 
 
-def _keep(store: FeatureStore, made: list[tuple[str, str, np.ndarray]]) -> None:
-    if made:
-        names, views, vectors = zip(*made, strict=True)
+def _store_features(store: FeatureStore, features: list[tuple[str, str, np.ndarray]]) -> None:
+    if features:
+        names, views, vectors = zip(*features, strict=True)
         store.add(names, np.stack(vectors), views)
-        made.clear()
+        features.clear()
 
 
 def join_workers(settings: schema.Settings) -> None:
     """Meet the other workers where TF_CONFIG names some; TensorFlow wants that before it computes anything."""
-    if settings.training.method == "fine-tune" and (found := workers()):
+    if settings.training.method == "fine-tune" and (cluster := workers()):
         from tasks.modeling.fine_tuning.distribution import devices_of_workers
 
-        devices_of_workers(*found)
+        devices_of_workers(*cluster)

@@ -13,11 +13,11 @@ _AT_ONCE = 5000
 Reduce = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-def reduction(features: FeatureStore, images: Sequence[str]) -> Reduce:
+def fit_reduction(features: FeatureStore, images: Sequence[str]) -> Reduce:
     """Find the main directions of these images' features; what is returned gives those of any: (images, directions)."""
-    from tasks.domain.datasets.label_issues import main_directions
+    from tasks.domain.datasets.label_issues import fit_pca
 
-    directions = main_directions(features.read(sorted(images)[:_AT_ONCE]))
+    directions = fit_pca(features.read(sorted(images)[:_AT_ONCE]))
 
     def reduce(names: Sequence[str]) -> NDArray[np.float32]:
         parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]

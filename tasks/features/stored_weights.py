@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
 from tasks.stores.files.weights import read_backbone, read_head
 
@@ -15,22 +15,22 @@ _COPY = "put it back from a copy of the store"
 
 
 def head_bytes(store: str, name: str) -> bytes:
-    """Return a head's file; raise Problem, naming it, where its weights have another hash than its name."""
+    """Return a head's file; raise PedigreeError, naming it, where its weights have another hash than its name."""
     from tasks.modeling.head.head import Head
 
     data = read_head(store, name)
     try:
         intact = Head.from_bytes(data).name == name
-    except Problem:
+    except PedigreeError:
         intact = False
     if not intact:
-        again = "or remove it and train again with pedigree retrain --force"
-        raise Problem(f"The file heads/{name}.npz in {store} is not what was written: {_COPY}, {again}.")
+        remedy = "or remove it and train again with pedigree retrain --force"
+        raise PedigreeError(f"The file heads/{name}.npz in {store} is not what was written: {_COPY}, {remedy}.")
     return data
 
 
 def stored_head(store: str, name: str) -> "Head":
-    """Read a head; raise Problem where it is missing, or not what was written."""
+    """Read a head; raise PedigreeError where it is missing, or not what was written."""
     from tasks.modeling.head.head import Head
 
     return Head.from_bytes(head_bytes(store, name))
@@ -42,13 +42,13 @@ def backbone_files(store: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]
 
     data, facts = read_backbone(store, fingerprint)
     if sha256_of(facts) != fingerprint:
-        raise _altered(store, f"backbones/{fingerprint}.json")
+        raise _altered_file(store, f"backbones/{fingerprint}.json")
     try:
         intact = weights_hash(from_bytes(data, "")) == facts["weights"]
-    except Problem:
+    except PedigreeError:
         intact = False
     if not intact:
-        raise _altered(store, f"backbones/{fingerprint}.npz")
+        raise _altered_file(store, f"backbones/{fingerprint}.npz")
     return data, facts
 
 
@@ -60,11 +60,11 @@ def stored_backbone(store: str, fingerprint: str) -> "Backbone":
 
 
 def check_backbone(store: str, fingerprint: str, facts: Mapping[str, Any]) -> None:
-    """Raise Problem where the stored backbone is not this one, which the settings' own weights made."""
+    """Raise PedigreeError where the stored backbone is not this one, which the settings' own weights made."""
     if backbone_files(store, fingerprint)[1] != facts:
-        raise _altered(store, f"backbones/{fingerprint}.json")
+        raise _altered_file(store, f"backbones/{fingerprint}.json")
 
 
-def _altered(store: str, key: str) -> Problem:
-    again = "or move both files of that backbone away, and the next night writes what its settings name anew"
-    return Problem(f"The file {key} in {store} is not what was written: {_COPY}, {again}.")
+def _altered_file(store: str, key: str) -> PedigreeError:
+    remedy = "or move both files of that backbone away, and the next night writes what its settings name anew"
+    return PedigreeError(f"The file {key} in {store} is not what was written: {_COPY}, {remedy}.")

@@ -19,13 +19,13 @@ from threading import Lock
 from time import monotonic
 from typing import Self
 
-from configs.errors import Problem
-from tasks.domain.images.image_info import Examined, named
+from configs.errors import PedigreeError
+from tasks.domain.images.image_info import ImageInfo, name_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import ANSWER_BYTES, read_answers, read_missing
 
-Answer = Examined | Rejection
+Answer = ImageInfo | Rejection
 
 # A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection stands for a week, so a
 # machine that has other things to do must not cause one.
@@ -38,10 +38,10 @@ _START = 120.0
 # What kills an innocent file's worker, such as a machine out of memory, seldom happens twice.
 _TRIES = 2
 # Memory is used again for the next picture: given back to the system and taken anew, it costs as much as decoding.
-_KEPT = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
+_MEMORY_SETTINGS = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
 # How a length is sent; tasks.ingestion.decoder_worker, which the night never imports, reads it.
 _NUMBER = struct.Struct("!Q")
-_EXAMINER = "tasks.domain.images.image_info:describe"
+_EXAMINER = "tasks.domain.images.image_info:describe_image"
 _COMMAND = "import json, sys; from tasks.ingestion.decoder_worker import main; main(*json.loads(sys.argv[1]))"
 # What Python itself may need to start; everything else in the environment is none of a decoder's business.
 _INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "TZ")
@@ -60,12 +60,12 @@ class _Worker:
         for data in files:
             self._send(data, deadline)
         try:
-            described = read_answers(self.hear(deadline, len(files) * ANSWER_BYTES), len(files), limits)
+            descriptions = read_answers(self.read_message(deadline, len(files) * ANSWER_BYTES), len(files), limits)
         except ValueError as error:
             raise EOFError from error
-        return [named(data, description) for data, description in zip(files, described, strict=True)]
+        return [name_image(data, description) for data, description in zip(files, descriptions, strict=True)]
 
-    def hear(self, deadline: float, most: int) -> bytes:
+    def read_message(self, deadline: float, most: int) -> bytes:
         """Wait for one message of so many bytes at most."""
         size: int = _NUMBER.unpack(self._receive(_NUMBER.size, deadline))[0]
         if size > most:
@@ -87,10 +87,10 @@ class _Worker:
         return bytes(message)
 
     def _wait_until(self, deadline: float) -> None:
-        left = deadline - monotonic()
-        if left <= 0:
+        remaining = deadline - monotonic()
+        if remaining <= 0:
             raise TimeoutError
-        self.connection.settimeout(left)
+        self.connection.settimeout(remaining)
 
     def end(self) -> None:
         """Kill the process, if it is not dead yet; its end of the connection closes with it."""
@@ -164,15 +164,17 @@ class Decoder:
         try:
             with self._lock:
                 self._check_open()
-                worker = _started(self._arguments())
+                worker = _start_worker(self._arguments())
                 self._alive.add(worker)
         except OSError as error:
-            raise Problem(f"A process that decodes photographs does not start ({error.strerror}).") from error
+            raise PedigreeError(f"A process that decodes photographs does not start ({error.strerror}).") from error
         try:
-            self.left_open = read_missing(worker.hear(monotonic() + _START, ANSWER_BYTES))
+            self.left_open = read_missing(worker.read_message(monotonic() + _START, ANSWER_BYTES))
         except (EOFError, OSError, ValueError) as error:
             self._lose(worker)
-            raise Problem("A process that decodes photographs does not start; what it wrote above says why.") from error
+            raise PedigreeError(
+                "A process that decodes photographs does not start; what it wrote above says why."
+            ) from error
         return worker
 
     def _arguments(self) -> list[object]:
@@ -195,22 +197,22 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _started(arguments: Sequence[object]) -> _Worker:
-    ours, theirs = socket.socketpair()
-    with theirs:
+def _start_worker(arguments: Sequence[object]) -> _Worker:
+    parent_end, child_end = socket.socketpair()
+    with child_end:
         process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-c", _COMMAND, json.dumps([theirs.fileno(), *arguments])],
+            [sys.executable, "-c", _COMMAND, json.dumps([child_end.fileno(), *arguments])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=_environment(),
-            pass_fds=[theirs.fileno()],
+            env=_worker_environment(),
+            pass_fds=[child_end.fileno()],
             # Ctrl-C at a terminal is for the night; a worker that it killed would look like a file that kills.
             process_group=0,
         )
-    return _Worker(process, ours)
+    return _Worker(process, parent_end)
 
 
-def _environment() -> dict[str, str]:
+def _worker_environment() -> dict[str, str]:
     """Name all that a worker knows of the night's environment, which may hold the keys to everything else."""
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_KEPT}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_MEMORY_SETTINGS}

@@ -40,16 +40,16 @@ def main(handle: int, examiner: str, limits: Sequence[int], processor_seconds: i
         limits: The three limits of a picture, in their order.
         processor_seconds: What the process may use of all cores in its life.
     """
-    examine, kept = _function(examiner), Limits(*limits)
+    examine, image_limits = _load_examiner(examiner), Limits(*limits)
     with open(handle, "rb") as questions, open(handle, "wb", closefd=False) as answers:
         load_formats()
         _silence()
-        limit(resource.RLIMIT_DATA, _FLOOR + 3 * kept.max_bytes + _BYTES_A_PIXEL * kept.max_pixels)
+        limit(resource.RLIMIT_DATA, _FLOOR + 3 * image_limits.max_bytes + _BYTES_A_PIXEL * image_limits.max_pixels)
         limit(resource.RLIMIT_CPU, processor_seconds)
         _send(answers, lock_down())
-        while count := _number(questions):
-            files = [_exactly(questions, size) for size in [_number(questions) for _ in range(count)]]
-            _send(answers, [answer(examine, data, kept) for data in files])
+        while count := _read_number(questions):
+            files = [_read_exactly(questions, size) for size in [_read_number(questions) for _ in range(count)]]
+            _send(answers, [answer(examine, data, image_limits) for data in files])
 
 
 def load_formats() -> None:
@@ -57,7 +57,7 @@ def load_formats() -> None:
     Image.init()
 
 
-def _function(name: str) -> Callable[[bytes, Limits], Described]:
+def _load_examiner(name: str) -> Callable[[bytes, Limits], Described]:
     module, _, attribute = name.partition(":")
     function: Callable[[bytes, Limits], Described] = getattr(import_module(module), attribute)
     return function
@@ -70,13 +70,13 @@ def _silence() -> None:
     os.close(nowhere)
 
 
-def _number(questions: BinaryIO) -> int:
+def _read_number(questions: BinaryIO) -> int:
     """Read a number; where the other side has closed the connection, it is 0."""
     data = questions.read(_NUMBER.size)
     return int(_NUMBER.unpack(data)[0]) if data else 0
 
 
-def _exactly(questions: BinaryIO, size: int) -> bytes:
+def _read_exactly(questions: BinaryIO, size: int) -> bytes:
     data = questions.read(size)
     if len(data) < size:
         raise EOFError

@@ -8,91 +8,93 @@ from functools import partial
 from itertools import chain
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.preprocessing import Limits, decoders, limits_of
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.preprocessing import Limits, decoder_versions, limits_of
 from tasks.domain.images.rejections import Circumstances, Reason, Rejection, is_tried_every_time
-from tasks.domain.ingestion.source_objects import Entry, Ingested, Snapshot
-from tasks.domain.ingestion.triggers import FEW, objection
+from tasks.domain.ingestion.source_objects import Entry, IngestSummary, Snapshot
+from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.reports.prefect_ui.progress import progress
-from tasks.step import say, step
-from tasks.stores.files.tombstones import forgotten_images
-from tasks.stores.objects.object_store import Bucket, Changed, Unreadable, open_bucket
+from tasks.step import log_line, step
+from tasks.stores.files.tombstones import read_tombstones
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tables.snapshots import SnapshotStore
 
 # One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives.
 _BATCH_IMAGES, _BATCH_BYTES = 1024, 64 * 2**20
 # So many files at most are handed to a decoder at once: one by one, handing over takes a fifth of all time.
-_TOGETHER, _TOGETHER_BYTES = 16, 2**20
+_CHUNK_IMAGES, _CHUNK_BYTES = 16, 2**20
 
-_Found = tuple[Examined, bytes] | Rejection
+_Result = tuple[ImageInfo, bytes] | Rejection
 
 
 @step(hours=24)
-def ingest(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
+def ingest(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason.
 
     Raises:
-        Problem: So much of what the source held is no photograph any more that a person must look first.
+        PedigreeError: So much of what the source held is no photograph any more that a person must look first.
     """
-    ingested = replace(_fetched(snapshot, settings), passed_over=snapshot.passed_over)
+    ingested = replace(_fetch(snapshot, settings), passed_over=snapshot.passed_over)
     if not snapshot.moment:
-        _see_that_most_is_here(snapshot, settings)
+        _check_source_is_readable(snapshot, settings)
     return ingested
 
 
-def _see_that_most_is_here(snapshot: Snapshot, settings: schema.Settings) -> None:
+def _check_source_is_readable(snapshot: Snapshot, settings: schema.Settings) -> None:
     """Ask where too many photographs of the listing answered last, or objects of the first one, cannot be read now."""
     if snapshot.answered and snapshot.altered < FEW:
         return
     source, snapshots = snapshot.source, SnapshotStore(settings.store.url)
     rejected = snapshots.rejected(source)
     if snapshot.answered:
-        now, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
-        keys, images = {one.key for one in now}, {one.image for one in now}
-        known = [one.key for one in before]
-        gone = [one.key for one in before if one.key not in keys and one.image not in images]
+        current, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
+        keys, images = {row.key for row in current}, {row.image for row in current}
+        known_keys = [row.key for row in before]
+        gone = [row.key for row in before if row.key not in keys and row.image not in images]
     else:
-        known = snapshots.keys(source)
-        gone = [key for key, one in rejected.items() if one.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]
+        known_keys = snapshots.keys(source)
+        gone = [key for key, row in rejected.items() if row.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]
     why = next((rejected[key].detail for key in gone if key in rejected), "")
-    if refusal := objection(settings.source, known, gone, why):
-        raise Problem(refusal)
+    if refusal := check_vanished(settings.source, known_keys, gone, why):
+        raise PedigreeError(refusal)
 
 
-def _fetched(snapshot: Snapshot, settings: schema.Settings) -> Ingested:
+def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     store = settings.store
     limits = limits_of(settings.images)
-    now = _today(limits)
+    circumstances = _current_circumstances(limits)
     # A former day is shown as it was: nothing that was rejected is examined again for it.
-    again = None if snapshot.moment else now
-    pending = SnapshotStore(store.url).pending(snapshot.source, snapshot.moment, settings.labels.manifest, again)
+    retry_circumstances = None if snapshot.moment else circumstances
+    pending = SnapshotStore(store.url).pending(
+        snapshot.source, snapshot.moment, settings.labels.manifest, retry_circumstances
+    )
     if not pending:
-        return Ingested(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
-    known = ImageStore(store.url).known()
+        return IngestSummary(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
+    known_images = ImageStore(store.url).stored()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
     with progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
-        examine = partial(_examine, bucket, limits, decoder, forgotten_images(store.url))
-        for batch, results in _begun(bucket.reads_at_once, examine, pending):
-            found = []
+        examine = partial(_examine, bucket, limits, decoder, read_tombstones(store.url))
+        for batch, results in _examine_batches(bucket.reads_at_once, examine, pending):
+            batch_results = []
             for entry, result in zip(batch, results, strict=True):
-                found.append((entry, result))
+                batch_results.append((entry, result))
                 advance(1)
-            new += _keep(store, snapshot.source, found, known, now)
-            rejected += sum(isinstance(result, Rejection) for _, result in found)
+            new += _store_results(store, snapshot.source, batch_results, known_images, circumstances)
+            rejected += sum(isinstance(result, Rejection) for _, result in batch_results)
     if decoder.left_open:
         doors = " and ".join(decoder.left_open)
-        say(f"this machine's kernel does not keep a decoder from {doors}: docs/rejections.md says what that means")
-    return Ingested(snapshot.source, len(pending), new, rejected, snapshot.moment)
+        log_line(f"this machine's kernel does not keep a decoder from {doors}: docs/rejections.md says what that means")
+    return IngestSummary(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 
 def _examine(
     bucket: Bucket, limits: Limits, decoder: Decoder, forgotten: set[str], entries: Sequence[Entry]
-) -> list[_Found]:
+) -> list[_Result]:
     read = [_read(bucket, limits, forgotten, entry) for entry in entries]
     examined = iter(decoder.examine([data for data in read if isinstance(data, bytes)]))
     return [_with_bytes(next(examined), data) if isinstance(data, bytes) else data for data in read]
@@ -103,66 +105,70 @@ def _read(bucket: Bucket, limits: Limits, forgotten: set[str], entry: Entry) -> 
         return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
     try:
         data = bucket.read(entry.key, entry.etag)
-    except Changed:
+    except ObjectChangedError:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
-    except Unreadable as unreadable:
+    except UnreadableObjectError as unreadable:
         return Rejection(unreadable.reason, unreadable.detail)
     if forgotten and sha256_of_bytes(data) in forgotten:
         return Rejection(Reason.FORGOTTEN, "somebody removed this image for good")
     return data
 
 
-def _with_bytes(examined: Examined | Rejection, data: bytes) -> _Found:
+def _with_bytes(examined: ImageInfo | Rejection, data: bytes) -> _Result:
     return examined if isinstance(examined, Rejection) else (examined, data)
 
 
-def _today(limits: Limits) -> Circumstances:
+def _current_circumstances(limits: Limits) -> Circumstances:
     return Circumstances(
-        limits.max_bytes, limits.max_pixels, limits.min_side, decoders(), datetime.now(UTC).isoformat()
+        limits.max_bytes, limits.max_pixels, limits.min_side, decoder_versions(), datetime.now(UTC).isoformat()
     )
 
 
-def _keep(
-    store: schema.Store, source: str, found: list[tuple[Entry, _Found]], known: set[str], now: Circumstances
+def _store_results(
+    store: schema.Store,
+    source: str,
+    batch_results: list[tuple[Entry, _Result]],
+    known_images: set[str],
+    circumstances: Circumstances,
 ) -> int:
     """Write images before what points to them, so that a night that dies between the two is finished by the next."""
-    located = [(entry, result) for entry, result in found if not isinstance(result, Rejection)]
+    located = [(entry, result) for entry, result in batch_results if not isinstance(result, Rejection)]
     images = {examined.image: (examined, data) for _, (examined, data) in located}
-    new = [one for name, one in images.items() if name not in known]
+    new = [image for name, image in images.items() if name not in known_images]
     ImageStore(store.url).add(new)
-    known.update(images)
+    known_images.update(images)
     snapshots = SnapshotStore(store.url)
     snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
-    rejected = [(entry, result) for entry, result in found if isinstance(result, Rejection)]
-    snapshots.add_rejects(source, _news(snapshots, source, rejected), now)
+    rejected = [(entry, result) for entry, result in batch_results if isinstance(result, Rejection)]
+    snapshots.add_rejects(source, _new_rejections(snapshots, source, rejected), circumstances)
     return len(new)
 
 
-def _news(
+def _new_rejections(
     snapshots: SnapshotStore, source: str, rejected: list[tuple[Entry, Rejection]]
 ) -> list[tuple[Entry, Rejection]]:
     """Leave out what each run finds again in the same words, so that a locked file does not add a row a night."""
-    tried = any(is_tried_every_time(why.reason) for _, why in rejected)
+    tried = any(is_tried_every_time(rejection.reason) for _, rejection in rejected)
     before = snapshots.rejects(source) if tried else {}
     return [
-        (entry, why)
-        for entry, why in rejected
-        if not (is_tried_every_time(why.reason) and before.get(entry.identity) == why)
+        (entry, rejection)
+        for entry, rejection in rejected
+        if not (is_tried_every_time(rejection.reason) and before.get(entry.identity) == rejection)
     ]
 
 
-def _begun(
-    threads: int, examine: Callable[[Sequence[Entry]], list[_Found]], pending: Iterable[Entry]
-) -> Iterator[tuple[list[Entry], Iterator[_Found]]]:
+def _examine_batches(
+    threads: int, examine: Callable[[Sequence[Entry]], list[_Result]], pending: Iterable[Entry]
+) -> Iterator[tuple[list[Entry], Iterator[_Result]]]:
     """Yield each batch with its results as they come, when the batch after it has been begun."""
     with ThreadPoolExecutor(threads) as pool:
-        former: list[tuple[list[Entry], Iterator[_Found]]] = []
+        former: list[tuple[list[Entry], Iterator[_Result]]] = []
         for batch in _batches(pending, _BATCH_IMAGES, _BATCH_BYTES):
             # Few files are shared out among the threads, whose requests wait for the network all at once.
-            together = min(_TOGETHER, max(1, len(batch) // threads))
-            found = pool.map(examine, _batches(batch, together, _TOGETHER_BYTES))
+            chunk_images = min(_CHUNK_IMAGES, max(1, len(batch) // threads))
+            results = pool.map(examine, _batches(batch, chunk_images, _CHUNK_BYTES))
             yield from former
-            former = [(batch, chain.from_iterable(found))]
+            former = [(batch, chain.from_iterable(results))]
         yield from former
 
 

@@ -85,8 +85,8 @@ def lock_down() -> list[str]:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
         limit(kind, 0)
     filtered = library is not None and _seccomp(library)
-    left = [] if walled or filtered else ["files"]
-    return left if filtered else [*left, "other processes"]
+    left_open = [] if walled or filtered else ["files"]
+    return left_open if filtered else [*left_open, "other processes"]
 
 
 def limit(kind: int, most: int) -> None:

@@ -2,19 +2,19 @@
 
 from datetime import UTC, date, datetime, time
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import Store
 from configs.sections import Source
 from tasks.domain.ingestion.source_filter import SourceFilter, passed_over_words
 from tasks.domain.ingestion.source_objects import Snapshot
-from tasks.domain.ingestion.triggers import FEW, objection
+from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
-from tasks.step import say, step
+from tasks.step import log_line, step
 from tasks.stores.files import checksums
 from tasks.stores.files.format_version import claim_format
-from tasks.stores.files.records import last_answered
+from tasks.stores.files.records import last_processed_snapshot
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.listings import altered, in_columns, vanished
+from tasks.stores.tables.listings import altered_rows, in_columns, vanished
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
@@ -26,17 +26,19 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
         Problem: The source holds nothing at all, or too little of what it held, or was not looked at until that day.
     """
     if as_of:
-        return _former(source.url, SnapshotStore(store.url), as_of)
+        return _former_snapshot(source.url, SnapshotStore(store.url), as_of)
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
     listed = in_columns(open_bucket(source.url).entries(names=names))
-    snapshots, answered = SnapshotStore(store.url), last_answered(store.url, source.url)
-    last, known = snapshots.listings(source.url, answered)
+    snapshots, answered = SnapshotStore(store.url), last_processed_snapshot(store.url, source.url)
+    last, previous = snapshots.listings(source.url, answered)
     if not listed.num_rows:
-        raise _empty(source.url, known.num_rows, names)
-    differing = altered(known, listed).num_rows
-    if differing >= FEW and (refusal := objection(source, known["key"].to_pylist(), vanished(known, listed))):
-        raise Problem(refusal)
+        raise _empty_source(source.url, previous.num_rows, names)
+    differing = altered_rows(previous, listed).num_rows
+    if differing >= FEW and (
+        refusal := check_vanished(source, previous["key"].to_pylist(), vanished(previous, listed))
+    ):
+        raise PedigreeError(refusal)
     claim_format(store.url)
     _take_on_trust(store.url)
     changed = snapshots.record(source.url, taken, listed, last)
@@ -51,32 +53,32 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
     )
 
 
-def _empty(source: str, held: int, names: SourceFilter) -> Problem:
+def _empty_source(source: str, held: int, names: SourceFilter) -> PedigreeError:
     """Say that nothing is there, and what to do: an empty folder that held photographs is hardly meant."""
     passed = passed_over_words(names.counts())
     but = f", but for what is passed over ({passed})" if passed else ""
     if held:
-        return Problem(
+        return PedigreeError(
             f"The source {source} is empty{but}, and held {count(held, 'object')} before: nothing was learned. Look "
             "whether the disk is mounted and the address is right."
         )
-    return Problem(f"The source {source} is empty{but}: put photographs into it, one folder a class.")
+    return PedigreeError(f"The source {source} is empty{but}: put photographs into it, one folder a class.")
 
 
 def _take_on_trust(store: str) -> None:
     """Give what an earlier Pedigree wrote its checksums, once."""
     if not checksums.is_complete(store):
         files = checksums.complete(store)
-        say(f"{count(files, 'file')} of the store had no checksum yet, got one today and are taken on trust.")
+        log_line(f"{count(files, 'file')} of the store had no checksum yet, got one today and are taken on trust.")
 
 
-def _former(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:
+def _former_snapshot(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:
     moment = _end_of_day(as_of)
-    first = snapshots.first_look(source)
+    first = snapshots.first_listed(source)
     if not first or first > moment:
-        known = f"the first look was on {first[:10]}" if first else "it was never looked at"
-        raise Problem(f"Nothing is recorded of {source} until {as_of}: {known}.")
-    return Snapshot(source, moment, len(snapshots.known(source, moment)), 0, moment)
+        history = f"the first look was on {first[:10]}" if first else "it was never looked at"
+        raise PedigreeError(f"Nothing is recorded of {source} until {as_of}: {history}.")
+    return Snapshot(source, moment, len(snapshots.stored(source, moment)), 0, moment)
 
 
 def _end_of_day(as_of: str) -> str:
@@ -86,5 +88,5 @@ def _end_of_day(as_of: str) -> str:
             return datetime.combine(date.fromisoformat(as_of), time.max, UTC).isoformat()
         moment = datetime.fromisoformat(as_of)
     except ValueError:
-        raise SettingsProblem(f"{as_of} is no date: write it as 2026-11-01 or 2026-11-01T14:00 (UTC).") from None
+        raise SettingsError(f"{as_of} is no date: write it as 2026-11-01 or 2026-11-01T14:00 (UTC).") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 
 SEED = 0
 
 
 @cache
-def settle() -> None:
+def configure_tensorflow() -> None:
     """Fix threads, kernels and the choice of algorithms; every module here calls this before it uses TensorFlow.
 
     One thread an operation makes a result independent of how many cores the machine has; the cores work on different
@@ -40,25 +40,25 @@ def settle() -> None:
 
 
 def _check_kernels() -> None:
-    """Raise Problem where TensorFlow was imported before its kernels could be chosen, and took others."""
+    """Raise PedigreeError where TensorFlow was imported before its kernels could be chosen, and took others."""
     from tensorflow.python.util import _pywrap_util_port as port
 
     if platform.machine() in {"x86_64", "AMD64"} and not port.IsMklEnabled():
         message = "TensorFlow was imported before Pedigree could choose its kernels, and would compute other bits"
-        raise Problem(f"{message}: set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")
+        raise PedigreeError(f"{message}: set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")
 
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
     """Keep TensorFlow's start-up lines, which no switch turns off, from the user's terminal."""
-    kept = os.dup(2)
+    saved_stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(saved_stderr, 2)
+            os.close(saved_stderr)
 
 
 def cores() -> int:
@@ -68,7 +68,7 @@ def cores() -> int:
 
 def engine() -> str:
     """Name what computes features, with its version: another one gives other bits."""
-    settle()
+    configure_tensorflow()
     import tensorflow as tf
 
     return f"tensorflow {tf.__version__} onednn=1"

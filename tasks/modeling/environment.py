@@ -5,7 +5,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from tasks.modeling.determinism import cores, settle
+from tasks.modeling.determinism import configure_tensorflow, cores
 
 _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
 # The families that TensorFlow and NumPy have kernels of their own for.
@@ -14,7 +14,7 @@ _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", 
 
 def machine() -> dict[str, str]:
     """Name processor, cores, threads and the versions of what computes."""
-    settle()
+    configure_tensorflow()
     import tensorflow as tf
 
     model, flags = _processor()

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, model_input
 from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import Backbone, restore
-from tasks.modeling.backbone.embedding import in_parallel
+from tasks.modeling.backbone.embedding import map_in_parallel
 from tasks.modeling.head.head import Head
 
 
@@ -56,29 +56,29 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
-        """Load what ``Package.write`` wrote; raise Problem when it is damaged."""
+        """Load what ``Package.write`` wrote; raise PedigreeError when it is damaged."""
         try:
             facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             limits, named = Limits(**facts["limits"]), facts["backbone"]
             weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Problem(f"The model in {folder} is damaged or incomplete: download it again.") from error
+            raise PedigreeError(f"The model in {folder} is damaged or incomplete: download it again.") from error
         # Packages from before the head's name was written beside it have none.
         if facts.get("head", head.name) != head.name:
-            raise Problem(f"The head in {folder} is not the one that was packaged: download the model again.")
+            raise PedigreeError(f"The head in {folder} is not the one that was packaged: download the model again.")
         return cls(restore(weights, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Answer for each image's bytes on its own, in order."""
-        return list(in_parallel(self._one, images))
+        return list(map_in_parallel(self._predict_image, images))
 
-    def _one(self, data: bytes) -> Prediction:
+    def _predict_image(self, data: bytes) -> Prediction:
         pixels = model_input(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
             return Prediction(
                 None, None, sure=False, probabilities=None, problem=f"{pixels.reason.value}: {pixels.detail}"
             )
-        found = self.head.probabilities(self.backbone.network(pixels)[None])[0]
-        named = dict(zip(self.head.classes, map(float, found), strict=True))
+        probabilities = self.head.probabilities(self.backbone.network(pixels)[None])[0]
+        named = dict(zip(self.head.classes, map(float, probabilities), strict=True))
         label = max(named, key=named.__getitem__)
         return Prediction(label, named[label], self.head.sure(named[label]), named, "")

@@ -5,16 +5,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from configs import schema
-from configs.errors import Outage, Problem
-from tasks.domain.registry.decisions import Decision, aliases, last_about, promoted_ever, promotion_command, word_for
+from configs.errors import PedigreeError, ServiceUnavailableError
+from tasks.domain.registry.decisions import (
+    Decision,
+    aliases,
+    last_decision,
+    promotion_command,
+    shortest_name,
+    was_promoted,
+)
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry
-from tasks.stores.tracking.registry import Version
+from tasks.stores.tracking.registry import RegisteredVersion
 from tasks.training.register import register_again
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Workspace:
     """The store whose ledger decides, and the MLflow that follows it."""
 
     store: str
@@ -22,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RegistryState:
     """The ledger, and which version each alias names in MLflow.
 
     The aliases may stand where any of the entries from ``since`` on left them; ``overrule`` also moves what a person
@@ -36,115 +43,137 @@ class State:
 
 
 @dataclass(slots=True)
-class Pointed:
+class AliasReport:
     """What stands otherwise than the ledger says, what was put right, and entries about new numbers."""
 
-    standing: list[str] = field(default_factory=list)
-    righted: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
     renumbered: list[Decision] = field(default_factory=list)
 
 
-def point_aliases(place: Place, state: State) -> Pointed:
+def point_aliases(workspace: Workspace, state: RegistryState) -> AliasReport:
     """Move the aliases that are where we left them, put back those that are gone, and name those moved by hand.
 
     A model that serves and that MLflow lacks is registered again from the store. What a person moved stays, but no
     model carries ``champion`` that the ledger never promoted.
     """
-    done = Pointed()
-    left = [aliases(state.entries[:end]) for end in range(state.since, len(state.entries) + 1)]
-    for alias, wanted in left[-1].items():
-        version = _holding(place, alias, wanted, state, done) if wanted else None
-        if version and wanted:
-            _renumber(place, wanted, version, done)
+    report = AliasReport()
+    assignments = [aliases(state.entries[:end]) for end in range(state.since, len(state.entries) + 1)]
+    for alias, decision in assignments[-1].items():
+        version = _find_version(workspace, alias, decision, state, report) if decision else None
+        if version and decision:
+            _renumber(workspace, decision, version, report)
         if state.shown.get(alias) != (version.number if version else None):
-            _move(place, alias, version, [one[alias] for one in left], state, done)
-    return done
+            _move_alias(workspace, alias, version, [assignment[alias] for assignment in assignments], state, report)
+    return report
 
 
-def _holding(place: Place, alias: str, wanted: Decision, state: State, done: Pointed) -> Version | None:
+def _find_version(
+    workspace: Workspace, alias: str, decision: Decision, state: RegistryState, report: AliasReport
+) -> RegisteredVersion | None:
     """Find the version that holds a model, first where the alias is; the champion is registered again where it is lost.
 
     One version by its number is a sixth of the time of a search by tags, and nights with nothing new end here.
     """
-    url, model, now = place.tracking.url, place.tracking.model, state.shown.get(alias)
-    named = registry.version_numbered(url, model, now) if now else None
-    if named and named.holds(wanted):
+    url, model, number = workspace.tracking.url, workspace.tracking.model, state.shown.get(alias)
+    named = registry.version_numbered(url, model, number) if number else None
+    if named and named.matches(decision):
         return named
-    version = registry.version_of(url, model, wanted)
+    version = registry.version_of(url, model, decision)
     if version or alias != "champion":
         return version
-    lost = f"MLflow does not hold version {wanted.model_version}, which serves"
-    last = last_about(Ledger(place.store).entries(), wanted.model)
+    lost = f"MLflow does not hold version {decision.model_version}, which serves"
+    last = last_decision(Ledger(workspace.store).entries(), decision.model)
     try:
-        version = register_again(place.store, place.tracking, last)
-    except Outage:
+        version = register_again(workspace.store, workspace.tracking, last)
+    except ServiceUnavailableError:
         raise
-    except Problem as problem:
-        done.standing.append(f"{lost}, and it could not be registered again: {str(problem).rstrip('.')}")
+    except PedigreeError as problem:
+        report.deviations.append(f"{lost}, and it could not be registered again: {str(problem).rstrip('.')}")
         return None
-    done.righted.append(f"{lost}: it is registered again from the store, as version {version.number}")
+    report.corrections.append(f"{lost}: it is registered again from the store, as version {version.number}")
     return version
 
 
-def _move(
-    place: Place, alias: str, version: Version | None, left: Sequence[Decision | None], state: State, done: Pointed
+def _move_alias(
+    workspace: Workspace,
+    alias: str,
+    version: RegisteredVersion | None,
+    decisions: Sequence[Decision | None],
+    state: RegistryState,
+    report: AliasReport,
 ) -> None:
     """Point an alias at a version, or at nothing, unless a person moved it; say what a person did."""
-    url, model, now = place.tracking.url, place.tracking.model, state.shown.get(alias)
-    current = registry.version_numbered(url, model, now) if now else None
-    ours = now is None or any(one and current and current.holds(one) for one in left)
-    unfit = alias == "champion" and not (current and _promoted(state.entries, current))
-    if not (ours or unfit or state.overrule):
-        done.standing.append(_standing(place, alias, current or Version(str(now), "", {}), version, state, done))
+    url, model, number = workspace.tracking.url, workspace.tracking.model, state.shown.get(alias)
+    current = registry.version_numbered(url, model, number) if number else None
+    untouched = number is None or any(decision and current and current.matches(decision) for decision in decisions)
+    unfit = alias == "champion" and not (current and _was_promoted(state.entries, current))
+    if not (untouched or unfit or state.overrule):
+        report.deviations.append(
+            _deviation(workspace, alias, current or RegisteredVersion(str(number), "", {}), version, state, report)
+        )
         return
-    if not registry.point(url, model, alias, version.number if version else None):
-        done.standing.append(f"the alias {alias} cannot name version {version and version.number}: MLflow lost it")
-    elif now is None and not done.righted and _all_held(place, left):
-        done.righted.append(_again(f"the alias {alias} had been removed by hand in MLflow", version))
-    elif not ours and not state.overrule:
-        told = f"the alias {alias} had been moved by hand in MLflow to version {now}, which the ledger never promoted,"
-        done.righted.append(_again(told, version))
+    if not registry.set_alias(url, model, alias, version.number if version else None):
+        report.deviations.append(f"the alias {alias} cannot name version {version and version.number}: MLflow lost it")
+    elif number is None and not report.corrections and _all_registered(workspace, decisions):
+        report.corrections.append(_correction(f"the alias {alias} had been removed by hand in MLflow", version))
+    elif not untouched and not state.overrule:
+        message = (
+            f"the alias {alias} had been moved by hand in MLflow to version {number}, which the ledger never promoted,"
+        )
+        report.corrections.append(_correction(message, version))
 
 
-def _all_held(place: Place, left: Sequence[Decision | None]) -> bool:
+def _all_registered(workspace: Workspace, decisions: Sequence[Decision | None]) -> bool:
     """Tell whether MLflow holds all models that an alias may have named: with a lost version its aliases go as well."""
-    models = {one.model: one for one in left if one}
-    versions = (registry.version_of(place.tracking.url, place.tracking.model, one) for one in models.values())
-    return None not in left and all(versions)
+    models = {decision.model: decision for decision in decisions if decision}
+    versions = (
+        registry.version_of(workspace.tracking.url, workspace.tracking.model, decision) for decision in models.values()
+    )
+    return None not in decisions and all(versions)
 
 
-def _again(told: str, version: Version | None) -> str:
-    return f"{told} and names {f'version {version.number} again' if version else 'none'}"
+def _correction(message: str, version: RegisteredVersion | None) -> str:
+    return f"{message} and names {f'version {version.number} again' if version else 'none'}"
 
 
-def _standing(place: Place, alias: str, current: Version, version: Version | None, state: State, done: Pointed) -> str:
+def _deviation(
+    workspace: Workspace,
+    alias: str,
+    current: RegisteredVersion,
+    version: RegisteredVersion | None,
+    state: RegistryState,
+    report: AliasReport,
+) -> str:
     """Say where a person moved an alias, and for the champion which command settles it, either way."""
-    told = (
+    message = (
         f"the alias {alias} was moved by hand in MLflow to version {current.number} and stays there, while the ledger"
     )
-    told += f" says version {version.number}" if version else " says no version"
-    return told + (_ways_out(place, current, state, done) if alias == "champion" else "")
+    message += f" says version {version.number}" if version else " says no version"
+    return message + (_settling_commands(workspace, current, state, report) if alias == "champion" else "")
 
 
-def _ways_out(place: Place, current: Version, state: State, done: Pointed) -> str:
-    known = next(one for one in reversed(state.entries) if current.holds(one))
-    _renumber(place, known, current, done)
-    entries = [*state.entries, *done.renumbered]
+def _settling_commands(
+    workspace: Workspace, current: RegisteredVersion, state: RegistryState, report: AliasReport
+) -> str:
+    decision = next(entry for entry in reversed(state.entries) if current.matches(entry))
+    _renumber(workspace, decision, current, report)
+    entries = [*state.entries, *report.renumbered]
     serving = aliases(entries)["champion"]
-    commands = [promotion_command(entries, last_about(entries, known.model))]
-    commands += [f"pedigree model promote {word_for(entries, serving)}"] if serving else []
+    commands = [promotion_command(entries, last_decision(entries, decision.model))]
+    commands += [f"pedigree model promote {shortest_name(entries, serving)}"] if serving else []
     return f" ({' or '.join(filter(None, commands))} settles it)" if any(commands) else ""
 
 
-def _promoted(entries: Sequence[Decision], version: Version) -> bool:
-    return any(promoted_ever(entries, one.model) for one in entries if version.holds(one))
+def _was_promoted(entries: Sequence[Decision], version: RegisteredVersion) -> bool:
+    return any(was_promoted(entries, entry.model) for entry in entries if version.matches(entry))
 
 
-def _renumber(place: Place, one: Decision, version: Version, done: Pointed) -> None:
+def _renumber(workspace: Workspace, decision: Decision, version: RegisteredVersion, report: AliasReport) -> None:
     """Write into the ledger that MLflow holds a model under another number than the ledger knew."""
 
-    def ruling(entries: list[Decision]) -> Decision | None:
-        last = last_about(entries, one.model)
+    def make_decision(entries: list[Decision]) -> Decision | None:
+        last = last_decision(entries, decision.model)
         if last.model_version == version.number:
             return None
         return replace(
@@ -163,8 +192,8 @@ def _renumber(place: Place, one: Decision, version: Version, done: Pointed) -> N
             figures={},
         )
 
-    ledger = Ledger(place.store)
-    written = None if one.model_version == version.number else ledger.decide(ruling)
+    ledger = Ledger(workspace.store)
+    written = None if decision.model_version == version.number else ledger.decide(make_decision)
     if written:
         ledger.mark_applied(written.number)
-        done.renumbered.append(written)
+        report.renumbered.append(written)

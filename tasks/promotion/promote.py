@@ -7,60 +7,62 @@ from configs import schema
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.registry.decisions import (
     AlreadyDecided,
+    ChampionReplaced,
     Decision,
-    Overtaken,
     Promotion,
     champion,
-    held_words,
-    hold_on,
-    word_for,
+    describe_hold,
+    find_hold,
+    shortest_name,
 )
 from tasks.domain.registry.model_record import recipe
 from tasks.domain.runs.results import Challenger
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.packages import kept_packages
-from tasks.training.register import registered
+from tasks.stores.tracking.packages import read_packages
+from tasks.training.register import register
 
 
 @step(hours=2)
 def promote(
     dataset: Dataset, challenger: Challenger, settings: schema.Settings
-) -> Promotion | Overtaken | AlreadyDecided:
+) -> Promotion | ChampionReplaced | AlreadyDecided:
     """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
 
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
     run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
     """
-    version = registered(dataset, challenger.trained, settings)
+    version = register(dataset, challenger.trained, settings)
     # MLflow is asked before the decision: from then on a night must be able to end without it.
     pages = _pages(settings.tracking.url, challenger.trained.run_id)
-    found = _decision(dataset, challenger, version, settings)
+    decision = _decision(dataset, challenger, version, settings)
 
-    def ruling(entries: list[Decision]) -> Decision | None:
+    def make_decision(entries: list[Decision]) -> Decision | None:
         serving = champion(entries)
-        if _rival(entries, found, dataset) or (serving.number if serving else None) != found.against:
+        if _rival(entries, decision, dataset) or (serving.number if serving else None) != decision.against:
             return None
-        return _placed(_with_way(found, entries), entries)
+        return _number_decision(_with_command(decision, entries), entries)
 
     ledger = Ledger(settings.store.url)
-    written = ledger.decide(ruling) or _rival(ledger.entries(), found, dataset)
+    written = ledger.decide(make_decision) or _rival(ledger.entries(), decision, dataset)
     if written is None:
         serving = ledger.champion()
-        return Overtaken(serving.model_version if serving else "")
-    if written.run_id != found.run_id:
-        return _already_decided(written, found, settings.tracking)
+        return ChampionReplaced(serving.model_version if serving else "")
+    if written.run_id != decision.run_id:
+        return _already_decided(written, decision, settings.tracking)
     return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
 
 
-def _rival(entries: list[Decision], found: Decision, dataset: Dataset) -> Decision | None:
+def _rival(entries: list[Decision], decision: Decision, dataset: Dataset) -> Decision | None:
     """Return what was decided about the same data and recipe since this run looked whether anything was."""
-    younger = (one for one in entries if one.by_the_gate and one.number > dataset.decided)
-    return next((one for one in younger if (one.dataset, one.recipe) == (found.dataset, found.recipe)), None)
+    younger = (entry for entry in entries if entry.by_the_gate and entry.number > dataset.decided)
+    return next(
+        (entry for entry in younger if (entry.dataset, entry.recipe) == (decision.dataset, decision.recipe)), None
+    )
 
 
-def _already_decided(written: Decision, found: Decision, place: schema.Tracking) -> AlreadyDecided:
+def _already_decided(written: Decision, decision: Decision, tracking: schema.Tracking) -> AlreadyDecided:
     """End the run that decides nothing, and say which one did.
 
     Where the version that was decided about belongs to this run, its page tells that decision: MLflow leads from a
@@ -68,12 +70,12 @@ def _already_decided(written: Decision, found: Decision, place: schema.Tracking)
     """
     done = AlreadyDecided(written.number, written.model_version, written.outcome, written.run_id)
     tags = {"pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
-    version = registry.version_of(place.url, place.model, written)
-    if version and version.run_id == found.run_id:
+    version = registry.version_of(tracking.url, tracking.model, written)
+    if version and version.run_id == decision.run_id:
         tags |= {"pedigree.outcome": written.outcome}
-        runs.finish(place.url, found.run_id, f"{written.time[:10]} {written.outcome} in another run", tags, {})
+        runs.finish(tracking.url, decision.run_id, f"{written.time[:10]} {written.outcome} in another run", tags, {})
     else:
-        runs.close(place.url, found.run_id, tags | {"pedigree.outcome": "unchanged"})
+        runs.close(tracking.url, decision.run_id, tags | {"pedigree.outcome": "unchanged"})
     return done
 
 
@@ -102,7 +104,7 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         head=challenger.trained.head,
         run_id=challenger.trained.run_id,
         model_version=version,
-        package=next(reversed(kept_packages(settings.store.url, challenger.trained.head, dataset.hash)), ""),
+        package=next(reversed(read_packages(settings.store.url, challenger.trained.head, dataset.hash)), ""),
         reason=verdict.reason,
         rules=verdict.lines(),
         # The figures of single classes stay in MLflow: a ledger is read every night.
@@ -110,18 +112,20 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
     )
 
 
-def _placed(found: Decision, entries: list[Decision]) -> Decision:
+def _number_decision(decision: Decision, entries: list[Decision]) -> Decision:
     """Give a decision its number; what a person holds is turned down, whatever the rules say."""
     number = entries[-1].number + 1 if entries else 1
-    hold = hold_on(entries, found.head, found.dataset)
-    if found.outcome == "rejected" or not hold:
-        return replace(found, number=number, champion=number if found.outcome == "promoted" else found.against)
-    return replace(found, number=number, outcome="rejected", reason=f"{held_words(hold, entries)}; {found.reason}")
+    hold = find_hold(entries, decision.head, decision.dataset)
+    if decision.outcome == "rejected" or not hold:
+        return replace(decision, number=number, champion=number if decision.outcome == "promoted" else decision.against)
+    return replace(
+        decision, number=number, outcome="rejected", reason=f"{describe_hold(hold, entries)}; {decision.reason}"
+    )
 
 
-def _with_way(found: Decision, entries: list[Decision]) -> Decision:
+def _with_command(decision: Decision, entries: list[Decision]) -> Decision:
     """Say of what waits for a person how that one decides; a number that two models have had is none."""
-    if found.outcome != "needs-approval":
-        return found
-    way = f"a person decides, by pedigree model promote {word_for([*entries, found], found)}"
-    return replace(found, reason=f"{found.reason}; {way}")
+    if decision.outcome != "needs-approval":
+        return decision
+    command = f"a person decides, by pedigree model promote {shortest_name([*entries, decision], decision)}"
+    return replace(decision, reason=f"{decision.reason}; {command}")

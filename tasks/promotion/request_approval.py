@@ -5,8 +5,8 @@ from dataclasses import replace
 from configs import schema
 from configs.flat_fields import filled
 from tasks.domain.runs.outcome import Outcome
-from tasks.reports.prefect_ui.artifacts import approval_form, show_question
-from tasks.step import say, step
+from tasks.reports.prefect_ui.artifacts import approval_form_address, show_approval_request
+from tasks.step import log_line, step
 from tasks.stores.tracking import runs
 
 _EVIDENCE = {
@@ -17,16 +17,18 @@ _EVIDENCE = {
 
 
 @step(hours=2, logged=False)
-def ask(outcome: Outcome, settings: schema.Settings) -> Outcome:
+def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
     """Show the question that this night leaves to a person, and name the form that answers it; else change nothing."""
     if outcome.status != "needs-approval" or not outcome.run_id:
         return outcome
-    wanted = ("store", "tracking")
-    place = filled(settings, *(one for one in schema.Settings.model_fields if one not in wanted))
-    form = approval_form({"version": outcome.model_version, **place})
+    form_sections = ("store", "tracking")
+    fields = filled(settings, *(section for section in schema.Settings.model_fields if section not in form_sections))
+    form = approval_form_address({"version": outcome.model_version, **fields})
     url = settings.tracking.url
-    show_question(outcome, form, {name: runs.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()})
+    show_approval_request(
+        outcome, form, {name: runs.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
+    )
     if not form:
         return outcome
-    say(f"ask       version {outcome.model_version} waits for a person, who decides here: {form}")
+    log_line(f"ask       version {outcome.model_version} waits for a person, who decides here: {form}")
     return replace(outcome, reason=f"{outcome.reason}, or here: {form}")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from configs import schema
-from configs.errors import Outage, Problem, SettingsProblem
+from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.domain.registry.decisions import Decision, promotion_command, waiting
-from tasks.promotion.aliases import Place, Pointed, State, point_aliases
-from tasks.promotion.annotate_runs import tell
+from tasks.promotion.aliases import AliasReport, RegistryState, Workspace, point_aliases
+from tasks.promotion.annotate_runs import annotate_runs
 from tasks.serving.served_package import check_champion
-from tasks.step import say, step
+from tasks.step import log_line, step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.ownership import check_owner
@@ -24,37 +24,43 @@ class Lag:
     words: tuple[str, ...] = ()
 
 
-def lag(place: schema.Tracking, entries: Sequence[Decision], handled: Sequence[Decision], followed: str | None) -> Lag:
+def measure_lag(
+    tracking: schema.Tracking, entries: Sequence[Decision], handled: Sequence[Decision], followed: str | None
+) -> Lag:
     """Hold how far MLflow says that it has followed against the decisions that were once shown there.
 
     An MLflow from before it said so is asked for the versions of the latest decisions.
     """
-    real = [one for one in handled if one.outcome != "renumbered"]
+    real = [decision for decision in handled if decision.outcome != "renumbered"]
     if followed is None:
-        return _untold(place, real)
+        return _lag_of_versions(tracking, real)
     shown = int(followed) if followed.isdecimal() else 0
     if entries and shown > entries[-1].number:
         words = f"the ledger is older than MLflow, which had followed decision {shown}: the ledger says who serves"
         return Lag(any=True, words=(words,))
-    lost = [one for one in real if one.number > shown]
-    return _older(lost, shown) if lost else Lag(any=False)
+    lost = [decision for decision in real if decision.number > shown]
+    return _describe_lag(lost, shown) if lost else Lag(any=False)
 
 
-def _untold(place: schema.Tracking, handled: Sequence[Decision]) -> Lag:
+def _lag_of_versions(tracking: schema.Tracking, handled: Sequence[Decision]) -> Lag:
     """Look which decision the versions in MLflow tell of last."""
-    if handled and not registry.find_version(place.url, place.model, {}):
+    if handled and not registry.find_version(tracking.url, tracking.model, {}):
         return Lag(any=True)
     lost: list[Decision] = []
-    for one in reversed(handled):
-        version = registry.version_of(place.url, place.model, one)
-        told = version.tags.get("pedigree.decision", "0") if version else "0"
-        if told.isdecimal() and int(told) >= one.number:
+    for decision in reversed(handled):
+        version = registry.version_of(tracking.url, tracking.model, decision)
+        shown = version.tags.get("pedigree.decision", "0") if version else "0"
+        if shown.isdecimal() and int(shown) >= decision.number:
             break
-        lost.insert(0, one)
-    return _older(lost, handled[-len(lost) - 1].number if len(lost) < len(handled) else 0) if lost else Lag(any=False)
+        lost.insert(0, decision)
+    return (
+        _describe_lag(lost, handled[-len(lost) - 1].number if len(lost) < len(handled) else 0)
+        if lost
+        else Lag(any=False)
+    )
 
 
-def _older(lost: Sequence[Decision], shown: int) -> Lag:
+def _describe_lag(lost: Sequence[Decision], shown: int) -> Lag:
     words = f"MLflow is older than the ledger, as after a restored copy: it had followed decision {shown} and not"
     return Lag(any=True, lost=tuple(lost), words=(f"{words} {lost[-1].number}, and follows the ledger again",))
 
@@ -64,7 +70,7 @@ _FOLLOWED = "pedigree.followed"
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class RegistrySync:
     """The decisions that MLflow shows from now on, notes on what stands otherwise there, and who waits for a person.
 
     ``notes`` also say what was put right; ``way`` is the command by which a person lets the waiting version serve, and
@@ -78,80 +84,90 @@ class Followed:
     way: str = ""
     unmoved: str = ""
     before: tuple[str, ...] = ()
-    standing: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     alarm: str = ""
 
     def __str__(self) -> str:
         """Say what MLflow was told, and what was found there; nothing where it shows what the ledger says already."""
-        told = ", ".join(str(one) for one in self.finished)
-        return "; ".join(filter(None, (told, *self.notes)))
+        decisions = ", ".join(str(decision) for decision in self.finished)
+        return "; ".join(filter(None, (decisions, *self.notes)))
 
-    def words(self, own: int | None = None) -> tuple[str, ...]:
+    def words(self, own_number: int | None = None) -> tuple[str, ...]:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
-        late = [f"{one} is finished now, which an earlier run could not" for one in self.finished if one.number != own]
+        late = [
+            f"{decision} is finished now, which an earlier run could not"
+            for decision in self.finished
+            if decision.number != own_number
+        ]
         alarm = [self.alarm] if self.alarm else []
-        return tuple(dict.fromkeys((*alarm, *self.before, *late, *self.notes, *self.waits(own))))
+        return tuple(dict.fromkeys((*alarm, *self.before, *late, *self.notes, *self.waits(own_number))))
 
-    def waits(self, own: int | None = None) -> tuple[str, ...]:
+    def waits(self, own_number: int | None = None) -> tuple[str, ...]:
         """Say who waits for a person, and for which command."""
-        one = self.waiting
-        return (f"version {one.model_version} waits for {self.way}",) if one and one.number != own else ()
+        decision = self.waiting
+        return (
+            (f"version {decision.model_version} waits for {self.way}",)
+            if decision and decision.number != own_number
+            else ()
+        )
 
-    def beside(self, number: int) -> "Followed":
+    def beside(self, number: int) -> "RegistrySync":
         """Leave out a decision of another run that is still at work, and finishes it as well."""
-        return replace(self, finished=tuple(one for one in self.finished if one.number != number))
+        return replace(self, finished=tuple(decision for decision in self.finished if decision.number != number))
 
-    def after(self, earlier: "Followed") -> "Followed":
+    def after(self, earlier: "RegistrySync") -> "RegistrySync":
         """Add to what a night says at its end what it found and finished before it trained."""
-        again = {*earlier.standing, *earlier.waits()}
-        before = tuple(word for word in earlier.words() if word not in again)
+        repeated = {*earlier.deviations, *earlier.waits()}
+        before = tuple(word for word in earlier.words() if word not in repeated)
         # Also of a model that this night has replaced: whoever was served meanwhile got what nobody registered.
         return replace(self, before=before, alarm=self.alarm or earlier.alarm)
 
 
-def follow_ledger(store: str, place: schema.Tracking, *, overrule: bool = False) -> Followed:
+def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = False) -> RegistrySync:
     """Finish all pending decisions in MLflow; aliases that a person moved there stay unless a person overrules that.
 
     What MLflow refuses, and what it has lost, is said and holds up nothing else.
 
     Raises:
-        SettingsProblem: The registered model is another store's.
-        Outage: MLflow does not answer; what is pending stays so for the next run.
+        SettingsError: The registered model is another store's.
+        ServiceUnavailableError: MLflow does not answer; what is pending stays so for the next run.
     """
     ledger = Ledger(store)
-    entries = ledger.checked()
+    entries = ledger.verified_entries()
     pending = ledger.pending(entries)
     try:
-        shown, tags = registry.described(place.url, place.model)
-        check_owner(store, place.url, place.model, tags)
-        behind = lag(place, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
-        state = State(entries, _since(entries, pending, behind), shown, overrule)
-        pointed, unmoved = _pointed(Place(store, place), state)
-        done, refused = _told(Place(store, place), [*behind.lost, *pending])
-        _note_state(place, tags, pointed, entries)
-    except Outage as outage:
+        shown, tags = registry.read_aliases_and_tags(tracking.url, tracking.model)
+        check_owner(store, tracking.url, tracking.model, tags)
+        behind = measure_lag(tracking, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
+        state = RegistryState(entries, _since(entries, pending, behind), shown, overrule)
+        report, unmoved = _try_point_aliases(Workspace(store, tracking), state)
+        annotated, refused = _annotate_all(Workspace(store, tracking), [*behind.lost, *pending])
+        _tag_model(tracking, tags, report, entries)
+    except ServiceUnavailableError as outage:
         raise _unfinished(pending, outage) from outage
     # Who decided meanwhile may have moved the aliases before we did: the last one to look leaves them right.
-    if pending and len(ledger.files()) > len(entries) + len(pointed.renumbered):
-        return follow_ledger(store, place, overrule=overrule)
-    finished = [one for one in pending if one in done and not unmoved]
-    for one in finished:
-        ledger.mark_applied(one.number)
-    new = [f"MLflow refuses {one}: {why}" for one, why in refused if ledger.mark_refused(one.number, why)]
+    if pending and len(ledger.files()) > len(entries) + len(report.renumbered):
+        return follow_ledger(store, tracking, overrule=overrule)
+    finished = [decision for decision in pending if decision in annotated and not unmoved]
+    for decision in finished:
+        ledger.mark_applied(decision.number)
+    new = [
+        f"MLflow refuses {decision}: {why}" for decision, why in refused if ledger.mark_refused(decision.number, why)
+    ]
     waits = waiting(entries)
     way = promotion_command(entries, waits) if waits else ""
-    notes = (*behind.words, *pointed.righted, *pointed.standing, *([unmoved] if unmoved else []), *new)
-    return Followed(tuple(finished), notes, waits, way, unmoved, standing=tuple(pointed.standing))
+    notes = (*behind.words, *report.corrections, *report.deviations, *([unmoved] if unmoved else []), *new)
+    return RegistrySync(tuple(finished), notes, waits, way, unmoved, deviations=tuple(report.deviations))
 
 
-def compared(followed: Followed, store: str, place: schema.Tracking) -> Followed:
+def check_served_files(sync: RegistrySync, store: str, tracking: schema.Tracking) -> RegistrySync:
     """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
     serving = Ledger(store).champion()
     if serving is None:
-        return followed
-    found = check_champion(store, place, serving, whole=bool(followed.finished))
-    notes = (*followed.notes, *([found.note] if found.note else []))
-    return replace(followed, notes=notes, alarm=found.alarm)
+        return sync
+    served_files = check_champion(store, tracking, serving, every_file=bool(sync.finished))
+    notes = (*sync.notes, *([served_files.note] if served_files.note else []))
+    return replace(sync, notes=notes, alarm=served_files.alarm)
 
 
 def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag) -> int:
@@ -161,45 +177,51 @@ def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag
     return list(entries).index(pending[0]) if pending else len(entries)
 
 
-def _pointed(place: Place, state: State) -> tuple[Pointed, str]:
+def _try_point_aliases(workspace: Workspace, state: RegistryState) -> tuple[AliasReport, str]:
     """Point the aliases, or say why MLflow does not let us."""
     try:
-        return point_aliases(place, state), ""
-    except (Outage, SettingsProblem):
+        return point_aliases(workspace, state), ""
+    except (ServiceUnavailableError, SettingsError):
         raise
-    except Problem as problem:
-        return Pointed(), f"MLflow does not let the aliases follow the ledger: {str(problem).rstrip('.')}"
+    except PedigreeError as problem:
+        return AliasReport(), f"MLflow does not let the aliases follow the ledger: {str(problem).rstrip('.')}"
 
 
-def _told(place: Place, decisions: Sequence[Decision]) -> tuple[list[Decision], list[tuple[Decision, str]]]:
+def _annotate_all(
+    workspace: Workspace, decisions: Sequence[Decision]
+) -> tuple[list[Decision], list[tuple[Decision, str]]]:
     """Show each decision; return those that MLflow took, and those that it refuses, each with the reason."""
-    told = [(one, tell(place.store, place.tracking, one)) for one in decisions]
-    return [one for one, why in told if not why], [(one, why) for one, why in told if why]
+    answers = [(decision, annotate_runs(workspace.store, workspace.tracking, decision)) for decision in decisions]
+    return [decision for decision, why in answers if not why], [(decision, why) for decision, why in answers if why]
 
 
-def _note_state(place: schema.Tracking, tags: dict[str, str], pointed: Pointed, entries: Sequence[Decision]) -> None:
+def _tag_model(
+    tracking: schema.Tracking, tags: dict[str, str], report: AliasReport, entries: Sequence[Decision]
+) -> None:
     """Write onto the model how far MLflow has followed, and what a person moved there."""
-    last = str(max((one.number for one in (*entries, *pointed.renumbered)), default=0))
-    for name, text in ((_BY_HAND, "; ".join(pointed.standing)), (_FOLLOWED, last if entries else "")):
+    last = str(max((entry.number for entry in (*entries, *report.renumbered)), default=0))
+    for name, text in ((_BY_HAND, "; ".join(report.deviations)), (_FOLLOWED, last if entries else "")):
         if text != tags.get(name, ""):
-            _note(place, name, text)
+            _set_tag(tracking, name, text)
 
 
-def _note(place: schema.Tracking, name: str, text: str) -> None:
+def _set_tag(tracking: schema.Tracking, name: str, text: str) -> None:
     """Write a tag of the model; who may only read has been told by what matters more."""
     try:
-        registry.note(place.url, place.model, name, text)
-    except Outage:
+        registry.tag_model(tracking.url, tracking.model, name, text)
+    except ServiceUnavailableError:
         raise
-    except Problem:
+    except PedigreeError:
         return
 
 
-def _unfinished(pending: Sequence[Decision], problem: Outage) -> Outage:
+def _unfinished(pending: Sequence[Decision], problem: ServiceUnavailableError) -> ServiceUnavailableError:
     if not pending:
         return problem
-    which = ", ".join(str(one) for one in pending)
-    return Outage(f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}")
+    which = ", ".join(str(decision) for decision in pending)
+    return ServiceUnavailableError(
+        f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}"
+    )
 
 
 _ABANDONED = {
@@ -209,21 +231,23 @@ _ABANDONED = {
 
 
 @step(hours=2)
-def sync_registry(settings: schema.Settings, earlier: Followed | None = None) -> Followed:
+def sync_registry(settings: schema.Settings, earlier: RegistrySync | None = None) -> RegistrySync:
     """Finish every pending decision in MLflow, say what stands there otherwise, and close abandoned runs.
 
     What the same night has finished ``earlier``, before it trained, belongs to what it says at its end.
     """
-    followed = follow_ledger(settings.store.url, settings.tracking)
-    place = settings.tracking
+    sync = follow_ledger(settings.store.url, settings.tracking)
+    tracking = settings.tracking
     try:
-        closed = runs.close_abandoned(place.url, place.experiment, settings.store.url, _ABANDONED)
-    except Outage:
+        closed = runs.close_abandoned(tracking.url, tracking.experiment, settings.store.url, _ABANDONED)
+    except ServiceUnavailableError:
         raise
-    except Problem as problem:
-        say(f"MLflow runs that earlier nights left open stay open: {problem}")
+    except PedigreeError as problem:
+        log_line(f"MLflow runs that earlier nights left open stay open: {problem}")
         closed = []
     for run_id in closed:
-        say(f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}.")
-    followed = compared(followed, settings.store.url, place)
-    return followed.after(earlier) if earlier else followed
+        log_line(
+            f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}."
+        )
+    sync = check_served_files(sync, settings.store.url, tracking)
+    return sync.after(earlier) if earlier else sync

@@ -1,7 +1,7 @@
 """Reproducing, step 1: find the decision that a person means, and the record of its model."""
 
 from configs import schema
-from tasks.domain.registry.reproduction import Recalled
+from tasks.domain.registry.reproduction import LoadedRecord
 from tasks.step import step
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
@@ -10,10 +10,10 @@ from tasks.stores.objects.object_store import open_bucket
 
 
 @step(hours=2)
-def recall(store: schema.Store, model: str) -> Recalled:
-    """Read what a model was made from; raise Problem where nothing was decided about such a model."""
+def load_record(store: schema.Store, model: str) -> LoadedRecord:
+    """Read what a model was made from; raise PedigreeError where nothing was decided about such a model."""
     open_bucket(store.url).check()
     check_format(store.url)
     decision = Ledger(store.url).named(model)
     record = read_record(store.url, decision.head, decision.dataset)
-    return Recalled(decision.number, decision.model_version, decision.run_id, record)
+    return LoadedRecord(decision.number, decision.model_version, decision.run_id, record)

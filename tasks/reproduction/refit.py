@@ -6,21 +6,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import home, parse
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.registry.model_record import Record, by_epochs
-from tasks.domain.registry.reproduction import Agreement, Recalled, Refitted, agree
+from tasks.domain.registry.model_record import Record, trained_by_epochs
+from tasks.domain.registry.reproduction import Agreement, LoadedRecord, RefittedHead, measure_agreement
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_lacking, feature_set, wanted_views
+from tasks.features.embedding import embed_missing, feature_set, views_to_embed
 from tasks.features.stored_weights import stored_backbone
 from tasks.step import step
 from tasks.stores.copying import copy_backbone, copy_features, copy_images
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.features import FeatureStore
 from tasks.training.fine_tune import train_model
-from tasks.training.fit_head import groups_in
+from tasks.training.fit_head import read_groups
 from tasks.training.predict_stored import predict
 
 # So many features are compared at once.
@@ -28,56 +28,58 @@ _BATCH = 4096
 
 
 @step(hours=48)
-def refit(recalled: Recalled, store: schema.Store, from_pixels: bool) -> Refitted:  # noqa: FBT001 - the run's own word
+def refit(original: LoadedRecord, store: schema.Store, from_pixels: bool) -> RefittedHead:  # noqa: FBT001 - the run's own word
     """Train again from the stored features, or from the original bytes alone, and compare what comes out.
 
     All happens in a store of its own that is deleted afterwards; the one that holds the model is only read.
     """
-    record, origin = recalled.record, store.url
-    if by_epochs(record):
-        raise Problem(
+    record, origin = original.record, store.url
+    if trained_by_epochs(record):
+        raise PedigreeError(
             f"Head {record.head[:12]} was trained in epochs, as this version no longer does, so it cannot be made again"
             f" here: its images and its record are whole, and the code of commit {record.code['git_commit'][:12]} can."
         )
     rows = read_manifest(origin, record.dataset)
-    with TemporaryDirectory(dir=home(), prefix="reproduce-") as place:
-        settings = _settings(record, place)
-        copy_backbone(origin, place, record.features.fingerprint)
+    with TemporaryDirectory(dir=home(), prefix="reproduce-") as folder:
+        settings = _settings(record, folder)
+        copy_backbone(origin, folder, record.features.fingerprint)
         if from_pixels or settings.training.method == "fine-tune":
-            copy_images(origin, place, [row.image for row in rows])
+            copy_images(origin, folder, [row.image for row in rows])
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
-        fitted = train_model(rows, features, settings, groups_in(origin))
-        agreement = _agreement(rows, (origin, record.made, record.head), (place, fitted.made, fitted.head))
-        unequal = _unequal(rows, (origin, record.features), (place, features)) if from_pixels else 0
-    return Refitted(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
+        fitted = train_model(rows, features, settings, read_groups(origin))
+        agreement = _agreement(rows, (origin, record.made, record.head), (folder, fitted.made, fitted.head))
+        unequal = _unequal(rows, (origin, record.features), (folder, features)) if from_pixels else 0
+    return RefittedHead(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
 
 
-def _settings(record: Record, place: str) -> schema.Settings:
-    values = {**record.settings, "source": {"url": place}, "store": {"url": place}}
+def _settings(record: Record, folder: str) -> schema.Settings:
+    values = {**record.settings, "source": {"url": folder}, "store": {"url": folder}}
     return parse(values, f"The record of head {record.head[:12]}, made by commit {record.code['git_commit'][:12]}")
 
 
 def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:
     backbone = stored_backbone(settings.store.url, record.features.fingerprint)
-    embed_lacking(backbone, wanted_views(rows, settings), settings)
+    embed_missing(backbone, views_to_embed(rows, settings), settings)
     return feature_set(backbone)
 
 
 def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
-    made = record.features
-    stored, copied = (FeatureStore(url, made.fingerprint, made.width) for url in (origin, settings.store.url))
-    copy_features(stored, copied, wanted_views(rows, settings))
-    return made
+    features = record.features
+    stored, copied = (FeatureStore(url, features.fingerprint, features.width) for url in (origin, settings.store.url))
+    copy_features(stored, copied, views_to_embed(rows, settings))
+    return features
 
 
-def _agreement(rows: Sequence[Row], kept: tuple[str, FeatureSet, str], again: tuple[str, FeatureSet, str]) -> Agreement:
+def _agreement(
+    rows: Sequence[Row], original: tuple[str, FeatureSet, str], refitted: tuple[str, FeatureSet, str]
+) -> Agreement:
     images = [row.image for row in rows if row.split is Split.TEST]
-    return agree(predict(*kept, images).probabilities, predict(*again, images).probabilities)
+    return measure_agreement(predict(*original, images).probabilities, predict(*refitted, images).probabilities)
 
 
-def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], again: tuple[str, FeatureSet]) -> int:
+def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], recomputed: tuple[str, FeatureSet]) -> int:
     """Count the images whose features came out with other bits than those in the store."""
-    before, after = (FeatureStore(url, made.fingerprint, made.width) for url, made in (stored, again))
+    before, after = (FeatureStore(url, features.fingerprint, features.width) for url, features in (stored, recomputed))
     images = [row.image for row in rows]
     parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     return sum(int(np.any(before.read(part) != after.read(part), axis=1).sum()) for part in parts)

@@ -8,8 +8,8 @@ from tasks.stores.files import records
 
 
 @step(hours=2, logged=False)
-def note(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
+def mark_processed(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
     """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
     if not listed.moment:
-        records.note(store.url, listed.source, listed.taken, str(outcome))
+        records.write_processed_snapshot(store.url, listed.source, listed.taken, str(outcome))
     return outcome

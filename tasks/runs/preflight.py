@@ -1,7 +1,7 @@
 """Before the night begins: see that everything is there that it will need."""
 
 from configs import schema
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.features.choose_cut import with_chosen_cut
@@ -15,19 +15,19 @@ from tasks.stores.tracking.runs import check as check_tracking
 
 
 @step(hours=2)
-def check(settings: Settings) -> Settings:
+def preflight(settings: Settings) -> Settings:
     """Return the settings with every path made absolute and with the cut that auto means, where that is chosen.
 
-    Raise Problem where a server or a folder does not answer.
+    Raise PedigreeError where a server or a folder does not answer.
     """
     settings = resolve(settings)
     source, store = settings.source.url.rstrip("/"), settings.store.url.rstrip("/")
     if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
         message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     if "metadata" in settings.labels.sources and not source.startswith("s3://"):
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     if settings.backbone.cut != AUTO:
         check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()
@@ -39,11 +39,13 @@ def check(settings: Settings) -> Settings:
 
 
 @step(hours=2)
-def restore(settings: schema.Settings) -> sync_registry.Followed:
+def restore_registry(settings: schema.Settings) -> sync_registry.RegistrySync:
     """Let MLflow catch up with the ledger, register again what serves where MLflow has lost it, and compare its files.
 
     Raises Problem where the experiment was deleted, and SettingsProblem where the registered model is another store's.
     """
-    place = settings.tracking
-    runs.check_experiment(place.url, place.experiment)
-    return sync_registry.compared(sync_registry.follow_ledger(settings.store.url, place), settings.store.url, place)
+    tracking = settings.tracking
+    runs.check_experiment(tracking.url, tracking.experiment)
+    return sync_registry.check_served_files(
+        sync_registry.follow_ledger(settings.store.url, tracking), settings.store.url, tracking
+    )

@@ -55,11 +55,11 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
         folder: The folder to write.
         identity: Says which run and model this is.
     """
-    with TemporaryDirectory() as place:
-        code = Path(place) / "code"
+    with TemporaryDirectory() as workspace:
+        code = Path(workspace) / "code"
         for name in _CODE:
             _copy(_ROOT / name, code / name)
-        constraints = Path(place) / "constraints.txt"
+        constraints = Path(workspace) / "constraints.txt"
         save_model(
             path=str(folder),
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
@@ -71,10 +71,10 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
             mlflow_model=identity,
             model_config=_SERVING,
         )
-    _forget_paths(folder, identity)
+    _remove_paths(folder, identity)
 
 
-def _forget_paths(folder: Path, identity: Model) -> None:
+def _remove_paths(folder: Path, identity: Model) -> None:
     """Name the package's own files where MLflow noted where this machine had them."""
     flavor = identity.flavors["python_function"]
     flavor["model_code_path"] = Path(flavor["model_code_path"]).name
@@ -98,33 +98,33 @@ def _no_modules(folder: str, names: list[str]) -> list[str]:
 
 def _requirements(constraints: Path) -> list[str]:
     """Pin what the model imports, and hold what that needs in turn to the versions under which it was judged."""
-    tensorflow = "tensorflow" if "tensorflow" in _installed(("tensorflow",)) else "tensorflow-cpu"
+    tensorflow = "tensorflow" if "tensorflow" in _installed_versions(("tensorflow",)) else "tensorflow-cpu"
     imported = (*_IMPORTED, tensorflow)
-    pins = {name: f"{name}=={version}" for name, version in sorted(_installed(imported).items())}
+    pins = {name: f"{name}=={version}" for name, version in sorted(_installed_versions(imported).items())}
     constraints.write_text("\n".join(pin for name, pin in pins.items() if name not in imported))
     return [*(pins[name] for name in imported), f"-c {constraints}"]
 
 
 @cache
-def _installed(names: tuple[str, ...]) -> Mapping[str, str]:
+def _installed_versions(names: tuple[str, ...]) -> Mapping[str, str]:
     """Look up the versions of these distributions and of all that they require, as far as they are installed.
 
     That takes half a second of CPU, and what is installed does not change while a process runs.
     """
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     waiting = [str(canonicalize_name(name)) for name in names]
     while waiting:
         name = waiting.pop()
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-            waiting += _required(name) - found.keys()
-    return found
+            versions[name] = metadata.version(name)
+            waiting += _direct_requirements(name) - versions.keys()
+    return versions
 
 
-def _required(name: str) -> set[str]:
+def _direct_requirements(name: str) -> set[str]:
     needs = [Requirement(text) for text in metadata.requires(name) or []]
-    here = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return {str(canonicalize_name(need.name)) for need in here}
+    applicable = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return {str(canonicalize_name(need.name)) for need in applicable}
 
 
 def _example() -> list[dict[str, bytes]]:

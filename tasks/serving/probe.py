@@ -17,9 +17,9 @@ from mlflow.pyfunc import load_model
 
 def main(model: str, questions: str, answers: str) -> None:
     """Ask about all files of a folder at once, in the order of their names, and write the answers as JSON."""
-    asked = [path.read_bytes() for path in sorted(Path(questions).iterdir())]
-    found = pd.DataFrame(load_model(model, suppress_warnings=True).predict(pd.DataFrame({"image": asked})))
-    Path(answers).write_text(json.dumps(found.to_dict("records")), encoding="utf-8")
+    images = [path.read_bytes() for path in sorted(Path(questions).iterdir())]
+    predictions = pd.DataFrame(load_model(model, suppress_warnings=True).predict(pd.DataFrame({"image": images})))
+    Path(answers).write_text(json.dumps(predictions.to_dict("records")), encoding="utf-8")
 
 
 if __name__ == "__main__":
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     # It opens the registry, which takes another second.
     MlflowClient()
     # Whoever started this and has no question any more closes the line, also by being killed.
-    if asked := sys.stdin.readline():
-        main(*json.loads(asked))
+    if request := sys.stdin.readline():
+        main(*json.loads(request))
         # A last look for garbage among all that TensorFlow made would take a second and a half.
         gc.freeze()

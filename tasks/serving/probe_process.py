@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from configs.credentials import introduce_to_mlflow
-from configs.errors import Problem
+from configs.errors import PedigreeError
 
 _PROGRAM = Path(__file__).with_name("probe.py")
 # A model that takes so many seconds to load and to answer a few images is of no use to anybody.
 _PATIENCE = 600
 
 
-class Stranger:
+class ServingProbe:
     """A process that knows nothing of this one, and has loaded what every model needs before it is asked."""
 
     def __init__(self, url: str) -> None:
@@ -40,17 +40,17 @@ class Stranger:
     def ask(self, model: str, version: str, images: Sequence[bytes]) -> list[Mapping[str, Any]]:
         """Load a version by its address and return its answers, one row an image in the order asked.
 
-        Raises Problem, in a few words, where the model does not load or does not answer.
+        Raises PedigreeError, in a few words, where the model does not load or does not answer.
         """
         process, self._waiting = self._waiting or self._started(), None
-        with TemporaryDirectory() as place:
-            questions, answers = Path(place) / "questions", Path(place) / "answers.json"
+        with TemporaryDirectory() as folder:
+            questions, answers = Path(folder) / "questions", Path(folder) / "answers.json"
             questions.mkdir()
             for number, data in enumerate(images):
                 (questions / f"{number:06}").write_bytes(data)
             _wait(process, json.dumps([f"models:/{model}/{version}", str(questions), str(answers)]))
-            found: list[Mapping[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
-            return found
+            predictions: list[Mapping[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
+            return predictions
 
     def _started(self) -> subprocess.Popen[str]:
         """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
@@ -71,11 +71,11 @@ def _wait(process: subprocess.Popen[str], question: str) -> None:
         _, complaint = process.communicate(f"{question}\n", timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         _end(process)
-        raise Problem(f"no answer within {_PATIENCE // 60} minutes") from None
+        raise PedigreeError(f"no answer within {_PATIENCE // 60} minutes") from None
     if process.returncode < 0:
-        raise Problem(f"its process was ended by signal {-process.returncode}")
+        raise PedigreeError(f"its process was ended by signal {-process.returncode}")
     if process.returncode:
-        raise Problem(complaint.strip().rpartition("\n")[2].strip().rstrip(".") or "its process failed")
+        raise PedigreeError(complaint.strip().rpartition("\n")[2].strip().rstrip(".") or "its process failed")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

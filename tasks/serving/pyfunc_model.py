@@ -46,7 +46,7 @@ class Classifier(PythonModel):
         limits = self._predictor.limits
         most = min(limits.max_pixels, self._bounds["max_megapixels"] * _MEGAPIXEL)
         self._bounded = replace(self._predictor, limits=replace(limits, max_pixels=most))
-        scoring_server.invocations = _polite(scoring_server.invocations, self._bounds["max_megabytes"])
+        scoring_server.invocations = _bounded_invocations(scoring_server.invocations, self._bounds["max_megabytes"])
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -54,25 +54,25 @@ class Classifier(PythonModel):
         """Predict each image on its own; one that cannot be used has no label and says why under ``problem``."""
         del context, params
         served = os.environ.get("_MLFLOW_IS_IN_SERVING_ENVIRONMENT") == "true"
-        images = [_decoded(data) for data in model_input["image"]]
+        images = [_decode_base64(data) for data in model_input["image"]]
         if served:
             self._check(images)
-        found = (self._bounded if served else self._predictor).predict(images)
-        return pd.DataFrame([asdict(one) for one in found], dtype=object)
+        predictions = (self._bounded if served else self._predictor).predict(images)
+        return pd.DataFrame([asdict(prediction) for prediction in predictions], dtype=object)
 
     def _check(self, images: Sequence[bytes]) -> None:
         """Refuse what would hold the server up, before a single picture is decoded."""
         rows, megapixels = self._bounds["max_rows"], self._bounds["max_request_megapixels"]
         if len(images) > rows:
             raise TooMuchError(f"{len(images):,} rows, at most {rows:,} are answered in one request")
-        sizes = [size for size in map(_pixels, images) if size <= self._bounded.limits.max_pixels]
+        sizes = [size for size in map(_count_pixels, images) if size <= self._bounded.limits.max_pixels]
         if sum(sizes) > megapixels * _MEGAPIXEL:
             raise TooMuchError(
                 f"{sum(sizes):,} pixels in all, at most {megapixels} million are decoded for one request"
             )
 
 
-def _pixels(data: bytes) -> int:
+def _count_pixels(data: bytes) -> int:
     """Read from a picture's header how large it is; what is no picture will be refused on its own."""
     from tasks.domain.images.preprocessing import FORMATS
 
@@ -83,7 +83,7 @@ def _pixels(data: bytes) -> int:
         return 0
 
 
-def _decoded(data: bytes) -> bytes:
+def _decode_base64(data: bytes) -> bytes:
     """Undo the base64 that MLflow leaves in a request's ``inputs``; no picture consists of its letters alone."""
     if re.fullmatch(rb"[A-Za-z0-9+/=\s]+", data):
         with suppress(ValueError):
@@ -91,36 +91,36 @@ def _decoded(data: bytes) -> bytes:
     return data
 
 
-def _polite(answer: _Invocations, megabytes: int) -> _Invocations:
+def _bounded_invocations(answer: _Invocations, megabytes: int) -> _Invocations:
     """Wrap MLflow's own answering: bodies are bounded, and errors tell neither tracebacks nor where files lie."""
 
-    def invocations(data: bytes, *others: object) -> scoring_server.InvocationsResponse:
+    def invocations(data: bytes, *arguments: object) -> scoring_server.InvocationsResponse:
         if len(data) > megabytes * _MEGABYTE:
-            return _refusal(413, f"{len(data):,} bytes, at most {megabytes} MB are read in one request")
+            return _refuse(413, f"{len(data):,} bytes, at most {megabytes} MB are read in one request")
         try:
-            return answer(data, *others)
+            return answer(data, *arguments)
         except RecursionError:
-            return _refusal(400, "the request is nested too deeply")
+            return _refuse(400, "the request is nested too deeply")
         except MlflowException as error:
-            return _explained(error)
+            return _error_response(error)
         except Exception:  # noqa: BLE001 - what is wrong with a request is told, not where it was noticed
             _LOG.exception("a request could not be read")
-            return _refusal(400, "the request cannot be read")
+            return _refuse(400, "the request cannot be read")
 
     return invocations
 
 
-def _explained(error: MlflowException) -> scoring_server.InvocationsResponse:
+def _error_response(error: MlflowException) -> scoring_server.InvocationsResponse:
     """Say what MLflow says of a request, without the traceback, which goes to the server's log."""
     too_much = error.__context__
     if isinstance(too_much, TooMuchError):
-        return _refusal(413, str(too_much))
+        return _refuse(413, str(too_much))
     _LOG.error("a request could not be answered", exc_info=error)
     status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
-    return _refusal(status, error.message[:_SHOWN_LETTERS])
+    return _refuse(status, error.message[:_SHOWN_LETTERS])
 
 
-def _refusal(status: int, message: str) -> scoring_server.InvocationsResponse:
+def _refuse(status: int, message: str) -> scoring_server.InvocationsResponse:
     body = json.dumps({"error_code": "BAD_REQUEST", "message": message})
     return scoring_server.InvocationsResponse(body, status, "application/json")
 

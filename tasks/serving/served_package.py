@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from configs import schema
-from configs.errors import Outage, Problem
+from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.phrasing import listed
 from tasks.domain.registry.decisions import Decision
@@ -29,67 +29,69 @@ class ServedPackage:
         return self.alarm or self.note or "as they were registered"
 
 
-def check_champion(store: str, place: schema.Tracking, one: Decision, *, whole: bool) -> ServedPackage:
+def check_champion(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
     """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept.
 
     Files that MLflow does not let us read hold up nothing, and are said. Raises Outage where it does not answer.
     """
     try:
-        return _checked(store, place, one, whole=whole)
-    except Outage:
+        return _compare_or_trust(store, tracking, decision, every_file=every_file)
+    except ServiceUnavailableError:
         raise
-    except Problem as problem:
+    except PedigreeError as problem:
         return ServedPackage(note=f"the champion's files in MLflow cannot be compared: {str(problem).rstrip('.')}")
 
 
-def _checked(store: str, place: schema.Tracking, one: Decision, *, whole: bool) -> ServedPackage:
-    if packages.kept_packages(store, one.head, one.dataset):
-        return compare_package(store, place, one, whole=whole)
-    version = registry.version_of(place.url, place.model, one)
+def _compare_or_trust(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
+    if packages.read_packages(store, decision.head, decision.dataset):
+        return compare_package(store, tracking, decision, every_file=every_file)
+    version = registry.version_of(tracking.url, tracking.model, decision)
     # Where MLflow lost it, whoever follows the ledger says so and registers it again.
-    return _trusted(store, place, one, version.number) if version else ServedPackage()
+    return _take_on_trust(store, tracking, decision, version.number) if version else ServedPackage()
 
 
-def compare_package(store: str, place: schema.Tracking, one: Decision, *, whole: bool) -> ServedPackage:
+def compare_package(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
     """Hold the files of a decision's version in MLflow against those that were packaged.
 
     Args:
         store: The store that holds what was packaged.
-        place: The MLflow that serves.
-        one: The last decision about the model.
-        whole: Compare every file, also the large one, and where MLflow is a server and each has to be fetched.
+        tracking: The MLflow that serves.
+        decision: The last decision about the model.
+        every_file: Compare every file, also the large one, and where MLflow is a server and each has to be fetched.
 
     Returns:
         An alarm that names the files and the way out; or a note, where an earlier Pedigree registered the version.
     """
-    version = registry.version_of(place.url, place.model, one)
+    version = registry.version_of(tracking.url, tracking.model, decision)
     if version is None:
         return ServedPackage(note="MLflow does not hold them")
-    kept = packages.kept_packages(store, one.head, one.dataset)
-    wanted = [kept[one.package]] if one.package in kept and len(kept) == 1 else list(kept.values())
-    if not wanted:
+    recorded = packages.read_packages(store, decision.head, decision.dataset)
+    expected = (
+        [recorded[decision.package]] if decision.package in recorded and len(recorded) == 1 else list(recorded.values())
+    )
+    if not expected:
         return ServedPackage(note="unknown, since an earlier Pedigree registered it")
-    served = packages.served_files(place.url, place.model, version.number, () if whole else _FEW)
-    differing = min((_differing(files, served, whole=whole) for files in wanted), key=len)
+    served = packages.served_files(tracking.url, tracking.model, version.number, () if every_file else _FEW)
+    differing = min((_differing_files(files, served, every_file=every_file) for files in expected), key=len)
     return ServedPackage(_alarm(version.number, differing) if differing else "")
 
 
-def _differing(files: Files, served: Files, *, whole: bool) -> list[str]:
+def _differing_files(files: Files, served: Files, *, every_file: bool) -> list[str]:
     """Name the files that are others, are gone, or came later; of a few that were asked for only these count."""
-    asked = {*files, *served} if whole else {*files, *served} - {BACKBONE}
-    if not whole and len(served) <= len(_FEW):
-        asked = set(_FEW) & set(files)
-    return sorted(name for name in asked if files.get(name) != served.get(name))
+    names = {*files, *served} if every_file else {*files, *served} - {BACKBONE}
+    if not every_file and len(served) <= len(_FEW):
+        names = set(_FEW) & set(files)
+    return sorted(name for name in names if files.get(name) != served.get(name))
 
 
-def _trusted(store: str, place: schema.Tracking, one: Decision, number: str) -> ServedPackage:
+def _take_on_trust(store: str, tracking: schema.Tracking, decision: Decision, number: str) -> ServedPackage:
     """Take a package of an earlier Pedigree on trust, where at least its weights are the store's."""
-    served = packages.served_files(place.url, place.model, number)
-    weights = {_HEAD: read_head(store, one.head), BACKBONE: read_backbone(store, one.backbone)[0]}
+    served = packages.served_files(tracking.url, tracking.model, number)
+    weights = {_HEAD: read_head(store, decision.head), BACKBONE: read_backbone(store, decision.backbone)[0]}
     differing = [name for name, data in weights.items() if served.get(name) != sha256_of_bytes(data)]
     if differing:
         return ServedPackage(_alarm(number, differing))
-    packages.keep_package(store, one.head, one.dataset, served)
+    packages.write_package(store, decision.head, decision.dataset, served)
     note = f"the files of version {number} in MLflow had no checksum yet, got one today and are taken on trust"
     return ServedPackage(note=note)
 

@@ -15,16 +15,16 @@ _IMAGES, _FEATURES = 64, 4096
 
 def copy_images(origin: str, target: str, images: Sequence[str]) -> None:
     """Copy images with their bytes and what was measured when they were first decoded."""
-    examined, found = ImageStore(origin).examined(images), ImageStore(origin).read(images)
-    for batch in _batches(found, _IMAGES):
+    examined, contents = ImageStore(origin).examined(images), ImageStore(origin).read(images)
+    for batch in _batches(contents, _IMAGES):
         ImageStore(target).add([(examined[image], data) for image, data in batch])
 
 
-def copy_features(origin: FeatureStore, target: FeatureStore, wanted: Mapping[str, Sequence[str]]) -> None:
+def copy_features(origin: FeatureStore, target: FeatureStore, views_by_image: Mapping[str, Sequence[str]]) -> None:
     """Copy what a backbone made of these images in the views that are wanted of each."""
-    for view in sorted({view for views in wanted.values() for view in views}):
-        seen = iter([image for image, views in wanted.items() if view in views])
-        for batch in _batches(seen, _FEATURES):
+    for view in sorted({view for views in views_by_image.values() for view in views}):
+        images = iter([image for image, views in views_by_image.items() if view in views])
+        for batch in _batches(images, _FEATURES):
             target.add(batch, origin.read(batch, view), [view] * len(batch))
 
 

@@ -12,62 +12,68 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
-from tasks.domain.evaluation.fine_tuning_trial import EPOCHS, Trial, epochs_of, no_trial, trial_images
+from tasks.domain.evaluation.fine_tuning_trial import EPOCHS, Trial, choose_trial_images, count_trial_epochs, skip_trial
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import settings_of
+from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import progress
 from tasks.step import step
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import keep_training, kept_training
+from tasks.stores.files.records import read_training_result, write_training_result
 from tasks.stores.tracking import runs
-from tasks.training.fit_head import groups_in
+from tasks.training.fit_head import read_groups
 
 _TAG = "pedigree.fine_tuning_trial"
 
 
 @step(hours=24)
-def trial(dataset: Dataset, today: FeatureSet, run_id: str, settings: schema.Settings) -> Trial:
+def try_fine_tuning(dataset: Dataset, today: FeatureSet, run_id: str, settings: schema.Settings) -> Trial:
     """Try fine-tuning in a process of its own, once for each dataset version and settings, and tell MLflow.
 
     Where that cannot be, it says why, and the night goes on: nothing that it decides depends on a trial.
     """
     store = settings.store.url
-    name = sha256_of(["trial", dataset.hash, asdict(today), settings_of(settings), settings.fine_tuning.trial, EPOCHS])
-    kept = kept_training(store, name)
-    if kept:
-        tried = Trial(**kept)
+    name = sha256_of(
+        ["trial", dataset.hash, asdict(today), training_settings(settings), settings.fine_tuning.trial, EPOCHS]
+    )
+    stored = read_training_result(store, name)
+    if stored:
+        tried = Trial(**stored)
     else:
         try:
-            tried = _tried(dataset.hash, today, settings)
-            keep_training(store, name, asdict(tried))
-        except Problem as problem:
-            tried = no_trial(problem, datetime.now(UTC).date().isoformat())
+            tried = _run_trial(dataset.hash, today, settings)
+            write_training_result(store, name, asdict(tried))
+        except PedigreeError as problem:
+            tried = skip_trial(problem, datetime.now(UTC).date().isoformat())
     figures = {f"trial/{figure}": value for figure, value in tried.figures.items()}
     runs.log_metrics(settings.tracking.url, run_id, figures, {_TAG: tried.sentence})
     return tried
 
 
-def _tried(dataset: str, features: FeatureSet, settings: schema.Settings) -> Trial:
+def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) -> Trial:
     store = settings.store.url
     # What cannot be is known before a process starts and TensorFlow with it.
-    images = trial_images(read_manifest(store, dataset), groups_in(store), settings)
-    asked = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
-    total = epochs_of(settings) * len(images.learned) + len(images.judged)
-    with TemporaryFile() as complaints, _started(asked, complaints) as worker, progress("trial", total) as advance:
+    images = choose_trial_images(read_manifest(store, dataset), read_groups(store), settings)
+    request = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
+    total = count_trial_epochs(settings) * len(images.learned) + len(images.judged)
+    with (
+        TemporaryFile() as complaints,
+        _start_worker(request, complaints) as worker,
+        progress("trial", total) as advance,
+    ):
         for message in map(json.loads, worker.stdout or ()):
             advance(message.get("advance", 0))
             if "problem" in message:
-                raise Problem(message["problem"])
+                raise PedigreeError(message["problem"])
             if "trial" in message:
                 return Trial(**message["trial"])
-        raise _died(worker.wait(), complaints)
+        raise _explain_death(worker.wait(), complaints)
 
 
 @contextmanager
-def _started(asked: dict[str, Any], complaints: IO[bytes]) -> Iterator["subprocess.Popen[str]"]:
+def _start_worker(request: dict[str, Any], complaints: IO[bytes]) -> Iterator["subprocess.Popen[str]"]:
     """Start the process and ask it; it never outlives the step."""
     # The trial is this machine's own, also where others are named for a fine-tuning.
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
@@ -84,16 +90,16 @@ def _started(asked: dict[str, Any], complaints: IO[bytes]) -> Iterator["subproce
             # One that dies before it has read what is asked says so by its end.
             if worker.stdin:
                 with suppress(BrokenPipeError), worker.stdin:
-                    json.dump(asked, worker.stdin)
+                    json.dump(request, worker.stdin)
             yield worker
     finally:
         worker.kill()
 
 
-def _died(code: int, complaints: IO[bytes]) -> Exception:
+def _explain_death(code: int, complaints: IO[bytes]) -> Exception:
     """Tell the end of memory, where the system kills the process, from a fault of ours."""
     if code < 0:
         advice = "set a smaller fine_tuning.batch, or a later fine_tuning.from_block"
-        return Problem(f"its process was killed by signal {-code}, most likely for lack of memory: {advice}")
+        return PedigreeError(f"its process was killed by signal {-code}, most likely for lack of memory: {advice}")
     complaints.seek(0)
     return RuntimeError(f"a trial of fine-tuning failed: {complaints.read().decode(errors='replace')}")

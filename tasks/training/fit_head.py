@@ -25,7 +25,7 @@ Groups = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class TrainingResult:
     """A head in the store, the features that it takes, and how its training went.
 
     ``epochs`` holds one entry for each weight decay that was tried, or for each epoch of a fine-tuning.
@@ -43,9 +43,9 @@ def fit(
     settings: schema.Settings,
     groups: Groups,
     splits: Sequence[Split] = (Split.TRAIN, Split.VALIDATION),
-) -> Fitted:
+) -> TrainingResult:
     """Fit a head to these splits, choose and calibrate it by cross-validation over groups, and keep it by its hash."""
-    from tasks.modeling.head.training import calibrated, recipe_of, train_head
+    from tasks.modeling.head.training import calibrate, recipe_of, train_head
 
     chosen = [row for row in rows if row.split in splits]
     classes = sorted({row.label for row in chosen})
@@ -56,29 +56,32 @@ def fit(
             steps.append((number, figures))
             advance(1)
 
-        head, held = train_head(classes, examples_of(chosen, classes, features, settings, groups), recipe, on_step)
-    head, calibration = calibrated(head, held, settings.training.sure_precision)
+        head, held = train_head(classes, read_examples(chosen, classes, features, settings, groups), recipe, on_step)
+    head, calibration = calibrate(head, held, settings.training.sure_precision)
     write_head(settings.store.url, head.name, head.to_bytes())
     best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
     # The chosen weight decay stands last, too, since MLflow shows the last value of a metric.
-    return Fitted(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
+    return TrainingResult(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
 
 
-def groups_in(store: str) -> Groups:
+def read_groups(store: str) -> Groups:
     """Read the near-duplicate groups of a store's images, which are written once and stay."""
-    return {image: assigned.group for image, assigned in SplitStore(store).known().items()}
+    return {image: assigned.group for image, assigned in SplitStore(store).stored().items()}
 
 
-def examples_of(
+def read_examples(
     rows: Sequence[Row], classes: Sequence[str], features: FeatureSet, settings: schema.Settings, groups: Groups
 ) -> "Examples":
     """Read the features of images as they are, and after them the other views of those in the training split."""
     from tasks.modeling.head.training import Examples
 
     table = FeatureStore(settings.store.url, features.fingerprint, features.width)
-    others, train = VIEWS[settings.training.views][1:], [row for row in rows if row.split is Split.TRAIN]
-    vectors, seen = table.read([row.image for row in rows]), [*rows, *train * len(others)]
-    if others:
-        vectors = np.concatenate([vectors, table.read_views([row.image for row in train], others)])
-    truth, own = [classes.index(row.label) for row in seen], [groups.get(row.image, row.image) for row in seen]
-    return Examples(vectors, truth, own, len(rows))
+    other_views, train = VIEWS[settings.training.views][1:], [row for row in rows if row.split is Split.TRAIN]
+    vectors, viewed = table.read([row.image for row in rows]), [*rows, *train * len(other_views)]
+    if other_views:
+        vectors = np.concatenate([vectors, table.read_views([row.image for row in train], other_views)])
+    truth, row_groups = (
+        [classes.index(row.label) for row in viewed],
+        [groups.get(row.image, row.image) for row in viewed],
+    )
+    return Examples(vectors, truth, row_groups, len(rows))

@@ -11,12 +11,14 @@ from tasks.features.stored_weights import stored_head
 from tasks.stores.tables.features import FeatureStore
 
 
-def predict(store: str, made: FeatureSet, head: str, images: Sequence[str]) -> Predictions:
+def predict(store: str, feature_set: FeatureSet, head: str, images: Sequence[str]) -> Predictions:
     """Return the probabilities that a head gives to images, in the order asked: (images, classes)."""
-    found = stored_head(store, head)
-    return Predictions(found.classes, found.probabilities(stored_features(store, made, images)), found.threshold)
+    classifier = stored_head(store, head)
+    return Predictions(
+        classifier.classes, classifier.probabilities(read_features(store, feature_set, images)), classifier.threshold
+    )
 
 
-def stored_features(store: str, made: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:
+def read_features(store: str, feature_set: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:
     """Read what a backbone made of images, in the order asked: (images, width)."""
-    return FeatureStore(store, made.fingerprint, made.width).read(images)
+    return FeatureStore(store, feature_set.fingerprint, feature_set.width).read(images)

@@ -16,53 +16,53 @@ from tasks.domain.runs.results import Trained
 from tasks.features.stored_weights import backbone_files, head_bytes
 from tasks.reports.prefect_ui.names import flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
-from tasks.stores.files.leases import claimed
+from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.records import read_record
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import lifecycle
 from tasks.stores.tracking.ownership import check_owner, store_identity
-from tasks.stores.tracking.registry import Version
+from tasks.stores.tracking.registry import RegisteredVersion
 
 
-def registered(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
+def register(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
     """Package and register the challenger, and return its version; who asks again gets the one that was registered.
 
-    Raises SettingsProblem where another store has taken the model's name meanwhile.
+    Raises SettingsError where another store has taken the model's name meanwhile.
     """
     url, model, store = settings.tracking.url, settings.tracking.model, settings.store.url
-    identity = _identity(trained.head, dataset.hash, trained.made.fingerprint, recipe(settings))
-    if found := registry.find_version(url, model, identity):
-        return found
-    with claimed(store, f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
-        if found := registry.find_version(url, model, identity):
-            return found
-        check_owner(store, url, model, registry.described(url, model)[1])
+    identity = _identity_tags(trained.head, dataset.hash, trained.made.fingerprint, recipe(settings))
+    if existing := registry.find_version(url, model, identity):
+        return existing
+    with hold_lease(store, f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
+        if existing := registry.find_version(url, model, identity):
+            return existing
+        check_owner(store, url, model, registry.read_aliases_and_tags(url, model)[1])
         origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
         links = {f"pedigree.{name}": value for name, value in origin.items()}
-        made = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
-        return _first(url, model, identity, made)
+        version = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
+        return _lowest_version(url, model, identity, version)
 
 
-def register_again(store: str, place: schema.Tracking, last: Decision) -> Version:
+def register_again(store: str, tracking: schema.Tracking, last: Decision) -> RegisteredVersion:
     """Register from the store a model that MLflow has lost, as the decision about it says; return its new version.
 
-    Raises Problem where the store lacks it, or MLflow does not take it.
+    Raises PedigreeError where the store lacks it, or MLflow does not take it.
     """
     record = read_record(store, last.head, last.dataset)
     images = schema.Images.model_validate(record.settings.get("images", {}))
-    identity = _identity(last.head, last.dataset, last.backbone, last.recipe)
+    identity = _identity_tags(last.head, last.dataset, last.backbone, last.recipe)
     decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
     code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
-    with claimed(store, f"register-{last.head[:16]}-{last.dataset[:16]}"):
-        if found := registry.version_of(place.url, place.model, last):
-            return found
+    with hold_lease(store, f"register-{last.head[:16]}-{last.dataset[:16]}"):
+        if existing := registry.version_of(tracking.url, tracking.model, last):
+            return existing
         run_id, tags = last.run_id, identity | code | decided
-        if lifecycle(place.url, run_id) != "active":
-            run_id = _new_run(place, identity | decided)
-        return Version(_register(store, place, images, tags, run_id), run_id, tags)
+        if lifecycle(tracking.url, run_id) != "active":
+            run_id = _start_replacement_run(tracking, identity | decided)
+        return RegisteredVersion(_register(store, tracking, images, tags, run_id), run_id, tags)
 
 
-def _identity(head: str, dataset: str, backbone: str, made_by: str) -> dict[str, str]:
+def _identity_tags(head: str, dataset: str, backbone: str, made_by: str) -> dict[str, str]:
     return {
         "pedigree.head": head,
         "pedigree.dataset": dataset,
@@ -71,7 +71,9 @@ def _identity(head: str, dataset: str, backbone: str, made_by: str) -> dict[str,
     }
 
 
-def _register(store: str, place: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str) -> str:
+def _register(
+    store: str, tracking: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str
+) -> str:
     from tasks.modeling.packaged_model import Package
 
     backbone, facts = backbone_files(store, tags["pedigree.backbone"])
@@ -81,22 +83,22 @@ def _register(store: str, place: schema.Tracking, images: schema.Images, tags: M
         Package(backbone, facts, head, limits_of(images)).write(Path(folder))
 
         def keep(served: Path) -> None:
-            packages.keep_package(store, tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
+            packages.write_package(store, tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
 
         write = partial(write_mlflow_model, Path(folder))
-        return registry.register(place.url, place.model, run_id, owned, write, keep)
+        return registry.register(tracking.url, tracking.model, run_id, owned, write, keep)
 
 
-def _first(url: str, model: str, identity: Mapping[str, str], made: str) -> str:
+def _lowest_version(url: str, model: str, identity: Mapping[str, str], version: str) -> str:
     """Look again: of two equal versions, both runs use the one with the lower number."""
-    first = registry.find_version(url, model, identity) or made
-    if first != made:
-        registry.remove_version(url, model, made)
+    first = registry.find_version(url, model, identity) or version
+    if first != version:
+        registry.remove_version(url, model, version)
     return first
 
 
-def _new_run(place: schema.Tracking, tags: Mapping[str, str]) -> str:
+def _start_replacement_run(tracking: schema.Tracking, tags: Mapping[str, str]) -> str:
     """Open and close a run for a model whose own run MLflow has lost: a version belongs to a run."""
-    run_id = runs.start_run(place.url, place.experiment, {}, tags)
-    runs.finish(place.url, run_id, f"{datetime.now(UTC):%Y-%m-%d} registered again from the store", {}, {})
+    run_id = runs.start_run(tracking.url, tracking.experiment, {}, tags)
+    runs.finish(tracking.url, run_id, f"{datetime.now(UTC):%Y-%m-%d} registered again from the store", {}, {})
     return run_id

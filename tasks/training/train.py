@@ -7,34 +7,34 @@ from configs import schema
 from configs.load import code_version, workers
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import Record, parameters, recipe, settings_of
+from tasks.domain.registry.model_record import Record, flatten_settings, recipe, training_settings
 from tasks.domain.runs.results import Trained
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.domain.training.selective_accuracy import Promise
 from tasks.reports.prefect_ui.names import flow_run_tags
-from tasks.step import say, step
+from tasks.step import log_line, step
 from tasks.stores.files.leases import owner
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import keep_training, kept_training, record_bytes, write_record
+from tasks.stores.files.records import read_training_result, record_bytes, write_record, write_training_result
 from tasks.stores.files.weights import has_head
 from tasks.stores.tracking import runs
 from tasks.training.fine_tune import train_model
-from tasks.training.fit_head import Fitted, groups_in
+from tasks.training.fit_head import TrainingResult, read_groups
 
 
 @step(hours=48)
-def train(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Trained:
+def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> Trained:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went.
 
     What an earlier night trained, and could not bring to a decision, is not trained again.
     """
-    fitted = _fitted(dataset, embedded, settings)
+    fitted = _train_or_reuse(dataset, embedded, settings)
     record = _record(dataset, embedded, fitted, settings)
     write_record(settings.store.url, record)
     run_id = _open_run(dataset, fitted, settings)
     runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
-    runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final(fitted))])
+    runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final_figures(fitted))])
     return Trained(
         made=fitted.made,
         head=fitted.head,
@@ -50,39 +50,39 @@ def _promise(figures: Mapping[str, float], precision: float) -> Promise:
     return Promise(precision, figures["threshold"], int(figures["held_out_groups"]))
 
 
-def _fitted(dataset: Dataset, embedded: Embedded, settings: schema.Settings) -> Fitted:
+def _train_or_reuse(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainingResult:
     from tasks.modeling.environment import machine
 
     store = settings.store.url
     # The record names the code and machine of the night that writes it: another one's training is not its own.
     made_by = [dict(code_version()), machine()]
-    name = sha256_of([dataset.hash, asdict(embedded.today), settings_of(settings), made_by])
+    name = sha256_of([dataset.hash, asdict(embedded.today), training_settings(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
-    found = None if workers() else kept_training(store, name)
-    if found and has_head(store, found["head"]) and not _decided(store, dataset.hash, found["head"]):
-        say("train     found what an earlier night had trained and could not bring to a decision")
-        return Fitted(**{**found, "made": FeatureSet(**found["made"])})
-    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, groups_in(store))
-    keep_training(store, name, asdict(fitted))
+    stored = None if workers() else read_training_result(store, name)
+    if stored and has_head(store, stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
+        log_line("train     found what an earlier night had trained and could not bring to a decision")
+        return TrainingResult(**{**stored, "made": FeatureSet(**stored["made"])})
+    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, read_groups(store))
+    write_training_result(store, name, asdict(fitted))
     return fitted
 
 
-def _decided(store: str, dataset: str, head: str) -> bool:
+def _is_decided(store: str, dataset: str, head: str) -> bool:
     """Tell whether the ledger has this model: a night that is forced then trains it once more."""
-    return any((one.dataset, one.head) == (dataset, head) for one in Ledger(store).entries())
+    return any((entry.dataset, entry.head) == (dataset, head) for entry in Ledger(store).entries())
 
 
-def _final(fitted: Fitted) -> dict[str, float]:
+def _final_figures(fitted: TrainingResult) -> dict[str, float]:
     """Take the figures that belong to no epoch."""
     return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[-1][1]}
 
 
-def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: schema.Settings) -> Record:
+def _record(dataset: Dataset, embedded: DatasetFeatures, fitted: TrainingResult, settings: schema.Settings) -> Record:
     from tasks.modeling.environment import machine
 
     return Record(
         dataset=dataset.hash,
-        settings=settings_of(settings),
+        settings=training_settings(settings),
         features=embedded.today,
         made=fitted.made,
         head=fitted.head,
@@ -91,7 +91,7 @@ def _record(dataset: Dataset, embedded: Embedded, fitted: Fitted, settings: sche
     )
 
 
-def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> str:
+def _open_run(dataset: Dataset, fitted: TrainingResult, settings: schema.Settings) -> str:
     url, experiment = settings.tracking.url, settings.tracking.experiment
     made_of = {
         "pedigree.dataset": dataset.hash,
@@ -101,11 +101,11 @@ def _open_run(dataset: Dataset, fitted: Fitted, settings: schema.Settings) -> st
         "pedigree.head": fitted.head,
     }
     origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
-    run_id = runs.left_open(url, experiment, made_of, origin["pedigree.flow_run"])
+    run_id = runs.find_open_run(url, experiment, made_of, origin["pedigree.flow_run"])
     if run_id:
         runs.tag(url, run_id, {runs.OWNER: owner()})
     else:
         tags = {**made_of, **origin, runs.OWNER: owner()}
-        run_id = runs.start_run(url, experiment, parameters(settings), tags)
+        run_id = runs.start_run(url, experiment, flatten_settings(settings), tags)
     runs.log_dataset(url, run_id, dataset.hash, settings.source.url, dataset.images)
     return run_id

@@ -8,9 +8,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 
 from configs import schema
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.flat_fields import filled
-from tasks.domain.ingestion.triggers import Look
+from tasks.domain.ingestion.triggers import PollResult
 from tasks.step import step
 
 _DEPLOYMENT = "retrain/retrain"
@@ -23,26 +23,26 @@ _AT_WORK = {
 
 
 @step(hours=2)
-def begin(looked: Look, settings: schema.Settings) -> Look:
+def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> PollResult:
     """Start the deployment ``retrain`` with these settings; two looks that saw the same start the same run.
 
     Raises:
-        Problem: Nobody has deployed it to this Prefect server.
+        PedigreeError: Nobody has deployed it to this Prefect server.
     """
     with get_client(sync_client=True) as client:
         if working := _at_work(client):
-            return Look("Not yet", f"the retraining {working.name} works, and the next look goes on from it")
+            return PollResult("Not yet", f"the retraining {working.name} works, and the next look goes on from it")
         try:
             deployment = client.read_deployment_by_name(_DEPLOYMENT)
         except ObjectNotFound:
             message = f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy"
-            raise Problem(f"{message} elsewhere.") from None
+            raise PedigreeError(f"{message} elsewhere.") from None
         run = client.create_flow_run_from_deployment(
-            deployment.id, parameters=filled(settings, "watch"), idempotency_key=looked.key
+            deployment.id, parameters=filled(settings, "watch"), idempotency_key=poll_result.key
         )
     if run.state and run.state.is_final():
-        return Look("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")
-    return replace(looked, why=f"{looked.why}: retraining {run.name}")
+        return PollResult("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")
+    return replace(poll_result, why=f"{poll_result.why}: retraining {run.name}")
 
 
 def _at_work(client: SyncPrefectClient) -> FlowRun | None:

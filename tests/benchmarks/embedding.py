@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from configs.schema import Settings, Store
 from configs.sections import Source
 from tasks.domain.images.augmentation import IDENTITY
-from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_of, model_input
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
-from tasks.features.embedding import _embed, _lacking
+from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.embedding import in_parallel, self_test
+from tasks.modeling.backbone.embedding import map_in_parallel, self_test
 from tasks.modeling.determinism import cores
-from tasks.stores.files.leases import claimed
+from tasks.stores.files.leases import hold_lease
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 
@@ -39,8 +39,8 @@ def fill(settings: Settings) -> list[str]:
         sink = io.BytesIO()
         drawn = draw(BREEDS[seed % len(BREEDS)], COATS[seed % len(COATS)], seed, side=WIDTH)
         drawn.crop((0, 0, WIDTH, HEIGHT)).save(sink, "JPEG", quality=90)
-        examined = examine(sink.getvalue(), limits)
-        if isinstance(examined, Examined):
+        examined = validate_image(sink.getvalue(), limits)
+        if isinstance(examined, ImageInfo):
             kept.append((examined, sink.getvalue()))
     ImageStore(settings.store.url).add(kept)
     return [examined.image for examined, _ in kept]
@@ -56,16 +56,16 @@ def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint
 
 def bare_loop(backbone: Backbone, pixels: list[NDArray[np.uint8]]) -> None:
     """Do nothing but the network, on pixels in memory."""
-    for _ in in_parallel(backbone.network, pixels):
+    for _ in map_in_parallel(backbone.network, pixels):
         pass
 
 
 def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
     """Do what a night does for one claim: claim, see what is lacking, read, decode, embed, write."""
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
-    with claimed(settings.store.url, "benchmark"):
-        lacking = _lacking(store, dict.fromkeys(images, (IDENTITY,)))
-        if sum(1 for _ in _embed(backbone, lacking, store, settings)) != len(images):
+    with hold_lease(settings.store.url, "benchmark"):
+        lacking = _missing_views(store, dict.fromkeys(images, (IDENTITY,)))
+        if sum(1 for _ in _embed_batch(backbone, lacking, store, settings)) != len(images):
             raise RuntimeError("some of the images had been embedded before")
 
 

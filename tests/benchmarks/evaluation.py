@@ -16,27 +16,27 @@ from numpy.random import Generator
 from PIL import Image
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import Holdings
-from tasks.domain.datasets.label_issues import main_directions
+from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.datasets.label_issues import fit_pca
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.learning_curves import Curves
-from tasks.domain.evaluation.metrics import Measured, measure
-from tasks.domain.evaluation.misclassifications import Query, mistakes, nearest
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.learning_curves import LearningCurves
+from tasks.domain.evaluation.metrics import Measurement, measure_models
+from tasks.domain.evaluation.misclassifications import Query, find_misclassifications, find_nearest
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.gate import Facts, Verdict, judge
-from tasks.domain.gate.serving_check import Served
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.hashing import sha256_of
 from tasks.domain.runs.results import Challenger, Trained
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.domain.training.selective_accuracy import Promise
-from tasks.evaluation.write_report import curves
+from tasks.evaluation.write_report import compute_learning_curves
 from tasks.modeling.head.head import Head
-from tasks.reports.pages.evaluation_page import Report, evaluation_page, pictured
-from tasks.reports.pages.model_card import card_html, card_markdown, model_card
-from tasks.reports.pages.svg_figures import figures
+from tasks.reports.pages.evaluation_page import Report, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.svg_figures import draw_figures
 from tasks.reports.pages.template import thumbnail
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tracking import runs
@@ -54,18 +54,22 @@ def heads(chance: Generator) -> tuple[Head, Head]:
     return Head(CLASSES, 3 * truth + noise[0], bias), Head(CLASSES, 3 * truth + 1.2 * noise[1], bias)
 
 
-def exam(features: np.ndarray, challenger: Head, chance: Generator) -> Exam:
+def exam(features: np.ndarray, challenger: Head, chance: Generator) -> EvaluationSet:
     """Give each image the class that the challenger finds likeliest, or now and then any, and attributes."""
     images = len(features)
     labels = np.where(chance.random(images) < 0.8, challenger.logits(features).argmax(axis=1), 0)
     labels = np.where(labels == 0, chance.integers(0, len(CLASSES), images), labels)
     drawn = {name: chance.integers(0, values, images) for name, values in VALUES}
     attributes = [tuple((name, f"{name} {drawn[name][row]}") for name in drawn) for row in range(images)]
-    return Exam([CLASSES[place] for place in labels], [str(row // 2) for row in range(images)], attributes)
+    return EvaluationSet([CLASSES[place] for place in labels], [str(row // 2) for row in range(images)], attributes)
 
 
 def explained(
-    said: list[Predictions], some: Exam, features: np.ndarray, facts: tuple[Measured, Verdict], learned: Curves
+    said: list[Predictions],
+    some: EvaluationSet,
+    features: np.ndarray,
+    facts: tuple[Measurement, Verdict],
+    learned: LearningCurves,
 ) -> dict[str, bytes]:
     """Make the report, the model card and the figures as the step does, with large photographs.
 
@@ -76,9 +80,9 @@ def explained(
         Row(str(number), label, Split.TEST, one, f"{label}/{number}.jpg")
         for number, (label, one) in enumerate(zip(some.labels, some.attributes, strict=True))
     ]
-    seen = mistakes(rows, *said)
+    seen = find_misclassifications(rows, *said)
     queries = [Query(features[int(one.image)], label) for one in seen.worst for label in (one.truth, one.guess)]
-    near = nearest(
+    near = find_nearest(
         queries, [(rows[start : start + 4096], features[start : start + 4096]) for start in range(0, len(rows), 4096)]
     )
     worst = [replace(one, like_truth=near[2 * n], like_guess=near[2 * n + 1]) for n, one in enumerate(seen.worst)]
@@ -87,7 +91,7 @@ def explained(
     trained = Trained(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
     report = Report(
         Dataset("d" * 64, None, 6 * len(rows), CLASSES, (), "new", "new"),
-        Challenger(Embedded(made, made, 0, 0), trained, evaluation, verdict),
+        Challenger(DatasetFeatures(made, made, 0, 0), trained, evaluation, verdict),
         replace(seen, worst=tuple(worst)),
         {},
         Gate().minimum_support,
@@ -95,17 +99,19 @@ def explained(
     )
     sink = io.BytesIO()
     Image.effect_noise((1600, 1200), 64).convert("RGB").save(sink, "JPEG", quality=80)
-    page = evaluation_page(report, {image: thumbnail(sink.getvalue()) for image in pictured(report)})
-    sections = model_card(report, "../dataset/card.html")
+    page = render_evaluation_report(
+        report, {image: thumbnail(sink.getvalue()) for image in list_pictured_images(report)}
+    )
+    sections = build_model_card(report, "../dataset/card.html")
     return {
         "evaluation/report.html": page.encode(),
-        "evaluation/model-card.html": card_html("card", sections).encode(),
-        "evaluation/model-card.md": card_markdown("card", sections).encode(),
-        **figures(report),
+        "evaluation/model-card.html": render_card_html("card", sections).encode(),
+        "evaluation/model-card.md": render_card_markdown("card", sections).encode(),
+        **draw_figures(report),
     }
 
 
-def stored(features: np.ndarray, some: Exam, store: str) -> tuple[list[Row], FeatureSet]:
+def stored(features: np.ndarray, some: EvaluationSet, store: str) -> tuple[list[Row], FeatureSet]:
     """Keep the features of the test images, and let as many be learned from, and a fifth as many validate."""
     made, images = FeatureSet("f" * 64, WIDTH), len(features)
     chance = np.random.default_rng(1)
@@ -135,19 +141,19 @@ def main() -> None:
         run = runs.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
         # The night's data card has loaded scikit-learn before.
-        main_directions(drawn[:200])
+        fit_pca(drawn[:200])
         del drawn
         marks = [time.perf_counter()]
 
         features = FeatureStore(place, made.fingerprint, WIDTH).read(names)
         said = [Predictions(CLASSES, head.probabilities(features)) for head in (ours, theirs)]
         marks.append(time.perf_counter())
-        found = measure(said[0], said[1], some, gate.minimum_support)
+        found = measure_models(said[0], said[1], some, gate.minimum_support)
         marks.append(time.perf_counter())
-        holdings = Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
-        verdict = judge(Facts(found, None, holdings, Served("1", 8)), gate)
+        holdings = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+        verdict = apply_gate_rules(Facts(found, None, holdings, ServingCheck("1", 8)), gate)
         marks.append(time.perf_counter())
-        learned = curves(rows, made, place, gate.minimum_support)
+        learned = compute_learning_curves(rows, made, place, gate.minimum_support)
         marks.append(time.perf_counter())
         files = explained(said, some, features, (found, verdict), learned)
         files["evaluation/evaluation.json"] = json.dumps(asdict(found)).encode()

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from configs.schema import Dataset
-from tasks.domain.images.near_duplicates import OUTLINE, groups
+from tasks.domain.images.near_duplicates import OUTLINE, group_near_duplicates
 
 Bits = NDArray[np.bool_]
 
@@ -48,7 +48,7 @@ def print_row(name: str, bits: Bits) -> None:
     """Group the hashes, and print how long that took and what came out."""
     hashes = {f"{number:06}": row.tobytes() for number, row in enumerate(np.packbits(bits, axis=1))}
     start, worked = time.perf_counter(), time.process_time()
-    found = groups(hashes, BITS)
+    found = group_near_duplicates(hashes, BITS)
     seconds, worked = time.perf_counter() - start, time.process_time() - worked
     sizes = np.unique(list(found.values()), return_counts=True)[1]
     print(f"| {name} | {len(hashes):,} | {seconds:.1f} | {worked:.1f} | {len(sizes):,} | {sizes.max():,} |", flush=True)

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.domain.datasets.splits import Shares, assign
+from tasks.domain.datasets.splits import Shares, assign_splits
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.files.weights import write_backbone
@@ -96,7 +96,7 @@ def make_store(folder: Path, count: int) -> None:
         ImageStore(store).add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
     snapshots.add_contents(str(photos), zip(entries, images, strict=True))
     shares, groups = Shares(test=20, validation=15), {image: image for image in images}
-    SplitStore(store).settle(lambda known: assign(groups, known, shares))
+    SplitStore(store).settle(lambda known: assign_splits(groups, known, shares))
     _embed(store, images, [int(entry.key[6:9]) for entry in entries])
     text = _SETTINGS.format(photos=photos, store=store, size=_SIZE)
     (folder / "settings.yaml").write_text(text)
@@ -114,9 +114,11 @@ def _embed(store: str, images: Sequence[str], classes: Sequence[int]) -> None:
         table.add(names, middles[labels] + noise)
 
 
-def _examined(image: str) -> Examined:
+def _examined(image: str) -> ImageInfo:
     hashed = np.random.default_rng(int(image[:8], 16)).bytes(32)
-    return Examined(image, 500, 375, "JPEG", hashed, Measures(brightness=0.5, contrast=0.2, sharpness=0.1, tone=0.5))
+    return ImageInfo(
+        image, 500, 375, "JPEG", hashed, ImageProperties(brightness=0.5, contrast=0.2, sharpness=0.1, tone=0.5)
+    )
 
 
 def _picture() -> bytes:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.images.preprocessing import Limits
 
 
@@ -23,7 +23,10 @@ class Hasher:
     def __exit__(self, *_error: object) -> None:
         """End."""
 
-    def examine(self, files: Sequence[bytes]) -> list[Examined]:
+    def examine(self, files: Sequence[bytes]) -> list[ImageInfo]:
         """Name each file by its SHA-256; what would be its perceptual hash is made of that."""
         names = map(sha256_of_bytes, files)
-        return [Examined(name, 500, 375, "JPEG", bytes.fromhex(name), Measures(0.0, 0.0, 0.0, 0.0)) for name in names]
+        return [
+            ImageInfo(name, 500, 375, "JPEG", bytes.fromhex(name), ImageProperties(0.0, 0.0, 0.0, 0.0))
+            for name in names
+        ]

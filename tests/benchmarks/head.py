@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from configs.schema import Training
-from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
+from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
 
 COUNTS = (1_000, 10_000, 100_000)
 CLASSES, WIDTH, BLOCK = 120, 2048, 1000
@@ -45,7 +45,7 @@ def measure(images: int) -> None:
         recipe_of(settings),
         lambda _number, figures: told.append(figures["validation_loss"]),
     )
-    calibrated(head, held, settings.sure_precision)
+    calibrate(head, held, settings.sure_precision)
     print(
         json.dumps(
             {

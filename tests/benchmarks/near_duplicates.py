@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from configs.schema import Dataset
-from tasks.domain.images.near_duplicates import groups, perceptual_hash
+from tasks.domain.images.near_duplicates import group_near_duplicates, perceptual_hash
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 Change = Callable[[Image.Image], Image.Image]
@@ -152,13 +152,17 @@ def on_white(image: Image.Image) -> Image.Image:
 def recall(copies: Sequence[Mapping[str, tuple[bytes, Hashes]]], change: str, bits: int) -> float:
     """Share of the copies that are in their original's group."""
     originals = {f"{number}": copy[""][0] for number, copy in enumerate(copies)}
-    together = groups(originals | {f"{number}~": copy[change][0] for number, copy in enumerate(copies)}, bits)
+    together = group_near_duplicates(
+        originals | {f"{number}~": copy[change][0] for number, copy in enumerate(copies)}, bits
+    )
     return sum(together[image] == together[f"{image}~"] for image in originals) / len(originals)
 
 
 def mistakes(hashes: Sequence[bytes], bits: int) -> tuple[int, int]:
     """Count the pairs of different pictures that are in one group, and the pictures of the biggest group."""
-    sizes = Counter(groups({f"{number:05}": one for number, one in enumerate(hashes)}, bits).values()).values()
+    sizes = Counter(
+        group_near_duplicates({f"{number:05}": one for number, one in enumerate(hashes)}, bits).values()
+    ).values()
     return sum(size * (size - 1) // 2 for size in sizes), max(sizes)
 
 

@@ -17,7 +17,7 @@ from configs.load import prepare_environment
 prepare_environment()
 
 from configs.schema import Settings  # noqa: E402
-from tasks.domain.registry.model_record import parameters  # noqa: E402
+from tasks.domain.registry.model_record import flatten_settings  # noqa: E402
 from tasks.stores.tracking import runs  # noqa: E402
 from tests.tasks.domain.contests import COATS  # noqa: E402
 from tests.tasks.reports.reports import report  # noqa: E402
@@ -50,7 +50,7 @@ def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSE
     """Write all figures, settings and tags of one night the way its steps do, and return how many figures these are."""
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
     figures = dict(report(classes, images).challenger.evaluation.metrics)
-    run_id = runs.start_run(url, experiment, parameters(settings), {"pedigree.dataset": "d" * 64})
+    run_id = runs.start_run(url, experiment, flatten_settings(settings), {"pedigree.dataset": "d" * 64})
     runs.log_dataset(url, run_id, "d" * 64, "s3://kennel/photographs", images)
     losses = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5)
     runs.log_epochs(url, run_id, [(epoch, losses) for epoch in range(1, _EPOCHS + 1)])

@@ -99,7 +99,7 @@ def main(kind: str, *arguments: str) -> None:
     """Do the work and print its answer and its seconds as JSON."""
     for module in (ingest, label):
         module.progress = quiet  # type: ignore[attr-defined]
-    step.say = lambda _text: None  # type: ignore[assignment]
+    step.log_line = lambda _text: None  # type: ignore[assignment]
     start, worked = perf_counter(), _cpu()
     answer = _WORK[kind](*arguments)
     print(json.dumps({"answer": answer, "seconds": perf_counter() - start, "cpu": _cpu() - worked}))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from configs.addresses import secret_in, shown
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.load import read_operations, read_settings
 from tasks.stores.objects.object_store import open_bucket
 
@@ -38,7 +38,7 @@ def test_secrets_in_settings_are_refused(tmp_path: Path, change: str, said: str,
     file = tmp_path / "settings.yaml"
     file.write_text(LEAST, encoding="utf-8")
     read = read_operations if change.startswith(("notify", "servers")) else read_settings
-    with pytest.raises(SettingsProblem) as caught:
+    with pytest.raises(SettingsError) as caught:
         read(file, [change])
     assert said in str(caught.value)
     assert way_out in str(caught.value)
@@ -67,7 +67,7 @@ def test_addresses_without_secrets_stay(address: str) -> None:
 def test_a_store_named_by_itself_may_not_hold_a_secret() -> None:
     """An address that did not come out of settings is refused as well, without being repeated."""
     for address in ("s3://KEY:hush@dogs", "http://ann:hush@dogs", "ftp://dogs/?token=hush"):
-        with pytest.raises(SettingsProblem) as caught:
+        with pytest.raises(SettingsError) as caught:
             open_bucket(address)
         assert "hush" not in str(caught.value)
 

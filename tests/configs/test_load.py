@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.load import lock_hash, parse, read_operations, read_settings, resolve
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -46,7 +46,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
 )
 def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], said: str) -> None:
     """A wrong setting is answered with one line that names it, and with exit code 2."""
-    with pytest.raises(SettingsProblem) as caught:
+    with pytest.raises(SettingsError) as caught:
         read_settings(_written(tmp_path, text), changes)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -56,7 +56,7 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str,
 @pytest.mark.parametrize("url", ["postgresql://ann:hush@db/prefect", "postgresql://ann@db/prefect?password=hush"])
 def test_a_password_in_a_settings_file_is_refused(tmp_path: Path, url: str) -> None:
     """A password belongs into the environment: it is refused, with the way out, and not repeated."""
-    with pytest.raises(SettingsProblem, match="set PGPASSWORD") as caught:
+    with pytest.raises(SettingsError, match="set PGPASSWORD") as caught:
         read_operations(_written(tmp_path, LEAST), [f"servers.prefect_database={url}"])
     assert "hush" not in str(caught.value)
 
@@ -75,7 +75,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     """A settings file that is missing, or is no text, is answered with its name."""
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for name in ("missing.yaml", "binary.yaml"):
-        with pytest.raises(SettingsProblem, match=name):
+        with pytest.raises(SettingsError, match=name):
             read_settings(tmp_path / name)
 
 

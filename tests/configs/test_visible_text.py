@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from configs.errors import Outage, Problem, SettingsProblem
+from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from configs.visible_text import json_text, markdown, visible, visible_lines
 
 ANSI = "\x1b]0;pwned\x07\x1b[31mred\x1b[0m"
@@ -128,8 +128,8 @@ def test_markdown_is_escaped_once(text: str) -> None:
     assert markdown(markdown(text)) == markdown(text)
 
 
-@pytest.mark.parametrize("kind", [Problem, Outage, SettingsProblem])
+@pytest.mark.parametrize("kind", [PedigreeError, ServiceUnavailableError, SettingsError])
 @given(TEXTS)
-def test_a_problem_is_one_line_whatever_is_named_in_it(kind: type[Problem], text: str) -> None:
+def test_a_problem_is_one_line_whatever_is_named_in_it(kind: type[PedigreeError], text: str) -> None:
     """Wherever the sentence of a problem is written, the names in it do nothing."""
     assert str(kind(f"The file {text} is odd.")) == f"The file {visible(text)} is odd."

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.load import read_operations, read_settings
 from configs.yaml_text import read_yaml
 
@@ -71,7 +71,7 @@ def test_what_is_unclear_is_refused_with_its_line(tmp_path: Path, text: str, sai
     for read in (read_settings, read_operations):
         if read is read_operations and "is not allowed" in said:
             continue
-        with pytest.raises(SettingsProblem) as caught:
+        with pytest.raises(SettingsError) as caught:
             read(file)
         assert said in str(caught.value)
         assert len(str(caught.value)) < 400
@@ -80,7 +80,7 @@ def test_what_is_unclear_is_refused_with_its_line(tmp_path: Path, text: str, sai
 @pytest.mark.parametrize("value", ["[" * 3000, "{a: b, a: c}", "[&a [x], *b]", "[null]", "\0", "\udcff", ""])
 def test_changes_follow_the_same_rules(tmp_path: Path, value: str) -> None:
     """What a file may not say, an argument may not either; the sentence names the argument, and not all of it."""
-    with pytest.raises(SettingsProblem, match=r"--set labels\.leave_out") as caught:
+    with pytest.raises(SettingsError, match=r"--set labels\.leave_out") as caught:
         read_settings(_written(tmp_path, LEAST), [f"labels.leave_out={value}"])
     assert len(str(caught.value)) < 200
 
@@ -100,7 +100,7 @@ def test_what_a_program_writes_is_read_as_it_meant_it(plain: object) -> None:
 @given(st.text(st.sampled_from("[]{}&*!|>'\"#:-?,~<ab1 \n\t%@`\0"), max_size=60))
 def test_any_text_is_read_or_refused_in_a_sentence(text: str) -> None:
     """No text stops the reader with anything but a sentence."""
-    with suppress(SettingsProblem):
+    with suppress(SettingsError):
         read_yaml(text, "it")
 
 

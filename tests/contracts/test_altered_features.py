@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.lance_table import Table
@@ -22,8 +22,8 @@ def _with_features(place: str, images: Sequence[str] = ("a", "b", "c", "d")) -> 
 def _rewritten(place: str, change: Callable[[pa.Table], pa.Table]) -> None:
     """Write all rows of a table anew, as somebody does who may write into the store."""
     table = Table(place, "features/net", pa.schema([]))
-    rows = lance.dataset(**table._place()).to_table()
-    lance.write_dataset(change(rows), **table._place(), mode="overwrite")
+    rows = lance.dataset(**table._lance_arguments()).to_table()
+    lance.write_dataset(change(rows), **table._lance_arguments(), mode="overwrite")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ def test_exchanged_features_are_never_read(place: str, change: Callable[[pa.Tabl
     """Vectors under other names, under another view or without their checksums are refused, and what to do is said."""
     store = _with_features(place)
     _rewritten(place, change)
-    with pytest.raises(Problem, match=r"The table features/net in .* (is not what was written|has lost its checksums)"):
+    with pytest.raises(
+        PedigreeError, match=r"The table features/net in .* (is not what was written|has lost its checksums)"
+    ):
         store.read(["a", "b"], view)
 
 
@@ -52,15 +54,15 @@ def test_features_without_checksums_get_theirs(place: str) -> None:
     store = _with_features(place)
     _rewritten(place, lambda rows: rows.drop(["checksum"]))
     open_bucket(place).remove("checksums/features-net.json")
-    assert store.unchecked() == 4
+    assert store.rows_without_checksum() == 4
     assert store.read(["b"]).tolist() == [[2, 3]]
     assert store.add_checksums() == 4
-    assert (store.unchecked(), list(store.damaged(["a", "b", "c", "d"]))) == (0, [])
+    assert (store.rows_without_checksum(), list(store.damaged_images(["a", "b", "c", "d"]))) == (0, [])
     store.add(["e"], np.ones((1, 2), np.float32))
     assert store.read(["e", "a"]).tolist() == [[1, 1], [0, 1]]
     _rewritten(place, lambda rows: rows.set_column(0, rows.schema.field(0), pa.array(["b", "a", "c", "d", "e"])))
-    assert set(store.damaged(["a", "b", "c", "d", "e"])) == {"a", "b"}
-    with pytest.raises(Problem, match="first about image a"):
+    assert set(store.damaged_images(["a", "b", "c", "d", "e"])) == {"a", "b"}
+    with pytest.raises(PedigreeError, match="first about image a"):
         store.read(["a"])
 
 
@@ -69,5 +71,5 @@ def test_a_table_without_versions_is_no_empty_table(place: str) -> None:
     _with_features(place)
     for entry in list(open_bucket(place).entries("features/net.lance/_versions/")):
         open_bucket(place).remove(entry.key)
-    with pytest.raises(Problem, match=r"features/net\.lance/_versions is missing"):
-        FeatureStore(place, "net", 2).known()
+    with pytest.raises(PedigreeError, match=r"features/net\.lance/_versions is missing"):
+        FeatureStore(place, "net", 2).stored()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.objects import s3
-from tasks.stores.objects.object_store import Changed, open_bucket, read_url
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket, read_url
 from tasks.stores.objects.s3 import S3Bucket
 
 
@@ -63,7 +63,7 @@ def test_an_object_is_hashed_a_little_at_a_time(place: str) -> None:
         data = b"\x00\xff\r\n"[: size % 5 or 4] * (size // 4 + 1)
         bucket.create(f"folder/{size}", data)
         assert bucket.sha256(f"folder/{size}") == sha256_of_bytes(data)
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.sha256("folder/none")
 
 
@@ -90,9 +90,9 @@ def test_a_changed_object_is_not_read_as_the_listed_one(place: str) -> None:
     """An object that is not the one listed any more is answered with Changed, and so is one that is gone."""
     bucket = open_bucket(place)
     bucket.create("key", b"listed")
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.read("key", "0-0-0")
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.read("no such key")
 
 
@@ -101,9 +101,9 @@ def test_metadata_is_that_of_the_listed_object(place: str) -> None:
     bucket = open_bucket(place)
     bucket.create("key", b"listed")
     assert bucket.metadata("key", next(bucket.entries()).etag) == {}
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.metadata("key", "0-0-0")
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.metadata("no such key", "0-0-0")
 
 
@@ -125,7 +125,7 @@ def test_a_signed_address_is_enough_to_read(s3_bucket: str) -> None:
     etag = next(bucket.entries()).etag
     assert bucket._read_signed("a.txt", etag) == b"one"
     assert bucket._read_signed("a.txt", "0" * 32) is None
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         bucket.read("a.txt", "0" * 32)
 
 
@@ -150,13 +150,13 @@ def test_one_file_is_read_by_its_address(place: str) -> None:
     """A single file can be named by one address, and a missing one is said to be missing."""
     open_bucket(place).create("weights.npz", b"weights")
     assert read_url(f"{place}/weights.npz") == b"weights"
-    with pytest.raises(Problem, match=r"There is no file .*other\.npz"):
+    with pytest.raises(PedigreeError, match=r"There is no file .*other\.npz"):
         read_url(f"{place}/other.npz")
 
 
 def test_a_missing_place_is_named(place: str) -> None:
     """A folder or bucket that does not exist is answered with its address and what to do."""
-    with pytest.raises(Problem, match=r"There is no (folder|bucket).*missing-place.*make it") as caught:
+    with pytest.raises(PedigreeError, match=r"There is no (folder|bucket).*missing-place.*make it") as caught:
         open_bucket(
             place.replace("test-", "missing-place-") if place.startswith("s3") else f"{place}/missing-place"
         ).check()
@@ -165,7 +165,7 @@ def test_a_missing_place_is_named(place: str) -> None:
 
 def test_unknown_kinds_of_places_are_refused() -> None:
     """An address that is neither a path, file:// nor s3:// is a wrong setting."""
-    with pytest.raises(SettingsProblem, match="https://example"):
+    with pytest.raises(SettingsError, match="https://example"):
         open_bucket("https://example.org/photos")
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_filter import LINKS, SourceFilter
 from tasks.stores.objects.folder_walk import displayed
-from tasks.stores.objects.object_store import Changed, Unreadable, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
 from tests.strangers import open_folder, ordinary_user
 
 
@@ -40,10 +40,10 @@ def keys_of(source: Path, names: SourceFilter | None = None) -> list[str]:
     return [one.key for one in open_bucket(str(source)).entries(names=names or SourceFilter())]
 
 
-def refusal(source: Path, key: str) -> Unreadable:
+def refusal(source: Path, key: str) -> UnreadableObjectError:
     """Read an object that cannot be read."""
     entry = next(one for one in open_bucket(str(source)).entries(names=SourceFilter()) if one.key == key)
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableObjectError) as caught:
         open_bucket(str(source)).read(key, entry.etag)
     return caught.value
 
@@ -137,7 +137,7 @@ def test_links_to_what_only_they_lead_to_are_photographs(source: Path) -> None:
 
 def test_a_file_that_has_more_than_it_says_is_another_one() -> None:
     """A file that grows without an end is read no further than its size and one byte."""
-    with pytest.raises(Changed):
+    with pytest.raises(ObjectChangedError):
         open_bucket("/proc/self").read("smaps")
 
 
@@ -176,9 +176,12 @@ def test_a_file_without_rights_is_one_object(shared: Path) -> None:
 def test_a_folder_that_cannot_be_listed_is_named(shared: Path, rights: int) -> None:
     """Nothing of a folder that this user may not list or enter may look deleted: the listing stops and names it."""
     (shared / "husky").chmod(rights)
-    with ordinary_user(), pytest.raises(Problem, match=r"/husky cannot be listed \(Permission denied\)") as caught:
+    with (
+        ordinary_user(),
+        pytest.raises(PedigreeError, match=r"/husky cannot be listed \(Permission denied\)") as caught,
+    ):
         keys_of(shared)
-    assert not isinstance(caught.value, Unreadable)
+    assert not isinstance(caught.value, UnreadableObjectError)
     assert "\n" not in str(caught.value)
 
 

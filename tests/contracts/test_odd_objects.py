@@ -8,11 +8,11 @@ from threading import Thread
 import boto3
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_filter import SourceFilter
 from tasks.stores.objects import s3
-from tasks.stores.objects.object_store import Changed, Unreadable, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
 from tests.conftest import _forget_s3_client
 
 ODD = (
@@ -65,7 +65,7 @@ def test_an_object_that_a_policy_denies_is_one_object(s3_bucket: str) -> None:
     deny(s3_bucket, "s3:GetObject", f"{s3_bucket.removeprefix('s3://')}/locked.jpg")
     locked, other = bucket.entries(names=SourceFilter())
     for read in (bucket.read, bucket.metadata):
-        with pytest.raises(Unreadable, match=r"s3://.*/locked\.jpg \(AccessDenied") as caught:
+        with pytest.raises(UnreadableObjectError, match=r"s3://.*/locked\.jpg \(AccessDenied") as caught:
             read(locked.key, locked.etag)
         assert caught.value.reason is Reason.CANNOT_BE_READ
     assert bucket.read(other.key, other.etag) == b"open.jpg"
@@ -84,7 +84,7 @@ def test_a_prefix_that_may_not_be_listed_is_named(s3_bucket: str, monkeypatch: p
     monkeypatch.setattr(s3, "_PAGE", 1)
     monkeypatch.setattr(s3, "_PAGES", 1)
     place = open_bucket(s3_bucket if long else f"{s3_bucket}/husky")
-    with pytest.raises(Problem, match=rf"{s3_bucket}/{prefix.rstrip('/')}.*AccessDenied"):
+    with pytest.raises(PedigreeError, match=rf"{s3_bucket}/{prefix.rstrip('/')}.*AccessDenied"):
         list(place.entries(names=SourceFilter()))
 
 
@@ -134,7 +134,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[BaseHTTPRequestHa
 def test_a_refusal_of_one_object_says_which(refusing: type, status: int, code: str, reason: Reason, ask: str) -> None:
     """An object that lies in an archive, or that a key or a policy withholds, is one object, and says so in a line."""
     refusing.status, refusing.code = status, code  # type: ignore[attr-defined]
-    with pytest.raises(Unreadable, match=r"s3://dogs/pug/1\.jpg") as caught:
+    with pytest.raises(UnreadableObjectError, match=r"s3://dogs/pug/1\.jpg") as caught:
         getattr(open_bucket("s3://dogs"), ask)("pug/1.jpg", "0" * 32)
     if ask == "read" or status != 405:
         assert (caught.value.reason, caught.value.detail) == (reason, f"{code} Not so")
@@ -155,7 +155,7 @@ def test_a_refusal_of_one_object_says_which(refusing: type, status: int, code: s
 def test_a_refusal_of_whoever_asks_is_no_objects_own(refusing: type, status: int, code: str, ask: str) -> None:
     """Credentials that are wrong or expired, and a bucket that is missing, stop whoever reads, whatever the object."""
     refusing.status, refusing.code = status, code  # type: ignore[attr-defined]
-    with pytest.raises((Problem, Changed)) as caught:
+    with pytest.raises((PedigreeError, ObjectChangedError)) as caught:
         getattr(open_bucket("s3://dogs"), ask)("pug/1.jpg", "0" * 32)
-    assert not isinstance(caught.value, Unreadable)
-    assert isinstance(caught.value, Problem) or (ask, code) == ("metadata", "NoSuchBucket")
+    assert not isinstance(caught.value, UnreadableObjectError)
+    assert isinstance(caught.value, PedigreeError) or (ask, code) == ("metadata", "NoSuchBucket")

@@ -26,13 +26,13 @@ def test_a_rejection_waits_for_its_cause(place: str) -> None:
     store.add_contents(SOURCE, [(entry("fine"), "image")])
     big, cut = Rejection(Reason.TOO_MANY_BYTES, "too big"), Rejection(Reason.DAMAGED, "cut short")
     store.add_rejects(SOURCE, [(entry("big"), big), (entry("cut"), cut)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=20))) == [entry("big")]
-    assert list(store.pending(SOURCE, now=replace(TODAY, decoders="new"))) == [entry("cut")]
+    assert list(store.pending(SOURCE, circumstances=TODAY)) == []
+    assert list(store.pending(SOURCE, circumstances=replace(TODAY, max_bytes=20))) == [entry("big")]
+    assert list(store.pending(SOURCE, circumstances=replace(TODAY, decoders="new"))) == [entry("cut")]
     assert list(store.pending(SOURCE)) == []
     still = Rejection(Reason.TOO_MANY_PIXELS, "still too big")
     store.add_rejects(SOURCE, [(entry("big"), still)], replace(TODAY, max_bytes=20))
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=30))) == []
+    assert list(store.pending(SOURCE, circumstances=replace(TODAY, max_bytes=30))) == []
     assert store.rejected(SOURCE) == {"big": still, "cut": cut}
 
 
@@ -43,7 +43,7 @@ def test_an_object_that_becomes_an_image_is_no_reject_any_more(place: str) -> No
     store.add_rejects(SOURCE, [(entry("a"), Rejection(Reason.TOO_MANY_BYTES, "too big"))], TODAY)
     store.add_contents(SOURCE, [(entry("a"), "image")])
     assert store.rejected(SOURCE) == {}
-    assert list(store.pending(SOURCE, now=replace(TODAY, max_bytes=20))) == []
+    assert list(store.pending(SOURCE, circumstances=replace(TODAY, max_bytes=20))) == []
     assert store.release(SOURCE, list(Reason)) == {}
 
 
@@ -56,10 +56,10 @@ def test_a_person_releases_what_was_rejected_for_a_reason(place: str) -> None:
     store.record(SOURCE, "tuesday", in_columns([entry("a"), entry("b"), entry("c", "2")]))
     store.add_contents(SOURCE, [(entry("c", "2"), "image")])
     assert store.release(SOURCE, [Reason.DAMAGED]) == {Reason.DAMAGED: 1}
-    assert list(store.pending(SOURCE, now=TODAY)) == [entry("a")]
+    assert list(store.pending(SOURCE, circumstances=TODAY)) == [entry("a")]
     assert store.rejected(SOURCE) == {"a": cut, "b": empty}
     store.add_rejects(SOURCE, [(entry("a"), cut)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
+    assert list(store.pending(SOURCE, circumstances=TODAY)) == []
 
 
 def test_rejections_of_an_older_pedigree_are_read_and_go_on(place: str) -> None:
@@ -72,10 +72,10 @@ def test_rejections_of_an_older_pedigree_are_read_and_go_on(place: str) -> None:
     store = SnapshotStore(place)
     store.record(SOURCE, "monday", in_columns([entry("big"), entry("none")]))
     assert list(store.pending(SOURCE)) == []
-    assert list(store.pending(SOURCE, now=TODAY)) == [entry("big")]
+    assert list(store.pending(SOURCE, circumstances=TODAY)) == [entry("big")]
     again = Rejection(Reason.TOO_MANY_BYTES, "still too big")
     store.add_rejects(SOURCE, [(entry("big"), again)], TODAY)
-    assert list(store.pending(SOURCE, now=TODAY)) == []
+    assert list(store.pending(SOURCE, circumstances=TODAY)) == []
     assert store.rejected(SOURCE) == {"big": again, "none": Rejection(Reason.EMPTY, "since long")}
     old.append([{**own, "key": "late", "reason": "damaged"}])
     assert len(store.rejects(SOURCE)) == 3

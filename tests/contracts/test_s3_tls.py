@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from configs.errors import Inaccessible, Problem
+from configs.errors import InaccessibleError, PedigreeError
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.objects.s3_client import lance_place, s3_client
+from tasks.stores.objects.s3_client import lance_arguments, s3_client
 from tasks.stores.tables.lance_table import Table
 from tests import tls
 from tests.servers import Ceph
@@ -57,7 +57,7 @@ def test_a_foreign_certificate_is_no_outage(behind_tls: str) -> None:
     """A certificate of an unknown CA is refused by all of them in a sentence that names AWS_CA_BUNDLE."""
     bucket, table = open_bucket(behind_tls), Table(behind_tls, "images", SCHEMA)
     for ask in (bucket.check, lambda: bucket.read("a.json"), lambda: table.read(["image"])):
-        with pytest.raises(Inaccessible, match=r"is not trusted .*set AWS_CA_BUNDLE"):
+        with pytest.raises(InaccessibleError, match=r"is not trusted .*set AWS_CA_BUNDLE"):
             ask()
 
 
@@ -70,7 +70,7 @@ def test_a_ca_that_cannot_be_read_is_named(
     if content:
         file.write_text(content)
     monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
-    with pytest.raises(Inaccessible, match=rf"AWS_CA_BUNDLE names {file}"):
+    with pytest.raises(InaccessibleError, match=rf"AWS_CA_BUNDLE names {file}"):
         open_bucket(behind_tls).check()
 
 
@@ -79,7 +79,7 @@ def test_http_and_https_are_told_apart(behind_tls: str, ceph: Ceph, monkeypatch:
     for wrong in (os.environ["AWS_ENDPOINT_URL"].replace("https", "http"), ceph.endpoint.replace("http", "https")):
         monkeypatch.setenv("AWS_ENDPOINT_URL", wrong)
         s3_client.cache_clear()
-        with pytest.raises(Problem, match="AWS_ENDPOINT_URL"):
+        with pytest.raises(PedigreeError, match="AWS_ENDPOINT_URL"):
             open_bucket(behind_tls).check()
 
 
@@ -114,7 +114,7 @@ def test_credentials_that_end_are_renewed_by_all(
     scan = Table(behind_tls, "images", SCHEMA).take(["a", "b"], ["image"])
     assert [one for part in scan for one in part["image"].to_pylist()] == ["a", "b"]
     assert len(count.read_text()) > before
-    assert "namespace_client" in lance_place(f"{behind_tls}/images.lance")
+    assert "namespace_client" in lance_arguments(f"{behind_tls}/images.lance")
 
 
 def _everything_works(url: str, name: str = "images") -> None:

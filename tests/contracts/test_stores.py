@@ -6,32 +6,32 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row, dataset_hash
-from tasks.domain.datasets.splits import Assigned, Split
+from tasks.domain.datasets.splits import Assignment, Split
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.labels.labeling import Conflict, Labelled, Labelling, Located
+from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling, LocatedImage
 from tasks.stores.files.checkpoints import CheckpointStore
 from tasks.stores.files.format_version import check_format, claim_format
 from tasks.stores.files.manifests import (
     dataset_files,
-    keep_label_manifest,
-    kept_label_manifest,
     manifest_sha256,
+    read_label_manifest,
     read_labels,
     read_manifest,
     write_card,
+    write_label_manifest,
     write_labels,
     write_manifest,
     write_page,
 )
-from tasks.stores.files.tombstones import forget_image, forgotten_images, forgotten_sentence
+from tasks.stores.files.tombstones import describe_tombstones, read_tombstones, write_tombstone
 from tasks.stores.files.weights import remember_backbone, remembered_backbone, write_backbone
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.features import FeatureStore, remove_features
@@ -55,14 +55,14 @@ def test_only_differences_between_listings_are_written(place: str) -> None:
     assert store.record(SOURCE, "monday", in_columns([entry("a"), entry("b")])) == 2
     assert store.record(SOURCE, "tuesday", in_columns([entry("a"), entry("b")])) == 0
     assert store.record(SOURCE, "wednesday", in_columns([entry("b", "2"), entry("c")])) == 3
-    assert store.known(SOURCE) == {"b": entry("b", "2"), "c": entry("c")}
+    assert store.stored(SOURCE) == {"b": entry("b", "2"), "c": entry("c")}
 
 
 def test_sources_do_not_mix(place: str) -> None:
     """What one source holds says nothing about another one in the same store."""
     store = SnapshotStore(place)
     store.record(SOURCE, "monday", in_columns([entry("a")]))
-    assert store.known("s3://others") == {}
+    assert store.stored("s3://others") == {}
 
 
 def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> None:
@@ -72,7 +72,7 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
     store.add_contents(SOURCE, [(entry("a"), "image-a")])
     store.add_rejects(SOURCE, [(entry("b"), Rejection(Reason.DAMAGED, "cut short"))])
     assert list(store.pending(SOURCE)) == [entry("c")]
-    assert store.located(SOURCE) == [Located("a", "image-a")]
+    assert store.located(SOURCE) == [LocatedImage("a", "image-a")]
     assert store.rejects(SOURCE) == {entry("b").identity: Rejection(Reason.DAMAGED, "cut short")}
     store.record(SOURCE, "tuesday", in_columns([entry("a", "2"), entry("b"), entry("c")]))
     assert list(store.pending(SOURCE)) == [entry("a", "2"), entry("c")]
@@ -85,7 +85,7 @@ def test_what_two_nights_at_once_found_out_counts_once(place: str) -> None:
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     for _ in range(2):
         store.add_contents(SOURCE, [(entry("a"), "image-a")])
-    assert store.located(SOURCE) == [Located("a", "image-a")]
+    assert store.located(SOURCE) == [LocatedImage("a", "image-a")]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_store_of_another_format_is_refused(place: str, found: int, said: str)
     claim_format(place)
     open_bucket(place).remove("format.json")
     open_bucket(place).create("format.json", b'{"format": %d}' % found)
-    with pytest.raises(Problem, match=said):
+    with pytest.raises(PedigreeError, match=said):
         claim_format(place)
 
 
@@ -112,11 +112,11 @@ def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:
     store.record(SOURCE, "2026-11-01", in_columns([entry("a"), entry("b")]))
     store.record(SOURCE, "2026-11-03", in_columns([entry("b", "2"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a"), (entry("b"), "image-b"), (entry("b", "2"), "image-b2")])
-    assert store.first_look(SOURCE) == "2026-11-01"
-    assert store.located(SOURCE, "2026-11-02") == [Located("a", "image-a"), Located("b", "image-b")]
+    assert store.first_listed(SOURCE) == "2026-11-01"
+    assert store.located(SOURCE, "2026-11-02") == [LocatedImage("a", "image-a"), LocatedImage("b", "image-b")]
     assert list(store.pending(SOURCE, "2026-11-02")) == []
-    assert store.located(SOURCE, "2026-11-04") == store.located(SOURCE) == [Located("b", "image-b2")]
-    assert store.known(SOURCE, "2026-10-31") == {}
+    assert store.located(SOURCE, "2026-11-04") == store.located(SOURCE) == [LocatedImage("b", "image-b2")]
+    assert store.stored(SOURCE, "2026-10-31") == {}
 
 
 def test_metadata_belongs_to_one_writing_of_an_object(place: str) -> None:
@@ -129,23 +129,23 @@ def test_metadata_belongs_to_one_writing_of_an_object(place: str) -> None:
 
 def test_a_manifest_of_labels_is_kept_as_it_was_listed(place: str) -> None:
     """The bytes of a manifest come back under the entry that was listed, and under no other."""
-    keep_label_manifest(place, SOURCE, entry("labels.csv"), b"key,label")
-    assert kept_label_manifest(place, SOURCE, entry("labels.csv")) == b"key,label"
-    assert kept_label_manifest(place, SOURCE, entry("labels.csv", "2")) is None
+    write_label_manifest(place, SOURCE, entry("labels.csv"), b"key,label")
+    assert read_label_manifest(place, SOURCE, entry("labels.csv")) == b"key,label"
+    assert read_label_manifest(place, SOURCE, entry("labels.csv", "2")) is None
 
 
 def test_images_come_back_as_they_came(place: str) -> None:
     """Image bytes come back in the order asked, and doubled appends do no harm."""
     store = ImageStore(place)
-    measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    measures = ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     contents = [bytes([number]) * 100 for number in range(5)]
     names = [sha256_of_bytes(data) for data in contents]
     images = [
-        (Examined(name, 10, 20, "JPEG", data[:32], measures), data) for name, data in zip(names, contents, strict=True)
+        (ImageInfo(name, 10, 20, "JPEG", data[:32], measures), data) for name, data in zip(names, contents, strict=True)
     ]
     store.add(images)
     store.add(images[:2])
-    assert store.known() == {examined.image for examined, _ in images}
+    assert store.stored() == {examined.image for examined, _ in images}
     assert list(store.read([names[3], names[0]])) == [(names[3], contents[3]), (names[0], contents[0])]
     assert store.hashes([names[1], "unknown"]) == {names[1]: bytes([1]) * 32}
     assert store.examined([names[1], "unknown"]) == {names[1]: images[1][0]}
@@ -153,10 +153,10 @@ def test_images_come_back_as_they_came(place: str) -> None:
 
 def test_hashes_of_parts_come_back_and_older_images_have_none(place: str) -> None:
     """The hashes of an image's parts are read of those asked for, that of its middle of any, and some have neither."""
-    store, measures = ImageStore(place), Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    store, measures = ImageStore(place), ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     parts = bytes(PARTS_BYTES - HASH_BYTES) + b"m" * HASH_BYTES
-    with_parts = Examined("b2", 10, 20, "JPEG", bytes(32), measures, parts)
-    store.add([(Examined("a1", 10, 20, "JPEG", bytes(32), measures), b"a1"), (with_parts, b"b2")])
+    with_parts = ImageInfo("b2", 10, 20, "JPEG", bytes(32), measures, parts)
+    store.add([(ImageInfo("a1", 10, 20, "JPEG", bytes(32), measures), b"a1"), (with_parts, b"b2")])
     assert store.middles(["a1", "b2", "unknown"]) == {"b2": b"m" * HASH_BYTES}
     assert dict(pair for batch in store.parts(["b2", "a1"]) for pair in batch) == {"a1": b"", "b2": parts}
 
@@ -173,37 +173,37 @@ def test_images_that_an_older_pedigree_ingested_last_have_no_parts_yet(place: st
 
 def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
     """An image that is removed is in no table any more, others stay, and a note says when it was removed."""
-    measures = Measures(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    measures = ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     ImageStore(place).add(
-        [(Examined(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")]
+        [(ImageInfo(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")]
     )
     for net in ("one", "two"):
         FeatureStore(place, net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
-    assert forget_image(place, "a1", "2026-11-23T10:00:00+00:00")
-    assert not forget_image(place, "a1", "2026-11-24T10:00:00+00:00")
+    assert write_tombstone(place, "a1", "2026-11-23T10:00:00+00:00")
+    assert not write_tombstone(place, "a1", "2026-11-24T10:00:00+00:00")
     assert (ImageStore(place).remove("a1"), remove_features(place, "a1")) == (True, 2)
-    assert ImageStore(place).known() == {"b2"}
-    assert FeatureStore(place, "two", 3).known() == {"b2"}
+    assert ImageStore(place).stored() == {"b2"}
+    assert FeatureStore(place, "two", 3).stored() == {"b2"}
     assert FeatureStore(place, "two", 3).read(["b2"]).tolist() == [[1, 1, 1]]
-    assert forgotten_images(place) == {"a1"}
-    sentence = forgotten_sentence(place, "f" * 64, ["a1", "b2"])
+    assert read_tombstones(place) == {"a1"}
+    sentence = describe_tombstones(place, "f" * 64, ["a1", "b2"])
     assert sentence.startswith(f"Version {'f' * 12} used an image that was removed for good (a1 on 2026-11-23)")
-    assert forgotten_sentence(place, "f" * 64, ["b2"]) == ""
+    assert describe_tombstones(place, "f" * 64, ["b2"]) == ""
 
 
 def test_the_first_split_stands(place: str) -> None:
     """Whoever writes an image's split first decides it; who was slower decides again, knowing what stands."""
-    first, second = {"a": Assigned("a", Split.TRAIN)}, {"b": Assigned("a", Split.TRAIN)}
-    seen: list[Mapping[str, Assigned]] = []
+    first, second = {"a": Assignment("a", Split.TRAIN)}, {"b": Assignment("a", Split.TRAIN)}
+    seen: list[Mapping[str, Assignment]] = []
 
-    def slower(known: Mapping[str, Assigned]) -> Mapping[str, Assigned]:
+    def slower(known: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
         seen.append(dict(known))
         if not known:
             SplitStore(place).settle(lambda known: {} if known else first)
-            return {"a": Assigned("a", Split.TEST), "b": Assigned("b", Split.TEST)}
+            return {"a": Assignment("a", Split.TEST), "b": Assignment("b", Split.TEST)}
         return {} if "b" in known else second
 
-    assert SplitStore(place).settle(slower) == SplitStore(place).known() == first | second
+    assert SplitStore(place).settle(slower) == SplitStore(place).stored() == first | second
     assert seen == [{}, first, first | second]
 
 
@@ -214,16 +214,16 @@ def test_features_come_back_bit_for_bit(place: str) -> None:
     names = [f"image-{number}" for number in range(150)]
     store.add(names[:100], vectors[:100])
     store.add(names[50:], vectors[50:])
-    assert store.known() == set(names)
+    assert store.stored() == set(names)
     assert store.read(names[::-1]).tobytes() == vectors[::-1].tobytes()
-    assert FeatureStore(place, "other-net", 3).known() == set()
+    assert FeatureStore(place, "other-net", 3).stored() == set()
 
 
 def test_views_of_an_image_are_kept_apart(place: str) -> None:
     """An image is known and read in each view by itself, and several views come one after the other."""
     store = FeatureStore(place, "net", 2)
     store.add(["a", "b", "a"], np.array([[1, 1], [2, 2], [3, 3]], np.float32), ["identity", "identity", "mirror"])
-    assert (store.known(), store.known("mirror")) == ({"a", "b"}, {"a"})
+    assert (store.stored(), store.stored("mirror")) == ({"a", "b"}, {"a"})
     assert store.read(["a"], "mirror").tolist() == [[3, 3]]
     assert store.read_views(["a"], ["mirror", "identity"]).tolist() == [[3, 3], [1, 1]]
 
@@ -244,10 +244,12 @@ def test_a_backbone_from_outside_is_remembered(place: str) -> None:
 def test_labellings_and_manifests_come_back(place: str) -> None:
     """A labelling and a manifest are read back as they were written, under the hash of their content."""
     labelling = Labelling(
-        labelled=(Labelled("p/1", "a", "пудель", (("coat", "white"),), (("coat", "manifest"), ("label", "folder"))),),
-        unlabelled=(Located("2", "b"),),
+        labelled=(
+            LabelledImage("p/1", "a", "пудель", (("coat", "white"),), (("coat", "manifest"), ("label", "folder"))),
+        ),
+        unlabelled=(LocatedImage("2", "b"),),
         conflicts=(Conflict("c", (("p", "p/3"), ("q", "q/3"))),),
-        left_out=(Labelled("w/1", "d", "wolf", (), (("label", "folder"),)),),
+        left_out=(LabelledImage("w/1", "d", "wolf", (), (("label", "folder"),)),),
         missing=("nowhere.jpg",),
     )
     name = write_labels(place, labelling)

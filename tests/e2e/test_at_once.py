@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.domain.datasets.splits import Shares, assign
+from tasks.domain.datasets.splits import Shares, assign_splits
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tables.snapshots import SnapshotStore
@@ -94,7 +94,7 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_pa
     assert [one["images"] for one in versions] == [300, 300]
     assert versions[0] == versions[1]
     assert list(SnapshotStore(place).pending(str(tmp_path / "photos"))) == []
-    assert len(ImageStore(place).known()) == len(read_manifest(place, versions[0]["hash"])) == 300
+    assert len(ImageStore(place).stored()) == len(read_manifest(place, versions[0]["hash"])) == 300
     verified = pedigree("data", "verify", "latest", "--store", place)
     assert (verified["images"], verified["damage"]) == (300, [])
 
@@ -106,18 +106,20 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
             copy = tmp_path / source / path.parent.name / path.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             Image.open(path).convert("RGB").save(copy, quality=quality)
-    one = begin(tmp_path / "one", place, "tasks.datasets.assemble:assign")
+    one = begin(tmp_path / "one", place, "tasks.datasets.assemble:assign_splits")
     two = ended(begin(tmp_path / "two", place))
     versions = [read_manifest(place, night["dataset"]["hash"]) for night in (ended(one), two)]
     by_key = [{row.key: row for row in version} for version in versions]
     assert by_key[0].keys() == by_key[1].keys()
     pairs = [(by_key[0][key], by_key[1][key]) for key in by_key[0]]
     alone = [
-        assign({row.image: row.image for row in version}, {}, Shares(20, 15), {row.image: row.label for row in version})
+        assign_splits(
+            {row.image: row.image for row in version}, {}, Shares(20, 15), {row.image: row.label for row in version}
+        )
         for version in zip(*pairs, strict=True)
     ]
     sides = {tuple(one[row.image].split for one, row in zip(alone, pair, strict=True)) for pair in pairs}
     assert any(one is not two for one, two in sides), "some of them would come to different sides"
     assert all(first.split is second.split for first, second in pairs)
-    known = SplitStore(place).known()
+    known = SplitStore(place).stored()
     assert all(known[row.image].split is row.split for pair in pairs for row in pair)

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import parse, resolve
 from configs.schema import Settings
-from flows.runner import run_night
+from flows.runner import run_retrain
 from tasks.catalog.versions import find_version, rejects
 from tasks.stores.files.manifests import read_manifest
 from tests.corpus.__main__ import write
@@ -81,8 +81,8 @@ def test_a_night_on_an_odd_source(name: str, settings: Settings, prefect_server:
 
 def _end(settings: Settings) -> tuple[str, str]:
     try:
-        outcome = run_night(settings)
-    except Problem as problem:
+        outcome = run_retrain(settings)
+    except PedigreeError as problem:
         return "refused", str(problem)
     return outcome.status, outcome.reason
 

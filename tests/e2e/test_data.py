@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from tasks.domain.datasets.manifest import Row
-from tasks.reports.pages.data_card_page import card_page
+from tasks.reports.pages.data_card_page import render_data_card
 from tasks.reports.pages.template import thumbnail
 from tasks.stores.files.manifests import read_labels, read_manifest
 from tasks.stores.tables.snapshots import SnapshotStore
@@ -176,7 +176,7 @@ def test_a_former_day_comes_back_byte_for_byte(folder: Path, settings: Callable[
     assert [one["key"] for one in difference["relabelled"]] == [f"{second}/0.jpg"]
     assert {one["key"] for one in difference["removed"]} == {f"{first}/3.jpg", f"{second}/0.jpg"}
 
-    moment = SnapshotStore(store).first_look(str(folder))
+    moment = SnapshotStore(store).first_listed(str(folder))
     again = answered("data", "rebuild", "-c", config, "--as-of", moment)
     assert again["dataset"]["hash"] == old
     answered("data", "checkout", old, str(tmp_path / "out"), "--store", store)
@@ -209,7 +209,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     (page.with_name("card.json")).write_text(json.dumps(facts))
     small = thumbnail(data)
     assert small
-    page.write_text(card_page(facts, {gone.image: small}))
+    page.write_text(render_data_card(facts, {gone.image: small}))
     assert small.encode() in page.read_bytes()
     needle = data[len(data) // 2 :][:64]
     assert any(needle in path.read_bytes() for path in store.rglob("*") if path.is_file())

@@ -19,9 +19,9 @@ from configs.credentials import NAME, password
 from flows.demo import demo_settings
 from infra import browser as opening
 from infra import stack
-from tasks.domain.datasets.drift import Holdings
-from tasks.domain.evaluation.metrics import Measured
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.evaluation.metrics import Measurement
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, needs_chromium, open_page
 
@@ -84,13 +84,13 @@ def test_the_biased_night_is_refused_for_its_slices_alone(played: Played) -> Non
     run = f"runs:/{third['run_id']}/evaluation"
     folder = Path(download_artifacts(run, tracking_uri=f"sqlite:///{played.home}/mlflow.db"))
     evaluation, told = (json.loads((folder / name).read_text()) for name in ("evaluation.json", "gate.json"))
-    test = TypeAdapter(Measured).validate_python(evaluation["test"])
-    facts = Facts(test, None, TypeAdapter(Holdings).validate_python(told["data"]))
+    test = TypeAdapter(Measurement).validate_python(evaluation["test"])
+    facts = Facts(test, None, TypeAdapter(DatasetDrift).validate_python(told["data"]))
     rules = demo_settings(played.home).gate
-    again = judge(facts, rules)
+    again = apply_gate_rules(facts, rules)
     assert (again.outcome, again.reason) == ("rejected", third["reason"])
     without = tuple(rule for rule in rules.rules if "slice" not in rule)
-    assert judge(facts, rules.model_copy(update={"rules": without})).outcome == "promoted"
+    assert apply_gate_rules(facts, rules.model_copy(update={"rules": without})).outcome == "promoted"
 
 
 def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[str, str]) -> None:

@@ -133,11 +133,11 @@ def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", '{"cluster": {"ps": []}, "task": {"type": "ps", "index": 0}}', ""])
 def test_a_worker_that_knows_nobody_is_a_sentence(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a TF_CONFIG that names workers, ``pedigree worker`` says how to write it."""
-    from configs.errors import SettingsProblem
+    from configs.errors import SettingsError
     from configs.load import read_settings
     from tasks.training.fine_tune import take_part
 
     (tmp_path / "settings.yaml").write_text(SETTINGS.format(place=tmp_path))
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(SettingsProblem, match="TF_CONFIG"):
+    with pytest.raises(SettingsError, match="TF_CONFIG"):
         take_part(read_settings(tmp_path / "settings.yaml"))

@@ -62,7 +62,7 @@ def test_a_disk_that_fills_up_between_two_packs(
     assert last.startswith(f"The table images in {store} cannot be written: the disk is full"), last
     assert "make room and run again" in last
     assert "Traceback" not in failed.stderr
-    assert len(ImageStore(store).known()) == 1024
+    assert len(ImageStore(store).stored()) == 1024
     assert [entry.key.split("/")[0] for entry in SnapshotStore(store).pending(str(source))] == ["pug"] * 40
 
     assert resize(first + 2 * second)

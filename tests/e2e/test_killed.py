@@ -33,13 +33,13 @@ INSTANTS = (
     "tasks.datasets.write_data_card:write_page",
     "tasks.training.fit_head:write_head",
     "tasks.stores.tracking.runs:start_run",
-    "tasks.domain.gate.gate:judge",
+    "tasks.domain.gate.gate:apply_gate_rules",
     "tasks.evaluation.write_report:model_card",
     "tasks.stores.tracking.registry:register",
     "tasks.stores.files.ledger:Ledger.append",
-    "tasks.stores.tracking.registry:point",
+    "tasks.stores.tracking.registry:set_alias",
     "tasks.stores.tracking.runs:finish",
-    "tasks.stores.files.records:note",
+    "tasks.stores.files.records:write_processed_snapshot",
 )
 # Python runs this at its start.
 DEADLY = """

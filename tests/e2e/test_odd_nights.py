@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.load import parse, resolve
-from flows.runner import run_night
+from flows.runner import run_retrain
 from tasks.domain.runs.outcome import Outcome
 from tasks.domain.synthetic.drawn_dogs import draw
 from tests.servers import PrefectServer
@@ -41,7 +41,7 @@ def night(place: Path, prefect_server: PrefectServer) -> Night:
         "gate": {"serve_check": False},
         "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
     }
-    return lambda: run_night(resolve(parse(settings, "the test")))
+    return lambda: run_retrain(resolve(parse(settings, "the test")))
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.flat_fields import filled
 from configs.load import parse
 from configs.schema import Settings
-from tasks.domain.registry.model_record import record_from
+from tasks.domain.registry.model_record import record_from_dict
 from tasks.domain.registry.reproduction import Reproduction
 from tasks.domain.runs.outcome import Outcome
 from tasks.stores.files.ledger import Ledger
@@ -78,7 +78,7 @@ def change(made: Made) -> Iterator[Change]:
 
     def parts(**changed: dict[str, Any]) -> None:
         mixed = {**plain, **{name: {**plain[name], **part} for name, part in changed.items()}}
-        path.write_bytes(record_bytes(record_from(mixed)))
+        path.write_bytes(record_bytes(record_from_dict(mixed)))
 
     yield parts
     path.write_bytes(kept)
@@ -102,7 +102,7 @@ def test_a_model_has_many_names(made: Made, word: str) -> None:
 @pytest.mark.parametrize("word", ["7", "nonsense", "2020-01-01", "f" * 32])
 def test_a_model_that_nobody_made_is_refused(made: Made, word: str) -> None:
     """A word that names no model gets a sentence that says what would."""
-    with pytest.raises(SettingsProblem, match=f"knows no model {word}: name a model version such as 3"):
+    with pytest.raises(SettingsError, match=f"knows no model {word}: name a model version such as 3"):
         Ledger(made[0].store.url).named(word)
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
     """A record in which one digit is another one is refused with its file's name."""
     [path] = Path(made[0].store.url).glob("models/*/*.json")
     path.write_text(path.read_text().replace('"l2": 0.25', '"l2": 0.26', 1))
-    with pytest.raises(Problem, match=f"models/.*{path.name} in .* is damaged"):
+    with pytest.raises(PedigreeError, match=f"models/.*{path.name} in .* is damaged"):
         reproduce("1")
 
 

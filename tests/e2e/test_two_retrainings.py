@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.stores.files.checksums import unproved
+from tasks.stores.files.checksums import files_without_checksum
 from tasks.stores.files.ledger import Ledger
 from tests.e2e.test_at_once import COMMAND
 from tests.servers import PrefectServer
@@ -83,4 +83,4 @@ def test_two_retrainings_on_one_store_end_as_one(
     assert {one.info.run_id for one in runs if one.info.status == "FINISHED"} == lead
     assert {one.data.tags["pedigree.outcome"] for one in runs if one.info.run_id in lead} == {"promoted"}
     assert all(one.info.status == "KILLED" for one in runs if one.info.run_id not in lead)
-    assert unproved(place) == []
+    assert files_without_checksum(place) == []

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.domain.datasets.data_card import Evidence, data_card
-from tasks.domain.datasets.manifest import Row, dataset_hash, select
-from tasks.domain.datasets.splits import Shares, assign
+from tasks.domain.datasets.data_card import Evidence, build_data_card
+from tasks.domain.datasets.manifest import Row, dataset_hash, select_classes
+from tasks.domain.datasets.splits import Shares, assign_splits
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.image_info import Examined, examine
-from tasks.domain.images.near_duplicates import groups
+from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
@@ -52,18 +52,20 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     labelling = label_images(SnapshotStore(store).located(SOURCE), said, Spelling({}, ()))
     labels = write_labels(store, labelling)
     images = [one.image for one in labelling.labelled]
-    together = groups(ImageStore(store).hashes(images), 3)
+    together = group_near_duplicates(ImageStore(store).hashes(images), 3)
     marks = {one.image: one.label for one in labelling.labelled}
-    splits = SplitStore(store).settle(lambda known: assign(together, known, Shares(test=20, validation=15), marks))
+    splits = SplitStore(store).settle(
+        lambda known: assign_splits(together, known, Shares(test=20, validation=15), marks)
+    )
     rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
-    selection = select(rows, MINIMUM)
-    name = dataset_hash(selection.kept)
-    write_manifest(store, name, selection.kept)
+    selection = select_classes(rows, MINIMUM)
+    name = dataset_hash(selection.rows)
+    write_manifest(store, name, selection.rows)
     if decided:
         waiting = [f"{one.label} ({one.reason})" for one in selection.waiting]
-        card = data_card(selection.kept, [], Evidence(labelling, waiting=waiting)).plain()
+        card = build_data_card(selection.rows, [], Evidence(labelling, waiting=waiting)).to_dict()
         write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting}, {})
-        _decide(store, name, [row.image for row in selection.kept])
+        _decide(store, name, [row.image for row in selection.rows])
     return name
 
 
@@ -71,13 +73,13 @@ def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
     snapshots, limits = SnapshotStore(store), Limits(2**25, 10**8, 32)
     listed = [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
     snapshots.record(SOURCE, "now", in_columns(listed))
-    found: list[tuple[Entry, Examined | Rejection]] = [
-        (entry, examine(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
+    found: list[tuple[Entry, ImageInfo | Rejection]] = [
+        (entry, validate_image(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
     ]
-    new = {one.image: (one, objects[entry.key]) for entry, one in found if isinstance(one, Examined)}
-    held = ImageStore(store).known()
+    new = {one.image: (one, objects[entry.key]) for entry, one in found if isinstance(one, ImageInfo)}
+    held = ImageStore(store).stored()
     ImageStore(store).add([pair for image, pair in new.items() if image not in held])
-    snapshots.add_contents(SOURCE, [(entry, one.image) for entry, one in found if isinstance(one, Examined)])
+    snapshots.add_contents(SOURCE, [(entry, one.image) for entry, one in found if isinstance(one, ImageInfo)])
     snapshots.add_rejects(SOURCE, [(entry, one) for entry, one in found if isinstance(one, Rejection)])
 
 

@@ -7,15 +7,15 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.flat_fields import filled, leaves
 from configs.load import parse
 from configs.schema import Settings
-from flows.parameters import form
-from infra.orchestration.deployments import described, parameters
+from flows.parameters import flat_parameters
+from infra.orchestration.deployments import parameters, read_prefect_yaml
 
 LEAST = {"source_url": "photos", "store_url": "store"}
-DEPLOYMENTS = {one["name"]: one["entrypoint"] for one in described()["deployments"]}
+DEPLOYMENTS = {one["name"]: one["entrypoint"] for one in read_prefect_yaml()["deployments"]}
 
 
 def asked(name: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def asked(name: str) -> dict[str, Any]:
     return parameter_schema(import_object(DEPLOYMENTS[name])).model_dump()
 
 
-@form("watch")
+@flat_parameters("watch")
 def told(settings: Settings, loud: bool = False) -> tuple[Settings, bool]:  # noqa: FBT002
     """Say which settings arrived."""
     return settings, loud
@@ -82,7 +82,7 @@ def test_the_server_refuses_nonsense(field: str, value: object) -> None:
 )
 def test_a_nonsense_value_is_refused_in_words(given: dict[str, Any], said: str) -> None:
     """What only the settings as a whole can tell stops the run before its first step, in one sentence."""
-    with pytest.raises(SettingsProblem, match="The form: ") as caught:
+    with pytest.raises(SettingsError, match="The form: ") as caught:
         told(**given)
     assert said in str(caught.value)
 

@@ -11,15 +11,15 @@ import lance
 import pyarrow as pa
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.catalog.verify import verify
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.files.format_version import claim_format
 from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import keep_label_manifest, write_card, write_page
-from tasks.stores.files.records import keep_training, note
-from tasks.stores.files.tombstones import forget_image
+from tasks.stores.files.manifests import write_card, write_label_manifest, write_page
+from tasks.stores.files.records import write_processed_snapshot, write_training_result
+from tasks.stores.files.tombstones import write_tombstone
 from tasks.stores.files.weights import remember_backbone
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.snapshots import SnapshotStore
@@ -74,12 +74,12 @@ def fill(store: str) -> None:
     SnapshotStore(store).add_metadata(SOURCE, [(listed, {"label": "corgi"})])
     write_card(store, name, {}, {})
     write_page(store, name, "<html></html>")
-    keep_label_manifest(store, SOURCE, listed, b"key,label\n")
+    write_label_manifest(store, SOURCE, listed, b"key,label\n")
     remember_backbone(store, "outside", {"fingerprint": "net"})
-    forget_image(store, "0" * 64, "2026-11-01")
+    write_tombstone(store, "0" * 64, "2026-11-01")
     for moment in ("2026-11-01", "2026-11-02"):
-        note(store, SOURCE, moment, f"promoted {moment}")
-        keep_training(store, moment, {"head": moment})
+        write_processed_snapshot(store, SOURCE, moment, f"promoted {moment}")
+        write_training_result(store, moment, {"head": moment})
     for number in (1, 2):
         Ledger(store).mark_applied(number)
 
@@ -107,7 +107,7 @@ def is_named(store: Path, path: Path) -> bool:
     key = key_of(store, path)
     try:
         found = damaged(store)
-    except Problem as problem:
+    except PedigreeError as problem:
         return key in str(problem)
     rows = key.startswith(("images", "features")) and any(what.startswith("image ") for what in found)
     return key in found or rows
@@ -216,7 +216,7 @@ def test_a_forged_ledger_is_named_and_nobody_decides_on_it(
         if named == "ledger/000002.json" and (store / named).exists():
             return
     with pytest.raises(
-        Problem, match=r"The ledger of .* is not as it was written, and nothing is decided on top of it"
+        PedigreeError, match=r"The ledger of .* is not as it was written, and nothing is decided on top of it"
     ):
         Ledger(str(store)).decide(lambda _entries: None)
 
@@ -229,12 +229,12 @@ def test_an_old_ledger_is_covered_by_the_next_entry(tmp_path: Path) -> None:
     for path in (tmp_path / "ledger").glob("*.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "before": ""}))
     ledger = Ledger(store)
-    first, second = ledger.checked()
-    assert ledger.broken() == ""
+    first, second = ledger.verified_entries()
+    assert ledger.first_altered() == ""
     assert ledger.append(type(second)(**{name: getattr(second, name) for name in second.__slots__} | {"number": 3}))
-    assert ledger.broken() == ""
+    assert ledger.first_altered() == ""
     _forge(tmp_path / "ledger", first.number)
-    assert ledger.broken() == "ledger/000003.json"
+    assert ledger.first_altered() == "ledger/000003.json"
 
 
 @pytest.mark.parametrize("kind", ["nights/*/*.json", "contents.lance/data/*", "heads/*.npz", "ledger/*.json"])

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.flat_fields import filled
 from configs.load import parse, resolve
 from configs.schema import Settings, Store
@@ -90,7 +90,7 @@ def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
 @pytest.mark.usefixtures("client", "prefect_server")
 def test_without_a_deployment_a_look_says_what_to_do(settings: Settings) -> None:
     """A watcher that has nothing to start says so in one sentence."""
-    with pytest.raises(Problem, match=r"pedigree up -c FILE makes it here, pedigree deploy elsewhere\.$"):
+    with pytest.raises(PedigreeError, match=r"pedigree up -c FILE makes it here, pedigree deploy elsewhere\.$"):
         run_watch(settings)
 
 
@@ -113,7 +113,7 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
 
     listed = in_columns(open_bucket(settings.source.url).entries())
     SnapshotStore(settings.store.url).record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
-    records.note(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
+    records.write_processed_snapshot(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
     assert run_watch(settings).state == "Nothing new"
     for _ in "ab":
         told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}

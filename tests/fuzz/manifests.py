@@ -13,12 +13,12 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import canonical_json
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import Asked
-from tasks.domain.labels.manifest_formats.use import manifest_use, match
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions
+from tasks.domain.labels.manifest_formats.use import manifest_use, match_statements
 
 KEYS = ("pug/1.jpg", "2.jpg", "0003.jpg", "Bo\u0308hme.jpg")
 _BREED = {"class-name": "pug", "type": "groundtruth/image-classification"}
@@ -71,16 +71,16 @@ _PIECES = (
     b"/local-files/?d=",
 )  # fmt: skip
 _ASKED = (
-    Asked(),
-    Asked(must_label=True),
-    Asked("breed", must_label=True),
-    Asked("label", ("coat",)),
-    Asked("", ("breed",), must_label=True),
+    ManifestOptions(),
+    ManifestOptions(must_label=True),
+    ManifestOptions("breed", must_label=True),
+    ManifestOptions("label", ("coat",)),
+    ManifestOptions("", ("breed",), must_label=True),
 )
 _SEEDS_OF_ONE = 100
 
 
-def mutant(number: int) -> tuple[str, bytes, Asked]:
+def mutant(number: int) -> tuple[str, bytes, ManifestOptions]:
     """Make the manifest of this number, with what the settings ask of it: a seed with a few changes."""
     random = Random(number)  # noqa: S311 - the same mutant for the same number
     name = random.choice(sorted(SEEDS))
@@ -135,17 +135,17 @@ def _edited(data: bytes, random: Random) -> bytes:
     )
 
 
-def examine(name: str, data: bytes, asked: Asked) -> str:
+def examine(name: str, data: bytes, asked: ManifestOptions) -> str:
     """Read a manifest to its end, and return what came of it in a word; whatever else is raised is a finding."""
     try:
         reading = read_manifest(data, name, asked)
-    except Problem as problem:
+    except PedigreeError as problem:
         sentence = str(problem)
         assert name in sentence, sentence
         assert len(sentence.splitlines()) == 1, sentence
         sentence.encode()
         return "refused"
-    matched = match(reading, KeyIndex(KEYS, "s3://dogs/in"))
+    matched = match_statements(reading, KeyIndex(KEYS, "s3://dogs/in"))
     assert set(dict(matched.statements)) <= set(KEYS)
     assert len(matched.statements) + len(matched.missing) + len(matched.ambiguous) == len(reading.statements)
     for statement in reading.statements:

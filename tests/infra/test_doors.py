@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from configs.credentials import make_password, password, prefect_login
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from infra import browser, stack
 from infra.local_stack import health, processes
 from tasks.stores.tracking import runs
@@ -143,7 +143,7 @@ def test_servers_that_an_older_pedigree_started_are_not_taken_for_closed_ones(tm
     sleep = ["sleep", "600"]
     processes.start(tmp_path / "stack" / "prefect.json", sleep, os.environ, "http://127.0.0.1:1")
     try:
-        with pytest.raises(Problem, match="open to everybody: stop them by pedigree down"):
+        with pytest.raises(PedigreeError, match="open to everybody: stop them by pedigree down"):
             stack.up(tmp_path, None)
     finally:
         stack.down(tmp_path)
@@ -183,7 +183,7 @@ def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
     monkeypatch.setenv("PEDIGREE_HOME", str(running.home))
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
-    with pytest.raises(Problem, match="does not answer"):
+    with pytest.raises(PedigreeError, match="does not answer"):
         runs.check(f"http://127.0.0.1:{free_port()}")
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == ""
     runs.check(address(running.status, "MLflow"))
@@ -229,7 +229,7 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
 
 def test_the_servers_of_a_stopped_stack_open_nothing(tmp_path: Path) -> None:
     """Where nothing runs, the command that opens the pages says how to start them."""
-    with pytest.raises(Problem, match="pedigree up"):
+    with pytest.raises(PedigreeError, match="pedigree up"):
         browser.links(tmp_path)
     assert stack.prefect_api(tmp_path) == ""
 

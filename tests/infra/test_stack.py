@@ -32,7 +32,7 @@ def test_all_parts_run_and_answer(running: Running) -> None:
     ]
     assert health.answers(address(running.status, "Prefect"))
     assert health.answers(address(running.status, "MLflow"))
-    assert running.status.plain()["mlflow"] == {"state": "running", "address": address(running.status, "MLflow")}
+    assert running.status.to_dict()["mlflow"] == {"state": "running", "address": address(running.status, "MLflow")}
 
 
 def test_a_taken_port_is_left_to_whom_it_belongs(running: Running) -> None:

@@ -17,7 +17,7 @@ from configs.load import code_version, lock_hash
 from flows.demo import demo_settings
 from infra import deployments
 from pathlib import Path
-from tasks.domain.datasets.version_diff import compare
+from tasks.domain.datasets.version_diff import diff_versions
 from tasks.modeling.backbone.backbone import load
 from tasks.reports.pages.diff_page import diff_page
 from tasks.stores import mlflow_model, stranger
@@ -29,7 +29,7 @@ print(json.dumps({
     "backbone": load(settings.backbone).fingerprint,
     "deployments": deployments._FILE.is_file(),
     "stranger": stranger._PROGRAM.is_file(),
-    "page": diff_page("a", "b", compare([], []), {}).startswith("<!doctype html>"),
+    "page": diff_page("a", "b", diff_versions([], []), {}).startswith("<!doctype html>"),
     "code": all((mlflow_model._ROOT / path).exists() for path in mlflow_model._CODE),
 }))
 """

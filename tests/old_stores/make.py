@@ -15,10 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from flows.runner import run_night
+from flows.runner import run_retrain
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.promotion.aliases import Place
-from tasks.promotion.overrides import Person, hold
+from tasks.promotion.aliases import Workspace
+from tasks.promotion.overrides import Approver, hold
 from tests.old_stores.kept import HERE, settings_in
 
 # The same address in whatever folder a test unpacks it.
@@ -63,13 +63,13 @@ def play(folder: Path) -> None:
     settings = settings_in(folder)
     for breed in ("corgi", "poodle", "dachshund"):
         place(photos, breed, range(5))
-    assert run_night(settings).status == "promoted"
+    assert run_retrain(settings).status == "promoted"
     for breed in ("corgi", "poodle"):
         place(photos, breed, range(5, 8))
-    assert run_night(settings).status == "promoted"
+    assert run_retrain(settings).status == "promoted"
     place(photos, "beagle", range(3))
-    assert run_night(settings).status == "rejected"
-    hold(Place(settings.store.url, settings.tracking), "3", Person("ann", "too few beagles"))
+    assert run_retrain(settings).status == "rejected"
+    hold(Workspace(settings.store.url, settings.tracking), "3", Approver("ann", "too few beagles"))
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, te
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from tasks.serving.probe_process import Stranger
-from tasks.stores.tracking.registry import described
+from tasks.serving.probe_process import ServingProbe
+from tasks.stores.tracking.registry import read_aliases_and_tags
 from tests.old_stores.kept import settings_in, unpack
 from tests.old_stores.make import place
 from tests.servers import PrefectServer
@@ -74,7 +74,7 @@ def test_its_models_are_listed_shown_and_explained(pedigree: Pedigree) -> None:
 def test_its_champion_serves(old: Path) -> None:
     """The registered champion loads in a process that knows nothing of this checkout, and answers."""
     photo = next((old / "photos" / "corgi").rglob("corgi-*.jpg")).read_bytes()
-    with Stranger(settings_in(old).tracking.url) as stranger:
+    with ServingProbe(settings_in(old).tracking.url) as stranger:
         (answer,) = stranger.ask("pedigree", "2", [photo])
     assert set(answer["probabilities"]) == {"corgi", "dachshund", "poodle"}
 
@@ -96,8 +96,8 @@ def test_the_next_nights_go_on(old: Path, pedigree: Pedigree) -> None:
     place(old / "photos", "beagle", range(3, 7))
     night = pedigree("retrain")
     assert (night["status"], night["images"]["total"], night["images"]["new"]) == ("promoted", 114, 16)
-    assert described(settings_in(old).tracking.url, "pedigree")[0]["champion"] == "5"
+    assert read_aliases_and_tags(settings_in(old).tracking.url, "pedigree")[0]["champion"] == "5"
     assert not pedigree("data", "verify", "latest")["damage"]
     assert pedigree("model", "rollback", "--why", "a test")["champion"] == "2"
-    assert described(settings_in(old).tracking.url, "pedigree")[0]["champion"] == "2"
+    assert read_aliases_and_tags(settings_in(old).tracking.url, "pedigree")[0]["champion"] == "2"
     assert pedigree("retrain")["status"] == "unchanged"

@@ -11,13 +11,13 @@ from configs.schema import Tracking
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.decisions import Decided, Decision, aliases
+from tasks.domain.registry.decisions import Decision, DecisionOutcome, aliases
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
 from tasks.modeling.backbone.serialization import to_bytes, weights_hash
 from tasks.modeling.head.head import Head
-from tasks.promotion.aliases import Place
-from tasks.promotion.overrides import Person
+from tasks.promotion.aliases import Workspace
+from tasks.promotion.overrides import Approver
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
@@ -27,20 +27,20 @@ from tasks.stores.files.weights import write_backbone, write_head
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.ownership import store_identity
 
-ANN = Person("ann", "the dogs look right")
+ANN = Approver("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
 
 
-def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Place:
+def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     """Make an empty store, and name an MLflow beside it or at an address."""
     (folder / "store").mkdir()
     check_format(str(folder / "store"))
     address = url or f"sqlite:///{folder}/mlflow.db"
     runs.check(address)
-    return Place(str(folder / "store"), Tracking(url=address, model=model))
+    return Workspace(str(folder / "store"), Tracking(url=address, model=model))
 
 
-def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool = True) -> Decision:
+def judged(place: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow has followed."""
     ledger, at = Ledger(place.store), place.tracking
     entries = ledger.entries()
@@ -61,35 +61,35 @@ def judged(place: Place, outcome: Decided, *, dataset: str = "", applied: bool =
     decision = Decision(number, WHEN, outcome, serves, against, data, "recipe", backbone, head, run, version, "why", [])
     assert ledger.append(decision)
     if applied:
-        registry.tag(at.url, at.model, version, {"pedigree.decision": str(number), "pedigree.outcome": outcome})
-        registry.note(at.url, at.model, "pedigree.followed", str(number))
+        registry.tag_version(at.url, at.model, version, {"pedigree.decision": str(number), "pedigree.outcome": outcome})
+        registry.tag_model(at.url, at.model, "pedigree.followed", str(number))
         for alias, one in aliases([*entries, decision]).items():
-            registry.point(at.url, at.model, alias, one.model_version if one else None)
+            registry.set_alias(at.url, at.model, alias, one.model_version if one else None)
         ledger.mark_applied(number)
     return decision
 
 
-def _head(place: Place, number: int) -> str:
+def _head(place: Workspace, number: int) -> str:
     head = Head(("a", "b"), np.full((2, 2), number, np.float32), np.zeros(2, np.float32))
     write_head(place.store, head.name, head.to_bytes())
     return head.name
 
 
-def _backbone(place: Place) -> str:
+def _backbone(place: Workspace) -> str:
     weights = [np.ones((2, 2), np.float32)]
     facts = {"weights": weights_hash(weights)}
     write_backbone(place.store, sha256_of(facts), to_bytes(weights), facts)
     return sha256_of(facts)
 
 
-def _packaged(place: Place) -> Path:
+def _packaged(place: Workspace) -> Path:
     folder = Path(place.store).parent / "packaged"
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text("{}")
     return folder
 
 
-def _dataset(place: Place, number: int) -> str:
+def _dataset(place: Workspace, number: int) -> str:
     rows = [Row(f"{number:064}", "pug", Split.TRAIN, (), f"pug/{number}.jpg")]
     name = dataset_hash(rows)
     write_manifest(place.store, name, rows)
@@ -97,7 +97,7 @@ def _dataset(place: Place, number: int) -> str:
     return name
 
 
-def database(place: Place) -> Path:
+def database(place: Workspace) -> Path:
     """Name the file of the embedded database."""
     return Path(place.tracking.url.removeprefix("sqlite:///"))
 
@@ -109,7 +109,7 @@ def copied(origin: Path, target: Path) -> Path:
     return target
 
 
-def emptied(place: Place) -> None:
+def emptied(place: Workspace) -> None:
     """Put a new and empty MLflow in the place of one."""
     fresh = database(place).with_name("fresh.db")
     if not fresh.exists():
@@ -117,6 +117,6 @@ def emptied(place: Place) -> None:
     copied(fresh, database(place))
 
 
-def shown(place: Place) -> dict[str, str]:
+def shown(place: Workspace) -> dict[str, str]:
     """Read which version each alias names."""
-    return registry.described(place.tracking.url, place.tracking.model)[0]
+    return registry.read_aliases_and_tags(place.tracking.url, place.tracking.model)[0]

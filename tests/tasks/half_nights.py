@@ -13,9 +13,9 @@ from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Trained
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.evaluate import evaluate
-from tasks.promotion.check_rules import review
+from tasks.promotion.check_rules import check_rules
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.tables.features import FeatureStore
@@ -74,8 +74,8 @@ def half_night(settings: Settings, rows: list[Row]) -> tuple[Trained, Evaluation
 
 @flow(name="half a night")
 def _half(dataset: Dataset, chosen: Settings) -> tuple[Trained, Evaluation]:
-    review(dataset, chosen)
-    embedded = Embedded(MADE, MADE, 0, 0)
+    check_rules(dataset, chosen)
+    embedded = DatasetFeatures(MADE, MADE, 0, 0)
     trained = train(dataset, embedded, chosen)
     return trained, evaluate(dataset, embedded, trained, chosen)
 

@@ -13,8 +13,8 @@ import lance  # noqa: F401 - what a store imports when it needs it, which may li
 from configs.load import parse, resolve
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
@@ -42,10 +42,11 @@ class EverythingIsAPicture:
     ) -> None:
         """Stop nothing."""
 
-    def examine(self, files: Sequence[bytes]) -> list[Examined]:
+    def examine(self, files: Sequence[bytes]) -> list[ImageInfo]:
         """Take any bytes for a picture."""
         return [
-            Examined(sha256_of_bytes(data), 64, 64, "PNG", b"0" * 32, Measures(0.5, 0.5, 0.5, 0.5)) for data in files
+            ImageInfo(sha256_of_bytes(data), 64, 64, "PNG", b"0" * 32, ImageProperties(0.5, 0.5, 0.5, 0.5))
+            for data in files
         ]
 
 
@@ -74,17 +75,17 @@ class World:
         chosen = self.with_rule(vanished) if vanished else self.settings
         listed: Snapshot = unwrap(snapshot.fn)(chosen.source, chosen.store)
         unwrap(ingest.fn)(listed, chosen)
-        records.note(self.store, listed.source, listed.taken, "unchanged: nothing new")
+        records.write_processed_snapshot(self.store, listed.source, listed.taken, "unchanged: nothing new")
         return listed
 
-    def known(self, moment: str = "") -> dict[str, str]:
+    def stored(self, moment: str = "") -> dict[str, str]:
         """Return the photographs that the store knows the source to hold, by key."""
         found = SnapshotStore(self.store).located(str(self.photos), moment)
         return {one.key: one.image for one in found}
 
     def answered(self) -> str:
         """Tell which listing the last night answered."""
-        return records.last_answered(self.store, str(self.photos))
+        return records.last_processed_snapshot(self.store, str(self.photos))
 
     def remove(self, breed: str, number: int = EACH) -> None:
         """Delete the first photographs of a breed."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
@@ -138,7 +138,9 @@ def test_features_that_never_vary(settings: dict[str, object], prefect_server: P
     assert prefect_server.api_url
     chosen, rows = Settings.model_validate(settings), rows_of(same("boxer", "pug"), of="constant")
     _keep_features(chosen, rows, dead=MADE.width)
-    with pytest.raises(Problem, match=r"same features, which tell no class from another: take another backbone\.cut"):
+    with pytest.raises(
+        PedigreeError, match=r"same features, which tell no class from another: take another backbone\.cut"
+    ):
         half_night(chosen, rows)
     assert not (Path(chosen.store.url) / "heads").exists()
     assert not Ledger(chosen.store.url).entries()

@@ -12,10 +12,10 @@ from hypothesis import strategies as some
 from mlflow import MlflowClient
 from mlflow.models import Model
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Tracking
-from tasks.promotion.aliases import Place
-from tasks.promotion.overrides import hold, lift, promote, roll_back
+from tasks.promotion.aliases import Workspace
+from tasks.promotion.overrides import hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.files.format_version import check_format
@@ -23,7 +23,7 @@ from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
 
-Event = Callable[[Place], object]
+Event = Callable[[Workspace], object]
 
 
 @pytest.fixture(scope="module")
@@ -40,40 +40,40 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _client(place: Place) -> MlflowClient:
+def _client(place: Workspace) -> MlflowClient:
     return MlflowClient(place.tracking.url)
 
 
-def _versions(place: Place) -> list[registry.Version]:
+def _versions(place: Workspace) -> list[registry.RegisteredVersion]:
     return registry.find_versions(place.tracking.url, "pedigree", {})
 
 
-def _nth(place: Place, number: int, act: Callable[[registry.Version], object]) -> None:
+def _nth(place: Workspace, number: int, act: Callable[[registry.RegisteredVersion], object]) -> None:
     versions = _versions(place)
     if versions:
         act(versions[number % len(versions)])
 
 
-def _save(place: Place) -> None:
+def _save(place: Workspace) -> None:
     copied(database(place), database(place).with_suffix(".copy"))
 
 
-def _restore(place: Place) -> None:
+def _restore(place: Workspace) -> None:
     if (copy := database(place).with_suffix(".copy")).exists():
         copied(copy, database(place))
 
 
-def _stranger(place: Place) -> None:
+def _stranger(place: Workspace) -> None:
     """Register what another store made, under the same name."""
     run = runs.start_run(place.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
     registry.register(place.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(place.store)))
 
 
-def _person(place: Place, act: str, word: str) -> None:
+def _person(place: Workspace, act: str, word: str) -> None:
     """Let a person decide by a number; what is refused in a sentence is a fair answer."""
-    acts = {"promote": promote, "hold": hold, "lift": lift}
-    with suppress(Problem):
+    acts = {"promote": promote, "hold": hold, "lift": release}
+    with suppress(PedigreeError):
         if act == "roll back":
             roll_back(place, ANN)
         elif act == "instead":
@@ -82,16 +82,16 @@ def _person(place: Place, act: str, word: str) -> None:
             acts[act](place, word, ANN)
 
 
-def _delete_run(place: Place, number: int) -> None:
+def _delete_run(place: Workspace, number: int) -> None:
     with suppress(Exception):
         _nth(place, number, lambda one: _client(place).delete_run(one.run_id))
 
 
-def _promoted(place: Place) -> object:
+def _promoted(place: Workspace) -> object:
     return judged(place, "promoted")
 
 
-def _refused(place: Place) -> object:
+def _refused(place: Workspace) -> object:
     return judged(place, "rejected", applied=False)
 
 
@@ -117,9 +117,9 @@ EDITS: some.SearchStrategy[Event] = some.builds(
             ),
             _delete_run,
             lambda place, number: _nth(
-                place, number, lambda one: registry.point(place.tracking.url, "pedigree", "champion", one.number)
+                place, number, lambda one: registry.set_alias(place.tracking.url, "pedigree", "champion", one.number)
             ),
-            lambda place, _: registry.point(place.tracking.url, "pedigree", "champion", None),
+            lambda place, _: registry.set_alias(place.tracking.url, "pedigree", "champion", None),
             lambda place, _: _versions(place) and _client(place).delete_registered_model("pedigree"),
             lambda place, number: _nth(place, number, lambda _: _stranger(place)),
         ]
@@ -139,7 +139,7 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
 ) -> None:
     """Whenever MLflow has followed the ledger, champion is a model that was promoted, and there where one serves."""
     with TemporaryDirectory() as store:
-        place = Place(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
+        place = Workspace(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
         check_format(store)
         emptied(place)
         database(place).with_suffix(".copy").unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
                 _hold_the_law(place)
 
 
-def _hold_the_law(place: Place) -> None:
+def _hold_the_law(place: Workspace) -> None:
     entries, number = Ledger(place.store).entries(), shown(place).get("champion")
     version = registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
     assert bool(version) == bool(Ledger(place.store).champion())

@@ -7,10 +7,10 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.catalog import models as looking
 from tasks.domain.registry.decisions import Decision
-from tasks.promotion.aliases import Place
+from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.files.ledger import Ledger
@@ -19,7 +19,7 @@ from tests.tasks.deciding import ANN, copied, database, emptied, judged, place_a
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, both shown in MLflow."""
     made = place_at(tmp_path)
     for _ in range(2):
@@ -27,19 +27,19 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def served(place: Place) -> registry.Version | None:
+def served(place: Workspace) -> registry.RegisteredVersion | None:
     """Read which version carries the alias champion."""
     number = shown(place).get("champion")
     return registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
 
 
-def serves(place: Place, one: Decision) -> bool:
+def serves(place: Workspace, one: Decision) -> bool:
     """Tell whether MLflow's champion is the model of this decision."""
     version = served(place)
-    return bool(version and version.holds(one))
+    return bool(version and version.matches(one))
 
 
-def test_a_new_mlflow_gets_what_serves_from_the_store(place: Place) -> None:
+def test_a_new_mlflow_gets_what_serves_from_the_store(place: Workspace) -> None:
     """The champion is registered again under whatever number comes, and that is said once."""
     emptied(place)
     champion = Ledger(place.store).champion()
@@ -52,17 +52,17 @@ def test_a_new_mlflow_gets_what_serves_from_the_store(place: Place) -> None:
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
 
 
-def test_a_number_that_means_two_models_is_asked_about(place: Place) -> None:
+def test_a_number_that_means_two_models_is_asked_about(place: Workspace) -> None:
     """After a new MLflow version 1 is one model in the ledger and another in MLflow: heads tell them apart."""
     emptied(place)
     follow_ledger(place.store, place.tracking)
     first, second = Ledger(place.store).entries()[:2]
     told = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
     for act in (looking.show, looking.why):
-        with pytest.raises(SettingsProblem, match=told):
+        with pytest.raises(SettingsError, match=told):
             act(place.store, "1")
     for decide in (hold, promote):
-        with pytest.raises(SettingsProblem, match=told):
+        with pytest.raises(SettingsError, match=told):
             decide(place, "1", ANN)
     assert looking.why(place.store, first.head[:12]).model.head == first.head
     listed = looking.models(place.store).models
@@ -74,7 +74,7 @@ def test_a_number_that_means_two_models_is_asked_about(place: Place) -> None:
     assert serves(place, first)
 
 
-def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: Place) -> None:
+def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: Workspace) -> None:
     """A new MLflow's first version is a refused model: the champion is registered beside it, and served."""
     emptied(place)
     refused = judged(place, "rejected", applied=False)
@@ -84,7 +84,7 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: P
     assert shown(place)["challenger"] == "1"
 
 
-def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: Place) -> None:
+def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: Workspace) -> None:
     """A promotion in a new MLflow points the alias of the previous champion, and accuses nobody."""
     emptied(place)
     follow_ledger(place.store, place.tracking)
@@ -95,10 +95,10 @@ def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: P
 
 
 @pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "from before it was tagged"])
-def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tagged: bool) -> None:
+def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Workspace, tagged: bool) -> None:
     """Nobody moved anything by hand: the alias goes to the ledger's champion, and to no refused model of its number."""
     if not tagged:
-        registry.note(place.tracking.url, "pedigree", "pedigree.followed", "")
+        registry.tag_model(place.tracking.url, "pedigree", "pedigree.followed", "")
     copy = copied(database(place), database(place).with_suffix(".copy"))
     third = judged(place, "promoted")
     copied(copy, database(place))
@@ -108,13 +108,13 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Place, tag
     assert "MLflow is older than the ledger" in words
     assert "by hand" not in words
     assert serves(place, third)
-    with pytest.raises(SettingsProblem, match=rf"{refused.head[:12]} .rejected"):
+    with pytest.raises(SettingsError, match=rf"{refused.head[:12]} .rejected"):
         promote(place, "3", ANN)
     assert serves(place, third)
     assert follow_ledger(place.store, place.tracking).words() == ()
 
 
-def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Place) -> None:
+def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Workspace) -> None:
     """What MLflow had followed and the ledger lost is said; the alias names the ledger's champion."""
     judged(place, "promoted")
     for path in Path(place.store).rglob("ledger/000003.*"):  # The entry and its checksum, which a copy lacks as well.
@@ -125,7 +125,7 @@ def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Place) -> N
 
 
 @pytest.mark.parametrize("gone", ["version", "model"])
-def test_what_was_deleted_in_mlflow_serves_again(place: Place, gone: str) -> None:
+def test_what_was_deleted_in_mlflow_serves_again(place: Workspace, gone: str) -> None:
     """A deleted version, or the whole registered model, costs nobody the model that serves."""
     client = MlflowClient(place.tracking.url)
     if gone == "version":
@@ -138,42 +138,42 @@ def test_what_was_deleted_in_mlflow_serves_again(place: Place, gone: str) -> Non
     assert serves(place, Ledger(place.store).entries()[1])
 
 
-def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Place) -> None:
+def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Workspace) -> None:
     """No model carries champion that the ledger never promoted, whoever pointed the alias at it."""
     refused = judged(place, "rejected")
-    registry.point(place.tracking.url, "pedigree", "champion", refused.model_version)
+    registry.set_alias(place.tracking.url, "pedigree", "champion", refused.model_version)
     (words,) = follow_ledger(place.store, place.tracking).words()
     assert "moved by hand in MLflow to version 3, which the ledger never promoted, and names version 2 again" in words
     assert shown(place)["champion"] == "2"
 
 
-def test_the_advice_about_a_moved_alias_works(place: Place) -> None:
+def test_the_advice_about_a_moved_alias_works(place: Workspace) -> None:
     """Either command that the note names is obeyed as it stands."""
-    registry.point(place.tracking.url, "pedigree", "champion", "1")
+    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     (words,) = follow_ledger(place.store, place.tracking).words()
     assert "(pedigree model promote 1 --instead-of 2 or pedigree model promote 2 settles it)" in words
     assert promote(place, "1", ANN, instead_of="2").champion == "1"
     assert follow_ledger(place.store, place.tracking).words() == ()
 
 
-def test_a_rollback_to_a_version_that_mlflow_lost(place: Place) -> None:
+def test_a_rollback_to_a_version_that_mlflow_lost(place: Workspace) -> None:
     """The former champion comes from the store."""
     MlflowClient(place.tracking.url).delete_model_version("pedigree", "1")
     assert "registered again" in str(roll_back(place, ANN))
     assert serves(place, Ledger(place.store).entries()[0])
 
 
-def test_two_stores_cannot_share_a_model(place: Place, tmp_path: Path) -> None:
+def test_two_stores_cannot_share_a_model(place: Workspace, tmp_path: Path) -> None:
     """Before anything is trained or decided the second store is refused, with a name that is free."""
     (tmp_path / "other").mkdir()
     other = place_at(tmp_path / "other", url=place.tracking.url)
-    with pytest.raises(SettingsProblem, match=r"belongs to another store .* set tracking.model to pedigree-2"):
+    with pytest.raises(SettingsError, match=r"belongs to another store .* set tracking.model to pedigree-2"):
         follow_ledger(other.store, other.tracking)
-    registry.note(place.tracking.url, "pedigree", registry.STORE, "")
-    with pytest.raises(SettingsProblem, match="belongs to another store"):
+    registry.tag_model(place.tracking.url, "pedigree", registry.STORE, "")
+    with pytest.raises(SettingsError, match="belongs to another store"):
         follow_ledger(other.store, other.tracking)
     assert follow_ledger(place.store, place.tracking).words() == ()
-    assert registry.described(place.tracking.url, "pedigree")[1][registry.STORE]
+    assert registry.read_aliases_and_tags(place.tracking.url, "pedigree")[1][registry.STORE]
 
 
 def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> None:
@@ -183,13 +183,13 @@ def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> N
     client.create_registered_model("pedigree")
     client.create_model_version("pedigree", str(tmp_path))
     client.set_registered_model_alias("pedigree", "champion", "1")
-    with pytest.raises(SettingsProblem, match="belongs to another store"):
+    with pytest.raises(SettingsError, match="belongs to another store"):
         follow_ledger(place.store, place.tracking)
     assert shown(place) == {"champion": "1"}
 
 
 @pytest.mark.parametrize("deleted", ["run", "experiment"])
-def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Place, deleted: str) -> None:
+def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Workspace, deleted: str) -> None:
     """A deleted run is told once with the way back, later decisions go on, and once restored it is finished."""
     client, (first, second) = MlflowClient(place.tracking.url), Ledger(place.store).entries()
     experiment = client.get_run(second.run_id).info.experiment_id
@@ -208,17 +208,17 @@ def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Place, deleted:
     assert client.get_run(second.run_id).data.tags["pedigree.outcome"] == "rolled-back"
 
 
-def test_a_deleted_experiment_is_found_before_training(place: Place) -> None:
+def test_a_deleted_experiment_is_found_before_training(place: Workspace) -> None:
     """The sentence names the command that brings it back."""
     client = MlflowClient(place.tracking.url)
     experiment = client.get_run(Ledger(place.store).entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
-    with pytest.raises(Problem, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
+    with pytest.raises(PedigreeError, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
         runs.check_experiment(place.tracking.url, "deciding")
 
 
 @pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
-def test_a_user_who_may_only_read(place: Place, acts: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_may_only_read(place: Workspace, acts: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A night says that the aliases cannot follow, and goes on; a person hears that another model may serve."""
     decided = judged(place, "promoted", applied=bool(acts))
 
@@ -228,7 +228,7 @@ def test_a_user_who_may_only_read(place: Place, acts: object, monkeypatch: pytes
     for method in ("set_registered_model_alias", "set_registered_model_tag", "set_model_version_tag", "log_batch"):
         monkeypatch.setattr(MlflowClient, method, refuse)
     if acts:
-        with pytest.raises(Problem, match="another model may serve: MLflow does not let the aliases follow"):
+        with pytest.raises(PedigreeError, match="another model may serve: MLflow does not let the aliases follow"):
             roll_back(place, ANN)
         return
     words = "; ".join(follow_ledger(place.store, place.tracking).words())

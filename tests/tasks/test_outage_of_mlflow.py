@@ -6,14 +6,14 @@ import pytest
 from mlflow import MlflowClient
 from prefect import flow
 
-from configs.errors import Outage
+from configs.errors import ServiceUnavailableError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, dataset_hash
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.runs.results import Trained
-from tasks.domain.training.results import Embedded
+from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.evaluate import evaluate
-from tasks.promotion.sync_registry import Followed, sync_registry
+from tasks.promotion.sync_registry import RegistrySync, sync_registry
 from tasks.stores.files.manifests import write_manifest
 from tasks.training import train as training
 from tests.servers import PrefectServer, free_port, mlflow_server
@@ -24,16 +24,16 @@ _KINDS = ("boxer", "pug")
 
 @flow(name="trains")
 def _train(dataset: Dataset, chosen: Settings) -> Trained:
-    return training.train(dataset, Embedded(MADE, MADE, 0, 0), chosen)
+    return training.train(dataset, DatasetFeatures(MADE, MADE, 0, 0), chosen)
 
 
 @flow(name="evaluates")
 def _evaluate(dataset: Dataset, trained: Trained, chosen: Settings) -> Evaluation:
-    return evaluate(dataset, Embedded(MADE, MADE, 0, 0), trained, chosen)
+    return evaluate(dataset, DatasetFeatures(MADE, MADE, 0, 0), trained, chosen)
 
 
 @flow(name="follows")
-def _follow(chosen: Settings) -> Followed:
+def _follow(chosen: Settings) -> RegistrySync:
     return sync_registry(chosen)
 
 
@@ -65,7 +65,7 @@ def test_a_night_goes_on_where_mlflow_left_it(
         first = _train(dataset, settings)
         abandoned = _train(other, settings)
     for act in (lambda: _train(dataset, settings), lambda: _evaluate(dataset, first, settings)):
-        with pytest.raises(Outage, match=r"^MLflow at .* does not answer: .*\.$"):
+        with pytest.raises(ServiceUnavailableError, match=r"^MLflow at .* does not answer: .*\.$"):
             act()
     monkeypatch.setattr(training, "train_model", None)
     with mlflow_server(tmp_path / "mlflow", port):

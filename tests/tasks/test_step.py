@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from prefect import flow
 
-from configs.errors import Outage, Problem, SettingsProblem
+from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.step import step
 from tests.servers import PrefectServer
 
@@ -46,19 +46,19 @@ class Trouble:
 
 def test_an_outage_is_waited_out() -> None:
     """A server that does not answer at first costs a run some minutes and nothing else."""
-    trouble = Trouble(*[Outage("The server does not answer.")] * 4)
+    trouble = Trouble(*[ServiceUnavailableError("The server does not answer.")] * 4)
     assert trouble.end() == "done"
     assert trouble.tried == 5
 
 
 def test_an_outage_that_lasts_ends_the_run_with_its_sentence() -> None:
     """After four more tries the run fails, and says what did not answer."""
-    trouble = Trouble(*[Outage("The server does not answer.")] * 9)
+    trouble = Trouble(*[ServiceUnavailableError("The server does not answer.")] * 9)
     assert str(trouble.end()) == "The server does not answer."
     assert trouble.tried == 5
 
 
-@pytest.mark.parametrize("error", [Problem("No bucket."), SettingsProblem("No such setting."), ValueError("a bug")])
+@pytest.mark.parametrize("error", [PedigreeError("No bucket."), SettingsError("No such setting."), ValueError("a bug")])
 def test_what_a_person_must_mend_is_not_tried_again(error: Exception) -> None:
     """Settings, refusals and mistakes of ours fail at once: no waiting makes them right."""
     trouble = Trouble(error)
@@ -69,7 +69,7 @@ def test_what_a_person_must_mend_is_not_tried_again(error: Exception) -> None:
 def test_a_person_at_a_terminal_reads_of_an_outage_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a deployment there is somebody who can look, and start the night again."""
     monkeypatch.delenv(_DEPLOYMENT)
-    trouble = Trouble(Outage("The server does not answer."))
+    trouble = Trouble(ServiceUnavailableError("The server does not answer."))
     assert str(trouble.end()) == "The server does not answer."
     assert trouble.tried == 1
 

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import parse
 from configs.sections import Source
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import Snapshot
-from tasks.domain.ingestion.triggers import objection
+from tasks.domain.ingestion.triggers import check_vanished
 from tasks.ingestion import ingest as ingesting
 from tasks.ingestion.snapshot import snapshot
 from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.watching.poll_source import look
+from tasks.watching.poll_source import poll_source
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
 FEW = 5
@@ -37,10 +37,12 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
     world.photos.mkdir()
     (world.photos / "pug").mkdir()
     (world.photos / "pug" / "new.jpg").write_bytes(b"left on the disk below")
-    with pytest.raises(Problem, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."):
+    with pytest.raises(
+        PedigreeError, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."
+    ):
         world.night()
-    assert len(SnapshotStore(world.store).known(str(world.photos))) == 36
-    assert "36 of the 36" in unwrap(look.fn)(world.settings).why
+    assert len(SnapshotStore(world.store).stored(str(world.photos))) == 36
+    assert "36 of the 36" in unwrap(poll_source.fn)(world.settings).why
 
 
 def test_a_source_with_nothing_left_says_what_it_held(tmp_path: Path) -> None:
@@ -49,10 +51,10 @@ def test_a_source_with_nothing_left_says_what_it_held(tmp_path: Path) -> None:
     world.night()
     world.photos.rename(tmp_path / "elsewhere")
     world.photos.mkdir()
-    with pytest.raises(Problem, match=r"is empty, and held 36 objects before: .* disk is mounted"):
+    with pytest.raises(PedigreeError, match=r"is empty, and held 36 objects before: .* disk is mounted"):
         world.night()
     (tmp_path / "new").mkdir()
-    with pytest.raises(Problem, match=r"is empty: put photographs into it"):
+    with pytest.raises(PedigreeError, match=r"is empty: put photographs into it"):
         unwrap(snapshot.fn)(Source(url=str(tmp_path / "new")), world.settings.store)
 
 
@@ -61,9 +63,9 @@ def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
     world = World(tmp_path, "at most 0.9")
     world.night()
     world.remove("husky")
-    with pytest.raises(Problem, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
+    with pytest.raises(PedigreeError, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
         world.night()
-    assert unwrap(look.fn)(world.settings).state == "Not yet"
+    assert unwrap(poll_source.fn)(world.settings).state == "Not yet"
 
 
 def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
@@ -72,10 +74,10 @@ def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
     world.night()
     world.remove("husky")
     world.remove("pug", 6)
-    with pytest.raises(Problem, match="18 of the 36"):
+    with pytest.raises(PedigreeError, match="18 of the 36"):
         world.night()
     world.night("at most 1")
-    assert len(world.known()) == 18
+    assert len(world.stored()) == 18
     assert world.night().changed == 0
 
 
@@ -86,14 +88,14 @@ def test_half_of_the_files_without_rights_is_asked_about_until_it_is_mended() ->
         for _ in range(2):
             with ordinary_again(world):
                 world.lock("pug")
-            with pytest.raises(Problem, match=r"12 of the 36 .* such as pug/00\.jpg.*\(Permission denied\)"):
+            with pytest.raises(PedigreeError, match=r"12 of the 36 .* such as pug/00\.jpg.*\(Permission denied\)"):
                 world.night()
         with ordinary_again(world):
             for path in (world.photos / "pug").iterdir():
                 path.chmod(0o644)
                 path.write_bytes(path.read_bytes() + b" and again")
         world.night()
-        assert len(world.known()) == 36
+        assert len(world.stored()) == 36
 
 
 def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
@@ -101,7 +103,7 @@ def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
     with new_world() as world:
         with ordinary_again(world):
             world.lock("pug")
-        with pytest.raises(Problem, match=r"12 of the 36 .*Permission denied"):
+        with pytest.raises(PedigreeError, match=r"12 of the 36 .*Permission denied"):
             world.night()
         world.night("at most 1")
         found = SnapshotStore(world.store).rejected(str(world.photos))
@@ -115,21 +117,21 @@ def test_photographs_that_move_are_not_gone(tmp_path: Path) -> None:
     world.night()
     (world.photos / "husky").rename(world.photos / "Siberian husky")
     world.night()
-    assert len(set(world.known().values())) == 36
+    assert len(set(world.stored().values())) == 36
 
 
 def test_a_few_are_tidied_up_without_a_question() -> None:
     """Of few objects nothing is said, whatever their share."""
     source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
     keys = [f"pug/{number}.jpg" for number in range(FEW)]
-    assert objection(source, keys, keys[:-1]) == ""
-    assert objection(source, keys, keys) != ""
+    assert check_vanished(source, keys, keys[:-1]) == ""
+    assert check_vanished(source, keys, keys) != ""
 
 
 @pytest.mark.parametrize("rule", [0.5, "0.5", "at most 2", "at least 0.3", "at most 30%", "at most 0.3 else ask"])
 def test_a_rule_that_is_none_is_refused(rule: object) -> None:
     """What is no rule of this kind is refused with the settings, in the words of one that is."""
-    with pytest.raises(SettingsProblem, match=r"source\.vanished = .* is no such rule: write at most 0\.3"):
+    with pytest.raises(SettingsError, match=r"source\.vanished = .* is no such rule: write at most 0\.3"):
         parse({"source": {"url": "photos", "vanished": rule}, "store": {"url": "store"}}, "test")
 
 
@@ -137,7 +139,7 @@ def test_what_is_passed_over_now_is_not_gone() -> None:
     """A store that knows pictures of a bin, from before bins were passed over, is not asked about them."""
     source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
     keys = [f".Trash-1000/{number}.jpg" for number in range(50)]
-    assert objection(source, [*keys, "pug/1.jpg"], keys) == ""
+    assert check_vanished(source, [*keys, "pug/1.jpg"], keys) == ""
 
 
 def test_a_watcher_that_cannot_list_a_folder_says_so() -> None:
@@ -146,8 +148,8 @@ def test_a_watcher_that_cannot_list_a_folder_says_so() -> None:
         world.night()
         with ordinary_again(world):
             (world.photos / "husky").chmod(0)
-        with pytest.raises(Problem, match="/husky cannot be listed"):
-            unwrap(look.fn)(world.settings)
+        with pytest.raises(PedigreeError, match="/husky cannot be listed"):
+            unwrap(poll_source.fn)(world.settings)
 
 
 EVENTS = st.tuples(
@@ -175,7 +177,7 @@ def _happens(world: World, kind: str, breed: str, number: int) -> None:
 def _tried(world: World) -> tuple[Snapshot | None, str]:
     try:
         return world.night(), ""
-    except Problem as problem:
+    except PedigreeError as problem:
         return None, str(problem)
 
 
@@ -196,14 +198,14 @@ def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[st
                 on_disk = {path.relative_to(world.photos).as_posix() for path in world.photos.rglob("*.jpg")}
                 hidden = {path.name for path in world.photos.iterdir() if not path.stat().st_mode & 0o400}
             answered = world.answered()
-            before = world.known(answered)
+            before = world.stored(answered)
             listed, refusal = _tried(world)
             if listed is None:
                 assert ("cannot be listed" if hidden else "source.vanished") in refusal
-                assert (world.answered(), world.known(answered)) == (answered, before)
+                assert (world.answered(), world.stored(answered)) == (answered, before)
                 continue
             assert not hidden
-            now = world.known()
+            now = world.stored()
             lost = [key for key, image in before.items() if key not in now and image not in now.values()]
             rejected = SnapshotStore(world.store).rejected(str(world.photos))
             assert all(key in rejected for key in lost if key in on_disk)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.phrasing import count
 
@@ -50,33 +50,36 @@ class Balance:
 
 
 def balances(
-    rows: Sequence[Row], told: Mapping[str, Attributes], origins: Mapping[str, Iterable[str]]
+    rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: Mapping[str, Iterable[str]]
 ) -> tuple[Balance, ...]:
-    """Count every attribute by class; ``told`` holds each image's attributes, ``origins`` where each is from."""
-    names = sorted({name for row in rows for name, _ in told.get(row.image, ())})
-    return tuple(_balance(name, rows, told, tuple(sorted(set(origins.get(name, ()))))) for name in names)
+    """Count every attribute by class; ``attributes`` holds each image's attributes, ``origins`` where each is from."""
+    names = sorted({name for row in rows for name, _ in attributes.get(row.image, ())})
+    return tuple(_balance(name, rows, attributes, tuple(sorted(set(origins.get(name, ()))))) for name in names)
 
 
-def warnings_of(found: Sequence[Balance]) -> list[str]:
+def balance_warnings(attribute_balances: Sequence[Balance]) -> list[str]:
     """Say which classes know only one value of an attribute that the other classes mix."""
     return [
-        f"all {sum(one.counts.values()):,} images of {one.label} have {balance.attribute}={value}, "
-        f"of the other classes {_others(balance, one, value):.0%}"
-        for balance in found
-        for one in balance.classes
-        for value in one.counts
-        if one.shares[value] == 1
+        f"all {sum(class_balance.counts.values()):,} images of {class_balance.label} have {balance.attribute}={value}, "
+        f"of the other classes {_share_in_other_classes(balance, class_balance, value):.0%}"
+        for balance in attribute_balances
+        for class_balance in balance.classes
+        for value in class_balance.counts
+        if class_balance.shares[value] == 1
         and value != UNKNOWN
-        and sum(one.counts.values()) >= _ENOUGH
-        and _others(balance, one, value) <= _USUAL
+        and sum(class_balance.counts.values()) >= _ENOUGH
+        and _share_in_other_classes(balance, class_balance, value) <= _USUAL
     ]
 
 
-def _balance(name: str, rows: Sequence[Row], told: Mapping[str, Attributes], origins: tuple[str, ...]) -> Balance:
+def _balance(name: str, rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: tuple[str, ...]) -> Balance:
     counts: dict[str, Counter[str]] = {label: Counter() for label in sorted({row.label for row in rows})}
     for row in rows:
-        counts[row.label][dict(told.get(row.image, ())).get(name, UNKNOWN)] += 1
-    values = sorted({value for counter in counts.values() for value in counter}, key=lambda one: (one == UNKNOWN, one))
+        counts[row.label][dict(attributes.get(row.image, ())).get(name, UNKNOWN)] += 1
+    values = sorted(
+        {value for counter in counts.values() for value in counter},
+        key=lambda attribute_value: (attribute_value == UNKNOWN, attribute_value),
+    )
     total = sum(counts.values(), Counter[str]())
     return Balance(
         attribute=name,
@@ -85,12 +88,12 @@ def _balance(name: str, rows: Sequence[Row], told: Mapping[str, Attributes], ori
         classes=tuple(
             ClassBalance(
                 label=label,
-                counts=dict(sorted(own.items())),
-                shares=_shares(own, values),
-                lacking=_lacking(own, total - own),
-                distance=_distance(own, total - own, values),
+                counts=dict(sorted(class_counts.items())),
+                shares=_shares(class_counts, values),
+                lacking=_lacking(class_counts, total - class_counts),
+                distance=_distance(class_counts, total - class_counts, values),
             )
-            for label, own in counts.items()
+            for label, class_counts in counts.items()
         ),
     )
 
@@ -100,25 +103,29 @@ def _shares(counts: Counter[str], values: Iterable[str]) -> dict[str, float]:
     return {value: round(counts[value] / total, 4) for value in values}
 
 
-def _lacking(own: Counter[str], others: Counter[str]) -> tuple[str, ...]:
-    expected = {value: own.total() * count / others.total() for value, count in sorted(others.items())}
+def _lacking(class_counts: Counter[str], other_counts: Counter[str]) -> tuple[str, ...]:
+    expected = {
+        value: class_counts.total() * count / other_counts.total() for value, count in sorted(other_counts.items())
+    }
     return tuple(
-        value for value, images in expected.items() if images >= _EXPECTED and not own[value] and value != UNKNOWN
+        value
+        for value, images in expected.items()
+        if images >= _EXPECTED and not class_counts[value] and value != UNKNOWN
     )
 
 
-def _distance(own: Counter[str], others: Counter[str], values: Sequence[str]) -> float:
-    if not (own and others):
+def _distance(class_counts: Counter[str], other_counts: Counter[str], values: Sequence[str]) -> float:
+    if not (class_counts and other_counts):
         return 0.0
-    mine, theirs = _shares(own, values), _shares(others, values)
-    return round(sum(abs(mine[value] - theirs[value]) for value in values) / 2, 4)
+    class_shares, other_shares = _shares(class_counts, values), _shares(other_counts, values)
+    return round(sum(abs(class_shares[value] - other_shares[value]) for value in values) / 2, 4)
 
 
-def _others(balance: Balance, own: ClassBalance, value: str) -> float:
+def _share_in_other_classes(balance: Balance, class_balance: ClassBalance, value: str) -> float:
     """Give the share of a value in all classes but one."""
-    rest = [one for one in balance.classes if one.label != own.label]
-    images = sum(sum(one.counts.values()) for one in rest)
-    return sum(one.counts.get(value, 0) for one in rest) / images if images else 1.0
+    rest = [other for other in balance.classes if other.label != class_balance.label]
+    images = sum(sum(other.counts.values()) for other in rest)
+    return sum(other.counts.get(value, 0) for other in rest) / images if images else 1.0
 
 
 # A range that leaves out such a share of the other classes' images is worth a word, unless chance would narrow the
@@ -138,7 +145,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Narrow:
+class NarrowRange:
     """A class whose images lie between two values of a measure, but for some strays at each end.
 
     ``darker`` and ``lighter`` are the shares of the other classes' images that lie below and above.
@@ -177,7 +184,7 @@ class Narrow:
         return f"{self.label} is not seen in {self.unseen} photographs: {self.why}"
 
 
-def narrow_ranges(rows: Iterable[Row], examined: Mapping[str, Examined]) -> tuple[Narrow, ...]:
+def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]) -> tuple[NarrowRange, ...]:
     """Find the classes that cover little of what the others cover, the narrowest first, each by one measure.
 
     If a class were photographed like all others, as many of their images as chance puts there would lie outside of the
@@ -187,26 +194,26 @@ def narrow_ranges(rows: Iterable[Row], examined: Mapping[str, Examined]) -> tupl
 
     Args:
         rows: The version's images; those that are held out do not count.
-        examined: What was measured of each image.
+        image_infos: What was measured of each image.
     """
-    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in examined]
+    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in image_infos]
     labels, truth = np.unique([row.label for row in used], return_inverse=True)
-    values = {name: _values(name, [examined[row.image].measures for row in used]) for name in _WORDS}
+    values = {name: _values(name, [image_infos[row.image].measures for row in used]) for name in _WORDS}
     candidates = [
         narrow
-        for place, label in enumerate(labels.tolist())
+        for class_index, label in enumerate(labels.tolist())
         for name in _WORDS
-        if (narrow := _range(label, name, values[name], truth == place))
+        if (narrow := _range(label, name, values[name], truth == class_index))
         and _beyond_chance(narrow, len(used) - narrow.images, len(labels))
-        and _of_most(narrow, values[name], truth, place)
+        and _most_classes_outside(narrow, values[name], truth, class_index)
     ]
-    narrowest: dict[str, Narrow] = {}
+    narrowest: dict[str, NarrowRange] = {}
     for narrow in sorted(candidates, key=lambda narrow: (-narrow.outside, narrow.high - narrow.low)):
         narrowest.setdefault(narrow.label, narrow)
     return tuple(narrowest.values())
 
 
-def range_warnings(narrow: Sequence[Narrow]) -> list[str]:
+def range_warnings(narrow: Sequence[NarrowRange]) -> list[str]:
     """Say which classes are narrow, the first few of them."""
     more = len(narrow) - _NAMED
     return [
@@ -215,37 +222,42 @@ def range_warnings(narrow: Sequence[Narrow]) -> list[str]:
     ]
 
 
-def _values(name: str, measures: Sequence[Measures]) -> NDArray[np.float64]:
+def _values(name: str, measures: Sequence[ImageProperties]) -> NDArray[np.float64]:
     """Take a measure of each image: (n,); the middle that ``tone`` is measured of is a quarter of the picture."""
     brightness, tone = (
-        np.array([getattr(one, kind) for one in measures], np.float64) for kind in ("brightness", "tone")
+        np.array([getattr(measurement, kind) for measurement in measures], np.float64)
+        for kind in ("brightness", "tone")
     )
     return {"brightness": brightness, "tone": tone, "surroundings": (4 * brightness - tone) / 3}[name]
 
 
-def _range(label: str, measure: str, values: NDArray[np.float64], own: NDArray[np.bool_]) -> Narrow | None:
-    ordered, others = np.sort(values[own]), values[~own]
+def _range(label: str, measure: str, values: NDArray[np.float64], in_class: NDArray[np.bool_]) -> NarrowRange | None:
+    ordered, other_values = np.sort(values[in_class]), values[~in_class]
     strays = _strays(len(ordered))
-    if len(ordered) < 2 * (strays + 1) or not len(others):
+    if len(ordered) < 2 * (strays + 1) or not len(other_values):
         return None
     low, high = float(ordered[strays]), float(ordered[-1 - strays])
-    return Narrow(label, measure, len(ordered), low, high, float((others < low).mean()), float((others > high).mean()))
+    return NarrowRange(
+        label, measure, len(ordered), low, high, float((other_values < low).mean()), float((other_values > high).mean())
+    )
 
 
-def _beyond_chance(narrow: Narrow, others: int, classes: int) -> bool:
+def _beyond_chance(narrow: NarrowRange, other_images: int, classes: int) -> bool:
     if narrow.outside < _WORTH:
         return False
     from scipy.stats import betabinom
 
     ends = 2 * (_strays(narrow.images) + 1)
-    chance = betabinom.sf(round(narrow.outside * others) - 1, others, ends, narrow.images + 1 - ends)
+    chance = betabinom.sf(round(narrow.outside * other_images) - 1, other_images, ends, narrow.images + 1 - ends)
     return bool(chance * classes * len(_WORDS) <= _CHANCE)
 
 
-def _of_most(narrow: Narrow, values: NDArray[np.float64], truth: NDArray[np.int64], place: int) -> bool:
+def _most_classes_outside(
+    narrow: NarrowRange, values: NDArray[np.float64], truth: NDArray[np.int64], class_index: int
+) -> bool:
     """Tell whether most other classes lie outside, and not a single odd one that is itself the narrow class."""
     outside = (values < narrow.low) | (values > narrow.high)
-    shares = np.delete(np.bincount(truth, outside) / np.bincount(truth), place)
+    shares = np.delete(np.bincount(truth, outside) / np.bincount(truth), class_index)
     return bool(np.sort(shares)[(len(shares) - 1) // 2] >= _WORTH / 2)
 
 

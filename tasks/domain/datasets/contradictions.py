@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.domain.datasets.image_issues import Finding, Found
-from tasks.domain.images.near_duplicates import distances
+from tasks.domain.datasets.image_issues import FlaggedImage, Issue
+from tasks.domain.images.near_duplicates import nearest_hashes
 from tasks.domain.phrasing import count
 
 #: The kind of finding on a data card.
@@ -21,7 +21,7 @@ class Twin(NamedTuple):
     bits: int
 
 
-class Near(NamedTuple):
+class NearDuplicates(NamedTuple):
     """What is known of images' likeness: their perceptual hashes, their groups, and how many bits of two may differ.
 
     The groups may hold more images than these, so that two who are alike are always together.
@@ -32,14 +32,14 @@ class Near(NamedTuple):
     bits: int
 
 
-class Named(NamedTuple):
+class ImageName(NamedTuple):
     """How people know an image: its key and its label."""
 
     key: str
     label: str
 
 
-def contradictions(near: Near, marks: Mapping[str, str]) -> tuple[Twin, ...]:
+def find_contradictions(near: NearDuplicates, marks: Mapping[str, str]) -> tuple[Twin, ...]:
     """Find for each image the nearest of its near duplicates with another mark, if there is one; the nearest first.
 
     The two themselves are alike: that a group holds both, through others, is not enough.
@@ -56,43 +56,43 @@ def contradictions(near: Near, marks: Mapping[str, str]) -> tuple[Twin, ...]:
     return tuple(sorted(twins, key=lambda twin: (twin.bits, *sorted(twin[:2]), twin.image)))
 
 
-def alike_under_two_labels(twins: Sequence[Twin], images: Mapping[str, Named], shown: set[str]) -> tuple[Finding, ...]:
+def report_contradictions(twins: Sequence[Twin], images: Mapping[str, ImageName], shown: set[str]) -> tuple[Issue, ...]:
     """Make the finding of those twins of which the first is shown; the two of a pair follow each other."""
-    found = tuple(
-        Found(twin.image, *images[twin.image], f"like {images[twin.other].key}, {images[twin.other].label}")
+    flagged_images = tuple(
+        FlaggedImage(twin.image, *images[twin.image], f"like {images[twin.other].key}, {images[twin.other].label}")
         for twin in _side_by_side(twins)
         if twin.image in shown and twin.other in images
     )
-    return (Finding(ALIKE, _MEANING, found),) if found else ()
+    return (Issue(ALIKE, _MEANING, flagged_images),) if flagged_images else ()
 
 
 def _side_by_side(twins: Sequence[Twin]) -> Iterator[Twin]:
-    left = {twin.image: twin for twin in twins}
+    remaining = {twin.image: twin for twin in twins}
     for twin in twins:
         for image in (twin.image, twin.other):
-            if image in left:
-                yield left.pop(image)
+            if image in remaining:
+                yield remaining.pop(image)
 
 
-def _twins(images: Sequence[str], near: Near, marks: Mapping[str, str]) -> Iterator[Twin]:
+def _twins(images: Sequence[str], near: NearDuplicates, marks: Mapping[str, str]) -> Iterator[Twin]:
     by_mark: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
         by_mark[marks[image]].append(image)
-    for mark, own in by_mark.items():
-        others = [image for image in images if marks[image] != mark]
-        alike = [near.hashes[image] for image in own], [near.hashes[image] for image in others]
-        nearest, apart = distances(*alike, near.bits)
-        for image, place, differing in zip(own, nearest.tolist(), apart.tolist(), strict=True):
+    for mark, marked_images in by_mark.items():
+        other_images = [image for image in images if marks[image] != mark]
+        alike = [near.hashes[image] for image in marked_images], [near.hashes[image] for image in other_images]
+        nearest, apart = nearest_hashes(*alike, near.bits)
+        for image, other_index, differing in zip(marked_images, nearest.tolist(), apart.tolist(), strict=True):
             if differing <= near.bits:
-                yield Twin(image, others[place], int(differing))
+                yield Twin(image, other_images[other_index], int(differing))
 
 
-def alike_images(twins: Sequence[Twin], images: set[str]) -> int:
+def count_contradictory(twins: Sequence[Twin], images: set[str]) -> int:
     """Count the images among these that have a twin."""
     return len(images.intersection(twin.image for twin in twins))
 
 
-def likeness(card: Mapping[str, Any]) -> str:
+def summarize_duplicates(card: Mapping[str, Any]) -> str:
     """Say of a data card, as it is kept in JSON, how many objects are copies and how many images look like others."""
     contradictory = sum(len(finding["images"]) for finding in card["findings"] if finding["kind"] == ALIKE)
     parts = [

@@ -7,20 +7,20 @@ from typing import Any
 
 from tasks.domain.datasets.attribute_balance import (
     Balance,
-    Narrow,
+    NarrowRange,
+    balance_warnings,
     balances,
-    narrow_ranges,
+    find_narrow_ranges,
     range_warnings,
-    warnings_of,
 )
-from tasks.domain.datasets.exclusions import Absent, left_out
-from tasks.domain.datasets.image_issues import Finding
+from tasks.domain.datasets.exclusions import Excluded, list_excluded
+from tasks.domain.datasets.image_issues import Issue
 from tasks.domain.datasets.label_issue_counts import LabelIssues
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.version_diff import compare
-from tasks.domain.images.image_info import Examined
-from tasks.domain.labels.image_attributes import PICTURE, traits
-from tasks.domain.labels.labeling import Attributes, Labelling, spelling_hints
+from tasks.domain.datasets.version_diff import diff_versions
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.labels.image_attributes import PICTURE, image_attributes
+from tasks.domain.labels.labeling import Attributes, Labelling, suggest_aliases
 from tasks.domain.labels.manifest_formats.use import ManifestUse
 from tasks.domain.phrasing import count, listed
 
@@ -55,7 +55,7 @@ class Missing:
 
     reason: str
     images: int
-    first: tuple[Absent, ...]
+    first: tuple[Excluded, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Evidence:
     """
 
     labelling: Labelling
-    rejected: Sequence[Absent] = ()
+    rejected: Sequence[Excluded] = ()
     waiting: Sequence[str] = ()
-    examined: Mapping[str, Examined] = field(default_factory=dict)
+    examined: Mapping[str, ImageInfo] = field(default_factory=dict)
     forgotten: frozenset[str] = frozenset()
-    findings: Sequence[Finding] = ()
+    findings: Sequence[Issue] = ()
     manifest: ManifestUse | None = None
     minimum: int = 1
 
@@ -82,20 +82,20 @@ class DataCard:
     images: int
     classes: tuple[ClassCard, ...]
     balances: tuple[Balance, ...]
-    narrow: tuple[Narrow, ...]
+    narrow: tuple[NarrowRange, ...]
     added: tuple[Change, ...]
     removed: tuple[Change, ...]
     relabelled: tuple[Change, ...]
     missing: tuple[Missing, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
     warnings: tuple[str, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the card into what JSON can hold."""
         return asdict(self)
 
 
-def class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
+def build_class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
     """Count a version's classes by split and attribute."""
     by_label: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -103,24 +103,24 @@ def class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
     return tuple(
         ClassCard(
             label=label,
-            images=len(own),
-            splits=dict(sorted(Counter(row.split.value for row in own).items())),
+            images=len(class_rows),
+            splits=dict(sorted(Counter(row.split.value for row in class_rows).items())),
             attributes=dict(
-                sorted(Counter(f"{name}={value}" for row in own for name, value in row.attributes).items())
+                sorted(Counter(f"{name}={value}" for row in class_rows for name, value in row.attributes).items())
             ),
         )
-        for label, own in sorted(by_label.items())
+        for label, class_rows in sorted(by_label.items())
     )
 
 
-def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) -> DataCard:
+def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) -> DataCard:
     """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
-    classes = class_cards(rows)
-    told, origins = attributes_told(rows, evidence)
-    spread, narrow = balances(rows, told, origins), narrow_ranges(rows, evidence.examined)
-    absent = [*evidence.rejected, *left_out(evidence.labelling, rows, evidence.waiting)]
-    fates = _fates(absent, evidence.forgotten)
-    difference = compare(parent, rows if parent else ())
+    classes = build_class_cards(rows)
+    attributes, origins = collect_attributes(rows, evidence)
+    spread, narrow = balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.examined)
+    exclusions = [*evidence.rejected, *list_excluded(evidence.labelling, rows, evidence.waiting)]
+    fates = _fates(exclusions, evidence.forgotten)
+    difference = diff_versions(parent, rows if parent else ())
     return DataCard(
         images=len(rows),
         classes=classes,
@@ -132,54 +132,61 @@ def data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) ->
             Change(pair.after.image, pair.after.key, f"{pair.before.label} is now {pair.after.label}")
             for pair in difference.relabelled
         ),
-        missing=_missing(absent),
+        missing=_missing(exclusions),
         findings=tuple(evidence.findings),
         warnings=(
-            *_of_sizes(classes, {row.label for row in parent}, evidence.minimum),
+            *_size_warnings(classes, {row.label for row in parent}, evidence.minimum),
             *range_warnings(narrow),
-            *warnings_of(spread),
-            *spelling_hints(one.label for one in evidence.labelling.labelled),
+            *balance_warnings(spread),
+            *suggest_aliases(labelled.label for labelled in evidence.labelling.labelled),
             *(evidence.manifest.sentences() if evidence.manifest else ()),
         ),
     )
 
 
-def attributes_told(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
+def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
     """Gather each image's attributes, what was written before what the picture shows, and where each name is from."""
-    written = {one.image: dict(one.origins) for one in evidence.labelling.labelled}
-    told: dict[str, Attributes] = {}
+    written = {labelled.image: dict(labelled.origins) for labelled in evidence.labelling.labelled}
+    attributes: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
-        seen = dict(traits(evidence.examined[row.image])) if row.image in evidence.examined else {}
-        told[row.image] = tuple(sorted((seen | dict(row.attributes)).items()))
-        for name, _ in told[row.image]:
+        picture_attributes = (
+            dict(image_attributes(evidence.examined[row.image])) if row.image in evidence.examined else {}
+        )
+        attributes[row.image] = tuple(sorted((picture_attributes | dict(row.attributes)).items()))
+        for name, _ in attributes[row.image]:
             origin = written.get(row.image, {}).get(name, "folder") if name in dict(row.attributes) else PICTURE
             origins[name].add(origin)
-    return told, dict(origins)
+    return attributes, dict(origins)
 
 
-def _fates(absent: Iterable[Absent], forgotten: Iterable[str]) -> dict[str, str]:
+def _fates(exclusions: Iterable[Excluded], forgotten: Iterable[str]) -> dict[str, str]:
     """Say of images why they are not in the version."""
-    return {one.image: f"{one.reason}: {one.detail}" for one in absent} | dict.fromkeys(forgotten, "removed for good")
+    return {excluded.image: f"{excluded.reason}: {excluded.detail}" for excluded in exclusions} | dict.fromkeys(
+        forgotten, "removed for good"
+    )
 
 
-def _missing(absent: Sequence[Absent]) -> tuple[Missing, ...]:
-    by_reason: defaultdict[str, list[Absent]] = defaultdict(list)
-    for one in sorted(absent, key=lambda one: (one.key, one.image)):
-        by_reason[one.reason].append(one)
-    return tuple(Missing(reason, len(found), tuple(found[:NAMED])) for reason, found in sorted(by_reason.items()))
+def _missing(exclusions: Sequence[Excluded]) -> tuple[Missing, ...]:
+    by_reason: defaultdict[str, list[Excluded]] = defaultdict(list)
+    for excluded in sorted(exclusions, key=lambda excluded: (excluded.key, excluded.image)):
+        by_reason[excluded.reason].append(excluded)
+    return tuple(
+        Missing(reason, len(excluded_objects), tuple(excluded_objects[:NAMED]))
+        for reason, excluded_objects in sorted(by_reason.items())
+    )
 
 
-def _of_sizes(classes: Sequence[ClassCard], former: set[str], minimum: int) -> Iterable[str]:
-    ordered = sorted(classes, key=lambda one: (one.images, one.label))
+def _size_warnings(classes: Sequence[ClassCard], former: set[str], minimum: int) -> Iterable[str]:
+    ordered = sorted(classes, key=lambda class_card: (class_card.images, class_card.label))
     if ordered and ordered[-1].images > _LOPSIDED * ordered[0].images:
         most, least = ordered[-1], ordered[0]
         yield f"{most.label} has {most.images:,} images, over ten times as many as {least.label}"
-    yield from _untested({one.label: one.splits.get("test", 0) for one in classes}, minimum)
-    yield from (f"the class {label} is gone" for label in sorted(former - {one.label for one in classes}))
+    yield from _test_warnings({class_card.label: class_card.splits.get("test", 0) for class_card in classes}, minimum)
+    yield from (f"the class {label} is gone" for label in sorted(former - {class_card.label for class_card in classes}))
 
 
-def _untested(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
+def _test_warnings(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
     none = [label for label, images in tests.items() if not images]
     few = sorted((images, label) for label, images in tests.items() if 0 < images < minimum)
     if len(none) == 1:
@@ -192,7 +199,7 @@ def _untested(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class DataCardSummary:
     """The data card of a dataset version, in short."""
 
     added: int

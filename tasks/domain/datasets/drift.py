@@ -10,7 +10,7 @@ from tasks.domain.datasets.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class DatasetDrift:
     """Images by class that are not held out; classes that only the champion knows; the share of contradictory images.
 
     Those have two labels, or near duplicates under another label. Drift is how far the mixture is from the parent
@@ -27,9 +27,9 @@ class Holdings:
     label_issues: LabelIssues = field(default_factory=LabelIssues)
 
 
-def holdings(
+def measure_drift(
     rows: Sequence[Row], parent: Sequence[Row], lost: Sequence[str], conflicts: int, contradictory: int = 0
-) -> Holdings:
+) -> DatasetDrift:
     """Look at a dataset version beside its parent.
 
     Args:
@@ -41,7 +41,7 @@ def holdings(
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     drift, drifted = _drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
-    return Holdings(
+    return DatasetDrift(
         images=dict(sorted(Counter(row.label for row in used).items())),
         lost=tuple(lost),
         conflicts=(conflicts + contradictory) / max(len(rows) + conflicts, 1),
@@ -54,15 +54,21 @@ def _drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | None, st
     if not (rows and parent):
         return None, ""
     names = {name for row in (*rows, *parent) for name, _ in row.attributes}
-    found = {"classes": _distance(*(Counter(row.label for row in some) for some in (rows, parent)))}
+    distances = {"classes": _distance(*(Counter(row.label for row in version_rows) for version_rows in (rows, parent)))}
     for name in names:
-        found[name] = _distance(
-            *(Counter(dict(row.attributes).get(name, "") for row in some) for some in (rows, parent))
+        distances[name] = _distance(
+            *(Counter(dict(row.attributes).get(name, "") for row in version_rows) for version_rows in (rows, parent))
         )
-    furthest = max(sorted(found), key=found.__getitem__)
-    return found[furthest], furthest
+    furthest = max(sorted(distances), key=distances.__getitem__)
+    return distances[furthest], furthest
 
 
-def _distance(one: Counter[str], two: Counter[str]) -> float:
+def _distance(counts: Counter[str], parent_counts: Counter[str]) -> float:
     """Halve the sum of the absolute differences of the shares."""
-    return sum(abs(one[name] / one.total() - two[name] / two.total()) for name in {*one, *two}) / 2
+    return (
+        sum(
+            abs(counts[name] / counts.total() - parent_counts[name] / parent_counts.total())
+            for name in {*counts, *parent_counts}
+        )
+        / 2
+    )

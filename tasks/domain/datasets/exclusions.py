@@ -16,7 +16,7 @@ _DOUBTS = {ALIKE: "alike-under-two-labels", ELSEWHERE: "not-in-published-split"}
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class Excluded:
     """An object that is in no version, or not in this one; a rejected object holds no image."""
 
     reason: str
@@ -26,45 +26,51 @@ class Absent:
     source: str
 
 
-def rejected(source: str, rejections: Mapping[str, Rejection]) -> list[Absent]:
+def list_rejected(source: str, rejections: Mapping[str, Rejection]) -> list[Excluded]:
     """List a source's rejected objects, by key."""
-    return [Absent(one.reason.value, one.detail, key, "", source) for key, one in sorted(rejections.items())]
+    return [
+        Excluded(rejection.reason.value, rejection.detail, key, "", source)
+        for key, rejection in sorted(rejections.items())
+    ]
 
 
-def left_out(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) -> list[Absent]:
+def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) -> list[Excluded]:
     """List what a labelling holds and the version made of it does not; ``waiting`` holds ``class (why)`` lines."""
-    kept = {row.image for row in rows}
-    found = [
-        Absent(CONFLICT, f"it is also called {_others(label, key, one.claims)}", key, one.image, "")
-        for one in labelling.conflicts
-        for label, key in one.claims
+    version_images = {row.image for row in rows}
+    excluded = [
+        Excluded(CONFLICT, f"it is also called {_other_claims(label, key, entry.claims)}", key, entry.image, "")
+        for entry in labelling.conflicts
+        for label, key in entry.claims
     ]
-    found += [Absent(UNLABELLED, "nobody says what it shows", one.key, one.image, "") for one in labelling.unlabelled]
-    found += [
-        Absent(LEFT_OUT, f"labels.leave_out names {one.label}", one.key, one.image, "") for one in labelling.left_out
+    excluded += [
+        Excluded(UNLABELLED, "nobody says what it shows", entry.key, entry.image, "") for entry in labelling.unlabelled
     ]
-    found += [
-        Absent(WAITING, _why(one.label, waiting), one.key, one.image, "")
-        for one in labelling.labelled
-        if one.image not in kept
+    excluded += [
+        Excluded(LEFT_OUT, f"labels.leave_out names {entry.label}", entry.key, entry.image, "")
+        for entry in labelling.left_out
     ]
-    return found
+    excluded += [
+        Excluded(WAITING, _why(entry.label, waiting), entry.key, entry.image, "")
+        for entry in labelling.labelled
+        if entry.image not in version_images
+    ]
+    return excluded
 
 
-def doubtful(findings: Iterable[Mapping[str, Any]]) -> list[Absent]:
+def list_doubtful(findings: Iterable[Mapping[str, Any]]) -> list[Excluded]:
     """List the images of a card's findings that are in a version and contradict another image."""
     return [
-        Absent(_DOUBTS[finding["kind"]], f"{one['label']}, {one['figure']}", one["key"], one["image"], "")
+        Excluded(_DOUBTS[finding["kind"]], f"{image['label']}, {image['figure']}", image["key"], image["image"], "")
         for finding in findings
         if finding["kind"] in _DOUBTS
-        for one in finding["images"]
+        for image in finding["images"]
     ]
 
 
-def _others(label: str, key: str, claims: Iterable[tuple[str, str]]) -> str:
+def _other_claims(label: str, key: str, claims: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{other} ({at})" for other, at in claims if (other, at) != (label, key))
 
 
 def _why(label: str, waiting: Sequence[str]) -> str:
-    line = next((one for one in waiting if one.startswith(f"{label} (")), label)
+    line = next((entry for entry in waiting if entry.startswith(f"{label} (")), label)
     return f"the class waits: {line}"

@@ -19,7 +19,7 @@ _UNSAFE = frozenset('%/\\:*?"<>|\x7f') | frozenset(map(chr, range(32)))
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 # Bytes that a name may have on every usual disk; a cut name ends in a mark that is no escape, and in digits of a hash.
 _LONGEST, _CUT, _DIGITS = 255, "%~", 16
-_OWN = ("image", "file", "label", "split", "key")
+_FIXED_COLUMNS = ("image", "file", "label", "split", "key")
 
 
 def folder_name(label: str) -> str:
@@ -39,8 +39,8 @@ def folder_name(label: str) -> str:
 def _shortened(label: str, letters: list[str]) -> str:
     ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
     sizes = accumulate(_size([letter]) for letter in letters)
-    kept = sum(size <= _LONGEST - len(ending) for size in sizes)
-    return "".join(letters[:kept]) + ending
+    prefix_length = sum(size <= _LONGEST - len(ending) for size in sizes)
+    return "".join(letters[:prefix_length]) + ending
 
 
 def _size(letters: Sequence[str]) -> int:
@@ -57,17 +57,17 @@ def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
     attributes = sorted({name for row in rows for name, _ in row.attributes})
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\r\n")
-    writer.writerow([*_OWN[:-1], *(_column(name) for name in attributes), _OWN[-1]])
+    writer.writerow([*_FIXED_COLUMNS[:-1], *(_column(name) for name in attributes), _FIXED_COLUMNS[-1]])
     for row in sorted(rows, key=lambda row: row.image):
-        own = dict(row.attributes)
-        values = [own.get(name, "") for name in attributes]
+        attribute_values = dict(row.attributes)
+        values = [attribute_values.get(name, "") for name in attributes]
         writer.writerow([row.image, files[row.image], row.label, row.split.value, *values, row.key])
     return sink.getvalue().encode()
 
 
 def _column(attribute: str) -> str:
     """Name an attribute's column by its name; no attribute holds a colon, so the mark keeps it from our own columns."""
-    return f"attribute:{attribute}" if attribute in _OWN else attribute
+    return f"attribute:{attribute}" if attribute in _FIXED_COLUMNS else attribute
 
 
 _CONTEXT = {

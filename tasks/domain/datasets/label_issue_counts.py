@@ -48,24 +48,28 @@ class LabelIssues:
 
     def counted(self) -> str:
         """Count the doubted labels by class, most first; nothing where no label is doubted."""
-        doubted = sorted((one for one in self.classes if one.doubted), key=lambda one: (-one.doubted, one.label))
-        return _first([str(one) for one in doubted])
+        doubted = sorted(
+            (issues for issues in self.classes if issues.doubted), key=lambda issues: (-issues.doubted, issues.label)
+        )
+        return _first([str(issues) for issues in doubted])
 
     def sentences(self) -> tuple[str, ...]:
         """Point out the classes of which more labels are doubted than chance explains, the largest share first."""
-        many = sorted(self._beyond_chance(), key=lambda one: (-one.share, one.label))
+        many = sorted(self._beyond_chance(), key=lambda issues: (-issues.share, issues.label))
         if not many:
             return ()
-        return (f"probably wrong labels: {_first([f'{one} (most look like {one.like})' for one in many])}",)
+        return (f"probably wrong labels: {_first([f'{issues} (most look like {issues.like})' for issues in many])}",)
 
     def _beyond_chance(self) -> Sequence[ClassIssues]:
-        doubted = [one for one in self.classes if one.share > _CLEAN]
+        doubted = [issues for issues in self.classes if issues.share > _CLEAN]
         if not doubted:
             return ()
         from scipy.stats import binom
 
-        chances = binom.sf([one.doubted - 1 for one in doubted], [one.images for one in doubted], _CLEAN)
-        return [one for one, chance in zip(doubted, chances, strict=True) if chance * len(self.classes) <= _CHANCE]
+        chances = binom.sf([issues.doubted - 1 for issues in doubted], [issues.images for issues in doubted], _CLEAN)
+        return [
+            issues for issues, chance in zip(doubted, chances, strict=True) if chance * len(self.classes) <= _CHANCE
+        ]
 
 
 def _first(words: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedGroupKFold
 
-from tasks.domain.datasets.image_issues import Finding, Found
+from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.label_issue_counts import ClassIssues, LabelIssues
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.training.calibration import temperature
+from tasks.domain.training.calibration import fit_temperature
 
 _FOLDS = 5
 # Fewer classes, or fewer images of a class to learn from, leave nothing to compare with.
@@ -31,7 +31,7 @@ _MIXED_UP = 0.01
 # Logarithms of probabilities are cut off here, and shares of wrong labels are looked for between these.
 _LEAST_LOGIT, _SHARES = -80.0, (1e-4, 0.5)
 
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -40,13 +40,13 @@ class LabelError:
     """An image whose label is probably wrong.
 
     Attributes:
-        place: Which image.
+        index: Which image.
         likely: The class that it looks like.
         likeliest: The calibrated probability of that class.
         given: The calibrated probability of the class that its label says.
     """
 
-    place: int
+    index: int
     likely: int
     likeliest: float
     given: float
@@ -77,7 +77,7 @@ class _Doubts:
     """
 
     probabilities: Floats
-    labels: Places
+    labels: Indices
     wrong_share: float
 
     @property
@@ -86,7 +86,7 @@ class _Doubts:
         return np.asarray(np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)[:, 0])
 
     @property
-    def likely(self) -> Places:
+    def likely(self) -> Indices:
         """The likeliest class of each image."""
         return np.asarray(self.probabilities.argmax(axis=1))
 
@@ -96,7 +96,7 @@ class _Doubts:
         return np.asarray(np.log(self.probabilities.max(axis=1)) - np.log(self.given))
 
 
-def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> LabelErrors:
+def find_label_errors(features: NDArray[np.float32], labels: Indices, groups: Sequence[str]) -> LabelErrors:
     """Name images whose labels are probably wrong.
 
     A label is doubted for each of three reasons, all on calibrated probabilities of images held out:
@@ -116,22 +116,24 @@ def label_errors(features: NDArray[np.float32], labels: Places, groups: Sequence
         The doubted images, and which could be judged.
     """
     logits, judged = _held_out(features, labels, groups)
-    right = logits.argmax(axis=1) == labels
-    if not judged.any() or right[judged].mean() < _TELLING:
+    correct = logits.argmax(axis=1) == labels
+    if not judged.any() or correct[judged].mean() < _TELLING:
         return LabelErrors((), np.zeros(len(labels), bool))
-    places = np.flatnonzero(judged)
-    doubts = _calibrated(logits[places], labels[places])
+    indices = np.flatnonzero(judged)
+    doubts = _calibrated(logits[indices], labels[indices])
     named = _errors(doubts) | _most_contradicted(doubts) | _mixed_up(doubts)
     ratios, given, likely = doubts.ratios, doubts.given, doubts.likely
     order = np.argsort(-ratios, kind="stable")
     errors = tuple(
-        LabelError(int(places[at]), int(likely[at]), float(doubts.probabilities[at].max()), float(given[at]))
+        LabelError(int(indices[at]), int(likely[at]), float(doubts.probabilities[at].max()), float(given[at]))
         for at in order[named[order]].tolist()
     )
     return LabelErrors(errors, judged)
 
 
-def _held_out(features: NDArray[np.float32], labels: Places, groups: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+def _held_out(
+    features: NDArray[np.float32], labels: Indices, groups: Sequence[str]
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Give logits by discriminants that saw nothing of an image's group, and which images have any.
 
     An image has none whose class no other group shows, since all other classes would seem likelier.
@@ -147,17 +149,17 @@ def _held_out(features: NDArray[np.float32], labels: Places, groups: Sequence[st
         # A class with few images may be missing from a fold.
         warnings.simplefilter("ignore", UserWarning)
         parts = list(StratifiedGroupKFold(folds).split(features, labels, list(groups)))
-    for others, held_out in parts:
-        learned = others[np.bincount(labels[others])[labels[others]] >= _FEWEST]
+    for training_indices, held_out in parts:
+        learned = training_indices[np.bincount(labels[training_indices])[labels[training_indices]] >= _FEWEST]
         if len(held_out) and len(set(labels[learned].tolist())) >= _FEWEST:
             model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[learned], labels[learned])
-            said = model.predict_log_proba(features[held_out])
-            logits[np.ix_(held_out, model.classes_)] = np.maximum(said, _LEAST_LOGIT)
+            log_probabilities = model.predict_log_proba(features[held_out])
+            logits[np.ix_(held_out, model.classes_)] = np.maximum(log_probabilities, _LEAST_LOGIT)
             judged[held_out] = np.isin(labels[held_out], model.classes_)
     return logits, judged
 
 
-def _calibrated(logits: Floats, labels: Places) -> _Doubts:
+def _calibrated(logits: Floats, labels: Indices) -> _Doubts:
     """Estimate the temperature and the share of labels that were dealt at random, together."""
     from scipy.optimize import minimize
 
@@ -170,7 +172,7 @@ def _calibrated(logits: Floats, labels: Places) -> _Doubts:
         return float(-np.log((1 - share) * given + share / classes).mean())
 
     bounds = [(np.log(0.05), np.log(20)), (np.log(low), np.log(high))]
-    warmth = np.log(temperature(logits, labels))
+    warmth = np.log(fit_temperature(logits, labels))
     starts = ((warmth, np.log(share)) for share in (low, 0.1))
     fits = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun)).x
@@ -202,10 +204,10 @@ def _mixed_up(doubts: _Doubts) -> NDArray[np.bool_]:
     from scipy.stats import poisson
 
     classes, likely = doubts.probabilities.shape[1], doubts.likely
-    seen, expected = np.zeros((classes, classes)), np.zeros((classes, classes))
-    np.add.at(seen, (likely, doubts.labels), 1)
+    observed, expected = np.zeros((classes, classes)), np.zeros((classes, classes))
+    np.add.at(observed, (likely, doubts.labels), 1)
     np.add.at(expected, likely, doubts.probabilities)
-    mixed = poisson.sf(seen - 1, expected) * classes * (classes - 1) <= _MIXED_UP
+    mixed = poisson.sf(observed - 1, expected) * classes * (classes - 1) <= _MIXED_UP
     np.fill_diagonal(mixed, val=False)
     return np.asarray(mixed[likely, doubts.labels])
 
@@ -219,7 +221,7 @@ def _softmax(logits: Floats) -> Floats:
 #: The kind of finding that names probably wrong labels.
 WRONG_LABEL = "probably a wrong label"
 # So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
-_DIRECTIONS = 128
+_COMPONENTS = 128
 # Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
 _NEIGHBOURHOOD = 2000
 # cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
@@ -227,68 +229,73 @@ _OUTLIERS, _FAR = 0.02, 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
+class FeatureIssues:
     """What the features say: the images to look at, and how many labels of each class are in doubt."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
     labels: LabelIssues
 
 
-def main_directions(features: NDArray[np.float32]) -> PCA:
+def fit_pca(features: NDArray[np.float32]) -> PCA:
     """Find the directions along which features of the shape (images, width) differ most; its transform takes more."""
-    return PCA(min(_DIRECTIONS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
+    return PCA(min(_COMPONENTS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
 
 
-def suspects(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> Suspects:
+def find_label_issues(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> FeatureIssues:
     """Find probably wrong labels and outliers among the rows; reduced has the shape (rows, main directions).
 
     Labels are judged by probabilities that a linear discriminant gives to images whose near-duplicate group it was not
-    fitted on: ``label_errors`` says which are named.
+    fitted on: ``find_label_errors`` says which are named.
     """
     labels, truth = np.unique([row.label for row in rows], return_inverse=True)
-    found = label_errors(reduced, truth, groups)
-    issues = _issues(found, labels.tolist(), truth)
-    findings = (_wrong_labels(rows, found, labels.tolist(), issues), _outliers(rows, reduced))
-    return Suspects(tuple(one for one in findings if one.images), issues)
+    errors = find_label_errors(reduced, truth, groups)
+    issues = _issues(errors, labels.tolist(), truth)
+    findings = (_wrong_labels(rows, errors, labels.tolist(), issues), _outliers(rows, reduced))
+    return FeatureIssues(tuple(issue for issue in findings if issue.images), issues)
 
 
-def _issues(found: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
-    if not found.judged.any():
+def _issues(errors: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
+    if not errors.judged.any():
         return LabelIssues(unknown="unknown, since the features do not tell these classes apart")
-    sizes, likely = Counter(truth[found.judged].tolist()), dict[int, Counter[int]]()
-    for error in found.errors:
-        likely.setdefault(int(truth[error.place]), Counter())[error.likely] += 1
-    named = {place: likely.get(place, Counter()) for place in sorted(sizes)}
+    sizes, likely = Counter(truth[errors.judged].tolist()), dict[int, Counter[int]]()
+    for error in errors.errors:
+        likely.setdefault(int(truth[error.index]), Counter())[error.likely] += 1
+    named = {class_index: likely.get(class_index, Counter()) for class_index in sorted(sizes)}
     classes = [
-        ClassIssues(labels[place], own.total(), sizes[place], *(labels[like] for like, _ in own.most_common(1)))
-        for place, own in named.items()
+        ClassIssues(
+            labels[class_index],
+            likely_counts.total(),
+            sizes[class_index],
+            *(labels[like] for like, _ in likely_counts.most_common(1)),
+        )
+        for class_index, likely_counts in named.items()
     ]
     return LabelIssues(tuple(classes), "")
 
 
-def _wrong_labels(rows: Sequence[Row], found: LabelErrors, labels: Sequence[str], issues: LabelIssues) -> Finding:
+def _wrong_labels(rows: Sequence[Row], errors: LabelErrors, labels: Sequence[str], issues: LabelIssues) -> Issue:
     images = tuple(
-        Found(
-            rows[error.place].image,
-            rows[error.place].key,
-            rows[error.place].label,
+        FlaggedImage(
+            rows[error.index].image,
+            rows[error.index].key,
+            rows[error.index].label,
             f"looks like {labels[error.likely]}, {error.likeliest:.3f} against {error.given:.3f}",
         )
-        for error in found.errors
+        for error in errors.errors
     )
-    return Finding(WRONG_LABEL, f"the features of the other images say another class: {issues.counted()}", images)
+    return Issue(WRONG_LABEL, f"the features of the other images say another class: {issues.counted()}", images)
 
 
-def _outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Finding:
+def _outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Issue:
     sample = np.sort(np.argsort([row.image for row in rows])[:_NEIGHBOURHOOD])
-    judge = OutOfDistribution({"k": min(10, len(sample) - 1)} if len(sample) > 1 else {})
-    images: list[Found] = []
+    detector = OutOfDistribution({"k": min(10, len(sample) - 1)} if len(sample) > 1 else {})
+    images: list[FlaggedImage] = []
     if len(sample) > 1:
-        judge.fit(features=features[sample], verbose=False)
-        scores = judge.score(features=features)
+        detector.fit(features=features[sample], verbose=False)
+        scores = detector.score(features=features)
         most = max(1, int(_OUTLIERS * len(rows)))
         for index in np.argsort(scores, kind="stable")[:most].tolist():
             if scores[index] < _FAR:
                 row = rows[index]
-                images.append(Found(row.image, row.key, row.label, f"{scores[index]:.3f}"))
-    return Finding("unlike all others", "far from its nearest neighbours, as the backbone sees them", tuple(images))
+                images.append(FlaggedImage(row.image, row.key, row.label, f"{scores[index]:.3f}"))
+    return Issue("unlike all others", "far from its nearest neighbours, as the backbone sees them", tuple(images))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.image_issues import Finding, Found
+from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.phrasing import count
 
@@ -68,18 +68,18 @@ class Files:
         sizes, by_group = np.bincount(self.groups), [f"{group}" for group in self.groups.tolist()]
         alone = (sizes == 1)[self.groups].tolist()
         return by_group, [
-            name if one else f"{name} {n}" for n, (name, one) in enumerate(zip(by_group, alone, strict=True))
+            name if is_alone else f"{name} {n}" for n, (name, is_alone) in enumerate(zip(by_group, alone, strict=True))
         ]
 
 
-def files_of(groups: Sequence[str], copies: Sequence[int]) -> Files:
+def list_files(groups: Sequence[str], copies: Sequence[int]) -> Files:
     """List the files of images, given the near-duplicate group of each image and how many files hold it."""
     number = np.unique(list(groups), return_inverse=True)[1].astype(np.int64)
     images = np.repeat(np.arange(len(groups)), copies)
     return Files(images, number[images])
 
 
-def sampled(groups: Sequence[str], copies: Sequence[int], most: int = MOST_FILES) -> list[int]:
+def sample_groups(groups: Sequence[str], copies: Sequence[int], most: int = MOST_FILES) -> list[int]:
     """Choose the images of whole near-duplicate groups that have so many files together; all images of few files.
 
     A group is named by its smallest image, so large groups have small names: only hashes of names are a fair sample.
@@ -93,14 +93,14 @@ def sampled(groups: Sequence[str], copies: Sequence[int], most: int = MOST_FILES
         The places of the images, ascending.
     """
     order = sorted(set(groups), key=lambda group: sha256(group.encode()).digest())
-    rank = {group: place for place, group in enumerate(order)}
+    rank = {group: position for position, group in enumerate(order)}
     of_image = np.array([rank[group] for group in groups], np.int64)
     files = np.cumsum(np.bincount(of_image, weights=copies))
-    places: list[int] = np.flatnonzero(of_image < max(1, int(np.searchsorted(files, most, side="right")))).tolist()
-    return places
+    indices: list[int] = np.flatnonzero(of_image < max(1, int(np.searchsorted(files, most, side="right")))).tolist()
+    return indices
 
 
-def share_elsewhere(keys: Indices, folds: Indices) -> float:
+def share_in_other_folds(keys: Indices, folds: Indices) -> float:
     """Give the share of files, of shape (n_files,), of whose key there is another file in another fold."""
     _, pair, within = np.unique(np.column_stack([keys, folds]), axis=0, return_inverse=True, return_counts=True)
     return float((np.bincount(keys)[keys] > within[pair.ravel()]).mean())
@@ -125,9 +125,9 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
         backbone: The fingerprint of the backbone in whose report it is said; empty where it does not matter.
     """
     near = neighbour_sentences(card)
-    if not (known := card.get(KEY)):
+    if not (random_split := card.get(KEY)):
         return near
-    measured = RandomSplit(**known)
+    measured = RandomSplit(**random_split)
     gap, interval = measured.claimed - measured.honest, f"95% interval {measured.low:.3f} to {measured.high:.3f}"
     other = ", with features of another backbone" if backbone and backbone != measured.backbone else ""
     part = "" if measured.files == measured.of else f"{measured.files:,} of "
@@ -171,7 +171,7 @@ class Neighbour:
     cosine: float
 
 
-def near_across(tested: Numbers, trained: Numbers, groups: Sequence[str]) -> tuple[Neighbour, ...]:
+def find_split_neighbours(tested: Numbers, trained: Numbers, groups: Sequence[str]) -> tuple[Neighbour, ...]:
     """Name test images that are far nearer to one training image than to those of other groups, the nearest first.
 
     Near a point of a smooth distribution of dimension m, distances to neighbours grow so that the m-th power of the
@@ -193,42 +193,42 @@ def near_across(tested: Numbers, trained: Numbers, groups: Sequence[str]) -> tup
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
     learned = _unit(trained)[order]
-    places, distances = _nearest(_unit(tested), learned, starts)
+    nearest, distances = _nearest(_unit(tested), learned, starts)
     # A training image's own group is the first of its neighbours.
-    others = _nearest(_unit(trained[:_SAMPLE]), learned, starts)[1][:, 1:3]
-    steps = np.concatenate([distances[:, :2], others])
+    training_distances = _nearest(_unit(trained[:_SAMPLE]), learned, starts)[1][:, 1:3]
+    steps = np.concatenate([distances[:, :2], training_distances])
     spread = float(np.median(np.log(steps[:, 1] / steps[:, 0])))
     ratios, chance = distances[:, 0] / distances[:, _FARTHER], -np.expm1(np.log1p(-_ALLOWED / len(tested)) / _FARTHER)
     # The dimension is log 2 / spread; where most have two neighbours at the same distance it has no limit.
     limit = chance ** (spread / np.log(2)) if spread > 0 else 0.0
     return tuple(
-        Neighbour(place, int(order[places[place]]), float(1 - distances[place, 0] ** 2 / 2))
-        for place in np.argsort(ratios, kind="stable").tolist()
-        if ratios[place] < limit
+        Neighbour(tested_index, int(order[nearest[tested_index]]), float(1 - distances[tested_index, 0] ** 2 / 2))
+        for tested_index in np.argsort(ratios, kind="stable").tolist()
+        if ratios[tested_index] < limit
     )
 
 
-def across_splits(
+def report_split_neighbours(
     neighbours: Sequence[Neighbour], tested: Sequence[Row], trained: Sequence[Row]
-) -> tuple[Finding, ...]:
+) -> tuple[Issue, ...]:
     """Make the finding, the two of a pair side by side; nothing where there is none."""
     if not neighbours:
         return ()
-    images: list[Found] = []
-    for one in neighbours:
-        test, train = tested[one.tested], trained[one.trained]
-        images.append(Found(test.image, test.key, test.label, f"test, cosine {one.cosine:.3f}"))
-        images.append(Found(train.image, train.key, train.label, f"{train.split.value}, like {test.key}"))
+    images: list[FlaggedImage] = []
+    for neighbour in neighbours:
+        test, train = tested[neighbour.tested], trained[neighbour.trained]
+        images.append(FlaggedImage(test.image, test.key, test.label, f"test, cosine {neighbour.cosine:.3f}"))
+        images.append(FlaggedImage(train.image, train.key, train.label, f"{train.split.value}, like {test.key}"))
     meaning = (
         f"{len(neighbours):,} of {count(len(tested), 'test image')}, each followed by a training image that its "
         "features agree with far more than with others: a burst, a crop, or one scene twice, which no hash grouped"
     )
-    return (Finding(ACROSS, meaning, tuple(images)),)
+    return (Issue(ACROSS, meaning, tuple(images)),)
 
 
 def neighbour_sentences(card: Mapping[str, Any]) -> tuple[str, ...]:
     """Count of a data card, as it is kept in JSON, the test images that nearly agree with a training image, if any."""
-    pairs = sum(len(one["images"]) // 2 for one in card.get("findings", ()) if one["kind"] == ACROSS)
+    pairs = sum(len(issue["images"]) // 2 for issue in card.get("findings", ()) if issue["kind"] == ACROSS)
     if not pairs:
         return ()
     images = count(pairs, "test image nearly agrees", "test images nearly agree")
@@ -240,20 +240,20 @@ def _unit(features: Numbers) -> Numbers:
 
 
 def _nearest(
-    asked: Numbers, learned: Numbers, starts: NDArray[np.int64]
+    tested: Numbers, learned: Numbers, starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give the place of the nearest training image and the distances to the nearest groups, the first few, ascending.
 
     Args:
-        asked: Unit vectors of shape (n_asked, width).
+        tested: Unit vectors of shape (n_asked, width).
         learned: Unit vectors of shape (n_trained, width), those of a group side by side.
         starts: Where each group starts, of shape (n_groups,).
     """
-    places, distances = [], []
-    for start in range(0, len(asked), _BLOCK):
-        cosines = asked[start : start + _BLOCK] @ learned.T
+    indices, distances = [], []
+    for start in range(0, len(tested), _BLOCK):
+        cosines = tested[start : start + _BLOCK] @ learned.T
         of_group = np.maximum.reduceat(cosines, starts, axis=1)
         nearest = -np.sort(np.partition(-of_group, _FARTHER, axis=1)[:, : _FARTHER + 1], axis=1)
-        places.append(cosines.argmax(axis=1))
+        indices.append(cosines.argmax(axis=1))
         distances.append(np.sqrt(np.maximum(2 - 2 * nearest.astype(np.float64), _LEAST**2)))
-    return np.concatenate(places), np.concatenate(distances)
+    return np.concatenate(indices), np.concatenate(distances)

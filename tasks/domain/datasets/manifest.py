@@ -26,21 +26,21 @@ class Row(NamedTuple):
     key: str
 
 
-def canonical(row: Row) -> bytes:
+def canonical_row(row: Row) -> bytes:
     """Write what the hash covers: image, label, split and attributes."""
-    return b"[" + canonical_json(row.image) + b"," + _told(row.label, row.split, row.attributes) + b"]"
+    return b"[" + canonical_json(row.image) + b"," + _canonical_columns(row.label, row.split, row.attributes) + b"]"
 
 
 @lru_cache(maxsize=2**14)
-def _told(label: str, split: Split, attributes: Attributes) -> bytes:
+def _canonical_columns(label: str, split: Split, attributes: Attributes) -> bytes:
     """Write what many images have in common, and keep it: there are few classes, and few values of an attribute."""
-    return canonical_json([label, split.value, [list(one) for one in sorted(attributes)]])[1:-1]
+    return canonical_json([label, split.value, [list(attribute) for attribute in sorted(attributes)]])[1:-1]
 
 
 def dataset_hash(rows: Iterable[Row]) -> str:
     """Name a dataset version: SHA-256 over its sorted rows, 64 hex digits, whatever order they come in."""
     digest = hashlib.sha256(_MEANING)
-    for line in sorted(canonical(row) for row in rows):
+    for line in sorted(canonical_row(row) for row in rows):
         digest.update(line + b"\n")
     return digest.hexdigest()
 
@@ -58,11 +58,11 @@ class Waiting:
 class Selection:
     """The rows of the classes that are learned, and the classes that wait."""
 
-    kept: tuple[Row, ...]
+    rows: tuple[Row, ...]
     waiting: tuple[Waiting, ...]
 
 
-def select(rows: Sequence[Row], minimum: int) -> Selection:
+def select_classes(rows: Sequence[Row], minimum: int) -> Selection:
     """Hold back a class with fewer usable images than the minimum, or with none to train on."""
     usable = Counter(row.label for row in rows if row.split is not Split.HELD_OUT)
     trained = {row.label for row in rows if row.split is Split.TRAIN}
@@ -73,9 +73,9 @@ def select(rows: Sequence[Row], minimum: int) -> Selection:
             waiting.append(Waiting(label, usable[label], lacks))
         elif label not in trained:
             waiting.append(Waiting(label, usable[label], "none of its images is in the training split"))
-    back = {one.label for one in waiting}
-    kept = sorted((row for row in rows if row.label not in back), key=lambda row: row.image)
-    return Selection(tuple(kept), tuple(waiting))
+    held_back = {waiting_class.label for waiting_class in waiting}
+    selected = sorted((row for row in rows if row.label not in held_back), key=lambda row: row.image)
+    return Selection(tuple(selected), tuple(waiting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +101,5 @@ class Dataset:
         text = f"version {self.hash[:12]} with {count(self.images, 'image')} of {classes}: {self.reason}"
         if self.state == "waiting" or not self.waiting:
             return text
-        some = f"{len(self.waiting):,} classes wait, such as {self.waiting[0]}"
-        return f"{text}; {some if self.waiting[1:] else f'{self.waiting[0]} waits'}"
+        waiting_classes = f"{len(self.waiting):,} classes wait, such as {self.waiting[0]}"
+        return f"{text}; {waiting_classes if self.waiting[1:] else f'{self.waiting[0]} waits'}"

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tasks.domain.datasets.image_issues import Finding, Found
+from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labeling import Labelled, Labelling, plain
+from tasks.domain.labels.labeling import LabelledImage, Labelling, normalize_name
 from tasks.domain.phrasing import listed
 
 #: The attribute that says an image's published split.
@@ -25,21 +25,21 @@ _WORDS = {
 _ADDED = r"[-_ ]?(set|split|data|dataset|images?|imgs?)?[-_ ]?\d*"
 
 
-def split_of_word(word: str) -> Split | None:
+def parse_split(word: str) -> Split | None:
     """Read the name of a split, such as Train, val2017 or test_set; None for what names none."""
-    name = plain(word).casefold()
+    name = normalize_name(word).casefold()
     return next((split for split, words in _WORDS.items() if re.fullmatch(f"({words}){_ADDED}", name)), None)
 
 
-def published(images: Iterable[Labelled]) -> dict[str, str]:
+def published_words(images: Iterable[LabelledImage]) -> dict[str, str]:
     """Return the word that the attribute ``split`` of each image holds, where there is one."""
-    words = ((one.image, dict(one.attributes).get(ATTRIBUTE, "")) for one in images)
+    words = ((labelled.image, dict(labelled.attributes).get(ATTRIBUTE, "")) for labelled in images)
     return {image: word for image, word in words if word}
 
 
-def no_split(words: Mapping[str, str]) -> str:
+def check_split_words(words: Mapping[str, str]) -> str:
     """Say in a sentence which words name no split; nothing where all do."""
-    odd = sorted({word for word in words.values() if split_of_word(word) is None})
+    odd = sorted({word for word in words.values() if parse_split(word) is None})
     if not odd:
         return ""
     return (
@@ -48,12 +48,12 @@ def no_split(words: Mapping[str, str]) -> str:
     )
 
 
-def question(labelling: Labelling, layout: str) -> str:
+def check_layout(labelling: Labelling, layout: str) -> str:
     """Ask in a sentence what the folders mean, where they look as if the layout did not fit; nothing where it does."""
     # The same photograph in two folders is in conflict, and those folders are classes all the same.
     claimed = {label for conflict in labelling.conflicts for label, _ in conflict.claims}
     labels = sorted({row.label for row in labelling.labelled} | claimed)
-    sides = {label: split for label in labels if (split := split_of_word(label))}
+    sides = {label: split for label in labels if (split := parse_split(label))}
     if sides and (len(sides) == len(labels) or len(set(sides.values())) > 1):
         are = (
             "are classes here, and the usual names of splits"
@@ -79,12 +79,12 @@ def _nested(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
     deep = len(layout.split("/"))
     # A source may have a million images, and few folders.
     folders = {
-        (one.label, one.key.rpartition("/")[0], dict(one.origins).get("label"))
-        for one in labelling.labelled
-        if one.key.count("/") > deep
+        (row.label, row.key.rpartition("/")[0], dict(row.origins).get("label"))
+        for row in labelling.labelled
+        if row.key.count("/") > deep
     }
     for label, path, origin in sorted(folders):
-        inner = {plain(name).casefold() for name in path.split("/")[deep:]}
+        inner = {normalize_name(name).casefold() for name in path.split("/")[deep:]}
         other = next((classes[name] for name in sorted(inner) if classes.get(name, label) != label), None)
         if other and origin == "folder":
             return (
@@ -94,7 +94,7 @@ def _nested(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
     return ""
 
 
-def elsewhere(rows: Iterable[Row], words: Mapping[str, str], twins: Mapping[str, str]) -> tuple[Finding, ...]:
+def report_misplaced(rows: Iterable[Row], words: Mapping[str, str], twins: Mapping[str, str]) -> tuple[Issue, ...]:
     """Find the images that are not in the split that was published for them.
 
     Args:
@@ -102,17 +102,17 @@ def elsewhere(rows: Iterable[Row], words: Mapping[str, str], twins: Mapping[str,
         words: What was published, by image.
         twins: The key of the nearest near duplicate that was published in another split, by image.
     """
-    sides = {image: split_of_word(word) for image, word in words.items()}
+    sides = {image: parse_split(word) for image, word in words.items()}
     # A side that nobody published is taken from what was published to train on.
     taken = {Split.TEST, Split.VALIDATION} - set(sides.values())
-    found = tuple(
-        Found(row.image, row.key, row.label, _fate(words[row.image], row.split, twins.get(row.image, "")))
+    flagged_images = tuple(
+        FlaggedImage(row.image, row.key, row.label, _fate(words[row.image], row.split, twins.get(row.image, "")))
         for row in sorted(rows, key=lambda row: (row.split, row.key))
         if row.image in words
         and row.split is not sides[row.image]
         and not (sides[row.image] is Split.TRAIN and row.split in taken)
     )
-    return (Finding(ELSEWHERE, _MEANING, found),) if found else ()
+    return (Issue(ELSEWHERE, _MEANING, flagged_images),) if flagged_images else ()
 
 
 def _fate(word: str, split: Split, twin: str) -> str:

@@ -26,37 +26,37 @@ class Shares:
     validation: int
 
 
-class Assigned(NamedTuple):
+class Assignment(NamedTuple):
     """The group that an image belonged to when it got its split, and that split."""
 
     group: str
     split: Split
 
 
-class Placed(NamedTuple):
+class SplitRecord(NamedTuple):
     """An image's split as it was written: at which place of all that were ever written, counted from zero."""
 
-    place: int
+    position: int
     image: str
-    assigned: Assigned
+    assigned: Assignment
 
 
-def standing(written: Iterable[Placed]) -> dict[str, Assigned]:
+def valid_splits(written: Iterable[SplitRecord]) -> dict[str, Assignment]:
     """Return the splits that count, of all in the order in which they were written.
 
     Whoever writes numbers on from what was there when the splits were chosen. What then stands at another place was
     chosen without knowing what another run wrote meanwhile, and does not count.
     """
-    return {one.image: one.assigned for number, one in enumerate(written) if one.place == number}
+    return {record.image: record.assigned for number, record in enumerate(written) if record.position == number}
 
 
-def assign(
+def assign_splits(
     groups: Mapping[str, str],
-    known: Mapping[str, Assigned],
+    assigned: Mapping[str, Assignment],
     shares: Shares,
     labels: Mapping[str, str] = MappingProxyType({}),
     published: Mapping[str, Split] = MappingProxyType({}),
-) -> dict[str, Assigned]:
+) -> dict[str, Assignment]:
     """Give every image that has none a split; known images are never moved.
 
     A new image takes the split of the known images in its group. Where those stand on both sides of the line it is held
@@ -66,7 +66,7 @@ def assign(
 
     Args:
         groups: The near-duplicate group of every image, known or new.
-        known: The splits that were given before.
+        assigned: The splits that were given before.
         shares: How many of a class's groups are for test and validation.
         labels: Today's label of each image that has one. A group is of the class that most of its images bear, of
             several such classes the first by name.
@@ -74,23 +74,28 @@ def assign(
             and that before train; what was published for another side than its group's is held out. A side that
             nobody published is taken from what was published to train on.
     """
-    new = {image: group for image, group in groups.items() if image not in known}
+    new = {image: group for image, group in groups.items() if image not in assigned}
     sides: defaultdict[str, set[Split]] = defaultdict(set)
-    wanted: defaultdict[str, set[Split]] = defaultdict(set)
+    published_sides: defaultdict[str, set[Split]] = defaultdict(set)
     for image, group in groups.items():
-        if image in known and known[image].split is not Split.HELD_OUT:
-            sides[group].add(known[image].split)
+        if image in assigned and assigned[image].split is not Split.HELD_OUT:
+            sides[group].add(assigned[image].split)
     for image, group in new.items():
         if image in published:
-            wanted[group].add(published[image])
+            published_sides[group].add(published[image])
     rest = _not_published(shares, set(published.values()))
-    fixed = {group: {_first(wanted[group])} - {Split.TRAIN} for group in wanted if not sides[group]}
+    fixed = {group: {_first(published_sides[group])} - {Split.TRAIN} for group in published_sides if not sides[group]}
     to_deal = {
-        group: rest if wanted[group] else shares for group in new.values() if not sides[group] and not fixed.get(group)
+        group: rest if published_sides[group] else shares
+        for group in new.values()
+        if not sides[group] and not fixed.get(group)
     }
     dealt = _dealt(to_deal, {**sides, **fixed}, _classes(groups, labels))
     return {
-        image: Assigned(group, _own(dealt.get(group), _Sides(sides[group], wanted[group], published.get(image)), rest))
+        image: Assignment(
+            group,
+            _choose_split(dealt.get(group), _Sides(sides[group], published_sides[group], published.get(image)), rest),
+        )
         for image, group in new.items()
     }
 
@@ -144,17 +149,17 @@ def _furthest_behind(count: Counter[Split], shares: Shares) -> Split:
 class _Sides(NamedTuple):
     """The splits of a group's known images, those that were published for its new ones, and for the image itself."""
 
-    known: set[Split]
-    wanted: set[Split]
-    own: Split | None
+    assigned: set[Split]
+    group_published: set[Split]
+    image_published: Split | None
 
 
-def _own(dealt: Split | None, sides: _Sides, rest: Shares) -> Split:
-    if not sides.known:
-        fits = sides.own is None or sides.own is _first(sides.wanted)
-        return (dealt or _first(sides.wanted)) if fits else Split.HELD_OUT
-    given = next(iter(sides.known)) if len(sides.known) == 1 else Split.HELD_OUT
-    fits = sides.own in {None, given} or (sides.own is Split.TRAIN and given in _taken(rest))
+def _choose_split(dealt: Split | None, sides: _Sides, rest: Shares) -> Split:
+    if not sides.assigned:
+        fits = sides.image_published is None or sides.image_published is _first(sides.group_published)
+        return (dealt or _first(sides.group_published)) if fits else Split.HELD_OUT
+    given = next(iter(sides.assigned)) if len(sides.assigned) == 1 else Split.HELD_OUT
+    fits = sides.image_published in {None, given} or (sides.image_published is Split.TRAIN and given in _taken(rest))
     return given if fits else Split.HELD_OUT
 
 

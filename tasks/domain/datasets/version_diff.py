@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from tasks.domain.datasets.manifest import Row
 
 #: How many digits of a hash people are shown.
@@ -16,7 +16,7 @@ _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RowPair:
     """One image as it stands in two versions."""
 
     before: Row
@@ -24,16 +24,16 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class VersionDiff:
     """What turns one version into another, each part sorted by image; an image may be in several of the last three."""
 
     added: tuple[Row, ...]
     removed: tuple[Row, ...]
-    relabelled: tuple[Pair, ...]
-    resplit: tuple[Pair, ...]
-    redescribed: tuple[Pair, ...]
+    relabelled: tuple[RowPair, ...]
+    resplit: tuple[RowPair, ...]
+    redescribed: tuple[RowPair, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the difference into what JSON can hold, every image by its name and key."""
         return {
             "added": [_plain_row(row) for row in self.added],
@@ -44,11 +44,11 @@ class Difference:
         }
 
 
-def compare(before: Sequence[Row], after: Sequence[Row]) -> Difference:
+def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
     """Name what was added, removed, relabelled, moved to another split, or given other attributes."""
     old, new = {row.image: row for row in before}, {row.image: row for row in after}
-    pairs = [Pair(old[image], new[image]) for image in sorted(old.keys() & new.keys())]
-    return Difference(
+    pairs = [RowPair(old[image], new[image]) for image in sorted(old.keys() & new.keys())]
+    return VersionDiff(
         added=tuple(new[image] for image in sorted(new.keys() - old.keys())),
         removed=tuple(old[image] for image in sorted(old.keys() - new.keys())),
         relabelled=tuple(pair for pair in pairs if pair.before.label != pair.after.label),
@@ -57,34 +57,34 @@ def compare(before: Sequence[Row], after: Sequence[Row]) -> Difference:
     )
 
 
-def resolve(word: str, versions: Sequence[str]) -> str:
+def resolve_version(word: str, versions: Sequence[str]) -> str:
     """Find the one version that a person means: ``latest``, or the first digits of its hash, four at least.
 
-    The versions come oldest first; raises SettingsProblem where none or several fit.
+    The versions come oldest first; raises SettingsError where none or several fit.
     """
     if word == LATEST and versions:
         return versions[-1]
     if not _ABBREVIATED.fullmatch(word.lower()):
-        raise SettingsProblem(f"{word} is no version: give at least 4 hexadecimal digits of its hash, or {LATEST}.")
-    found = [name for name in versions if name.startswith(word.lower())]
-    if not found:
-        raise SettingsProblem(f"The store holds no version {word}: pedigree data list shows those that it holds.")
-    if len(found) > 1:
-        names = " and ".join(name[: max(SHORT, len(word) + 4)] for name in found[:2])
-        raise SettingsProblem(f"{word} fits {len(found)} versions, such as {names}: give more digits.")
-    return found[0]
+        raise SettingsError(f"{word} is no version: give at least 4 hexadecimal digits of its hash, or {LATEST}.")
+    matches = [name for name in versions if name.startswith(word.lower())]
+    if not matches:
+        raise SettingsError(f"The store holds no version {word}: pedigree data list shows those that it holds.")
+    if len(matches) > 1:
+        names = " and ".join(name[: max(SHORT, len(word) + 4)] for name in matches[:2])
+        raise SettingsError(f"{word} fits {len(matches)} versions, such as {names}: give more digits.")
+    return matches[0]
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
     return {**row._asdict(), "split": row.split.value, "attributes": dict(row.attributes)}
 
 
-def _plain_pair(pair: Pair, field: str) -> dict[str, Any]:
+def _plain_pair(pair: RowPair, field: str) -> dict[str, Any]:
     before, after = _plain_row(pair.before), _plain_row(pair.after)
     return {"image": pair.after.image, "before": before[field], "after": after[field], "key": pair.after.key}
 
 
-def in_order(written: Mapping[str, str], decided: Mapping[str, str]) -> list[str]:
+def sort_versions(written: Mapping[str, str], decided: Mapping[str, str]) -> list[str]:
     """Sort versions by when they were first decided about, or written where nothing was decided, oldest first.
 
     The ledger's time outlives a copy of the store, the time of a file may not.

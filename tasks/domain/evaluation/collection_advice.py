@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.domain.datasets.attribute_balance import Narrow
-from tasks.domain.evaluation.learning_curves import MORE, Curve
+from tasks.domain.datasets.attribute_balance import NarrowRange
+from tasks.domain.evaluation.learning_curves import MORE, LearningCurve
 from tasks.domain.evaluation.metrics import Figures
-from tasks.domain.evaluation.slices import Slice, telling
+from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count
 
 # Below half a point nobody would go out for photographs.
@@ -14,7 +14,7 @@ _WORTH = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CollectionAdvice:
     """A class or slice, why more photographs of it are wanted, and what 50 of them would likely add to its recall.
 
     The gain is a share with its 95% interval; None where only the data card or the test split speaks.
@@ -27,13 +27,13 @@ class Wanted:
     high: float | None = None
 
 
-def wanted(
-    found: Figures,
+def advise_collection(
+    figures: Figures,
     slices: Sequence[Slice],
     minimum: int,
-    curves: Sequence[Curve] = (),
-    narrow: Sequence[Narrow] = (),
-) -> tuple[Wanted, ...]:
+    curves: Sequence[LearningCurve] = (),
+    narrow: Sequence[NarrowRange] = (),
+) -> tuple[CollectionAdvice, ...]:
     """Rank what to collect: first classes that 50 more images would likely help, by how much.
 
     Then classes whose images cover little of what the others cover, the narrowest first. Then what is certainly
@@ -41,39 +41,51 @@ def wanted(
     accuracy. Then follow classes with fewer test images than the minimum, and slices of the others, the fewest first:
     of these nothing is known.
     """
-    accuracy = found.overall["accuracy"]
-    helped = sorted((one for one in curves if (one.gain or 0) >= _WORTH), key=lambda one: (-(one.gain or 0), one.label))
-    named = {one.label for one in helped}
-    unknown = {one.label for one in found.classes if one.images < minimum}
+    accuracy = figures.overall["accuracy"]
+    helped = sorted(
+        (curve for curve in curves if (curve.gain or 0) >= _WORTH), key=lambda curve: (-(curve.gain or 0), curve.label)
+    )
+    named = {curve.label for curve in helped}
+    unknown = {class_figures.label for class_figures in figures.classes if class_figures.images < minimum}
     classes = [
-        (one.label, one.images, one.recall or 0.0, one.high)
-        for one in found.classes
-        if one.label not in named | unknown
+        (class_figures.label, class_figures.images, class_figures.recall or 0.0, class_figures.high)
+        for class_figures in figures.classes
+        if class_figures.label not in named | unknown
     ]
-    parts = [one for one in telling(slices) if one.label not in unknown]
-    every = [*classes, *((one.name, one.images, one.recall, one.high) for one in parts)]
+    parts = [data_slice for data_slice in exclude_whole_slices(slices) if data_slice.label not in unknown]
+    every = [
+        *classes,
+        *((data_slice.name, data_slice.images, data_slice.recall, data_slice.high) for data_slice in parts),
+    ]
     weak = sorted((recall, of, images) for of, images, recall, high in every if images >= minimum and high < accuracy)
     few = [
-        *sorted((one.images, one.label) for one in found.classes if one.label in unknown),
-        *sorted((one.images, one.name) for one in parts if one.images < minimum),
+        *sorted(
+            (class_figures.images, class_figures.label)
+            for class_figures in figures.classes
+            if class_figures.label in unknown
+        ),
+        *sorted((data_slice.images, data_slice.name) for data_slice in parts if data_slice.images < minimum),
     ]
     return (
-        *(Wanted(one.label, _brings(one), one.gain, one.low, one.high) for one in helped),
-        *(Wanted(one.label, f"{one.unseen} photographs, since {one.why}") for one in narrow),
+        *(CollectionAdvice(curve.label, _expected_gain(curve), curve.gain, curve.low, curve.high) for curve in helped),
         *(
-            Wanted(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
+            CollectionAdvice(narrow_class.label, f"{narrow_class.unseen} photographs, since {narrow_class.why}")
+            for narrow_class in narrow
+        ),
+        *(
+            CollectionAdvice(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
             for recall, of, images in weak
         ),
         *(
-            Wanted(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
+            CollectionAdvice(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
             for images, of in few
         ),
     )
 
 
-def _brings(one: Curve) -> str:
-    perhaps = ", perhaps nothing" if one.low < _WORTH else ""
+def _expected_gain(curve: LearningCurve) -> str:
+    perhaps = ", perhaps nothing" if curve.low < _WORTH else ""
     return (
-        f"{MORE} more images would likely add {100 * (one.gain or 0):.1f} points of recall "
-        f"({100 * one.low:.1f} to {100 * one.high:.1f}{perhaps}) to the {one.images:,} that it learns from"
+        f"{MORE} more images would likely add {100 * (curve.gain or 0):.1f} points of recall "
+        f"({100 * curve.low:.1f} to {100 * curve.high:.1f}{perhaps}) to the {curve.images:,} that it learns from"
     )

@@ -7,16 +7,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.evaluation.paired_tests import Paired, paired
-from tasks.domain.evaluation.predictions import Predictions, answered
-from tasks.domain.evaluation.slices import members
+from tasks.domain.evaluation.paired_tests import PairedDifference, compare_paired_figures
+from tasks.domain.evaluation.predictions import Predictions, score_predictions
+from tasks.domain.evaluation.slices import find_slices
 from tasks.domain.labels.labeling import Attributes
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class EvaluationSet:
     """The images that models are measured on, in one order: labels, groups of near duplicates, attributes.
 
     ``moved`` holds those images, by their place, whose label is not that under which the champion was judged: nothing
@@ -29,13 +29,13 @@ class Exam:
     moved: frozenset[int] = frozenset()
     finer: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, images: Sequence[bool], labels: Sequence[str] = ()) -> "Exam":
+    def of(self, images: Sequence[bool], labels: Sequence[str] = ()) -> "EvaluationSet":
         """Keep some of the images, under other labels where such are given."""
 
-        def some(values: Sequence[T]) -> list[T]:
-            return [value for value, kept in zip(values, images, strict=True) if kept]
+        def select(values: Sequence[T]) -> list[T]:
+            return [value for value, chosen in zip(values, images, strict=True) if chosen]
 
-        return Exam(some(labels or self.labels), some(self.groups), some(self.attributes))
+        return EvaluationSet(select(labels or self.labels), select(self.groups), select(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Comparison:
     images: int
     challenger: float | None
     champion: float | None
-    paired: tuple[Paired, ...] = field(default=(), repr=False)
+    paired: tuple[PairedDifference, ...] = field(default=(), repr=False)
     moved: int = 0
     everywhere: tuple[float, float] | None = None
 
@@ -66,41 +66,52 @@ class Comparison:
         }
 
 
-def compare(challenger: Predictions, champion: Predictions, exam: Exam, seed: int = 0) -> Comparison:
+def compare(challenger: Predictions, champion: Predictions, evaluation_set: EvaluationSet, seed: int = 0) -> Comparison:
     """Compare two models on the images whose class both know and whose label nobody changed since the champion's.
 
     A class that was merged from several of the champion's is another one than any that it was judged on.
     """
-    new, old, known = set(challenger.classes), {*champion.classes} - champion.merged, {*exam.finer.values()}
-    ours, labels = _coarse(challenger, exam)
-    shared = tuple(sorted({*ours.classes} & old))
+    new, old, split_classes = (
+        set(challenger.classes),
+        {*champion.classes} - champion.merged,
+        {*evaluation_set.finer.values()},
+    )
+    coarse, labels = _coarse(challenger, evaluation_set)
+    shared = tuple(sorted({*coarse.classes} & old))
     of_shared = np.array([label in shared for label in labels], bool)
-    both = of_shared & np.array([place not in exam.moved for place in range(len(labels))], bool)
-    found: tuple[Paired, ...] = ()
-    if both.any():
-        some = exam.of(both.tolist(), labels)
-        new_answers, old_answers = (answered(one.of(both), some.labels, shared) for one in (ours, champion))
-        _, groups = np.unique(np.array(some.groups), return_inverse=True)
-        found = paired(new_answers, old_answers, members(some.labels, some.attributes), groups.astype(np.int64), seed)
-    accuracy = next((one for one in found if one.figure == "accuracy"), None)
+    comparable = of_shared & np.array([index not in evaluation_set.moved for index in range(len(labels))], bool)
+    differences: tuple[PairedDifference, ...] = ()
+    if comparable.any():
+        subset = evaluation_set.of(comparable.tolist(), labels)
+        new_answers, old_answers = (
+            score_predictions(predictions.of(comparable), subset.labels, shared) for predictions in (coarse, champion)
+        )
+        _, groups = np.unique(np.array(subset.groups), return_inverse=True)
+        differences = compare_paired_figures(
+            new_answers, old_answers, find_slices(subset.labels, subset.attributes), groups.astype(np.int64), seed
+        )
+    accuracy = next((difference for difference in differences if difference.figure == "accuracy"), None)
     return Comparison(
         shared=shared,
         only_challenger=tuple(sorted(new - old)),
-        only_champion=tuple(sorted(old - new - known)),
-        images=int(both.sum()),
+        only_champion=tuple(sorted(old - new - split_classes)),
+        images=int(comparable.sum()),
         challenger=accuracy.challenger if accuracy else None,
         champion=accuracy.champion if accuracy else None,
-        paired=found,
-        moved=int(of_shared.sum() - both.sum()),
-        everywhere=_accuracies((ours, champion), labels, of_shared) if of_shared.any() else None,
+        paired=differences,
+        moved=int(of_shared.sum() - comparable.sum()),
+        everywhere=_accuracies((coarse, champion), labels, of_shared) if of_shared.any() else None,
     )
 
 
-def _coarse(challenger: Predictions, exam: Exam) -> tuple[Predictions, Sequence[str]]:
+def _coarse(challenger: Predictions, evaluation_set: EvaluationSet) -> tuple[Predictions, Sequence[str]]:
     """Give classes that are part of one that the champion knows that one's name, in the answers and on the images."""
-    if not exam.finer:
-        return challenger, exam.labels
-    names, labels = ([exam.finer.get(one, one) for one in some] for some in (challenger.classes, exam.labels))
+    if not evaluation_set.finer:
+        return challenger, evaluation_set.labels
+    names, labels = (
+        [evaluation_set.finer.get(label, label) for label in originals]
+        for originals in (challenger.classes, evaluation_set.labels)
+    )
     return challenger.named(names), labels
 
 
@@ -108,5 +119,5 @@ def _accuracies(
     models: tuple[Predictions, Predictions], labels: Sequence[str], images: NDArray[np.bool_]
 ) -> tuple[float, float]:
     truth = np.array(labels)[images]
-    ours, theirs = (float((np.array(one.labels())[images] == truth).mean()) for one in models)
-    return ours, theirs
+    challenger, champion = (float((np.array(predictions.labels())[images] == truth).mean()) for predictions in models)
+    return challenger, champion

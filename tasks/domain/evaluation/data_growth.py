@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.comparison import Comparison, Exam, compare
+from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.linear_discriminant import moments, scores
+from tasks.domain.linear_discriminant import compute_moments, discriminant_scores
 
 Recipe = Literal["same", "another backbone", "other"]
 
@@ -20,7 +20,7 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class CrossValidated:
+class CrossValidation:
     """What cheap heads that never saw an image's near-duplicate group say of two dataset versions.
 
     Attributes:
@@ -40,7 +40,7 @@ class CrossValidated:
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class DataGrowth:
     """The challenger's training data and recipe beside those of the champion.
 
     Attributes:
@@ -55,7 +55,7 @@ class Growth:
     kept: int
     more: int
     recipe: Recipe
-    cross_validated: CrossValidated | None = None
+    cross_validated: CrossValidation | None = None
 
     @property
     def share(self) -> float:
@@ -64,7 +64,7 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class VersionFeatures:
     """Images of one dataset version: their names, features (n_images, width), labels, and near-duplicate groups."""
 
     images: Sequence[str]
@@ -73,7 +73,7 @@ class Labelled:
     groups: Sequence[str]
 
 
-def growth(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> Growth:
+def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> DataGrowth:
     """Compare what two models learned from.
 
     Args:
@@ -81,36 +81,48 @@ def growth(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> Growth
         former: The champion's, under today's names of its classes.
         recipe: Whether both were made by the same settings.
     """
-    ours, theirs = ({(row.image, row.label) for row in some if row.split is Split.TRAIN} for some in (rows, former))
-    return Growth(len(theirs), len(theirs & ours), len(ours - theirs), recipe)
+    challenger_pairs, champion_pairs = (
+        {(row.image, row.label) for row in version if row.split is Split.TRAIN} for version in (rows, former)
+    )
+    return DataGrowth(
+        len(champion_pairs), len(champion_pairs & challenger_pairs), len(challenger_pairs - champion_pairs), recipe
+    )
 
 
-def cross_validate(challenger: Labelled, champion: Labelled) -> CrossValidated | None:
+def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> CrossValidation | None:
     """Compare what two dataset versions teach, and how well new images fit to old ones.
 
     Each image is answered by linear discriminants that learned from four fifths of the groups, never from its own
     group. So all images are tested, which are several times as many as the test split holds. This compares data and
     features; it knows nothing of how the models were trained. None where no image is in both under the same label.
     """
-    ours, theirs = (dict(zip(one.images, one.labels, strict=True)) for one in (challenger, champion))
-    both = [image for image, label in ours.items() if theirs.get(image) == label]
-    if not both:
+    challenger_labels, champion_labels = (
+        dict(zip(version.images, version.labels, strict=True)) for version in (challenger, champion)
+    )
+    shared = [image for image, label in challenger_labels.items() if champion_labels.get(image) == label]
+    if not shared:
         return None
     groups = dict(zip(challenger.images, challenger.groups, strict=True))
-    exam = Exam([ours[image] for image in both], [groups[image] for image in both], [()] * len(both))
-    answers = _answers(challenger)
-    found = compare(_of(challenger, answers, both), _of(champion, _answers(champion), both), exam)
-    right = np.array(answers.labels()) == np.array(challenger.labels)
-    return CrossValidated(found, *_fit_of_new(challenger, right, set(champion.images), set(both)))
+    evaluation_set = EvaluationSet(
+        [challenger_labels[image] for image in shared], [groups[image] for image in shared], [()] * len(shared)
+    )
+    predictions = _predict_held_out(challenger)
+    comparison = compare(
+        _select_predictions(challenger, predictions, shared),
+        _select_predictions(champion, _predict_held_out(champion), shared),
+        evaluation_set,
+    )
+    right = np.array(predictions.labels()) == np.array(challenger.labels)
+    return CrossValidation(comparison, *_fit_of_new(challenger, right, set(champion.images), set(shared)))
 
 
-def _of(learned: Labelled, found: Predictions, images: Sequence[str]) -> Predictions:
-    place = {image: number for number, image in enumerate(learned.images)}
-    return found.of(np.array([place[image] for image in images]))
+def _select_predictions(learned: VersionFeatures, predictions: Predictions, images: Sequence[str]) -> Predictions:
+    positions = {image: number for number, image in enumerate(learned.images)}
+    return predictions.of(np.array([positions[image] for image in images]))
 
 
 def _fit_of_new(
-    learned: Labelled, right: NDArray[np.bool_], former: set[str], both: set[str]
+    learned: VersionFeatures, right: NDArray[np.bool_], former: set[str], shared: set[str]
 ) -> tuple[int, float, float, float]:
     """Compare by class how often new images and old ones are recognised, one image a group.
 
@@ -120,40 +132,42 @@ def _fit_of_new(
     from scipy.special import ndtr
 
     first = {group: number for number, group in reversed(list(enumerate(learned.groups)))}
-    some = sorted(first.values())
-    labels = np.array(learned.labels)[some]
-    new = np.array([learned.images[number] not in former for number in some])
-    old = np.array([learned.images[number] in both for number in some])
-    known = np.unique(labels[old])
-    ours, theirs = (_counts(labels[one], right[some][one], known) for one in (new, old))
-    together = ours + theirs
+    representatives = sorted(first.values())
+    labels = np.array(learned.labels)[representatives]
+    new = np.array([learned.images[number] not in former for number in representatives])
+    old = np.array([learned.images[number] in shared for number in representatives])
+    old_classes = np.unique(labels[old])
+    new_counts, old_counts = (
+        _counts(labels[chosen], right[representatives][chosen], old_classes) for chosen in (new, old)
+    )
+    together = new_counts + old_counts
     images, share = together[0], together[1] / together[0]
-    variance = (ours[0] * theirs[0] * share * (1 - share) / np.maximum(images - 1, 1)).sum()
-    number = int(ours[0].sum())
+    variance = (new_counts[0] * old_counts[0] * share * (1 - share) / np.maximum(images - 1, 1)).sum()
+    number = int(new_counts[0].sum())
     if not variance:
         return number, 1.0, 1.0, 1.0
-    excess = (ours[1] - ours[0] * share).sum()
-    expected = float((ours[0] * theirs[1] / theirs[0]).sum() / number)
-    return number, float(ours[1].sum() / number), expected, float(ndtr((excess + 0.5) / np.sqrt(variance)))
+    excess = (new_counts[1] - new_counts[0] * share).sum()
+    expected = float((new_counts[0] * old_counts[1] / old_counts[0]).sum() / number)
+    return number, float(new_counts[1].sum() / number), expected, float(ndtr((excess + 0.5) / np.sqrt(variance)))
 
 
-def _counts(labels: NDArray[np.str_], right: NDArray[np.bool_], known: NDArray[np.str_]) -> NDArray[np.float64]:
+def _counts(labels: NDArray[np.str_], right: NDArray[np.bool_], classes: NDArray[np.str_]) -> NDArray[np.float64]:
     """Count images and right answers of each known class: (2, classes)."""
-    of = labels[None, :] == known[:, None]
+    of = labels[None, :] == classes[:, None]
     return np.stack([of.sum(axis=1), (of & right[None, :]).sum(axis=1)]).astype(np.float64)
 
 
-def _answers(learned: Labelled) -> Predictions:
+def _predict_held_out(learned: VersionFeatures) -> Predictions:
     """Let heads that learned from the other folds answer all images, each once."""
     classes, truth = np.unique(learned.labels, return_inverse=True)
     fold = np.array([crc32(group.encode()) % _FOLDS for group in learned.groups])
     sums = [
-        moments(learned.features[fold == one], truth[fold == one].astype(np.int64), len(classes))
-        for one in range(_FOLDS)
+        compute_moments(learned.features[fold == held_out], truth[fold == held_out].astype(np.int64), len(classes))
+        for held_out in range(_FOLDS)
     ]
-    found = np.empty((len(truth), len(classes)))
-    for one in range(_FOLDS):
-        others = [sums[other] for other in range(_FOLDS) if other != one]
-        found[fold == one] = scores(others, learned.features[fold == one])
-    powers = np.exp(found - found.max(axis=1, keepdims=True))
+    logits = np.empty((len(truth), len(classes)))
+    for held_out in range(_FOLDS):
+        other_sums = [sums[other] for other in range(_FOLDS) if other != held_out]
+        logits[fold == held_out] = discriminant_scores(other_sums, learned.features[fold == held_out])
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return Predictions(tuple(map(str, classes)), (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.phrasing import count
@@ -39,7 +39,7 @@ class TrialImages:
         return sorted({row.label for row in self.learned})
 
 
-def trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> TrialImages:
+def choose_trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> TrialImages:
     """Choose a class-balanced sample of the training images, and the validation images that judge what it teaches.
 
     Never a test image: the test split decides between models, and whoever chose a method by it would promise too much
@@ -54,29 +54,31 @@ def trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> T
         Both sets of images.
 
     Raises:
-        Problem: Where a trial could say nothing.
+        PedigreeError: Where a trial could say nothing.
     """
     if settings.learns_behind_the_cut:
         block, cut = settings.fine_tuning.from_block, settings.backbone.cut
-        raise Problem(f"fine_tuning.from_block is {block}, behind backbone.cut {cut}: set an earlier one")
+        raise PedigreeError(f"fine_tuning.from_block is {block}, behind backbone.cut {cut}: set an earlier one")
     train = [row for row in rows if row.split is Split.TRAIN]
     classes, most = {row.label for row in train}, settings.fine_tuning.trial
     if most < _LEAST_OF_A_CLASS * len(classes):
         least = _LEAST_OF_A_CLASS * len(classes)
-        raise Problem(
+        raise PedigreeError(
             f"fine_tuning.trial is {most:,}, too few for {len(classes):,} classes: set it to {least:,} or more"
         )
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in classes]
-    judged = _whole_groups(validation, groups, settings.training.seed)[:_MOST_JUDGED]
+    judged = _order_by_group(validation, groups, settings.training.seed)[:_MOST_JUDGED]
     if len(judged) < _LEAST_JUDGED:
-        raise Problem(f"the validation split holds {count(len(judged), 'image')}, too few to tell: {_LEAST_JUDGED} can")
-    return TrialImages(balanced_sample(train, groups, most, settings.training.seed), judged)
+        raise PedigreeError(
+            f"the validation split holds {count(len(judged), 'image')}, too few to tell: {_LEAST_JUDGED} can"
+        )
+    return TrialImages(sample_balanced(train, groups, most, settings.training.seed), judged)
 
 
-def balanced_sample(rows: Sequence[Row], groups: Groups, most: int, seed: int) -> list[Row]:
+def sample_balanced(rows: Sequence[Row], groups: Groups, most: int, seed: int) -> list[Row]:
     """Take whole groups until there are ``most`` images; the next one is always of the class that has fewest so far."""
     members: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in _whole_groups(rows, groups, seed):
+    for row in _order_by_group(rows, groups, seed):
         members[groups.get(row.image, row.image)].append(row)
     waiting: defaultdict[str, list[list[Row]]] = defaultdict(list)
     for group in reversed(members.values()):
@@ -93,14 +95,14 @@ def balanced_sample(rows: Sequence[Row], groups: Groups, most: int, seed: int) -
     return taken
 
 
-def _whole_groups(rows: Sequence[Row], groups: Groups, seed: int) -> list[Row]:
+def _order_by_group(rows: Sequence[Row], groups: Groups, seed: int) -> list[Row]:
     """Put the groups in an order that the seed decides, the images of each beside each other."""
 
-    def place(row: Row) -> tuple[bytes, str]:
+    def sort_key(row: Row) -> tuple[bytes, str]:
         group = groups.get(row.image, row.image)
         return sha256(f"{seed} {group}".encode()).digest(), row.image
 
-    return sorted(rows, key=place)
+    return sorted(rows, key=sort_key)
 
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ _WORDS: Mapping[Answer, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class TrialMeasurement:
     """What a trial measured.
 
     Attributes:
@@ -153,12 +155,14 @@ class Trial:
         return self.sentence
 
 
-def trial_of(images: TrialImages, measured: Measurement, rows: Sequence[Row], settings: "Settings", day: str) -> Trial:
+def conclude_trial(
+    images: TrialImages, measurement: TrialMeasurement, rows: Sequence[Row], settings: "Settings", day: str
+) -> Trial:
     """Say whether fine-tuning is worth it for this data, how sure that is, and what it would cost.
 
     Args:
         images: What the trial learned from, and what it was judged by.
-        measured: What it came to.
+        measurement: What it came to.
         rows: The whole dataset version.
         settings: What a whole fine-tuning would be.
         day: When the trial ran, such as 2026-11-29.
@@ -166,42 +170,44 @@ def trial_of(images: TrialImages, measured: Measurement, rows: Sequence[Row], se
     Returns:
         The answer with its figures.
     """
-    tuned, frozen = (wilson_share(float(right.mean()), len(right)) for right in (measured.tuned, measured.frozen))
-    gain, low, high = gain_of(measured.tuned, measured.frozen, measured.groups)
+    tuned, frozen = (wilson_share(float(right.mean()), len(right)) for right in (measurement.tuned, measurement.frozen))
+    gain, low, high = estimate_gain(measurement.tuned, measurement.frozen, measurement.groups)
     figures = {
         "photographs": len(images.learned),
         "classes": len(images.classes),
-        "epochs": epochs_of(settings),
-        "images": len(measured.tuned),
-        "accuracy": float(measured.tuned.mean()),
+        "epochs": count_trial_epochs(settings),
+        "images": len(measurement.tuned),
+        "accuracy": float(measurement.tuned.mean()),
         "accuracy_low": tuned[0],
         "accuracy_high": tuned[1],
-        "head_accuracy": float(measured.frozen.mean()),
+        "head_accuracy": float(measurement.frozen.mean()),
         "head_accuracy_low": frozen[0],
         "head_accuracy_high": frozen[1],
         "gain": gain,
         "gain_low": low,
         "gain_high": high,
-        "cpu_seconds": measured.seconds,
-        "whole_cpu_seconds": _whole(measured, rows, settings),
+        "cpu_seconds": measurement.seconds,
+        "whole_cpu_seconds": _estimate_cpu_seconds(measurement, rows, settings),
     }
     answer: Answer = "not worth it" if high < LEAST_GAIN else "worth it" if low > 0 else "cannot tell"
     sentence = f"{_WORDS[answer]}: {_compared(figures, settings)}. {_cost(figures, rows, settings, day)}."
     return Trial(answer, sentence, figures, day)
 
 
-def no_trial(problem: Problem, day: str) -> Trial:
+def skip_trial(problem: PedigreeError, day: str) -> Trial:
     """Say why there was none."""
     reason = str(problem).removesuffix(" The champion stays.").removesuffix(".")
     return Trial("cannot tell", f"Fine-tuning was not tried: {reason}.", {}, day)
 
 
-def epochs_of(settings: "Settings") -> int:
+def count_trial_epochs(settings: "Settings") -> int:
     """Count the epochs of a trial."""
     return min(EPOCHS, settings.fine_tuning.epochs)
 
 
-def gain_of(tuned: NDArray[np.bool_], frozen: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float, float]:
+def estimate_gain(
+    tuned: NDArray[np.bool_], frozen: NDArray[np.bool_], groups: Sequence[str]
+) -> tuple[float, float, float]:
     """Bound by how much more is right in ``tuned`` than in ``frozen``, by an interval of 95%.
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine
@@ -226,11 +232,11 @@ def gain_of(tuned: NDArray[np.bool_], frozen: NDArray[np.bool_], groups: Sequenc
     return float(differences.mean()), float(max(adjusted - half, -1)), float(min(adjusted + half, 1))
 
 
-def _whole(measured: Measurement, rows: Sequence[Row], settings: "Settings") -> float:
+def _estimate_cpu_seconds(measurement: TrialMeasurement, rows: Sequence[Row], settings: "Settings") -> float:
     """Estimate the CPU seconds of a whole fine-tuning: its epochs, what each is measured by, and what serves."""
     sizes, epochs = Counter(row.split for row in rows), settings.fine_tuning.epochs
     judged = (epochs + 2) * sizes[Split.VALIDATION] + sizes[Split.TEST]
-    return epochs * sizes[Split.TRAIN] * measured.learning + judged * measured.judging
+    return epochs * sizes[Split.TRAIN] * measurement.learning + judged * measurement.judging
 
 
 def _compared(figures: Mapping[str, float], settings: "Settings") -> str:
@@ -250,9 +256,9 @@ def _bounded(figures: Mapping[str, float], name: str) -> str:
 
 def _cost(figures: Mapping[str, float], rows: Sequence[Row], settings: "Settings", day: str) -> str:
     train, epochs = sum(row.split is Split.TRAIN for row in rows), settings.fine_tuning.epochs
-    whole = f"{count(epochs, 'epoch')} on all {count(train, 'training image')}"
-    own, all_of_it = (_rounded(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
-    return f"The trial of {day} took {own} CPU seconds; {whole} would take about {all_of_it}, each night that trains"
+    tuning = f"{count(epochs, 'epoch')} on all {count(train, 'training image')}"
+    trial, full = (_rounded(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
+    return f"The trial of {day} took {trial} CPU seconds; {tuning} would take about {full}, each night that trains"
 
 
 def _rounded(seconds: float) -> str:

@@ -46,7 +46,7 @@ class Vocabulary:
         return (*gone, *(f"{after} was split from {before}" for after, before in sorted(self.finer.items())))
 
 
-def whole_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabulary:
+def match_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabulary:
     """Find the classes that moved as a whole between two versions.
 
     Args:
@@ -60,16 +60,20 @@ def whole_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabu
     """
     sizes, flows = Counter(before.values()), Counter((label, after[i]) for i, label in before.items() if i in after)
     old, new = set(sizes), set(after.values())
-    former = {label: goal for label in old - new if (goal := _goal(label, flows)) and _whole(label, goal, sizes, flows)}
+    former = {
+        label: goal
+        for label in old - new
+        if (goal := _goal(label, flows)) and _moved_together(label, goal, sizes, flows)
+    }
     finer = {label: source for label in new - old - {*former.values()} if (source := _source(label, flows))}
-    kept = {
+    split_off = {
         label: former.get(source, source)
         for label, source in finer.items()
         if source not in new or flows[source, source] >= _KEPT * sizes[source]
     }
     shared = Counter(former.values())
     merged = tuple(sorted(label for label, goal in former.items() if goal in old or shared[goal] > 1))
-    return Vocabulary(former, kept, merged)
+    return Vocabulary(former, split_off, merged)
 
 
 def _goal(label: str, flows: Counter[tuple[str, str]]) -> str:
@@ -77,7 +81,7 @@ def _goal(label: str, flows: Counter[tuple[str, str]]) -> str:
     return goals[0][1] if goals else ""
 
 
-def _whole(label: str, goal: str, sizes: Counter[str], flows: Counter[tuple[str, str]]) -> bool:
+def _moved_together(label: str, goal: str, sizes: Counter[str], flows: Counter[tuple[str, str]]) -> bool:
     return flows[label, goal] >= _WHOLE * sizes[label]
 
 
@@ -94,7 +98,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class RelabelledImage:
     """One photograph under another label than before, in the common vocabulary of both versions."""
 
     image: str
@@ -145,28 +149,28 @@ class Relabelling:
 
     known: int
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[RelabelledImage, ...] = ()
     changes: tuple[ClassChange, ...] = ()
 
     def places(self, images: Sequence[str]) -> frozenset[int]:
         """Tell which of some images moved, by their places."""
-        moved = {one.image for one in self.moved}
-        return frozenset(place for place, image in enumerate(images) if image in moved)
+        moved = {photograph.image for photograph in self.moved}
+        return frozenset(index for index, image in enumerate(images) if image in moved)
 
     def sentences(self) -> tuple[str, ...]:
         """Say how many labels changed, of which classes and which way; nothing where none did."""
         if not self.moved:
             return self.vocabulary.sentences()
-        tests = sum(one.split == Split.TEST.value for one in self.moved)
+        tests = sum(photograph.split == Split.TEST.value for photograph in self.moved)
         parts = [
             f"{count(len(self.moved), 'photograph carries', 'photographs carry')} another label than before",
             f"{tests:,} of them in the test split",
         ]
-        parts += [text for way in ("lost", "gained") if (text := _ways(self.changes, way))]
+        parts += [text for way in ("lost", "gained") if (text := _describe_direction(self.changes, way))]
         return (", ".join(parts), *self.vocabulary.sentences())
 
 
-def relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Mapping[str, str]) -> Relabelling:
+def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Mapping[str, str]) -> Relabelling:
     """Compare today's labels with former ones.
 
     Args:
@@ -178,42 +182,62 @@ def relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Mapping[
         What changed, where renamed, merged and split classes count as the same.
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    words = whole_classes(former, {row.image: row.label for row in rows})
-    both = [
-        Moved(
+    vocabulary = match_classes(former, {row.image: row.label for row in rows})
+    shared = [
+        RelabelledImage(
             row.image,
             row.key,
-            words.of_former(former[row.image]),
-            words.of_today(row.label),
+            vocabulary.of_former(former[row.image]),
+            vocabulary.of_today(row.label),
             row.split.value,
             groups.get(row.image, row.image),
         )
         for row in used
         if row.image in former
     ]
-    moved = tuple(sorted((one for one in both if one.before != one.after), key=lambda one: one.image))
-    changed = {one.image for one in moved}
-    left = Counter(words.of_today(row.label) for row in used if row.split is Split.TEST and row.image not in changed)
-    return Relabelling(len(both), words, moved, _changes(both, moved, left))
+    moved = tuple(
+        sorted(
+            (photograph for photograph in shared if photograph.before != photograph.after),
+            key=lambda photograph: photograph.image,
+        )
+    )
+    changed = {photograph.image for photograph in moved}
+    remaining = Counter(
+        vocabulary.of_today(row.label) for row in used if row.split is Split.TEST and row.image not in changed
+    )
+    return Relabelling(len(shared), vocabulary, moved, _changes(shared, moved, remaining))
 
 
-def _changes(both: Sequence[Moved], moved: Sequence[Moved], left: Mapping[str, int]) -> tuple[ClassChange, ...]:
-    tested = Counter(one.before for one in both if one.split == Split.TEST.value)
+def _changes(
+    shared: Sequence[RelabelledImage], moved: Sequence[RelabelledImage], remaining: Mapping[str, int]
+) -> tuple[ClassChange, ...]:
+    tested = Counter(photograph.before for photograph in shared if photograph.split == Split.TEST.value)
     ways: tuple[tuple[Direction, Counter[str], Counter[str]], ...] = (
-        ("lost", Counter(one.before for one in moved), Counter(one.before for one in both)),
-        ("gained", Counter(one.after for one in moved), Counter(one.after for one in both)),
+        (
+            "lost",
+            Counter(photograph.before for photograph in moved),
+            Counter(photograph.before for photograph in shared),
+        ),
+        (
+            "gained",
+            Counter(photograph.after for photograph in moved),
+            Counter(photograph.after for photograph in shared),
+        ),
     )
     changes = [
-        ClassChange(label, direction, images, of[label], tested[label], left.get(label, 0))
+        ClassChange(label, direction, images, of[label], tested[label], remaining.get(label, 0))
         for direction, number, of in ways
         for label, images in number.items()
     ]
-    return tuple(sorted(changes, key=lambda one: (-one.share, one.label, one.direction)))
+    return tuple(sorted(changes, key=lambda change: (-change.share, change.label, change.direction)))
 
 
-def _ways(changes: Sequence[ClassChange], direction: str) -> str:
-    own = sorted((one for one in changes if one.direction == direction), key=lambda one: (-one.images, one.label))
-    if not own:
+def _describe_direction(changes: Sequence[ClassChange], direction: str) -> str:
+    selected = sorted(
+        (change for change in changes if change.direction == direction),
+        key=lambda change: (-change.images, change.label),
+    )
+    if not selected:
         return ""
-    more = f" and {count(len(own) - _NAMED, 'more class', 'more classes')}" if len(own) > _NAMED else ""
-    return f"{direction} by " + ", ".join(f"{one.label} {one.images:,}" for one in own[:_NAMED]) + more
+    more = f" and {count(len(selected) - _NAMED, 'more class', 'more classes')}" if len(selected) > _NAMED else ""
+    return f"{direction} by " + ", ".join(f"{change.label} {change.images:,}" for change in selected[:_NAMED]) + more

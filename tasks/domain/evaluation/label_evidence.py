@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.label_changes import ClassChange, Moved, Relabelling
+from tasks.domain.evaluation.label_changes import ClassChange, RelabelledImage, Relabelling
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.significance import mcnemar
 
@@ -17,7 +17,7 @@ _FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class LabelVotes:
     """Of how many near-duplicate groups the old label is the likelier one, and of how many the new one."""
 
     old: int = 0
@@ -35,7 +35,7 @@ class Testimony:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class LabelPrediction:
     """What a witness takes a photograph for, and how likely it finds its old and its new label."""
 
     answer: str
@@ -44,16 +44,16 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Witnessed:
+class ClassEvidence:
     """One class and direction, with what both witnesses say of the photographs that moved that way."""
 
     change: ClassChange
-    head: Testimony
-    champion: Testimony
+    head: LabelVotes
+    champion: LabelVotes
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
+class RecallDrop:
     """Both models' recall of a class on the test images that had its label when the champion was judged, or are new."""
 
     label: str
@@ -81,99 +81,123 @@ class LabelEvidence:
     """
 
     relabelling: Relabelling
-    classes: tuple[Witnessed, ...] = ()
-    head: tuple[Word | None, ...] = ()
-    champion: tuple[Word | None, ...] = ()
-    falls: tuple[Fall, ...] = ()
+    classes: tuple[ClassEvidence, ...] = ()
+    head: tuple[LabelPrediction | None, ...] = ()
+    champion: tuple[LabelPrediction | None, ...] = ()
+    falls: tuple[RecallDrop, ...] = ()
 
     def first(self, most: int) -> "LabelEvidence":
         """Keep the first of the moved photographs, and of what was said of them."""
-        found = replace(self.relabelling, moved=self.relabelling.moved[:most])
-        return replace(self, relabelling=found, head=self.head[:most], champion=self.champion[:most])
+        relabelling = replace(self.relabelling, moved=self.relabelling.moved[:most])
+        return replace(self, relabelling=relabelling, head=self.head[:most], champion=self.champion[:most])
 
-    def pooled(self, classes: Sequence[Witnessed]) -> Testimony:
+    def pooled(self, classes: Sequence[ClassEvidence]) -> LabelVotes:
         """Put together what the head says of all photographs that moved in some of these ways."""
-        ways = {(one.change.label, one.change.direction) for one in classes}
-        moved = [one for one in self.relabelling.moved if (one.before, "lost") in ways or (one.after, "gained") in ways]
-        said = {one.image: word for one, word in zip(self.relabelling.moved, self.head, strict=True)}
-        return _testimony(moved, said)
+        ways = {(evidence.change.label, evidence.change.direction) for evidence in classes}
+        moved = [
+            photograph
+            for photograph in self.relabelling.moved
+            if (photograph.before, "lost") in ways or (photograph.after, "gained") in ways
+        ]
+        predictions = {
+            photograph.image: prediction
+            for photograph, prediction in zip(self.relabelling.moved, self.head, strict=True)
+        }
+        return _count_votes(moved, predictions)
 
 
-def label_evidence(
-    found: Relabelling,
-    head: Mapping[str, Word | None],
-    champion: Mapping[str, Word | None],
-    falls: Sequence[Fall] = (),
+def collect_label_evidence(
+    relabelling: Relabelling,
+    head: Mapping[str, LabelPrediction | None],
+    champion: Mapping[str, LabelPrediction | None],
+    falls: Sequence[RecallDrop] = (),
 ) -> LabelEvidence:
     """Put together, by class and direction, what both witnesses say of each moved image."""
     classes = tuple(
-        Witnessed(change, _testimony(_of(found.moved, change), head), _testimony(_of(found.moved, change), champion))
-        for change in found.changes
+        ClassEvidence(
+            change,
+            _count_votes(_select_moved(relabelling.moved, change), head),
+            _count_votes(_select_moved(relabelling.moved, change), champion),
+        )
+        for change in relabelling.changes
     )
-    ours, theirs = (tuple(witness.get(one.image) for one in found.moved) for witness in (head, champion))
-    return LabelEvidence(found, classes, ours, theirs, tuple(falls))
+    head_predictions, champion_predictions = (
+        tuple(witness.get(photograph.image) for photograph in relabelling.moved) for witness in (head, champion)
+    )
+    return LabelEvidence(relabelling, classes, head_predictions, champion_predictions, tuple(falls))
 
 
-def falls_of(labels: Sequence[str], challenger: Sequence[str], champion: Sequence[str]) -> list[Fall]:
+def find_recall_drops(labels: Sequence[str], challenger: Sequence[str], champion: Sequence[str]) -> list[RecallDrop]:
     """Compare both models' answers with the former labels of the same images, class by class."""
-    truth, ours, theirs = (np.array(some) for some in (labels, challenger, champion))
-    falls = [
-        Fall(label, int(own.sum()), float((ours[own] == label).mean()), float((theirs[own] == label).mean()))
+    truth, challenger_labels, champion_labels = (np.array(names) for names in (labels, challenger, champion))
+    drops = [
+        RecallDrop(
+            label,
+            int(members.sum()),
+            float((challenger_labels[members] == label).mean()),
+            float((champion_labels[members] == label).mean()),
+        )
         for label in sorted(set(labels))
-        if (own := truth == label).any()
+        if (members := truth == label).any()
     ]
-    return sorted((one for one in falls if one.points > 0), key=lambda one: -one.points)
+    return sorted((drop for drop in drops if drop.points > 0), key=lambda drop: -drop.points)
 
 
-def head_words(
-    found: Relabelling,
+def predict_with_head(
+    relabelling: Relabelling,
     features: NDArray[np.float32],
     labels: Sequence[str],
     groups: Sequence[str],
     images: Sequence[str],
-) -> dict[str, Word | None]:
+) -> dict[str, LabelPrediction | None]:
     """Ask a head that learned from nothing that moved.
 
     Args:
-        found: What moved.
+        relabelling: What moved.
         features: Features of all images of today's version, few enough for a linear discriminant: (n_images, width).
         labels: Their labels in the common vocabulary.
         groups: Their near-duplicate groups.
         images: Their names.
     """
-    moved = {one.image: one for one in found.moved}
-    tainted = {one.group for one in found.moved}
+    moved = {photograph.image: photograph for photograph in relabelling.moved}
+    tainted = {photograph.group for photograph in relabelling.moved}
     clean = np.array([group not in tainted for group in groups], bool)
-    sizes = Counter(label for label, kept in zip(labels, clean, strict=True) if kept)
-    known = {label for label, number in sizes.items() if number >= _FEWEST}
-    learned = clean & np.array([label in known for label in labels], bool)
-    asked = np.array([image in moved for image in images], bool)
-    if len(known) < 2 or not asked.any():  # noqa: PLR2004 - a head tells two classes apart
+    sizes = Counter(label for label, usable in zip(labels, clean, strict=True) if usable)
+    learnable = {label for label, number in sizes.items() if number >= _FEWEST}
+    learned = clean & np.array([label in learnable for label in labels], bool)
+    queried = np.array([image in moved for image in images], bool)
+    if len(learnable) < 2 or not queried.any():  # noqa: PLR2004 - a head tells two classes apart
         return {}
-    names = [image for image, chosen in zip(images, asked, strict=True) if chosen]
-    return words([moved[name] for name in names], _discriminant(features, labels, learned, asked))
+    names = [image for image, chosen in zip(images, queried, strict=True) if chosen]
+    return read_label_predictions([moved[name] for name in names], _discriminant(features, labels, learned, queried))
 
 
-def champion_words(found: Relabelling, images: Sequence[str], said: Predictions) -> dict[str, Word | None]:
+def read_champion_predictions(
+    relabelling: Relabelling, images: Sequence[str], predictions: Predictions
+) -> dict[str, LabelPrediction | None]:
     """Read what the champion says of the moved test images; its answers are about ``images``, in their order."""
-    moved = {one.image: one for one in found.moved if one.split == Split.TEST.value}
-    asked = np.array([image in moved for image in images], bool)
-    return words([moved[image] for image in images if image in moved], said.of(asked))
+    moved = {photograph.image: photograph for photograph in relabelling.moved if photograph.split == Split.TEST.value}
+    queried = np.array([image in moved for image in images], bool)
+    return read_label_predictions([moved[image] for image in images if image in moved], predictions.of(queried))
 
 
-def words(moved: Sequence[Moved], said: Predictions) -> dict[str, Word | None]:
+def read_label_predictions(
+    moved: Sequence[RelabelledImage], predictions: Predictions
+) -> dict[str, LabelPrediction | None]:
     """Take from a witness's probabilities what it says of each image; of a class that it does not know, nothing."""
-    place = {label: number for number, label in enumerate(said.classes)}
+    columns = {label: number for number, label in enumerate(predictions.classes)}
     return {
-        one.image: Word(answer, float(row[place[one.before]]), float(row[place[one.after]]))
-        if one.before in place and one.after in place
+        photograph.image: LabelPrediction(
+            answer, float(row[columns[photograph.before]]), float(row[columns[photograph.after]])
+        )
+        if photograph.before in columns and photograph.after in columns
         else None
-        for one, answer, row in zip(moved, said.labels(), said.probabilities, strict=True)
+        for photograph, answer, row in zip(moved, predictions.labels(), predictions.probabilities, strict=True)
     }
 
 
 def _discriminant(
-    features: NDArray[np.float32], labels: Sequence[str], learned: NDArray[np.bool_], asked: NDArray[np.bool_]
+    features: NDArray[np.float32], labels: Sequence[str], learned: NDArray[np.bool_], queried: NDArray[np.bool_]
 ) -> Predictions:
     """Fit a linear discriminant to some rows and ask it of others, all classes as likely beforehand."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -182,18 +206,22 @@ def _discriminant(
     model = LinearDiscriminantAnalysis(
         solver="lsqr", shrinkage="auto", priors=np.full(len(classes), 1 / len(classes))
     ).fit(features[learned], truth)
-    return Predictions(tuple(map(str, classes)), model.predict_proba(features[asked]).astype(np.float64))
+    return Predictions(tuple(map(str, classes)), model.predict_proba(features[queried]).astype(np.float64))
 
 
-def _of(moved: Sequence[Moved], change: ClassChange) -> list[Moved]:
-    return [one for one in moved if (one.before if change.direction == "lost" else one.after) == change.label]
+def _select_moved(moved: Sequence[RelabelledImage], change: ClassChange) -> list[RelabelledImage]:
+    return [
+        photograph
+        for photograph in moved
+        if (photograph.before if change.direction == "lost" else photograph.after) == change.label
+    ]
 
 
-def _testimony(moved: Sequence[Moved], witness: Mapping[str, Word | None]) -> Testimony:
+def _count_votes(moved: Sequence[RelabelledImage], witness: Mapping[str, LabelPrediction | None]) -> LabelVotes:
     """Count near-duplicate groups by the label that most of their images speak for."""
     votes: defaultdict[str, float] = defaultdict(float)
-    for one in moved:
-        word = witness.get(one.image)
-        if word:
-            votes[one.group] += float(np.sign(word.new - word.old))
-    return Testimony(sum(vote < 0 for vote in votes.values()), sum(vote > 0 for vote in votes.values()))
+    for photograph in moved:
+        prediction = witness.get(photograph.image)
+        if prediction:
+            votes[photograph.group] += float(np.sign(prediction.new - prediction.old))
+    return LabelVotes(sum(vote < 0 for vote in votes.values()), sum(vote > 0 for vote in votes.values()))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.linear_discriminant import moments, scores
-from tasks.domain.significance import Floats, percentile_interval, wilson
+from tasks.domain.linear_discriminant import compute_moments, discriminant_scores
+from tasks.domain.significance import Floats, percentile_interval, wilson_interval
 
 #: So many more images of each class are asked about.
 MORE = 50
@@ -23,7 +23,7 @@ _POWERS = tuple(power / 10 for power in range(1, 11))
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class LabelledFeatures:
     """Features of shape (images, main directions), with each image's label and group of near duplicates."""
 
     features: NDArray[np.float32]
@@ -32,7 +32,7 @@ class Lessons:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """Recall after each number of training images, and what 50 more of each class would likely bring.
 
     ``label`` is empty for all classes together, whose recall is the accuracy. ``gain`` is a share, with its 95%
@@ -50,18 +50,20 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class LearningCurves:
     """The curve of all known classes together, None where there are none, and each class's own, by name."""
 
-    overall: Curve | None = None
-    classes: tuple[Curve, ...] = ()
+    overall: LearningCurve | None = None
+    classes: tuple[LearningCurve, ...] = ()
 
 
 #: Curves of nothing, of which nothing is told.
-UNTOLD = Curves()
+NO_CURVES = LearningCurves()
 
 
-def learning_curves(train: Lessons, validation: Lessons, images: Mapping[str, int], minimum: int) -> Curves:
+def fit_learning_curves(
+    train: LabelledFeatures, validation: LabelledFeatures, images: Mapping[str, int], minimum: int
+) -> LearningCurves:
     """Train small heads on nested quarters of the training images, and extrapolate how their errors fall.
 
     The heads are linear discriminants and not the night's own: how errors fall with images is much the same, and
@@ -74,45 +76,48 @@ def learning_curves(train: Lessons, validation: Lessons, images: Mapping[str, in
     unknown.
     """
     counts = Counter(validation.labels)
-    known = [one for one in sorted(images) if images[one] >= LEAST and counts[one] >= max(minimum, 1)]
-    unknown = [Curve(one, images[one], counts[one]) for one in images if one not in known]
-    if len(known) < 2:  # noqa: PLR2004 - one class is told apart from nothing
-        return Curves(None, tuple(sorted(unknown, key=lambda one: one.label)))
+    classes = [label for label in sorted(images) if images[label] >= LEAST and counts[label] >= max(minimum, 1)]
+    unknown = [LearningCurve(label, images[label], counts[label]) for label in images if label not in classes]
+    if len(classes) < 2:  # noqa: PLR2004 - one class is told apart from nothing
+        return LearningCurves(None, tuple(sorted(unknown, key=lambda curve: curve.label)))
     quarters = _quarters(train)
     wrong, chance = _wrong(train, quarters, validation), np.random.default_rng(0)
     labels = np.array(validation.labels)
-    errors = np.stack([_drawn(wrong, labels == one, validation.groups, chance) for one in known], axis=1)
-    held = np.array([[np.sum(quarters[np.array(train.labels) == one] < end) for end in _ends()] for one in known])
-    return _told(known, errors, held, (images, counts), unknown)
+    errors = np.stack([_drawn(wrong, labels == label, validation.groups, chance) for label in classes], axis=1)
+    held = np.array([[np.sum(quarters[np.array(train.labels) == label] < end) for end in _ends()] for label in classes])
+    return _build_curves(classes, errors, held, (images, counts), unknown)
 
 
 def _ends() -> range:
     return range(1, _QUARTERS + 1)
 
 
-def _quarters(train: Lessons) -> NDArray[np.int64]:
+def _quarters(train: LabelledFeatures) -> NDArray[np.int64]:
     """Deal each class's images into quarters by the names of their groups, which are hashes and hold alike ones."""
     order = np.lexsort((np.array(train.groups), np.array(train.labels)))
     labels = np.array(train.labels)[order]
     starts, sizes = np.unique(labels, return_index=True)[1], np.unique(labels, return_counts=True)[1]
-    place = np.arange(len(labels)) - np.repeat(starts, sizes)
-    found = np.empty(len(labels), np.int64)
-    found[order] = place * _QUARTERS // np.repeat(sizes, sizes)
-    return found
+    rank = np.arange(len(labels)) - np.repeat(starts, sizes)
+    quarters = np.empty(len(labels), np.int64)
+    quarters[order] = rank * _QUARTERS // np.repeat(sizes, sizes)
+    return quarters
 
 
-def _wrong(train: Lessons, quarters: NDArray[np.int64], validation: Lessons) -> Floats:
+def _wrong(train: LabelledFeatures, quarters: NDArray[np.int64], validation: LabelledFeatures) -> Floats:
     """Tell where the heads of one, two, three and four quarters are wrong, by the first quarter: (4, images, 4)."""
     labels, truth = np.unique(train.labels, return_inverse=True)
-    sums = [moments(train.features[quarters == one], truth[quarters == one], len(labels)) for one in range(4)]
+    sums = [
+        compute_moments(train.features[quarters == quarter], truth[quarters == quarter], len(labels))
+        for quarter in range(4)
+    ]
     right = np.searchsorted(labels, validation.labels)
-    found = np.zeros((_QUARTERS, len(right), _QUARTERS))
+    wrong = np.zeros((_QUARTERS, len(right), _QUARTERS))
     for first in range(_QUARTERS):
         for size in range(1, _QUARTERS):
             used = [sums[(first + more) % _QUARTERS] for more in range(size)]
-            found[first, :, size - 1] = scores(used, validation.features).argmax(axis=1) != right
-    found[:, :, -1] = scores(sums, validation.features).argmax(axis=1) != right
-    return found
+            wrong[first, :, size - 1] = discriminant_scores(used, validation.features).argmax(axis=1) != right
+    wrong[:, :, -1] = discriminant_scores(sums, validation.features).argmax(axis=1) != right
+    return wrong
 
 
 def _drawn(wrong: Floats, chosen: NDArray[np.bool_], groups: Sequence[str], chance: np.random.Generator) -> Floats:
@@ -129,30 +134,30 @@ def _drawn(wrong: Floats, chosen: NDArray[np.bool_], groups: Sequence[str], chan
     return np.concatenate([sums.mean(axis=0).sum(axis=0, keepdims=True) / len(places), drawn])
 
 
-def _told(
-    known: Sequence[str],
+def _build_curves(
+    classes: Sequence[str],
     errors: Floats,
     held: NDArray[np.int64],
     numbers: tuple[Mapping[str, int], Mapping[str, int]],
-    unknown: Sequence[Curve],
-) -> Curves:
+    unknown: Sequence[LearningCurve],
+) -> LearningCurves:
     """Put curves together from errors of shape (1 + rounds, classes, 4), the first of them as they were measured."""
-    images, validation = (np.array([one[label] for label in known]) for one in numbers)
+    images, validation = (np.array([counts[label] for label in classes]) for counts in numbers)
     gains = _gains(errors, held, images, validation)
     total = (gains * validation).sum(axis=1) / validation.sum()
     low, high = percentile_interval(np.column_stack([gains, total])[1:])
     # Where no image is mistaken a bootstrap draws nothing: errors may be there all the same, and fall at best as 1 / n.
     flawless = np.flatnonzero(errors[0, :, -1] == 0)
-    most = wilson(np.zeros(len(known), np.int64), validation)[1] * MORE / (images + MORE)
+    most = wilson_interval(np.zeros(len(classes), np.int64), validation)[1] * MORE / (images + MORE)
     high[flawless] = np.maximum(high[flawless], most[flawless])
     rights = 1 - np.concatenate(
         [errors[0], (errors[0] * validation[:, None]).sum(axis=0, keepdims=True) / validation.sum()]
     )
     sizes = np.concatenate([held, held.sum(axis=0, keepdims=True)])
-    names, measured = (*known, ""), np.append(gains[0], total[0])
+    names, measured = (*classes, ""), np.append(gains[0], total[0])
     every = (np.append(images, images.sum()), np.append(validation, validation.sum()))
     curves = [
-        Curve(
+        LearningCurve(
             name,
             int(every[0][row]),
             int(every[1][row]),
@@ -164,7 +169,7 @@ def _told(
         )
         for row, name in enumerate(names)
     ]
-    return Curves(curves[-1], tuple(sorted((*curves[:-1], *unknown), key=lambda one: one.label)))
+    return LearningCurves(curves[-1], tuple(sorted((*curves[:-1], *unknown), key=lambda curve: curve.label)))
 
 
 def _gains(errors: Floats, held: NDArray[np.int64], images: NDArray[np.int64], validation: NDArray[np.int64]) -> Floats:
@@ -174,9 +179,9 @@ def _gains(errors: Floats, held: NDArray[np.int64], images: NDArray[np.int64], v
     sizes = held[None] ** -power[:, None, None]
     centred = sizes - sizes.mean(axis=-1, keepdims=True)
     slope = (centred * errors).sum(axis=-1) / (centred**2).sum(axis=-1)
-    now, then = (number ** -power[:, None] for number in (images.astype(np.float64), images + float(MORE)))
-    own, everybody = slope * (now - then), errors.mean(axis=-1) * share[:, None] * (1 - then / now)
-    leaning = (validation * own + _LEANING * everybody) / (validation + _LEANING)
+    before, after = (number ** -power[:, None] for number in (images.astype(np.float64), images + float(MORE)))
+    own_gain, common_gain = slope * (before - after), errors.mean(axis=-1) * share[:, None] * (1 - after / before)
+    leaning = (validation * own_gain + _LEANING * common_gain) / (validation + _LEANING)
     return np.asarray(np.clip(leaning, 0, errors[..., -1]))
 
 
@@ -192,5 +197,5 @@ def _fitted(sizes: Floats, errors: Floats) -> tuple[Floats, Floats]:
         miss = errors - np.maximum(floor, 0)[:, None] - slope[:, None] * size
         fits.append(((miss**2).sum(axis=1), slope * size[-1]))
     best = np.argmin([miss for miss, _ in fits], axis=0)
-    part = np.stack([one for _, one in fits])[best, np.arange(len(errors))]
+    part = np.stack([amplitude for _, amplitude in fits])[best, np.arange(len(errors))]
     return part / np.maximum(errors.mean(axis=1), np.finfo(np.float64).tiny), np.array(_POWERS)[best]

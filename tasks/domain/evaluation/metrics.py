@@ -4,10 +4,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.domain.evaluation.comparison import Comparison, Exam, compare
-from tasks.domain.evaluation.predictions import BINS, Answers, Predictions, answered, classes_of, figures_of, parts_of
-from tasks.domain.evaluation.slices import Gap, Slice, gaps, members, slice_metrics, slices, worst
-from tasks.domain.significance import wilson
+from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
+from tasks.domain.evaluation.predictions import (
+    BINS,
+    Predictions,
+    ScoredPredictions,
+    compute_summands,
+    figures_from_sums,
+    score_predictions,
+    split_class_counts,
+)
+from tasks.domain.evaluation.slices import (
+    Gap,
+    Slice,
+    find_slices,
+    find_worst_slice,
+    measure_gaps,
+    measure_slices,
+    slice_metrics,
+)
+from tasks.domain.significance import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ReliabilityBin:
     """Images whose largest probability lies between two limits: how many, its mean, and the share of right answers."""
 
     low: float
@@ -38,7 +54,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Confused:
+class ConfusedPair:
     """So many images of one class were taken for another."""
 
     truth: str
@@ -53,26 +69,28 @@ class Figures:
     images: int
     overall: dict[str, float]
     classes: tuple[ClassFigures, ...]
-    reliability: tuple[Bin, ...]
-    confused: tuple[Confused, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    confused: tuple[ConfusedPair, ...]
 
     def flat(self) -> dict[str, float]:
         """List the figures under the names that stay the same from night to night, such as ``recall/poodle``.
 
         Of a class that is not known only its images are counted.
         """
-        found = dict(self.overall)
-        for one in self.classes:
-            known = {"recall": one.recall, "precision": one.precision} if one.known else {}
-            shares = {**known, "support": float(one.images)}
-            found |= {f"{name}/{one.label}": value for name, value in shares.items() if value is not None}
-        return found
+        metrics = dict(self.overall)
+        for class_figures in self.classes:
+            rates = (
+                {"recall": class_figures.recall, "precision": class_figures.precision} if class_figures.known else {}
+            )
+            shares = {**rates, "support": float(class_figures.images)}
+            metrics |= {f"{name}/{class_figures.label}": value for name, value in shares.items() if value is not None}
+        return metrics
 
 
-def figures(answers: Answers, minimum: int = 1) -> Figures:
+def compute_figures(answers: ScoredPredictions, minimum: int = 1) -> Figures:
     """Measure a model's answers; fewer images than the minimum make a class unknown."""
-    sums = np.asarray(parts_of(answers).sum(axis=0), np.float64)
-    overall = {name: float(value) for name, value in figures_of(sums).items()}
+    sums = np.asarray(compute_summands(answers).sum(axis=0), np.float64)
+    overall = {name: float(value) for name, value in figures_from_sums(sums).items()}
     return Figures(
         images=len(answers.truth),
         overall={name: value for name, value in overall.items() if not np.isnan(value)},
@@ -82,9 +100,9 @@ def figures(answers: Answers, minimum: int = 1) -> Figures:
     )
 
 
-def _classes(answers: Answers, sums: np.ndarray, minimum: int) -> tuple[ClassFigures, ...]:
-    images, hits, guesses = (part.astype(np.int64) for part in classes_of(sums))
-    low, high = wilson(hits, images)
+def _classes(answers: ScoredPredictions, sums: np.ndarray, minimum: int) -> tuple[ClassFigures, ...]:
+    images, hits, guesses = (part.astype(np.int64) for part in split_class_counts(sums))
+    low, high = wilson_interval(hits, images)
     return tuple(
         ClassFigures(
             label=label,
@@ -99,29 +117,31 @@ def _classes(answers: Answers, sums: np.ndarray, minimum: int) -> tuple[ClassFig
     )
 
 
-def _reliability(answers: Answers) -> tuple[Bin, ...]:
+def _reliability(answers: ScoredPredictions) -> tuple[ReliabilityBin, ...]:
     bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
     images = np.bincount(bins, minlength=BINS)
     confidence = np.bincount(bins, answers.confidence, BINS)
     right = np.bincount(bins, answers.right, BINS)
     return tuple(
-        Bin(i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(right[i] / images[i]))
+        ReliabilityBin(
+            i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(right[i] / images[i])
+        )
         for i in range(BINS)
         if images[i]
     )
 
 
-def _confused(answers: Answers) -> tuple[Confused, ...]:
+def _confused(answers: ScoredPredictions) -> tuple[ConfusedPair, ...]:
     """List the pairs of classes that were confused, the most frequent first; other guesses have no name here."""
     wrong = ~answers.right & (answers.guess >= 0)
     pairs, counts = np.unique(np.stack([answers.truth[wrong], answers.guess[wrong]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     names = answers.classes
-    return tuple(Confused(names[pairs[0, i]], names[pairs[1, i]], int(counts[i])) for i in order)
+    return tuple(ConfusedPair(names[pairs[0, i]], names[pairs[1, i]], int(counts[i])) for i in order)
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """The challenger's figures with its slices, and both models' differences where there is a champion.
 
     ``champion`` are its figures on the images of the classes that it knows itself.
@@ -136,28 +156,36 @@ class Measured:
 
     def flat(self) -> dict[str, float]:
         """List the figures under the names that stay the same from night to night."""
-        gap = {f"gap/{one.attribute}": one.gap for one in self.gaps if one.gap is not None}
-        return {**self.figures.flat(), **slice_metrics(self.slices), **gap}
+        gap_metrics = {
+            f"gap/{attribute_gap.attribute}": attribute_gap.gap
+            for attribute_gap in self.gaps
+            if attribute_gap.gap is not None
+        }
+        return {**self.figures.flat(), **slice_metrics(self.slices), **gap_metrics}
 
 
-def measure(challenger: Predictions, champion: Predictions | None, exam: Exam, minimum: int) -> Measured:
+def measure_models(
+    challenger: Predictions, champion: Predictions | None, evaluation_set: EvaluationSet, minimum: int
+) -> Measurement:
     """Measure both models; classes and slices with fewer images than the minimum are unknown."""
-    classes = tuple(sorted({*challenger.classes, *exam.labels}))
-    ours = answered(challenger, exam.labels, classes)
-    found = slices(members(exam.labels, exam.attributes), ours.right, minimum)
-    return Measured(
-        figures=figures(ours, minimum),
-        slices=found,
-        gaps=gaps(found),
-        worst=worst(found),
-        champion=_former(champion, exam, minimum) if champion else None,
-        comparison=compare(challenger, champion, exam) if champion else None,
+    classes = tuple(sorted({*challenger.classes, *evaluation_set.labels}))
+    answers = score_predictions(challenger, evaluation_set.labels, classes)
+    measured_slices = measure_slices(
+        find_slices(evaluation_set.labels, evaluation_set.attributes), answers.right, minimum
+    )
+    return Measurement(
+        figures=compute_figures(answers, minimum),
+        slices=measured_slices,
+        gaps=measure_gaps(measured_slices),
+        worst=find_worst_slice(measured_slices),
+        champion=_champion_figures(champion, evaluation_set, minimum) if champion else None,
+        comparison=compare(challenger, champion, evaluation_set) if champion else None,
     )
 
 
-def _former(champion: Predictions, exam: Exam, minimum: int) -> Figures | None:
-    known = np.array([label in champion.classes for label in exam.labels], bool)
-    if not known.any():
+def _champion_figures(champion: Predictions, evaluation_set: EvaluationSet, minimum: int) -> Figures | None:
+    covered = np.array([label in champion.classes for label in evaluation_set.labels], bool)
+    if not covered.any():
         return None
-    labels = exam.of(known.tolist()).labels
-    return figures(answered(champion.of(known), labels, champion.classes), minimum)
+    labels = evaluation_set.of(covered.tolist()).labels
+    return compute_figures(score_predictions(champion.of(covered), labels, champion.classes), minimum)

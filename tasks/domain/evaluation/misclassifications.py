@@ -27,7 +27,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class Misclassification:
     """A test image, its class, what a model took it for and how sure it was; the nearest images of both classes."""
 
     image: str
@@ -40,7 +40,7 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistakes:
+class Misclassifications:
     """How many mistakes there are, the surest of them, and what came and went since the champion.
 
     A mistake that is fixed shows what the champion took the image for. Of images whose class only one of the models
@@ -49,14 +49,14 @@ class Mistakes:
 
     images: int
     total: int
-    worst: tuple[Mistake, ...]
+    worst: tuple[Misclassification, ...]
     fixed_total: int = 0
-    fixed: tuple[Mistake, ...] = ()
+    fixed: tuple[Misclassification, ...] = ()
     new_total: int = 0
-    new: tuple[Mistake, ...] = ()
+    new: tuple[Misclassification, ...] = ()
 
 
-NOTHING = Mistakes(0, 0, ())
+NO_MISCLASSIFICATIONS = Misclassifications(0, 0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +67,62 @@ class Query:
     label: str
 
 
-def mistakes(rows: Sequence[Row], challenger: Predictions, champion: Predictions | None) -> Mistakes:
+def find_misclassifications(
+    rows: Sequence[Row], challenger: Predictions, champion: Predictions | None
+) -> Misclassifications:
     """Find the mistakes among the test images; predictions are in the order of the rows."""
-    ours = _wrong(rows, challenger)
-    found = Mistakes(len(rows), len(ours), _surest(ours.values()))
+    challenger_mistakes = _wrong(rows, challenger)
+    summary = Misclassifications(len(rows), len(challenger_mistakes), _surest(challenger_mistakes.values()))
     if champion is None:
-        return found
+        return summary
     shared = {*challenger.classes} & {*champion.classes}
-    theirs = _wrong(rows, champion)
-    fixed = [one for image, one in theirs.items() if image not in ours and one.truth in shared]
-    new = [one for image, one in ours.items() if image not in theirs and one.truth in shared]
-    return replace(found, fixed_total=len(fixed), fixed=_surest(fixed), new_total=len(new), new=_surest(new))
+    champion_mistakes = _wrong(rows, champion)
+    fixed = [
+        mistake
+        for image, mistake in champion_mistakes.items()
+        if image not in challenger_mistakes and mistake.truth in shared
+    ]
+    new = [
+        mistake
+        for image, mistake in challenger_mistakes.items()
+        if image not in champion_mistakes and mistake.truth in shared
+    ]
+    return replace(summary, fixed_total=len(fixed), fixed=_surest(fixed), new_total=len(new), new=_surest(new))
 
 
-def nearest(
+def find_nearest(
     queries: Sequence[Query], blocks: Iterable[tuple[Sequence[Row], NDArray[np.float32]]], most: int = NEAREST
 ) -> list[tuple[Neighbour, ...]]:
     """Find for each query the images of its class that are most alike, the nearest first.
 
     Blocks hold some rows and their features, shape (rows, width); one is in memory at a time.
     """
-    found: list[list[Neighbour]] = [[] for _ in queries]
-    asked = _unit(np.stack([one.features for one in queries])) if queries else np.empty((0, 0), np.float32)
+    neighbours: list[list[Neighbour]] = [[] for _ in queries]
+    query_features = _unit(np.stack([query.features for query in queries])) if queries else np.empty((0, 0), np.float32)
     for rows, features in blocks if queries else ():
-        likeness = asked @ _unit(features).T
+        likeness = query_features @ _unit(features).T
         labels = np.array([row.label for row in rows])
         for number, query in enumerate(queries):
-            own = np.flatnonzero(labels == query.label)
-            best = own[np.argsort(-likeness[number, own], kind="stable")[:most]]
+            same_class = np.flatnonzero(labels == query.label)
+            best = same_class[np.argsort(-likeness[number, same_class], kind="stable")[:most]]
             near = [_neighbour(rows[i], likeness[number, i]) for i in best.tolist()]
-            found[number] = sorted([*found[number], *near], key=lambda one: (-one.likeness, one.key))[:most]
-    return [tuple(one) for one in found]
+            neighbours[number] = sorted(
+                [*neighbours[number], *near], key=lambda neighbour: (-neighbour.likeness, neighbour.key)
+            )[:most]
+    return [tuple(nearest) for nearest in neighbours]
 
 
-def _wrong(rows: Sequence[Row], found: Predictions) -> dict[str, Mistake]:
-    answers = zip(rows, found.labels(), found.probabilities.max(axis=1).tolist(), strict=True)
+def _wrong(rows: Sequence[Row], predictions: Predictions) -> dict[str, Misclassification]:
+    answers = zip(rows, predictions.labels(), predictions.probabilities.max(axis=1).tolist(), strict=True)
     return {
-        row.image: Mistake(row.image, row.key, row.label, guess, sure)
+        row.image: Misclassification(row.image, row.key, row.label, guess, sure)
         for row, guess, sure in answers
         if guess != row.label
     }
 
 
-def _surest(found: Iterable[Mistake]) -> tuple[Mistake, ...]:
-    return tuple(sorted(found, key=lambda one: (-one.confidence, one.key))[:MOST])
+def _surest(mistakes: Iterable[Misclassification]) -> tuple[Misclassification, ...]:
+    return tuple(sorted(mistakes, key=lambda mistake: (-mistake.confidence, mistake.key))[:MOST])
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,7 +139,7 @@ Kind = Literal["now right", "now wrong", "wrong in another way"]
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class PredictionFlip:
     """One image, its class by the later version, and both models' answers with how sure each was."""
 
     image: str
@@ -147,23 +159,23 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Flips:
+class PredictionFlips:
     """How many test images both models were asked, and those that flipped, sorted by image."""
 
     images: int
-    flips: tuple[Flip, ...]
+    flips: tuple[PredictionFlip, ...]
 
-    def of(self, kind: Kind) -> tuple[Flip, ...]:
+    def of(self, kind: Kind) -> tuple[PredictionFlip, ...]:
         """Take those of one kind, the surest answers of the later model first."""
-        found = [one for one in self.flips if one.kind == kind]
-        return tuple(sorted(found, key=lambda one: (-one.sure_after, one.key)))
+        flips = [flip for flip in self.flips if flip.kind == kind]
+        return tuple(sorted(flips, key=lambda flip: (-flip.sure_after, flip.key)))
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn them into what JSON can hold."""
-        return {"images": self.images, "flips": [{"kind": one.kind, **asdict(one)} for one in self.flips]}
+        return {"images": self.images, "flips": [{"kind": flip.kind, **asdict(flip)} for flip in self.flips]}
 
 
-def flips(rows: Sequence[Row], before: Predictions, after: Predictions) -> Flips:
+def find_prediction_flips(rows: Sequence[Row], before: Predictions, after: Predictions) -> PredictionFlips:
     """Name the images to which two models give different answers; predictions are in the order of the rows."""
     answers = zip(
         rows,
@@ -173,9 +185,9 @@ def flips(rows: Sequence[Row], before: Predictions, after: Predictions) -> Flips
         after.probabilities.max(axis=1).tolist(),
         strict=True,
     )
-    found = [
-        Flip(row.image, row.key, row.label, old, new, sure_old, sure_new)
+    flips = [
+        PredictionFlip(row.image, row.key, row.label, old, new, sure_old, sure_new)
         for row, old, new, sure_old, sure_new in answers
         if old != new
     ]
-    return Flips(len(rows), tuple(sorted(found, key=lambda one: one.image)))
+    return PredictionFlips(len(rows), tuple(sorted(flips, key=lambda flip: flip.image)))

@@ -46,9 +46,9 @@ class Predictions:
         sums = np.zeros((len(self.probabilities), len(names)), np.float32)
         for name, column in zip(classes, self.probabilities.T, strict=True):
             sums[:, names.index(name)] += column
-        again = {name for name, number in Counter(classes).items() if number > 1}
-        renamed = {name for own, name in zip(self.classes, classes, strict=True) if own in self.merged}
-        return Predictions(names, sums, self.threshold, frozenset(again | renamed))
+        merged = {name for name, number in Counter(classes).items() if number > 1}
+        renamed = {name for original, name in zip(self.classes, classes, strict=True) if original in self.merged}
+        return Predictions(names, sums, self.threshold, frozenset(merged | renamed))
 
     def of(self, images: NDArray[np.bool_]) -> "Predictions":
         """Keep what is said of some of the images."""
@@ -56,7 +56,7 @@ class Predictions:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ScoredPredictions:
     """One row an image: true and guessed class as places in ``classes``, -1 for a guess outside of them."""
 
     classes: tuple[str, ...]
@@ -73,27 +73,29 @@ class Answers:
         return np.asarray(self.truth == self.guess)
 
 
-def answered(found: Predictions, truth: Sequence[str], classes: Sequence[str]) -> Answers:
+def score_predictions(predictions: Predictions, truth: Sequence[str], classes: Sequence[str]) -> ScoredPredictions:
     """Read what a model says of images of ``classes``; a true class that it never learned has probability nought."""
-    place = {name: index for index, name in enumerate(classes)}
-    own = {name: index for index, name in enumerate(found.classes)}
+    index_of = {name: index for index, name in enumerate(classes)}
+    column_of = {name: index for index, name in enumerate(predictions.classes)}
     rows = np.arange(len(truth))
-    columns = np.array([own.get(label, -1) for label in truth], np.int64)
-    given = np.where(columns >= 0, found.probabilities[rows, columns], 0.0).astype(np.float64)
-    largest = found.probabilities.max(axis=1).astype(np.float64)
-    likelier = (found.probabilities > given[:, None]).sum(axis=1)
-    return Answers(
+    columns = np.array([column_of.get(label, -1) for label in truth], np.int64)
+    given = np.where(columns >= 0, predictions.probabilities[rows, columns], 0.0).astype(np.float64)
+    largest = predictions.probabilities.max(axis=1).astype(np.float64)
+    likelier = (predictions.probabilities > given[:, None]).sum(axis=1)
+    return ScoredPredictions(
         classes=tuple(classes),
-        truth=np.array([place[label] for label in truth], np.int64),
-        guess=np.array([place.get(name, -1) for name in found.classes], np.int64)[found.probabilities.argmax(axis=1)],
+        truth=np.array([index_of[label] for label in truth], np.int64),
+        guess=np.array([index_of.get(name, -1) for name in predictions.classes], np.int64)[
+            predictions.probabilities.argmax(axis=1)
+        ],
         confidence=largest,
         loss=-np.log(np.maximum(given, _LEAST)),
         top=likelier < _TOP,
-        sure=largest >= found.threshold,
+        sure=largest >= predictions.threshold,
     )
 
 
-def parts_of(answers: Answers) -> "csr_array":
+def compute_summands(answers: ScoredPredictions) -> "csr_array":
     """Lay out what each image adds to the sums: (images, 6 + bins + 3 classes), mostly nought."""
     from scipy.sparse import csr_array
 
@@ -114,14 +116,14 @@ def parts_of(answers: Answers) -> "csr_array":
     return csr_array((value.astype(np.float64), (row, column)), shape=(images, first + 3 * classes))
 
 
-def figures_of(sums: Floats) -> dict[str, Floats]:
+def figures_from_sums(sums: Floats) -> dict[str, Floats]:
     """Make figures of sums of shape (…, parts): each of shape (…), by the names that ``configs.gate_rules`` knows.
 
     Macro F1 is the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among truths or guesses; the expected
     calibration error is that of Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
     """
     images, right, top, loss, sure, sure_right = np.moveaxis(sums[..., :_PLAIN], -1, 0)
-    truth, hits, guesses = classes_of(sums)
+    truth, hits, guesses = split_class_counts(sums)
     touched = truth + guesses
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -135,7 +137,7 @@ def figures_of(sums: Floats) -> dict[str, Floats]:
         }
 
 
-def classes_of(sums: Floats) -> tuple[Floats, Floats, Floats]:
+def split_class_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
     """Take from sums of shape (…, parts) how many images each class has, how many are recognised, how many guessed."""
     truth, hits, guesses = np.split(sums[..., _PLAIN + BINS :], 3, axis=-1)
     return truth, hits, guesses

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.domain.evaluation.collection_advice import Wanted
+from tasks.domain.evaluation.collection_advice import CollectionAdvice
 from tasks.domain.evaluation.comparison import Comparison
-from tasks.domain.evaluation.data_growth import Growth
+from tasks.domain.evaluation.data_growth import DataGrowth
 from tasks.domain.evaluation.label_evidence import LabelEvidence
-from tasks.domain.evaluation.metrics import Measured
-from tasks.domain.evaluation.misclassifications import NOTHING, Mistakes
+from tasks.domain.evaluation.metrics import Measurement
+from tasks.domain.evaluation.misclassifications import NO_MISCLASSIFICATIONS, Misclassifications
 from tasks.domain.phrasing import count, listed
 
 
@@ -25,12 +25,12 @@ class Evaluation:
     images: int
     metrics: Mapping[str, float]
     champion: int | None
-    test: Measured
-    golden: Measured | None = None
+    test: Measurement
+    golden: Measurement | None = None
     latency: float | None = None
     champion_problem: str = ""
-    mistakes: Mistakes = NOTHING
-    growth: Growth | None = None
+    mistakes: Misclassifications = NO_MISCLASSIFICATIONS
+    growth: DataGrowth | None = None
     labels: LabelEvidence | None = None
 
     @property
@@ -48,25 +48,27 @@ class Evaluation:
         if self.comparison is None:
             return f"{text}, no champion yet"
         changes = self.labels.relabelling.sentences() if self.labels else ()
-        return "; ".join((text, *_compared(self.comparison), *changes))
+        return "; ".join((text, *_describe_comparison(self.comparison), *changes))
 
 
-def _compared(found: Comparison) -> list[str]:
-    shared = count(len(found.shared), "class", "classes")
-    if found.champion is None or found.challenger is None:
-        lines = [f"no test image of the {shared} that the champion shares{' kept its label' * bool(found.moved)}"]
+def _describe_comparison(comparison: Comparison) -> list[str]:
+    shared = count(len(comparison.shared), "class", "classes")
+    if comparison.champion is None or comparison.challenger is None:
+        lines = [f"no test image of the {shared} that the champion shares{' kept its label' * bool(comparison.moved)}"]
     else:
-        lines = [f"on the {shared} that the champion shares {found.challenger:.3f} against {found.champion:.3f}"]
-    if found.moved and found.everywhere:
-        ours, theirs = found.everywhere
-        lines += [f"with {count(found.moved, 'relabelled one')} {ours:.3f} against {theirs:.3f}"]
-    lines += [f"new to the champion: {listed(found.only_challenger)}"] if found.only_challenger else []
-    lines += [f"known to the champion alone: {listed(found.only_champion)}"] if found.only_champion else []
+        lines = [
+            f"on the {shared} that the champion shares {comparison.challenger:.3f} against {comparison.champion:.3f}"
+        ]
+    if comparison.moved and comparison.everywhere:
+        challenger, champion = comparison.everywhere
+        lines += [f"with {count(comparison.moved, 'relabelled one')} {challenger:.3f} against {champion:.3f}"]
+    lines += [f"new to the champion: {listed(comparison.only_challenger)}"] if comparison.only_challenger else []
+    lines += [f"known to the champion alone: {listed(comparison.only_champion)}"] if comparison.only_champion else []
     return lines
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ReportSummary:
     """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page.
 
     ``collect`` is what to collect next, ranked.
@@ -75,7 +77,7 @@ class Explained:
     mistakes: int
     since: str
     page: str
-    collect: tuple[Wanted, ...] = ()
+    collect: tuple[CollectionAdvice, ...] = ()
 
     def __str__(self) -> str:
         """Count the mistakes, and say where they can be looked at."""

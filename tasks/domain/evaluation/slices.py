@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.significance import wilson
+from tasks.domain.significance import wilson_interval
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -69,45 +69,45 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class SliceMembership:
     """Which images belong to which slice: a matrix of ones, (images, slices).
 
-    ``whole`` tells of each whether it is nothing but one class, or all images, as good as wholly.
+    ``is_whole_class`` tells of each whether it is nothing but one class, or all images, as good as wholly.
     """
 
     parts: tuple[Part, ...]
     matrix: "csr_array"
-    whole: tuple[bool, ...]
+    is_whole_class: tuple[bool, ...]
 
 
-def members(labels: Sequence[str], attributes: Sequence[Iterable[tuple[str, str]]]) -> Members:
+def find_slices(labels: Sequence[str], attributes: Sequence[Iterable[tuple[str, str]]]) -> SliceMembership:
     """Find the slices of images by their labels and attributes, in the order of their names."""
     from scipy.sparse import csr_array
 
-    found: defaultdict[Part, list[int]] = defaultdict(list)
+    rows_by_part: defaultdict[Part, list[int]] = defaultdict(list)
     for row, (label, pairs) in enumerate(zip(labels, attributes, strict=True)):
         for attribute, value in dict(pairs).items():
-            found[Part(attribute, "", value)].append(row)
-            found[Part(attribute, label, value)].append(row)
-    parts = tuple(sorted(found))
-    rows = np.array([row for part in parts for row in found[part]], np.int64)
-    columns = np.repeat(np.arange(len(parts)), [len(found[part]) for part in parts])
+            rows_by_part[Part(attribute, "", value)].append(row)
+            rows_by_part[Part(attribute, label, value)].append(row)
+    parts = tuple(sorted(rows_by_part))
+    rows = np.array([row for part in parts for row in rows_by_part[part]], np.int64)
+    columns = np.repeat(np.arange(len(parts)), [len(rows_by_part[part]) for part in parts])
     matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(labels), len(parts)))
     sizes = Counter(labels)
-    return Members(parts, matrix, tuple(_whole(found[part], labels, sizes) for part in parts))
+    return SliceMembership(parts, matrix, tuple(_is_whole(rows_by_part[part], labels, sizes) for part in parts))
 
 
-def _whole(rows: Sequence[int], labels: Sequence[str], sizes: Mapping[str, int]) -> bool:
-    own = {labels[row] for row in rows}
-    size = sizes[own.pop()] if len(own) == 1 else len(labels)
+def _is_whole(rows: Sequence[int], labels: Sequence[str], sizes: Mapping[str, int]) -> bool:
+    classes = {labels[row] for row in rows}
+    size = sizes[classes.pop()] if len(classes) == 1 else len(labels)
     return len(rows) >= _WHOLE * size
 
 
-def slices(found: Members, right: NDArray[np.bool_], minimum: int) -> tuple[Slice, ...]:
+def measure_slices(membership: SliceMembership, right: NDArray[np.bool_], minimum: int) -> tuple[Slice, ...]:
     """Measure the recall of each slice; fewer images than the minimum make it unknown."""
-    images = np.asarray(found.matrix.sum(axis=0), np.int64).ravel()
-    hits = (found.matrix.T @ right.astype(np.float64)).astype(np.int64)
-    low, high = wilson(hits, images)
+    images = np.asarray(membership.matrix.sum(axis=0), np.int64).ravel()
+    hits = (membership.matrix.T @ right.astype(np.float64)).astype(np.int64)
+    low, high = wilson_interval(hits, images)
     return tuple(
         Slice(
             name=str(part),
@@ -119,43 +119,54 @@ def slices(found: Members, right: NDArray[np.bool_], minimum: int) -> tuple[Slic
             low=float(low[i]),
             high=float(high[i]),
             known=bool(images[i] >= minimum),
-            whole=found.whole[i],
+            whole=membership.is_whole_class[i],
         )
-        for i, part in enumerate(found.parts)
+        for i, part in enumerate(membership.parts)
     )
 
 
-def telling(found: Iterable[Slice]) -> list[Slice]:
+def exclude_whole_slices(slices: Iterable[Slice]) -> list[Slice]:
     """Leave out the slices that are a whole class, or all images: they are told under that name."""
-    return [one for one in found if not one.whole]
+    return [data_slice for data_slice in slices if not data_slice.whole]
 
 
-def worst(found: Iterable[Slice]) -> Slice | None:
+def find_worst_slice(slices: Iterable[Slice]) -> Slice | None:
     """Name the known slice that is recognised worst; of equals the larger."""
-    return min((one for one in telling(found) if one.known), key=lambda one: (one.recall, -one.images), default=None)
+    return min(
+        (data_slice for data_slice in exclude_whole_slices(slices) if data_slice.known),
+        key=lambda data_slice: (data_slice.recall, -data_slice.images),
+        default=None,
+    )
 
 
-def gaps(found: Sequence[Slice]) -> tuple[Gap, ...]:
+def measure_gaps(slices: Sequence[Slice]) -> tuple[Gap, ...]:
     """Hold the best known value of each attribute against the worst."""
     return tuple(
-        _gap(name, [one for one in found if one.attribute == name and not one.label and one.known])
-        for name in sorted({one.attribute for one in found})
+        _measure_gap(
+            name,
+            [
+                data_slice
+                for data_slice in slices
+                if data_slice.attribute == name and not data_slice.label and data_slice.known
+            ],
+        )
+        for name in sorted({data_slice.attribute for data_slice in slices})
     )
 
 
-def slice_metrics(found: Iterable[Slice]) -> Mapping[str, float]:
+def slice_metrics(slices: Iterable[Slice]) -> Mapping[str, float]:
     """List images, and the recall where it is known, under the names that MLflow shows."""
     metrics = {}
-    for one in telling(found):
-        path = Part(one.attribute, one.label, one.value).path
-        metrics[f"slice/{path}/support"] = float(one.images)
-        if one.known:
-            metrics[f"slice/{path}/recall"] = one.recall
+    for data_slice in exclude_whole_slices(slices):
+        path = Part(data_slice.attribute, data_slice.label, data_slice.value).path
+        metrics[f"slice/{path}/support"] = float(data_slice.images)
+        if data_slice.known:
+            metrics[f"slice/{path}/recall"] = data_slice.recall
     return metrics
 
 
-def _gap(attribute: str, known: list[Slice]) -> Gap:
-    if len(known) < 2:  # noqa: PLR2004
+def _measure_gap(attribute: str, slices: list[Slice]) -> Gap:
+    if len(slices) < 2:  # noqa: PLR2004
         return Gap(attribute, "", "", None)
-    ordered = sorted(known, key=lambda one: one.recall)
+    ordered = sorted(slices, key=lambda data_slice: data_slice.recall)
     return Gap(attribute, ordered[-1].value, ordered[0].value, ordered[-1].recall - ordered[0].recall)

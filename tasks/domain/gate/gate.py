@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 from configs.gate_rules import RELABELLED, SUSPECTS, Rule
 from configs.sections import Gate
-from tasks.domain.datasets.drift import Holdings
-from tasks.domain.evaluation.data_growth import Growth
+from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.evaluation.data_growth import DataGrowth
 from tasks.domain.evaluation.label_evidence import LabelEvidence
-from tasks.domain.evaluation.metrics import Measured
-from tasks.domain.evaluation.paired_tests import Paired
-from tasks.domain.gate.improvement import improvement
-from tasks.domain.gate.relabelled_rule import relabelled
-from tasks.domain.gate.rule_result import Ruling, broken, chance, kept, naming, silent
-from tasks.domain.gate.serving_check import Served
-from tasks.domain.gate.thresholds import figures_asked
+from tasks.domain.evaluation.metrics import Measurement
+from tasks.domain.evaluation.paired_tests import PairedDifference
+from tasks.domain.gate.improvement import apply_improvement_rule
+from tasks.domain.gate.relabelled_rule import apply_relabelled_rule
+from tasks.domain.gate.rule_result import RuleResult, chance, failed_result, name_failures, passed_result, silent
+from tasks.domain.gate.serving_check import ServingCheck
+from tasks.domain.gate.thresholds import figures_for_rule
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm
 
@@ -29,11 +29,11 @@ class Facts:
     ``labels`` is what became of the labels that the champion was judged under; None where those cannot be read.
     """
 
-    test: Measured
-    golden: Measured | None
-    data: Holdings
-    served: Served | None = None
-    growth: Growth | None = None
+    test: Measurement
+    golden: Measurement | None
+    data: DatasetDrift
+    served: ServingCheck | None = None
+    growth: DataGrowth | None = None
     labels: LabelEvidence | None = None
 
 
@@ -42,7 +42,7 @@ class Verdict:
     """What all the rules said, and why in one sentence."""
 
     outcome: Outcome
-    rules: tuple[Ruling, ...]
+    rules: tuple[RuleResult, ...]
     reason: str
 
     @property
@@ -65,7 +65,7 @@ class Verdict:
         return tuple(asdict(rule) for rule in self.rules)
 
 
-def judge(facts: Facts, gate: Gate) -> Verdict:
+def apply_gate_rules(facts: Facts, gate: Gate) -> Verdict:
     """Ask every rule; without a champion those that compare are not asked.
 
     A rule is broken where its figure is beyond the limit; one that compares needs, besides, that chance alone does not
@@ -73,108 +73,117 @@ def judge(facts: Facts, gate: Gate) -> Verdict:
     model as good as its champion (Holm). Then the improvement itself must be shown, at the same rate, or be
     likely.
     """
-    asked = [rule for rule in gate.parsed if _answerable(rule, facts)]
-    spoken = _beyond_chance([rule for rule in asked if rule.compares], facts, gate)
-    rulings = [_compared(rule, facts, gate, spoken) if rule.compares else _held(rule, facts, gate) for rule in asked]
+    rules = [rule for rule in gate.parsed if _answerable(rule, facts)]
+    significant = _significant_falls([rule for rule in rules if rule.compares], facts, gate)
+    results = [
+        _apply_comparing_rule(rule, facts, gate, significant)
+        if rule.compares
+        else _apply_threshold_rule(rule, facts, gate)
+        for rule in rules
+    ]
     if facts.test.comparison and gate.needs != "no-harm":
-        rulings.insert(0, improvement(facts.test.comparison, gate, facts.growth))
-    return _verdict(tuple(rulings), facts)
+        results.insert(0, apply_improvement_rule(facts.test.comparison, gate, facts.growth))
+    return _verdict(tuple(results), facts)
 
 
-def _verdict(rulings: tuple[Ruling, ...], facts: Facts) -> Verdict:
-    failed = [one for one in rulings if one.outcome == "failed"]
-    asking = [one for one in rulings if one.outcome == "ask"]
+def _verdict(results: tuple[RuleResult, ...], facts: Facts) -> Verdict:
+    failed = [result for result in results if result.outcome == "failed"]
+    asking = [result for result in results if result.outcome == "ask"]
     outcome: Outcome = "rejected" if failed else "needs-approval" if asking else "promoted"
     # A refused model's labels may have moved too, and then they are why its figures are what they are.
-    reason = "; ".join(one.said for one in (*failed, *asking)) or _praise(rulings)
+    reason = "; ".join(result.said for result in (*failed, *asking)) or _success_reason(results)
     changes = facts.labels.relabelling.sentences() if facts.labels else ()
-    return Verdict(outcome, rulings, "; ".join((reason, *changes)))
+    return Verdict(outcome, results, "; ".join((reason, *changes)))
 
 
-def _praise(rulings: Sequence[Ruling]) -> str:
-    if not rulings:
+def _success_reason(results: Sequence[RuleResult]) -> str:
+    if not results:
         return "no rule was asked"
-    silences = sum(one.silent for one in rulings[1:])
-    others = len(rulings) - 1 - silences
-    passed = f", and {others} more {'rule' if others == 1 else 'rules'} passed" if others else ""
-    return rulings[0].said + passed + (f", {silences} had nothing to say" if silences else "")
+    inconclusive = sum(result.silent for result in results[1:])
+    remaining = len(results) - 1 - inconclusive
+    passed = f", and {remaining} more {'rule' if remaining == 1 else 'rules'} passed" if remaining else ""
+    return results[0].said + passed + (f", {inconclusive} had nothing to say" if inconclusive else "")
 
 
 def _answerable(rule: Rule, facts: Facts) -> bool:
     """Tell whether there is a champion to compare with, or the rule needs none."""
     if rule.figure == RELABELLED:
         return facts.labels is not None or facts.test.comparison is not None
-    return not rule.compares or _set(facts, rule).comparison is not None
+    return not rule.compares or _measurement(facts, rule).comparison is not None
 
 
-def _set(facts: Facts, rule: Rule) -> Measured:
+def _measurement(facts: Facts, rule: Rule) -> Measurement:
     return facts.golden if rule.golden and facts.golden else facts.test
 
 
-def _held(rule: Rule, facts: Facts, gate: Gate) -> Ruling:
+def _apply_threshold_rule(rule: Rule, facts: Facts, gate: Gate) -> RuleResult:
     """Hold the challenger's own figures, the data's, or the packaged model's answers, against a number."""
     if rule.figure == RELABELLED:
-        return relabelled(rule, facts.labels, gate)
+        return apply_relabelled_rule(rule, facts.labels, gate)
     if rule.scope == "served":
-        return _served(rule, facts.served, gate)
-    found = figures_asked(rule, _set(facts, rule), facts.data, gate.minimum_support)
-    if not found:
+        return _apply_serving_rule(rule, facts.served, gate)
+    figures = figures_for_rule(rule, _measurement(facts, rule), facts.data, gate.minimum_support)
+    if not figures:
         unknown = facts.data.label_issues.unknown if rule.figure == SUSPECTS else ""
         return replace(silent(rule, gate, unknown), happened="unknown" if rule.figure == SUSPECTS else "")
-    worst, *others = sorted(found, key=lambda one: one.value, reverse=rule.kind != "at least")
-    beyond = [one for one in (worst, *others) if rule.broken_by(one.value)]
+    worst, *remaining = sorted(figures, key=lambda figure: figure.value, reverse=rule.kind != "at least")
+    beyond = [figure for figure in (worst, *remaining) if rule.fails_at(figure.value)]
     if beyond:
-        ruling = broken(rule, worst.value, naming([one.words(rule.figure) for one in beyond], rule))
-        return replace(ruling, happened=worst.happened)
+        result = failed_result(rule, worst.value, name_failures([figure.words(rule.figure) for figure in beyond], rule))
+        return replace(result, happened=worst.happened)
     side = "at least" if rule.kind == "at least" else "at most"
-    ruling = kept(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
-    return replace(ruling, happened=worst.happened)
+    result = passed_result(rule, worst.value, f"{worst.words(rule.figure)} is {side} {rule.limit:g}")
+    return replace(result, happened=worst.happened)
 
 
-def _served(rule: Rule, found: Served | None, gate: Gate) -> Ruling:
-    if found is None or not found.asked:
+def _apply_serving_rule(rule: Rule, serving_check: ServingCheck | None, gate: Gate) -> RuleResult:
+    if serving_check is None or not serving_check.asked:
         return silent(rule, gate, "no test image was there to ask about")
-    if found.wrong:
-        return broken(rule, found.unlike, naming([found.wrong], rule))
-    return kept(rule, 0.0, str(found))
+    if serving_check.wrong:
+        return failed_result(rule, serving_check.unlike, name_failures([serving_check.wrong], rule))
+    return passed_result(rule, 0.0, str(serving_check))
 
 
-def _family(rule: Rule, facts: Facts, gate: Gate) -> list[Paired]:
+def _pairs_of(rule: Rule, facts: Facts, gate: Gate) -> list[PairedDifference]:
     """Collect the comparisons that a rule speaks of, as far as there are enough images."""
-    measured = _set(facts, rule)
-    found = measured.comparison.paired if measured.comparison else ()
+    measured = _measurement(facts, rule)
+    pairs = measured.comparison.paired if measured.comparison else ()
     # Such a slice would be asked twice, once as its class; a rule that names it still speaks of it.
-    twice = {one.name for one in measured.slices if one.whole and rule.any}
-    wanted = [one for one in found if one.figure == rule.figure and _means(rule, one) and one.of not in twice]
-    return [one for one in wanted if one.images >= gate.minimum_support or not one.of]
+    twice = {part.name for part in measured.slices if part.whole and rule.any}
+    covered = [part for part in pairs if part.figure == rule.figure and _covers(rule, part) and part.of not in twice]
+    return [part for part in covered if part.images >= gate.minimum_support or not part.of]
 
 
-def _means(rule: Rule, one: Paired) -> bool:
-    return bool(one.of) and rule.scope == ("slice" if "=" in one.of else "class") if rule.any else one.of == rule.of
+def _covers(rule: Rule, pair: PairedDifference) -> bool:
+    return bool(pair.of) and rule.scope == ("slice" if "=" in pair.of else "class") if rule.any else pair.of == rule.of
 
 
-def _beyond_chance(rules: Sequence[Rule], facts: Facts, gate: Gate) -> set[tuple[bool, str, str]]:
+def _significant_falls(rules: Sequence[Rule], facts: Facts, gate: Gate) -> set[tuple[bool, str, str]]:
     """Name the falls that chance does not explain, all tests of all rules taken together."""
-    tests = {(rule.golden, one.figure, one.of): one for rule in rules for one in _family(rule, facts, gate)}
-    speaks = holm([one.worse for one in tests.values()], gate.error_rate, [one.least for one in tests.values()])
-    return {name for name, spoken in zip(tests, speaks, strict=True) if spoken}
+    pairs = {(rule.golden, pair.figure, pair.of): pair for rule in rules for pair in _pairs_of(rule, facts, gate)}
+    significant = holm(
+        [pair.worse for pair in pairs.values()], gate.error_rate, [pair.least for pair in pairs.values()]
+    )
+    return {key for key, is_significant in zip(pairs, significant, strict=True) if is_significant}
 
 
-def _compared(rule: Rule, facts: Facts, gate: Gate, spoken: set[tuple[bool, str, str]]) -> Ruling:
-    found = sorted(_family(rule, facts, gate), key=lambda one: -one.fall)
-    if not found:
+def _apply_comparing_rule(rule: Rule, facts: Facts, gate: Gate, significant: set[tuple[bool, str, str]]) -> RuleResult:
+    pairs = sorted(_pairs_of(rule, facts, gate), key=lambda pair: -pair.fall)
+    if not pairs:
         return silent(rule, gate)
-    harm = [one for one in found if one.fall > rule.limit + 1e-9 and (rule.golden, one.figure, one.of) in spoken]
-    if harm:
-        ruling = broken(rule, harm[0].fall, naming([_fell(one) for one in harm], rule))
-        return replace(ruling, p=harm[0].worse, unlikely=True)
-    worst, value = found[0], found[0].fall
+    harmful = [
+        pair for pair in pairs if pair.fall > rule.limit + 1e-9 and (rule.golden, pair.figure, pair.of) in significant
+    ]
+    if harmful:
+        result = failed_result(rule, harmful[0].fall, name_failures([_describe_fall(pair) for pair in harmful], rule))
+        return replace(result, p=harmful[0].worse, unlikely=True)
+    worst, value = pairs[0], pairs[0].fall
     if value <= rule.limit + 1e-9:
-        return kept(rule, value, _fell(worst))
-    said = f"{_fell(worst)}, which chance may explain ({chance(worst.worse)})"
-    return replace(kept(rule, value, said), p=worst.worse)
+        return passed_result(rule, value, _describe_fall(worst))
+    message = f"{_describe_fall(worst)}, which chance may explain ({chance(worst.worse)})"
+    return replace(passed_result(rule, value, message), p=worst.worse)
 
 
-def _fell(one: Paired) -> str:
-    name = f"{one.figure} of {one.of}" if one.of else one.figure
-    return f"{name} {one.challenger:.3f} against {one.champion:.3f} on {count(one.images, 'image')}"
+def _describe_fall(pair: PairedDifference) -> str:
+    name = f"{pair.figure} of {pair.of}" if pair.of else pair.figure
+    return f"{name} {pair.challenger:.3f} against {pair.champion:.3f} on {count(pair.images, 'image')}"

@@ -2,9 +2,9 @@
 
 from configs.sections import Gate
 from tasks.domain.evaluation.comparison import Comparison
-from tasks.domain.evaluation.data_growth import Growth
-from tasks.domain.evaluation.paired_tests import Paired
-from tasks.domain.gate.rule_result import Ruling, chance
+from tasks.domain.evaluation.data_growth import DataGrowth
+from tasks.domain.evaluation.paired_tests import PairedDifference
+from tasks.domain.gate.rule_result import RuleResult, chance
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm, images_needed
 
@@ -13,56 +13,58 @@ _OUT_OF_REACH = 100
 _NAMED = 3
 
 
-def improvement(found: Comparison, gate: Gate, growth: Growth | None = None) -> Ruling:
+def apply_improvement_rule(comparison: Comparison, gate: Gate, growth: DataGrowth | None = None) -> RuleResult:
     """Ask for evidence that the challenger is better, or for classes that the champion does not know.
 
     The other rules see to it that neither goes with harm. With ``gate.needs: likely-improvement`` more data is evidence
     too, as far as cross-validation does not speak against them.
     """
     likely = gate.needs == "likely-improvement"
-    one = next((one for one in found.paired if (one.figure, one.of) == (gate.better_at, "")), None)
-    if one and one.fall < 0 and one.better <= gate.error_rate:
-        return _ruling(one, gate, f"better: {_figures(one)}, {chance(one.better)}", passed=True)
-    if found.only_challenger:
-        more = len(found.only_challenger) - _NAMED
-        said = f"new to the champion: {', '.join(found.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
-        return _ruling(one, gate, f"{said}, which is enough where no rule finds harm", passed=True)
-    said = _not_shown(one, gate) if one else _nothing_shared(found)
-    against = _against(growth, gate)
-    if growth and likely and not against:
-        said = f"likely better: {_learned(growth)}; gate.needs: improvement would wait ({said})"
-        return _ruling(one, gate, said, passed=True)
-    return _ruling(one, gate, f"{said}; {_alternative(against, gate)}", passed=False)
+    pair = next((pair for pair in comparison.paired if (pair.figure, pair.of) == (gate.better_at, "")), None)
+    if pair and pair.fall < 0 and pair.better <= gate.error_rate:
+        return _result(pair, gate, f"better: {_describe_figures(pair)}, {chance(pair.better)}", passed=True)
+    if comparison.only_challenger:
+        more = len(comparison.only_challenger) - _NAMED
+        message = (
+            f"new to the champion: {', '.join(comparison.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
+        )
+        return _result(pair, gate, f"{message}, which is enough where no rule finds harm", passed=True)
+    message = _describe_unproven(pair, gate) if pair else _describe_nothing_shared(comparison)
+    objection = _objection(growth, gate)
+    if growth and likely and not objection:
+        message = f"likely better: {_describe_growth(growth)}; gate.needs: improvement would wait ({message})"
+        return _result(pair, gate, message, passed=True)
+    return _result(pair, gate, f"{message}; {_describe_alternative(objection, gate)}", passed=False)
 
 
-def _ruling(one: Paired | None, gate: Gate, said: str, *, passed: bool) -> Ruling:
+def _result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: bool) -> RuleResult:
     more = "more data, " if gate.needs == "likely-improvement" else ""
-    ahead = one.better if one and one.fall < 0 else None
-    return Ruling(
+    p_value = pair.better if pair and pair.fall < 0 else None
+    return RuleResult(
         f"better at {gate.better_at}, {more}or new classes",
         "passed" if passed else "failed",
-        -one.fall if one else None,
+        -pair.fall if pair else None,
         0.0,
         passed=passed,
-        said=said,
-        p=ahead,
-        unlikely=ahead is not None and ahead <= gate.error_rate,
+        said=message,
+        p=p_value,
+        unlikely=p_value is not None and p_value <= gate.error_rate,
     )
 
 
-def needed(one: Paired, rate: float) -> int:
+def more_images_needed(pair: PairedDifference, rate: float) -> int:
     """Estimate how many more test images would show a difference of this size, if it is there, four times in five."""
     from scipy.special import ndtri
 
-    if one.wins is not None and one.losses is not None:
-        groups = images_needed(one.wins / one.groups, one.losses / one.groups, rate)
-        images = groups * one.images / one.groups
+    if pair.wins is not None and pair.losses is not None:
+        groups = images_needed(pair.wins / pair.groups, pair.losses / pair.groups, rate)
+        images = groups * pair.images / pair.groups
     else:
-        images = one.images * ((ndtri(1 - rate) + ndtri(0.8)) * one.spread / one.fall) ** 2
-    return max(1, round(images) - one.images)
+        images = pair.images * ((ndtri(1 - rate) + ndtri(0.8)) * pair.spread / pair.fall) ** 2
+    return max(1, round(images) - pair.images)
 
 
-def lacking(growth: Growth, gate: Gate) -> str:
+def growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
     """Say why more data are no evidence yet, whatever cross-validation says of them; nothing where they may be."""
     if growth.kept < growth.learned:
         gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
@@ -77,76 +79,78 @@ def lacking(growth: Growth, gate: Gate) -> str:
     return ""
 
 
-def _nothing_shared(found: Comparison) -> str:
-    return "no test image kept the label it had" if found.moved else "no test image of a class that both know"
+def _describe_nothing_shared(comparison: Comparison) -> str:
+    return "no test image kept the label it had" if comparison.moved else "no test image of a class that both know"
 
 
-def _against(growth: Growth | None, gate: Gate) -> str:
+def _objection(growth: DataGrowth | None, gate: Gate) -> str:
     """Say what keeps more data from being evidence; nothing where they are."""
     if growth is None:
         return "nothing is known of what the champion learned from"
-    return lacking(growth, gate) or _doubt(growth, gate)
+    return growth_shortfall(growth, gate) or _cross_validation_objection(growth, gate)
 
 
-def _doubt(growth: Growth, gate: Gate) -> str:
+def _cross_validation_objection(growth: DataGrowth, gate: Gate) -> str:
     """Say what cross-validation holds against the challenger; nothing where its data are ahead, fit, and harm no class.
 
     Another backbone must be shown to be ahead: unlike more data it is no reason by itself.
     """
-    found = growth.cross_validated
-    if found is None or not found.comparison.paired:
+    folds = growth.cross_validated
+    if folds is None or not folds.comparison.paired:
         return "there is nothing to cross-validate"
-    if found.unlike <= gate.error_rate:
-        share = f"{found.new_right:.3f} against {found.expected:.3f}, {chance(found.unlike)}"
+    if folds.unlike <= gate.error_rate:
+        share = f"{folds.new_right:.3f} against {folds.expected:.3f}, {chance(folds.unlike)}"
         return (
-            f"cross-validation puts the {found.new:,} new images under their labels less often than old ones ({share})"
+            f"cross-validation puts the {folds.new:,} new images under their labels less often than old ones ({share})"
         )
-    tests = [one for one in found.comparison.paired if one.wins is not None]
-    speaks = holm([one.worse for one in tests], gate.error_rate, [one.least for one in tests])
-    harm = [one for one, spoken in zip(tests, speaks, strict=True) if spoken and one.fall > 0]
-    behind = [one for one in tests if one.figure == "accuracy" and one.fall > 0]
-    if harm or behind:
-        worst = max(harm or behind, key=lambda one: one.fall)
-        maybe = "" if harm else ", which chance may explain"
-        said = f"{_pair(worst)} on {count(worst.images, 'image')}{maybe}"
+    pairs = [pair for pair in folds.comparison.paired if pair.wins is not None]
+    significant = holm([pair.worse for pair in pairs], gate.error_rate, [pair.least for pair in pairs])
+    harmful = [
+        pair for pair, is_significant in zip(pairs, significant, strict=True) if is_significant and pair.fall > 0
+    ]
+    behind = [pair for pair in pairs if pair.figure == "accuracy" and pair.fall > 0]
+    if harmful or behind:
+        worst = max(harmful or behind, key=lambda pair: pair.fall)
+        maybe = "" if harmful else ", which chance may explain"
+        message = f"{_describe_pair(worst)} on {count(worst.images, 'image')}{maybe}"
         new = "the other backbone" if growth.recipe == "another backbone" else "the new images"
-        return f"in cross-validation old images are recognised less often with {new}: {said}"
-    shown = tests[0].better <= gate.error_rate or growth.recipe == "same"
-    return "" if shown else f"cross-validation does not show either that it is better ({chance(tests[0].better)})"
+        return f"in cross-validation old images are recognised less often with {new}: {message}"
+    shown = pairs[0].better <= gate.error_rate or growth.recipe == "same"
+    return "" if shown else f"cross-validation does not show either that it is better ({chance(pairs[0].better)})"
 
 
-def _learned(growth: Growth) -> str:
-    said = f"it learned from all {growth.learned:,} training images of the champion and {growth.more:,} more"
-    said += ", by another backbone" if growth.recipe == "another backbone" else ""
-    found = growth.cross_validated.comparison.paired if growth.cross_validated else ()
-    one = next(one for one in found if one.figure == "accuracy")
-    return f"{said}, which cross-validation bears out ({_pair(one)} on {count(one.images, 'image')})"
+def _describe_growth(growth: DataGrowth) -> str:
+    message = f"it learned from all {growth.learned:,} training images of the champion and {growth.more:,} more"
+    message += ", by another backbone" if growth.recipe == "another backbone" else ""
+    pairs = growth.cross_validated.comparison.paired if growth.cross_validated else ()
+    pair = next(pair for pair in pairs if pair.figure == "accuracy")
+    return f"{message}, which cross-validation bears out ({_describe_pair(pair)} on {count(pair.images, 'image')})"
 
 
-def _alternative(against: str, gate: Gate) -> str:
+def _describe_alternative(objection: str, gate: Gate) -> str:
     harmless = "gate.needs: no-harm would promote it unless a rule finds harm"
     if gate.needs == "likely-improvement":
-        return f"{against}; {harmless}"
-    return harmless if against else f"{harmless}, and so would gate.needs: likely-improvement"
+        return f"{objection}; {harmless}"
+    return harmless if objection else f"{harmless}, and so would gate.needs: likely-improvement"
 
 
-def _not_shown(one: Paired, gate: Gate) -> str:
-    if one.fall >= 0 or (one.wins is not None and one.losses is not None and one.wins <= one.losses):
-        return f"not better than the champion: {_figures(one)}"
-    more = needed(one, gate.error_rate)
-    if more > _OUT_OF_REACH * one.images:
-        return f"not shown to be better: {_figures(one)}, {chance(one.better)}"
-    said = f"not enough test images to tell whether it is better: {_figures(one)}, {chance(one.better)}"
-    return f"{said}; about {_round(more):,} more would do"
+def _describe_unproven(pair: PairedDifference, gate: Gate) -> str:
+    if pair.fall >= 0 or (pair.wins is not None and pair.losses is not None and pair.wins <= pair.losses):
+        return f"not better than the champion: {_describe_figures(pair)}"
+    more = more_images_needed(pair, gate.error_rate)
+    if more > _OUT_OF_REACH * pair.images:
+        return f"not shown to be better: {_describe_figures(pair)}, {chance(pair.better)}"
+    message = f"not enough test images to tell whether it is better: {_describe_figures(pair)}, {chance(pair.better)}"
+    return f"{message}; about {_round(more):,} more would do"
 
 
-def _figures(one: Paired) -> str:
-    return f"{one.figure} {one.challenger:.3f} against {one.champion:.3f} on {count(one.images, 'test image')}"
+def _describe_figures(pair: PairedDifference) -> str:
+    return f"{pair.figure} {pair.challenger:.3f} against {pair.champion:.3f} on {count(pair.images, 'test image')}"
 
 
-def _pair(one: Paired) -> str:
-    name = f"{one.figure} of {one.of}" if one.of else one.figure
-    return f"{name} {one.challenger:.3f} against {one.champion:.3f}"
+def _describe_pair(pair: PairedDifference) -> str:
+    name = f"{pair.figure} of {pair.of}" if pair.of else pair.figure
+    return f"{name} {pair.challenger:.3f} against {pair.champion:.3f}"
 
 
 def _round(number: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from configs.gate_rules import Rule, nearest
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.evaluation.comparison import Exam
+from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.phrasing import count
 
 
@@ -18,7 +18,7 @@ class Overlap:
     trained: str
 
 
-def overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str, str]) -> list[Overlap]:
+def find_overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str, str]) -> list[Overlap]:
     """Pair each golden image with the first trained one of its group of near duplicates, or that is the very same."""
     learned: dict[str, Row] = {}
     for row in trained:
@@ -28,27 +28,27 @@ def overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str,
     ]
 
 
-def unknown_name(rule: Rule, seen: Exam) -> str:
+def describe_unknown_name(rule: Rule, evaluation_set: EvaluationSet) -> str:
     """Say in a sentence which class, slice or attribute of a rule no image has; nothing where all is well."""
-    known = _known(seen).get(rule.scope, set())
-    if not rule.of or rule.any or rule.of in known:
+    names = _names_by_scope(evaluation_set).get(rule.scope, set())
+    if not rule.of or rule.any or rule.of in names:
         return ""
-    what = {"class": "no class", "slice": "no slice", "attribute": "no attribute"}[rule.scope]
-    return f"the rule {rule.text!r} names {rule.of}, which is {what} of these images; {nearest(rule.of, known)}"
+    kind = {"class": "no class", "slice": "no slice", "attribute": "no attribute"}[rule.scope]
+    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {nearest(rule.of, names)}"
 
 
-def _known(seen: Exam) -> Mapping[str, set[str]]:
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for label, attributes in zip(seen.labels, seen.attributes, strict=True):
-        found["class"].add(label)
+def _names_by_scope(evaluation_set: EvaluationSet) -> Mapping[str, set[str]]:
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for label, attributes in zip(evaluation_set.labels, evaluation_set.attributes, strict=True):
+        names["class"].add(label)
         for name, value in attributes:
-            found["attribute"].add(name)
-            found["slice"] |= {f"{name}={value}", f"{label} with {name}={value}"}
-    return found
+            names["attribute"].add(name)
+            names["slice"] |= {f"{name}={value}", f"{label} with {name}={value}"}
+    return names
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class RuleCheck:
     """How many images the golden set has."""
 
     golden: int

@@ -13,7 +13,7 @@ _SMALLEST = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class RuleResult:
     """A rule, what came of it, and the figure furthest on the wrong side, as far as there is one.
 
     Of a comparing rule the figure is by how much the challenger is behind. Where a person must decide, ``passed`` is
@@ -34,23 +34,23 @@ class Ruling:
     happened: str = ""
 
 
-def kept(rule: Rule, value: float, said: str) -> Ruling:
+def passed_result(rule: Rule, value: float, message: str) -> RuleResult:
     """Make the ruling of a rule that is kept."""
-    return Ruling(rule.text, "passed", value, rule.limit, passed=True, said=said)
+    return RuleResult(rule.text, "passed", value, rule.limit, passed=True, said=message)
 
 
-def broken(rule: Rule, value: float | None, said: str) -> Ruling:
+def failed_result(rule: Rule, value: float | None, message: str) -> RuleResult:
     """Make the ruling of a rule that is broken: a refusal, or a question to a person where the rule says so."""
-    return Ruling(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=said)
+    return RuleResult(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=message)
 
 
-def silent(rule: Rule, gate: Gate, why: str = "") -> Ruling:
+def silent(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
     """Make the ruling of a rule that cannot say anything, for lack of images or else why: what the settings want."""
     outcome: Literal["passed", "failed", "ask"] = "passed"
     if gate.when_silent != "pass":
         outcome = "failed" if gate.when_silent == "fail" else "ask"
-    said = f"{rule.text}: {why or f'not enough images to tell, fewer than {gate.minimum_support:,}'}"
-    return Ruling(rule.text, outcome, None, rule.limit, outcome == "passed", said, silent=True)
+    message = f"{rule.text}: {why or f'not enough images to tell, fewer than {gate.minimum_support:,}'}"
+    return RuleResult(rule.text, outcome, None, rule.limit, outcome == "passed", message, silent=True)
 
 
 def chance(p: float) -> str:
@@ -58,10 +58,10 @@ def chance(p: float) -> str:
     return f"p {p:.2g}" if p >= _SMALLEST else f"p below {_SMALLEST:g}"
 
 
-def naming(found: Sequence[str], rule: Rule) -> str:
+def name_failures(failures: Sequence[str], rule: Rule) -> str:
     """Say what is beyond a rule's limit, naming the first few."""
-    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-    return f"{', '.join(found[:_NAMED])}{more}: {rule.text}"
+    more = f" and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
+    return f"{', '.join(failures[:_NAMED])}{more}: {rule.text}"
 
 
 #: The columns of such a table.

@@ -14,7 +14,7 @@ NO_PICTURE = b"This is no picture."
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServingCheck:
     """What a stranger saw of a version: images asked about, answers unlike the evaluation's, and the widest gap.
 
     ``wrong`` says what is not as it should be; empty where all is well. Another processor may have
@@ -37,26 +37,26 @@ class Served:
         return f"{count(self.asked, 'test image')} answered as evaluated, {same}, and a bad one refused politely"
 
 
-def served(version: str, expected: Predictions, rows: Sequence[Mapping[str, Any]]) -> Served:
+def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[str, Any]]) -> ServingCheck:
     """Hold a packaged model's rows against the evaluation's probabilities; the last row is that of ``NO_PICTURE``.
 
     A row is what serving answers: label, probabilities by class, and a problem where there is no label.
     """
     images = len(expected.probabilities)
     if len(rows) != images + 1:
-        return unserved(version, images, f"{count(len(rows), 'answer')} for {images + 1:,} files")
+        return serving_failure(version, images, f"{count(len(rows), 'answer')} for {images + 1:,} files")
     gaps = [_gap(expected, number, row) for number, row in enumerate(rows[:-1])]
     far = [gap for gap in gaps if gap > TOLERANCE]
     rude = rows[-1].get("label") is not None or not rows[-1].get("problem")
     wrong = [f"{len(far)} of {images} test images answered unlike the evaluation"] if far else []
     wrong += ["what is no picture gets a class and not a reason"] if rude else []
-    said = f"the packaged model, version {version}: {', and '.join(wrong)}" if wrong else ""
-    return Served(version, images, len(far) + rude, max(gaps), said)
+    message = f"the packaged model, version {version}: {', and '.join(wrong)}" if wrong else ""
+    return ServingCheck(version, images, len(far) + rude, max(gaps), message)
 
 
-def unserved(version: str, images: int, reason: str) -> Served:
+def serving_failure(version: str, images: int, reason: str) -> ServingCheck:
     """Describe a version that a stranger can't use at all, and why not."""
-    return Served(version, images, None, 1.0, f"the packaged model, version {version}, does not serve: {reason}")
+    return ServingCheck(version, images, None, 1.0, f"the packaged model, version {version}, does not serve: {reason}")
 
 
 def _gap(expected: Predictions, number: int, row: Mapping[str, Any]) -> float:
@@ -65,4 +65,4 @@ def _gap(expected: Predictions, number: int, row: Mapping[str, Any]) -> float:
     if list(given) != list(expected.classes):
         return 1.0
     pairs = zip(given.values(), expected.probabilities[number].tolist(), strict=True)
-    return float(max(abs(one - other) for one, other in pairs))
+    return float(max(abs(answered - evaluated) for answered, evaluated in pairs))

@@ -20,7 +20,7 @@ _SHIFT, _ZOOM, _DEGREES, _COLOUR = 0.08, 0.15, 12.0, 0.25
 _COLOURS: tuple[Enhance, ...] = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
 
-def augmented(pixels: Pixels, kind: Kind, chance: Generator) -> Pixels:
+def augment(pixels: Pixels, kind: Kind, chance: Generator) -> Pixels:
     """Change model input of shape (size, size, 3) by chance: the same generator's state gives the same picture.
 
     Light mirrors half of the pictures and shifts them by up to 8%; strong also zooms by up to 15%, turns by up to 12
@@ -79,6 +79,6 @@ def to_view(picture: Picture, size: int, view: str) -> NDArray[np.uint8]:
     if view == _MIRROR:
         return np.ascontiguousarray(to_input(picture, size)[:, ::-1])
     down, right = _CORNERS[view]
-    whole = round(size / _SHOWN)
-    top, left = int(down * (whole - size)), int(right * (whole - size))
-    return np.ascontiguousarray(to_input(picture, whole)[top : top + size, left : left + size])
+    full_size = round(size / _SHOWN)
+    top_edge, left_edge = int(down * (full_size - size)), int(right * (full_size - size))
+    return np.ascontiguousarray(to_input(picture, full_size)[top_edge : top_edge + size, left_edge : left_edge + size])

@@ -26,7 +26,7 @@ _SMALL = 256
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
-def as_seen(image: Image.Image) -> Image.Image:
+def to_upright_srgb(image: Image.Image) -> Image.Image:
     """Turn a picture of any mode but the unscaled ones upright and into sRGB; transparent parts become white."""
     profile = image.info.get("icc_profile")
     colours, alpha = _colours_and_alpha(_upright(image))
@@ -76,11 +76,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     grey = np.minimum(levels >> (_tiff_bits(tags) - 8), 255).astype(np.uint8)
     if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = 255 - grey
-    made = Image.fromarray(grey)
+    picture = Image.fromarray(grey)
     transparent = image.info.get("transparency")
     if transparent is not None:
-        made.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
-    return made
+        picture.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
+    return picture
 
 
 def _tiff_bits(tags: dict[int, tuple[int, ...]]) -> int:
@@ -126,7 +126,7 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
 
 
 def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    found = ImageCms.applyTransform(image, transform)
-    if found is None:
+    converted = ImageCms.applyTransform(image, transform)
+    if converted is None:
         raise ValueError("no picture came back")  # only where it is converted in place
-    return found
+    return converted

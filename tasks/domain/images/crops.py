@@ -6,7 +6,15 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.images.near_duplicates import HASH_BYTES, MIRROR, OUTLINE, OUTLINE_BITS, groups, joined, spread
+from tasks.domain.images.near_duplicates import (
+    HASH_BYTES,
+    MIRROR,
+    OUTLINE,
+    OUTLINE_BITS,
+    expand_ranges,
+    group_near_duplicates,
+    join_groups,
+)
 
 # Names the columns of these hashes in the store: hashes of other parts get other names, so that no two kinds ever mix.
 METHOD = "phash-16x16-parts-6x6"
@@ -49,7 +57,7 @@ def _basis(begin: float, end: float) -> NDArray[np.float64]:
 _BASES = np.concatenate([_basis(*cut) for cut in _CUTS])
 
 
-def part_hashes(levels: NDArray[np.float64]) -> bytes:
+def hash_parts(levels: NDArray[np.float64]) -> bytes:
     """Hash 36 parts of a picture: the signs of the lowest 16 x 16 cosines of each.
 
     Args:
@@ -64,18 +72,18 @@ def part_hashes(levels: NDArray[np.float64]) -> bytes:
     return np.packbits((cosines > 0).transpose(0, 2, 1, 3).reshape(PARTS, -1), axis=1).tobytes()
 
 
-def middle(parts: bytes) -> bytes:
+def middle_hash(parts: bytes) -> bytes:
     """Return the hash of a picture's middle, of the hashes of its parts."""
     return parts[_MIDDLE]
 
 
-def grouped(
-    whole: Mapping[str, bytes], middles: Mapping[str, bytes], new: Iterable[Sequence[tuple[str, bytes]]], bits: int
+def group_with_crops(
+    hashes: Mapping[str, bytes], middles: Mapping[str, bytes], new: Iterable[Sequence[tuple[str, bytes]]], bits: int
 ) -> dict[str, str]:
     """Group images that look alike, and new ones also with those that they show a part of, or that show one of them.
 
     Args:
-        whole: The perceptual hash of each image.
+        hashes: The perceptual hash of each image.
         middles: The hash of the middle of each image that has one.
         new: New images with the hashes of their parts, some at a time.
         bits: So many of the 256 bits of two hashes may differ.
@@ -83,24 +91,24 @@ def grouped(
     Returns:
         The group of each image, named by its smallest image.
     """
-    pictures = Pictures(whole, middles, bits)
-    return joined(groups(whole, bits), (pair for batch in new for pair in pictures.near(batch)))
+    crop_index = CropIndex(hashes, middles, bits)
+    return join_groups(group_near_duplicates(hashes, bits), (pair for batch in new for pair in crop_index.near(batch)))
 
 
-class Pictures:
+class CropIndex:
     """All pictures among which crops are looked for, by the hashes of the whole and, where there is one, the middle."""
 
-    def __init__(self, whole: Mapping[str, bytes], middles: Mapping[str, bytes], bits: int) -> None:
+    def __init__(self, hashes: Mapping[str, bytes], middles: Mapping[str, bytes], bits: int) -> None:
         """Sort the pictures by what they may be found by.
 
         Args:
-            whole: The perceptual hash of each image.
+            hashes: The perceptual hash of each image.
             middles: The hash of the middle of each image that has one; older stores lack them.
             bits: So many of the 256 bits of two hashes may differ.
         """
-        rows = [(image, whole[image]) for image in sorted(whole)]
+        rows = [(image, hashes[image]) for image in sorted(hashes)]
         rows += [(image, middles[image]) for image in sorted(middles)]
-        upright = _rows(one for _, one in rows)
+        upright = _rows(image_hash for _, image_hash in rows)
         self._hashes = np.concatenate([upright, upright ^ MIRROR])
         self._names = np.array([image for image, _ in rows] * 2)
         self._bits = bits
@@ -113,24 +121,28 @@ class Pictures:
         Args:
             parts: Images with the hashes of their parts; images without any are passed over.
         """
-        known = [(image, one) for image, one in parts if one]
-        queries = _rows(one for _, one in known)
+        hashed_images = [(image, hashes) for image, hashes in parts if hashes]
+        queries = _rows(hashes for _, hashes in hashed_images)
         outlines = _outline_bits(queries)
         for choice, (keys, order) in zip(_CHOICES, self._sorted, strict=True):
-            wanted = outlines[:, choice] @ _POWERS
-            starts, ends = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
+            query_keys = outlines[:, choice] @ _POWERS
+            starts, ends = np.searchsorted(keys, query_keys), np.searchsorted(keys, query_keys, side="right")
             ends = np.where(ends - starts > _TOO_MANY, starts, ends)
-            for query, place in spread(starts, ends):
-                yield from self._alike(known, queries, query, order[place])
+            for query, positions in expand_ranges(starts, ends):
+                yield from self._alike(hashed_images, queries, query, order[positions])
 
     def _alike(
-        self, known: Sequence[tuple[str, bytes]], queries: _Hashes, query: NDArray[np.intp], place: NDArray[np.intp]
+        self,
+        hashed_images: Sequence[tuple[str, bytes]],
+        queries: _Hashes,
+        query: NDArray[np.intp],
+        candidates: NDArray[np.intp],
     ) -> Iterator[tuple[str, str]]:
-        differing = queries.view(np.uint64)[query] ^ self._hashes.view(np.uint64)[place]
+        differing = queries.view(np.uint64)[query] ^ self._hashes.view(np.uint64)[candidates]
         outline = np.bitwise_count(differing & _OUTLINE_MASK).sum(axis=1, dtype=np.intp) <= OUTLINE_BITS
         alike = outline & (np.bitwise_count(differing).sum(axis=1, dtype=np.intp) <= self._bits)
-        pairs = zip((query[alike] // PARTS).tolist(), self._names[place[alike]].tolist(), strict=True)
-        yield from ((known[number][0], name) for number, name in set(pairs) if known[number][0] != name)
+        pairs = zip((query[alike] // PARTS).tolist(), self._names[candidates[alike]].tolist(), strict=True)
+        yield from ((hashed_images[number][0], name) for number, name in set(pairs) if hashed_images[number][0] != name)
 
 
 def _rows(hashes: Iterable[bytes]) -> _Hashes:

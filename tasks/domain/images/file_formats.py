@@ -20,7 +20,7 @@ _HIERARCHICAL = {0xC5, 0xC6}
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _COEFFICIENTS = 64
 # Bits that are no picture in any code, without a marker among them.
-_NOISE = bytes((7 * place * place + 31 * place + 3) % 251 for place in range(512))
+_NOISE = bytes((7 * offset * offset + 31 * offset + 3) % 251 for offset in range(512))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class Scan:
 
 def read_frame(data: bytes) -> Frame | None:
     """Read the markers up to the first scan; None where they lead nowhere."""
-    found = (0, 0, b"")
-    for marker, place in _segments(data, 2):
+    frame_fields = (0, 0, b"")
+    for marker, offset in _segments(data, 2):
         if marker == _START_OF_SCAN:
-            return Frame(*found, place) if found[2] else None
+            return Frame(*frame_fields, offset) if frame_fields[2] else None
         if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAME):  # noqa: PLR2004 - as T.81 has it
-            body = data[place + 4 : place + 2 + _length(data, place)]
-            found = (marker, body[0], body[6::3][: body[5]]) if len(body) > 6 else found  # noqa: PLR2004
+            body = data[offset + 4 : offset + 2 + _length(data, offset)]
+            frame_fields = (marker, body[0], body[6::3][: body[5]]) if len(body) > 6 else frame_fields  # noqa: PLR2004
     return None
 
 
@@ -92,36 +92,36 @@ def lengthened(data: bytes, frame: Frame) -> bytes:
     return data[:end] + _NOISE + data[end:]
 
 
-def _segments(data: bytes, place: int) -> Iterator[tuple[int, int]]:
+def _segments(data: bytes, offset: int) -> Iterator[tuple[int, int]]:
     """Yield each marker with its place, up to the end or to a scan's."""
-    while 0 <= place < len(data) - 3:
-        marker = data[place + 1]
-        if data[place] != 0xFF or marker == 0xFF:  # noqa: PLR2004 - every marker begins so, after any number of fill bytes
-            place = data.find(b"\xff", place + 1)
+    while 0 <= offset < len(data) - 3:
+        marker = data[offset + 1]
+        if data[offset] != 0xFF or marker == 0xFF:  # noqa: PLR2004 - every marker begins so, after any number of fill bytes
+            offset = data.find(b"\xff", offset + 1)
         elif marker in _ALONE:
-            place += 2
+            offset += 2
         elif marker == _END:
             return
         else:
-            yield marker, place
-            place += 2 + _length(data, place)
+            yield marker, offset
+            offset += 2 + _length(data, offset)
 
 
 def _scans(data: bytes, frame: Frame) -> Iterator[Scan]:
-    place = frame.scan
-    while place >= 0:
-        scan = _scan(data, place)
+    offset = frame.scan
+    while offset >= 0:
+        scan = _scan(data, offset)
         yield scan
         behind = _segments(data, _data_end(data, scan.data))
-        place = next((at for marker, at in behind if marker == _START_OF_SCAN), -1)
+        offset = next((at for marker, at in behind if marker == _START_OF_SCAN), -1)
 
 
-def _scan(data: bytes, place: int) -> Scan:
+def _scan(data: bytes, offset: int) -> Scan:
     """Read the header of a scan; raise IndexError where it is cut off."""
-    number = data[place + 4]
-    behind = place + 5 + 2 * number
+    number = data[offset + 4]
+    behind = offset + 5 + 2 * number
     first, last, bits = data[behind], min(data[behind + 1], _COEFFICIENTS - 1), data[behind + 2]
-    return Scan(data[place + 5 : behind : 2], first, last, bits & 15, place + 2 + _length(data, place))
+    return Scan(data[offset + 5 : behind : 2], first, last, bits & 15, offset + 2 + _length(data, offset))
 
 
 def _data_end(data: bytes, start: int) -> int:
@@ -129,13 +129,13 @@ def _data_end(data: bytes, start: int) -> int:
     return marker.start() if marker else len(data)
 
 
-def _length(data: bytes, place: int) -> int:
-    return int.from_bytes(data[place + 2 : place + 4])
+def _length(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset + 2 : offset + 4])
 
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _OTHERS, _DNG = 254, 256, 259, 262, 271, 330, 50706
-_TAGS = (_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _OTHERS, _DNG)
+_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG = 254, 256, 259, 262, 271, 330, 50706
+_TAGS = (_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG)
 _SHORT, _LONG, _DIRECTORY = 3, 4, 13
 _REDUCED = 1
 # What a sensor saw through its colour filters, and the same as linear numbers.
@@ -172,11 +172,11 @@ def is_camera_raw(data: bytes) -> bool:
 
 
 def _leads_to_raw(data: bytes, order: str, first: _Directory) -> bool:
-    others = [_directory(data, order, place) for place in first.tags.get(_OTHERS, ())]
+    other_directories = [_directory(data, order, offset) for offset in first.tags.get(_SUB_DIRECTORIES, ())]
     if first.get(_SUBFILE) & _REDUCED and first.next:
-        others.append(_directory(data, order, first.next))
-    larger = any(other.get(_WIDTH) > first.get(_WIDTH) for other in others)
-    return any(map(_is_sensors, others)) or bool(first.get(_SUBFILE) & _REDUCED and larger)
+        other_directories.append(_directory(data, order, first.next))
+    larger = any(other.get(_WIDTH) > first.get(_WIDTH) for other in other_directories)
+    return any(map(_is_sensors, other_directories)) or bool(first.get(_SUBFILE) & _REDUCED and larger)
 
 
 def _is_sensors(picture: _Directory) -> bool:
@@ -184,19 +184,19 @@ def _is_sensors(picture: _Directory) -> bool:
     return _DNG in picture.tags or picture.get(_PHOTOMETRIC) in _SENSOR or by_maker
 
 
-def _directory(data: bytes, order: str, place: int) -> _Directory:
+def _directory(data: bytes, order: str, offset: int) -> _Directory:
     """Read a directory; raise struct.error where it is cut off."""
-    (number,) = struct.unpack_from(f"{order}H", data, place)
+    (number,) = struct.unpack_from(f"{order}H", data, offset)
     tags = {}
-    for at in range(place + 2, place + 2 + 12 * min(number, _MOST_TAGS), 12):
+    for at in range(offset + 2, offset + 2 + 12 * min(number, _MOST_TAGS), 12):
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, at)
         if tag in _TAGS:
             tags[tag] = _numbers(data, order, at + 8, (kind, min(count, _MOST_PICTURES)))
-    behind = place + 2 + 12 * number
+    behind = offset + 2 + 12 * number
     return _Directory(tags, struct.unpack_from(f"{order}I", data, behind)[0] if behind + 4 <= len(data) else 0)
 
 
-def _numbers(data: bytes, order: str, place: int, shape: tuple[int, int]) -> Sequence[int]:
+def _numbers(data: bytes, order: str, offset: int, shape: tuple[int, int]) -> Sequence[int]:
     """Read a tag's whole numbers, which stand in the directory if they fit, and elsewhere if not."""
     kind, count = shape
     letter = {_SHORT: "H", _LONG: "I", _DIRECTORY: "I"}.get(kind)
@@ -204,5 +204,5 @@ def _numbers(data: bytes, order: str, place: int, shape: tuple[int, int]) -> Seq
         return ()
     size = struct.calcsize(f"{order}{count}{letter}")
     if size > 4:  # noqa: PLR2004 - bytes of a value
-        (place,) = struct.unpack_from(f"{order}I", data, place)
-    return struct.unpack_from(f"{order}{count}{letter}", data, place)
+        (offset,) = struct.unpack_from(f"{order}I", data, offset)
+    return struct.unpack_from(f"{order}{count}{letter}", data, offset)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.color_management import small_grey
-from tasks.domain.images.crops import part_hashes
-from tasks.domain.images.image_properties import Measures, measure
-from tasks.domain.images.near_duplicates import hash_of_levels, shrunk
+from tasks.domain.images.crops import hash_parts
+from tasks.domain.images.image_properties import ImageProperties, measure_image
+from tasks.domain.images.near_duplicates import hash_levels, shrink
 from tasks.domain.images.preprocessing import Limits, open_picture
 from tasks.domain.images.rejections import Rejection
 
@@ -19,12 +19,12 @@ class Description:
     height: int
     format: str
     phash: bytes
-    measures: Measures
+    measures: ImageProperties
     parts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ImageInfo:
     """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture.
 
     An image of an older store has no hashes of its parts, and what is read of one without its bytes does not have them.
@@ -35,37 +35,37 @@ class Examined:
     height: int
     format: str
     phash: bytes
-    measures: Measures
+    measures: ImageProperties
     parts: bytes = b""
 
 
-def examine(data: bytes, limits: Limits) -> Examined | Rejection:
+def validate_image(data: bytes, limits: Limits) -> ImageInfo | Rejection:
     """Decode a file wholly and measure it, or say why it is no training image."""
-    return named(data, describe(data, limits))
+    return name_image(data, describe_image(data, limits))
 
 
-def describe(data: bytes, limits: Limits) -> Description | Rejection:
+def describe_image(data: bytes, limits: Limits) -> Description | Rejection:
     """Decode a file wholly and measure it, without naming it, or say why it is no training image."""
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         return picture
     grey = small_grey(picture.image)
-    levels = shrunk(grey)
+    levels = shrink(grey)
     return Description(
         width=picture.image.width,
         height=picture.image.height,
         format=picture.format,
-        phash=hash_of_levels(levels),
-        measures=measure(grey),
-        parts=part_hashes(levels),
+        phash=hash_levels(levels),
+        measures=measure_image(grey),
+        parts=hash_parts(levels),
     )
 
 
-def named(data: bytes, description: Description | Rejection) -> Examined | Rejection:
+def name_image(data: bytes, description: Description | Rejection) -> ImageInfo | Rejection:
     """Name what was described by the hash of its bytes."""
     if isinstance(description, Rejection):
         return description
-    return Examined(
+    return ImageInfo(
         image=sha256_of_bytes(data),
         width=description.width,
         height=description.height,

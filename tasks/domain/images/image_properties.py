@@ -11,7 +11,7 @@ from tasks.domain.images.color_management import small_grey
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class ImageProperties:
     """Brightness, contrast and tone run from 0 to 1; sharpness is the variance of the Laplacian, in grey levels."""
 
     brightness: float
@@ -20,13 +20,13 @@ class Measures:
     tone: float
 
 
-def measure(picture: Image.Image) -> Measures:
+def measure_image(picture: Image.Image) -> ImageProperties:
     """Measure a decoded picture on a grey copy whose longer side has at most 256 pixels."""
     levels = np.asarray(small_grey(picture), dtype=np.int16)
     height, width = levels.shape
     middle = levels[height // 4 : height - height // 4, width // 4 : width - width // 4]
     (mean, variance), (tone, _), (_, sharpness) = map(_moments, (levels, middle, _laplacian(levels)))
-    return Measures(brightness=mean / 255, contrast=sqrt(variance) / 255, sharpness=sharpness, tone=tone / 255)
+    return ImageProperties(brightness=mean / 255, contrast=sqrt(variance) / 255, sharpness=sharpness, tone=tone / 255)
 
 
 def _moments(levels: NDArray[np.int16]) -> tuple[float, float]:

@@ -41,16 +41,16 @@ def perceptual_hash(picture: Image.Image) -> bytes:
 
     Source: Zauner, 2010, "Implementation and benchmarking of perceptual image hash functions", as imagehash does it.
     """
-    return hash_of_levels(shrunk(picture))
+    return hash_levels(shrink(picture))
 
 
-def shrunk(picture: Image.Image) -> NDArray[np.float64]:
+def shrink(picture: Image.Image) -> NDArray[np.float64]:
     """Stretch a picture to the grey levels that are hashed: (64, 64)."""
     small = small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=1.5)
     return np.asarray(small, np.float64)
 
 
-def hash_of_levels(levels: NDArray[np.float64]) -> bytes:
+def hash_levels(levels: NDArray[np.float64]) -> bytes:
     """Compute the perceptual hash of the grey levels of a picture, (64, 64)."""
     cosines = (_DCT @ levels @ _DCT.T).ravel()
     # NumPy's own median takes seven times as long.
@@ -58,7 +58,7 @@ def hash_of_levels(levels: NDArray[np.float64]) -> bytes:
     return np.packbits(cosines > (below + above) / 2).tobytes()
 
 
-def groups(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
+def group_near_duplicates(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
     """Group images that look alike, also through others; a group is named by its smallest image.
 
     Two images look alike if their hashes, one of them mirrored or not, differ in at most so many of the 256 bits, and
@@ -72,38 +72,42 @@ def groups(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
     rows = np.frombuffer(b"".join(hashes[image] for image in images), np.uint8).reshape(-1, HASH_BYTES)
     distinct, number = np.unique(rows, axis=0, return_inverse=True)
     group = _grouped(distinct, bits)[number.ravel()]
-    _, smallest, place = np.unique(group, return_index=True, return_inverse=True)
-    return {image: images[first] for image, first in zip(images, smallest[place].tolist(), strict=True)}
+    _, smallest, group_index = np.unique(group, return_index=True, return_inverse=True)
+    return {image: images[first] for image, first in zip(images, smallest[group_index].tolist(), strict=True)}
 
 
-def joined(groups: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def join_groups(group_of: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Join the groups of images that belong together for another reason; a group is named by its smallest image."""
-    names = sorted(set(groups.values()))
-    number = {name: place for place, name in enumerate(names)}
-    ends = [(number[groups[one]], number[groups[two]]) for one, two in pairs if groups[one] != groups[two]]
-    one, two = np.array(ends, np.intp).reshape(-1, 2).T
-    group = _joined(np.arange(len(names)), one, two)
-    return {image: names[group[number[name]]] for image, name in groups.items()}
+    names = sorted(set(group_of.values()))
+    number = {name: index for index, name in enumerate(names)}
+    ends = [
+        (number[group_of[first]], number[group_of[second]])
+        for first, second in pairs
+        if group_of[first] != group_of[second]
+    ]
+    first, second = np.array(ends, np.intp).reshape(-1, 2).T
+    group = _join_pairs(np.arange(len(names)), first, second)
+    return {image: names[group[number[name]]] for image, name in group_of.items()}
 
 
-def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
+def nearest_hashes(hashes: Sequence[bytes], other_hashes: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
     """Find for each hash the place of the most alike of the others, and in how many bits they differ.
 
     Args:
         hashes: n hashes of 32 bytes.
-        others: m hashes, of which each is compared as it is and mirrored.
-        bits: So many bits may differ between two that are alike, as in ``groups``.
+        other_hashes: m hashes, of which each is compared as it is and mirrored.
+        bits: So many bits may differ between two that are alike, as in ``group_near_duplicates``.
 
     Returns:
         The places and the bits, of the shape (n,); more than the allowed bits where none is alike.
     """
-    ones = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
-    upright = np.frombuffer(b"".join(others), np.uint8).reshape(-1, HASH_BYTES)
-    both = np.concatenate([upright, upright ^ MIRROR])
-    words, outlines = both.view(np.uint64), _outlines(both)
-    places, apart = np.empty(len(ones), np.intp), np.empty(len(ones), np.intp)
-    for start in range(0, len(ones), step := max(1, _PAIRS_AT_ONCE // len(both))):
-        rows = ones[start : start + step]
+    query_hashes = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
+    upright = np.frombuffer(b"".join(other_hashes), np.uint8).reshape(-1, HASH_BYTES)
+    oriented_hashes = np.concatenate([upright, upright ^ MIRROR])
+    words, outlines = oriented_hashes.view(np.uint64), _outlines(oriented_hashes)
+    places, apart = np.empty(len(query_hashes), np.intp), np.empty(len(query_hashes), np.intp)
+    for start in range(0, len(query_hashes), step := max(1, _PAIRS_AT_ONCE // len(oriented_hashes))):
+        rows = query_hashes[start : start + step]
         differing = np.bitwise_count(rows.view(np.uint64)[:, None] ^ words[None]).sum(axis=2, dtype=np.intp)
         differing[np.bitwise_count(_outlines(rows)[:, None] ^ outlines[None]) > OUTLINE_BITS] = bits + 1
         best = differing.argmin(axis=1)
@@ -114,20 +118,20 @@ def distances(hashes: Sequence[bytes], others: Sequence[bytes], bits: int) -> tu
 
 def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
     """Give each of n distinct hashes (n, 32) the number of its group (n,); entry n + i is entry i mirrored."""
-    both = np.concatenate([hashes, hashes ^ MIRROR])
-    words, count = both.view(np.uint64), len(hashes)
-    outlines, outline_of = np.unique(_outlines(both), return_inverse=True)
+    oriented_hashes = np.concatenate([hashes, hashes ^ MIRROR])
+    words, count = oriented_hashes.view(np.uint64), len(hashes)
+    outlines, outline_of = np.unique(_outlines(oriented_hashes), return_inverse=True)
     order = np.argsort(outline_of, kind="stable")
     starts = np.searchsorted(outline_of[order], np.arange(len(outlines) + 1))
     upright = starts[:-1] + np.bincount(outline_of[:count], minlength=len(outlines))
     group = np.arange(count)
     for pairs in _close(outlines):
-        for first, second in _places(pairs, starts, upright):
-            one, two = order[first], order[second]
-            news = (one < two % count) & (group[one] != group[two % count])
-            one, two = one[news], two[news]
-            alike = np.bitwise_count(words[one] ^ words[two]).sum(axis=1, dtype=np.intp) <= bits
-            group = _joined(group, one[alike], two[alike] % count)
+        for first, second in _entry_pairs(pairs, starts, upright):
+            first_entry, second_entry = order[first], order[second]
+            news = (first_entry < second_entry % count) & (group[first_entry] != group[second_entry % count])
+            first_entry, second_entry = first_entry[news], second_entry[news]
+            alike = np.bitwise_count(words[first_entry] ^ words[second_entry]).sum(axis=1, dtype=np.intp) <= bits
+            group = _join_pairs(group, first_entry[alike], second_entry[alike] % count)
     return group
 
 
@@ -140,17 +144,17 @@ def _outlines(hashes: NDArray[np.uint8]) -> _Outlines:
 
 def _close(outlines: _Outlines) -> Iterator[_Pairs]:
     """Yield each pair of outlines, by number, that differ in few enough bits, once; first each with itself."""
-    everyone = np.arange(len(outlines))
-    yield everyone, everyone
+    numbers = np.arange(len(outlines))
+    yield numbers, numbers
     for number, choice in enumerate(_CHOICES):
         key = _key(outlines, choice)
         order = np.argsort(key, kind="stable")
         ordered = outlines[order]
-        for left, right in spread(everyone + 1, _run_ends(key[order])):
-            differing = ordered[left] ^ ordered[right]
+        for first, second in expand_ranges(numbers + 1, _run_ends(key[order])):
+            differing = ordered[first] ^ ordered[second]
             near = np.flatnonzero(np.bitwise_count(differing) <= OUTLINE_BITS)
             news = near[_FIRST_CHOICE[_agreeing(differing[near])] == number]
-            yield order[left[news]], order[right[news]]
+            yield order[first[news]], order[second[news]]
 
 
 def _run_ends(keys: NDArray[np.uint16]) -> _Numbers:
@@ -179,20 +183,23 @@ def _block(outlines: _Outlines, block: int) -> _Outlines:
     return outlines >> np.uint64(_WIDTH * block) & np.uint64((1 << _WIDTH) - 1)
 
 
-def _places(pairs: _Pairs, starts: _Numbers, upright: _Numbers) -> Iterator[_Pairs]:
+def _entry_pairs(pairs: _Pairs, starts: _Numbers, upright: _Numbers) -> Iterator[_Pairs]:
     """Yield the places of entries that have one outline of a pair with those of the other's; the first is upright.
 
     The entries of an outline stand together from its start to the next one's, those that are not mirrored first.
     """
-    one, two = pairs
-    other = one != two
-    here, there = np.concatenate([one, two[other]]), np.concatenate([two, one[other]])
-    for pair, first in spread(starts[here], upright[here]):
-        for row, second in spread(starts[there[pair]], starts[there[pair] + 1]):
+    outline, other_outline = pairs
+    other = outline != other_outline
+    upright_outline, paired_outline = (
+        np.concatenate([outline, other_outline[other]]),
+        np.concatenate([other_outline, outline[other]]),
+    )
+    for pair, first in expand_ranges(starts[upright_outline], upright[upright_outline]):
+        for row, second in expand_ranges(starts[paired_outline[pair]], starts[paired_outline[pair] + 1]):
             yield first[row], second
 
 
-def spread(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
+def expand_ranges(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
     """Yield each row's number with each place from its start to before its end, some at once."""
     counts = ends - starts
     done = np.concatenate([[0], np.cumsum(counts)])
@@ -204,10 +211,10 @@ def spread(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
         row = last
 
 
-def _joined(group: _Numbers, one: _Numbers, two: _Numbers) -> _Numbers:
+def _join_pairs(group: _Numbers, firsts: _Numbers, seconds: _Numbers) -> _Numbers:
     """Join the groups of each pair; a group keeps its smallest number."""
     smallest = np.arange(len(group))
-    for first, second in np.unique(np.stack([group[one], group[two]], axis=1), axis=0).tolist():
+    for first, second in np.unique(np.stack([group[firsts], group[seconds]], axis=1), axis=0).tolist():
         low, high = sorted((_end(smallest, first), _end(smallest, second)))
         smallest[high] = low
     for number in np.flatnonzero(smallest != np.arange(len(group))).tolist():

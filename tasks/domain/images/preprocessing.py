@@ -10,7 +10,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 
-from tasks.domain.images.color_management import UNSCALED, as_seen
+from tasks.domain.images.color_management import UNSCALED, to_upright_srgb
 from tasks.domain.images.file_formats import is_camera_raw, lacks_passes, lengthened, read_frame, unread_kind
 from tasks.domain.images.rejections import Reason, Rejection, first_line
 
@@ -92,7 +92,7 @@ class Picture:
     format: str
 
 
-def decoders() -> str:
+def decoder_versions() -> str:
     """Name all that decides how bytes are read, and their versions: with others a file may decode that did not."""
     return f"Pillow {PIL.__version__}, {_EXTRA_VERSION}, checks {_CHECKS}"
 
@@ -141,7 +141,7 @@ def _open(data: bytes, limits: Limits) -> Picture | Rejection:
 def _decoded(data: bytes, image: Image.Image, limits: Limits) -> Picture | Rejection:
     image.load()
     # A HEIC file may turn out to hold another size than its header said.
-    return _refused(image, limits) or _cut_off(data, image) or Picture(as_seen(image), str(image.format))
+    return _refused(image, limits) or _cut_off(data, image) or Picture(to_upright_srgb(image), str(image.format))
 
 
 def _cut_off(data: bytes, image: Image.Image) -> Rejection | None:
@@ -204,12 +204,12 @@ def _not_read(data: bytes) -> str:
 
 
 def _begins(data: bytes, signatures: tuple[tuple[int, bytes], ...]) -> bool:
-    return any(data.startswith(signature, place) for place, signature in signatures)
+    return any(data.startswith(signature, offset) for offset, signature in signatures)
 
 
-def _failed(what: str, error: Exception) -> Rejection:
+def _failed(failure: str, error: Exception) -> Rejection:
     if isinstance(error, MemoryError):
-        return Rejection(Reason.TOO_MUCH_MEMORY, f"{what} with the memory that an allowed picture may need")
+        return Rejection(Reason.TOO_MUCH_MEMORY, f"{failure} with the memory that an allowed picture may need")
     # An error of Pillow's that nothing can be opened names only our own stream.
     words = "it is cut off or overwritten" if isinstance(error, UnidentifiedImageError) else first_line(error)
-    return Rejection(Reason.DAMAGED, f"{what} ({words})")
+    return Rejection(Reason.DAMAGED, f"{failure} ({words})")

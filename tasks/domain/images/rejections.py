@@ -68,40 +68,40 @@ class Circumstances:
 _Due = Callable[[Circumstances, Circumstances], bool]
 
 
-def _never(_then: Circumstances, _now: Circumstances) -> bool:
+def _never(_former: Circumstances, _current: Circumstances) -> bool:
     return False
 
 
-def _always(_then: Circumstances, _now: Circumstances) -> bool:
+def _always(_former: Circumstances, _current: Circumstances) -> bool:
     return True
 
 
-def _other_decoders(then: Circumstances, now: Circumstances) -> bool:
-    return then.decoders != now.decoders
+def _other_decoders(former: Circumstances, current: Circumstances) -> bool:
+    return former.decoders != current.decoders
 
 
-def _more_bytes(then: Circumstances, now: Circumstances) -> bool:
-    return then.max_bytes is None or now.max_bytes is None or now.max_bytes > then.max_bytes
+def _more_bytes(former: Circumstances, current: Circumstances) -> bool:
+    return former.max_bytes is None or current.max_bytes is None or current.max_bytes > former.max_bytes
 
 
-def _more_pixels(then: Circumstances, now: Circumstances) -> bool:
-    return then.max_pixels is None or now.max_pixels is None or now.max_pixels > then.max_pixels
+def _more_pixels(former: Circumstances, current: Circumstances) -> bool:
+    return former.max_pixels is None or current.max_pixels is None or current.max_pixels > former.max_pixels
 
 
-def _smaller_sides(then: Circumstances, now: Circumstances) -> bool:
-    return then.min_side is None or now.min_side is None or now.min_side < then.min_side
+def _smaller_sides(former: Circumstances, current: Circumstances) -> bool:
+    return former.min_side is None or current.min_side is None or current.min_side < former.min_side
 
 
-def _after_a_while(then: Circumstances, now: Circumstances) -> bool:
+def _after_a_while(former: Circumstances, current: Circumstances) -> bool:
     """Ask for another machine's or another day's answer; a clock that went back does not make the wait longer."""
-    if then.time is None or now.time is None or _other_decoders(then, now):
+    if former.time is None or current.time is None or _other_decoders(former, current):
         return True
-    passed = datetime.fromisoformat(now.time) - datetime.fromisoformat(then.time)
+    passed = datetime.fromisoformat(current.time) - datetime.fromisoformat(former.time)
     return not timedelta() <= passed < _WAIT
 
 
-def _more_memory(then: Circumstances, now: Circumstances) -> bool:
-    return _after_a_while(then, now) or _more_pixels(then, now) or _more_bytes(then, now)
+def _more_memory(former: Circumstances, current: Circumstances) -> bool:
+    return _after_a_while(former, current) or _more_pixels(former, current) or _more_bytes(former, current)
 
 
 #: When an object that was rejected for this reason is examined again.
@@ -126,17 +126,17 @@ _DUE: Mapping[Reason, _Due] = {
 }
 
 
-def is_due(reason: str, then: Circumstances, now: Circumstances) -> bool:
+def is_due(reason: str, former: Circumstances, current: Circumstances) -> bool:
     """Tell whether an object is to be examined again.
 
     Args:
         reason: Why it was rejected; one that only a newer Pedigree knows is due.
-        then: What held when it was rejected.
-        now: What holds today.
+        former: What held when it was rejected.
+        current: What holds today.
     """
-    if then.time == RELEASED or reason not in _DUE:
+    if former.time == RELEASED or reason not in _DUE:
         return True
-    return _DUE[Reason(reason)](then, now)
+    return _DUE[Reason(reason)](former, current)
 
 
 def is_tried_every_time(reason: Reason) -> bool:

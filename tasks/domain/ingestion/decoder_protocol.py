@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import Description
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.preprocessing import FORMATS, Limits
 from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection
@@ -98,6 +98,6 @@ def _read(answer: _Described | _Refused, limits: Limits) -> Description | Reject
         answer.height,
         str(answer.format),
         bytes.fromhex(answer.phash),
-        Measures(**answer.measures.model_dump()),
+        ImageProperties(**answer.measures.model_dump()),
         bytes.fromhex(answer.parts),
     )

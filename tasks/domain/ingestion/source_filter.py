@@ -41,7 +41,7 @@ class SourceFilter:
 
     def __init__(self, more: Sequence[str] = ()) -> None:
         """Take names of folders that are passed over beside the usual ones; ``*`` and ``?`` stand for letters."""
-        patterns = [translate(one.casefold()) for one in (*SYSTEM_FOLDERS, *more)]
+        patterns = [translate(name.casefold()) for name in (*SYSTEM_FOLDERS, *more)]
         self._matches = re.compile("|".join(patterns)).match
         self._counts: Counter[str] = Counter()
         self._outermost: dict[str, str] = {}
@@ -85,7 +85,7 @@ class SourceFilter:
 
     def counts(self) -> tuple[tuple[str, int], ...]:
         """Return how many of each name were passed over, the most frequent first; rare ones of many names together."""
-        ordered = sorted(self._counts.items(), key=lambda one: (-one[1], one[0]))
+        ordered = sorted(self._counts.items(), key=lambda entry: (-entry[1], entry[0]))
         rest = sum(number for _, number in ordered[_NAMED:])
         return (*ordered[:_NAMED], *([("others", rest)] if rest else []))
 

@@ -1,6 +1,6 @@
 """Attributes read from the picture itself, so that bias shows where nobody wrote anything down."""
 
-from tasks.domain.images.image_info import Examined
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.labels.labeling import Attributes
 
 #: How such an attribute was obtained, beside the sources of labels.
@@ -14,12 +14,12 @@ _BRIGHTNESS = ((0.28, "dark"), (0.72, "normal"), (1.01, "bright"))
 _RESOLUTIONS = ((299, "low"), (1000, "medium"), (float("inf"), "high"))
 
 
-def traits(examined: Examined) -> Attributes:
+def image_attributes(image_info: ImageInfo) -> Attributes:
     """Tell a picture's tone, of what stands in its middle, its brightness and its resolution, in three steps each."""
     return (
-        ("brightness", _step(examined.measures.brightness, _BRIGHTNESS)),
-        ("resolution", _step(min(examined.width, examined.height), _RESOLUTIONS)),
-        ("tone", _step(examined.measures.tone, _TONES)),
+        ("brightness", _step(image_info.measures.brightness, _BRIGHTNESS)),
+        ("resolution", _step(min(image_info.width, image_info.height), _RESOLUTIONS)),
+        ("tone", _step(image_info.measures.tone, _TONES)),
     )
 
 

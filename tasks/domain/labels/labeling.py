@@ -14,14 +14,14 @@ Attributes = tuple[tuple[str, str], ...]
 _ALIKE = 0.8
 
 
-class Located(NamedTuple):
+class LocatedImage(NamedTuple):
     """An object of the source whose bytes are known."""
 
     key: str
     image: str
 
 
-class Said(NamedTuple):
+class SourceLabel(NamedTuple):
     """What one source of labels says about an object; the label is empty where it says nothing."""
 
     source: str
@@ -37,7 +37,7 @@ class Spelling:
     leave_out: Sequence[str]
 
 
-class Labelled(NamedTuple):
+class LabelledImage(NamedTuple):
     """An image with its label; the key is the first, in sorted order, of those that hold it.
 
     The origins say which source the label and each attribute come from.
@@ -62,14 +62,14 @@ class Conflict:
 class Labelling:
     """What all the located objects came to, each part sorted; missing are keys that only a manifest knows."""
 
-    labelled: tuple[Labelled, ...]
-    unlabelled: tuple[Located, ...]
+    labelled: tuple[LabelledImage, ...]
+    unlabelled: tuple[LocatedImage, ...]
     conflicts: tuple[Conflict, ...]
-    left_out: tuple[Labelled, ...] = ()
+    left_out: tuple[LabelledImage, ...] = ()
     missing: tuple[str, ...] = ()
 
 
-def read_layout(key: str, layout: str) -> Said:
+def read_layout(key: str, layout: str) -> SourceLabel:
     """Read label and attributes from a key's folders.
 
     With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and ``poodle/1.jpg`` is a poodle
@@ -79,18 +79,21 @@ def read_layout(key: str, layout: str) -> Said:
 
 
 @lru_cache
-def _read_folders(folders: tuple[str, ...], layout: str) -> Said:
-    found = dict(zip(layout.split("/"), folders, strict=False))
-    return Said("folder", found.pop("label", ""), tuple(sorted(found.items())))
+def _read_folders(folders: tuple[str, ...], layout: str) -> SourceLabel:
+    attributes = dict(zip(layout.split("/"), folders, strict=False))
+    return SourceLabel("folder", attributes.pop("label", ""), tuple(sorted(attributes.items())))
 
 
-def plain(text: str) -> str:
+def normalize_name(text: str) -> str:
     """Write a name in one way: composed letters (Unicode NFC, a Mac sends them apart), single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def label_images(
-    located: Iterable[Located], said: Mapping[str, Sequence[Said]], spelling: Spelling, missing: Iterable[str] = ()
+    located: Iterable[LocatedImage],
+    source_labels: Mapping[str, Sequence[SourceLabel]],
+    spelling: Spelling,
+    missing: Iterable[str] = (),
 ) -> Labelling:
     """Label every image once: copies under one label count as one, copies under two labels are a conflict.
 
@@ -99,22 +102,23 @@ def label_images(
     """
     # Most objects are told the same as their neighbours.
     claims = cache(partial(_claims, _aliases(spelling.aliases)))
-    out = {plain(label).casefold() for label in spelling.leave_out}
-    first: dict[str, Located] = {}
-    copies: defaultdict[str, list[Labelled]] = defaultdict(list)
-    for one in sorted(located):
-        first.setdefault(one.image, one)
-        for claim in claims(tuple(said.get(one.key, ()))):
-            copies[one.image].append(Labelled(one.key, one.image, *claim))
+    out = {normalize_name(label).casefold() for label in spelling.leave_out}
+    first: dict[str, LocatedImage] = {}
+    copies: defaultdict[str, list[LabelledImage]] = defaultdict(list)
+    for located_image in sorted(located):
+        first.setdefault(located_image.image, located_image)
+        for claim in claims(tuple(source_labels.get(located_image.key, ()))):
+            copies[located_image.image].append(LabelledImage(located_image.key, located_image.image, *claim))
     claimed = sorted(copies.items())
-    twice = [image for image, rows in claimed if len(rows) > 1 and len({row.label for row in rows}) > 1]
-    conflicts = set(twice)
-    single = [_merged(rows) for image, rows in claimed if image not in conflicts]
+    contradictory = [image for image, rows in claimed if len(rows) > 1 and len({row.label for row in rows}) > 1]
+    conflicts = set(contradictory)
+    single = [_merge_copies(rows) for image, rows in claimed if image not in conflicts]
     return Labelling(
         labelled=tuple(row for row in single if row.label.casefold() not in out),
         unlabelled=tuple(first[image] for image in sorted(first.keys() - copies.keys())),
         conflicts=tuple(
-            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in copies[image]))) for image in twice
+            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in copies[image])))
+            for image in contradictory
         ),
         left_out=tuple(row for row in single if row.label.casefold() in out),
         missing=tuple(sorted(set(missing))),
@@ -123,61 +127,69 @@ def label_images(
 
 def spelled(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
     """Write classes, in their order, as today's aliases do: a model that learned a former name knows the class."""
-    known = _aliases(aliases)
-    return tuple(known.get(label.casefold(), label) for label in labels)
+    labels_by_alias = _aliases(aliases)
+    return tuple(labels_by_alias.get(label.casefold(), label) for label in labels)
 
 
-def spelling_hints(labels: Iterable[str]) -> tuple[str, ...]:
+def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
     """Suggest an alias for each label that occurs once and resembles another, or differs from one only in its looks."""
     counts = Counter(labels)
     hints = []
     for label in sorted(counts):
-        others = {_bare(other): other for other in counts if other != label and counts[other] >= counts[label]}
-        same = others.get(_bare(label))
-        near = get_close_matches(_bare(label), others, n=1, cutoff=_ALIKE) if counts[label] == 1 else []
+        candidates = {
+            _letters_and_digits(other): other for other in counts if other != label and counts[other] >= counts[label]
+        }
+        same = candidates.get(_letters_and_digits(label))
+        near = (
+            get_close_matches(_letters_and_digits(label), candidates, n=1, cutoff=_ALIKE) if counts[label] == 1 else []
+        )
         if same and (counts[same], same) > (counts[label], label):
             hints.append(f"{label} and {same} differ only in how they are written: an alias would make them one class")
         elif near and not same:
-            other = others[near[0]]
+            other = candidates[near[0]]
             hints.append(f"{label} occurs once and resembles {other}: if it is a slip, add it to labels.aliases")
     return tuple(hints)
 
 
 def _aliases(aliases: Mapping[str, str]) -> dict[str, str]:
-    return {plain(other).casefold(): plain(label) for other, label in aliases.items()}
+    return {normalize_name(other).casefold(): normalize_name(label) for other, label in aliases.items()}
 
 
-def _bare(label: str) -> str:
+def _letters_and_digits(label: str) -> str:
     return "".join(letter for letter in label.casefold() if letter.isalnum())
 
 
-def _claims(aliases: Mapping[str, str], said: Sequence[Said]) -> list[tuple[str, Attributes, Attributes]]:
+def _claims(
+    aliases: Mapping[str, str], source_labels: Sequence[SourceLabel]
+) -> list[tuple[str, Attributes, Attributes]]:
     """Give every label of the first source that has one, with attributes and origins."""
-    first = next((entry.source for entry in said if plain(entry.label)), "")
-    labels = dict.fromkeys(plain(entry.label) for entry in said if entry.source == first and plain(entry.label))
+    first = next((entry.source for entry in source_labels if normalize_name(entry.label)), "")
+    labels = dict.fromkeys(
+        normalize_name(entry.label) for entry in source_labels if entry.source == first and normalize_name(entry.label)
+    )
     attributes: dict[str, str] = {}
     origins = {"label": first} if first else {}
-    for entry in said:
+    for entry in source_labels:
         for name, value in entry.attributes:
-            if plain(value) and name not in attributes:
-                attributes[name], origins[name] = plain(value), entry.source
+            if normalize_name(value) and name not in attributes:
+                attributes[name], origins[name] = normalize_name(value), entry.source
     spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels)
     return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in spelled]
 
 
-def _merged(rows: Sequence[Labelled]) -> Labelled:
+def _merge_copies(rows: Sequence[LabelledImage]) -> LabelledImage:
     """Make one row of an image's copies: the first key's, with what others say about attributes that it lacks."""
     first = rows[0]
     if len(rows) == 1:
         return first
     return first._replace(
-        attributes=_gathered(row.attributes for row in rows),
-        origins=_gathered(row.origins for row in rows),
+        attributes=_merge_attributes(row.attributes for row in rows),
+        origins=_merge_attributes(row.origins for row in rows),
     )
 
 
-def _gathered(pairs: Iterable[Attributes]) -> Attributes:
-    found: dict[str, str] = {}
-    for one in pairs:
-        found = dict(one) | found
-    return tuple(sorted(found.items()))
+def _merge_attributes(copies: Iterable[Attributes]) -> Attributes:
+    merged: dict[str, str] = {}
+    for attributes in copies:
+        merged = dict(attributes) | merged
+    return tuple(sorted(merged.items()))

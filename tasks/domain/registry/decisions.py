@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 # Renumbered: nobody decided anything, but MLflow holds a model under another number than before.
-Decided = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted", "renumbered"]
+DecisionOutcome = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted", "renumbered"]
 _BY_THE_GATE = ("promoted", "rejected", "needs-approval")
 # So many hex digits of a head's hash are shown where a number means two models, and so many are enough to name it.
 _NAMED, _SHORTEST = 12, 7
@@ -22,7 +22,7 @@ class Decision:
 
     number: int
     time: str
-    outcome: Decided
+    outcome: DecisionOutcome
     champion: int | None
     against: int | None
     dataset: str
@@ -56,7 +56,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Overtaken:
+class ChampionReplaced:
     """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
 
     champion: str
@@ -73,7 +73,7 @@ class AlreadyDecided:
 
     decision: int
     version: str
-    outcome: Decided
+    outcome: DecisionOutcome
     run_id: str
 
     def __str__(self) -> str:
@@ -84,29 +84,29 @@ class AlreadyDecided:
 
 def champion(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry whose model serves, under its present number; None before there is one."""
-    return _presently(entries, entries[-1].champion) if entries else None
+    return _present_entry(entries, entries[-1].champion) if entries else None
 
 
 def previous(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that the champion replaced; None where it is the first one."""
     serving = champion(entries)
-    former = _numbered(entries, serving.against) if serving else None
+    former = _entry(entries, serving.against) if serving else None
     # A night that was forced may promote the champion once more.
     while serving and former and former.model == serving.model:
-        former = _numbered(entries, former.against)
-    return _present(entries, former) if former else None
+        former = _entry(entries, former.against)
+    return _with_present_number(entries, former) if former else None
 
 
 def challenger(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that was judged last, where it was not promoted."""
-    judged = [one for one in entries if one.outcome in _BY_THE_GATE]
-    return _present(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
+    judged = [entry for entry in entries if entry.outcome in _BY_THE_GATE]
+    return _with_present_number(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
 
 
 def waiting(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that waits for a person's word, unless somebody holds it."""
     last = challenger(entries)
-    waits = last and last.outcome == "needs-approval" and not hold_on(entries, last.head, last.dataset)
+    waits = last and last.outcome == "needs-approval" and not find_hold(entries, last.head, last.dataset)
     return last if waits else None
 
 
@@ -115,95 +115,101 @@ def aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
     return {"champion": champion(entries), "challenger": challenger(entries), "previous": previous(entries)}
 
 
-def hold_on(entries: Sequence[Decision], head: str, dataset: str = "") -> Decision | None:
+def find_hold(entries: Sequence[Decision], head: str, dataset: str = "") -> Decision | None:
     """Return the entry that keeps these weights, or this data, from being promoted until a person lifts it."""
     holds: dict[tuple[str, str, str], Decision] = {}
-    for one in entries:
-        if one.outcome in {"rolled-back", "held"}:
-            holds[one.model] = one
-        elif one.outcome == "lifted":
-            holds.pop(one.model, None)
-    hold = next((one for one in holds.values() if one.head == head or one.dataset == dataset), None)
-    return _present(entries, hold) if hold else None
+    for entry in entries:
+        if entry.outcome in {"rolled-back", "held"}:
+            holds[entry.model] = entry
+        elif entry.outcome == "lifted":
+            holds.pop(entry.model, None)
+    hold = next((entry for entry in holds.values() if entry.head == head or entry.dataset == dataset), None)
+    return _with_present_number(entries, hold) if hold else None
 
 
-def held_words(hold: Decision, entries: Sequence[Decision]) -> str:
+def describe_hold(hold: Decision, entries: Sequence[Decision]) -> str:
     """Say since when and by whom a version is held, and how that ends."""
-    what = "rolled back" if hold.outcome == "rolled-back" else "held"
+    state = "rolled back" if hold.outcome == "rolled-back" else "held"
     return (
-        f"version {hold.model_version} was {what} by {hold.person} on {hold.time[:10]} ({hold.why}), "
-        f"and until pedigree model lift {word_for(entries, hold)} neither its weights nor its data are promoted"
+        f"version {hold.model_version} was {state} by {hold.person} on {hold.time[:10]} ({hold.why}), "
+        f"and until pedigree model lift {shortest_name(entries, hold)} neither its weights nor its data are promoted"
     )
 
 
-def last_about(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
+def last_decision(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
     """Return what was decided last about a model, under its present number."""
-    last = next(one for one in reversed(entries) if one.model == model and one.outcome != "renumbered")
-    return _present(entries, last)
+    last = next(entry for entry in reversed(entries) if entry.model == model and entry.outcome != "renumbered")
+    return _with_present_number(entries, last)
 
 
-def meant(entries: Sequence[Decision], word: str) -> list[Decision]:
+def find_decisions(entries: Sequence[Decision], word: str) -> list[Decision]:
     """Return the last decision about each model that a word may mean.
 
     A word is a number that MLflow gives or gave the model, the id of an MLflow run, or the beginning of a head's hash.
     """
     named = (
-        one
-        for one in entries
-        if word in {one.model_version, one.run_id} or (len(word) >= _SHORTEST and one.head.startswith(word))
+        entry
+        for entry in entries
+        if word in {entry.model_version, entry.run_id} or (len(word) >= _SHORTEST and entry.head.startswith(word))
     )
-    return [last_about(entries, model) for model in dict.fromkeys(one.model for one in named)]
+    return [last_decision(entries, model) for model in dict.fromkeys(entry.model for entry in named)]
 
 
-def word_for(entries: Sequence[Decision], about: Decision) -> str:
+def shortest_name(entries: Sequence[Decision], decision: Decision) -> str:
     """Return the shortest word that means this model alone: its present number, its head, or else its run."""
-    words = (about.model_version, about.head[:_NAMED], about.run_id)
-    return next((word for word in words if len(meant(entries, word)) == 1), about.run_id)
+    words = (decision.model_version, decision.head[:_NAMED], decision.run_id)
+    return next((word for word in words if len(find_decisions(entries, word)) == 1), decision.run_id)
 
 
-def candidates(found: Sequence[Decision]) -> str:
+def describe_candidates(entries: Sequence[Decision]) -> str:
     """Name models that share a number, each by what tells it from the others."""
-    heads = [one.head[:_NAMED] for one in found]
-    words = heads if len(set(heads)) == len(heads) else [one.run_id for one in found]
-    told = (f"{word} ({one.outcome} on {one.time[:10]})" for word, one in zip(words, found, strict=True))
-    return " or ".join(told)
+    heads = [entry.head[:_NAMED] for entry in entries]
+    words = heads if len(set(heads)) == len(heads) else [entry.run_id for entry in entries]
+    descriptions = (
+        f"{word} ({entry.outcome} on {entry.time[:10]})" for word, entry in zip(words, entries, strict=True)
+    )
+    return " or ".join(descriptions)
 
 
-def judged_against(entries: Sequence[Decision], about: Decision) -> Decision | None:
+def judged_against(entries: Sequence[Decision], decision: Decision) -> Decision | None:
     """Return the entry of the champion that a model was held against when it was judged last."""
-    judged = next(one for one in reversed(entries) if one.model == about.model and one.by_the_gate)
-    return _presently(entries, judged.against)
+    judged = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.by_the_gate)
+    return _present_entry(entries, judged.against)
 
 
-def promotion_command(entries: Sequence[Decision], about: Decision) -> str:
+def promotion_command(entries: Sequence[Decision], decision: Decision) -> str:
     """Write the command that makes a model champion, as it would be obeyed now; empty where somebody holds it."""
-    if hold_on(entries, about.head, about.dataset):
+    if find_hold(entries, decision.head, decision.dataset):
         return ""
-    serving, rival = champion(entries), judged_against(entries, about)
-    replaces = serving and serving.model not in {about.model, rival.model if rival else None}
-    option = f" --instead-of {word_for(entries, serving)}" if serving and replaces else ""
-    return f"pedigree model promote {word_for(entries, about)}{option}"
+    serving, rival = champion(entries), judged_against(entries, decision)
+    replaces = serving and serving.model not in {decision.model, rival.model if rival else None}
+    option = f" --instead-of {shortest_name(entries, serving)}" if serving and replaces else ""
+    return f"pedigree model promote {shortest_name(entries, decision)}{option}"
 
 
-def promoted_ever(entries: Sequence[Decision], model: tuple[str, str, str]) -> bool:
+def was_promoted(entries: Sequence[Decision], model: tuple[str, str, str]) -> bool:
     """Tell whether a model has been champion."""
-    return any(one.outcome == "promoted" and one.model == model for one in entries)
+    return any(entry.outcome == "promoted" and entry.model == model for entry in entries)
 
 
-def _present(entries: Sequence[Decision], one: Decision) -> Decision:
+def _with_present_number(entries: Sequence[Decision], entry: Decision) -> Decision:
     """Return an entry under the number and the run that its model has in MLflow now."""
-    anew = (other for other in reversed(entries) if other.outcome == "renumbered" and other.model == one.model)
-    latest = next(anew, one)
-    return replace(one, model_version=latest.model_version, run_id=latest.run_id) if latest.number > one.number else one
+    anew = (other for other in reversed(entries) if other.outcome == "renumbered" and other.model == entry.model)
+    latest = next(anew, entry)
+    return (
+        replace(entry, model_version=latest.model_version, run_id=latest.run_id)
+        if latest.number > entry.number
+        else entry
+    )
 
 
-def _presently(entries: Sequence[Decision], number: int | None) -> Decision | None:
-    one = _numbered(entries, number)
-    return _present(entries, one) if one else None
+def _present_entry(entries: Sequence[Decision], number: int | None) -> Decision | None:
+    entry = _entry(entries, number)
+    return _with_present_number(entries, entry) if entry else None
 
 
-def _numbered(entries: Sequence[Decision], number: int | None) -> Decision | None:
-    return next((one for one in entries if one.number == number), None)
+def _entry(entries: Sequence[Decision], number: int | None) -> Decision | None:
+    return next((entry for entry in entries if entry.number == number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,7 @@ class Promotion:
     """
 
     decision: int
-    status: Decided
+    status: DecisionOutcome
     model_version: str
     reason: str
     rules: tuple[Mapping[str, Any], ...]

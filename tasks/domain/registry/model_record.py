@@ -10,7 +10,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.training.results import FeatureSet
 
 # Where a model is kept and what it is judged by do not change it; aliases tell a former head's classes apart.
-_MADE_BY = {"labels", "images", "backbone", "training", "fine_tuning"}
+_TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,24 @@ class Record:
     code: Mapping[str, str]
     machine: Mapping[str, str]
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the record into what JSON can hold."""
         return asdict(self)
 
 
-def by_epochs(record: Record) -> bool:
+def trained_by_epochs(record: Record) -> bool:
     """Tell whether the head was trained by Adam in epochs, as all were before heads were fitted to their optimum."""
     return "epochs" in record.settings["training"]
 
 
-def settings_of(settings: Settings) -> dict[str, Any]:
+def training_settings(settings: Settings) -> dict[str, Any]:
     """Keep the settings that decide what comes out of training."""
-    return settings.model_dump(mode="json", include=_MADE_BY, exclude={"fine_tuning": {"trial"}})
+    return settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
 
 
-def record_from(plain: Mapping[str, Any]) -> Record:
+def record_from_dict(fields: Mapping[str, Any]) -> Record:
     """Read what ``Record.plain`` wrote; raises KeyError or TypeError for anything else."""
-    return Record(**{**plain, "features": FeatureSet(**plain["features"]), "made": FeatureSet(**plain["made"])})
+    return Record(**{**fields, "features": FeatureSet(**fields["features"]), "made": FeatureSet(**fields["made"])})
 
 
 # MLflow takes no more characters for a parameter; only a table of aliases can be so long.
@@ -68,7 +68,7 @@ def recipe(settings: Settings) -> str:
     return sha256_of(sections)
 
 
-def parameters(settings: Settings) -> dict[str, str]:
+def flatten_settings(settings: Settings) -> dict[str, str]:
     """Write the settings flat, as ``training.seed``, the way two runs are compared."""
     sections = settings.model_dump(mode="json")
     return {

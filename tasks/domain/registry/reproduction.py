@@ -34,7 +34,7 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class LoadedRecord:
     """The model that a person means, by the decision about it, and the record of what it was made from."""
 
     decision: int
@@ -49,7 +49,7 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class VerifiedImages:
     """How many images the version has, and in one sentence which of them are lost; empty when none is."""
 
     images: int
@@ -88,7 +88,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Refitted:
+class RefittedHead:
     """The head that came out when it was trained again, and how it agrees with the one that was kept.
 
     ``embedded`` counts the features that were computed again from pixels, ``unequal`` those with other bits.
@@ -117,44 +117,44 @@ class Reproduction:
     dataset: str
     images: int
     head: str
-    refitted: Refitted | None
+    refitted: RefittedHead | None
     differences: tuple[Difference, ...]
 
     def __str__(self) -> str:
         """Say the verdict and its reason."""
         return f"{self.verdict}: {self.reason}"
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
 
-def differences(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Difference, ...]:
+def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> tuple[Difference, ...]:
     """Name the facts about code and machine that changed, the likeliest cause of other weights first."""
     return tuple(
-        Difference(name, then.get(name, "not recorded"), now.get(name, "unknown"))
+        Difference(name, recorded.get(name, "not recorded"), current.get(name, "unknown"))
         for name in _CAUSES
-        if then.get(name) != now.get(name)
+        if recorded.get(name) != current.get(name)
     )
 
 
-def agree(kept: NDArray[np.float32], again: NDArray[np.float32]) -> Agreement:
+def measure_agreement(recorded: NDArray[np.float32], refitted: NDArray[np.float32]) -> Agreement:
     """Compare probabilities of shape (images, classes) of two models, of the same classes in the same order."""
-    same = kept.argmax(axis=1) == again.argmax(axis=1)
-    return Agreement(len(kept), int(same.sum()), float(np.abs(kept - again).max(initial=0)))
+    same = recorded.argmax(axis=1) == refitted.argmax(axis=1)
+    return Agreement(len(recorded), int(same.sum()), float(np.abs(recorded - refitted).max(initial=0)))
 
 
-def verdict_on(kept: str, again: Refitted, changed: tuple[Difference, ...]) -> tuple[Verdict, str]:
+def decide_verdict(recorded_head: str, refit: RefittedHead, changed: tuple[Difference, ...]) -> tuple[Verdict, str]:
     """Choose between identical, equal and different, and say why in one sentence."""
-    if again.head == kept:
-        images = f"{again.agreement.same:,} of {count(again.agreement.images, 'test image')}"
+    if refit.head == recorded_head:
+        images = f"{refit.agreement.same:,} of {count(refit.agreement.images, 'test image')}"
         return "identical", f"all weights are the same bit for bit, and so are the predictions on {images}"
-    found = again.agreement
+    agreement = refit.agreement
     cause = f"the first cause found is {changed[0]}" if changed else "nothing about code and machine is known to differ"
-    if not (changed or again.embedded):
+    if not (changed or refit.embedded):
         cause += ", and --from-pixels tells whether the stored features do"
-    if again.unequal:
-        cause = f"{again.unequal:,} of {count(again.embedded, 'feature')} have other bits when computed again; {cause}"
-    if found.same == found.images and found.widest <= TOLERANCE:
-        return "equal", f"{found}, within the tolerance of {TOLERANCE:g}, but not the same bits: {cause}"
-    return "different", f"{found}: {cause}"
+    if refit.unequal:
+        cause = f"{refit.unequal:,} of {count(refit.embedded, 'feature')} have other bits when computed again; {cause}"
+    if agreement.same == agreement.images and agreement.widest <= TOLERANCE:
+        return "equal", f"{agreement}, within the tolerance of {TOLERANCE:g}, but not the same bits: {cause}"
+    return "different", f"{agreement}: {cause}"

@@ -29,8 +29,8 @@ _CHANGES = ("added", "removed", "relabelled", "findings", "warnings")
 
 def run_name(decision: Decision, card: Mapping[str, Any]) -> str:
     """Name a night: ``2026-11-24 promoted, 120 new``; all images of a first version are new."""
-    found = dataset_figures(card)
-    new = f", {int(found['dataset/added']):,} new" if found else ""
+    figures = dataset_figures(card)
+    new = f", {int(figures['dataset/added']):,} new" if figures else ""
     return f"{decision.time[:10]} {decision.outcome}{new}"
 
 
@@ -42,8 +42,8 @@ def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
     if "classes" not in card:
         return {}
     splits: dict[str, float] = {}
-    for one in card["classes"]:
-        for split, images in one["splits"].items():
+    for class_card in card["classes"]:
+        for split, images in class_card["splits"].items():
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
     changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
     changes |= {f"dataset/{name}": float(card[name]) for name in ("copies", "alike") if name in card}

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tasks.domain.evaluation.collection_advice import Wanted
-from tasks.domain.registry.decisions import Decided, Promotion
+from tasks.domain.evaluation.collection_advice import CollectionAdvice
+from tasks.domain.registry.decisions import DecisionOutcome, Promotion
 from tasks.domain.runs.results import Challenger, Data
 
-Status = Decided | Literal["unchanged", "waiting"]
+Status = DecisionOutcome | Literal["unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,19 @@ class Outcome:
     gate: tuple[Mapping[str, Any], ...]
     seconds: Mapping[str, float]
     classes: Mapping[str, Sequence[str]]
-    collect: Sequence[Wanted] = ()
+    collect: Sequence[CollectionAdvice] = ()
     alarm: str = ""
 
     def __str__(self) -> str:
         """Say how the night ended."""
         return f"{self.status}: {self.reason}"
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the outcome into what JSON can hold."""
         return asdict(self)
 
 
-def settled(data: Data, seconds: Mapping[str, float]) -> Outcome:
+def outcome_without_training(data: Data, seconds: Mapping[str, float]) -> Outcome:
     """Describe a night that ended before any training: there was nothing new, or too little."""
     return Outcome(
         status="waiting" if data.dataset.state == "waiting" else "unchanged",
@@ -69,7 +69,9 @@ def settled(data: Data, seconds: Mapping[str, float]) -> Outcome:
     )
 
 
-def decided(data: Data, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]) -> Outcome:
+def outcome_of_decision(
+    data: Data, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]
+) -> Outcome:
     """Describe a night that trained a model and decided about it."""
     comparison = challenger.evaluation.comparison
     return Outcome(

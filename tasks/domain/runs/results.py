@@ -3,17 +3,17 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tasks.domain.datasets.data_card import Inspected
+from tasks.domain.datasets.data_card import DataCardSummary
 from tasks.domain.datasets.manifest import Dataset
-from tasks.domain.evaluation.collection_advice import Wanted
+from tasks.domain.evaluation.collection_advice import CollectionAdvice
 from tasks.domain.evaluation.fine_tuning_trial import Trial
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate.gate import Verdict
-from tasks.domain.ingestion.source_objects import Ingested
+from tasks.domain.ingestion.source_objects import IngestSummary
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
 from tasks.domain.registry.decisions import AlreadyDecided
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.domain.training.selective_accuracy import Promise
 
 
@@ -40,12 +40,12 @@ class Trained:
 class Data:
     """The first half of a night: what the photographs came to; ``inspected`` is missing until features were at hand."""
 
-    ingested: Ingested
+    ingested: IngestSummary
     labels: Labels
     dataset: Dataset
-    inspected: Inspected | None = None
+    inspected: DataCardSummary | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
@@ -59,8 +59,8 @@ class Data:
 class Challenger:
     """The second half of a night: the model just trained, what the gate says of it, and what to collect next."""
 
-    embedded: Embedded
+    embedded: DatasetFeatures
     trained: Trained
     evaluation: Evaluation
     verdict: Verdict
-    collect: tuple[Wanted, ...] = ()
+    collect: tuple[CollectionAdvice, ...] = ()

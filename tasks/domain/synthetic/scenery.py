@@ -30,8 +30,8 @@ def backdrop(rng: Generator, size: int) -> Image.Image:
     image = Image.new("RGB", (size, size))
     pen = ImageDraw.Draw(image)
     horizon = float(rng.uniform(0.45, 0.72)) * size
-    place = _outdoors if _maybe(rng, 0.6) else _indoors
-    place(pen, rng, size, horizon)
+    draw_scene = _outdoors if _maybe(rng, 0.6) else _indoors
+    draw_scene(pen, rng, size, horizon)
     for _ in range(int(rng.integers(1, 4))):
         _toy(pen, rng, size, horizon)
     return image

@@ -21,7 +21,7 @@ Probabilities = NDArray[np.float32] | NDArray[np.float64]
 Truth = Sequence[int] | NDArray[np.int64]
 
 
-def temperature(logits: Logits, truth: Truth) -> float:
+def fit_temperature(logits: Logits, truth: Truth) -> float:
     """Find the number to divide logits of shape (images, classes) by, so that probabilities are neither bold nor shy.
 
     Temperature scaling as in Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017:
@@ -36,11 +36,11 @@ def temperature(logits: Logits, truth: Truth) -> float:
     def loss(log: float) -> float:
         scaled = logits / np.exp(log)
         right = mean_log_loss(scaled, truth)
-        others = (_normaliser(scaled) * logits.shape[1] - scaled.sum(axis=1)).mean() - right
-        return float((1 - doubt) * right + doubt * others / max(logits.shape[1] - 1, 1))
+        others_loss = (_normaliser(scaled) * logits.shape[1] - scaled.sum(axis=1)).mean() - right
+        return float((1 - doubt) * right + doubt * others_loss / max(logits.shape[1] - 1, 1))
 
-    found = minimize_scalar(loss, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded")
+    return float(np.exp(optimum.x))
 
 
 def mean_log_loss(logits: Logits, truth: Truth) -> float:
@@ -60,7 +60,7 @@ def calibration_error(probabilities: Probabilities, truth: Truth) -> float:
     return float(np.abs(gaps).sum() / len(right))
 
 
-def sure_from(
+def find_threshold(
     probabilities: Probabilities, truth: Truth, precision: float, groups: Sequence[str] | None = None
 ) -> float:
     """Find a probability at and above which so large a share of all future answers is right, at 95% confidence.

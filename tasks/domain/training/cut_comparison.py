@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.phrasing import count
-from tasks.domain.significance import CONFIDENCE, Floats, Ints, percentile_interval, resampled
+from tasks.domain.significance import CONFIDENCE, Floats, Ints, bootstrap, percentile_interval
 
 
 @dataclass(frozen=True, slots=True)
-class CutAnswers:
+class CutPredictions:
     """What heads on a cut's features say of images that they did not learn from.
 
     Attributes:
@@ -69,7 +69,7 @@ class CutComparison:
         measured = f"{count(self.images, 'image')} of {count(self.groups, 'near-duplicate group')}"
         return f"{self.chosen}: {self.reason}; cross-validated on {measured}, none of them a test image"
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Turn the comparison into what JSON can hold."""
         return asdict(self)
 
@@ -93,7 +93,7 @@ class _Draws:
         return bool(self.means[1, cut] - self.means[1, other] <= spread)
 
 
-def compare_cuts(answers: Sequence[CutAnswers], groups: Ints, seed: int = 0) -> CutComparison:
+def compare_cuts(answers: Sequence[CutPredictions], groups: Ints, seed: int = 0) -> CutComparison:
     """Measure each cut and choose one by its log loss, which tells cuts apart on far fewer images than accuracy.
 
     Of the single cuts the smallest within one standard error of the best is taken (Breiman and others,
@@ -110,27 +110,27 @@ def compare_cuts(answers: Sequence[CutAnswers], groups: Ints, seed: int = 0) -> 
         The figures in the order of ``answers``, and the choice.
 
     Raises:
-        Problem: All images have the same numbers at each single cut.
+        PedigreeError: All images have the same numbers at each single cut.
     """
-    singles = [place for place, cut in enumerate(answers) if "+" not in cut.cut and cut.varies]
+    singles = [index for index, cut in enumerate(answers) if "+" not in cut.cut and cut.varies]
     if not singles:
-        raise Problem(
+        raise PedigreeError(
             "All photographs have the same features at each single cut, which tell no class from another: take other "
             "weights."
         )
     draws = _drawn(answers, groups, seed)
-    best = min(singles, key=lambda place: draws.means[1, place])
-    near = [place for place in singles if draws.within_one_error(place, best)]
-    single = min(near, key=lambda place: (answers[place].width, draws.means[1, place]))
+    best = min(singles, key=lambda index: draws.means[1, index])
+    near = [index for index in singles if draws.within_one_error(index, best)]
+    single = min(near, key=lambda index: (answers[index].width, draws.means[1, index]))
     tried = sum("+" in cut.cut for cut in answers)
-    figures = tuple(_figures(cut, place, draws, best, tried) for place, cut in enumerate(answers))
+    figures = tuple(_figures(cut, index, draws, best, tried) for index, cut in enumerate(answers))
     together = min((cut for cut in figures if "+" in cut.cut), key=lambda cut: cut.log_loss, default=None)
     chosen = together if together and together.excess_high < 0 else figures[single]
     reason = _why_single(figures[single], figures[best]) + _why_pair(together, figures[best], tried) + _same(answers)
     return CutComparison(chosen.cut, reason, len(groups), int(groups.max()) + 1, figures)
 
 
-def _drawn(answers: Sequence[CutAnswers], groups: Ints, seed: int) -> _Draws:
+def _drawn(answers: Sequence[CutPredictions], groups: Ints, seed: int) -> _Draws:
     """Draw the groups again and again; each cut gets the very same draws."""
     columns = np.stack(
         [np.ones(len(groups)), *(cut.right for cut in answers), *(cut.losses for cut in answers)], axis=1
@@ -143,13 +143,13 @@ def _drawn(answers: Sequence[CutAnswers], groups: Ints, seed: int) -> _Draws:
         total = counts.T.astype(np.float64) @ sums
         return np.asarray((total[:, 1:] / total[:, :1]).reshape(len(total), 2, len(answers)))
 
-    drawn = np.concatenate(list(resampled(len(sums), means, seed)))
+    drawn = np.concatenate(list(bootstrap(len(sums), means, seed)))
     return _Draws(means(np.ones((len(sums), 1)))[0], drawn)
 
 
-def _figures(answers: CutAnswers, place: int, draws: _Draws, best: int, tried: int) -> CutFigures:
-    accuracy, log_loss = draws.means[:, place]
-    low, high = percentile_interval(draws.drawn[:, :, place])
+def _figures(answers: CutPredictions, index: int, draws: _Draws, best: int, tried: int) -> CutFigures:
+    accuracy, log_loss = draws.means[:, index]
+    low, high = percentile_interval(draws.drawn[:, :, index])
     return CutFigures(
         answers.cut,
         answers.width,
@@ -159,16 +159,16 @@ def _figures(answers: CutAnswers, place: int, draws: _Draws, best: int, tried: i
         float(log_loss),
         float(low[1]),
         float(high[1]),
-        *draws.excess(place, best, tried if "+" in answers.cut else 1),
+        *draws.excess(index, best, tried if "+" in answers.cut else 1),
     )
 
 
 def _why_single(single: CutFigures, best: CutFigures) -> str:
-    own = f"log loss {single.log_loss:.3f}, accuracy {single.accuracy:.3f}"
+    summary = f"log loss {single.log_loss:.3f}, accuracy {single.accuracy:.3f}"
     if single == best:
-        return f"of the single cuts {single.cut} has the lowest log loss ({own})"
+        return f"of the single cuts {single.cut} has the lowest log loss ({summary})"
     return (
-        f"of the single cuts {single.cut} ({own}) is the smallest within one standard error of the best, "
+        f"of the single cuts {single.cut} ({summary}) is the smallest within one standard error of the best, "
         f"{best.cut} ({best.log_loss:.3f})"
     )
 
@@ -179,12 +179,12 @@ def _why_pair(together: CutFigures | None, best: CutFigures, tried: int) -> str:
     verdict = "are better beyond chance" if together.excess_high < 0 else "are not better beyond chance"
     difference = f"{together.excess:+.3f} beside {best.cut}"
     interval = f"95% interval {together.excess_low:+.3f} to {together.excess_high:+.3f}"
-    own = f"log loss {together.log_loss:.3f}, accuracy {together.accuracy:.3f}"
+    summary = f"log loss {together.log_loss:.3f}, accuracy {together.accuracy:.3f}"
     wider = f", widened for {count(tried, 'pair')} tried" if tried > 1 else ""
-    return f"; the best two together, {together.cut} ({own}), {verdict}: {difference}, {interval}{wider}"
+    return f"; the best two together, {together.cut} ({summary}), {verdict}: {difference}, {interval}{wider}"
 
 
-def _same(answers: Sequence[CutAnswers]) -> str:
+def _same(answers: Sequence[CutPredictions]) -> str:
     """Name the cuts at which there was nothing to learn from; they are not chosen."""
     same = [cut.cut for cut in answers if not cut.varies]
     return f"; all photographs have the same features at {', '.join(same)}" if same else ""

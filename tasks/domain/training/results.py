@@ -14,7 +14,7 @@ class FeatureSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class DatasetFeatures:
     """Features in the store: of every image under today's backbone, of the test images under the champion's.
 
     ``latency`` is how long today's takes for one image, from its bytes, in milliseconds on this machine. ``choice``

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.images.preprocessing import CONTRACT
 from tasks.modeling.backbone import serialization as files
-from tasks.modeling.backbone.inception import check_size, cut_at, untrained
-from tasks.modeling.backbone.keras_weights import from_keras_file, imagenet
+from tasks.modeling.backbone.inception import build_untrained, check_size, cut_network
+from tasks.modeling.backbone.keras_weights import from_keras_file, load_imagenet
 from tasks.modeling.determinism import engine
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Backbone:
         def call(pixels: tf.Tensor) -> tf.Tensor:
             return self.model(pixels, training=False)
 
-        return lambda pixels: _numbers(call(pixels[None]).numpy()[0], self.precision)
+        return lambda pixels: _round(call(pixels[None]).numpy()[0], self.precision)
 
     def to_bytes(self) -> bytes:
         """Write the weights as one file."""
@@ -82,10 +82,10 @@ class Backbone:
 def load(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
     """Build the backbone that the settings name; ``data`` is the weights file where they name a path or an address."""
     check_size(settings.cut, settings.size)
-    return replace(_load(settings, data or b""), precision=settings.precision)
+    return replace(_build(settings, data or b""), precision=settings.precision)
 
 
-def outside(settings: "schema.Backbone") -> str | None:
+def external_weights_name(settings: "schema.Backbone") -> str | None:
     """Name, by 64 hex digits, what makes of weights from outside one backbone; None for those that Pedigree brings.
 
     A store that has seen this name needs neither a download nor a file any more.
@@ -98,34 +98,34 @@ def outside(settings: "schema.Backbone") -> str | None:
 
 def random_backbone(cut: str, size: int) -> Backbone:
     """Build a backbone that has learned nothing, the same one in every process."""
-    return Backbone(cut, size, cut_at(untrained(), cut, size))
+    return Backbone(cut, size, cut_network(build_untrained(), cut, size))
 
 
 def from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
-    """Build a backbone from a file that ``Backbone.to_bytes`` wrote; raise Problem when it does not fit."""
+    """Build a backbone from a file that ``Backbone.to_bytes`` wrote; raise PedigreeError when it does not fit."""
     arrays = files.from_bytes(data, origin)
     backbone = random_backbone(cut, size)
     try:
         backbone.model.set_weights(arrays)
     except ValueError as error:
         message = f"The weights file {origin} does not fit InceptionV3 cut at {cut}: correct backbone.cut or the file."
-        raise Problem(message) from error
+        raise PedigreeError(message) from error
     return backbone
 
 
 def restore(data: bytes, facts: Mapping[str, Any]) -> Backbone:
-    """Build a backbone from the store; raise Problem when its weights are not those that its facts name."""
+    """Build a backbone from the store; raise PedigreeError when its weights are not those that its facts name."""
     backbone = from_weights(data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}")
     if backbone.facts["weights"] != facts["weights"]:
-        raise Problem(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
+        raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
     return replace(backbone, precision=facts.get("precision", "float32"))
 
 
-def _load(settings: "schema.Backbone", data: bytes) -> Backbone:
+def _build(settings: "schema.Backbone", data: bytes) -> Backbone:
     cut, size = settings.cut, settings.size
     if settings.weights == "imagenet":
-        whole, origin = imagenet(settings.sha256)
-        return Backbone(cut, size, cut_at(whole, cut, size), origin=origin)
+        network, origin = load_imagenet(settings.sha256)
+        return Backbone(cut, size, cut_network(network, cut, size), origin=origin)
     if settings.weights == "random":
         return random_backbone(cut, size)
     if settings.weights == "demo":
@@ -135,29 +135,31 @@ def _load(settings: "schema.Backbone", data: bytes) -> Backbone:
 
 def _demo(cut: str, size: int) -> Backbone:
     if cut != DEMO_CUT:
-        raise SettingsProblem(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
+        raise SettingsError(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
     data = DEMO_WEIGHTS.read_bytes()
     if sha256_of_bytes(data) != DEMO_SHA256:
-        raise Problem(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")
+        raise PedigreeError(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")
     return from_weights(data, cut, size, DEMO_WEIGHTS.name)
 
 
 def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
-    found = sha256_of_bytes(data)
-    if found != settings.sha256:
-        raise Problem(f"The weights file {settings.weights} has SHA-256 {found}, not backbone.sha256: fetch it again.")
+    sha256 = sha256_of_bytes(data)
+    if sha256 != settings.sha256:
+        raise PedigreeError(
+            f"The weights file {settings.weights} has SHA-256 {sha256}, not backbone.sha256: fetch it again."
+        )
     if files.is_weights_file(data):
         return from_weights(data, settings.cut, settings.size, settings.weights)
-    whole = from_keras_file(data, settings.weights)
-    return Backbone(settings.cut, settings.size, cut_at(whole, settings.cut, settings.size))
+    network = from_keras_file(data, settings.weights)
+    return Backbone(settings.cut, settings.size, cut_network(network, settings.cut, settings.size))
 
 
-def _numbers(vector: Vector, precision: str) -> Vector:
+def _round(vector: Vector, precision: str) -> Vector:
     """Round to what is kept, here and nowhere else, so that a served model computes what was evaluated."""
     with np.errstate(over="ignore"):
         rounded = vector.astype(precision).astype(np.float32)
     if np.isfinite(rounded).all():
         return rounded
     if np.isfinite(vector).all():
-        raise Problem("The backbone's numbers are too big for float16: set backbone.precision to float32.")
-    raise Problem("The backbone turns a picture into values that are no numbers: use another weights file.")
+        raise PedigreeError("The backbone's numbers are too big for float16: set backbone.precision to float32.")
+    raise PedigreeError("The backbone turns a picture into values that are no numbers: use another weights file.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.domain.images.augmentation import IDENTITY, to_view
 from tasks.domain.images.preprocessing import Limits, Picture, open_picture
 from tasks.domain.images.rejections import Rejection
@@ -23,7 +23,7 @@ from tasks.modeling.determinism import cores
 T = TypeVar("T")
 R = TypeVar("R")
 #: An image, a view, and its features in that view.
-Seen = tuple[str, str, Vector]
+ViewFeatures = tuple[str, str, Vector]
 # So many pictures a thread are on their way: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
 # So many calls are timed.
@@ -32,37 +32,39 @@ _TIMED = 7
 
 def embed(backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits) -> Iterator[tuple[str, Vector]]:
     """Yield the features of every image as it is, in order."""
-    for seen in embed_views(backbone, ((name, data, (IDENTITY,)) for name, data in images), limits):
-        yield from ((name, vector) for name, _, vector in seen)
+    for view_features in embed_views(backbone, ((name, data, (IDENTITY,)) for name, data in images), limits):
+        yield from ((name, vector) for name, _, vector in view_features)
 
 
 def embed_views(
     backbone: Backbone, images: Iterable[tuple[str, bytes, Sequence[str]]], limits: Limits
-) -> Iterator[list[Seen]]:
+) -> Iterator[list[ViewFeatures]]:
     """Yield the features of every image in each of the views asked of it, in order.
 
     Decoding and network run in the same threads, a few images ahead; an image is decoded once for all of its views.
     """
     network = backbone.network
 
-    def one(image: tuple[str, bytes, Sequence[str]]) -> list[Seen]:
+    def embed_image(image: tuple[str, bytes, Sequence[str]]) -> list[ViewFeatures]:
         name, data, views = image
         picture = decode(name, data, limits)
         return [(name, view, network(to_view(picture, backbone.size, view))) for view in views]
 
-    yield from in_parallel(one, images)
+    yield from map_in_parallel(embed_image, images)
 
 
 def self_test(backbone: Backbone) -> None:
     """Prove on this machine that features depend neither on neighbours nor on order; raise Problem where they do."""
     noise = np.random.default_rng(0).integers(0, 256, (4, backbone.size, backbone.size, 3), dtype=np.uint8)
     alone = [backbone.network(pixels) for pixels in noise]
-    together = list(in_parallel(backbone.network, chain(noise, noise[::-1])))
+    together = list(map_in_parallel(backbone.network, chain(noise, noise[::-1])))
     if not np.array_equal(np.stack([*alone, *alone[::-1]]), np.stack(together)):
-        raise Problem("On this machine the same picture gives different features twice: train on another machine.")
+        raise PedigreeError(
+            "On this machine the same picture gives different features twice: train on another machine."
+        )
 
 
-def latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float:
+def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float:
     """Time one image from its bytes to its features, in milliseconds on this machine: the median of a few."""
 
     def once() -> float:
@@ -74,7 +76,7 @@ def latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float
     return median(once() for _ in range(_TIMED))
 
 
-def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield the function's results in order, computed in as many threads as there are cores, a few items ahead."""
     workers, waiting = cores(), iter(items)
     with ThreadPoolExecutor(workers) as pool:
@@ -85,11 +87,13 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def decode(name: str, data: bytes, limits: Limits) -> Picture:
-    """Decode a stored image; raise Problem, naming it, if it is refused now."""
+    """Decode a stored image; raise PedigreeError, naming it, if it is refused now."""
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         message = f"The stored image {name} cannot be used any more: {picture.detail}."
-        raise Problem(f"{message} Undo the change of the settings under images, or restore the store's images.lance.")
+        raise PedigreeError(
+            f"{message} Undo the change of the settings under images, or restore the store's images.lance."
+        )
     return picture
 
 
@@ -97,40 +101,40 @@ if TYPE_CHECKING:
     from configs import schema
 
 
-def every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
+def load_every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
     """Build the backbone that puts every cut that its size allows side by side; ``data`` as in ``load``.
 
-    Raises SettingsProblem where the weights end at a cut of their own.
+    Raises SettingsError where the weights end at a cut of their own.
     """
-    check_whole(settings, data)
+    check_has_other_cuts(settings, data)
     return load(settings.model_copy(update={"cut": "+".join(fitting_cuts(settings.size))}), data)
 
 
-def check_whole(settings: "schema.Backbone", data: bytes | None = None) -> None:
-    """Raise SettingsProblem where the weights end at a cut of their own, so that there is no other to compare."""
+def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None) -> None:
+    """Raise SettingsError where the weights end at a cut of their own, so that there is no other to compare."""
     if settings.weights == "demo":
-        raise SettingsProblem(
+        raise SettingsError(
             f"backbone.weights is demo, whose network ends at {DEMO_CUT}: it has no other cut to compare. Set "
             "backbone.weights to imagenet, or to a file of the whole network."
         )
     if data and is_weights_file(data):
-        raise SettingsProblem(
+        raise SettingsError(
             f"The weights file {settings.weights} was written by Pedigree and ends at one cut: it has no other cut to "
             "compare. Set backbone.cut to it, or name a file of Keras's."
         )
 
 
-def columns(every: str, cut: str) -> NDArray[np.int64]:
+def cut_columns(all_cuts: str, cut: str) -> NDArray[np.int64]:
     """Tell which numbers of every cut's, side by side, are those of one, or of two: (width,)."""
-    layers = layers_of(every)
+    layers = layers_of(all_cuts)
     ends = np.cumsum([width_of(layer) for layer in layers])
     return np.concatenate(
         [np.arange(ends[layers.index(layer)] - width_of(layer), ends[layers.index(layer)]) for layer in layers_of(cut)]
     )
 
 
-def makes_the_same(every: Backbone, single: Backbone) -> bool:
+def gives_same_features(all_cuts: Backbone, single: Backbone) -> bool:
     """Tell whether one pass through every cut gives, on this machine, the very bits of a network that ends there."""
     noise = np.random.default_rng(0).integers(0, 256, (2, single.size, single.size, 3), dtype=np.uint8)
-    places = columns(every.cut, single.cut)
-    return all(np.array_equal(every.network(pixels)[places], single.network(pixels)) for pixels in noise)
+    column_indices = cut_columns(all_cuts.cut, single.cut)
+    return all(np.array_equal(all_cuts.network(pixels)[column_indices], single.network(pixels)) for pixels in noise)

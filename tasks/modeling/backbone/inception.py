@@ -4,8 +4,8 @@ import random
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import SettingsProblem
-from tasks.modeling.determinism import SEED, settle
+from configs.errors import SettingsError
+from tasks.modeling.determinism import SEED, configure_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -33,74 +33,74 @@ def fitting_cuts(size: int) -> tuple[str, ...]:
 
 
 def check_size(cut: str, size: int) -> None:
-    """Raise SettingsProblem, naming the smallest side in pixels that works, where nothing is left of a picture."""
+    """Raise SettingsError, naming the smallest side in pixels that works, where nothing is left of a picture."""
     smallest = max(_SMALLEST[CUTS.index(layer)] for layer in layers_of(cut))
     if size < smallest:
         message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"
-        raise SettingsProblem(f"{message}, or choose a lower cut.")
+        raise SettingsError(f"{message}, or choose a lower cut.")
 
 
-def untrained() -> "keras.Model":
+def build_untrained() -> "keras.Model":
     """Build the whole network for pictures of any size, with the same random weights in every process.
 
     Left to itself, Keras draws each layer's seed from Python's one source of chance, which Prefect's threads use too:
     a layer that came between two of theirs would be another one. So each gets its seed here, in the order of making.
     """
-    settle()
+    configure_tensorflow()
     import keras
 
-    whole = keras.applications.InceptionV3(include_top=False, weights=None)
+    network = keras.applications.InceptionV3(include_top=False, weights=None)
     chance = random.Random(SEED)  # noqa: S311 - no secret
-    convolutions = [layer for layer in whole.layers if isinstance(layer, keras.layers.Conv2D)]
-    for layer in sorted(convolutions, key=_made):
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    for layer in sorted(convolutions, key=_layer_number):
         draw = keras.initializers.GlorotUniform(chance.randint(1, 10**9))
         layer.kernel.assign(draw(layer.kernel.shape))
-    return renamed(whole)
+    return rename_layers(network)
 
 
-def renamed(whole: "keras.Model") -> "keras.Model":
+def rename_layers(network: "keras.Model") -> "keras.Model":
     """Give the layers the names that they have in a process's first network, and return the network.
 
     Keras counts on through a process (conv2d_99, conv2d_100), and TensorFlow adds up the gradients of a block's
     branches in the order of their names: what was built before would decide the last bits of what is learned.
     """
     kinds: defaultdict[str, list[keras.Layer]] = defaultdict(list)
-    for layer in whole.layers:
+    for layer in network.layers:
         if not layer.name.startswith("mixed"):
-            kinds[_counted(layer)[0]].append(layer)
+            kinds[_split_name(layer)[0]].append(layer)
     for kind, layers in kinds.items():
-        for number, layer in enumerate(sorted(layers, key=_made)):
+        for number, layer in enumerate(sorted(layers, key=_layer_number)):
             layer.name = f"{kind}_{number}" if number else kind
-    return whole
+    return network
 
 
-def _made(layer: "keras.Layer") -> int:
+def _layer_number(layer: "keras.Layer") -> int:
     """Take a layer's place among all of its kind that the process made from its name."""
-    return int(_counted(layer)[1] or 0)
+    return int(_split_name(layer)[1] or 0)
 
 
-def _counted(layer: "keras.Layer") -> tuple[str, str]:
+def _split_name(layer: "keras.Layer") -> tuple[str, str]:
     """Divide a name as Keras counts, max_pooling2d, max_pooling2d_1, max_pooling2d_2 …, into kind and number."""
     kind, _, number = layer.name.rpartition("_")
     return (kind, number) if number.isdigit() else (layer.name, "")
 
 
-def cut_at(whole: "keras.Model", cut: str, size: int) -> "keras.Model":
+def cut_network(network: "keras.Model", cut: str, size: int) -> "keras.Model":
     """Keep the network up to the cut, average its output over the picture, and take bytes of (size, size, 3)."""
     import keras
 
     check_size(cut, size)
-    outputs = [whole.get_layer(layer).output for layer in layers_of(cut)]
-    body = keras.Model(whole.input, outputs if len(outputs) > 1 else outputs[0])
+    outputs = [network.get_layer(layer).output for layer in layers_of(cut)]
+    body = keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0])
     pixels = keras.Input((size, size, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, pooled(body(scaled, training=False)))
+    return keras.Model(pixels, pool_output(body(scaled, training=False)))
 
 
-def pooled(outputs: Any) -> Any:  # noqa: ANN401 - Keras's tensor, or a list of them
+def pool_output(outputs: Any) -> Any:  # noqa: ANN401 - Keras's tensor, or a list of them
     """Average a layer's output over the picture; of several layers, put the averages side by side."""
     import keras
 
     if not isinstance(outputs, list):
         return keras.layers.GlobalAveragePooling2D()(outputs)
-    return keras.layers.Concatenate()([pooled(output) for output in outputs])
+    return keras.layers.Concatenate()([pool_output(output) for output in outputs])

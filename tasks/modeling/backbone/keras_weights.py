@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import h5py
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.modeling.backbone.inception import renamed, untrained
-from tasks.modeling.determinism import settle
+from tasks.modeling.backbone.inception import build_untrained, rename_layers
+from tasks.modeling.determinism import configure_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -25,29 +25,29 @@ _FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _PATIENCE = 20.0
 
 
-def imagenet(sha256: str) -> tuple["keras.Model", str]:
+def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
     """Build the whole network with Keras's ImageNet weights, which Keras downloads once and then finds in its cache.
 
     Return with it the SHA-256 of Keras's file. Keras knows only its MD5; where ``sha256`` is given the file is held
-    against that, and raises Problem where it is another one, if it was there already before anything opened it.
+    against that, and raises PedigreeError where it is another one, if it was there already before anything opened it.
     """
-    settle()
+    configure_tensorflow()
     import keras
 
-    data = _cached()
+    data = _read_cached()
     if data and sha256:
-        return from_keras_file(_checked(data, sha256), _FILE), sha256
+        return from_keras_file(_check_sha256(data, sha256), _FILE), sha256
     try:
         with _download():
-            whole = keras.applications.InceptionV3(include_top=False, weights="imagenet")
+            network = keras.applications.InceptionV3(include_top=False, weights="imagenet")
     except Exception as error:
         message = (
             "The ImageNet weights cannot be downloaded here: either download Keras's InceptionV3 weights file (notop) "
             "elsewhere and set backbone.weights to its path or s3:// address and backbone.sha256 to its SHA-256, or "
             "set backbone.weights to demo, cut to mixed2 and size to 96 for a first try on drawn dogs."
         )
-        raise Problem(message) from error
-    return renamed(whole), sha256_of_bytes(_checked(_cached(), sha256))
+        raise PedigreeError(message) from error
+    return rename_layers(network), sha256_of_bytes(_check_sha256(_read_cached(), sha256))
 
 
 def from_keras_file(data: bytes, origin: str) -> "keras.Model":
@@ -55,18 +55,18 @@ def from_keras_file(data: bytes, origin: str) -> "keras.Model":
     try:
         # Keras tells its two layouts apart by the file's name, we by its content.
         name = f"inception{_suffix(data)}"
-        whole = untrained()
+        network = build_untrained()
         with TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(data)
-            whole.load_weights(path)
+            network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         message = f"The weights file {origin} is damaged, or not one of InceptionV3 without its top: use another file."
-        raise Problem(message) from error
-    return whole
+        raise PedigreeError(message) from error
+    return network
 
 
-def _cached() -> bytes:
+def _read_cached() -> bytes:
     """Return Keras's ImageNet file, or nothing where Keras has not downloaded it yet."""
     import keras
 
@@ -78,11 +78,13 @@ def _cached() -> bytes:
             return b""
 
 
-def _checked(data: bytes, sha256: str) -> bytes:
-    found = sha256_of_bytes(data)
-    if sha256 and found != sha256:
-        message = f"Keras's ImageNet weights {_FILE} have SHA-256 {found}, not backbone.sha256: correct it, or remove"
-        raise Problem(f"{message} the file from the folder models of Keras's home, so that it is downloaded again.")
+def _check_sha256(data: bytes, sha256: str) -> bytes:
+    digest = sha256_of_bytes(data)
+    if sha256 and digest != sha256:
+        message = f"Keras's ImageNet weights {_FILE} have SHA-256 {digest}, not backbone.sha256: correct it, or remove"
+        raise PedigreeError(
+            f"{message} the file from the folder models of Keras's home, so that it is downloaded again."
+        )
     return data
 
 
@@ -94,10 +96,10 @@ def _suffix(data: bytes) -> str:
 @contextmanager
 def _download() -> Iterator[None]:
     """Give up on a network that is silent, and keep the download's bar off the standard output, which may be JSON."""
-    kept = socket.getdefaulttimeout()
+    former_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_PATIENCE)
     try:
         with redirect_stdout(sys.stderr if sys.stderr.isatty() else io.StringIO()):
             yield
     finally:
-        socket.setdefaulttimeout(kept)
+        socket.setdefaulttimeout(former_timeout)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.determinism import SEED, settle
+from tasks.modeling.determinism import SEED, configure_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +33,7 @@ def train_backbone(
     cut: str, train: Pictures, validation: Pictures, epochs: int, on_epoch: Callable[[int, dict[str, float]], None]
 ) -> Backbone:
     """Train InceptionV3 up to a cut, with a throw-away classifier on top, and return it without that classifier."""
-    settle()
+    configure_tensorflow()
     import keras
 
     keras.utils.set_random_seed(SEED)
@@ -70,7 +70,7 @@ def _with_classifier(backbone: Backbone, classes: int) -> "keras.Model":
     changed = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", seed=_MOVED)(changed)
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(changed)
     pooled = keras.layers.GlobalAveragePooling2D()(body(scaled))
-    kept = keras.layers.Dropout(0.3, seed=_DROPPED)(pooled)
+    regularized = keras.layers.Dropout(0.3, seed=_DROPPED)(pooled)
     drawn = keras.initializers.GlorotUniform(_CLASSIFIED)
-    guess = keras.layers.Dense(classes, activation="softmax", kernel_initializer=drawn)(kept)
-    return keras.Model(pixels, guess)
+    predicted = keras.layers.Dense(classes, activation="softmax", kernel_initializer=drawn)(regularized)
+    return keras.Model(pixels, predicted)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 
 Weights = Sequence[NDArray[np.float32]]
 #: What NumPy raises where a file is cut short, has flipped bits, or is something else.
@@ -31,14 +31,14 @@ def to_bytes(weights: Weights, dtype: type[np.floating] = np.float32) -> bytes:
 
 
 def from_bytes(data: bytes, origin: str) -> list[NDArray[np.float32]]:
-    """Read the arrays back as float32; raise Problem, naming the origin, when the file is damaged."""
+    """Read the arrays back as float32; raise PedigreeError, naming the origin, when the file is damaged."""
     try:
         if not is_weights_file(data):
             raise ValueError(origin)
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return [file[f"arr_{number}"].astype(np.float32) for number in range(len(file.files))]
     except DAMAGE as error:
-        raise Problem(f"The weights file {origin} is damaged or cut short: fetch it again.") from error
+        raise PedigreeError(f"The weights file {origin} is damaged or cut short: fetch it again.") from error
 
 
 def weights_hash(weights: Weights) -> str:

@@ -51,4 +51,4 @@ class Checkpoint:
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
     """Name the first epoch with the lowest validation loss, with its figures."""
-    return min(epochs, key=lambda one: one[1]["validation_loss"])
+    return min(epochs, key=lambda epoch: epoch[1]["validation_loss"])

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from configs.errors import Problem, SettingsProblem
-from tasks.modeling.determinism import settle
+from configs.errors import PedigreeError, SettingsError
+from tasks.modeling.determinism import configure_tensorflow
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 # What the first worker tells the others fits into so many bytes.
-_TOLD = 2048
+_MESSAGE_BYTES = 2048
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Devices:
     """Devices that share every step, and the numbers of those among them that this process feeds."""
 
     strategy: "tf.distribute.Strategy"
-    ours: range
+    local_devices: range
 
     @property
     def count(self) -> int:
@@ -33,20 +33,20 @@ class Devices:
 
 
 def devices_of_this_machine(count: int) -> Devices:
-    """Take so many graphics cards or, where there are none, cores; raise SettingsProblem when the machine has fewer."""
-    settle()
+    """Take so many graphics cards or, where there are none, cores; raise SettingsError when the machine has fewer."""
+    configure_tensorflow()
     import tensorflow as tf
 
     if count == 1:
         return Devices(tf.distribute.get_strategy(), range(1))
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if count > len(found):
-        named = f"{len(found)} {'graphics card' if kind == 'GPU' else 'core'}{'s' if len(found) > 1 else ''}"
-        raise SettingsProblem(
-            f"fine_tuning.devices is {count}, and this machine has {named}: set fine_tuning.devices to {len(found)}."
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    if count > len(names):
+        named = f"{len(names)} {'graphics card' if kind == 'GPU' else 'core'}{'s' if len(names) > 1 else ''}"
+        raise SettingsError(
+            f"fine_tuning.devices is {count}, and this machine has {named}: set fine_tuning.devices to {len(names)}."
         )
-    return Devices(tf.distribute.MirroredStrategy(found[:count]), range(count))
+    return Devices(tf.distribute.MirroredStrategy(names[:count]), range(count))
 
 
 @cache
@@ -55,7 +55,7 @@ def devices_of_workers(workers: tuple[str, ...], number: int) -> Devices:
 
     It waits until all of them have come.
     """
-    settle()
+    configure_tensorflow()
     import tensorflow as tf
 
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -67,36 +67,38 @@ def devices_of_workers(workers: tuple[str, ...], number: int) -> Devices:
         message = (
             f"Worker {number} cannot join {', '.join(workers)}: give each worker the same TF_CONFIG but its index."
         )
-        raise Problem(message) from error
-    each = strategy.num_replicas_in_sync // len(workers)
-    return Devices(strategy, range(number * each, (number + 1) * each))
+        raise PedigreeError(message) from error
+    per_worker = strategy.num_replicas_in_sync // len(workers)
+    return Devices(strategy, range(number * per_worker, (number + 1) * per_worker))
 
 
-def told(devices: Devices, message: Mapping[str, Any] | None) -> dict[str, Any]:
+def broadcast(devices: Devices, message: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what the first worker tells all workers; the others call this without a message, and wait for it."""
     import tensorflow as tf
 
-    said = np.zeros(_TOLD, np.int32)
+    encoded = np.zeros(_MESSAGE_BYTES, np.int32)
     if message is not None:
         data = json.dumps(message).encode()
-        said[: len(data)] = list(data)
+        encoded[: len(data)] = list(data)
     strategy, speaks = devices.strategy, message is not None
 
     @tf.function(autograph=False)
-    def exchange(own: "tf.Tensor") -> "tf.Tensor":
-        return strategy.reduce("SUM", strategy.run(lambda one: one, args=(own,)), axis=None)
+    def exchange(tensors: "tf.Tensor") -> "tf.Tensor":
+        return strategy.reduce("SUM", strategy.run(lambda tensor: tensor, args=(tensors,)), axis=None)
 
-    own = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(said if speaks and context.replica_id_in_sync_group == 0 else np.zeros_like(said))
+    local_message = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(
+            encoded if speaks and context.replica_id_in_sync_group == 0 else np.zeros_like(encoded)
+        )
     )
-    with together():
-        heard = exchange(own).numpy()
-    found: dict[str, Any] = json.loads(bytes(heard[heard > 0].astype(np.uint8)))
-    return found
+    with report_lost_worker():
+        heard = exchange(local_message).numpy()
+    received: dict[str, Any] = json.loads(bytes(heard[heard > 0].astype(np.uint8)))
+    return received
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def report_lost_worker() -> Iterator[None]:
     """Turn the loss of another worker, in the middle of a step, into one sentence."""
     import tensorflow as tf
 
@@ -104,15 +106,15 @@ def together() -> Iterator[None]:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         message = "Another worker is gone, and none can go on alone: start all of them again, the last epoch is kept."
-        raise Problem(message) from error
+        raise PedigreeError(message) from error
 
 
-def shares(places: Sequence[int], size: int, devices: int) -> list[list[tuple[int, int]]]:
+def shard_batch(positions: Sequence[int], size: int, devices: int) -> list[list[tuple[int, int]]]:
     """Deal the places of a batch of at most ``size`` out, one share a device, all of one length in every batch.
 
     Each place comes with 1; what fills up is the first places again, with 0. A batch of another length would make
     TensorFlow build the network's graph anew, which takes longer than many steps.
     """
-    missing = size + -size % devices - len(places)
-    padded = [*((place, 1) for place in places), *((places[n % len(places)], 0) for n in range(missing))]
+    missing = size + -size % devices - len(positions)
+    padded = [*((position, 1) for position in positions), *((positions[n % len(positions)], 0) for n in range(missing))]
     return [padded[number::devices] for number in range(devices)]

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.fine_tuning.checkpoint import Checkpoint, best_epoch
-from tasks.modeling.fine_tuning.distribution import Devices, together
-from tasks.modeling.fine_tuning.input_pipeline import Labelled, Pass, Reading, feeds, plain_pass, training_pass
-from tasks.modeling.fine_tuning.train_state import Step, Tunable, extracted, tunable
+from tasks.modeling.fine_tuning.distribution import Devices, report_lost_worker
+from tasks.modeling.fine_tuning.input_pipeline import (
+    EpochPlan,
+    ImageReader,
+    LabelledImages,
+    plan_training,
+    plan_validation,
+    read_batches,
+)
+from tasks.modeling.fine_tuning.train_state import Step, TrainState, create_train_state, extract_model
 from tasks.modeling.head.head import Head
 
 if TYPE_CHECKING:
@@ -24,22 +31,22 @@ _LOWER = 10
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FineTuningData:
     """What is learned from, what decides which epoch is best, how pictures are read, and the settings."""
 
-    train: Labelled
-    validation: Labelled
-    reading: Reading
+    train: LabelledImages
+    validation: LabelledImages
+    reader: ImageReader
     settings: "schema.Settings"
 
 
 @dataclass(frozen=True)
-class Course:
+class FineTuning:
     """One fine-tuning on its devices; ``advance`` is told how many more images have passed through."""
 
     backbone: Backbone
     head: Head
-    lesson: Lesson
+    data: FineTuningData
     devices: Devices
     advance: Callable[[int], None]
 
@@ -55,7 +62,7 @@ class Course:
         else:
             last = Checkpoint(network.state(), network.weights(), ((0, self._measured(network, 0)),))
         yield last
-        for epoch in range(last.epoch + 1, self.lesson.settings.fine_tuning.epochs + 1):
+        for epoch in range(last.epoch + 1, self.data.settings.fine_tuning.epochs + 1):
             figures = self._trained(network, epoch) | self._measured(network, epoch)
             better = figures["validation_loss"] < best_epoch(last.epochs)[1]["validation_loss"]
             best = network.weights() if better else last.best
@@ -66,53 +73,57 @@ class Course:
         """Make a backbone and a head of the best epoch; where that is epoch 0, they are those that it began with."""
         if best_epoch(last.epochs)[0] == 0:
             return self.backbone, self.head
-        return extracted(last.best, (self.backbone, self.head), self.lesson.settings.fine_tuning.from_block)
+        return extract_model(last.best, (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
 
-    def unmeasured(self) -> tuple[Backbone, Head]:
+    def run_without_validation(self) -> tuple[Backbone, Head]:
         """Go through all epochs without a look at what they come to, and make a backbone and a head of the last one.
 
         What chose none of them by the validation images can be judged by these. Raises Problem as ``checkpoints`` does.
         """
         network = self._network()
         self._check_memory(network)
-        for epoch in range(1, self.lesson.settings.fine_tuning.epochs + 1):
+        for epoch in range(1, self.data.settings.fine_tuning.epochs + 1):
             self._trained(network, epoch)
-        return extracted(network.weights(), (self.backbone, self.head), self.lesson.settings.fine_tuning.from_block)
+        return extract_model(network.weights(), (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
 
-    def _check_memory(self, network: Tunable) -> None:
-        check_memory(network.learning, self.lesson.settings, self.devices.count // len(self.devices.ours))
+    def _check_memory(self, network: TrainState) -> None:
+        check_memory(network.learning, self.data.settings, self.devices.count // len(self.devices.local_devices))
 
-    def _network(self) -> Tunable:
-        tuning, training = self.lesson.settings.fine_tuning, self.lesson.settings.training
+    def _network(self) -> TrainState:
+        tuning, training = self.data.settings.fine_tuning, self.data.settings.training
         steps = tuning.epochs * self._steps()
-        return tunable((self.backbone, self.head), tuning, self.devices, steps, training.label_smoothing)
+        return create_train_state((self.backbone, self.head), tuning, self.devices, steps, training.label_smoothing)
 
     def _steps(self) -> int:
-        return -(-len(self.lesson.train.images) // self.lesson.settings.fine_tuning.batch)
+        return -(-len(self.data.train.images) // self.data.settings.fine_tuning.batch)
 
-    def _trained(self, network: Tunable, epoch: int) -> dict[str, float]:
-        one = training_pass(self.lesson.train, self.lesson.settings, epoch)
-        return self._figures("train", one, network.train, (epoch - 1) * self._steps())
+    def _trained(self, network: TrainState, epoch: int) -> dict[str, float]:
+        plan = plan_training(self.data.train, self.data.settings, epoch)
+        return self._figures("train", plan, network.train, (epoch - 1) * self._steps())
 
-    def _measured(self, network: Tunable, epoch: int) -> dict[str, float]:
-        return self._figures("validation", plain_pass(self.lesson.validation), network.measure, epoch * self._steps())
+    def _measured(self, network: TrainState, epoch: int) -> dict[str, float]:
+        return self._figures(
+            "validation", plan_validation(self.data.validation), network.measure, epoch * self._steps()
+        )
 
-    def _figures(self, name: str, one: Pass, step: Step, before: int) -> dict[str, float]:
+    def _figures(self, name: str, plan: EpochPlan, step: Step, before: int) -> dict[str, float]:
         """Average the loss and the hits of a pass; so many steps were made before it."""
-        losses, hits, batch = 0.0, 0, self.lesson.settings.fine_tuning.batch
-        for number, (feed, size) in enumerate(feeds(one, batch, self.lesson.reading, self.devices), start=1):
-            with fits(self.lesson.settings), together():
-                loss, right = step(feed)
+        losses, hits, batch = 0.0, 0, self.data.settings.fine_tuning.batch
+        for number, (device_batches, size) in enumerate(
+            read_batches(plan, batch, self.data.reader, self.devices), start=1
+        ):
+            with report_memory_shortage(self.data.settings), report_lost_worker():
+                loss, correct = step(device_batches)
             if not isfinite(loss):
                 raise self._broken(name, before + (number if name == "train" else 0))
-            losses, hits = losses + loss * size, hits + right
+            losses, hits = losses + loss * size, hits + correct
             self.advance(size)
-        return {f"{name}_loss": losses / len(one.order), f"{name}_accuracy": hits / len(one.order)}
+        return {f"{name}_loss": losses / len(plan.order), f"{name}_accuracy": hits / len(plan.order)}
 
-    def _broken(self, name: str, step: int) -> Problem:
-        rate = self.lesson.settings.fine_tuning.learning_rate
-        total = self.lesson.settings.fine_tuning.epochs * self._steps()
-        return Problem(
+    def _broken(self, name: str, step: int) -> PedigreeError:
+        rate = self.data.settings.fine_tuning.learning_rate
+        total = self.data.settings.fine_tuning.epochs * self._steps()
+        return PedigreeError(
             f"Fine-tuning broke down at step {step} of {total}: the {name} loss is no number any more. Most likely "
             f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _LOWER:g}. "
             "No model was made."
@@ -130,7 +141,7 @@ _BYTES = 4
 def check_memory(
     learning: Sequence["keras.layers.Layer"], settings: "schema.Settings", machines: int, free: int | None = None
 ) -> None:
-    """Raise Problem, naming the batch that fits, where what learns keeps more than the machine's free bytes.
+    """Raise PedigreeError, naming the batch that fits, where what learns keeps more than the machine's free bytes.
 
     Every number that a learning layer puts out is kept until the gradients have come by: four bytes each, for this
     machine's share of the batch. All else that a step needs is not in this, so that a batch is only refused where it
@@ -140,13 +151,13 @@ def check_memory(
 
     if tf.config.list_logical_devices("GPU"):
         return
-    each = numbers(learning, settings.backbone.size) * _BYTES
+    bytes_per_picture = count_outputs(learning, settings.backbone.size) * _BYTES
     free = psutil.virtual_memory().available if free is None else free
-    if each * settings.fine_tuning.batch > free * machines:
-        raise too_large(settings, free * machines // each)
+    if bytes_per_picture * settings.fine_tuning.batch > free * machines:
+        raise too_large(settings, free * machines // bytes_per_picture)
 
 
-def numbers(learning: Sequence["keras.layers.Layer"], size: int) -> int:
+def count_outputs(learning: Sequence["keras.layers.Layer"], size: int) -> int:
     """Count what learning layers put out for one picture of this side, in pixels; they take pictures of any size."""
     import keras
 
@@ -156,7 +167,7 @@ def numbers(learning: Sequence["keras.layers.Layer"], size: int) -> int:
 
 
 @contextmanager
-def fits(settings: "schema.Settings") -> Iterator[None]:
+def report_memory_shortage(settings: "schema.Settings") -> Iterator[None]:
     """Turn the end of memory in the middle of a step into one sentence."""
     import tensorflow as tf
 
@@ -166,11 +177,11 @@ def fits(settings: "schema.Settings") -> Iterator[None]:
         raise too_large(settings, settings.fine_tuning.batch // 2) from error
 
 
-def too_large(settings: "schema.Settings", batch: int) -> Problem:
+def too_large(settings: "schema.Settings", batch: int) -> PedigreeError:
     """Say that a batch does not fit into memory, and what would: a smaller batch, or else fewer blocks that learn."""
     tuning, size = settings.fine_tuning, settings.backbone.size
     better = f"fine_tuning.batch to {batch}" if batch else "fine_tuning.from_block to a later block"
-    return Problem(
+    return PedigreeError(
         f"Fine-tuning with fine_tuning.batch {tuning.batch} at {size} px needs more memory than there is: "
         f"set {better}. No model was made."
     )

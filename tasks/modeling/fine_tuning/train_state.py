@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.inception import pooled
+from tasks.modeling.backbone.inception import pool_output
 from tasks.modeling.fine_tuning.checkpoint import Arrays
 from tasks.modeling.fine_tuning.distribution import Devices
-from tasks.modeling.fine_tuning.input_pipeline import Feed
+from tasks.modeling.fine_tuning.input_pipeline import Batch
 from tasks.modeling.head.head import Head
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from configs import schema
 
-Step = Callable[[Feed], tuple[float, int]]
+Step = Callable[[Batch], tuple[float, int]]
 _WARM_UP = 0.1
 
 
 @dataclass(frozen=True)
-class Tunable:
+class TrainState:
     """What learns, all that changes in it, and two steps, which return the loss and how many pictures were right."""
 
     learning: Sequence["keras.layers.Layer"]
@@ -47,9 +47,9 @@ class Tunable:
         return [np.array(variable) for variable in self.variables]
 
 
-def tunable(
+def create_train_state(
     start: tuple[Backbone, Head], settings: "schema.FineTuning", devices: Devices, steps: int, smoothing: float
-) -> Tunable:
+) -> TrainState:
     """Copy the backbone and the head onto the devices, and open the blocks from ``from_block`` on.
 
     The learning rate grows during the first tenth of the steps and falls to nothing along a cosine. A smoothing of s
@@ -70,18 +70,18 @@ def tunable(
     variables = [variable for layer in (*learning, classifier) for variable in layer.weights]
     training = not settings.frozen_statistics
     train = _train_step(network, optimizer, training=training, smoothing=smoothing)
-    return Tunable(learning, variables, optimizer, _on(devices, train), _on(devices, _measure_step(network)))
+    return TrainState(learning, variables, optimizer, _run_on(devices, train), _run_on(devices, _measure_step(network)))
 
 
-def extracted(weights: Arrays, start: tuple[Backbone, Head], block: str) -> tuple[Backbone, Head]:
+def extract_model(weights: Arrays, start: tuple[Backbone, Head], block: str) -> tuple[Backbone, Head]:
     """Make a backbone and a head like those at the start, with the weights that ``Tunable.weights`` copied."""
     backbone, head = start
-    made = random_backbone(backbone.cut, backbone.size)
-    made.model.set_weights(backbone.model.get_weights())
-    learned = [variable for layer in open_from(_body(made), block) for variable in layer.weights]
+    tuned = random_backbone(backbone.cut, backbone.size)
+    tuned.model.set_weights(backbone.model.get_weights())
+    learned = [variable for layer in open_from(_body(tuned), block) for variable in layer.weights]
     for variable, array in zip(learned, weights[:-2], strict=True):
         variable.assign(array)
-    return made, Head(head.classes, weights[-2], weights[-1])
+    return tuned, Head(head.classes, weights[-2], weights[-1])
 
 
 def _body(backbone: Backbone) -> "keras.Model":
@@ -110,7 +110,7 @@ def _network(backbone: Backbone, classifier: "keras.layers.Layer") -> "keras.Mod
     # Whether statistics are learned is said in each call; a fixed ``training`` here would overrule it.
     pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, classifier(pooled(_body(backbone)(scaled))))
+    return keras.Model(pixels, classifier(pool_output(_body(backbone)(scaled))))
 
 
 def _rate(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSchedule":
@@ -133,7 +133,7 @@ def _train_step(
             loss = tf.reduce_sum(weights * _losses(logits, truth, smoothing))
         # Under a strategy Keras's optimizer itself adds up the gradients of all devices.
         optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
-        return _told(loss, logits, truth, weights)
+        return _loss_and_hits(loss, logits, truth, weights)
 
     return step
 
@@ -143,7 +143,7 @@ def _measure_step(network: "keras.Model") -> Callable[..., "tf.Tensor"]:
 
     def step(pixels: tf.Tensor, truth: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         logits = network(pixels, training=False)
-        return _told(tf.reduce_sum(weights * _losses(logits, truth, 0.0)), logits, truth, weights)
+        return _loss_and_hits(tf.reduce_sum(weights * _losses(logits, truth, 0.0)), logits, truth, weights)
 
     return step
 
@@ -156,14 +156,14 @@ def _losses(logits: "tf.Tensor", truth: "tf.Tensor", smoothing: float) -> "tf.Te
     return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
 
-def _told(loss: "tf.Tensor", logits: "tf.Tensor", truth: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
+def _loss_and_hits(loss: "tf.Tensor", logits: "tf.Tensor", truth: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
     import tensorflow as tf
 
-    right = (tf.argmax(logits, axis=-1) == truth) & (weights > 0)
-    return tf.stack([loss, tf.reduce_sum(tf.cast(right, tf.float32))])
+    correct = (tf.argmax(logits, axis=-1) == truth) & (weights > 0)
+    return tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
 
 
-def _on(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
+def _run_on(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
     """Run a step on all devices, each on its share of the batch, and add up what they tell."""
     import tensorflow as tf
 
@@ -173,16 +173,16 @@ def _on(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
     def everywhere(pixels: Any, truth: Any, weights: Any) -> Any:  # noqa: ANN401 - tensors, or one for each device
         return strategy.reduce("SUM", strategy.run(step, args=(pixels, truth, weights)), axis=None)
 
-    def call(feed: Feed) -> tuple[float, int]:
+    def call(batch: Batch) -> tuple[float, int]:
         values = (
             strategy.experimental_distribute_values_from_function(
                 lambda context, part=part: tf.constant(
-                    feed[context.replica_id_in_sync_group - devices.ours.start][part]
+                    batch[context.replica_id_in_sync_group - devices.local_devices.start][part]
                 )
             )
             for part in range(3)
         )
-        loss, right = everywhere(*values).numpy()
-        return float(loss), int(right)
+        loss, correct = everywhere(*values).numpy()
+        return float(loss), int(correct)
 
     return call

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.training import calibration
-from tasks.modeling.head.scaler import Numbers, scaling_of
+from tasks.modeling.head.scaler import Numbers, fit_scaler
 from tasks.modeling.head.softmax_regression import Sample, Theta, fit_softmax, logits_of
 
 #: The weight decays that are tried, the strongest first: each solution is where the next fit begins.
@@ -42,27 +42,27 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedImages:
     """Images dealt into folds.
 
     Attributes:
         features: Scaled features of shape (n_images, width).
         truth: The index of each image's class, of shape (n_images,).
         folds: The fold of each image, of shape (n_images,).
-        whole: The first so many are judged, all where it is None; the others are views of these.
+        originals: The first so many are judged, all where it is None; the others are views of these.
     """
 
     features: Numbers
     truth: Truth
     folds: NDArray[np.int64]
-    whole: int | None = None
+    originals: int | None = None
 
     @property
     def fair(self) -> NDArray[np.bool_]:
         """Tell which images can be judged: their class lies in other folds, too, whose head knows it."""
         pairs, count = np.unique(np.column_stack([self.truth, self.folds]), axis=0), len(self.truth)
-        whole = count if self.whole is None else self.whole
-        return (np.bincount(pairs[:, 0])[self.truth] > 1) & (np.arange(count) < whole)
+        originals = count if self.originals is None else self.originals
+        return (np.bincount(pairs[:, 0])[self.truth] > 1) & (np.arange(count) < originals)
 
     def needed(self, fair: NDArray[np.bool_]) -> list[int]:
         """Name as few folds as hold enough fair images to choose by; all of them where there are not enough."""
@@ -71,8 +71,10 @@ class Folded:
 
     def without(self, fold: int, recipe: Recipe, strength: float, start: Theta) -> Theta:
         """Fit a head to all other folds."""
-        kept = self.folds != fold
-        return fit_softmax(sample(self.features[kept], self.truth[kept], recipe), strength, recipe.smoothing, start)
+        in_training = self.folds != fold
+        return fit_softmax(
+            sample(self.features[in_training], self.truth[in_training], recipe), strength, recipe.smoothing, start
+        )
 
     def logits(self, thetas: Mapping[int, Theta]) -> NDArray[np.float64]:
         """Ask each head about the fold that it was fitted without; NaN for other folds."""
@@ -91,13 +93,13 @@ class CrossFit:
         thetas: By fold, the head that was fitted without it.
         logits: Of shape (n_images, n_classes), by the head that was fitted without the image's fold; NaN for folds that
             were not needed.
-        known: Which images have logits of a head that knows their class, of shape (n_images,).
+        scored: Which images have logits of a head that knows their class, of shape (n_images,).
     """
 
     strength: float
     thetas: Mapping[int, Theta]
     logits: NDArray[np.float64]
-    known: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
 
     @property
     def start(self) -> Theta:
@@ -123,21 +125,21 @@ def out_of_fold(
         class, which its head never saw.
 
     Raises:
-        Problem: Where no class has two groups, so that nothing can be held out.
+        PedigreeError: Where no class has two groups, so that nothing can be held out.
     """
     recipe, labels = recipe or Recipe(), np.asarray(truth, np.int64)
-    folded = Folded(scaling_of(features).scaled(features), labels, deal(labels, groups, recipe.seed))
+    folded = FoldedImages(fit_scaler(features).transform(features), labels, assign_folds(labels, groups, recipe.seed))
     chosen = cross_fit(folded, recipe)
-    others = {
+    other_thetas = {
         fold: folded.without(fold, recipe, chosen.strength, chosen.start)
         for fold in range(int(folded.folds.max()) + 1)
         if fold not in chosen.thetas
     }
-    logits = folded.logits({**chosen.thetas, **others})
-    return probabilities_of(logits / calibration.temperature(chosen.logits[chosen.known], labels[chosen.known]))
+    logits = folded.logits({**chosen.thetas, **other_thetas})
+    return probabilities_of(logits / calibration.fit_temperature(chosen.logits[chosen.scored], labels[chosen.scored]))
 
 
-def cross_fit(folded: Folded, recipe: Recipe, on_step: OnStep = lambda _number, _figures: None) -> CrossFit:
+def cross_fit(folded: FoldedImages, recipe: Recipe, on_step: OnStep = lambda _number, _figures: None) -> CrossFit:
     """Fit heads along the path of strengths, each without one fold, and keep the strength with the least log loss.
 
     Args:
@@ -153,11 +155,13 @@ def cross_fit(folded: Folded, recipe: Recipe, on_step: OnStep = lambda _number, 
     """
     fair = folded.fair
     if not fair.any():
-        raise Problem("No class has two photographs that do not look alike, so nothing can be held out: add some.")
-    crossed = best = _nothing(folded, fair)
+        raise PedigreeError(
+            "No class has two photographs that do not look alike, so nothing can be held out: add some."
+        )
+    crossed = best = _initial_fit(folded, fair)
     losses: list[float] = []
     for number, strength in enumerate(recipe.strengths):
-        crossed = _step(folded, recipe, strength, crossed)
+        crossed = _fit_next_strength(folded, recipe, strength, crossed)
         figures = _figures(folded, crossed)
         on_step(number, figures)
         losses.append(figures["validation_loss"])
@@ -181,7 +185,7 @@ def sample(features: Numbers, truth: Truth, recipe: Recipe) -> Sample:
     return Sample(features, truth, len(truth) / (np.count_nonzero(counts) * counts[truth]))
 
 
-def deal(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.int64]:
+def assign_folds(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     """Deal groups into at most five folds, those of each class in turn, and return each image's fold: (n_images,).
 
     A group that holds several classes is dealt with the first of them. Hashes of the groups' names decide the order, so
@@ -191,18 +195,18 @@ def deal(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     for label, group in zip(truth.tolist(), groups, strict=True):
         first[group] = min(label, first.get(group, label))
     ranked = sorted(first, key=lambda group: (first[group], hashlib.sha256(f"{seed} {group}".encode()).digest()))
-    folds = {group: place % _FOLDS for place, group in enumerate(ranked)}
+    folds = {group: rank % _FOLDS for rank, group in enumerate(ranked)}
     return np.array([folds[group] for group in groups], np.int64)
 
 
-def _step(folded: Folded, recipe: Recipe, strength: float, before: CrossFit) -> CrossFit:
+def _fit_next_strength(folded: FoldedImages, recipe: Recipe, strength: float, before: CrossFit) -> CrossFit:
     """Go on along the path to the next strength."""
     thetas = {fold: folded.without(fold, recipe, strength, start) for fold, start in before.thetas.items()}
-    return CrossFit(strength, thetas, folded.logits(thetas), before.known)
+    return CrossFit(strength, thetas, folded.logits(thetas), before.scored)
 
 
-def _figures(folded: Folded, crossed: CrossFit) -> dict[str, float]:
-    truth, logits = folded.truth[crossed.known], crossed.logits[crossed.known]
+def _figures(folded: FoldedImages, crossed: CrossFit) -> dict[str, float]:
+    truth, logits = folded.truth[crossed.scored], crossed.logits[crossed.scored]
     return {
         "l2": crossed.strength,
         "validation_loss": calibration.mean_log_loss(logits, truth),
@@ -210,7 +214,7 @@ def _figures(folded: Folded, crossed: CrossFit) -> dict[str, float]:
     }
 
 
-def _nothing(folded: Folded, fair: NDArray[np.bool_]) -> CrossFit:
+def _initial_fit(folded: FoldedImages, fair: NDArray[np.bool_]) -> CrossFit:
     """Begin with heads that know nothing, one for each fold that is needed."""
     needed = folded.needed(fair)
     start = np.zeros((folded.features.shape[1] + 1, int(folded.truth.max()) + 1))

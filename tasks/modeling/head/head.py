@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
 from tasks.modeling.backbone.serialization import DAMAGE, weights_hash
 
@@ -43,12 +43,12 @@ class Head:
 
         Every row is multiplied on its own and in float64, so that an image's answer never depends on its neighbours.
         """
-        found = np.empty((len(features), len(self.classes)))
+        logits = np.empty((len(features), len(self.classes)))
         weights = self.weights.astype(np.float64)
         for start in range(0, len(features), _BLOCK):
             rows = features[start : start + _BLOCK, None, :].astype(np.float64)
-            found[start : start + _BLOCK] = np.matmul(rows, weights)[:, 0] + self.bias
-        return found
+            logits[start : start + _BLOCK] = np.matmul(rows, weights)[:, 0] + self.bias
+        return logits
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn features of shape (images, width) into probabilities of shape (images, classes)."""
@@ -69,10 +69,10 @@ class Head:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Head":
-        """Read what ``to_bytes`` wrote; raise Problem when it is damaged."""
+        """Read what ``to_bytes`` wrote; raise PedigreeError when it is damaged."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 calibration = map(float, file["calibration"]) if "calibration" in file else ()
                 return cls(tuple(map(str, file["classes"])), file["weights"], file["bias"], *calibration)
         except (*DAMAGE, TypeError, AttributeError) as error:
-            raise Problem("A stored head is damaged: train again with --force.") from error
+            raise PedigreeError("A stored head is damaged: train again with --force.") from error

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.leakage import Files, RandomSplit, clustered_interval, files_of, share_elsewhere
-from tasks.modeling.head.cross_fitting import Folded, Recipe, cross_fit, deal
-from tasks.modeling.head.scaler import Numbers, check_features, scaling_of
+from tasks.domain.datasets.leakage import Files, RandomSplit, clustered_interval, list_files, share_in_other_folds
+from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit
+from tasks.modeling.head.scaler import Numbers, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import Theta, single_threaded_blas
 
 # The files are dealt so many times.
@@ -36,7 +36,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class _Dealt:
+class _DealOutcome:
     """One deal of the files: their folds, which are judged, and which of them the heads name rightly: (n_files,)."""
 
     folds: NDArray[np.int64]
@@ -57,26 +57,26 @@ def random_split(images: Images, recipe: Recipe) -> RandomSplit | None:
         Both accuracies; None where features never vary, or no class has two near-duplicate groups.
 
     Raises:
-        Problem: Where features are no numbers.
+        PedigreeError: Where features are no numbers.
     """
     check_features(images.features)
-    files, scaling = files_of(images.groups, images.copies), scaling_of(images.features)
+    files, scaler = list_files(images.groups, images.copies), fit_scaler(images.features)
     truth = np.unique(np.asarray(images.labels)[files.images], return_inverse=True)[1].astype(np.int64)
-    features = _directions(scaling.scaled(images.features))[files.images]
+    features = _directions(scaler.transform(images.features))[files.images]
     by_group, by_file = files.names()
-    first = Folded(features, truth, deal(truth, by_group, recipe.seed))
-    if not (scaling.varies and first.fair.any()):
+    first = FoldedImages(features, truth, assign_folds(truth, by_group, recipe.seed))
+    if not (scaler.varies and first.fair.any()):
         return None
     # Every second strength is enough to find the best one's neighbourhood.
     crossed = cross_fit(first, replace(recipe, strengths=recipe.strengths[::-2][::-1]))
 
-    def dealt(names: Sequence[str], seed: int) -> _Dealt:
-        folded = Folded(features, truth, deal(truth, names, seed))
-        return _judged(folded, recipe, crossed.strength, crossed.start)
+    def judge_deal(names: Sequence[str], seed: int) -> _DealOutcome:
+        folded = FoldedImages(features, truth, assign_folds(truth, names, seed))
+        return _judge_folds(folded, recipe, crossed.strength, crossed.start)
 
     seeds = range(recipe.seed, recipe.seed + _SEEDS)
-    grouped = [dealt(by_group, seed) for seed in seeds]
-    random = grouped if by_file == by_group else [dealt(by_file, seed) for seed in seeds]
+    grouped = [judge_deal(by_group, seed) for seed in seeds]
+    random = grouped if by_file == by_group else [judge_deal(by_file, seed) for seed in seeds]
     return _summary(files, random, grouped)
 
 
@@ -90,22 +90,22 @@ def _directions(scaled: Numbers) -> Numbers:
         return np.asarray(PCA(_DIRECTIONS, svd_solver="randomized", random_state=0).fit_transform(scaled), np.float32)
 
 
-def _judged(folded: Folded, recipe: Recipe, strength: float, start: Theta) -> _Dealt:
+def _judge_folds(folded: FoldedImages, recipe: Recipe, strength: float, start: Theta) -> _DealOutcome:
     """Fit a head without each fold, and ask it about that fold."""
     folds = range(int(folded.folds.max()) + 1)
     logits = folded.logits({fold: folded.without(fold, recipe, strength, start) for fold in folds})
-    return _Dealt(folded.folds, folded.fair, logits.argmax(axis=1) == folded.truth)
+    return _DealOutcome(folded.folds, folded.fair, logits.argmax(axis=1) == folded.truth)
 
 
-def _summary(files: Files, random: Sequence[_Dealt], grouped: Sequence[_Dealt]) -> RandomSplit | None:
+def _summary(files: Files, random: Sequence[_DealOutcome], grouped: Sequence[_DealOutcome]) -> RandomSplit | None:
     """Compare both kinds of deals on the files that are judged in all of them."""
-    fair = np.all([one.fair for one in (*random, *grouped)], axis=0)
+    fair = np.all([outcome.fair for outcome in (*random, *grouped)], axis=0)
     if not fair.any():
         return None
-    claimed, honest = (np.mean([one.right[fair] for one in dealt], axis=0) for dealt in (random, grouped))
+    claimed, honest = (np.mean([outcome.right[fair] for outcome in outcomes], axis=0) for outcomes in (random, grouped))
     low, high = clustered_interval(claimed - honest, files.groups[fair])
     same_bytes, alike = (
-        float(np.mean([share_elsewhere(keys[fair], one.folds[fair]) for one in random]))
+        float(np.mean([share_in_other_folds(keys[fair], outcome.folds[fair]) for outcome in random]))
         for keys in (files.images, files.groups)
     )
     return RandomSplit(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 
 # So many images are looked at together: what bounds memory.
 _BLOCK = 1024
@@ -19,7 +19,7 @@ Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Scaler:
     """Each feature's mean and standard deviation over the images to learn from, both of shape (width,).
 
     ``varies`` tells whether any feature does.
@@ -29,20 +29,20 @@ class Scaling:
     scale: Numbers
     varies: bool
 
-    def scaled(self, features: Numbers) -> Numbers:
+    def transform(self, features: Numbers) -> Numbers:
         """Scale features of shape (n_images, width); they stay as they are, and a copy is returned."""
         copy = features - self.mean
         copy /= self.scale
         return copy
 
-    def folded(self, theta: NDArray[np.float64]) -> tuple[Numbers, Numbers]:
+    def unscale_weights(self, theta: NDArray[np.float64]) -> tuple[Numbers, Numbers]:
         """Turn weights, with the bias as their last row, for scaled features into those for features as they are."""
         raw = theta[:-1] / self.scale[:, None].astype(np.float64)
         bias = theta[-1] - (self.mean[:, None].astype(np.float64) * raw).sum(axis=0)
         return raw.astype(np.float32), bias.astype(np.float32)
 
 
-def scaling_of(features: Numbers) -> Scaling:
+def fit_scaler(features: Numbers) -> Scaler:
     """Measure features of shape (images, width); one that hardly varies is left as it is."""
     count = len(features)
     mean, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
@@ -52,14 +52,14 @@ def scaling_of(features: Numbers) -> Scaling:
         squares += np.square(block - mean).sum(axis=0) / count
     deviation = np.sqrt(squares)
     varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
-    return Scaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32), bool(varies.any()))
+    return Scaler(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32), bool(varies.any()))
 
 
 def check_features(features: Numbers) -> None:
-    """Raise Problem where features are no numbers, or larger than any trained network makes them."""
+    """Raise PedigreeError where features are no numbers, or larger than any trained network makes them."""
     # A comparison with NaN is false, so this refuses it too.
     if not all((np.abs(block) < _LARGEST).all() for block in blocks(features)):
-        raise Problem("Features are beyond all bounds, or no numbers at all: take another weights file.")
+        raise PedigreeError("Features are beyond all bounds, or no numbers at all: take another weights file.")
 
 
 def blocks(features: Numbers) -> Iterator[Numbers]:

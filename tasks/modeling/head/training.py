@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.training import calibration
 from tasks.modeling.head.cross_fitting import (
     STRENGTHS,
-    Folded,
+    FoldedImages,
     OnStep,
     Recipe,
+    assign_folds,
     cross_fit,
-    deal,
     probabilities_of,
     sample,
 )
 from tasks.modeling.head.head import Head
-from tasks.modeling.head.scaler import check_features, scaling_of
+from tasks.modeling.head.scaler import check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ class Examples:
         features: Of shape (n_images, width), as they come from the backbone.
         truth: The index of each image's class.
         groups: The near-duplicate group of each image; views of one image share its group.
-        whole: So many come first, as they are; the others are views of these, which are learned from and not judged.
+        originals: So many come first, as they are; the others are views of these, which are learned from and not
+            judged.
     """
 
     features: NDArray[np.float32]
     truth: Sequence[int]
     groups: Sequence[str]
-    whole: int
+    originals: int
 
 
 @dataclass(frozen=True)
@@ -80,24 +81,29 @@ def train_head(
         The head, not calibrated yet, and what heads of the same decay say of images that they were not fitted on.
 
     Raises:
-        Problem: Where there are no images, features are no numbers or never vary, or nothing can be held out.
+        PedigreeError: Where there are no images, features are no numbers or never vary, or nothing can be held out.
     """
     check_examples(examples)
-    truth, scaling = np.asarray(examples.truth, np.int64), scaling_of(examples.features)
-    if not scaling.varies:
-        raise Problem(
+    truth, scaler = np.asarray(examples.truth, np.int64), fit_scaler(examples.features)
+    if not scaler.varies:
+        raise PedigreeError(
             "All photographs have the same features, which tell no class from another: take another backbone.cut or"
             " other weights. No model was made."
         )
-    folded = Folded(scaling.scaled(examples.features), truth, deal(truth, examples.groups, recipe.seed), examples.whole)
+    folded = FoldedImages(
+        scaler.transform(examples.features),
+        truth,
+        assign_folds(truth, examples.groups, recipe.seed),
+        examples.originals,
+    )
     crossed = cross_fit(folded, recipe, on_step)
     theta = fit_softmax(sample(folded.features, truth, recipe), crossed.strength, recipe.smoothing, crossed.start)
-    groups = [examples.groups[place] for place in np.flatnonzero(crossed.known).tolist()]
-    held = HeldOut(crossed.logits[crossed.known], truth[crossed.known], groups)
-    return Head(tuple(classes), *scaling.folded(theta)), held
+    groups = [examples.groups[index] for index in np.flatnonzero(crossed.scored).tolist()]
+    held = HeldOut(crossed.logits[crossed.scored], truth[crossed.scored], groups)
+    return Head(tuple(classes), *scaler.unscale_weights(theta)), held
 
 
-def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, dict[str, float]]:
+def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, dict[str, float]]:
     """Give a head the temperature and the threshold that fit images held out, and say how well they fit.
 
     Args:
@@ -109,9 +115,9 @@ def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, 
         The head, and figures: the temperature, the threshold, how many groups were held out, and the expected
         calibration error on these images, before and after.
     """
-    temperature = calibration.temperature(held.logits, held.truth)
+    temperature = calibration.fit_temperature(held.logits, held.truth)
     before, after = (probabilities_of(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
-    threshold = calibration.sure_from(after, held.truth, sure_precision, held.groups)
+    threshold = calibration.find_threshold(after, held.truth, sure_precision, held.groups)
     return replace(head, temperature=temperature, threshold=threshold), {
         "temperature": temperature,
         "threshold": threshold,
@@ -122,7 +128,9 @@ def calibrated(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, 
 
 
 def check_examples(examples: Examples) -> None:
-    """Raise Problem where there is nothing to learn from, or features are no numbers."""
+    """Raise PedigreeError where there is nothing to learn from, or features are no numbers."""
     if not len(examples.truth):
-        raise Problem("No photograph is there to learn from: add some, a share of them will go to the training split.")
+        raise PedigreeError(
+            "No photograph is there to learn from: add some, a share of them will go to the training split."
+        )
     check_features(examples.features)

@@ -22,7 +22,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
+class ConfusionMatrix:
     """Rows of true classes, columns of answers.
 
     ``hidden`` classes are not in it, since too many are there; a last column then counts the answers outside.
@@ -68,31 +68,31 @@ class Matrix:
         return round(self.top + self.high * len(self.rows) + 20)
 
 
-def matrix(measured: Figures) -> Matrix:
+def build_confusion_matrix(figures: Figures) -> ConfusionMatrix:
     """Lay out images by true and guessed class with their percentage of the true one."""
-    every = [one.label for one in measured.classes]
-    labels = every if len(every) <= MATRIX else _corner(measured)
-    counts = {(one.truth, one.guess): one.images for one in measured.confused}
-    counts |= {(one.label, one.label): round((one.recall or 0.0) * one.images) for one in measured.classes}
-    images = {one.label: one.images for one in measured.classes}
-    hidden = len(every) - len(labels)
+    all_labels = [entry.label for entry in figures.classes]
+    labels = all_labels if len(all_labels) <= MATRIX else _corner(figures)
+    counts = {(entry.truth, entry.guess): entry.images for entry in figures.confused}
+    counts |= {(entry.label, entry.label): round((entry.recall or 0.0) * entry.images) for entry in figures.classes}
+    images = {entry.label: entry.images for entry in figures.classes}
+    hidden = len(all_labels) - len(labels)
     rows = []
     for truth in labels:
         numbers = [counts.get((truth, guess), 0) for guess in labels]
         numbers += [images[truth] - sum(numbers)] if hidden else []
         rows.append((truth, tuple(_cells(numbers, images[truth]))))
-    return Matrix(tuple(labels), tuple(rows), hidden)
+    return ConfusionMatrix(tuple(labels), tuple(rows), hidden)
 
 
 def _cells(numbers: Sequence[int], images: int) -> Iterable[Cell]:
     return (Cell(number, round(100 * number / max(images, 1))) for number in numbers)
 
 
-def _corner(measured: Figures) -> list[str]:
+def _corner(figures: Figures) -> list[str]:
     """Choose the classes of the pairs that are confused most, so that who is taken for whom stands side by side."""
     labels: dict[str, None] = {}
-    for one in measured.confused:
-        labels |= dict.fromkeys((one.truth, one.guess))
+    for pair in figures.confused:
+        labels |= dict.fromkeys((pair.truth, pair.guess))
         if len(labels) >= CORNER:
             break
     return list(labels)[:CORNER]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.domain.datasets.contradictions import likeness
+from tasks.domain.datasets.contradictions import summarize_duplicates
 from tasks.domain.datasets.leakage import leakage_sentences
 from tasks.domain.datasets.splits import Split
 from tasks.reports.pages.template import render
@@ -32,21 +32,21 @@ class Part:
     pictures: tuple[Picture, ...]
 
 
-def pictured(card: Mapping[str, Any]) -> list[str]:
+def list_pictured_images(card: Mapping[str, Any]) -> list[str]:
     """Name the images that the page shows, each once, sorted."""
-    return sorted({one.image for part in (*_findings(card), *_changes(card)) for one in part.pictures})
+    return sorted({picture.image for part in (*_findings(card), *_changes(card)) for picture in part.pictures})
 
 
-def card_page(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> str:
+def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> str:
     """Write the page of a data card as it is kept in JSON; thumbnails are ``data:`` addresses by image."""
     return render(
         "card.html.j2",
         card=card,
         thumbnails=thumbnails,
-        likeness=likeness(card),
+        likeness=summarize_duplicates(card),
         leakage=leakage_sentences(card),
         splits=[split.value for split in Split],
-        most=max((one["images"] for one in card["classes"]), default=1),
+        most=max((class_card["images"] for class_card in card["classes"]), default=1),
         findings=_findings(card),
         changes=_changes(card),
     )
@@ -54,16 +54,20 @@ def card_page(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> 
 
 def _findings(card: Mapping[str, Any]) -> list[Part]:
     return [
-        _part(one["kind"], one["meaning"], [(f"{found['label']}, {found['figure']}", found) for found in one["images"]])
-        for one in card["findings"]
+        _part(
+            finding["kind"],
+            finding["meaning"],
+            [(f"{image['label']}, {image['figure']}", image) for image in finding["images"]],
+        )
+        for finding in card["findings"]
     ]
 
 
 def _changes(card: Mapping[str, Any]) -> list[Part]:
     kinds = ("relabelled", "removed", "added")
-    return [_part(kind, "", [(one["what"], one) for one in card[kind]]) for kind in kinds if card[kind]]
+    return [_part(kind, "", [(change["what"], change) for change in card[kind]]) for kind in kinds if card[kind]]
 
 
-def _part(kind: str, meaning: str, found: Sequence[tuple[str, Mapping[str, Any]]]) -> Part:
-    shown = tuple(Picture(one["image"], one["key"], words) for words, one in found[:MOST])
-    return Part(kind, meaning, len(found), shown)
+def _part(kind: str, meaning: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Part:
+    pictures = tuple(Picture(entry["image"], entry["key"], words) for words, entry in entries[:MOST])
+    return Part(kind, meaning, len(entries), pictures)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.version_diff import Difference
-from tasks.domain.evaluation.misclassifications import Flip, Flips
+from tasks.domain.datasets.version_diff import VersionDiff
+from tasks.domain.evaluation.misclassifications import PredictionFlip, PredictionFlips
 from tasks.domain.labels.labeling import Attributes
 from tasks.reports.pages.template import render
 
@@ -41,71 +41,77 @@ class Part:
         return self.total - len(self.pictures)
 
 
-def pictured(found: Difference, flips: Flips | None = None) -> list[str]:
+def list_pictured_images(difference: VersionDiff, flips: PredictionFlips | None = None) -> list[str]:
     """Name the images that the page shows, each once, sorted."""
-    return sorted({picture.image for part in _parts(found, {}, flips) for picture in part.pictures})
+    return sorted({picture.image for part in _parts(difference, {}, flips) for picture in part.pictures})
 
 
-def diff_page(
-    before: str, after: str, found: Difference, thumbnails: Mapping[str, str | None], flips: Flips | None = None
+def render_version_diff(
+    before: str,
+    after: str,
+    difference: VersionDiff,
+    thumbnails: Mapping[str, str | None],
+    flips: PredictionFlips | None = None,
 ) -> str:
     """Write the page about the versions of these hashes; thumbnails are ``data:`` addresses by image.
 
     With flips it begins with the answers of the two models trained on them.
     """
-    asked = flips.images if flips else None
-    return render("diff.html.j2", before=before, after=after, parts=_parts(found, thumbnails, flips), asked=asked)
+    test_images = flips.images if flips else None
+    return render(
+        "diff.html.j2", before=before, after=after, parts=_parts(difference, thumbnails, flips), asked=test_images
+    )
 
 
-def _parts(found: Difference, thumbnails: Mapping[str, str | None], flips: Flips | None) -> list[Part]:
-    answers = (
+def _parts(difference: VersionDiff, thumbnails: Mapping[str, str | None], flips: PredictionFlips | None) -> list[Part]:
+    flipped = (
         {
-            "Test images now right": [_flipped(one) for one in flips.of("now right")],
-            "Test images now wrong": [_flipped(one) for one in flips.of("now wrong")],
-            "Test images wrong in another way": [_flipped(one) for one in flips.of("wrong in another way")],
+            "Test images now right": [_flip_picture(flip) for flip in flips.of("now right")],
+            "Test images now wrong": [_flip_picture(flip) for flip in flips.of("now wrong")],
+            "Test images wrong in another way": [_flip_picture(flip) for flip in flips.of("wrong in another way")],
         }
         if flips
         else {}
     )
-    changed = answers | {
-        "Added": [_picture(row, row.label, row.split) for row in found.added],
-        "Removed": [_picture(row, row.label, row.split) for row in found.removed],
+    pictures_by_title = flipped | {
+        "Added": [_row_picture(row, row.label, row.split) for row in difference.added],
+        "Removed": [_row_picture(row, row.label, row.split) for row in difference.removed],
         "Relabelled": [
-            _picture(pair.after, f"{pair.before.label} → {pair.after.label}", pair.after.split)
-            for pair in found.relabelled
+            _row_picture(pair.after, f"{pair.before.label} → {pair.after.label}", pair.after.split)
+            for pair in difference.relabelled
         ],
         "In another split": [
-            _picture(pair.after, f"{pair.before.split} → {pair.after.split}", pair.after.label)
-            for pair in found.resplit
+            _row_picture(pair.after, f"{pair.before.split} → {pair.after.split}", pair.after.label)
+            for pair in difference.resplit
         ],
         "With other attributes": [
-            _picture(
+            _row_picture(
                 pair.after, f"{_words(pair.before.attributes)} → {_words(pair.after.attributes)}", pair.after.label
             )
-            for pair in found.redescribed
+            for pair in difference.redescribed
         ],
     }
-    return [_part(title, pictures, thumbnails) for title, pictures in changed.items()]
+    return [_part(title, pictures, thumbnails) for title, pictures in pictures_by_title.items()]
 
 
 def _part(title: str, pictures: Sequence[Picture], thumbnails: Mapping[str, str | None]) -> Part:
-    ordered = sorted(pictures, key=lambda one: (one.kind, one.key))
+    ordered = sorted(pictures, key=lambda picture: (picture.kind, picture.key))
     return Part(
         title=title,
         anchor=title.lower().replace(" ", "-"),
         total=len(ordered),
-        kinds=tuple(sorted(Counter(one.kind for one in ordered).items())),
-        pictures=tuple(replace(one, thumbnail=thumbnails.get(one.image)) for one in ordered[:MOST]),
+        kinds=tuple(sorted(Counter(picture.kind for picture in ordered).items())),
+        pictures=tuple(replace(picture, thumbnail=thumbnails.get(picture.image)) for picture in ordered[:MOST]),
     )
 
 
-def _picture(row: Row, kind: str, note: str) -> Picture:
+def _row_picture(row: Row, kind: str, note: str) -> Picture:
     return Picture(row.image, row.key, kind, note)
 
 
-def _flipped(one: Flip) -> Picture:
-    note = f"is {one.truth}; sure {one.sure_before:.2f} → {one.sure_after:.2f}"
-    return Picture(one.image, one.key, f"{one.before} → {one.after}", note)
+def _flip_picture(flip: PredictionFlip) -> Picture:
+    note = f"is {flip.truth}; sure {flip.sure_before:.2f} → {flip.sure_after:.2f}"
+    return Picture(flip.image, flip.key, f"{flip.before} → {flip.after}", note)
 
 
 def _words(attributes: Attributes) -> str:

@@ -6,10 +6,10 @@ from math import floor
 from typing import Literal
 
 from configs.gate_rules import FIGURES
-from tasks.domain.evaluation.learning_curves import MORE, Curve, Curves
-from tasks.domain.evaluation.metrics import Bin, ClassFigures, Confused, Measured
-from tasks.domain.evaluation.paired_tests import Paired
-from tasks.domain.evaluation.slices import Slice, telling
+from tasks.domain.evaluation.learning_curves import MORE, LearningCurve, LearningCurves
+from tasks.domain.evaluation.metrics import ClassFigures, ConfusedPair, Measurement, ReliabilityBin
+from tasks.domain.evaluation.paired_tests import PairedDifference
+from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count
 from tasks.reports.pages import plot_geometry
 
@@ -48,7 +48,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class LearningCurvePlot:
     """A learning curve in percent from the left and from the top: what was tried, and where it leads."""
 
     points: tuple[tuple[float, float], ...]
@@ -65,149 +65,194 @@ def figure_name(figure: str) -> str:
     return _NAMES.get(figure, figure)
 
 
-def compared(found: Measured, minimum: int) -> list[Plot]:
+def draw_differences(measurement: Measurement, minimum: int) -> list[Plot]:
     """Draw the differences: all figures, then classes and slices, those that lost most first."""
-    whole = {one.name for one in found.slices if one.whole}
-    pairs = [one for one in found.comparison.paired if one.of not in whole] if found.comparison else []
-    recalls = [one for one in pairs if one.figure == "recall" and one.images >= minimum]
+    whole_slices = {entry.name for entry in measurement.slices if entry.whole}
+    differences = (
+        [entry for entry in measurement.comparison.paired if entry.of not in whole_slices]
+        if measurement.comparison
+        else []
+    )
+    recalls = [entry for entry in differences if entry.figure == "recall" and entry.images >= minimum]
     parts = (
-        ("All images", [one for one in pairs if not one.of]),
-        ("Recall by class", [one for one in recalls if "=" not in one.of]),
-        ("Recall by slice", [one for one in recalls if "=" in one.of]),
+        ("All images", [entry for entry in differences if not entry.of]),
+        ("Recall by class", [entry for entry in recalls if "=" not in entry.of]),
+        ("Recall by slice", [entry for entry in recalls if "=" in entry.of]),
     )
-    return [_differences(title, some) for title, some in parts if any(one.difference or not one.of for one in some)]
+    return [
+        _difference_plot(title, rows)
+        for title, rows in parts
+        if any(entry.difference or not entry.of for entry in rows)
+    ]
 
 
-def _differences(title: str, found: Sequence[Paired]) -> Plot:
-    moved = sorted((one for one in found if one.difference), key=lambda one: -abs(one.difference))[:_ROWS]
-    shown = found if not found[0].of else sorted(moved, key=lambda one: (-one.fall, one.of))
+def _difference_plot(title: str, differences: Sequence[PairedDifference]) -> Plot:
+    moved = sorted((pair for pair in differences if pair.difference), key=lambda pair: -abs(pair.difference))[:_ROWS]
+    shown = differences if not differences[0].of else sorted(moved, key=lambda pair: (-pair.fall, pair.of))
     scale = _scale(shown)
-    lines = tuple(_difference(one, scale) for one in shown)
-    return Plot(title, lines, plot_geometry.ticks(scale), len(found) - len(shown))
+    lines = tuple(_difference_line(pair, scale) for pair in shown)
+    return Plot(title, lines, plot_geometry.choose_ticks(scale), len(differences) - len(shown))
 
 
-def _scale(found: Sequence[Paired]) -> plot_geometry.Scale:
+def _scale(differences: Sequence[PairedDifference]) -> plot_geometry.Scale:
     """Hold all differences; the log loss is no share, and where it is far beyond all others its interval is cut."""
-    shares = plot_geometry.around_nought(
-        [bound for one in found if one.figure != "log_loss" for bound in (one.low, one.high)]
+    shares = plot_geometry.scale_around_zero(
+        [bound for pair in differences if pair.figure != "log_loss" for bound in (pair.low, pair.high)]
     )
-    every = plot_geometry.around_nought([bound for one in found for bound in (one.low, one.high)])
+    every = plot_geometry.scale_around_zero([bound for pair in differences for bound in (pair.low, pair.high)])
     return every if every.high <= _WIDER * shares.high else shares
 
 
-def _difference(one: Paired, scale: plot_geometry.Scale) -> Line:
+def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line:
     """Place a difference so that better is to the right, also for figures of which less is better."""
-    more = FIGURES.get(one.figure, True)
-    low, high = (one.low, one.high) if more else (-one.high, -one.low)
+    more = FIGURES.get(pair.figure, True)
+    low, high = (pair.low, pair.high) if more else (-pair.high, -pair.low)
     look: Literal["better", "worse", "even"] = "better" if low > 0 else "worse" if high < 0 else "even"
-    words = f"{one.challenger:.3f} against {one.champion:.3f}"
-    name = one.of or figure_name(one.figure)
+    words = f"{pair.challenger:.3f} against {pair.champion:.3f}"
+    name = pair.of or figure_name(pair.figure)
     return Line(
         name,
-        f"{words}, {count(one.images, 'image')}" if one.of else words,
-        plot_geometry.dot(scale, -one.fall, low, high),
+        f"{words}, {count(pair.images, 'image')}" if pair.of else words,
+        plot_geometry.place_dot(scale, -pair.fall, low, high),
         look,
     )
 
 
-def classes(found: Sequence[ClassFigures]) -> list[Plot]:
+def draw_class_recalls(classes: Sequence[ClassFigures]) -> list[Plot]:
     """Draw the recall of each class, the worst first, and those that are unknown."""
-    known = sorted((one for one in found if one.known), key=lambda one: (one.recall or 0.0, one.label))
-    unknown = sorted((one for one in found if not one.known), key=lambda one: (one.images, one.label))
+    known_classes = sorted(
+        (figures for figures in classes if figures.known), key=lambda figures: (figures.recall or 0.0, figures.label)
+    )
+    unknown_classes = sorted(
+        (figures for figures in classes if not figures.known), key=lambda figures: (figures.images, figures.label)
+    )
     return [
-        Plot(title, tuple(_class(one) for one in some[:_ROWS]), plot_geometry.SHARE_TICKS, max(0, len(some) - _ROWS))
-        for title, some in (("", known), ("Unknown: too few test images", unknown))
-        if some
+        Plot(
+            title,
+            tuple(_class_line(figures) for figures in rows[:_ROWS]),
+            plot_geometry.SHARE_TICKS,
+            max(0, len(rows) - _ROWS),
+        )
+        for title, rows in (("", known_classes), ("Unknown: too few test images", unknown_classes))
+        if rows
     ]
 
 
-def _class(one: ClassFigures) -> Line:
-    precision = "" if one.precision is None else f", precision {_percent(one.precision)}"
-    words = f"{_percent(one.recall)} of {one.images:,}{precision}" if one.known else count(one.images, "test image")
-    dot = plot_geometry.dot(plot_geometry.SHARES, one.recall or 0.0, one.low, one.high)
-    return Line(one.label, words, dot, "even" if one.known else "unknown")
+def _class_line(figures: ClassFigures) -> Line:
+    precision = "" if figures.precision is None else f", precision {_percent(figures.precision)}"
+    words = (
+        f"{_percent(figures.recall)} of {figures.images:,}{precision}"
+        if figures.known
+        else count(figures.images, "test image")
+    )
+    dot = plot_geometry.place_dot(plot_geometry.SHARES, figures.recall or 0.0, figures.low, figures.high)
+    return Line(figures.label, words, dot, "even" if figures.known else "unknown")
 
 
-def slices(found: Sequence[Slice]) -> list[Plot]:
+def draw_slice_recalls(slices: Sequence[Slice]) -> list[Plot]:
     """Draw the recall of each slice, the worst first, and those that are unknown."""
-    told = telling(found)
-    known = sorted((one for one in told if one.known), key=lambda one: (one.recall, -one.images, one.name))
-    unknown = sorted((one for one in told if not one.known), key=lambda one: (bool(one.label), -one.images, one.name))
+    partial_slices = exclude_whole_slices(slices)
+    known_slices = sorted(
+        (data_slice for data_slice in partial_slices if data_slice.known),
+        key=lambda data_slice: (data_slice.recall, -data_slice.images, data_slice.name),
+    )
+    unknown_slices = sorted(
+        (data_slice for data_slice in partial_slices if not data_slice.known),
+        key=lambda data_slice: (bool(data_slice.label), -data_slice.images, data_slice.name),
+    )
     parts = (
-        ("Over all classes", [one for one in known if not one.label], _ROWS),
-        ("Within a class", [one for one in known if one.label], _ROWS),
-        ("Unknown: too few test images", unknown, _UNKNOWN),
+        ("Over all classes", [data_slice for data_slice in known_slices if not data_slice.label], _ROWS),
+        ("Within a class", [data_slice for data_slice in known_slices if data_slice.label], _ROWS),
+        ("Unknown: too few test images", unknown_slices, _UNKNOWN),
     )
     return [
-        Plot(title, tuple(_slice(one) for one in some[:most]), plot_geometry.SHARE_TICKS, max(0, len(some) - most))
-        for title, some, most in parts
-        if some
+        Plot(
+            title,
+            tuple(_slice_line(data_slice) for data_slice in rows[:most]),
+            plot_geometry.SHARE_TICKS,
+            max(0, len(rows) - most),
+        )
+        for title, rows, most in parts
+        if rows
     ]
 
 
-def _slice(one: Slice) -> Line:
-    words = f"{_percent(one.recall)} of {one.images:,}" if one.known else count(one.images, "image")
+def _slice_line(data_slice: Slice) -> Line:
+    words = (
+        f"{_percent(data_slice.recall)} of {data_slice.images:,}"
+        if data_slice.known
+        else count(data_slice.images, "image")
+    )
     return Line(
-        one.name,
+        data_slice.name,
         words,
-        plot_geometry.dot(plot_geometry.SHARES, one.recall, one.low, one.high),
-        "even" if one.known else "unknown",
+        plot_geometry.place_dot(plot_geometry.SHARES, data_slice.recall, data_slice.low, data_slice.high),
+        "even" if data_slice.known else "unknown",
     )
 
 
-def pairs(found: Sequence[Confused]) -> list[tuple[Confused, int]]:
+def rank_confused_pairs(confused: Sequence[ConfusedPair]) -> list[tuple[ConfusedPair, int]]:
     """Take the pairs that are confused most, each with the length of its bar."""
-    shown = found[:_PAIRS]
-    return list(zip(shown, plot_geometry.widths([one.images for one in shown]), strict=True))
+    shown = confused[:_PAIRS]
+    return list(zip(shown, plot_geometry.bar_lengths([pair.images for pair in shown]), strict=True))
 
 
-def bins(found: Iterable[Bin]) -> list[tuple[Bin, float]]:
+def scale_bins(reliability: Iterable[ReliabilityBin]) -> list[tuple[ReliabilityBin, float]]:
     """Give each bin of the reliability diagram its dot's radius."""
-    there = list(found)
-    most = max((one.images for one in there), default=1)
-    return [(one, plot_geometry.bubble(one.images, most)) for one in there]
+    bins = list(reliability)
+    most = max((reliability_bin.images for reliability_bin in bins), default=1)
+    return [(reliability_bin, plot_geometry.dot_radius(reliability_bin.images, most)) for reliability_bin in bins]
 
 
-def growth(found: Curves) -> Growth | None:
+def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:
     """Draw the accuracy of all known classes against the images learned from, and what 50 more of each would do."""
-    whole = found.overall
-    if whole is None or whole.gain is None:
+    overall = curves.overall
+    if overall is None or overall.gain is None:
         return None
-    known = sum(one.gain is not None for one in found.classes)
-    then, now = whole.images + MORE * known, whole.recalls[-1]
-    right, up = (
-        plot_geometry.Scale(0.0, 1.04 * then),
-        plot_geometry.Scale(min(floor(10 * min(whole.recalls)) / 10, 0.9), 1.0),
+    class_count = sum(entry.gain is not None for entry in curves.classes)
+    future_images, present_recall = overall.images + MORE * class_count, overall.recalls[-1]
+    x_scale, y_scale = (
+        plot_geometry.Scale(0.0, 1.04 * future_images),
+        plot_geometry.Scale(min(floor(10 * min(overall.recalls)) / 10, 0.9), 1.0),
     )
-    step = 0.1 if up.low >= 0.5 else 0.2  # noqa: PLR2004
-    marks = [1 - step * number for number in range(floor((1 - up.low) / step + 0.01) + 1)]
-    return Growth(
-        points=tuple((right.at(size), 100 - up.at(one)) for size, one in zip(whole.sizes, whole.recalls, strict=True)),
-        then=(right.at(then), 100 - up.at(now + whole.gain)),
-        low=100 - up.at(now + whole.low),
-        high=100 - up.at(now + whole.high),
-        across=tuple(plot_geometry.Tick(right.at(size), f"{size:,}") for size in (*whole.sizes[::3], then)),
-        up=tuple(plot_geometry.Tick(100 - up.at(mark), f"{100 * mark:.0f}%") for mark in marks),
-        words=f"{whole.images:,} training images now, {then:,} with {MORE} more of each class",
+    step = 0.1 if y_scale.low >= 0.5 else 0.2  # noqa: PLR2004
+    marks = [1 - step * number for number in range(floor((1 - y_scale.low) / step + 0.01) + 1)]
+    return LearningCurvePlot(
+        points=tuple(
+            (x_scale.at(size), 100 - y_scale.at(entry))
+            for size, entry in zip(overall.sizes, overall.recalls, strict=True)
+        ),
+        then=(x_scale.at(future_images), 100 - y_scale.at(present_recall + overall.gain)),
+        low=100 - y_scale.at(present_recall + overall.low),
+        high=100 - y_scale.at(present_recall + overall.high),
+        across=tuple(
+            plot_geometry.Tick(x_scale.at(size), f"{size:,}") for size in (*overall.sizes[::3], future_images)
+        ),
+        up=tuple(plot_geometry.Tick(100 - y_scale.at(mark), f"{100 * mark:.0f}%") for mark in marks),
+        words=f"{overall.images:,} training images now, {future_images:,} with {MORE} more of each class",
     )
 
 
-def gains(found: Curves) -> Plot | None:
+def draw_gains(curves: LearningCurves) -> Plot | None:
     """Draw what 50 more images of each class would likely add to its recall, the most first."""
-    known = sorted(
-        (one for one in found.classes if one.gain is not None), key=lambda one: (-(one.gain or 0), one.label)
+    known_curves = sorted(
+        (curve for curve in curves.classes if curve.gain is not None),
+        key=lambda curve: (-(curve.gain or 0), curve.label),
     )
-    if not known:
+    if not known_curves:
         return None
-    scale = plot_geometry.Scale(0.0, plot_geometry.around_nought([one.high for one in known]).high)
-    lines = tuple(_gain(one, scale) for one in known[:_ROWS])
-    return Plot("", lines, plot_geometry.ticks(scale), len(known) - len(lines))
+    scale = plot_geometry.Scale(0.0, plot_geometry.scale_around_zero([curve.high for curve in known_curves]).high)
+    lines = tuple(_gain_line(curve, scale) for curve in known_curves[:_ROWS])
+    return Plot("", lines, plot_geometry.choose_ticks(scale), len(known_curves) - len(lines))
 
 
-def _gain(one: Curve, scale: plot_geometry.Scale) -> Line:
-    points = f"{100 * (one.gain or 0):+.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
+def _gain_line(curve: LearningCurve, scale: plot_geometry.Scale) -> Line:
+    points = f"{100 * (curve.gain or 0):+.1f} ({100 * curve.low:.1f} to {100 * curve.high:.1f})"
     return Line(
-        one.label, f"{points}, {one.images:,} now", plot_geometry.dot(scale, one.gain or 0, one.low, one.high), "even"
+        curve.label,
+        f"{points}, {curve.images:,} now",
+        plot_geometry.place_dot(scale, curve.gain or 0, curve.low, curve.high),
+        "even",
     )
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from configs.gate_rules import SERVED
 from configs.visible_text import Markdown, markdown
 from tasks.domain.datasets.leakage import leakage_sentences
-from tasks.domain.evaluation.paired_tests import Paired
+from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.evaluation.slices import Slice, telling
-from tasks.domain.phrasing import count, figure
+from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
+from tasks.domain.phrasing import count, format_figure
 from tasks.domain.significance import wilson_share
 from tasks.reports.pages.evaluation_page import Report
 from tasks.reports.pages.evaluation_plots import figure_name
@@ -43,36 +43,36 @@ class Section:
     link: tuple[str, str] | None = None
 
 
-def model_card(report: Report, data_card: str) -> tuple[Section, ...]:
+def build_model_card(report: Report, data_card: str) -> tuple[Section, ...]:
     """Write the sections of a card; ``data_card`` is the address of the data card's page."""
     evaluation = report.challenger.evaluation
-    found = (
+    sections = (
         _use(report),
         _decision(report),
         _data(report, data_card),
         _figures(report),
         _classes(evaluation),
         _slices(evaluation.test.slices),
-        _compared(evaluation),
+        _comparison(evaluation),
         _gaps(report),
-        _next(report),
+        _advice(report),
         _trial(report),
     )
-    return tuple(one for one in found if one.sentences or one.items or one.table)
+    return tuple(section for section in sections if section.sentences or section.items or section.table)
 
 
-def card_markdown(title: str, sections: Sequence[Section]) -> str:
+def render_card_markdown(title: str, sections: Sequence[Section]) -> str:
     """Write the card as Markdown; whatever a class or key is called, it stays text."""
     lines = [f"# {markdown(title)}"]
-    for one in sections:
-        lines += ["", f"## {one.title}", *(f"\n{markdown(sentence)}" for sentence in one.sentences)]
-        lines += ["", *(f"- {markdown(item)}" for item in one.items)] if one.items else []
-        lines += ["", *_rows(one.table)] if one.table else []
-        lines += ["", f"[{markdown(one.link[0])}]({one.link[1]})"] if one.link else []
+    for section in sections:
+        lines += ["", f"## {section.title}", *(f"\n{markdown(sentence)}" for sentence in section.sentences)]
+        lines += ["", *(f"- {markdown(item)}" for item in section.items)] if section.items else []
+        lines += ["", *_rows(section.table)] if section.table else []
+        lines += ["", f"[{markdown(section.link[0])}]({section.link[1]})"] if section.link else []
     return "\n".join(lines) + "\n"
 
 
-def card_html(title: str, sections: Sequence[Section]) -> str:
+def render_card_html(title: str, sections: Sequence[Section]) -> str:
     """Write the card as a page of its own."""
     return render("model-card.html.j2", title=title, sections=sections)
 
@@ -112,67 +112,76 @@ def _data(report: Report, address: str) -> Section:
 def _figures(report: Report) -> Section:
     evaluation = report.challenger.evaluation
     overall, images = evaluation.test.figures.overall, evaluation.images
-    sure = round(overall.get("coverage", 0.0) * images)
-    counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": sure}
+    confident = round(overall.get("coverage", 0.0) * images)
+    counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": confident}
     rows = tuple(
         (figure_name(name), f"{value:.3f}", _interval(*wilson_share(value, counts[name])) if name in counts else "")
         for name, value in overall.items()
     )
-    said = (
+    note = (
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
     held = report.challenger.trained.promise.held(overall, images)
-    leaked = tuple(f"{one[0].upper()}{one[1:]}." for one in leakage_sentences(report.card))
-    sentences = (said, f"Sure answers: {held}.", *leaked)
+    leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in leakage_sentences(report.card))
+    sentences = (note, f"Sure answers: {held}.", *leaked)
     return Section("Figures", sentences, table=Table(("figure", "value", "interval"), rows))
 
 
 def _classes(evaluation: Evaluation) -> Section:
     rows = tuple(
         (
-            one.label,
-            f"{one.images:,}",
-            figure(one.recall) if one.known else "unknown",
-            _interval(one.low, one.high) if one.images else "",
-            figure(one.precision) if one.known else "unknown",
+            figures.label,
+            f"{figures.images:,}",
+            format_figure(figures.recall) if figures.known else "unknown",
+            _interval(figures.low, figures.high) if figures.images else "",
+            format_figure(figures.precision) if figures.known else "unknown",
         )
-        for one in evaluation.test.figures.classes
+        for figures in evaluation.test.figures.classes
     )
     return Section("Classes", table=Table(("class", "test images", "recall", "interval", "precision"), rows))
 
 
-def _slices(found: Sequence[Slice]) -> Section:
-    known = sorted((one for one in telling(found) if one.known), key=lambda one: (one.recall, one.name))
-    rows = tuple(
-        (one.name, f"{one.images:,}", f"{one.recall:.3f}", _interval(one.low, one.high)) for one in known[:_LISTED]
+def _slices(slices: Sequence[Slice]) -> Section:
+    known_slices = sorted(
+        (data_slice for data_slice in exclude_whole_slices(slices) if data_slice.known),
+        key=lambda data_slice: (data_slice.recall, data_slice.name),
     )
-    more = f" The worst {_LISTED} of {len(known):,}." if len(known) > _LISTED else ""
-    said = (f"Images that share an attribute, over all classes or within one.{more}",)
-    return Section("Slices", said if rows else (), table=Table(("slice", "test images", "recall", "interval"), rows))
+    rows = tuple(
+        (
+            data_slice.name,
+            f"{data_slice.images:,}",
+            f"{data_slice.recall:.3f}",
+            _interval(data_slice.low, data_slice.high),
+        )
+        for data_slice in known_slices[:_LISTED]
+    )
+    more = f" The worst {_LISTED} of {len(known_slices):,}." if len(known_slices) > _LISTED else ""
+    notes = (f"Images that share an attribute, over all classes or within one.{more}",)
+    return Section("Slices", notes if rows else (), table=Table(("slice", "test images", "recall", "interval"), rows))
 
 
-def _compared(evaluation: Evaluation) -> Section:
+def _comparison(evaluation: Evaluation) -> Section:
     pairs = evaluation.comparison.paired if evaluation.comparison else ()
-    rows = tuple(_pair(one) for one in pairs if not one.of)
+    rows = tuple(_pair(pair) for pair in pairs if not pair.of)
     if not rows:
         return Section("Beside the champion")
-    said = f"On the images of the classes that both know; the champion is the model of decision {evaluation.champion}."
+    note = f"On the images of the classes that both know; the champion is the model of decision {evaluation.champion}."
     return Section(
-        "Beside the champion", (said,), table=Table(("figure", "this model", "champion", "difference"), rows)
+        "Beside the champion", (note,), table=Table(("figure", "this model", "champion", "difference"), rows)
     )
 
 
-def _pair(one: Paired) -> tuple[str, ...]:
-    difference = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
-    return figure_name(one.figure), f"{one.challenger:.3f}", f"{one.champion:.3f}", difference
+def _pair(pair: PairedDifference) -> tuple[str, ...]:
+    difference = f"{pair.difference:+.3f} ({pair.low:+.3f} to {pair.high:+.3f})"
+    return figure_name(pair.figure), f"{pair.challenger:.3f}", f"{pair.champion:.3f}", difference
 
 
 def _gaps(report: Report) -> Section:
     evaluation, warnings = report.challenger.evaluation, report.card.get("warnings", ())
-    unknown = [one.name for one in telling(evaluation.test.slices) if not one.known]
-    classes = [f"{one.label} ({one.images:,})" for one in evaluation.test.figures.classes if not one.known]
+    unknown = [entry.name for entry in exclude_whole_slices(evaluation.test.slices) if not entry.known]
+    classes = [f"{entry.label} ({entry.images:,})" for entry in evaluation.test.figures.classes if not entry.known]
     worst = evaluation.test.worst
-    items = [f"The data card warns: {one}." for one in warnings]
+    items = [f"The data card warns: {entry}." for entry in warnings]
     items += [f"Classes that are unknown, with their test images: {_first(classes)}."] if classes else []
     items += [f"Worst known slice: {worst.name}, {worst.recall:.1%} of {worst.images:,} images."] if worst else []
     if unknown:
@@ -181,21 +190,23 @@ def _gaps(report: Report) -> Section:
         items.append(f"The data card doubts {count(len(report.suspects), 'label')}: {report.suspected}.")
     if evaluation.champion_problem:
         items.append(f"It was not compared with its champion: {evaluation.champion_problem}.")
-    if not any(one.rule.startswith(SERVED) for one in report.challenger.verdict.rules):
+    if not any(entry.rule.startswith(SERVED) for entry in report.challenger.verdict.rules):
         items.append("The packaged model was not asked before this decision: gate.serve_check is off.")
     items += [] if evaluation.golden else ["No golden set was measured."]
     return Section("Known gaps", items=tuple(items))
 
 
-def _next(report: Report) -> Section:
-    found = report.wanted
-    more = len(found) - _LISTED
-    items = [f"{one.of}: {one.why}." for one in found[:_LISTED]] + ([f"{more:,} more"] if more > 0 else [])
-    said = (
+def _advice(report: Report) -> Section:
+    advice = report.wanted
+    more = len(advice) - _LISTED
+    items = [f"{suggestion.of}: {suggestion.why}." for suggestion in advice[:_LISTED]] + (
+        [f"{more:,} more"] if more > 0 else []
+    )
+    note = (
         "What more photographs would likely help most, then what a class's photographs lack and others' "
         "show, then what is recognised less often than all images are, then what has too few test images to tell."
     )
-    return Section("What to collect next", (said,) if items else (), items=tuple(items))
+    return Section("What to collect next", (note,) if items else (), items=tuple(items))
 
 
 def _trial(report: Report) -> Section:

@@ -48,21 +48,21 @@ SHARES = Scale(0.0, 1.0)
 SHARE_TICKS = tuple(Tick(float(at), f"{at}%") for at in (0, 25, 50, 75, 100))
 
 
-def dot(scale: Scale, value: float, low: float, high: float) -> Dot:
+def place_dot(scale: Scale, value: float, low: float, high: float) -> Dot:
     """Place a value and its interval on a scale."""
     return Dot(
         scale.at(value), scale.at(low), scale.at(high), scale.beyond(low) or scale.beyond(high), scale.beyond(value)
     )
 
 
-def around_nought(values: Sequence[float]) -> Scale:
+def scale_around_zero(values: Sequence[float]) -> Scale:
     """Make a scale with nought in its middle that holds all of these values, and never a very fine one."""
     most = max((abs(value) for value in values), default=0.0)
     limit = 1.05 * max(most, 0.01)
     return Scale(-limit, limit)
 
 
-def ticks(scale: Scale) -> tuple[Tick, ...]:
+def choose_ticks(scale: Scale) -> tuple[Tick, ...]:
     """Choose round values from nought on, also below it where the scale has that, in points: hundredths."""
     step = _round(100 * scale.high / _TICKS)
     last = floor(100 * scale.high / step)
@@ -78,12 +78,12 @@ def _round(width: float) -> float:
     return next(unit * times for times in (5, 2, 1) if unit * times <= width * (1 + 1e-9))
 
 
-def bubble(images: int, most: int) -> float:
+def dot_radius(images: int, most: int) -> float:
     """Give a dot's radius, in hundredths of a plot's width, for so many images: its area grows with them."""
     return round(1 + 3 * sqrt(images / max(most, 1)), 2)
 
 
-def widths(counts: Sequence[int]) -> list[int]:
+def bar_lengths(counts: Sequence[int]) -> list[int]:
     """Turn counts into lengths of bars, in percent of the longest."""
     most = max(counts, default=1)
-    return [ceil(100 * one / most) for one in counts]
+    return [ceil(100 * count / most) for count in counts]

@@ -11,7 +11,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
 from configs.visible_text import Markdown, markdown
-from tasks.domain.datasets.contradictions import likeness
+from tasks.domain.datasets.contradictions import summarize_duplicates
 from tasks.domain.datasets.leakage import leakage_sentences
 from tasks.domain.gate.gate import Verdict
 from tasks.domain.gate.rule_result import COLUMNS, rule_row
@@ -29,28 +29,30 @@ _WHO = {
 }
 
 
-def show_card(facts: Mapping[str, Any], page: str) -> None:
+def show_data_card(card: Mapping[str, Any], page: str) -> None:
     """Show a data card: classes by split, what changed, what to look at, and where its page is."""
-    lines = [f"# Dataset {facts['dataset'][:12]}", "", *(f"- **look:** {markdown(one)}" for one in facts["warnings"])]
-    lines += [f"- {markdown(one)} waits" for one in facts["waiting"]]
-    lines += [f"- {markdown(one)}" for one in (likeness(facts), *leakage_sentences(facts))]
-    changes = {name: len(facts[name]) for name in ("added", "removed", "relabelled")}
+    lines = [f"# Dataset {card['dataset'][:12]}", "", *(f"- **look:** {markdown(entry)}" for entry in card["warnings"])]
+    lines += [f"- {markdown(entry)} waits" for entry in card["waiting"]]
+    lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *leakage_sentences(card))]
+    changes = {name: len(card[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
-    lines += [f"- {len(one['images']):,} images {one['kind']}: {markdown(one['meaning'])}" for one in facts["findings"]]
-    lines += [f"- {one['images']:,} objects not in it: {markdown(one['reason'])}" for one in facts["missing"]]
+    lines += [
+        f"- {len(entry['images']):,} images {entry['kind']}: {markdown(entry['meaning'])}" for entry in card["findings"]
+    ]
+    lines += [f"- {entry['images']:,} objects not in it: {markdown(entry['reason'])}" for entry in card["missing"]]
     # How they are called is a stranger's text, and stands in the log and in the card.
-    passed_over = sum(facts["passed_over"].values())
+    passed_over = sum(card["passed_over"].values())
     lines += [f"- {passed_over:,} folders, links or half uploads passed over"] if passed_over else []
     lines += ["", f"The whole card, with pictures: {_link(page)}"]
-    lines += ["", *table(("class", "images", *_SPLITS), [_class_row(one) for one in facts["classes"]])]
-    create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {facts['dataset']}")
+    lines += ["", *format_table(("class", "images", *_SPLITS), [_class_row(entry) for entry in card["classes"]])]
+    create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {card['dataset']}")
 
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
     """Show the verdict, what happened to each rule with its sentence, and the way to the report and the model card."""
     lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
-    lines += rules_table(verdict.lines())
+    lines += format_rules(verdict.lines())
     create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
 
 
@@ -76,31 +78,40 @@ def show_outcome(
     lines += (
         [f"- model version {markdown(outcome.model_version)}, MLflow run `{outcome.run_id}`"] if outcome.run_id else []
     )
-    lines += ["", "## What was new", "", *(f"- {markdown(one)}" for one in (data.ingested, data.labels, data.dataset))]
-    lines += [f"- {markdown(one)} waits" for one in data.dataset.waiting]
+    lines += [
+        "",
+        "## What was new",
+        "",
+        *(f"- {markdown(entry)}" for entry in (data.ingested, data.labels, data.dataset)),
+    ]
+    lines += [f"- {markdown(entry)} waits" for entry in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
-    lines += [f"- {markdown(one)}" for one in (likeness(card), *leakage_sentences(card))] if card else []
-    lines += [f"- **look:** {markdown(one)}" for one in card["warnings"]] if card else []
-    lines += _measured(outcome, challenger) if challenger else []
-    lines += ["", "## What it cost", "", *(f"- {one}" for one in _saved(data, challenger)), ""]
-    lines += table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])
+    lines += (
+        [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *leakage_sentences(card))] if card else []
+    )
+    lines += [f"- **look:** {markdown(entry)}" for entry in card["warnings"]] if card else []
+    lines += _evaluation_lines(outcome, challenger) if challenger else []
+    lines += ["", "## What it cost", "", *(f"- {entry}" for entry in _saved_work(data, challenger)), ""]
+    lines += format_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])
     lines += ["", f"All steps: {sum(outcome.seconds.values()):.1f} seconds."]
     create_markdown_artifact("\n".join(lines), key="summary", description=markdown(outcome.reason))
 
 
-def _measured(outcome: Outcome, challenger: Challenger) -> list[str]:
-    found, promise = challenger.evaluation, challenger.trained.promise
-    lines = ["", "## Figures", "", f"- {markdown(found)}", f"- {markdown(promise)}"]
-    lines += [f"- sure answers: {markdown(promise.held(found.test.figures.overall, found.images))}"]
+def _evaluation_lines(outcome: Outcome, challenger: Challenger) -> list[str]:
+    evaluation, promise = challenger.evaluation, challenger.trained.promise
+    lines = ["", "## Figures", "", f"- {markdown(evaluation)}", f"- {markdown(promise)}"]
+    lines += [f"- sure answers: {markdown(promise.held(evaluation.test.figures.overall, evaluation.images))}"]
     lines += [f"- {markdown(challenger.embedded.choice)}"] if challenger.embedded.choice else []
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
-    return [*lines, "", *rules_table(outcome.gate)]
+    return [*lines, "", *format_rules(outcome.gate)]
 
 
-def _saved(data: Data, challenger: Challenger | None) -> list[str]:
+def _saved_work(data: Data, challenger: Challenger | None) -> list[str]:
     """Say what this night did not have to do again, since former ones had kept it."""
-    known = max(data.dataset.images - data.ingested.new, 0)
-    lines = [f"{count(known, 'image')} known before: not fetched, decoded or hashed again"] if known else []
+    known_images = max(data.dataset.images - data.ingested.new, 0)
+    lines = (
+        [f"{count(known_images, 'image')} known before: not fetched, decoded or hashed again"] if known_images else []
+    )
     if challenger:
         embedded = challenger.embedded
         lines += [f"{count(embedded.computed, 'image')} embedded"]
@@ -109,42 +120,50 @@ def _saved(data: Data, challenger: Challenger | None) -> list[str]:
     return lines
 
 
-def show_reproduction(found: Reproduction) -> None:
+def show_reproduction(reproduction: Reproduction) -> None:
     """Show whether a model came out again as it was, with what differs between then and now."""
-    lines = [f"# {found.verdict.title()}", "", f"{markdown(found.reason[0].upper() + found.reason[1:])}.", ""]
-    lines += [f"- model version {markdown(found.model_version)}, head `{found.head}`", f"- dataset `{found.dataset}`"]
-    lines += [f"- made again: {markdown(found.refitted)}"] if found.refitted else []
-    changed = [(one.what, one.then, one.now) for one in found.differences]
-    lines += ["", *table(("what differs", "then", "now"), changed)] if changed else []
-    create_markdown_artifact("\n".join(lines), key="reproduction", description=markdown(found.reason))
+    lines = [
+        f"# {reproduction.verdict.title()}",
+        "",
+        f"{markdown(reproduction.reason[0].upper() + reproduction.reason[1:])}.",
+        "",
+    ]
+    lines += [
+        f"- model version {markdown(reproduction.model_version)}, head `{reproduction.head}`",
+        f"- dataset `{reproduction.dataset}`",
+    ]
+    lines += [f"- made again: {markdown(reproduction.refitted)}"] if reproduction.refitted else []
+    changed = [(difference.what, difference.then, difference.now) for difference in reproduction.differences]
+    lines += ["", *format_table(("what differs", "then", "now"), changed)] if changed else []
+    create_markdown_artifact("\n".join(lines), key="reproduction", description=markdown(reproduction.reason))
 
 
-def show_damage(told: str, damage: Sequence[tuple[str, str, str]]) -> None:
+def show_damage(summary: str, damage: Sequence[tuple[str, str, str]]) -> None:
     """Show what of the store was looked at, and all that is damaged with its dataset version."""
-    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{markdown(told)}."]
-    lines += ["", *table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
-    create_markdown_artifact("\n".join(lines), key="store", description=markdown(told))
+    lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{markdown(summary)}."]
+    lines += ["", *format_table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
+    create_markdown_artifact("\n".join(lines), key="store", description=markdown(summary))
 
 
 def _link(page: str) -> str:
     return markdown(page) if "://" in page else f"[{markdown(page)}](file://{quote(page)})"
 
 
-def _class_row(one: Mapping[str, Any]) -> tuple[object, ...]:
-    return one["label"], one["images"], *(one["splits"].get(split, 0) for split in _SPLITS)
+def _class_row(class_card: Mapping[str, Any]) -> tuple[object, ...]:
+    return class_card["label"], class_card["images"], *(class_card["splits"].get(split, 0) for split in _SPLITS)
 
 
 def _word(outcome: str) -> Markdown:
     return Markdown(outcome if outcome == "passed" else f"**{outcome}**")
 
 
-def rules_table(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+def format_rules(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write what happened to each rule, with its sentence, as a table in Markdown."""
-    told = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (rule_row(rule),)]
-    return table((*COLUMNS, "what it says"), told)
+    rows = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (rule_row(rule),)]
+    return format_table((*COLUMNS, "what it says"), rows)
 
 
-def table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
+def format_table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
     """Write a table in Markdown, one line a row, whose cells are texts unless they are Markdown already."""
     line = (Markdown("---"),) * len(head)
     return [f"| {' | '.join(map(markdown, row))} |" for row in (head, line, *rows)]
@@ -153,28 +172,34 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str
 _DEPLOYMENT = "approve/approve"
 
 
-def approval_form(fields: Mapping[str, Any]) -> str:
+def approval_form_address(fields: Mapping[str, Any]) -> str:
     """Name the page of the form, filled in as far as it does not start like that; empty where nothing is deployed."""
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_deployment_by_name(_DEPLOYMENT)
+            deployment = client.read_deployment_by_name(_DEPLOYMENT)
         except ObjectNotFound:
             return ""
-    page = url_for("deployment", found.id)
-    given = {name: value for name, value in fields.items() if found.parameters.get(name) != value}
+    page = url_for("deployment", deployment.id)
+    given = {name: value for name, value in fields.items() if deployment.parameters.get(name) != value}
     # Prefect's page takes what stands in its address apart twice.
     return f"{page}/run?parameters={quote(quote(json.dumps(given, separators=(',', ':'))), safe='')}" if page else ""
 
 
-def show_question(outcome: Outcome, form: str, evidence: Mapping[str, str]) -> None:
+def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, str]) -> None:
     """Show which rules ask, how all of them came out, where to look before deciding, and where to click."""
     version = outcome.model_version
     lines = [f"# Version {markdown(version)} waits for you", "", "A rule of the gate leaves this to a person:", ""]
     lines += [f"- {markdown(rule['said'])}" for rule in outcome.gate if rule["outcome"] == "ask"]
     click = f"**[Promote version {version}]({form})**: give a reason and your name, and press *Submit*."
-    told = f"`pedigree model promote {version} -c FILE --why TEXT` promotes it."
-    lines += ["", f"{click if form else told} Until somebody does, the champion serves on.", "", "## Look before", ""]
+    command = f"`pedigree model promote {version} -c FILE --why TEXT` promotes it."
+    lines += [
+        "",
+        f"{click if form else command} Until somebody does, the champion serves on.",
+        "",
+        "## Look before",
+        "",
+    ]
     lines += [f"- [{name}]({page})" for name, page in evidence.items() if page]
     lines += [f"- the folders evaluation and dataset of MLflow run `{outcome.run_id}`"]
-    lines += ["", *rules_table(outcome.gate)]
+    lines += ["", *format_rules(outcome.gate)]
     create_markdown_artifact("\n".join(lines), key="approval", description=f"Version {version} waits for a person")

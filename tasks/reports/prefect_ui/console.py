@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.visible_text import visible
 
 
-class _Diary(logging.Handler):
+class _RunLogHandler(logging.Handler):
     """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -20,8 +20,8 @@ class _Diary(logging.Handler):
             )
 
 
-def to_terminal() -> None:
+def show_run_log() -> None:
     """Show the diary on standard error from now on, once."""
     for logger in map(logging.getLogger, ("prefect.task_runs", "prefect.flow_runs")):
-        if sys.stderr and not any(isinstance(handler, _Diary) for handler in logger.handlers):
-            logger.addHandler(_Diary())
+        if sys.stderr and not any(isinstance(handler, _RunLogHandler) for handler in logger.handlers):
+            logger.addHandler(_RunLogHandler())

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.visible_text import visible
 from tasks.domain.runs.outcome import Outcome
 
@@ -18,13 +18,13 @@ def run_name() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def named_state(outcome: Outcome) -> State[Outcome]:
+def make_final_state(outcome: Outcome) -> State[Outcome]:
     """Make the final state: Promoted, Rejected, Needs approval, Unchanged or Waiting, with the reason beside it.
 
-    Raises Problem, so that the run fails and people are told, where MLflow serves what nobody registered.
+    Raises PedigreeError, so that the run fails and people are told, where MLflow serves what nobody registered.
     """
     if outcome.alarm:
-        raise Problem(f"The night ended {outcome.status}. {outcome.alarm}.")
+        raise PedigreeError(f"The night ended {outcome.status}. {outcome.alarm}.")
     state: State[Outcome] = Completed(
         name=outcome.status.replace("-", " ").capitalize(), message=visible(outcome.reason), data=outcome
     )
@@ -37,7 +37,7 @@ def flow_run_tags() -> dict[str, str]:
     return {"flow_run": str(flow_run.id or "none"), "flow_run_url": page if page.startswith("http") else "none"}
 
 
-def label_run(name: str, page: str) -> None:
+def label_flow_run(name: str, page: str) -> None:
     """Write the address of a page onto the flow run, where messages about it find it."""
     if flow_run.id and page:
         with get_client(sync_client=True) as client:

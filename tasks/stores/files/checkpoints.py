@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 _FOLDER = "checkpoints/"
 
@@ -20,7 +20,7 @@ class CheckpointStore:
         for epoch in sorted(keys, reverse=True):
             try:
                 return epoch, bucket.read(keys[epoch])
-            except Changed:
+            except ObjectChangedError:
                 # The same fine-tuning runs twice, and the other one has just come further or ended.
                 continue
         return None
@@ -45,5 +45,5 @@ class CheckpointStore:
 
     def _keys(self) -> dict[int, str]:
         prefix = f"{_FOLDER}{self.name}/"
-        found = [entry.key for entry in open_bucket(self.url).entries(prefix)]
-        return {int(key.removeprefix(prefix).removesuffix(".npz")): key for key in found}
+        keys = [entry.key for entry in open_bucket(self.url).entries(prefix)]
+        return {int(key.removeprefix(prefix).removesuffix(".npz")): key for key in keys}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 _FOLDER = "checksums/files/"
 _COMPLETE = "checksums/complete.json"
@@ -31,7 +31,7 @@ def create(url: str, key: str, data: bytes) -> bool:
 
 
 def record(url: str, key: str) -> None:
-    """Keep the checksum of a file of any size that was just written; raise Changed where it is gone."""
+    """Keep the checksum of a file of any size that was just written; raise ObjectChangedError where it is gone."""
     _keep(url, key, open_bucket(url).sha256(key))
 
 
@@ -43,7 +43,7 @@ def forget(url: str, keys: Iterable[str]) -> None:
             bucket.remove(entry.key)
 
 
-def recorded(url: str, prefix: str = "") -> Mapping[str, set[str]]:
+def read_checksums(url: str, prefix: str = "") -> Mapping[str, set[str]]:
     """Map the files of a store whose names begin so to the checksums that were kept of each."""
     sums: defaultdict[str, set[str]] = defaultdict(set)
     for entry in open_bucket(url).entries(f"{_FOLDER}{prefix}"):
@@ -52,24 +52,24 @@ def recorded(url: str, prefix: str = "") -> Mapping[str, set[str]]:
     return sums
 
 
-def kept_files(url: str) -> list[str]:
+def files_with_checksum(url: str) -> list[str]:
     """Name the files of a store that have, or ought to have, a checksum."""
     return [entry.key for entry in open_bucket(url).entries() if not _UNKEPT.fullmatch(entry.key)]
 
 
-def altered(url: str) -> Iterator[tuple[str, str]]:
+def altered_files(url: str) -> Iterator[tuple[str, str]]:
     """Yield each file of a store that is gone or has another checksum than was kept, and how that shows."""
-    sums, files = recorded(url), kept_files(url)
+    sums, files = read_checksums(url), files_with_checksum(url)
     yield from ((key, "It is not in the store.") for key in sorted(sums.keys() - set(files)))
     for key in files:
         if key in sums and _sha256(url, key) not in sums[key]:
             yield key, "Its bytes are not those that were written."
 
 
-def unproved(url: str) -> list[str]:
+def files_without_checksum(url: str) -> list[str]:
     """Name the files of a store that have no checksum: an earlier Pedigree wrote them, or their night died."""
-    sums = recorded(url)
-    return [key for key in kept_files(url) if key not in sums and not key.startswith(_PROVED_BY_ROWS)]
+    sums = read_checksums(url)
+    return [key for key in files_with_checksum(url) if key not in sums and not key.startswith(_PROVED_BY_ROWS)]
 
 
 def is_complete(url: str) -> bool:
@@ -79,7 +79,7 @@ def is_complete(url: str) -> bool:
 
 def complete(url: str) -> int:
     """Give the files that have none a checksum of what lies there, note the day, and return how many these were."""
-    keys = unproved(url)
+    keys = files_without_checksum(url)
     for key in keys:
         record(url, key)
     facts = {"taken_on_trust": keys, "since": datetime.now(UTC).date().isoformat()}
@@ -94,5 +94,5 @@ def _keep(url: str, key: str, checksum: str) -> None:
 def _sha256(url: str, key: str) -> str:
     try:
         return open_bucket(url).sha256(key)
-    except Changed:
+    except ObjectChangedError:
         return ""

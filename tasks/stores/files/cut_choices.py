@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
 from tasks.stores.files import checksums
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 if TYPE_CHECKING:
     from configs import schema
@@ -28,7 +28,9 @@ class CutChoice:
         return f"backbone.cut auto means {self.cut} since {self.day}: {self.reason}"
 
 
-def keep_choice(url: str, backbone: "schema.Backbone", cut: str, reason: str, measured: Mapping[str, Any]) -> CutChoice:
+def write_choice(
+    url: str, backbone: "schema.Backbone", cut: str, reason: str, measured: Mapping[str, Any]
+) -> CutChoice:
     """Write down what auto means under these weights and this size; return what stands, which may be another's word.
 
     Args:
@@ -43,10 +45,10 @@ def keep_choice(url: str, backbone: "schema.Backbone", cut: str, reason: str, me
     """
     facts = {"cut": cut, "day": datetime.now(UTC).date().isoformat(), "reason": reason, "measured": measured}
     checksums.create(url, _key(backbone), json.dumps(facts, ensure_ascii=False, indent=1).encode())
-    kept = read_choice(url, backbone)
-    if kept is None:
-        raise Problem(f"The file {_key(backbone)} has vanished from {url}: run the night again.")
-    return kept
+    choice = read_choice(url, backbone)
+    if choice is None:
+        raise PedigreeError(f"The file {_key(backbone)} has vanished from {url}: run the night again.")
+    return choice
 
 
 def read_choice(url: str, backbone: "schema.Backbone") -> CutChoice | None:
@@ -55,10 +57,12 @@ def read_choice(url: str, backbone: "schema.Backbone") -> CutChoice | None:
     try:
         facts = json.loads(open_bucket(url).read(key))
         return CutChoice(str(facts["cut"]), str(facts["day"]), str(facts["reason"]))
-    except Changed:
+    except ObjectChangedError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy, or set backbone.cut.") from None
+        raise PedigreeError(
+            f"The file {key} in {url} is damaged: put it back from a copy, or set backbone.cut."
+        ) from None
 
 
 def _key(backbone: "schema.Backbone") -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
 
 # What memory must hold, twice: one batch is written while the next is read. More writers at once were slower.
@@ -18,36 +18,36 @@ _BATCH = 64
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside the target, which takes its name when all went well and is deleted when not."""
-    place = target.resolve()
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise Problem(f"{target} is not an empty folder: empty it, or name another one.")
-    partial = place.with_name(f"{place.name}.partial")
+    folder = target.resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PedigreeError(f"{target} is not an empty folder: empty it, or name another one.")
+    partial = folder.with_name(f"{folder.name}.partial")
     if partial.exists():
-        raise Problem(f"{partial} is in the way, left by a checkout that was killed or still runs: delete it.")
+        raise PedigreeError(f"{partial} is in the way, left by a checkout that was killed or still runs: delete it.")
     with _sentences(target):
         partial.mkdir(mode=0o700, parents=True)
         try:
             yield partial
-            partial.rename(place)
+            partial.rename(folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
 
 
 def make_folders(root: Path, names: Collection[str]) -> None:
-    """Make a folder for each name; raise Problem where the file system takes two of them for one."""
+    """Make a folder for each name; raise PedigreeError where the file system takes two of them for one."""
     for name in sorted(names):
         try:
             (root / name).mkdir()
         except FileExistsError:
             message = f"This disk takes {name} and another class for the same folder: check out onto another disk."
-            raise Problem(message) from None
+            raise PedigreeError(message) from None
 
 
 def write_images(
     root: Path, files: Mapping[str, str], images: Iterable[tuple[str, bytes]], advance: Callable[[int], None]
 ) -> None:
-    """Write each image to its path below the root; raise Problem where its bytes are not those of its name."""
+    """Write each image to its path below the root; raise PedigreeError where its bytes are not those of its name."""
     source = iter(images)
     written: Future[int] | None = None
     with ThreadPoolExecutor(1) as pool:
@@ -73,7 +73,7 @@ def write_file(path: Path, data: bytes) -> None:
 def _write(batch: Sequence[tuple[Path, str, bytes]]) -> int:
     for path, image, data in batch:
         if sha256_of_bytes(data) != image:
-            raise Problem(f"The image {image} is damaged in the store: pedigree data verify names all that is.")
+            raise PedigreeError(f"The image {image} is damaged in the store: pedigree data verify names all that is.")
         path.write_bytes(data)
     return len(batch)
 
@@ -85,6 +85,6 @@ def _sentences(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"The disk that holds {target} is full: make room and run again; nothing was half-written."
-            raise Problem(message) from error
+            raise PedigreeError(message) from error
         message = f"{target} cannot be written ({error.strerror}): give this user the right to, or name another place."
-        raise Problem(message) from error
+        raise PedigreeError(message) from error

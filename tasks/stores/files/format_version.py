@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from configs.errors import Inaccessible, Problem
+from configs.errors import InaccessibleError, PedigreeError
 from tasks.stores.files import checksums
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 # Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
 _FORMAT = 2
@@ -15,32 +15,32 @@ _FILE = "format.json"
 
 
 def claim_format(url: str) -> None:
-    """Write down the format of a store that has none yet; raise Problem where a newer Pedigree made it."""
+    """Write down the format of a store that has none yet; raise PedigreeError where a newer Pedigree made it."""
     if checksums.create(url, _FILE, json.dumps({"format": _FORMAT}).encode()):
         checksums.complete(url)
     check_format(url)
 
 
 def check_format(url: str) -> None:
-    """Raise Problem where a newer or an older Pedigree made the store, or its format cannot be read."""
+    """Raise PedigreeError where a newer or an older Pedigree made the store, or its format cannot be read."""
     try:
-        found = int(json.loads(open_bucket(url).read(_FILE))["format"])
-    except Changed:
+        level = int(json.loads(open_bucket(url).read(_FILE))["format"])
+    except ObjectChangedError:
         return
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"The file {_FILE} of the store {url} is damaged: put it back from a copy.") from None
-    if found > _FORMAT:
-        raise Inaccessible(
-            f"The store {url} was made by a newer Pedigree (format {found}, this one knows {_FORMAT}): update Pedigree."
+        raise PedigreeError(f"The file {_FILE} of the store {url} is damaged: put it back from a copy.") from None
+    if level > _FORMAT:
+        raise InaccessibleError(
+            f"The store {url} was made by a newer Pedigree (format {level}, this one knows {_FORMAT}): update Pedigree."
         )
-    if found < _FORMAT:
-        raise Inaccessible(
-            f"The store {url} was made by an older Pedigree (format {found}, this one knows {_FORMAT}): name a new one."
+    if level < _FORMAT:
+        raise InaccessibleError(
+            f"The store {url} was made by an older Pedigree (format {level}, this one knows {_FORMAT}): name a new one."
         )
 
 
-def understood(kind: type[Any], plain: Mapping[str, Any], file: str, url: str) -> Mapping[str, Any]:
-    """Return what a file says of a dataclass; raise Inaccessible where it says more than this Pedigree knows.
+def reject_unknown_fields(kind: type[Any], plain: Mapping[str, Any], file: str, url: str) -> Mapping[str, Any]:
+    """Return what a file says of a dataclass; raise InaccessibleError where it says more than this Pedigree knows.
 
     Args:
         kind: The dataclass that is to be made of it.
@@ -52,12 +52,12 @@ def understood(kind: type[Any], plain: Mapping[str, Any], file: str, url: str) -
         ``plain`` itself, also where it lacks something: whoever makes the dataclass finds that out.
 
     Raises:
-        Inaccessible: A newer Pedigree wrote the file, which is sound.
+        InaccessibleError: A newer Pedigree wrote the file, which is sound.
     """
-    known = {one.name: one.default is MISSING and one.default_factory is MISSING for one in fields(kind)}
-    more = plain.keys() - known.keys()
-    if more and all(name in plain for name, needed in known.items() if needed):
-        raise Inaccessible(
+    known_fields = {field.name: field.default is MISSING and field.default_factory is MISSING for field in fields(kind)}
+    more = plain.keys() - known_fields.keys()
+    if more and all(name in plain for name, needed in known_fields.items() if needed):
+        raise InaccessibleError(
             f"The file {file} in {url} was written by a newer Pedigree, which knows {min(more)}: update Pedigree."
         )
     return plain

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psutil
 
-from tasks.stores.objects.object_store import Bucket, Changed, open_bucket
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError, open_bucket
 
 # A claim of another machine, whose processes nobody here can see, counts for so many seconds.
 _VALID = 600
@@ -21,27 +21,27 @@ _WORKS = 12 * 3600
 
 
 @contextmanager
-def claimed(url: str, work: str) -> Iterator[None]:
+def hold_lease(url: str, work: str) -> Iterator[None]:
     """Hold the claim on some work, and wait for it while another living run holds it.
 
     A claim is void once its process has died or, where that cannot be seen from here, ten minutes after it was made.
     Should two runs find a void claim at the same moment, both may go on: what is claimed must be harmless when doubled.
     """
-    bucket, key, claim = open_bucket(url), f"claims/{work}.json", _claim()
-    while not bucket.create(key, claim):
+    bucket, key, lease = open_bucket(url), f"claims/{work}.json", _new_lease()
+    while not bucket.create(key, lease):
         held = _read(bucket, key)
-        if held is not None and _void(json.loads(held)):
+        if held is not None and _is_void(json.loads(held)):
             bucket.remove(key)
         else:
             time.sleep(_LOOK_AGAIN)
     try:
         yield
     finally:
-        if _read(bucket, key) == claim:
+        if _read(bucket, key) == lease:
             bucket.remove(key)
 
 
-def _claim() -> bytes:
+def _new_lease() -> bytes:
     process = psutil.Process()
     return json.dumps(
         {
@@ -56,40 +56,44 @@ def _claim() -> bytes:
 
 def owner() -> str:
     """Name this process in a way that others can tell whether it still works."""
-    return _claim().decode()
+    return _new_lease().decode()
 
 
-def lives(owner: str) -> bool:
+def is_alive(owner: str) -> bool:
     """Tell whether a process that is named so still works; of this very one, that what it did before has ended.
 
     One of another machine, which nobody here can see, counts as working for half a day.
     """
     try:
-        claim = json.loads(owner)
-        age = datetime.now(UTC) - datetime.fromisoformat(claim["time"])
-        here, number, started = claim["machine"] == platform.node(), int(claim["process"]), float(claim["started"])
+        lease = json.loads(owner)
+        age = datetime.now(UTC) - datetime.fromisoformat(lease["time"])
+        same_machine, number, started = (
+            lease["machine"] == platform.node(),
+            int(lease["process"]),
+            float(lease["started"]),
+        )
     except (ValueError, KeyError, TypeError):
         return False
-    own = here and number == psutil.Process().pid
-    seen = _alive(number, started) if here else True
-    return seen and not own and age.total_seconds() < _WORKS
+    same_process = same_machine and number == psutil.Process().pid
+    running = _is_running(number, started) if same_machine else True
+    return running and not same_process and age.total_seconds() < _WORKS
 
 
 def _read(bucket: Bucket, key: str) -> bytes | None:
     try:
         return bucket.read(key)
-    except Changed:
+    except ObjectChangedError:
         return None
 
 
-def _void(claim: dict[str, Any]) -> bool:
-    if claim["machine"] == platform.node():
-        return not _alive(claim["process"], claim["started"])
-    age = datetime.now(UTC) - datetime.fromisoformat(claim["time"])
+def _is_void(lease: dict[str, Any]) -> bool:
+    if lease["machine"] == platform.node():
+        return not _is_running(lease["process"], lease["started"])
+    age = datetime.now(UTC) - datetime.fromisoformat(lease["time"])
     return age.total_seconds() > _VALID
 
 
-def _alive(number: int, started: float) -> bool:
+def _is_running(number: int, started: float) -> bool:
     try:
         process = psutil.Process(number)
         return bool(process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry import decisions
 from tasks.domain.registry.decisions import Decision
 from tasks.stores.files import checksums
-from tasks.stores.files.format_version import understood
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.files.format_version import reject_unknown_fields
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 _READS_AT_ONCE = 16
 # Each one that fails means that another writer got on.
@@ -36,7 +36,7 @@ class Ledger:
         return [entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".json")]
 
     def read(self, key: str) -> Decision:
-        """Read the decision in this file; raise Problem when it is damaged."""
+        """Read the decision in this file; raise PedigreeError when it is damaged."""
         return self._decision(key, open_bucket(self.url).read(key))
 
     def _contents(self) -> list[tuple[str, bytes]]:
@@ -47,30 +47,30 @@ class Ledger:
 
     def _decision(self, key: str, data: bytes) -> Decision:
         try:
-            return Decision(**understood(Decision, json.loads(data), key, self.url))
+            return Decision(**reject_unknown_fields(Decision, json.loads(data), key, self.url))
         except (ValueError, TypeError, AttributeError) as error:
             message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
-            raise Problem(message) from error
+            raise PedigreeError(message) from error
 
-    def broken(self) -> str:
+    def first_altered(self) -> str:
         """Name the first entry that was changed, or that does not follow from those before it; empty where all hold."""
         # What is written meanwhile is in the second listing alone.
-        kept = checksums.recorded(self.url, "ledger/")
-        return self._broken(self._contents(), kept)
+        sums = checksums.read_checksums(self.url, "ledger/")
+        return self._first_altered(self._contents(), sums)
 
-    def checked(self) -> list[Decision]:
+    def verified_entries(self) -> list[Decision]:
         """Return all decisions; raise Problem where one was changed, removed or added, so that nobody builds on it."""
-        kept = checksums.recorded(self.url, "ledger/")
+        sums = checksums.read_checksums(self.url, "ledger/")
         contents = self._contents()
-        if key := self._broken(contents, kept):
-            raise Problem(
+        if key := self._first_altered(contents, sums):
+            raise PedigreeError(
                 f"The ledger of {self.url} is not as it was written, and nothing is decided on top of it: {key} was "
                 "changed, removed or added, or an entry before it was. Put the folders ledger and "
                 "checksums/files/ledger back from one copy of the store; pedigree data verify latest names the files."
             )
         return [self._decision(key, data) for key, data in contents]
 
-    def _broken(self, contents: Sequence[tuple[str, bytes]], kept: Mapping[str, set[str]]) -> str:
+    def _first_altered(self, contents: Sequence[tuple[str, bytes]], sums: Mapping[str, set[str]]) -> str:
         """Name the first entry that is not as it was written.
 
         An entry of an earlier Pedigree says nothing of those before it; the first later one covers them all.
@@ -78,10 +78,10 @@ class Ledger:
         digest = hashlib.sha256()
         for key, data in contents:
             before = self._decision(key, data).before
-            if (before and before != digest.hexdigest()) or (key in kept and sha256_of_bytes(data) not in kept[key]):
+            if (before and before != digest.hexdigest()) or (key in sums and sha256_of_bytes(data) not in sums[key]):
                 return key
             digest.update(f"{key}\n".encode() + data)
-        lost = kept.keys() - {key for key, _ in contents}
+        lost = sums.keys() - {key for key, _ in contents}
         return min((*lost, *self.orphans()), default="")
 
     def champion(self) -> Decision | None:
@@ -92,26 +92,28 @@ class Ledger:
         """Find the last decision about the model that a person means.
 
         ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's
-        hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsProblem where
+        hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsError where
         nothing fits, or where MLflow has given the number twice.
         """
-        entries, wanted = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
-        until = [one for one in entries if one.time[:10] <= wanted] if _DAY.fullmatch(wanted) else entries
-        if wanted == "champion" or _DAY.fullmatch(wanted):
+        entries, selector = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
+        until = [entry for entry in entries if entry.time[:10] <= selector] if _DAY.fullmatch(selector) else entries
+        if selector == "champion" or _DAY.fullmatch(selector):
             serving = decisions.champion(until)
-            found = [serving] if serving else []
+            matches = [serving] if serving else []
         else:
-            found = decisions.meant(entries, wanted)
-        if len(found) > 1:
-            named = decisions.candidates(found)
-            message = f"Version {word} is {len(found)} models in the ledger of {self.url}, since MLflow gave the number"
-            raise SettingsProblem(f"{message} again: name one of them by its weights, {named}.")
-        if not found:
+            matches = decisions.find_decisions(entries, selector)
+        if len(matches) > 1:
+            named = decisions.describe_candidates(matches)
+            message = (
+                f"Version {word} is {len(matches)} models in the ledger of {self.url}, since MLflow gave the number"
+            )
+            raise SettingsError(f"{message} again: name one of them by its weights, {named}.")
+        if not matches:
             message = (
                 f"The ledger of {self.url} knows no model {word}: name a model version such as 3, champion, the id"
             )
-            raise SettingsProblem(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
-        return found[0]
+            raise SettingsError(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
+        return matches[0]
 
     def append(self, decision: Decision) -> bool:
         """Write the next entry; return False when another writer took its number first."""
@@ -129,13 +131,13 @@ class Ledger:
         Nothing is written, and None returned, where it makes None of them.
         """
         for _ in range(_ATTEMPTS):
-            decision = ruling(self.checked())
+            decision = ruling(self.verified_entries())
             if decision is None or self.append(decision):
                 return decision
         message = (
             f"Nothing can be added to the ledger of {self.url}: pedigree data verify latest names what is damaged."
         )
-        raise Problem(message)
+        raise PedigreeError(message)
 
     def mark_applied(self, number: int) -> None:
         """Note that the registry has followed this decision."""
@@ -149,7 +151,7 @@ class Ledger:
         try:
             if bucket.read(key) == why.encode():
                 return False
-        except Changed:
+        except ObjectChangedError:
             return True
         bucket.remove(key)
         return bucket.create(key, why.encode())
@@ -167,13 +169,13 @@ class Ledger:
     def pending(self, entries: list[Decision]) -> list[Decision]:
         """Return those of the entries that the registry has not followed yet, the oldest first."""
         marks = self._marks(".applied")
-        return [one for one in entries if one.number not in marks]
+        return [entry for entry in entries if entry.number not in marks]
 
     def handled(self, entries: list[Decision], pending: list[Decision]) -> list[Decision]:
         """Return those of the entries that were shown to the registry before, also those that it refused."""
-        waiting = {one.number for one in pending}
+        waiting = {entry.number for entry in pending}
         waiting -= self._marks(".refused") if waiting else set()
-        return [one for one in entries if one.number not in waiting]
+        return [entry for entry in entries if entry.number not in waiting]
 
     def _marks(self, kind: str) -> set[int]:
         keys = (entry.key for entry in open_bucket(self.url).entries("ledger/"))

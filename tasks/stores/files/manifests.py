@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.contradictions import Twin
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import canonical_json, sha256_of, sha256_of_bytes
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.labels.labeling import Attributes, Conflict, Labelled, Labelling, Located
+from tasks.domain.labels.labeling import Attributes, Conflict, LabelledImage, Labelling, LocatedImage
 from tasks.stores.files import checksums
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 _ATTRIBUTES = pa.map_(pa.string(), pa.string())
 _LABELS = pa.schema(
@@ -56,10 +56,14 @@ _UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-ou
 
 def write_labels(url: str, labelling: Labelling) -> str:
     """Keep a labelling under the hash of its rows, and return that."""
-    rows: list[_Values] = [(*_VALUES(one), "") for one in labelling.labelled]
-    rows += [(*_VALUES(one), _LEFT_OUT) for one in labelling.left_out]
-    rows += [(one.key, one.image, "", (), (), _UNLABELLED) for one in labelling.unlabelled]
-    rows += [(key, one.image, label, (), (), _CONFLICT) for one in labelling.conflicts for label, key in one.claims]
+    rows: list[_Values] = [(*_VALUES(photograph), "") for photograph in labelling.labelled]
+    rows += [(*_VALUES(photograph), _LEFT_OUT) for photograph in labelling.left_out]
+    rows += [(photograph.key, photograph.image, "", (), (), _UNLABELLED) for photograph in labelling.unlabelled]
+    rows += [
+        (key, photograph.image, label, (), (), _CONFLICT)
+        for photograph in labelling.conflicts
+        for label, key in photograph.claims
+    ]
     rows += [(key, "", "", (), (), _MISSING) for key in labelling.missing]
     name = _hash(rows)
     _keep(url, f"labels/{name}.parquet", rows, _LABELS)
@@ -67,30 +71,30 @@ def write_labels(url: str, labelling: Labelling) -> str:
 
 
 def read_labels(url: str, name: str) -> Labelling:
-    """Return the labelling of this name; raise Problem when its file is missing or damaged."""
-    rows: defaultdict[str, list[Labelled]] = defaultdict(list)
+    """Return the labelling of this name; raise PedigreeError when its file is missing or damaged."""
+    rows: defaultdict[str, list[LabelledImage]] = defaultdict(list)
     for key, image, label, attributes, origins, problem in _rows(url, f"labels/{name}.parquet", _LABELS):
-        rows[problem].append(Labelled(key, image, label, tuple(attributes), tuple(origins)))
+        rows[problem].append(LabelledImage(key, image, label, tuple(attributes), tuple(origins)))
     conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows[_CONFLICT]:
         conflicts[row.image].append((row.label, row.key))
     return Labelling(
         labelled=tuple(rows[""]),
-        unlabelled=tuple(Located(row.key, row.image) for row in rows[_UNLABELLED]),
+        unlabelled=tuple(LocatedImage(row.key, row.image) for row in rows[_UNLABELLED]),
         conflicts=tuple(Conflict(image, tuple(claims)) for image, claims in conflicts.items()),
         left_out=tuple(rows[_LEFT_OUT]),
         missing=tuple(row.key for row in rows[_MISSING]),
     )
 
 
-def keep_label_manifest(url: str, source: str, entry: Entry, data: bytes) -> None:
+def write_label_manifest(url: str, source: str, entry: Entry, data: bytes) -> None:
     """Keep the bytes of a source's manifest, so that its labels of that day can be read again."""
     checksums.create(url, _label_manifest(source, entry), data)
 
 
-def kept_label_manifest(url: str, source: str, entry: Entry) -> bytes | None:
+def read_label_manifest(url: str, source: str, entry: Entry) -> bytes | None:
     """Return the bytes of a source's manifest as it was listed then; None if it was never read."""
-    with suppress(Changed):
+    with suppress(ObjectChangedError):
         return open_bucket(url).read(_label_manifest(source, entry))
     return None
 
@@ -106,11 +110,11 @@ def labels_hash(url: str, name: str) -> str:
 
 def written(url: str) -> dict[str, str]:
     """Name every dataset version, also one that has lost its manifest, with its first file's time: ISO 8601 in UTC."""
-    found: dict[str, str] = {}
+    created: dict[str, str] = {}
     for entry in open_bucket(url).entries("datasets/"):
         if match := _VERSION.fullmatch(entry.key):
-            found[match[1]] = min(entry.modified, found.get(match[1], entry.modified))
-    return found
+            created[match[1]] = min(entry.modified, created.get(match[1], entry.modified))
+    return created
 
 
 def write_manifest(url: str, name: str, rows: Sequence[Row]) -> None:
@@ -125,24 +129,24 @@ def read_manifest(url: str, name: str) -> list[Row]:
     key = f"datasets/{name}/manifest.parquet"
     with _sentences(url, key):
         return [
-            Row(image, label, _SPLITS[split], tuple(attributes), found)
-            for image, label, split, attributes, found in _rows(url, key, _MANIFEST)
+            Row(image, label, _SPLITS[split], tuple(attributes), object_key)
+            for image, label, split, attributes, object_key in _rows(url, key, _MANIFEST)
         ]
 
 
 def read_rows_of(url: str, name: str, images: Sequence[str], word: str) -> list[Row]:
     """Return the rows of a dataset version with one of these images, or whose image's name begins with a word.
 
-    An empty word means none; raises Problem when the manifest is missing or damaged.
+    An empty word means none; raises PedigreeError when the manifest is missing or damaged.
     """
     key = f"datasets/{name}/manifest.parquet"
     with _sentences(url, key):
         table = _table(open_bucket(url).read(key))
-        wanted = pc.is_in(table["image"], pa.array(images, pa.string()))
-        found = table.filter(pc.or_(wanted, pc.starts_with(table["image"], word)) if word else wanted)
+        mask = pc.is_in(table["image"], pa.array(images, pa.string()))
+        matching = table.filter(pc.or_(mask, pc.starts_with(table["image"], word)) if word else mask)
         return [
-            Row(one["image"], one["label"], _SPLITS[one["split"]], tuple(one["attributes"]), one["key"])
-            for one in found.select(_MANIFEST.names).cast(_MANIFEST).to_pylist()
+            Row(row["image"], row["label"], _SPLITS[row["split"]], tuple(row["attributes"]), row["key"])
+            for row in matching.select(_MANIFEST.names).cast(_MANIFEST).to_pylist()
         ]
 
 
@@ -244,27 +248,27 @@ def _sentences(url: str, key: str) -> Iterator[None]:
     """Say which file is missing or damaged."""
     try:
         yield
-    except Changed:
-        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
+    except ObjectChangedError:
+        raise PedigreeError(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error
+        raise PedigreeError(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error
 
 
-def note_labelling(url: str, source: str, labels: str) -> None:
+def record_labelling(url: str, source: str, labels: str) -> None:
     """Write down that this is the source's labelling now, unless it was the latest anyway."""
     if latest_labelling(url, source) != labels:
-        checksums.create(url, f"{_place(source)}/{datetime.now(UTC).isoformat()}-{labels}", b"")
+        checksums.create(url, f"{_labellings_folder(source)}/{datetime.now(UTC).isoformat()}-{labels}", b"")
 
 
 def latest_labelling(url: str, source: str) -> str:
     """Name the source's latest labelling; empty where none was noted."""
-    keys = [entry.key for entry in open_bucket(url).entries(f"{_place(source)}/")]
+    keys = [entry.key for entry in open_bucket(url).entries(f"{_labellings_folder(source)}/")]
     return max(keys, default="").rpartition("-")[2]
 
 
 def write_twins(url: str, labels: str, bits: int, twins: Mapping[str, Sequence[Twin]]) -> None:
     """Keep which images of a labelling are near duplicates and marked differently, by what they are marked with."""
-    data = json.dumps({kind: [list(twin) for twin in some] for kind, some in twins.items()}).encode()
+    data = json.dumps({kind: [list(twin) for twin in pairs] for kind, pairs in twins.items()}).encode()
     checksums.create(url, _twins(labels, bits), data)
 
 
@@ -272,9 +276,9 @@ def read_twins(url: str, labels: str, bits: int | None = None) -> Mapping[str, t
     """Return what was kept of a labelling with this setting, or with the last one; nothing where nothing was."""
     bucket = open_bucket(url)
     keys = [entry.key for entry in bucket.entries(f"contradictions/{labels}-")] if bits is None else []
-    with suppress(Changed):
-        kept = json.loads(bucket.read(max(keys, default=_twins(labels, bits or 0))))
-        return {kind: tuple(Twin(*twin) for twin in some) for kind, some in kept.items()}
+    with suppress(ObjectChangedError):
+        pairs_by_kind = json.loads(bucket.read(max(keys, default=_twins(labels, bits or 0))))
+        return {kind: tuple(Twin(*twin) for twin in pairs) for kind, pairs in pairs_by_kind.items()}
     return {}
 
 
@@ -282,5 +286,5 @@ def _twins(labels: str, bits: int) -> str:
     return f"contradictions/{labels}-{bits:03}.json"
 
 
-def _place(source: str) -> str:
+def _labellings_folder(source: str) -> str:
     return f"labellings/{sha256_of(source)[:16]}"

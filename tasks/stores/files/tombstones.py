@@ -9,20 +9,20 @@ from tasks.stores.objects.object_store import open_bucket
 _FOLDER = "forgotten/"
 
 
-def forget_image(url: str, image: str, time: str) -> bool:
+def write_tombstone(url: str, image: str, time: str) -> bool:
     """Write down that an image was removed at a time (ISO 8601); return False when that was written before."""
     return checksums.create(url, f"{_FOLDER}{image}.json", json.dumps({"image": image, "time": time}).encode())
 
 
-def forgotten_images(url: str) -> set[str]:
+def read_tombstones(url: str) -> set[str]:
     """Name the images that were removed for good."""
     keys = [entry.key for entry in open_bucket(url).entries(_FOLDER)]
     return {key.removeprefix(_FOLDER).removesuffix(".json") for key in keys}
 
 
-def forgotten_sentence(url: str, version: str, images: Collection[str]) -> str:
+def describe_tombstones(url: str, version: str, images: Collection[str]) -> str:
     """Say in one sentence which of a version's images were removed for good; nothing where none was."""
-    gone = sorted(forgotten_images(url) & set(images))
+    gone = sorted(read_tombstones(url) & set(images))
     if not gone:
         return ""
     notes = [json.loads(open_bucket(url).read(f"{_FOLDER}{image}.json")) for image in gone]

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.stores.files import checksums
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 
 
 def write_backbone(url: str, fingerprint: str, data: bytes, facts: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def read_backbone(url: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
     try:
         return data, {**json.loads(_read(url, key))}
     except (ValueError, TypeError):
-        raise Problem(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from None
+        raise PedigreeError(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from None
 
 
 def remember_backbone(url: str, outside: str, facts: Mapping[str, str]) -> None:
@@ -39,10 +39,12 @@ def remembered_backbone(url: str, outside: str) -> str | None:
     key = f"backbones/outside/{outside}.json"
     try:
         fingerprint = str(json.loads(open_bucket(url).read(key))["fingerprint"])
-    except Changed:
+    except ObjectChangedError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"The file {key} in {url} is damaged: remove it, and the next night writes it anew.") from None
+        raise PedigreeError(
+            f"The file {key} in {url} is damaged: remove it, and the next night writes it anew."
+        ) from None
     return fingerprint if has_backbone(url, fingerprint) else None
 
 
@@ -64,5 +66,5 @@ def read_head(url: str, name: str) -> bytes:
 def _read(url: str, key: str) -> bytes:
     try:
         return open_bucket(url).read(key)
-    except Changed:
-        raise Problem(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
+    except ObjectChangedError:
+        raise PedigreeError(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None

@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from configs.errors import Inaccessible, Problem
+from configs.errors import InaccessibleError, PedigreeError
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.stores.objects.folder_walk import UNUSABLE, files_below, unlisted
-from tasks.stores.objects.object_store import Changed, Unreadable
+from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
 
 _VANISHED = (FileNotFoundError, NotADirectoryError)
 _REASONS = {
@@ -47,23 +47,23 @@ class FolderBucket:
         self._root = folder_path(url)
 
     def check(self) -> None:
-        """Raise Problem where there is no such folder or it cannot be read."""
+        """Raise PedigreeError where there is no such folder or it cannot be read."""
         if not self._root.is_dir():
             message = f"There is no folder {self._root}: make it, or correct the address."
-            raise Problem(message)
+            raise PedigreeError(message)
         if not os.access(self._root, os.R_OK | os.X_OK):
             message = f"The folder {self._root} cannot be read: give this user the right to."
-            raise Inaccessible(message)
+            raise InaccessibleError(message)
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the files below the folder whose keys start with the prefix, sorted by key."""
         # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
         root, folder = str(self._root), prefix.rpartition("/")[0]
-        found = files_below(root, f"{folder}/" if folder else "", names)
+        keys = files_below(root, f"{folder}/" if folder else "", names)
         if prefix:
-            found = [key for key in found if key.startswith(prefix)]
-        found.sort()
-        for key in found:
+            keys = [key for key in keys if key.startswith(prefix)]
+        keys.sort()
+        for key in keys:
             entry = _entry(root, key)
             if entry:
                 yield entry
@@ -73,11 +73,11 @@ class FolderBucket:
         with self._opened(key, etag) as (file, size):
             data = file.read(size + 1)
         if len(data) != size:
-            raise Changed(key)
+            raise ObjectChangedError(key)
         return data
 
     def sha256(self, key: str) -> str:
-        """Hash a file a little at a time; raise Changed when it is gone, or was written to meanwhile."""
+        """Hash a file a little at a time; raise ObjectChangedError when it is gone, or was written to meanwhile."""
         with self._opened(key) as (file, _):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -92,12 +92,12 @@ class FolderBucket:
                 before = os.fstat(file.fileno())
                 _ask_regular(before)
                 if etag not in {None, _etag(before)}:
-                    raise Changed(key)
+                    raise ObjectChangedError(key)
                 yield file, before.st_size
                 if _etag(os.fstat(file.fileno())) != _etag(before):
-                    raise Changed(key)
+                    raise ObjectChangedError(key)
         except _VANISHED:
-            raise Changed(key) from None
+            raise ObjectChangedError(key) from None
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, Reason.CANNOT_BE_READ)
             raise _unreadable(path, reason, error.strerror or str(error)) from error
@@ -110,7 +110,7 @@ class FolderBucket:
         except OSError as error:
             raise _unreadable(str(path), Reason.CANNOT_BE_READ, error.strerror or str(error)) from error
         if not same:
-            raise Changed(key)
+            raise ObjectChangedError(key)
         return {}
 
     def create(self, key: str, data: bytes) -> bool:
@@ -149,7 +149,7 @@ def _entry(root: str, key: str) -> Entry | None:
     """Describe a file; None where it is gone since its folder was listed, and next to nothing where it cannot be told.
 
     Raises:
-        Problem: The folder that it lies in may not be entered.
+        PedigreeError: The folder that it lies in may not be entered.
     """
     path = f"{root}/{key}"
     if UNUSABLE in key:
@@ -185,15 +185,19 @@ def _ask_regular(status: os.stat_result) -> None:
         raise OSError(errno.ENXIO, "it is a pipe, a socket or a device")
 
 
-def _unreadable(path: str, reason: Reason, detail: str) -> Unreadable:
-    return Unreadable(f"The file {path} cannot be read ({detail}).", reason, detail)
+def _unreadable(path: str, reason: Reason, detail: str) -> UnreadableObjectError:
+    return UnreadableObjectError(f"The file {path} cannot be read ({detail}).", reason, detail)
 
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
 
 
-def _cannot_write(path: Path, error: OSError) -> Problem:
+def _cannot_write(path: Path, error: OSError) -> PedigreeError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Problem(f"The disk that holds {path.parent} is full: make room and run again; nothing was half-written.")
-    return Problem(f"{path} cannot be written ({error.strerror}): give this user the right to, or correct store.url.")
+        return PedigreeError(
+            f"The disk that holds {path.parent} is full: make room and run again; nothing was half-written."
+        )
+    return PedigreeError(
+        f"{path} cannot be written ({error.strerror}): give this user the right to, or correct store.url."
+    )

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from configs.errors import Inaccessible
+from configs.errors import InaccessibleError
 from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
 
 #: No name of a folder's file has two slashes: behind them stands one that is no UTF-8, its bytes as ``\xf6``.
@@ -26,7 +26,7 @@ def files_below(root: str, start: str, names: SourceFilter | None) -> list[str]:
         names: What is passed over, and counted; None passes over only half-written files.
 
     Raises:
-        Problem: A folder cannot be listed, so that nobody knows what it holds.
+        PedigreeError: A folder cannot be listed, so that nobody knows what it holds.
     """
     walk = _Walk(root, names)
     walk.descend(start, os.path.realpath(f"{root}/{start}"))
@@ -53,14 +53,14 @@ class _Walk:
         """List a folder and all below it; links are put aside."""
         folders = [(start, real)]
         while folders:
-            below, place = folders.pop()
-            if place in self.listed:
+            below, real_path = folders.pop()
+            if real_path in self.listed:
                 self._pass_over_link()
                 continue
-            self.listed.add(place)
+            self.listed.add(real_path)
             try:
                 with os.scandir(f"{self.root}/{below}") as entries:
-                    folders += [(f"{below}{name}/", f"{place}/{name}") for name in self._sorted_out(below, entries)]
+                    folders += [(f"{below}{name}/", f"{real_path}/{name}") for name in self._sorted_out(below, entries)]
             except _VANISHED:
                 continue
             except OSError as error:
@@ -100,13 +100,13 @@ class _Walk:
     def follow_links(self) -> None:
         """Follow the links that were put aside, and those that come up meanwhile, in the order of their paths."""
         inside = os.path.realpath(self.root).rstrip("/") + "/"
-        known = set(self.files)
+        known_files = set(self.files)
         while self.links:
             links, self.links = sorted(self.links), []
             for link in links:
-                self._follow(link, inside, known)
+                self._follow(link, inside, known_files)
 
-    def _follow(self, link: str, inside: str, known: set[str]) -> None:
+    def _follow(self, link: str, inside: str, known_files: set[str]) -> None:
         path = f"{self.root}/{link}"
         try:
             target = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
@@ -124,7 +124,7 @@ class _Walk:
                 self._pass_over_link()
             elif not (self.names and self.names.skips_folder(name)):
                 self.descend(f"{link}/", real)
-        elif leaves or (self.names and real.removeprefix(inside) in known):
+        elif leaves or (self.names and real.removeprefix(inside) in known_files):
             self._pass_over_link()
         elif not self._is_partial(name):
             self.files.append(link)
@@ -142,9 +142,9 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def unlisted(folder: str, error: OSError) -> Inaccessible:
+def unlisted(folder: str, error: OSError) -> InaccessibleError:
     """Say that what a folder holds is not known, so that none of it can be taken for gone."""
-    return Inaccessible(
+    return InaccessibleError(
         f"The folder {folder.rstrip('/')} cannot be listed ({error.strerror}), and nothing of it may count as deleted: "
         "give this user the right to, or mend the disk."
     )

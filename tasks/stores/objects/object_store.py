@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from configs.addresses import secret_in, shown
-from configs.errors import Inaccessible, Problem, SettingsProblem
+from configs.errors import InaccessibleError, PedigreeError, SettingsError
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_filter import SourceFilter
 from tasks.domain.ingestion.source_objects import Entry
 
 
-class Changed(Exception):  # noqa: N818 - an answer to a read, not an error
+class ObjectChangedError(Exception):
     """The object is not the one that was listed any more."""
 
 
-class Unreadable(Inaccessible):
+class UnreadableObjectError(InaccessibleError):
     """One object cannot be read, and others can: whoever reads many passes it over with this reason and detail."""
 
     def __init__(self, message: str, reason: Reason = Reason.CANNOT_BE_READ, detail: str = "") -> None:
@@ -30,7 +30,7 @@ class Bucket(Protocol):
     reads_at_once: int  # So many threads that read are worth their while.
 
     def check(self) -> None:
-        """Raise Problem where the place is missing, closed to us, or does not answer."""
+        """Raise PedigreeError where the place is missing, closed to us, or does not answer."""
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the objects whose keys start with the prefix, sorted by key; a source comes with what is passed over.
@@ -40,9 +40,9 @@ class Bucket(Protocol):
         """
 
     def read(self, key: str, etag: str | None = None) -> bytes:
-        """Return an object's bytes; raise Changed when it is gone or, with an ETag, another one than that.
+        """Return an object's bytes; raise ObjectChangedError when it is gone or, with an ETag, another one than that.
 
-        Raises Unreadable where this object alone is refused, archived or no file.
+        Raises UnreadableObjectError where this object alone is refused, archived or no file.
         """
 
     def sha256(self, key: str) -> str:
@@ -61,7 +61,7 @@ class Bucket(Protocol):
 def open_bucket(url: str) -> Bucket:
     """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix), whose address holds no secret."""
     if belongs := secret_in(url):
-        raise SettingsProblem(f"An address holds a password, a key or a token: leave it out, and {belongs}.")
+        raise SettingsError(f"An address holds a password, a key or a token: leave it out, and {belongs}.")
     if url.startswith("s3://"):
         from tasks.stores.objects.s3 import S3Bucket
 
@@ -70,15 +70,15 @@ def open_bucket(url: str) -> Bucket:
 
     if "://" in url and not url.startswith("file://"):
         message = f"{shown(url)} is no place that Pedigree can open: use a path, file:///… or s3://bucket/prefix."
-        raise SettingsProblem(message)
+        raise SettingsError(message)
     return FolderBucket(url)
 
 
 def read_url(url: str) -> bytes:
     """Return the bytes of one file, named by a path, file:///… or s3://bucket/key."""
-    place, _, name = url.rpartition("/")
+    parent, _, name = url.rpartition("/")
     try:
-        return open_bucket(place).read(name)
-    except Changed:
+        return open_bucket(parent).read(name)
+    except ObjectChangedError:
         message = f"There is no file {url}: correct the address."
-        raise Problem(message) from None
+        raise PedigreeError(message) from None

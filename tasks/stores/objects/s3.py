@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_filter import SourceFilter
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, s3_http
@@ -44,7 +44,7 @@ class S3Bucket:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def check(self) -> None:
-        """Raise Problem where the bucket is missing, closed to us, or does not answer."""
+        """Raise PedigreeError where the bucket is missing, closed to us, or does not answer."""
         with _sentences(self.url):
             answer = s3_client().list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
             self._must_be_s3(answer, "IsTruncated")
@@ -52,23 +52,25 @@ class S3Bucket:
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
         """List the objects whose keys start with the prefix, sorted by key; a long listing asks for folders at once."""
         listed = self._entries(prefix)
-        return listed if names is None else (one for one in listed if not names.skips_key(one.key))
+        return listed if names is None else (entry for entry in listed if not names.skips_key(entry.key))
 
     def _entries(self, prefix: str) -> Iterator[Entry]:
         with _sentences(self._address(prefix)):
             for number, page in enumerate(self._pages(self._prefix + prefix)):
-                yield from self._found(page)
+                yield from self._page_entries(page)
                 if number + 1 == _PAGES and page["IsTruncated"]:
                     yield from self._rest(self._prefix + prefix, page["Contents"][-1]["Key"])
                     return
 
     def _pages(self, prefix: str, after: str = "") -> Iterator["ListObjectsV2OutputTypeDef"]:
         pages = s3_client().get_paginator("list_objects_v2")
-        asked = {"Bucket": self._bucket, "Prefix": prefix, "StartAfter": after}
-        for page in pages.paginate(**asked, PaginationConfig={"PageSize": _PAGE}):  # type: ignore[arg-type] # see asked
+        parameters = {"Bucket": self._bucket, "Prefix": prefix, "StartAfter": after}
+        for page in pages.paginate(**parameters, PaginationConfig={"PageSize": _PAGE}):  # type: ignore[arg-type] # see parameters
             self._must_be_s3(page, "IsTruncated")
             if page["IsTruncated"] and not page.get("NextContinuationToken"):
-                raise Problem(f"The server lists only a part of s3://{self._bucket}/{prefix}, and not how to go on.")
+                raise PedigreeError(
+                    f"The server lists only a part of s3://{self._bucket}/{prefix}, and not how to go on."
+                )
             yield page
 
     def _must_be_s3(self, answer: object, name: str) -> None:
@@ -83,24 +85,24 @@ class S3Bucket:
         if level["IsTruncated"]:
             yield from self._below(prefix, after)
             return
-        folders = [one["Prefix"] for one in level.get("CommonPrefixes", [])]
+        folders = [folder["Prefix"] for folder in level.get("CommonPrefixes", [])]
         parts: dict[str, Callable[[], list[Entry]]] = {
             name: partial(self._below, name, after) for name in folders if name > after or after.startswith(name)
         }
-        for entry in self._found(level):
+        for entry in self._page_entries(level):
             if self._prefix + entry.key > after:
                 parts[self._prefix + entry.key] = partial(list, [entry])
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for found in _ahead(pool, [part for _, part in sorted(parts.items())]):
-                yield from found
+            for entries in _ahead(pool, [part for _, part in sorted(parts.items())]):
+                yield from entries
 
     def _below(self, prefix: str, after: str) -> list[Entry]:
         with _sentences(f"s3://{self._bucket}/{prefix}"):
-            return [entry for page in self._pages(prefix, after) for entry in self._found(page)]
+            return [entry for page in self._pages(prefix, after) for entry in self._page_entries(page)]
 
-    def _found(self, page: "ListObjectsV2OutputTypeDef") -> list[Entry]:
+    def _page_entries(self, page: "ListObjectsV2OutputTypeDef") -> list[Entry]:
         # A key that ends with a slash is what consoles write to show an empty folder.
-        return [self._entry(one) for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+        return [self._entry(row) for row in page.get("Contents", []) if not row["Key"].endswith("/")]
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Return an object's bytes; with an ETag the server itself refuses any other content."""
@@ -110,16 +112,16 @@ class S3Bucket:
 
     def _read_signed(self, key: str, etag: str | None) -> bytes | None:
         """Return an object's bytes by a signed address, at a third of a call's cost; None says: ask boto3 why."""
-        asked = {"Bucket": self._bucket, "Key": self._prefix + key}
-        address = s3_client().generate_presigned_url("get_object", Params=asked, ExpiresIn=_EXPIRES)
+        parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
+        address = s3_client().generate_presigned_url("get_object", Params=parameters, ExpiresIn=_EXPIRES)
         request = AWSRequest("GET", address, {"If-Match": f'"{etag}"'} if etag else {})
         try:
             answer = s3_http().send(request.prepare())
         except BotoCoreError:
             return None
-        whole = len(answer.content) == int(answer.headers.get("Content-Length", -1))
+        complete = len(answer.content) == int(answer.headers.get("Content-Length", -1))
         same = answer.headers.get("ETag", "").strip('"') == (etag or answer.headers.get("ETag", "-").strip('"'))
-        return answer.content if answer.status_code == _OK and whole and same else None
+        return answer.content if answer.status_code == _OK and complete and same else None
 
     def _read(self, key: str, etag: str | None) -> bytes:
         with one_object(key, self._address(key)):
@@ -140,7 +142,7 @@ class S3Bucket:
         return digest.hexdigest()
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
-        """Return an object's user metadata, names in lower case; raise Changed when it is another one."""
+        """Return an object's user metadata, names in lower case; raise ObjectChangedError when it is another one."""
         with _sentences(self.url), one_object(key, self._address(key)):
             try:
                 head = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
@@ -150,9 +152,9 @@ class S3Bucket:
                 if error.response["Error"]["Code"] not in _WORDLESS:
                     raise
                 # An answer about the head alone has no room for a reason.
-                whole = self._get(key, etag)
-                whole["Body"].close()
-                beside = whole["Metadata"]
+                answer = self._get(key, etag)
+                answer["Body"].close()
+                beside = answer["Metadata"]
         return {name.lower(): decoded(text) for name, text in beside.items()}
 
     def _address(self, key: str) -> str:
@@ -162,8 +164,8 @@ class S3Bucket:
         """Put an object only if there is none under this key: the server decides between two writers."""
         with _sentences(self.url):
             try:
-                asked: Any = {"Bucket": self._bucket, "Key": self._prefix + key, "Body": data, "IfNoneMatch": "*"}
-                self._must_be_s3(s3_client().put_object(**asked), "ETag")
+                parameters: Any = {"Bucket": self._bucket, "Key": self._prefix + key, "Body": data, "IfNoneMatch": "*"}
+                self._must_be_s3(s3_client().put_object(**parameters), "ETag")
             except ClientError as error:
                 if error.response["Error"]["Code"] in TAKEN:
                     return False
@@ -175,9 +177,9 @@ class S3Bucket:
         with _sentences(self.url):
             s3_client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
-    def _entry(self, one: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
-        time = one["LastModified"].astimezone(UTC).isoformat()
-        return Entry(one["Key"].removeprefix(self._prefix), one["ETag"].strip('"'), one["Size"], "", time)
+    def _entry(self, row: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
+        time = row["LastModified"].astimezone(UTC).isoformat()
+        return Entry(row["Key"].removeprefix(self._prefix), row["ETag"].strip('"'), row["Size"], "", time)
 
 
 def _ahead(pool: ThreadPoolExecutor, parts: Sequence[Callable[[], list[Entry]]]) -> Iterator[list[Entry]]:

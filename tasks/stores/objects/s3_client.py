@@ -17,7 +17,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies, parse_timestamp
 
-from configs.errors import Inaccessible
+from configs.errors import InaccessibleError
 from configs.load import home
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.objects.s3_errors import no_credentials, sentences
@@ -78,7 +78,7 @@ def _http(client: "S3Client") -> URLLib3Session:
     )
 
 
-def lance_place(uri: str) -> dict[str, Any]:
+def lance_arguments(uri: str) -> dict[str, Any]:
     """Name a table to Lance, with the address and the credentials that boto3 found.
 
     Credentials that end are asked for again by Lance before they do, however long it reads: it takes them from a
@@ -148,7 +148,7 @@ def _check(name: str, certificates: str) -> None:
         ssl.create_default_context(cafile=certificates)
     except OSError as error:
         reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM"
-        raise Inaccessible(f"{name} names {certificates}, which cannot be used ({reason}): correct it.") from None
+        raise InaccessibleError(f"{name} names {certificates}, which cannot be used ({reason}): correct it.") from None
 
 
 def _trust(certificates: str) -> None:
@@ -160,11 +160,11 @@ def _trust(certificates: str) -> None:
     if before == certificates:
         return
     with suppress(OSError):  # Whoever has no place for a file trusts the named certificates alone.
-        both = b"\n".join(Path(one).read_bytes() for one in (before, certificates))
-        file = home() / f"certificates-{sha256_of_bytes(both)[:12]}.pem"
+        bundle = b"\n".join(Path(path).read_bytes() for path in (before, certificates))
+        file = home() / f"certificates-{sha256_of_bytes(bundle)[:12]}.pem"
         if not file.exists():
             partial = file.with_suffix(f".{os.getpid()}.partial")
-            partial.write_bytes(both)
+            partial.write_bytes(bundle)
             partial.replace(file)
         certificates = str(file)
     os.environ["SSL_CERT_FILE"] = certificates

@@ -31,10 +31,10 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from configs.addresses import shown
-from configs.errors import Inaccessible, Outage, Problem, SettingsProblem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.domain.images.rejections import Reason
-from tasks.stores.objects.object_store import Changed, Unreadable
-from tasks.stores.objects.transient_errors import of_one_object, passing
+from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
+from tasks.stores.objects.transient_errors import concerns_one_object, is_transient
 
 #: What S3 says where an object is there already, or is another one than was asked for.
 TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
@@ -59,8 +59,8 @@ def one_object(key: str, where: str) -> Iterator[None]:
         code, words = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _GONE | TAKEN:
-            raise Changed(key) from None
-        if not of_one_object(status, code):
+            raise ObjectChangedError(key) from None
+        if not concerns_one_object(status, code):
             raise
         raise _unreadable(where, code, " ".join(f"{code} {words}".split())[:_MOST_LETTERS].rstrip(" .")) from None
 
@@ -73,12 +73,12 @@ def decoded(text: str) -> str:
         return text
 
 
-def _unreadable(where: str, code: str, detail: str) -> Unreadable:
+def _unreadable(where: str, code: str, detail: str) -> UnreadableObjectError:
     if code in _ARCHIVED:
         message = f"{where} lies in an archive ({code}): restore it, or take it out of the source."
-        return Unreadable(message, Reason.ARCHIVED, detail)
+        return UnreadableObjectError(message, Reason.ARCHIVED, detail)
     message = f"The server does not hand out {where} ({detail}): give these credentials the right to read it."
-    return Unreadable(message, Reason.CANNOT_BE_READ, detail)
+    return UnreadableObjectError(message, Reason.CANNOT_BE_READ, detail)
 
 
 _CLOSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
@@ -94,26 +94,26 @@ _CERTIFICATE = re.compile(
 _PLAIN = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|InvalidContentType|corrupt message")
 # How a TLS server complains of a question without TLS.
 _ENCRYPTED = re.compile(r"\\x15\\x03|HTTP request to an? HTTPS")
-_SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[Problem], str], ...] = (
+_SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[PedigreeError], str], ...] = (
     (
         (ProfileNotFound, ConfigNotFound, ConfigParseError, InvalidConfigError),
-        Inaccessible,
+        InaccessibleError,
         "{url}: {words}: correct AWS_PROFILE, or the files of AWS in ~/.aws.",
     ),
     (
         (CredentialRetrievalError, SSOError),
-        Inaccessible,
+        InaccessibleError,
         "{url}: {words}: correct the AWS profile's way to its credentials, or log in again.",
     ),
     (
         (ParamValidationError,),
-        SettingsProblem,
+        SettingsError,
         "{url} is no address of a bucket ({words}): write s3://bucket/prefix.",
     ),
-    ((InvalidRegionError,), Inaccessible, "{url}: {words}: correct AWS_REGION."),
+    ((InvalidRegionError,), InaccessibleError, "{url}: {words}: correct AWS_REGION."),
     (
         (ProxyConnectionError,),
-        Outage,
+        ServiceUnavailableError,
         "{url} cannot be reached through the proxy ({words}): check HTTPS_PROXY and NO_PROXY.",
     ),
 )
@@ -128,8 +128,8 @@ def sentences(url: str) -> Iterator[None]:
         url: What was asked for.
 
     Raises:
-        Outage: Nobody answers, or trying again may help.
-        Inaccessible: A setting or a right is wrong.
+        ServiceUnavailableError: Nobody answers, or trying again may help.
+        InaccessibleError: A setting or a right is wrong.
     """
     try:
         yield
@@ -141,7 +141,7 @@ def sentences(url: str) -> Iterator[None]:
         raise not_s3(url) from None
     except RecursionError:
         # botocore follows a redirection by a question, whose answer is the same redirection.
-        raise Inaccessible(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
+        raise InaccessibleError(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
     except JSONDecodeError as error:
         raise _no_answer(url, error) from None
     except (BotoCoreError, ValueError) as error:
@@ -150,26 +150,26 @@ def sentences(url: str) -> Iterator[None]:
         raise _no_answer(url, error) from None
 
 
-def no_credentials(url: str) -> Problem:
+def no_credentials(url: str) -> PedigreeError:
     """Say that nobody told us who we are."""
-    return Inaccessible(
+    return InaccessibleError(
         f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
     )
 
 
-def not_s3(url: str) -> Problem:
+def not_s3(url: str) -> PedigreeError:
     """Say that something answers which is not S3, such as a page for people."""
-    return Inaccessible(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
+    return InaccessibleError(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
 
 
-def elsewhere(url: str, words: str, region: str = "", endpoint: str | None = None) -> Problem:
+def elsewhere(url: str, words: str, region: str = "", endpoint: str | None = None) -> PedigreeError:
     """Say that the bucket is in another region, and which where somebody said so."""
     way = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's"
     way += f", or AWS_ENDPOINT_URL to {endpoint}" if endpoint else ", and check AWS_ENDPOINT_URL"
-    return Inaccessible(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
+    return InaccessibleError(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
 
 
-def untrusted(url: str, words: str) -> Problem:
+def untrusted(url: str, words: str) -> PedigreeError:
     """Say why a certificate is refused, and which setting decides that."""
     if re.search(r"expired|not yet valid|NotValidYet", words):
         way = "renew it there, or set this machine's clock"
@@ -177,7 +177,7 @@ def untrusted(url: str, words: str) -> Problem:
         way = "name the server in AWS_ENDPOINT_URL as its certificate does"
     else:
         way = "set AWS_CA_BUNDLE to the file with the certificate of its CA"
-    return Inaccessible(f"The certificate of the server for {url} is not trusted ({_short(words)}): {way}.")
+    return InaccessibleError(f"The certificate of the server for {url} is not trusted ({_short(words)}): {way}.")
 
 
 def is_page(error: ClientError) -> bool:
@@ -191,7 +191,7 @@ def is_page(error: ClientError) -> bool:
     kind = metadata.get("HTTPHeaders", {}).get("content-type", "")
     if not code.isdigit() or error.operation_name.startswith("Head") or "xml" in kind:
         return False
-    return bool(kind) if code == "500" else not passing(int(code))
+    return bool(kind) if code == "500" else not is_transient(int(code))
 
 
 def is_certificate(words: str) -> bool:
@@ -199,56 +199,58 @@ def is_certificate(words: str) -> bool:
     return bool(_CERTIFICATE.search(words))
 
 
-def _no_answer(url: str, error: Exception) -> Problem:
+def _no_answer(url: str, error: Exception) -> PedigreeError:
     way = "correct the AWS profile's credential_process, or AWS_WEB_IDENTITY_TOKEN_FILE"
-    return Inaccessible(f"{url}: no credentials came ({_short(str(error))}): {way}.")
+    return InaccessibleError(f"{url}: no credentials came ({_short(str(error))}): {way}.")
 
 
-def _unreachable(url: str, error: Exception) -> Problem:
+def _unreachable(url: str, error: Exception) -> PedigreeError:
     words = shown(" ".join(str(error).split()))
     for kinds, kind, sentence in _SETTINGS:
         if isinstance(error, kinds):
             return kind(sentence.format(url=url, words=_short(words)))
     if words.startswith("Invalid endpoint"):
-        return Inaccessible(
+        return InaccessibleError(
             f"AWS_ENDPOINT_URL is no address ({_short(words)}): write it as https://HOST or http://HOST."
         )
     if is_certificate(words):
         return untrusted(url, words)
     if isinstance(error, SSLError) and _PLAIN.search(words):
-        return Inaccessible(f"The server for {url} speaks no TLS: write http:// in AWS_ENDPOINT_URL, or another port.")
+        return InaccessibleError(
+            f"The server for {url} speaks no TLS: write http:// in AWS_ENDPOINT_URL, or another port."
+        )
     if _ENCRYPTED.search(words):
-        return Inaccessible(f"The server for {url} speaks TLS: write https:// in AWS_ENDPOINT_URL.")
-    kind = Outage if isinstance(error, ConnectionError | HTTPClientError) else Inaccessible
+        return InaccessibleError(f"The server for {url} speaks TLS: write https:// in AWS_ENDPOINT_URL.")
+    kind = ServiceUnavailableError if isinstance(error, ConnectionError | HTTPClientError) else InaccessibleError
     return kind(f"{url} cannot be reached ({_short(words)}): check AWS_ENDPOINT_URL and the network.")
 
 
-def _refused(url: str, error: ClientError) -> Problem:
+def _refused(url: str, error: ClientError) -> PedigreeError:
     answer: Mapping[str, Any] = error.response
     code, message = str(answer["Error"].get("Code", "")), str(answer["Error"].get("Message", ""))
     metadata = answer.get("ResponseMetadata", {})
     status, headers = metadata.get("HTTPStatusCode", 0), metadata.get("HTTPHeaders", {})
     if code in _SKEWED or "Request has expired" in message:
-        return Inaccessible(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set it right.")
+        return InaccessibleError(f"The server refuses requests for {url} ({code}): {_clock(headers)}: set it right.")
     if code in _ELSEWHERE:
         return _region(url, answer, headers)
     if code == "NoSuchBucket":
-        return Inaccessible(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
+        return InaccessibleError(f"There is no bucket at {url}: make it, or correct the address or AWS_ENDPOINT_URL.")
     if is_page(error):
         return not_s3(url)
     if code in _CLOSED:
         who = (
             f" by {error.operation_name}" if error.operation_name in {"AssumeRole", "AssumeRoleWithWebIdentity"} else ""
         )
-        return Inaccessible(
+        return InaccessibleError(
             f"The server refuses these credentials for {url} ({code}{who}): check the AWS keys and their rights."
         )
-    kind = Outage if passing(status, code) else Inaccessible
+    kind = ServiceUnavailableError if is_transient(status, code) else InaccessibleError
     words = _short(f"{code} {message}") or f"status {status}"
     return kind(f"The server refused a request for {url}: {words}.")
 
 
-def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> Problem:
+def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> PedigreeError:
     """Name the region where the server does, and the endpoint that it wants."""
     error = answer["Error"]
     words = f"{error.get('Code')} {error.get('Message', '')}"

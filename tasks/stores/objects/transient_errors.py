@@ -41,14 +41,14 @@ _OF_EVERYTHING = {
 _REFUSED, _LOGIN = range(400, 500), {401, 407}
 
 
-def passing(status: int, code: str = "") -> bool:
+def is_transient(status: int, code: str = "") -> bool:
     """Tell whether the same request may succeed later: too many at once, a timeout, or a fault of the server itself."""
     return status >= _SERVER_FAULT or status in _LATER or code in _BUSY
 
 
-def of_one_object(status: int, code: str) -> bool:
+def concerns_one_object(status: int, code: str) -> bool:
     """Tell whether a refusal concerns the object that was asked for, and not whoever asks or the whole bucket.
 
     AccessDenied may be either: where it meets many objects, their share tells.
     """
-    return status in _REFUSED and status not in _LOGIN and not passing(status, code) and code not in _OF_EVERYTHING
+    return status in _REFUSED and status not in _LOGIN and not is_transient(status, code) and code not in _OF_EVERYTHING

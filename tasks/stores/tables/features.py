@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import row_checksum
 from tasks.domain.images.augmentation import IDENTITY
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 from tasks.stores.tables.lance_table import Table
 
 _CHECKSUM = pa.field("checksum", pa.binary(16))
@@ -35,14 +35,14 @@ class FeatureStore:
     width: int
     precision: str = "float32"
 
-    def known(self, view: str = IDENTITY) -> set[str]:
+    def stored(self, view: str = IDENTITY) -> set[str]:
         """Name the images whose features in a view the store holds."""
-        return set(self.known_in([view])[view])
+        return set(self.row_numbers([view])[view])
 
-    def known_in(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
+    def row_numbers(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
         """Map each view to the images that the store holds in it, and these to the first row that holds them.
 
-        Raise Problem where the table's rows are of another backbone.
+        Raise PedigreeError where the table's rows are of another backbone.
         """
         table = self._table().read(["image", "view"])
         numbers: dict[str, dict[str, int]] = {view: {} for view in views}
@@ -55,20 +55,20 @@ class FeatureStore:
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
         """Keep the features of these images, an array of shape (images, width), in one commit.
 
-        Views go with the images one by one; without any, each is the picture as it is. Raise Problem where the
+        Views go with the images one by one; without any, each is the picture as it is. Raise PedigreeError where the
         table's rows are of another backbone.
         """
-        table, kept = self._table(), np.ascontiguousarray(vectors).astype(self.precision)
-        seen = list(views) or [IDENTITY] * len(images)
+        table, stored_vectors = self._table(), np.ascontiguousarray(vectors).astype(self.precision)
+        view_names = list(views) or [IDENTITY] * len(images)
         if not self._checked(table):
             self.add_checksums()
-        column = pa.FixedSizeListArray.from_arrays(pa.array(kept.reshape(-1)), self.width)
-        sums = pa.array(self._checksums(images, seen, kept), _CHECKSUM.type)
-        table.append(pa.table([pa.array(images), pa.array(seen), column, sums], schema=table.schema))
+        column = pa.FixedSizeListArray.from_arrays(pa.array(stored_vectors.reshape(-1)), self.width)
+        sums = pa.array(self._checksums(images, view_names, stored_vectors), _CHECKSUM.type)
+        table.append(pa.table([pa.array(images), pa.array(view_names), column, sums], schema=table.schema))
 
-    def unchecked(self) -> int:
+    def rows_without_checksum(self) -> int:
         """Count the rows that an earlier Pedigree wrote without a checksum, and that no night has given one yet."""
-        stored = self._table().stored()
+        stored = self._table().stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return 0
         return int(self._table().read(["image"]).num_rows)
@@ -78,22 +78,26 @@ class FeatureStore:
 
         The store notes the day on which they were taken on trust. One run at a time may do so.
         """
-        table, rows = self._table(), self.unchecked()
+        table, rows = self._table(), self.rows_without_checksum()
         if rows and not self._checked(table):
             table.add_column(_CHECKSUM, ["image", "view", "vector"], self._checksums_of)
         facts = {"taken_on_trust": rows, "since": datetime.now(UTC).date().isoformat()}
         open_bucket(self.url).create(self._note, json.dumps(facts).encode())
         return rows
 
-    def damaged(self, images: Sequence[str]) -> Iterator[str]:
+    def damaged_images(self, images: Sequence[str]) -> Iterator[str]:
         """Name those of these images whose features, in whatever view, are not what was written."""
-        wanted, stored = set(images), self._table().stored()
+        requested, stored = set(images), self._table().stored_schema()
         if stored is None or _CHECKSUM.name not in stored.names:
             return
         for batch in self._table().scan(["image", "view", "vector", _CHECKSUM.name]):
             sums = zip(self._checksums_of(batch), batch[_CHECKSUM.name].to_pylist(), strict=True)
             names = batch["image"].to_pylist()
-            yield from (name for name, (one, two) in zip(names, sums, strict=True) if name in wanted and one != two)
+            yield from (
+                name
+                for name, (computed, written) in zip(names, sums, strict=True)
+                if name in requested and computed != written
+            )
 
     def read(self, images: Sequence[str], view: str = IDENTITY) -> NDArray[np.float32]:
         """Return the features of these images in a view, in the order asked: (images, width)."""
@@ -102,27 +106,29 @@ class FeatureStore:
     def read_views(self, images: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
         """Return the features of these images in one view after the other: (views times images, width).
 
-        Rows go straight from a few read at a time to their places. Raise Problem where one is missing.
+        Rows go straight from a few read at a time to their places. Raise PedigreeError where one is missing.
         """
-        numbers = self.known_in(views)
+        numbers = self.row_numbers(views)
         try:
             rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
         except KeyError as error:
             message = f"The store {self.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
-            raise Problem(f"{message}: run the night again, and it makes them.") from None
+            raise PedigreeError(f"{message}: run the night again, and it makes them.") from None
         order, start = np.argsort(rows), 0
-        found = np.empty((len(rows), self.width), np.float32)
+        features = np.empty((len(rows), self.width), np.float32)
         named = [(image, view) for view in views for image in images]
         table = self._table()
         columns = ["vector", _CHECKSUM.name] if self._checked(table) else ["vector"]
-        for part, asked in table.ascending(rows[order], columns):
-            places = order[start : start + len(asked)]
-            vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[asked]
+        for part, selection in table.ascending(rows[order], columns):
+            positions = order[start : start + len(selection)]
+            vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[selection]
             if len(columns) > 1:
-                self._compare([named[place] for place in places], vectors, part[_CHECKSUM.name].take(pa.array(asked)))
-            found[places] = vectors
-            start += len(asked)
-        return found
+                self._compare(
+                    [named[position] for position in positions], vectors, part[_CHECKSUM.name].take(pa.array(selection))
+                )
+            features[positions] = vectors
+            start += len(selection)
+        return features
 
     @property
     def _note(self) -> str:
@@ -139,25 +145,27 @@ class FeatureStore:
         return self._checksums(rows["image"].to_pylist(), rows["view"].to_pylist(), vectors)
 
     def _compare(self, named: Sequence[tuple[str, str]], vectors: NDArray[np.floating[Any]], sums: pa.Array) -> None:
-        """Raise Problem, naming the first image whose features are not those that were written about it."""
+        """Raise PedigreeError, naming the first image whose features are not those that were written about it."""
         images, views = zip(*named, strict=True) if named else ((), ())
-        for image, one, two in zip(images, self._checksums(images, views, vectors), sums.to_pylist(), strict=True):
-            if one != two:
-                raise Problem(
+        for image, computed, written in zip(
+            images, self._checksums(images, views, vectors), sums.to_pylist(), strict=True
+        ):
+            if computed != written:
+                raise PedigreeError(
                     f"The table features/{self.fingerprint} in {self.url} is not what was written, first about image "
                     f"{image}: move it away, and the next night makes its features again."
                 )
 
     def _checked(self, table: Table) -> bool:
-        """Tell whether rows carry checksums; raise Problem where they once did and do not any more."""
-        stored = table.stored()
+        """Tell whether rows carry checksums; raise PedigreeError where they once did and do not any more."""
+        stored = table.stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return stored is not None
         try:
             open_bucket(self.url).read(self._note)
-        except Changed:
+        except ObjectChangedError:
             return False
-        raise Problem(
+        raise PedigreeError(
             f"The table features/{self.fingerprint} in {self.url} has lost its checksums: move it away, and the next "
             "night makes its features again."
         )
@@ -170,19 +178,21 @@ class FeatureStore:
             {"backbone": self.fingerprint},
         )
         table = Table(self.url, f"features/{self.fingerprint}", schema)
-        stored = table.stored()
+        stored = table.stored_schema()
         if stored is not None:
             self._check(stored)
         return table
 
     def _check(self, stored: pa.Schema) -> None:
-        place = f"The table features/{self.fingerprint} in {self.url}"
+        table = f"The table features/{self.fingerprint} in {self.url}"
         advice = "move it away, and the next night makes its features again."
         if not {"image", "view", "vector"} <= set(stored.names):
-            raise Problem(f"{place} was made by an older Pedigree, without views: {advice}")
+            raise PedigreeError(f"{table} was made by an older Pedigree, without views: {advice}")
         width = stored.field("vector").type.list_size
         if width != self.width:
-            raise Problem(f"{place} holds {width} numbers an image, and this backbone makes {self.width}: {advice}")
+            raise PedigreeError(
+                f"{table} holds {width} numbers an image, and this backbone makes {self.width}: {advice}"
+            )
         backbone = (stored.metadata or {}).get(b"backbone", b"").decode()
         if backbone != self.fingerprint:
-            raise Problem(f"{place} holds features of backbone {backbone[:12]}, which is another one: {advice}")
+            raise PedigreeError(f"{table} holds features of backbone {backbone[:12]}, which is another one: {advice}")

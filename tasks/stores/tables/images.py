@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from configs.errors import Inaccessible, Outage, Problem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images import crops
-from tasks.domain.images.crops import PARTS_BYTES, middle
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.crops import PARTS_BYTES, middle_hash
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.stores.tables.lance_rows import row_numbers
 from tasks.stores.tables.lance_table import Table
@@ -42,7 +42,7 @@ _SCHEMA = pa.schema(
 _A_BATCH = 256
 # So many images are read at once while looking for damage, and one by one where that fails.
 _TOGETHER = 64
-_MISSING = Problem("It is not in the store.")
+_MISSING = PedigreeError("It is not in the store.")
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ class ImageStore:
 
     url: str
 
-    def known(self) -> set[str]:
+    def stored(self) -> set[str]:
         """Name the images that the store holds."""
         return set(self._table().read(["image"])["image"].to_pylist())
 
-    def add(self, images: Sequence[tuple[Examined, bytes]]) -> None:
+    def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
         """Keep new images with their bytes, in one commit."""
         if images:
             batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
             self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
 
-    def examined(self, images: Collection[str]) -> dict[str, Examined]:
+    def examined(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what is known about those of these images that the store holds, without their bytes."""
-        wanted = set(images)
+        requested = set(images)
         rows = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}]).to_pylist()
-        return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in wanted}
+        return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in requested}
 
     def hashes(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the perceptual hashes of those of these images that the store holds."""
@@ -78,15 +78,15 @@ class ImageStore:
     def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
         """Yield these images with the hashes of their parts, some at a time; nothing stands for those without."""
         table = self._table()
-        stored = table.stored()
+        stored = table.stored_schema()
         if stored is None or _PARTS not in stored.names:
             yield [(image, b"") for image in images]
             return
         numbers = row_numbers(table.read(["image"])["image"])
         rows = np.sort(np.array([numbers[image] for image in images], np.int64))
-        for batch, asked in table.ascending(rows, ["image", _PARTS]):
-            names, parts = (batch[name].take(asked).to_pylist() for name in ("image", _PARTS))
-            yield [(image, own or b"") for image, own in zip(names, parts, strict=True)]
+        for batch, selection in table.ascending(rows, ["image", _PARTS]):
+            names, parts = (batch[name].take(selection).to_pylist() for name in ("image", _PARTS))
+            yield [(image, part_hashes or b"") for image, part_hashes in zip(names, parts, strict=True)]
 
     def _hashes(self, column: str, images: Collection[str]) -> dict[str, bytes]:
         columns = self._table().read(["image", column])
@@ -95,19 +95,19 @@ class ImageStore:
 
     def formats(self, images: Collection[str]) -> dict[str, str]:
         """Return the formats of those of these images that the store holds, in the order that is fastest to read."""
-        wanted, columns = set(images), self._table().read(["image", "format"])
+        requested, columns = set(images), self._table().read(["image", "format"])
         pairs = zip(columns["image"].to_pylist(), columns["format"].to_pylist(), strict=True)
-        return {image: form for image, form in pairs if image in wanted}
+        return {image: form for image, form in pairs if image in requested}
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield these images with their bytes, in the order asked, a few in memory at a time.
 
-        Raises Problem, naming the image, where its bytes are not what was written.
+        Raises PedigreeError, naming the image, where its bytes are not what was written.
         """
         for part in self._table().take(images, ["image", "data"]):
             for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
                 if sha256_of_bytes(data or b"") != image:
-                    raise Problem(
+                    raise PedigreeError(
                         f"Image {image} is damaged in the store {self.url}, its bytes have another SHA-256: put "
                         "images.lance back from a copy of the store, or remove the image with pedigree data forget."
                     )
@@ -117,7 +117,7 @@ class ImageStore:
         """Remove an image's bytes for good, and tell whether there were any."""
         return self._table().remove(image)
 
-    def salvage(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | Problem]]:
+    def salvage(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | PedigreeError]]:
         """Yield these images with their bytes or, where they are missing or cannot be read, with the reason."""
         table = self._table()
         numbers = row_numbers(table.read(["image"])["image"])
@@ -126,7 +126,7 @@ class ImageStore:
             yield from ((image, _MISSING) for image in images[start : start + _TOGETHER] if image not in numbers)
             try:
                 yield from zip(part, _bytes(table, [numbers[image] for image in part]), strict=True)
-            except Problem:
+            except PedigreeError:
                 yield from ((image, _alone(table, numbers[image])) for image in part)
 
     def damage(self) -> Iterator[tuple[str, str]]:
@@ -141,27 +141,30 @@ def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
     return [data or b"" for part in table.take_rows(rows, ["data"]) for data in part["data"].to_pylist()]
 
 
-def _alone(table: Table, row: int) -> bytes | Problem:
+def _alone(table: Table, row: int) -> bytes | PedigreeError:
     try:
         return _bytes(table, [row])[0]
-    except (Outage, Inaccessible):
+    except (ServiceUnavailableError, InaccessibleError):
         raise
-    except Problem as problem:
+    except PedigreeError as problem:
         return problem
 
 
-def _rows(images: Sequence[tuple[Examined, bytes]]) -> pa.RecordBatch:
+def _rows(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatch:
     """Put images into columns, which copies their bytes once."""
     facts = [examined for examined, _ in images]
     columns: dict[str, list[Any]] = {
-        name: [getattr(one, name) for one in facts] for name in ("image", "width", "height", "format")
+        name: [getattr(info, name) for info in facts] for name in ("image", "width", "height", "format")
     }
-    columns |= {name: [getattr(one.measures, name) for one in facts] for name in Measures.__slots__}
-    columns |= {METHOD: [one.phash for one in facts], "data": [data for _, data in images]}
-    columns |= {_PARTS: [one.parts or None for one in facts], _MIDDLE: [middle(one.parts) or None for one in facts]}
+    columns |= {name: [getattr(info.measures, name) for info in facts] for name in ImageProperties.__slots__}
+    columns |= {METHOD: [info.phash for info in facts], "data": [data for _, data in images]}
+    columns |= {
+        _PARTS: [info.parts or None for info in facts],
+        _MIDDLE: [middle_hash(info.parts) or None for info in facts],
+    }
     return pa.record_batch([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
 
-def _examined(row: dict[str, Any]) -> Examined:
-    measures = Measures(**{name: row.pop(name) for name in Measures.__slots__})
-    return Examined(phash=row.pop(METHOD), **row, measures=measures)
+def _examined(row: dict[str, Any]) -> ImageInfo:
+    measures = ImageProperties(**{name: row.pop(name) for name in ImageProperties.__slots__})
+    return ImageInfo(phash=row.pop(METHOD), **row, measures=measures)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from configs.addresses import shown
-from configs.errors import Inaccessible, Outage, Problem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.stores.objects.object_store import open_bucket
 
 if TYPE_CHECKING:
@@ -43,21 +43,25 @@ def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
     return numbers
 
 
-def cannot(name: str, url: str, done: str, error: BaseException) -> Problem:
+def table_error(name: str, url: str, done: str, error: BaseException) -> PedigreeError:
     """Say in one sentence what Lance could not do with a table, and what to do."""
-    if url.startswith("s3://") and (problem := _asked(url, str(error))):
+    if url.startswith("s3://") and (problem := _ask_server(url, str(error))):
         return problem
     if refused := re.search(_REFUSED, str(error)):
-        return Inaccessible(f"The table {name} in {url} cannot be {done} ({refused[0]}): give this user the right to.")
+        return InaccessibleError(
+            f"The table {name} in {url} cannot be {done} ({refused[0]}): give this user the right to."
+        )
     if re.search(_NEWER, str(error)):
-        return Inaccessible(f"A newer Pedigree wrote the table {name} in {url}: update Pedigree.")
+        return InaccessibleError(f"A newer Pedigree wrote the table {name} in {url}: update Pedigree.")
     if re.search(_TRIED, str(error)):
-        return Outage(f"The table {name} in {url} cannot be {done}: the server does not answer or is too busy.")
+        return ServiceUnavailableError(
+            f"The table {name} in {url} cannot be {done}: the server does not answer or is too busy."
+        )
     reason = f"the disk is full; {_FULL}" if "No space left" in str(error) else one_line(error)
-    return Problem(f"The table {name} in {url} cannot be {done}: {reason}.")
+    return PedigreeError(f"The table {name} in {url} cannot be {done}: {reason}.")
 
 
-def _asked(url: str, words: str) -> Problem | None:
+def _ask_server(url: str, words: str) -> PedigreeError | None:
     """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
     from tasks.stores.objects.s3_errors import is_certificate, untrusted
 
@@ -65,6 +69,6 @@ def _asked(url: str, words: str) -> Problem | None:
         return untrusted(url, words)
     try:
         open_bucket(url).check()
-    except Problem as problem:
+    except PedigreeError as problem:
         return problem
     return None

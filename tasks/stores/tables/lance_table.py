@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from configs.errors import Inaccessible, Outage, Problem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.stores.files import checksums
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.lance_rows import cannot, files_of, row_numbers, sound
+from tasks.stores.tables.lance_rows import files_of, row_numbers, sound, table_error
 
 if TYPE_CHECKING:
     import lance
@@ -51,9 +51,9 @@ class Table:
         try:
             before = self._files_now()
             self._prepare()
-            after = lance.write_dataset(rows, **self._place(), schema=self.schema, mode="append")
+            after = lance.write_dataset(rows, **self._lance_arguments(), schema=self.schema, mode="append")
         except OSError as error:
-            raise cannot(self.name, self.url, "written", error) from error
+            raise table_error(self.name, self.url, "written", error) from error
         self._record(files_of(after) - before)
 
     def _prepare(self) -> None:
@@ -99,9 +99,9 @@ class Table:
         with self._sentence():
             stored = [field.name for field in fields if field.name in dataset.schema.names]
             rows = sound(dataset.to_table(columns=stored, scan_in_order=True))
-        for place, field in enumerate(fields):
+        for position, field in enumerate(fields):
             if field.name not in stored:
-                rows = rows.add_column(place, field, pa.nulls(rows.num_rows, field.type))
+                rows = rows.add_column(position, field, pa.nulls(rows.num_rows, field.type))
         return rows
 
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -152,7 +152,7 @@ class Table:
                 yield sound(batch), rows[first:last] - passed
                 passed += batch.num_rows
 
-    def stored(self) -> pa.Schema | None:
+    def stored_schema(self) -> pa.Schema | None:
         """Return the columns as they were written, with what was noted beside them; None where there is no table."""
         dataset = self._open()
         # An empty dataset counts as false.
@@ -207,9 +207,9 @@ class Table:
         """Read the table file by file, and yield the path in the store of each damaged file, and what is wrong."""
         try:
             dataset = self._open()
-        except (Outage, Inaccessible):
+        except (ServiceUnavailableError, InaccessibleError):
             raise
-        except Problem as problem:
+        except PedigreeError as problem:
             yield f"{self.name}.lance/_versions", str(problem)
             return
         for fragment in dataset.get_fragments() if dataset else ():
@@ -217,9 +217,9 @@ class Table:
                 with self._sentence():
                     for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
                         sound(batch)
-            except (Outage, Inaccessible):
+            except (ServiceUnavailableError, InaccessibleError):
                 raise
-            except Problem as problem:
+            except PedigreeError as problem:
                 for file in fragment.data_files():
                     yield f"{self.name}.lance/data/{file.path}", str(problem)
 
@@ -246,7 +246,7 @@ class Table:
 
         with self._sentence():
             try:
-                return lance.dataset(**self._place())
+                return lance.dataset(**self._lance_arguments())
             except (ValueError, FileNotFoundError) as error:
                 if "not found" not in str(error):
                     raise
@@ -255,17 +255,17 @@ class Table:
             # Whoever makes a table writes its first version before any rows.
             rows = any(bucket.entries(f"{self.name}.lance/data/"))
             if any(bucket.entries(f"{self.name}.lance/_versions/")):
-                return lance.dataset(**self._place())
+                return lance.dataset(**self._lance_arguments())
             if not rows:
                 return None
         folder = f"The folder {self.name}.lance/_versions is missing in {self.url}, and the rows of the table lie there"
-        raise Problem(f"{folder}: put it back from a copy of the store.")
+        raise PedigreeError(f"{folder}: put it back from a copy of the store.")
 
-    def _place(self) -> dict[str, Any]:
+    def _lance_arguments(self) -> dict[str, Any]:
         if self.url.startswith("s3://"):
-            from tasks.stores.objects.s3_client import lance_place
+            from tasks.stores.objects.s3_client import lance_arguments
 
-            return lance_place(f"{self.url.rstrip('/')}/{self.name}.lance")
+            return lance_arguments(f"{self.url.rstrip('/')}/{self.name}.lance")
         return {"uri": str(folder_path(self.url) / f"{self.name}.lance")}
 
     @contextmanager
@@ -273,12 +273,12 @@ class Table:
         """Turn whatever Lance raises about files that are damaged, or cannot be read or written, into one sentence."""
         try:
             yield
-        except Problem:
+        except PedigreeError:
             raise
         except Exception as error:
-            raise cannot(self.name, self.url, done, error) from error
+            raise table_error(self.name, self.url, done, error) from error
         except BaseException as error:
             # Lance panics on some damaged files, and a panic is no Exception.
             if type(error).__name__ != "PanicException":
                 raise
-            raise cannot(self.name, self.url, done, error) from error
+            raise table_error(self.name, self.url, done, error) from error

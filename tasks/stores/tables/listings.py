@@ -27,7 +27,7 @@ _AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingEntries:
     """Entries that stay in columns: a million of them as objects would take half a gigabyte."""
 
     rows: pa.Table
@@ -42,16 +42,16 @@ class Waiting:
 
     def __contains__(self, entry: object) -> bool:
         """Tell whether this very entry is among them."""
-        return any(one == entry for one in self)
+        return any(other == entry for other in self)
 
 
 def in_columns(entries: Iterable[Entry]) -> pa.Table:
     """Put entries into columns, some at a time."""
     rest, batches = iter(entries), []
-    while some := list(islice(rest, _AT_ONCE)):
+    while batch := list(islice(rest, _AT_ONCE)):
         batches.append(
             pa.record_batch(
-                [[read(entry) for entry in some] for read in map(attrgetter, LISTING.names)], schema=LISTING
+                [[read(entry) for entry in batch] for read in map(attrgetter, LISTING.names)], schema=LISTING
             )
         )
     return pa.Table.from_batches(batches, LISTING)
@@ -63,28 +63,28 @@ def entries_of(listing: pa.Table) -> Iterator[Entry]:
         yield from map(Entry, *(column.to_pylist() for column in batch.columns))
 
 
-def changes(known: pa.Table, listed: pa.Table) -> pa.Table:
+def changes(previous: pa.Table, listed: pa.Table) -> pa.Table:
     """Return the rows, with ``present``, that turn the known listing into the other: first those that are gone, by key.
 
     One that was written again with the same content counts too: its metadata may be other.
     """
-    if known.equals(listed):
+    if previous.equals(listed):
         return _marked(LISTING.empty_table(), present=True)
-    gone = known.join(listed.select(["key"]), "key", join_type="left anti").sort_by("key")
-    came = listed.join(known, LISTING.names, join_type="left anti").sort_by("key")
+    gone = previous.join(listed.select(["key"]), "key", join_type="left anti").sort_by("key")
+    came = listed.join(previous, LISTING.names, join_type="left anti").sort_by("key")
     return pa.concat_tables([_marked(gone, present=False), _marked(came, present=True)])
 
 
-def altered(known: pa.Table, listed: pa.Table) -> pa.Table:
+def altered_rows(previous: pa.Table, listed: pa.Table) -> pa.Table:
     """Return the known rows whose object is gone or has other content now."""
-    if known.equals(listed):
+    if previous.equals(listed):
         return LISTING.empty_table()
-    return known.join(listed.select(IDENTITY), list(IDENTITY), join_type="left anti")
+    return previous.join(listed.select(IDENTITY), list(IDENTITY), join_type="left anti")
 
 
-def vanished(known: pa.Table, listed: pa.Table) -> list[str]:
+def vanished(previous: pa.Table, listed: pa.Table) -> list[str]:
     """Name the known keys that are gone and whose content, by ETag and size, has come under no other key."""
-    gone = known.join(listed.select(["key"]), "key", join_type="left anti")
+    gone = previous.join(listed.select(["key"]), "key", join_type="left anti")
     keys: list[str] = gone.join(listed.select(["etag", "size"]), ["etag", "size"], join_type="left anti")[
         "key"
     ].to_pylist()
@@ -93,8 +93,8 @@ def vanished(known: pa.Table, listed: pa.Table) -> list[str]:
 
 def replay(history: pa.Table) -> pa.Table:
     """Return the listing that changes left, in the order in which they were written, sorted by key."""
-    place = pa.array(np.arange(history.num_rows))
-    keys = pa.table({"key": history["key"], "place": place})
+    position = pa.array(np.arange(history.num_rows))
+    keys = pa.table({"key": history["key"], "place": position})
     last = keys.group_by("key").aggregate([("place", "max")])["place_max"]
     rows = history.take(last)
     return rows.filter(rows["present"]).select(LISTING.names).sort_by("key")

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection, is_due
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.ingestion.triggers import Difference
-from tasks.domain.labels.labeling import Located
+from tasks.domain.ingestion.triggers import SourceDiff
+from tasks.domain.labels.labeling import LocatedImage
 from tasks.stores.tables.lance_table import Table
-from tasks.stores.tables.listings import IDENTITY, LISTING, Waiting, changes, entries_of, latest, replay, without
+from tasks.stores.tables.listings import IDENTITY, LISTING, PendingEntries, changes, entries_of, latest, replay, without
 
 _IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
 _OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
@@ -47,7 +47,7 @@ class SnapshotStore:
         """Name the sources that were ever listed into this store."""
         return sorted(set(Table(self.url, "objects", _OBJECTS).read(["source"])["source"].to_pylist()))
 
-    def known(self, source: str, moment: str = "") -> dict[str, Entry]:
+    def stored(self, source: str, moment: str = "") -> dict[str, Entry]:
         """Return the source's entries as they were listed, by key."""
         return {entry.key: entry for entry in entries_of(self._listing(source, moment))}
 
@@ -61,7 +61,7 @@ class SnapshotStore:
         rows = Table(self.url, "contents", _CONTENTS).read(["key", "image"])
         return set(rows.filter(pc.equal(rows["key"], key))["image"].to_pylist())
 
-    def first_look(self, source: str) -> str:
+    def first_listed(self, source: str) -> str:
         """Tell when the source was first listed; nothing if it never was."""
         return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""
 
@@ -73,38 +73,43 @@ class SnapshotStore:
             return last, last
         return last, replay(history.filter(pc.less_equal(history["snapshot"], moment)))
 
-    def record(self, source: str, taken: str, listed: pa.Table, known: pa.Table | None = None) -> int:
+    def record(self, source: str, taken: str, listed: pa.Table, previous: pa.Table | None = None) -> int:
         """Append what differs from the last listing, where that is not at hand already; return how much it is."""
-        found = changes(self._listing(source) if known is None else known, listed)
-        rows = found.append_column("source", _same(source, found)).append_column("snapshot", _same(taken, found))
+        changed = changes(self._listing(source) if previous is None else previous, listed)
+        rows = changed.append_column("source", _same(source, changed)).append_column("snapshot", _same(taken, changed))
         Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
-        return int(found.num_rows)
+        return int(changed.num_rows)
 
-    def since(self, source: str, moment: str, listed: pa.Table) -> Difference:
+    def since(self, source: str, moment: str, listed: pa.Table) -> SourceDiff:
         """Return what turns the listing of that moment into this one; without a moment everything came."""
-        known = self._listing(source, moment) if moment else LISTING.empty_table()
-        found = changes(known, listed)
-        before = known.join(found.select(["key"]), "key", join_type="left semi")
-        here = found["present"]
-        gone, came = Waiting(found.filter(pc.invert(here))), Waiting(found.filter(here))
-        return Difference(gone, came, {entry.key: entry for entry in entries_of(before)})
+        previous = self._listing(source, moment) if moment else LISTING.empty_table()
+        changed = changes(previous, listed)
+        before = previous.join(changed.select(["key"]), "key", join_type="left semi")
+        present = changed["present"]
+        gone, came = PendingEntries(changed.filter(pc.invert(present))), PendingEntries(changed.filter(present))
+        return SourceDiff(gone, came, {entry.key: entry for entry in entries_of(before)})
 
-    def pending(self, source: str, moment: str = "", beside: str = "", now: Circumstances | None = None) -> Waiting:
+    def pending(
+        self, source: str, moment: str = "", beside: str = "", circumstances: Circumstances | None = None
+    ) -> PendingEntries:
         """Return the entries that are to be fetched, sorted by key, all but the one of the key ``beside``.
 
-        These were neither fetched nor rejected yet; or they were rejected, and the rejection does not stand ``now``.
+        These were neither fetched nor rejected yet; or they were rejected, and the rejection does not stand
+        under ``circumstances``.
         """
         listing = without(self._listing(source, moment), _columns(source, Table(self.url, "contents", _CONTENTS)))
-        listing = without(listing, _standing(latest(_columns(source, Table(self.url, "rejects", _REJECTS))), now))
-        return Waiting(listing.filter(pc.not_equal(listing["key"], beside)))
+        listing = without(
+            listing, _standing(latest(_columns(source, Table(self.url, "rejects", _REJECTS))), circumstances)
+        )
+        return PendingEntries(listing.filter(pc.not_equal(listing["key"], beside)))
 
-    def located(self, source: str, moment: str = "") -> list[Located]:
+    def located(self, source: str, moment: str = "") -> list[LocatedImage]:
         """List the entries whose bytes are known, sorted by key."""
         contents = _columns(source, Table(self.url, "contents", _CONTENTS)).select([*IDENTITY, "image"])
         rows = self._listing(source, moment).join(contents, list(IDENTITY), join_type="inner").sort_by("key")
         # Two nights at once may have written the same answer twice.
         images = dict(zip(rows["key"].to_pylist(), rows["image"].to_pylist(), strict=True))
-        return [Located(key, image) for key, image in images.items()]
+        return [LocatedImage(key, image) for key, image in images.items()]
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
         """Return every rejection of the source's objects that did not become an image later; the last answer stands."""
@@ -116,46 +121,49 @@ class SnapshotStore:
 
     def rejected(self, source: str, moment: str = "") -> dict[str, Rejection]:
         """Return the rejections of what the source holds, by key; what was replaced since is past."""
-        found = self.rejects(source)
-        if not found:
+        rejections = self.rejects(source)
+        if not rejections:
             return {}
-        current = self.known(source, moment).items()
-        return {key: found[entry.identity] for key, entry in current if entry.identity in found}
+        current = self.stored(source, moment).items()
+        return {key: rejections[entry.identity] for key, entry in current if entry.identity in rejections}
 
     def release(self, source: str, reasons: Collection[Reason]) -> Counter[Reason]:
         """Have what the source holds and was rejected for these reasons examined again, and count it by reason."""
-        found = self.rejects(source)
-        current = [one for one in self.known(source).values() if one.identity in found]
-        again = [(one, found[one.identity]) for one in current if found[one.identity].reason in reasons]
-        self.add_rejects(source, again, Circumstances(None, None, None, None, RELEASED))
-        return Counter(rejection.reason for _, rejection in again)
+        rejections = self.rejects(source)
+        current = [entry for entry in self.stored(source).values() if entry.identity in rejections]
+        released = [
+            (entry, rejections[entry.identity]) for entry in current if rejections[entry.identity].reason in reasons
+        ]
+        self.add_rejects(source, released, Circumstances(None, None, None, None, RELEASED))
+        return Counter(rejection.reason for _, rejection in released)
 
-    def add_contents(self, source: str, found: Iterable[tuple[Entry, str]]) -> None:
+    def add_contents(self, source: str, fetched: Iterable[tuple[Entry, str]]) -> None:
         """Write down which image each fetched object holds."""
         Table(self.url, "contents", _CONTENTS).append(
-            [{**_identity(source, one), "image": image} for one, image in found]
+            [{**_identity(source, entry), "image": image} for entry, image in fetched]
         )
 
     def add_rejects(
-        self, source: str, found: Iterable[tuple[Entry, Rejection]], now: Circumstances | None = None
+        self, source: str, rejected: Iterable[tuple[Entry, Rejection]], circumstances: Circumstances | None = None
     ) -> None:
         """Write down why each of these objects is no training image, and what that may depend on."""
-        noted = asdict(now) if now else {}
+        noted = asdict(circumstances) if circumstances else {}
         rows = [
-            {**_identity(source, one), "reason": why.reason.value, "detail": why.detail, **noted} for one, why in found
+            {**_identity(source, entry), "reason": rejection.reason.value, "detail": rejection.detail, **noted}
+            for entry, rejection in rejected
         ]
         Table(self.url, "rejects", _REJECTS).append(rows)
 
     def metadata(self, source: str) -> dict[Entry, Mapping[str, str]]:
         """Return what was read beside the source's objects, one answer for each time that one was written."""
-        rows = _own(source, Table(self.url, "metadata", _METADATA))
+        rows = _source_rows(source, Table(self.url, "metadata", _METADATA))
         return {_entry(row): dict(row["metadata"]) for row in rows}
 
-    def add_metadata(self, source: str, found: Iterable[tuple[Entry, Mapping[str, str]]]) -> None:
+    def add_metadata(self, source: str, metadata: Iterable[tuple[Entry, Mapping[str, str]]]) -> None:
         """Write down what was read beside these objects."""
         rows = [
-            {**_identity(source, one), "modified": one.modified, "metadata": list(beside.items())}
-            for one, beside in found
+            {**_identity(source, entry), "modified": entry.modified, "metadata": list(beside.items())}
+            for entry, beside in metadata
         ]
         Table(self.url, "metadata", _METADATA).append(rows)
 
@@ -169,7 +177,7 @@ def _columns(source: str, table: Table) -> pa.Table:
     return rows.filter(pc.equal(rows["source"], source))
 
 
-def _own(source: str, table: Table) -> Iterator[dict[str, Any]]:
+def _source_rows(source: str, table: Table) -> Iterator[dict[str, Any]]:
     return _dicts(_columns(source, table))
 
 
@@ -178,9 +186,9 @@ def _dicts(rows: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _standing(rejects: pa.Table, now: Circumstances | None) -> pa.Table:
+def _standing(rejects: pa.Table, circumstances: Circumstances | None) -> pa.Table:
     """Keep the rejections that stand now; all of them where it is not asked what holds now."""
-    if now is None or not rejects.num_rows:
+    if circumstances is None or not rejects.num_rows:
         return rejects
     # Of a whole night's rejections all but the reasons are the same, so few kinds are looked at.
     by = ["reason", *(name for name, _ in _CIRCUMSTANCES)]
@@ -189,10 +197,10 @@ def _standing(rejects: pa.Table, now: Circumstances | None) -> pa.Table:
     return rejects.take(
         pa.array(
             [
-                place
+                position
                 for kind in kinds
-                if not is_due(kind["reason"], _circumstances(kind), now)
-                for place in kind["place_list"]
+                if not is_due(kind["reason"], _circumstances(kind), circumstances)
+                for position in kind["place_list"]
             ],
             pa.int64(),
         )

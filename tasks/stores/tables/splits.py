@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.domain.datasets.splits import Assigned, Placed, Split, standing
+from tasks.domain.datasets.splits import Assignment, Split, SplitRecord, valid_splits
 from tasks.stores.tables.lance_table import Table
 
 _SCHEMA = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
 # A word's member by looking it up: an enumeration's own call takes as long as all else of a row.
 _SPLITS = {split.value: split for split in Split}
 
-Decide = Callable[[Mapping[str, Assigned]], Mapping[str, Assigned]]
+Decide = Callable[[Mapping[str, Assignment]], Mapping[str, Assignment]]
 
 
 @dataclass(frozen=True)
@@ -21,41 +21,41 @@ class SplitStore:
 
     url: str
 
-    def known(self) -> dict[str, Assigned]:
+    def stored(self) -> dict[str, Assignment]:
         """Return every image's split."""
-        return standing(self._rows())
+        return valid_splits(self._rows())
 
-    def settle(self, decide: Decide) -> dict[str, Assigned]:
+    def settle(self, decide: Decide) -> dict[str, Assignment]:
         """Write what is decided about new images, and return all splits as they stand.
 
         The decision is made on the splits that stand, and made again whenever another run wrote in between; it gives
         nothing once all its images have one.
         """
         rows = self._rows()
-        while new := decide(known := standing(rows)):
+        while new := decide(assigned := valid_splits(rows)):
             self._append(new, len(rows))
             rows += self._rows(len(rows))
-        return known
+        return assigned
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
         return self._table().damage()
 
-    def _append(self, assigned: Mapping[str, Assigned], seen: int) -> None:
+    def _append(self, assigned: Mapping[str, Assignment], first: int) -> None:
         self._table().append(
             [
-                {"place": place, "image": image, "group": one.group, "split": one.split.value}
-                for place, (image, one) in enumerate(assigned.items(), seen)
+                {"place": position, "image": image, "group": assignment.group, "split": assignment.split.value}
+                for position, (image, assignment) in enumerate(assigned.items(), first)
             ]
         )
 
-    def _rows(self, start: int = 0) -> list[Placed]:
+    def _rows(self, start: int = 0) -> list[SplitRecord]:
         """Read the rows from this one on; what was read once stays as it is, since the table is only appended to."""
         rows = self._table().read(_SCHEMA.names).slice(start)
         columns = (rows[name].to_pylist() for name in _SCHEMA.names)
         return [
-            Placed(place, image, Assigned(group, _SPLITS[split]))
-            for place, image, group, split in zip(*columns, strict=True)
+            SplitRecord(position, image, Assignment(group, _SPLITS[split]))
+            for position, image, group, split in zip(*columns, strict=True)
         ]
 
     def _table(self) -> Table:

@@ -15,8 +15,8 @@ from requests import RequestException
 
 from configs.addresses import shown
 from configs.credentials import introduce_to_mlflow
-from configs.errors import Outage, Problem
-from tasks.stores.objects.transient_errors import passing
+from configs.errors import PedigreeError, ServiceUnavailableError
+from tasks.stores.objects.transient_errors import is_transient
 
 _REFUSED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
@@ -29,44 +29,44 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 @contextmanager
 def mlflow_at(url: str) -> Iterator[MlflowClient]:
-    """Lend a client of the MLflow at this address; raise Problem for whatever goes wrong there."""
+    """Lend a client of the MLflow at this address; raise PedigreeError for whatever goes wrong there."""
     introduce_to_mlflow(url)
     try:
         yield MlflowClient(tracking_uri=url, registry_uri=url)
     except MlflowException as error:
-        raise _problem(url, error) from error
+        raise _translate_error(url, error) from error
     except OSError as error:
         message = f"MLflow at {shown(url)} could not take the files ({error.strerror or type(error).__name__})."
-        raise Problem(message) from error
+        raise PedigreeError(message) from error
 
 
 def credentials(url: str) -> MlflowHostCreds:
     """Look up who we are to the server at this address."""
     introduce_to_mlflow(url)
-    found: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
-    return found
+    host_credentials: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
+    return host_credentials
 
 
-def silent(url: str) -> Outage:
+def unavailable(url: str) -> ServiceUnavailableError:
     """Say that nothing answers at this address."""
-    return Outage(f"MLflow at {shown(url)} does not answer: start it there, or correct tracking.url.")
+    return ServiceUnavailableError(f"MLflow at {shown(url)} does not answer: start it there, or correct tracking.url.")
 
 
-def locked_out(url: str) -> Problem:
+def unauthorized(url: str) -> PedigreeError:
     """Say that MLflow wants other credentials."""
     variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-    return Problem(f"MLflow at {shown(url)} refuses the name, password or token: set {variables}.")
+    return PedigreeError(f"MLflow at {shown(url)} refuses the name, password or token: set {variables}.")
 
 
-def _problem(url: str, error: MlflowException) -> Problem:
+def _translate_error(url: str, error: MlflowException) -> PedigreeError:
     if isinstance(error.__context__, RequestException):
-        return silent(url)
+        return unavailable(url)
     if error.error_code in _REFUSED:
-        return locked_out(url)
-    said = re.sub("^[A-Z_]+: ", "", str(error).partition("\n")[0].strip().rstrip("."))
+        return unauthorized(url)
+    message = re.sub("^[A-Z_]+: ", "", str(error).partition("\n")[0].strip().rstrip("."))
     status = error.get_http_status_code()  # type: ignore[no-untyped-call]
-    kind = Outage if passing(status) else Problem
-    return kind(f"MLflow at {shown(url)} refused: {shown(said)}.")
+    kind = ServiceUnavailableError if is_transient(status) else PedigreeError
+    return kind(f"MLflow at {shown(url)} refused: {shown(message)}.")
 
 
 #: What MLflow answers about a run that it never had, or has removed for good.
@@ -84,7 +84,7 @@ def lifecycle(url: str, run_id: str) -> str:
             return "missing"
 
 
-def way_back(url: str, run_id: str) -> str:
+def describe_restore(url: str, run_id: str) -> str:
     """Say that a run was deleted, alone or with its experiment, and which command brings it back."""
     with mlflow_at(url) as client:
         experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)

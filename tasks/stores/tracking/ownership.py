@@ -6,10 +6,10 @@ from itertools import count
 from uuid import uuid4
 
 from configs.addresses import shown
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.stores.files import checksums
 from tasks.stores.files.ledger import Ledger
-from tasks.stores.objects.object_store import Changed, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
 from tasks.stores.tracking import registry
 
 _FILE = "identity.json"
@@ -20,28 +20,28 @@ def store_identity(store: str) -> str:
     bucket = open_bucket(store)
     try:
         return _name(bucket.read(_FILE))
-    except Changed:
+    except ObjectChangedError:
         checksums.create(store, _FILE, json.dumps({"store": uuid4().hex}).encode())
         return _name(bucket.read(_FILE))
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"The file {_FILE} of the store {store} is damaged: put it back from a copy.") from None
+        raise PedigreeError(f"The file {_FILE} of the store {store} is damaged: put it back from a copy.") from None
 
 
 def check_owner(store: str, url: str, model: str, tags: Mapping[str, str]) -> None:
-    """Raise SettingsProblem where a registered model with these tags is another store's.
+    """Raise SettingsError where a registered model with these tags is another store's.
 
     One from before models were tagged becomes this store's, if this store made each version that Pedigree registered.
     """
-    own = store_identity(store)
-    if tags.get(registry.STORE) == own:
+    identity = store_identity(store)
+    if tags.get(registry.STORE) == identity:
         return
     if registry.STORE in tags or _foreign(store, url, model):
         free = next(name for number in count(2) if _free(url, name := f"{model}-{number}"))
         message = (
             f"The model {model} in MLflow at {shown(url)} belongs to another store than {store}, and one name cannot"
         )
-        raise SettingsProblem(f"{message} say which of two models serves: set tracking.model to {free}, which is free.")
-    registry.note(url, model, registry.STORE, own)
+        raise SettingsError(f"{message} say which of two models serves: set tracking.model to {free}, which is free.")
+    registry.tag_model(url, model, registry.STORE, identity)
 
 
 def _name(data: bytes) -> str:
@@ -50,11 +50,13 @@ def _name(data: bytes) -> str:
 
 def _foreign(store: str, url: str, model: str) -> bool:
     """Tell whether MLflow holds versions that this store neither has a record of nor has decided about."""
-    made = {entry.key.removeprefix("models/").removesuffix(".json") for entry in open_bucket(store).entries("models/")}
-    made |= {f"{one.head}/{one.dataset}" for one in Ledger(store).entries()}
-    registered = (one.tags for one in registry.find_versions(url, model, {}))
-    return any(f"{tags.get('pedigree.head')}/{tags.get('pedigree.dataset')}" not in made for tags in registered)
+    own_models = {
+        entry.key.removeprefix("models/").removesuffix(".json") for entry in open_bucket(store).entries("models/")
+    }
+    own_models |= {f"{version.head}/{version.dataset}" for version in Ledger(store).entries()}
+    registered = (version.tags for version in registry.find_versions(url, model, {}))
+    return any(f"{tags.get('pedigree.head')}/{tags.get('pedigree.dataset')}" not in own_models for tags in registered)
 
 
 def _free(url: str, model: str) -> bool:
-    return registry.described(url, model) == ({}, {}) and not registry.find_versions(url, model, {})
+    return registry.read_aliases_and_tags(url, model) == ({}, {}) and not registry.find_versions(url, model, {})

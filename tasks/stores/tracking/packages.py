@@ -24,25 +24,25 @@ def files_in(folder: Path, but: str = "") -> Files:
     return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
 
 
-def keep_package(url: str, head: str, dataset: str, files: Files) -> None:
+def write_package(url: str, head: str, dataset: str, files: Files) -> None:
     """Write down what a model's package consists of, before MLflow gets it."""
     data = json.dumps(dict(files), ensure_ascii=False, indent=1).encode()
     checksums.create(url, f"packages/{head}/{dataset}/{sha256_of(dict(files))}.json", data)
 
 
-def kept_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
+def read_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
     """Return the packages that were made of a model, by the hash of what they consist of, the newest last.
 
     One whose file is not what its name says is none.
     """
-    bucket, found = open_bucket(url), {}
+    bucket, packages = open_bucket(url), {}
     for entry in sorted(bucket.entries(f"packages/{head}/{dataset}/"), key=lambda entry: entry.modified):
         name = entry.key.rpartition("/")[2].removesuffix(".json")
         with suppress(ValueError):
             files = json.loads(bucket.read(entry.key))
             if sha256_of(files) == name:
-                found[name] = files
-    return found
+                packages[name] = files
+    return packages
 
 
 def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:
@@ -50,29 +50,29 @@ def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) 
 
     With names, all but the backbone where they lie on this machine.
 
-    Raises Problem where MLflow does not answer.
+    Raises PedigreeError where MLflow does not answer.
     """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     from tasks.stores.tracking.client import mlflow_at
 
-    with mlflow_at(url) as client, TemporaryDirectory() as place:
+    with mlflow_at(url) as client, TemporaryDirectory() as download_folder:
         source = str(client.get_model_version(model, version).source)
         repository = get_artifact_repository(source, tracking_uri=url)
         # What lies on this machine is hashed where it lies.
         local = isinstance(repository, LocalArtifactRepository)
         if not names or local:
-            folder = Path(repository.download_artifacts("", None if local else place))  # type: ignore[no-untyped-call]
+            folder = Path(repository.download_artifacts("", None if local else download_folder))  # type: ignore[no-untyped-call]
             return files_in(folder, BACKBONE if names else "")
-        return {name: found for name in names if (found := _served(repository, name, place))}
+        return {name: digest for name in names if (digest := _served(repository, name, download_folder))}
 
 
-def _served(repository: object, name: str, place: str) -> str:
+def _served(repository: object, name: str, folder: str) -> str:
     from mlflow.exceptions import MlflowException
 
     try:
-        path = repository.download_artifacts(name, place)  # type: ignore[attr-defined]
+        path = repository.download_artifacts(name, folder)  # type: ignore[attr-defined]
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return ""

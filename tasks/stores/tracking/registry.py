@@ -26,48 +26,50 @@ _Keep = Callable[[Path], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class RegisteredVersion:
     """A registered version: its number, the run that it came from, and its tags, which alone say which model it is."""
 
     number: str
     run_id: str
     tags: Mapping[str, str]
 
-    def holds(self, one: Decision) -> bool:
+    def matches(self, decision: Decision) -> bool:
         """Tell whether this is the model that a decision is about: the same weights, of the same data and recipe."""
-        wanted = {"pedigree.head": one.head, "pedigree.dataset": one.dataset}
-        same = all(self.tags.get(name) == value for name, value in wanted.items())
-        return same and self.tags.get("pedigree.recipe", one.recipe) == one.recipe
+        expected = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
+        same = all(self.tags.get(name) == value for name, value in expected.items())
+        return same and self.tags.get("pedigree.recipe", decision.recipe) == decision.recipe
 
 
-def version_of(url: str, model: str, one: Decision) -> Version | None:
+def version_of(url: str, model: str, decision: Decision) -> RegisteredVersion | None:
     """Return the registered version of a ledger's decision, whatever its number is now; None where MLflow lacks it.
 
     Of several equal ones it is that whose number the decision names, else the first.
     """
-    tags = {"pedigree.head": one.head, "pedigree.dataset": one.dataset}
-    ours = [version for version in find_versions(url, model, tags) if version.holds(one)]
-    return next((version for version in ours if version.number == one.model_version), ours[0] if ours else None)
+    tags = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
+    matches = [version for version in find_versions(url, model, tags) if version.matches(decision)]
+    return next(
+        (version for version in matches if version.number == decision.model_version), matches[0] if matches else None
+    )
 
 
-def version_numbered(url: str, model: str, number: str) -> Version | None:
+def version_numbered(url: str, model: str, number: str) -> RegisteredVersion | None:
     """Return the version that has this number now; None where there is none."""
     with mlflow_at(url) as client, _unless_missing():
         return _version(client.get_model_version(model, number))
     return None
 
 
-def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[Version]:
+def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[RegisteredVersion]:
     """Return the versions that carry all of these tags, the first one first."""
     conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
-        found = client.search_model_versions(" AND ".join(conditions))
-    return sorted(map(_version, found), key=lambda one: int(one.number))
+        versions = client.search_model_versions(" AND ".join(conditions))
+    return sorted(map(_version, versions), key=lambda version: int(version.number))
 
 
 def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
     """Name the first version that carries all of these tags, so that a repeated night does not register twice."""
-    return next((one.number for one in find_versions(url, model, tags)), None)
+    return next((version.number for version in find_versions(url, model, tags)), None)
 
 
 def remove_version(url: str, model: str, number: str) -> None:
@@ -94,11 +96,11 @@ def register(
         write: Writes the folder that MLflow will serve, which names the run and the model by what it is given.
         keep: Is given the folder that MLflow will serve, before MLflow gets it.
     """
-    with mlflow_at(url) as client, TemporaryDirectory() as place:
+    with mlflow_at(url) as client, TemporaryDirectory() as parent:
         experiment = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment, "model", run_id, dict(tags))
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        folder = Path(place) / "model"
+        folder = Path(parent) / "model"
         write(folder, _identity(logged))
         keep(folder)
         client.log_model_artifacts(logged.model_id, str(folder))
@@ -106,16 +108,16 @@ def register(
         return _create_version(client, model, logged, tags)
 
 
-def described(url: str, model: str) -> tuple[dict[str, str], dict[str, str]]:
+def read_aliases_and_tags(url: str, model: str) -> tuple[dict[str, str], dict[str, str]]:
     """Read which version each alias names, and the model's own tags; both are empty before the first version."""
     with mlflow_at(url) as client, _unless_missing():
-        found = client.get_registered_model(model)
+        registered = client.get_registered_model(model)
         # An embedded database gives versions as numbers, a server as texts.
-        return {alias: str(version) for alias, version in found.aliases.items()}, dict(found.tags)
+        return {alias: str(version) for alias, version in registered.aliases.items()}, dict(registered.tags)
     return {}, {}
 
 
-def note(url: str, model: str, name: str, text: str) -> None:
+def tag_model(url: str, model: str, name: str, text: str) -> None:
     """Write a tag onto the model itself, if there is one, or take it away where there is nothing to say."""
     with mlflow_at(url) as client, _unless_missing():
         if text:
@@ -124,7 +126,7 @@ def note(url: str, model: str, name: str, text: str) -> None:
             client.delete_registered_model_tag(model, name)
 
 
-def point(url: str, model: str, alias: str, version: str | None) -> bool:
+def set_alias(url: str, model: str, alias: str, version: str | None) -> bool:
     """Let an alias name this version, or nothing; return False where MLflow holds no such version."""
     with mlflow_at(url) as client, _unless_missing():
         if version is None:
@@ -135,7 +137,7 @@ def point(url: str, model: str, alias: str, version: str | None) -> bool:
     return False
 
 
-def tag(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
+def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
     """Write tags onto a version, in place of those of the same name."""
     with mlflow_at(url) as client:
         for name, value in tags.items():
@@ -152,8 +154,8 @@ def _unless_missing() -> Iterator[None]:
             raise
 
 
-def _version(found: ModelVersion) -> Version:
-    return Version(str(found.version), str(found.run_id or ""), dict(found.tags))
+def _version(model_version: ModelVersion) -> RegisteredVersion:
+    return RegisteredVersion(str(model_version.version), str(model_version.run_id or ""), dict(model_version.tags))
 
 
 def _identity(logged: LoggedModel) -> Model:

@@ -19,11 +19,18 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
 from configs.addresses import shown
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import mlflow_pages
 from configs.visible_text import visible, visible_lines
-from tasks.stores.files.leases import lives
-from tasks.stores.tracking.client import NO_SUCH_RUN, credentials, experiment_deleted, locked_out, mlflow_at, silent
+from tasks.stores.files.leases import is_alive
+from tasks.stores.tracking.client import (
+    NO_SUCH_RUN,
+    credentials,
+    experiment_deleted,
+    mlflow_at,
+    unauthorized,
+    unavailable,
+)
 from tasks.stores.tracking.saved_view import saved_view
 
 #: The tag of a run that says which process opened it.
@@ -36,7 +43,7 @@ _LONGEST_TAG = 5000
 
 
 def check(url: str) -> None:
-    """Raise Problem, within seconds, where MLflow does not answer, wants other credentials, or is too old."""
+    """Raise PedigreeError, within seconds, where MLflow does not answer, wants other credentials, or is too old."""
     if url.startswith(_SQLITE):
         _check_database(url)
     elif url.startswith(("http://", "https://")):
@@ -45,7 +52,7 @@ def check(url: str) -> None:
         message = (
             f"tracking.url {shown(url)} is no MLflow address: write http://…, https://… or sqlite:///path/mlflow.db."
         )
-        raise SettingsProblem(message)
+        raise SettingsError(message)
 
 
 def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
@@ -58,17 +65,17 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
         return run_id
 
 
-def left_open(url: str, experiment: str, tags: Mapping[str, str], flow_run: str = "") -> str | None:
+def find_open_run(url: str, experiment: str, tags: Mapping[str, str], flow_run: str = "") -> str | None:
     """Name a run with these tags that a night which died never closed, so that the next night carries it on.
 
     A run of a night that lives is nobody's to carry on, unless it is that of this very ``flow_run``.
     """
     conditions = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
-        found = client.search_runs([_experiment(client, url, experiment)], " AND ".join(conditions))
-    own = {"pedigree.flow_run": flow_run or "none"}.items()
-    left = (one for one in found if not _lives(one) or own <= one.data.tags.items())
-    return next((str(one.info.run_id) for one in left), None)
+        runs = client.search_runs([_experiment(client, url, experiment)], " AND ".join(conditions))
+    own_tags = {"pedigree.flow_run": flow_run or "none"}.items()
+    unfinished = (run for run in runs if not _lives(run) or own_tags <= run.data.tags.items())
+    return next((str(run.info.run_id) for run in unfinished), None)
 
 
 def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
@@ -105,7 +112,7 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
 
 def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Tell of each run which Prefect flow run made it, and its page; runs that MLflow does not hold are left out."""
-    found = {}
+    origins = {}
     with mlflow_at(url) as client:
         for run_id in run_ids:
             try:
@@ -114,20 +121,20 @@ def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
                 if error.error_code not in NO_SUCH_RUN:
                     raise
                 continue
-            found[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
-    return found
+            origins[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
+    return origins
 
 
 def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
     """Name the runs that a Prefect flow run made."""
     with mlflow_at(url) as client:
         condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
-        found = client.search_runs([_experiment(client, url, experiment)], condition)
-        return [str(one.info.run_id) for one in found]
+        runs = client.search_runs([_experiment(client, url, experiment)], condition)
+        return [str(run.info.run_id) for run in runs]
 
 
 def check_experiment(url: str, experiment: str) -> None:
-    """Raise Problem where somebody deleted the experiment: MLflow takes no run of it until it is restored."""
+    """Raise PedigreeError where somebody deleted the experiment: MLflow takes no run of it until it is restored."""
     with mlflow_at(url) as client:
         _experiment(client, url, experiment)
 
@@ -173,12 +180,12 @@ def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str
     Runs of nights that live stay open.
     """
     with mlflow_at(url) as client:
-        found = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
-    dead = [one for one in found if one.data.params.get("store.url") == store and not _lives(one)]
-    ours = [str(one.info.run_id) for one in dead]
-    for run_id in ours:
+        runs = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
+    dead = [run for run in runs if run.data.params.get("store.url") == store and not _lives(run)]
+    run_ids = [str(run.info.run_id) for run in dead]
+    for run_id in run_ids:
         close(url, run_id, why)
-    return ours
+    return run_ids
 
 
 def metric_name(name: str) -> str:
@@ -192,13 +199,15 @@ def metric_name(name: str) -> str:
 def _lives(run: Run) -> bool:
     """Tell whether the process that opened a run still works, as far as can be known."""
     owner = run.data.tags.get(OWNER)
-    return owner is not None and lives(owner)
+    return owner is not None and is_alive(owner)
 
 
 def _metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> list[Metric]:
-    now = time_ns() // 10**6
+    timestamp = time_ns() // 10**6
     return [
-        Metric(metric_name(name), float(value), now, epoch) for epoch, found in epochs for name, value in found.items()
+        Metric(metric_name(name), float(value), timestamp, epoch)
+        for epoch, figures in epochs
+        for name, value in figures.items()
     ]
 
 
@@ -232,16 +241,16 @@ def _check_server(url: str) -> None:
             raise_on_status=False,
         )
     except MlflowException as error:
-        raise silent(url) from error
+        raise unavailable(url) from error
     if answer.status_code in {401, 403}:
-        raise locked_out(url)
+        raise unauthorized(url)
     if answer.status_code >= 500:  # noqa: PLR2004
-        raise silent(url)
+        raise unavailable(url)
     if not (answer.ok and answer.text.startswith("{")):
         message = (
             f"{shown(url)} answers, but not as MLflow does (HTTP status {answer.status_code}): correct tracking.url."
         )
-        raise Problem(message)
+        raise PedigreeError(message)
 
 
 def _check_database(url: str) -> None:
@@ -255,7 +264,7 @@ def _check_database(url: str) -> None:
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"The MLflow database {path} cannot be written ({reason}): correct tracking.url or PEDIGREE_HOME."
-        raise Problem(message) from error
+        raise PedigreeError(message) from error
     _open_database(url)
 
 
@@ -278,20 +287,20 @@ def _database(url: str) -> Path:
 
 
 def _experiment(client: MlflowClient, url: str, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         try:
             return str(client.create_experiment(name, _artifacts(url), saved_view()))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return _experiment(client, url, name)
-    if found.lifecycle_stage == "deleted":
-        raise Problem(f"{experiment_deleted(url, found)}; or name another one in tracking.experiment.")
+    if experiment.lifecycle_stage == "deleted":
+        raise PedigreeError(f"{experiment_deleted(url, experiment)}; or name another one in tracking.experiment.")
     for key, value in saved_view().items():
-        if key not in found.tags:
-            client.set_experiment_tag(found.experiment_id, key, value)
-    return str(found.experiment_id)
+        if key not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, key, value)
+    return str(experiment.experiment_id)
 
 
 def _artifacts(url: str) -> str | None:

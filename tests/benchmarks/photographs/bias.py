@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 
 from configs.schema import Dataset, Images
 from configs.sections import Gate
-from tasks.domain.datasets.attribute_balance import narrow_ranges
-from tasks.domain.datasets.drift import holdings
+from tasks.domain.datasets.attribute_balance import find_narrow_ranges
+from tasks.domain.datasets.drift import measure_drift
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.splits import Shares, Split, assign
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.data_growth import Labelled, cross_validate, growth
-from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.datasets.splits import Shares, Split, assign_splits
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.data_growth import VersionFeatures, compare_training_data, cross_validate
+from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, judge
-from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_of
-from tasks.domain.labels.image_attributes import traits
+from tasks.domain.labels.image_attributes import image_attributes
 from tasks.domain.significance import wilson_share
-from tasks.modeling.head.cross_fitting import Folded, Recipe, cross_fit, deal, probabilities_of, sample
-from tasks.modeling.head.scaler import scaling_of
+from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, probabilities_of, sample
+from tasks.modeling.head.scaler import fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax, logits_of
 from tests.benchmarks.photographs.collection import Collection
 
@@ -36,7 +36,7 @@ class Plant:
     """One way to photograph a class: a measure, and between which percentiles of the class all photographs lie."""
 
     name: str
-    measure: Callable[[Examined], float]
+    measure: Callable[[ImageInfo], float]
     low: float
     high: float
 
@@ -65,14 +65,14 @@ class Photographs:
         chosen = Shares(Dataset().test_percent, Dataset().validation_percent)
         images, labels = self.collection.images, self.collection.labels
         groups = dict(zip(images, self.collection.groups, strict=True))
-        splits = assign(groups, {}, chosen, dict(zip(images, labels, strict=True)))
+        splits = assign_splits(groups, {}, chosen, dict(zip(images, labels, strict=True)))
         return [Row(image, label, splits[image].split, (), image) for image, label in zip(images, labels, strict=True)]
 
     @cached_property
-    def examined(self) -> dict[str, Examined]:
+    def examined(self) -> dict[str, ImageInfo]:
         """Measure each photograph as a night does."""
-        seen = (examine(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
-        return {one.image: one for one in seen if isinstance(one, Examined)}
+        seen = (validate_image(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
+        return {one.image: one for one in seen if isinstance(one, ImageInfo)}
 
     @cached_property
     def tested(self) -> Mask:
@@ -90,37 +90,37 @@ class Photographs:
         chosen = ~self.tested
         truth = self.collection.truth[chosen]
         groups = [group for group, kept in zip(self.collection.groups, chosen, strict=True) if kept]
-        scaled = scaling_of(self.features[chosen]).scaled(self.features[chosen])
-        return cross_fit(Folded(scaled, truth, deal(truth, groups, 0)), Recipe()).strength
+        scaled = fit_scaler(self.features[chosen]).transform(self.features[chosen])
+        return cross_fit(FoldedImages(scaled, truth, assign_folds(truth, groups, 0)), Recipe()).strength
 
     def answers(self, there: Mask) -> NDArray[np.float32]:
         """Fit a head to the training images among those that are there, and ask it about all: (n_images, n_classes)."""
         learned = there & ~self.tested
-        scaling = scaling_of(self.features[learned])
+        scaling = fit_scaler(self.features[learned])
         start = np.zeros((self.features.shape[1] + 1, len(self.collection.classes)))
-        some = sample(scaling.scaled(self.features[learned]), self.collection.truth[learned], Recipe())
+        some = sample(scaling.transform(self.features[learned]), self.collection.truth[learned], Recipe())
         theta = fit_softmax(some, self.strength, 0.0, start)
-        return probabilities_of(logits_of(scaling.scaled(self.features), theta)).astype(np.float32)
+        return probabilities_of(logits_of(scaling.transform(self.features), theta)).astype(np.float32)
 
-    def measured(self, there: Mask, ours: NDArray[np.float32], theirs: NDArray[np.float32] | None) -> Measured:
+    def measured(self, there: Mask, ours: NDArray[np.float32], theirs: NDArray[np.float32] | None) -> Measurement:
         """Measure one model, beside another or alone, on the test images that are there."""
         places = np.flatnonzero(there & self.tested)
-        exam = Exam(
+        exam = EvaluationSet(
             [self.rows[i].label for i in places],
             [self.collection.groups[i] for i in places],
-            [traits(self.examined[self.rows[i].image]) for i in places],
+            [image_attributes(self.examined[self.rows[i].image]) for i in places],
         )
         said = [None if one is None else Predictions(self.collection.classes, one[places]) for one in (ours, theirs)]
         if said[0] is None:
             raise TypeError("the challenger always answers")
-        return measure(said[0], said[1], exam, Gate().minimum_support)
+        return measure_models(said[0], said[1], exam, Gate().minimum_support)
 
-    def labelled(self, there: Mask) -> Labelled:
+    def labelled(self, there: Mask) -> VersionFeatures:
         """Gather what cross-validation takes."""
         places = np.flatnonzero(there).tolist()
         rows = [self.rows[i] for i in places]
         groups = [self.collection.groups[i] for i in places]
-        return Labelled([row.image for row in rows], self.features[there], [row.label for row in rows], groups)
+        return VersionFeatures([row.image for row in rows], self.features[there], [row.label for row in rows], groups)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def planted(photographs: Photographs, plant: Plant, label: str, full: NDArray[np
     low, high = np.percentile(values[own], [plant.low, plant.high])
     there = ~own | ((values >= low) & (values <= high))
     rows = [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
-    narrow = narrow_ranges(rows, photographs.examined)
+    narrow = find_narrow_ranges(rows, photographs.examined)
     biased = photographs.answers(there)
     first = photographs.measured(there, biased, None)
     everything = np.ones(len(there), bool)
@@ -166,8 +166,8 @@ def planted(photographs: Photographs, plant: Plant, label: str, full: NDArray[np
         sum(one.label != label for one in narrow),
         (int(unseen.sum()), before, after),
         next(one.recall or 0.0 for one in first.figures.classes if one.label == label),
-        judge(facts, Gate(serve_check=False)),
-        judge(facts, Gate(serve_check=False, needs="no-harm")),
+        apply_gate_rules(facts, Gate(serve_check=False)),
+        apply_gate_rules(facts, Gate(serve_check=False, needs="no-harm")),
     )
 
 
@@ -175,7 +175,7 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
     """Plant each bias in each class of the monkeys in turn, and print what is said; photo-trained Inception."""
     photographs = Photographs(monkeys)
     full = photographs.answers(np.ones(len(monkeys.images), bool))
-    clean = narrow_ranges(photographs.rows, photographs.examined)
+    clean = find_narrow_ranges(photographs.rows, photographs.examined)
     print(f"{monkeys.name}, {CUT}, splits of a night; nothing planted: the card names {len(clean)} of its classes\n")
     stories = {plant.name: [planted(photographs, plant, label, full) for label in monkeys.classes] for plant in PLANTS}
     print(
@@ -191,15 +191,15 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
             print(f"- {line}")
 
 
-def _facts(photographs: Photographs, there: Mask, measured: Measured) -> Facts:
+def _facts(photographs: Photographs, there: Mask, measured: Measurement) -> Facts:
     """Gather what the gate knows of a challenger that learned from all photographs, beside a champion of some."""
     now, former = photographs.rows, [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
     every = np.ones(len(there), bool)
     more = replace(
-        growth(now, former, "same"),
+        compare_training_data(now, former, "same"),
         cross_validated=cross_validate(photographs.labelled(every), photographs.labelled(there)),
     )
-    return Facts(measured, None, holdings(now, former, (), 0), None, more)
+    return Facts(measured, None, measure_drift(now, former, (), 0), None, more)
 
 
 def _row(name: str, told: list[Story]) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from configs.schema import Dataset, Images
 from tasks.domain.images.augmentation import IDENTITY, to_view
-from tasks.domain.images.crops import grouped, middle, part_hashes
-from tasks.domain.images.near_duplicates import hash_of_levels, shrunk
+from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.near_duplicates import hash_levels, shrink
 from tasks.domain.images.preprocessing import Picture, limits_of, open_picture
-from tasks.modeling.backbone.embedding import in_parallel
+from tasks.modeling.backbone.embedding import map_in_parallel
 from tasks.modeling.backbone.inception import CUTS
 from tasks.modeling.backbone.keras_weights import from_keras_file
 
@@ -53,11 +53,11 @@ class Collection:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Name each image's near-duplicate group as a night with default settings does."""
-        levels = {image: shrunk(opened(path).image) for image, path in zip(self.images, self.files, strict=True)}
-        whole = {image: hash_of_levels(grey) for image, grey in levels.items()}
-        parts = {image: part_hashes(grey) for image, grey in levels.items()}
-        middles = {image: middle(hashes) for image, hashes in parts.items()}
-        together = grouped(whole, middles, [list(parts.items())], Dataset().near_duplicate_bits)
+        levels = {image: shrink(opened(path).image) for image, path in zip(self.images, self.files, strict=True)}
+        whole = {image: hash_levels(grey) for image, grey in levels.items()}
+        parts = {image: hash_parts(grey) for image, grey in levels.items()}
+        middles = {image: middle_hash(hashes) for image, hashes in parts.items()}
+        together = group_with_crops(whole, middles, [list(parts.items())], Dataset().near_duplicate_bits)
         return tuple(together[image] for image in self.images)
 
 
@@ -121,5 +121,5 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
     def vectors(path: Path) -> list[NDArray[np.float32]]:
         return [vector.numpy()[0] for vector in network(to_view(opened(path), SIZE, IDENTITY)[None])]
 
-    rows = list(in_parallel(vectors, files))
+    rows = list(map_in_parallel(vectors, files))
     return {cut: np.stack([row[place] for row in rows]) for place, cut in enumerate(CUTS)}

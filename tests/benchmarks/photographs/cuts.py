@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from tasks.domain.training.cut_comparison import CutComparison, compare_cuts
-from tasks.features.compare_cuts import answers_of
+from tasks.features.compare_cuts import cross_fit_cut
 from tasks.modeling.backbone.inception import CUTS
 from tests.benchmarks.photographs.collection import Collection
 
@@ -23,7 +23,8 @@ def print_cuts(monkeys: Collection, dogs: Collection) -> None:
 def compared(collection: Collection) -> CutComparison:
     """Measure the cuts of a collection as ``pedigree backbone compare`` does, on all of its images."""
     answers = [
-        answers_of(cut, _features(collection, cut), collection.truth, collection.groups) for cut in (*_SINGLE, *_PAIRS)
+        cross_fit_cut(cut, _features(collection, cut), collection.truth, collection.groups)
+        for cut in (*_SINGLE, *_PAIRS)
     ]
     return compare_cuts(answers, np.unique(collection.groups, return_inverse=True)[1])
 

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
 from tasks.domain.training.calibration import calibration_error
-from tasks.modeling.head.scaler import scaling_of
-from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
+from tasks.modeling.head.scaler import fit_scaler
+from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 SPLITS, TEST = 20, 0.2
@@ -108,16 +108,16 @@ def _ours(images: Images, asked: NDArray[np.float32]) -> Probabilities:
     settings, classes = Training(), [f"{label:03}" for label in range(images.truth.max() + 1)]
     examples = Examples(images.features, images.truth.tolist(), images.groups.tolist(), len(images.truth))
     head, held = train_head(classes, examples, recipe_of(settings))
-    return calibrated(head, held, settings.sure_precision)[0].probabilities(asked)
+    return calibrate(head, held, settings.sure_precision)[0].probabilities(asked)
 
 
 def _theirs(images: Images, asked: NDArray[np.float32]) -> Probabilities:
     from sklearn.linear_model import LogisticRegressionCV
 
-    scaling = scaling_of(images.features)
+    scaling = fit_scaler(images.features)
     with warnings.catch_warnings():
         # Of parameters that are about to change their defaults, and of a grid whose last fits do not converge.
         warnings.simplefilter("ignore")
         head = LogisticRegressionCV(Cs=_GRID, cv=5, scoring="neg_log_loss", max_iter=300)
-        head.fit(scaling.scaled(images.features), images.truth)
-    return np.asarray(head.predict_proba(scaling.scaled(asked)), np.float32)
+        head.fit(scaling.transform(images.features), images.truth)
+    return np.asarray(head.predict_proba(scaling.transform(asked)), np.float32)

@@ -6,8 +6,8 @@ from hashlib import sha256
 import numpy as np
 
 from configs.schema import Dataset
-from tasks.domain.datasets.leakage import near_across
-from tasks.domain.datasets.splits import Shares, Split, assign
+from tasks.domain.datasets.leakage import find_split_neighbours
+from tasks.domain.datasets.splits import Shares, Split, assign_splits
 from tasks.modeling.head.cross_fitting import Recipe
 from tasks.modeling.head.random_split import Images, random_split
 from tests.benchmarks.photographs.collection import Collection
@@ -62,9 +62,9 @@ def _close(collection: Collection, cut: str) -> str:
     counts: list[tuple[int, int]] = []
     for seed in range(_SPLITS):
         salted = {image: f"{group} {seed}" for image, group in zip(collection.images, groups, strict=True)}
-        dealt = assign(salted, {}, shares, dict(zip(collection.images, collection.labels, strict=True)))
+        dealt = assign_splits(salted, {}, shares, dict(zip(collection.images, collection.labels, strict=True)))
         tested = np.array([dealt[image].split is Split.TEST for image in collection.images])
-        found = near_across(features[tested], features[~tested], groups[~tested].tolist())
+        found = find_split_neighbours(features[tested], features[~tested], groups[~tested].tolist())
         counts.append((len(found), int(tested.sum())))
     named, tests = ([str(one[part]) for one in counts] for part in (0, 1))
     return f"| {collection.name} | {cut} | {', '.join(named)} | {', '.join(tests)} |"

@@ -13,22 +13,28 @@ from numpy.typing import NDArray
 
 from configs.schema import Dataset, Training
 from configs.sections import Gate
-from tasks.domain.datasets.drift import holdings
-from tasks.domain.datasets.label_issues import main_directions
+from tasks.domain.datasets.drift import measure_drift
+from tasks.domain.datasets.label_issues import fit_pca
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.splits import Shares, Split, assign
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.data_growth import Growth, Labelled, cross_validate, growth
-from tasks.domain.evaluation.label_changes import Relabelling, relabelling
-from tasks.domain.evaluation.label_evidence import LabelEvidence, champion_words, falls_of, head_words, label_evidence
-from tasks.domain.evaluation.metrics import measure
+from tasks.domain.datasets.splits import Shares, Split, assign_splits
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.data_growth import DataGrowth, VersionFeatures, compare_training_data, cross_validate
+from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling
+from tasks.domain.evaluation.label_evidence import (
+    LabelEvidence,
+    collect_label_evidence,
+    find_recall_drops,
+    predict_with_head,
+    read_champion_predictions,
+)
+from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, judge
-from tasks.domain.gate.serving_check import Served
-from tasks.domain.significance import wilson
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.serving_check import ServingCheck
+from tasks.domain.significance import wilson_interval
 from tasks.modeling.head.cross_fitting import sample
 from tasks.modeling.head.head import Head
-from tasks.modeling.head.scaler import scaling_of
+from tasks.modeling.head.scaler import fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
 from tasks.modeling.head.training import Examples, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
@@ -84,13 +90,13 @@ def world(found: Collection, cut: str, seed: int) -> World:
     chance = np.random.default_rng(seed)
     grouped = {image: f"{seed} {group}" for image, group in zip(found.images, found.groups, strict=True)}
     shares = Shares(Dataset().test_percent, Dataset().validation_percent)
-    given = assign(grouped, {}, shares)
+    given = assign_splits(grouped, {}, shares)
     early = {group for group in sorted(set(found.groups)) if chance.random() < 0.8}
     features = found.features[cut]
     return World(
         found,
         features,
-        main_directions(features).transform(features).astype(np.float32),
+        fit_pca(features).transform(features).astype(np.float32),
         tuple(given[image].split for image in found.images),
         np.array([group in early for group in found.groups]),
     )
@@ -115,46 +121,48 @@ def trained(of: World, labels: Labels, some: Places, l2: float) -> Head:
     """Fit a head as a night does at the end; no default rule asks for a calibrated one."""
     learned = np.flatnonzero(some & ~of.places(Split.TEST))
     classes, truth = np.unique(labels[learned], return_inverse=True)
-    scaling, recipe = scaling_of(of.features[learned]), recipe_of(Training())
+    scaling, recipe = fit_scaler(of.features[learned]), recipe_of(Training())
     start = np.zeros((of.features.shape[1] + 1, len(classes)))
-    images = sample(scaling.scaled(of.features[learned]), truth, recipe)
-    return Head(tuple(map(str, classes)), *scaling.folded(fit_softmax(images, l2, recipe.smoothing, start)))
+    images = sample(scaling.transform(of.features[learned]), truth, recipe)
+    return Head(tuple(map(str, classes)), *scaling.unscale_weights(fit_softmax(images, l2, recipe.smoothing, start)))
 
 
 def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -> dict[Policy, Verdict]:
     """Judge the challenger, the first of the heads, as night 2 does: by the labels before and after."""
     rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
     groups = dict(zip(of.found.images, of.found.groups, strict=True))
-    changes = relabelling({row.image: row.label for row in former}, rows, groups)
+    changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
     ours, theirs = (of.says(head) for head in heads)
     theirs = theirs.named([changes.vocabulary.of_former(label) for label in theirs.classes])
     tested = [row for row in rows if row.split is Split.TEST]
     names = [row.image for row in tested]
-    exam = Exam(
+    exam = EvaluationSet(
         [row.label for row in tested],
         [groups[name] for name in names],
         [()] * len(names),
         changes.places(names),
         changes.vocabulary.finer,
     )
-    measured = measure(ours, theirs, exam, Gate().minimum_support)
+    measured = measure_models(ours, theirs, exam, Gate().minimum_support)
     lost = measured.comparison.only_champion if measured.comparison else ()
     evidence = _evidence(of, changes, after, (ours, theirs))
-    held = holdings(rows, former, lost, 0)
+    held = measure_drift(rows, former, lost, 0)
     learned = _growth(of, (rows, former))
-    facts = Facts(measured, None, held, Served("1", 8), learned, evidence)
-    return {needs: judge(facts, Gate(needs=needs)) for needs in get_args(Policy)}
+    facts = Facts(measured, None, held, ServingCheck("1", 8), learned, evidence)
+    return {needs: apply_gate_rules(facts, Gate(needs=needs)) for needs in get_args(Policy)}
 
 
-def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> Growth:
+def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> DataGrowth:
     """Compare what both learned from, as a night with the same settings does."""
     place = {image: number for number, image in enumerate(of.found.images)}
     both = []
     for rows in versions:
         places = [place[row.image] for row in rows]
         groups = [of.found.groups[number] for number in places]
-        both.append(Labelled([row.image for row in rows], of.reduced[places], [row.label for row in rows], groups))
-    return replace(growth(*versions, "same"), cross_validated=cross_validate(*both))
+        both.append(
+            VersionFeatures([row.image for row in rows], of.reduced[places], [row.label for row in rows], groups)
+        )
+    return replace(compare_training_data(*versions, "same"), cross_validated=cross_validate(*both))
 
 
 def _evidence(
@@ -166,11 +174,11 @@ def _evidence(
     earlier = {moved.image: moved.before for moved in changes.moved}
     labels = dict(zip(of.found.images, common, strict=True))
     coarse = ours.named([changes.vocabulary.of_today(label) for label in ours.classes])
-    return label_evidence(
+    return collect_label_evidence(
         changes,
-        head_words(changes, of.reduced, common, of.found.groups, of.found.images),
-        champion_words(changes, names, theirs),
-        falls_of([earlier.get(name, labels[name]) for name in names], coarse.labels(), theirs.labels()),
+        predict_with_head(changes, of.reduced, common, of.found.groups, of.found.images),
+        read_champion_predictions(changes, names, theirs),
+        find_recall_drops([earlier.get(name, labels[name]) for name in names], coarse.labels(), theirs.labels()),
     )
 
 
@@ -287,5 +295,5 @@ def _print_honest(cut: str, told: Counter[Tally]) -> None:
 
 
 def _share(hits: int, nights: int) -> str:
-    low, high = wilson(np.array([hits]), np.array([nights]))
+    low, high = wilson_interval(np.array([hits]), np.array([nights]))
     return f"{hits / nights:.1%} ({low[0]:.1%} to {high[0]:.1%})"

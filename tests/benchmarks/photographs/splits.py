@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from configs.schema import Dataset
-from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
-from tasks.domain.images.crops import grouped, middle, part_hashes
-from tasks.domain.images.near_duplicates import groups, hash_of_levels, shrunk
+from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
+from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, shrink
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.benchmarks.near_duplicates import cropped, encoded, on_white
 from tests.benchmarks.photographs.collection import Collection, opened
@@ -44,11 +44,11 @@ class _Hashed:
 
     @cached_property
     def by_the_whole(self) -> dict[str, str]:
-        return groups(self.whole, _BITS)
+        return group_near_duplicates(self.whole, _BITS)
 
     def with_crops(self, new: Sequence[str]) -> dict[str, str]:
-        middles = {name: middle(parts) for name, parts in self.parts.items()}
-        return grouped(self.whole, middles, [[(name, self.parts[name]) for name in new]], _BITS)
+        middles = {name: middle_hash(parts) for name, parts in self.parts.items()}
+        return group_with_crops(self.whole, middles, [[(name, self.parts[name]) for name in new]], _BITS)
 
 
 def print_splits(monkeys: Collection, dogs: Collection) -> None:
@@ -129,7 +129,7 @@ def _print_small(dogs: Collection) -> None:
     print("| classes | arriving | split by | no test image | no validation image |\n|---|---|---|---:|---:|")
     breeds = dict(zip(dogs.images, dogs.labels, strict=True))
     drawn = [_drawn(seed) for seed in range(_REDRAWN)]
-    ways: dict[str, Callable[[Mapping[str, str], int], dict[str, Assigned]]] = {
+    ways: dict[str, Callable[[Mapping[str, str], int], dict[str, Assignment]]] = {
         "the group's hash alone": _by_hash,
         "class by class": _by_class,
     }
@@ -145,25 +145,25 @@ def _drawn(seed: int) -> dict[str, str]:
     return {chance.bytes(32).hex(): f"class {place // _TEN}" for place in range(_CLASSES * _TEN)}
 
 
-def _by_class(labels: Mapping[str, str], nights: int) -> dict[str, Assigned]:
+def _by_class(labels: Mapping[str, str], nights: int) -> dict[str, Assignment]:
     """Deal the photographs as the nights do; each night brings an equal part of every class."""
     order = {label: [image for image in labels if labels[image] == label] for label in sorted(set(labels.values()))}
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     here: dict[str, str] = {}
     for night in range(nights):
         here |= {image: label for label, images in order.items() for image in images[night::nights]}
-        known |= assign({image: image for image in here}, known, _SHARES, here)
+        known |= assign_splits({image: image for image in here}, known, _SHARES, here)
     return known
 
 
-def _by_hash(labels: Mapping[str, str], _nights: int) -> dict[str, Assigned]:
+def _by_hash(labels: Mapping[str, str], _nights: int) -> dict[str, Assignment]:
     """Split as versions before did: by the SHA-256 of the group's name as a number between 0 and 100."""
     ends, given = np.cumsum([_SHARES.test, _SHARES.validation]), (*_HELD_BACK, Split.TRAIN)
     places = {image: int.from_bytes(sha256(image.encode()).digest()[:8]) / 2**64 * 100 for image in labels}
-    return {image: Assigned(image, given[np.searchsorted(ends, place, "right")]) for image, place in places.items()}
+    return {image: Assignment(image, given[np.searchsorted(ends, place, "right")]) for image, place in places.items()}
 
 
-def _lacking(labels: Mapping[str, str], splits: Mapping[str, Assigned]) -> tuple[int, int]:
+def _lacking(labels: Mapping[str, str], splits: Mapping[str, Assignment]) -> tuple[int, int]:
     """Count the classes without a test image and those without a validation image."""
     present = {(label, splits[image].split) for image, label in labels.items()}
     classes = set(labels.values())
@@ -177,10 +177,10 @@ def _hashed(files: Sequence[Path], change: Callable[[Image.Image], Image.Image])
 
 
 def _hashes(pictures: Iterable[tuple[str, Image.Image]]) -> _Hashed:
-    levels = {name: shrunk(picture) for name, picture in pictures}
+    levels = {name: shrink(picture) for name, picture in pictures}
     return _Hashed(
-        {name: hash_of_levels(grey) for name, grey in levels.items()},
-        {name: part_hashes(grey) for name, grey in levels.items()},
+        {name: hash_levels(grey) for name, grey in levels.items()},
+        {name: hash_parts(grey) for name, grey in levels.items()},
     )
 
 

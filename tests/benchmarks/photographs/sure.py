@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from tasks.domain.significance import wilson_share
-from tasks.domain.training.calibration import NEVER, sure_from, temperature
+from tasks.domain.training.calibration import NEVER, find_threshold, fit_temperature
 from tests.benchmarks.photographs.collection import Collection
 
 _NIGHTS, _PROMISE = 1000, 0.95
@@ -60,9 +60,9 @@ def _night(
     lots = [np.flatnonzero(group == place) for place in drawn]
     chosen = np.concatenate(lots)
     witness = [str(number) for number, lot in enumerate(lots) for _ in lot]
-    warmth = temperature(logits[chosen], truth[chosen])
+    warmth = fit_temperature(logits[chosen], truth[chosen])
     probabilities = _softmax(logits / warmth)
-    threshold = sure_from(probabilities[chosen], truth[chosen], _PROMISE, witness)
+    threshold = find_threshold(probabilities[chosen], truth[chosen], _PROMISE, witness)
     answered = probabilities.max(axis=1) >= threshold
     right = probabilities.argmax(axis=1) == truth
     return threshold < NEVER, bool(answered.any()) and right[answered].mean() < _PROMISE, float(answered.mean())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.label_issues import label_errors, main_directions
+from tasks.domain.datasets.label_issues import find_label_errors, fit_pca
 from tests.benchmarks.photographs.collection import Collection
 
 _SEEDS = 20
@@ -33,8 +33,8 @@ def print_suspects(monkeys: Collection, dogs: Collection) -> None:
 
 def _line(collection: Collection, cut: str) -> str:
     features = collection.features[cut]
-    reduced = np.asarray(main_directions(features).transform(features))
-    clean = len(label_errors(reduced, collection.truth, collection.groups).errors)
+    reduced = np.asarray(fit_pca(features).transform(features))
+    clean = len(find_label_errors(reduced, collection.truth, collection.groups).errors)
     planted = np.array([_planted(reduced, collection, seed) for seed in range(_SEEDS)])
     found, margin = planted[:, 0].mean(), 1.96 * planted[:, 0].std(ddof=1) / np.sqrt(_SEEDS)
     return (
@@ -50,7 +50,7 @@ def _planted(features: NDArray[np.float32], collection: Collection, seed: int) -
     chosen = chance.choice(np.flatnonzero(collection.truth == seed % classes), _PLANTED, replace=False)
     labels = collection.truth.copy()
     labels[chosen] = (labels[chosen] + chance.integers(1, classes, len(chosen))) % classes
-    named = [error.place for error in label_errors(features, labels, collection.groups).errors]
+    named = [error.index for error in find_label_errors(features, labels, collection.groups).errors]
     return _among(named[:_FIRST], chosen), len(named) - _among(named, chosen)
 
 
@@ -60,7 +60,7 @@ def _among(named: Sequence[int], chosen: NDArray[np.int64]) -> int:
 
 def _block_line(collection: Collection, cut: str) -> str:
     features = collection.features[cut]
-    reduced = np.asarray(main_directions(features).transform(features))
+    reduced = np.asarray(fit_pca(features).transform(features))
     rows = np.array([_block(reduced, collection, seed) for seed in range(_SEEDS)])
     margins = 1.96 * rows.std(axis=0, ddof=1) / np.sqrt(_SEEDS)
     (found, first, others), margin = rows.mean(axis=0), margins
@@ -76,6 +76,6 @@ def _block(features: NDArray[np.float32], collection: Collection, seed: int) -> 
     own = np.flatnonzero(collection.truth == seed % classes)
     chosen = chance.choice(own, int(_BLOCK * len(own)), replace=False)
     labels[chosen] = (seed + chance.integers(1, classes)) % classes
-    named = [error.place for error in label_errors(features, labels, collection.groups).errors]
+    named = [error.index for error in find_label_errors(features, labels, collection.groups).errors]
     found = _among(named, chosen)
     return found / len(chosen), _among(named[:_FIRST], chosen), (len(named) - found) / (len(labels) - len(chosen))

@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import Holdings
+from tasks.domain.datasets.drift import DatasetDrift
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.evaluation.comparison import Comparison, Exam
-from tasks.domain.evaluation.data_growth import Growth, Labelled, Recipe, cross_validate, growth
-from tasks.domain.evaluation.metrics import Measured, measure
-from tasks.domain.evaluation.paired_tests import Paired
+from tasks.domain.evaluation.comparison import Comparison, EvaluationSet
+from tasks.domain.evaluation.data_growth import (
+    DataGrowth,
+    Recipe,
+    VersionFeatures,
+    compare_training_data,
+    cross_validate,
+)
+from tasks.domain.evaluation.metrics import Measurement, measure_models
+from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tests.benchmarks.photographs.collection import Collection
 from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, TRIALS, Year, worlds
 
@@ -47,22 +53,22 @@ class Nights:
         self.growth = cache(self._growth)
         self.promoted = cache(self._promoted)
 
-    def _measured(self, night: int, champion: int) -> Measured:
+    def _measured(self, night: int, champion: int) -> Measurement:
         year = self.year
         images = year.arrived(night)[year.tested[year.arrived(night)]]
         groups = [year.world.groups[image] for image in images]
-        exam = Exam([_name(label) for label in year.labels[images]], groups, [()] * len(images))
+        exam = EvaluationSet([_name(label) for label in year.labels[images]], groups, [()] * len(images))
         ours, theirs = (Predictions(self._classes, year.answers[one][images]) for one in (night, champion))
-        return measure(ours, theirs, exam, Gate().minimum_support)
+        return measure_models(ours, theirs, exam, Gate().minimum_support)
 
     @property
     def _classes(self) -> tuple[str, ...]:
         return tuple(_name(number) for number in range(int(self.year.world.classes.max()) + 1))
 
-    def _growth(self, night: int, champion: int) -> Growth:
+    def _growth(self, night: int, champion: int) -> DataGrowth:
         year = self.year
         recipes = year.recipe(night), year.recipe(champion)
-        found = growth(self._rows(night), self._rows(champion), _likeness(*recipes))
+        found = compare_training_data(self._rows(night), self._rows(champion), _likeness(*recipes))
         tonight, former = self._labelled(night), self._labelled(champion)
         return replace(found, cross_validated=cross_validate(tonight, former))
 
@@ -73,17 +79,17 @@ class Nights:
             for image in year.arrived(night).tolist()
         ]
 
-    def _labelled(self, night: int) -> Labelled:
+    def _labelled(self, night: int) -> VersionFeatures:
         rows, images = self._rows(night), self.year.arrived(night)
         features = self.year.reduced[self.year.backbone(night)][images]
         groups = [self.year.world.groups[image] for image in images]
-        return Labelled([row.image for row in rows], features, [row.label for row in rows], groups)
+        return VersionFeatures([row.image for row in rows], features, [row.label for row in rows], groups)
 
     def _promoted(self, night: int, champion: int, needs: str) -> bool:
         gate = Gate.model_validate({"rules": RULES, "needs": needs, "serve_check": False})
         more = self.growth(night, champion) if needs == "likely-improvement" else None
-        return judge(
-            Facts(self.measured(night, champion), None, Holdings({}, (), 0.0, None, ""), None, more), gate
+        return apply_gate_rules(
+            Facts(self.measured(night, champion), None, DatasetDrift({}, (), 0.0, None, ""), None, more), gate
         ).promoted
 
 
@@ -143,11 +149,11 @@ def _shown_by_cross_validation(nights: Nights, night: int, champion: int) -> boo
     return accuracy.fall < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
 
 
-def _accuracy(nights: Nights, night: int, champion: int) -> Paired:
+def _accuracy(nights: Nights, night: int, champion: int) -> PairedDifference:
     return _first(nights.measured(night, champion).comparison)
 
 
-def _first(found: Comparison | None) -> Paired:
+def _first(found: Comparison | None) -> PairedDifference:
     """Take what is compared first: accuracy."""
     if found is None:
         raise TypeError("A year's nights always share images and classes.")

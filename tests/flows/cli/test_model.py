@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.domain.registry.decisions import Decision
-from tasks.promotion.aliases import Place
+from tasks.promotion.aliases import Workspace
 from tasks.stores.files.ledger import Ledger
 from tests.flows.cli.test_data import LOADED
 from tests.flows.made_store import night, photographs
@@ -112,7 +112,7 @@ def test_the_first_version_has_no_parent(store: str) -> None:
 
 
 @pytest.fixture
-def deciding(tmp_path: Path) -> tuple[Place, str]:
+def deciding(tmp_path: Path) -> tuple[Workspace, str]:
     """Make a champion, one before it, a version that waits, and the settings file that names them."""
     place = place_at(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
@@ -122,7 +122,7 @@ def deciding(tmp_path: Path) -> tuple[Place, str]:
     return place, str(settings)
 
 
-def test_deciding_from_the_command_line(deciding: tuple[Place, str]) -> None:
+def test_deciding_from_the_command_line(deciding: tuple[Workspace, str]) -> None:
     """Promote, roll back, hold and lift each take one command, and the ledger keeps the name and the reason."""
     place, settings = deciding
 
@@ -142,7 +142,7 @@ def test_deciding_from_the_command_line(deciding: tuple[Place, str]) -> None:
     assert shown(place) == {"champion": "2", "previous": "1"}
 
 
-def test_the_person_is_who_is_logged_in(deciding: tuple[Place, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_person_is_who_is_logged_in(deciding: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --by the ledger names the user of this machine."""
     place, settings = deciding
     monkeypatch.setenv("LOGNAME", "carol")
@@ -150,7 +150,9 @@ def test_the_person_is_who_is_logged_in(deciding: tuple[Place, str], monkeypatch
     assert Ledger(place.store).entries()[-1].person == "carol"
 
 
-def test_what_cannot_be_decided_is_told_in_a_sentence(deciding: tuple[Place, str], store: str, tmp_path: Path) -> None:
+def test_what_cannot_be_decided_is_told_in_a_sentence(
+    deciding: tuple[Workspace, str], store: str, tmp_path: Path
+) -> None:
     """An unknown version is a wrong argument, a store that is not there a problem; nothing is written."""
     place, settings = deciding
     refused(pedigree("model", "promote", "9", "-c", settings, "--why", "so"), 2, "knows no model 9")

@@ -34,7 +34,7 @@ def _start(record: Path, told: Path, *more: str) -> int:
 def test_a_started_program_is_found_again(record: Path, tmp_path: Path) -> None:
     """Another process learns from the file that the program runs and what it serves."""
     _start(record, tmp_path / "child")
-    found = processes.recorded(record)
+    found = processes.read_background(record)
     assert found is not None
     assert (found.alive, found.address) == (True, "somewhere")
     processes.stop(record)
@@ -52,7 +52,7 @@ def test_stopping_ends_what_the_program_began(record: Path, tmp_path: Path, more
 def test_stopping_ends_what_a_dead_program_left_behind(record: Path, tmp_path: Path) -> None:
     """A server that was killed may leave a helper that holds its port."""
     child = _start(record, tmp_path / "child")
-    found = processes.recorded(record)
+    found = processes.read_background(record)
     assert found is not None
     parent = psutil.Process(found.pid)
     parent.kill()
@@ -65,7 +65,7 @@ def test_a_process_id_that_was_given_again_is_left_alone(record: Path) -> None:
     """Only the process that began at the recorded time is ours: this very test survives."""
     record.parent.mkdir()
     record.write_text(json.dumps({"pid": os.getpid(), "started": 1.0, "address": ""}))
-    found = processes.recorded(record)
+    found = processes.read_background(record)
     assert found is not None
     assert not found.alive
     processes.stop(record)
@@ -75,5 +75,5 @@ def test_a_damaged_record_is_no_program(record: Path) -> None:
     """A machine that lost power while writing leaves half a file, and the stack starts all the same."""
     record.parent.mkdir()
     record.write_text('{"pid": 1')
-    assert processes.recorded(record) is None
+    assert processes.read_background(record) is None
     processes.stop(record)

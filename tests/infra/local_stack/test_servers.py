@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from configs.credentials import prefect_login
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.load import read_operations, read_settings
 from configs.servers import Servers
 from infra import stack
@@ -159,7 +159,7 @@ def test_no_password_is_written_down(guarded: Guarded) -> None:
 
 def test_running_servers_are_not_silently_others(guarded: Guarded) -> None:
     """Settings that say otherwise than what runs are refused, and without settings it goes on as it was."""
-    with pytest.raises(Problem, match="first stop them by pedigree down"):
+    with pytest.raises(PedigreeError, match="first stop them by pedigree down"):
         stack.up(guarded.home, None, read_operations(guarded.file, ["servers.artifacts=elsewhere"]))
     assert stack.up(guarded.home, None) == guarded.status
 
@@ -171,7 +171,7 @@ def test_passwords_must_be_set(monkeypatch: pytest.MonkeyPatch, lacking: str) ->
         monkeypatch.setenv(name, value)
     servers.check_credentials(Servers(authentication=True))
     monkeypatch.delenv(lacking)
-    with pytest.raises(SettingsProblem, match=f"set .*{lacking}"):
+    with pytest.raises(SettingsError, match=f"set .*{lacking}"):
         servers.check_credentials(Servers(authentication=True))
 
 

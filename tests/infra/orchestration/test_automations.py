@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, StateType
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.servers import Notify
 from infra.orchestration import automations
 from tests.receivers import Received, mail_receiver, web_receiver
@@ -135,9 +135,9 @@ def test_a_secret_that_nobody_set_is_a_sentence(
     monkeypatch.delenv("PEDIGREE_SLACK_URL")
     assert automations.set_up(prefect_server.api_url, slack, _MLFLOW)
     monkeypatch.delenv("PEDIGREE_WEBHOOK_URL")
-    with pytest.raises(SettingsProblem, match="set PEDIGREE_WEBHOOK_URL"):
+    with pytest.raises(SettingsError, match="set PEDIGREE_WEBHOOK_URL"):
         automations.set_up(prefect_server.api_url, notify, _MLFLOW)
-    with pytest.raises(SettingsProblem, match="slack-webhook/nobody, which Prefect does not know"):
+    with pytest.raises(SettingsError, match="slack-webhook/nobody, which Prefect does not know"):
         automations.set_up(prefect_server.api_url, Notify(blocks=("slack-webhook/nobody",)), _MLFLOW)
     named = Notify(blocks=("slack-webhook/pedigree-slack",), when=("failed",), silent_hours=0)
     assert automations.set_up(prefect_server.api_url, named, _MLFLOW) == ["Pedigree: failed"]
@@ -174,7 +174,7 @@ def _end(client: SyncPrefectClient, name: str, kind: StateType, flow_name: str =
     if name == "Promoted":
         client.update_flow_run_labels(run.id, {"pedigree.report": _REPORT})
     # What Prefect itself writes before the sentence of a Problem is left out.
-    before = "Flow run encountered an exception: Problem: " if name == "Failed" else ""
+    before = "Flow run encountered an exception: PedigreeError: " if name == "Failed" else ""
     state: State[Any] = State(type=kind, name=name, message=f'{before}<b>{name}</b> & "why"')
     client.set_flow_run_state(run.id, state, force=True)
     return run.id

@@ -15,9 +15,9 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import is_valid_schema, validate
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.load import parse
-from infra.orchestration.deployments import deploy_elsewhere, described
+from infra.orchestration.deployments import deploy_elsewhere, read_prefect_yaml
 from tests.servers import ROOT, free_port
 
 KUBERNETES = ROOT / "infra" / "kubernetes"
@@ -28,7 +28,7 @@ WORKER = {one["kind"]: one for one in yaml.safe_load_all((KUBERNETES / "worker.y
 
 def nightly() -> dict[str, Any]:
     """Return when the nights are."""
-    (schedule,) = next(one["schedules"] for one in described()["deployments"] if one["name"] == "nightly")
+    (schedule,) = next(one["schedules"] for one in read_prefect_yaml()["deployments"] if one["name"] == "nightly")
     return dict(schedule)
 
 
@@ -58,7 +58,7 @@ def test_four_o_clock_comes_once_a_day_in_every_zone() -> None:
 
 def test_every_deployment_runs_a_flow_and_says_what_for() -> None:
     """Each entry names a flow by its module, and has a description and a tag."""
-    entries = described()["deployments"]
+    entries = read_prefect_yaml()["deployments"]
     assert {one["name"] for one in entries} == {
         *("nightly", "retrain", "watch", "reproduce", "verify-store", "approve", "rollback")
     }
@@ -137,6 +137,6 @@ def test_pods_of_the_cluster_have_no_more_than_they_need(pod: dict[str, Any]) ->
 def test_a_prefect_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploying to an address where nobody answers ends in a sentence with that address, without its password."""
     monkeypatch.setenv("PREFECT_API_URL", f"http://ann:hush@127.0.0.1:{free_port()}/api")
-    with pytest.raises(Problem, match="Prefect does not answer at http://ann:…@127") as caught:
+    with pytest.raises(PedigreeError, match="Prefect does not answer at http://ann:…@127") as caught:
         deploy_elsewhere(tmp_path, parse({"source": {"url": "a"}, "store": {"url": "b"}}, "here"), "pool")
     assert "hush" not in str(caught.value)

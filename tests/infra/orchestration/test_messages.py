@@ -5,12 +5,12 @@ import json
 import jinja2
 import pytest
 
-from configs.errors import Outage, Problem, SettingsProblem
+from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from infra.orchestration.messages import MESSAGES, payload
 
 
-@pytest.mark.parametrize("kind", [Problem, Outage, SettingsProblem])
-def test_a_failed_night_says_only_its_own_sentence(kind: type[Problem]) -> None:
+@pytest.mark.parametrize("kind", [PedigreeError, ServiceUnavailableError, SettingsError])
+def test_a_failed_night_says_only_its_own_sentence(kind: type[PedigreeError]) -> None:
     """Whatever kind of problem ended a night, people read its sentence without the words before it."""
     sentence = f"Flow run encountered an exception: {kind.__name__}: The disk is full."
     event = {"resource": {"prefect.state-message": sentence}}

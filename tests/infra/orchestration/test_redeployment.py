@@ -121,13 +121,13 @@ def test_what_the_file_changed_arrives(
 ) -> None:
     """Another time written into the file is what was asked, where nobody changed it in Prefect."""
     settings = resolve(parse(_SETTINGS, "the test"))
-    described = deployments.described()
+    described = deployments.read_prefect_yaml()
     for one in described["deployments"]:
         if one["name"] == "reproduce":
             one["schedules"] = [{"cron": "0 3 * * *", "timezone": "Asia/Tokyo", "active": True}]
         if one["name"] == "reproduce":
             one["description"] = "Another one."
-    monkeypatch.setattr(deployments, "described", lambda: described)
+    monkeypatch.setattr(deployments, "read_prefect_yaml", lambda: described)
     kept = _deploy(server, settings)
     assert not [words for words in kept if words.startswith("reproduce")]
     (schedule,) = _read(client, "reproduce/reproduce").schedules

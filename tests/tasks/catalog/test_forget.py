@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.catalog.export import checkout
 from tasks.catalog.forget import forget
 from tasks.stores.files.manifests import read_manifest
@@ -37,7 +37,7 @@ def test_no_byte_of_a_forgotten_image_stays(place: str, photos: Path, tmp_path: 
     assert holding(place, picture) == holding(place, feature) == set()
     assert holding(place, objects[others[0].key][-64:]) == {"images.lance"}
     assert holding(place, vectors[1].tobytes()) == {"features/net.lance"}
-    with pytest.raises(Problem, match=f"used an image that was removed for good \\({gone.image[:12]}") as caught:
+    with pytest.raises(PedigreeError, match=f"used an image that was removed for good \\({gone.image[:12]}") as caught:
         checkout(place, version, tmp_path / "out", quiet)
     assert str(caught.value).count(". ") == 0
     assert forget(place, gone.image).versions == (version,)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.schema import Tracking
 from tasks.catalog.lineage import find
 from tasks.catalog.versions import diff
@@ -40,9 +40,9 @@ def test_a_version_a_model_and_a_run_lead_to_each_other(made: tuple[str, list[st
     assert [one.model_version for one in find(store, names[1]).models] == ["2"]
     second = find(store, "2")
     assert (second.what, second.versions, second.models[0].champion) == ("model", (names[1],), True)
-    with pytest.raises(SettingsProblem, match="Nothing in"):
+    with pytest.raises(SettingsError, match="Nothing in"):
         find(store, "poodle/none.jpg")
-    with pytest.raises(SettingsProblem, match="-c FILE"):
+    with pytest.raises(SettingsError, match="-c FILE"):
         find(store, "0d5a7c1e-0000-4000-8000-000000000001")
 
 
@@ -66,6 +66,6 @@ def test_models_and_runs_are_compared_like_versions(made: tuple[str, list[str], 
     assert [row.key for row in found.difference.removed] == [gone]
     assert found.flips
     assert found.flips.images > 0
-    assert "predictions" in found.plain()
+    assert "predictions" in found.to_dict()
     assert diff(store, "1", names[1]).flips is None
     assert Ledger(store).named("champion").model_version == "2"

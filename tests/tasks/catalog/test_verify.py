@@ -10,7 +10,7 @@ import pytest
 from flows.verify_store import verify_store
 from tasks.catalog.verify import verify
 from tasks.catalog.versions import find_version
-from tasks.domain.datasets.splits import Assigned, Split
+from tasks.domain.datasets.splits import Assignment, Split
 from tasks.stores.tables.splits import SplitStore
 from tests.flows.made_store import night, photographs
 from tests.servers import PrefectServer
@@ -100,11 +100,11 @@ def test_a_lost_manifest_in_a_version_that_is_named(store: Path) -> None:
 def test_another_split_in_the_table(store: Path) -> None:
     """An image whose split for life is not the manifest's is named with both."""
     splits = SplitStore(str(store))
-    image, assigned = next(iter(sorted(splits.known().items())))
+    image, assigned = next(iter(sorted(splits.stored().items())))
     for path in (store / "splits.lance").rglob("*"):
         if path.is_file():
             path.unlink()
-    moved = Assigned(image, Split.TEST if assigned.split is not Split.TEST else Split.TRAIN)
+    moved = Assignment(image, Split.TEST if assigned.split is not Split.TEST else Split.TRAIN)
     splits.settle(lambda known: {} if known else {image: moved})
     found = {what: detail for what, detail in damaged(store).items() if what.startswith("image ")}
     assert found.pop(f"image {image}").startswith("The manifest says")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.catalog.export import checkout
 from tasks.catalog.verify import verify
 from tasks.catalog.versions import diff, find_version, rejects, show, versions
@@ -75,7 +75,7 @@ def test_a_difference_names_every_image(place: str, first: dict[str, bytes], sec
     before, after = night(place, first), night(place, second)
     keys = sorted(first)
     names = {key: hashlib.sha256(data).hexdigest() for key, data in (first | second).items()}
-    found = diff(place, before[:12], "latest").plain()
+    found = diff(place, before[:12], "latest").to_dict()
     assert (found["before"], found["after"]) == (before, after)
     assert sorted(one["key"] for one in found["added"]) == sorted(
         second.keys() - first.keys() - {found["relabelled"][0]["key"]}
@@ -144,7 +144,7 @@ def test_a_checkout_never_mixes_with_other_files(place: str, first: dict[str, by
     night(place, first)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    with pytest.raises(Problem, match="is not an empty folder"):
+    with pytest.raises(PedigreeError, match="is not an empty folder"):
         checkout(place, "latest", tmp_path / "out", quiet)
     assert content(tmp_path / "out") == {"mine.txt": b"mine"}
 
@@ -159,12 +159,12 @@ def test_a_store_as_nights_leave_it_is_whole(place: str, first: dict[str, bytes]
 def test_words_that_name_no_version(place: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """A store that is missing or empty, and a version that is unknown, are each said in a sentence."""
     open_bucket(place).check()
-    with pytest.raises(Problem, match="holds no dataset version"):
+    with pytest.raises(PedigreeError, match="holds no dataset version"):
         versions(place)
-    with pytest.raises(Problem, match="There is no folder"):
+    with pytest.raises(PedigreeError, match="There is no folder"):
         versions(str(tmp_path / "nowhere"))
     name = night(place, first)
-    with pytest.raises(SettingsProblem, match="at least 4"):
+    with pytest.raises(SettingsError, match="at least 4"):
         show(place, name[:3])
-    with pytest.raises(SettingsProblem, match="no version"):
+    with pytest.raises(SettingsError, match="no version"):
         show(place, "0" * 64 if name[0] != "0" else "1" * 64)

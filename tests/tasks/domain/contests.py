@@ -8,17 +8,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import Holdings
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.metrics import Measured, measure
+from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, judge
-from tasks.domain.gate.serving_check import Served
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.serving_check import ServingCheck
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 COATS = ("black", "brown", "white")
-HOLDINGS = Holdings(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
-SERVED = Served("1", 8)
+HOLDINGS = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+SERVED = ServingCheck("1", 8)
 
 
 def predictions(truth: Sequence[int], right: NDArray[np.bool_], classes: Sequence[str] = CLASSES) -> Predictions:
@@ -29,10 +29,10 @@ def predictions(truth: Sequence[int], right: NDArray[np.bool_], classes: Sequenc
     return Predictions(tuple(classes), probabilities)
 
 
-def exam(truth: Sequence[int], chance: Generator, classes: Sequence[str] = CLASSES) -> Exam:
+def exam(truth: Sequence[int], chance: Generator, classes: Sequence[str] = CLASSES) -> EvaluationSet:
     """Make test images of these classes, each a group of its own and with a coat by chance."""
     coats = [(("coat", str(coat)),) for coat in chance.choice(COATS, len(truth))]
-    return Exam([classes[index] for index in truth], [str(number) for number in range(len(truth))], coats)
+    return EvaluationSet([classes[index] for index in truth], [str(number) for number in range(len(truth))], coats)
 
 
 def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generator, alike: int = 1) -> Verdict:
@@ -52,16 +52,20 @@ def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generato
     ours, theirs = (fate == 0) | (fate == 3), (fate == 1) | (fate == 3)
     names = [str(number // alike) for number in range(images)]
     some = replace(exam(truth.tolist(), chance), groups=names)
-    found = measure(predictions(truth.tolist(), ours), predictions(truth.tolist(), theirs), some, gate.minimum_support)
-    return judge(Facts(found, None, HOLDINGS), gate)
+    found = measure_models(
+        predictions(truth.tolist(), ours), predictions(truth.tolist(), theirs), some, gate.minimum_support
+    )
+    return apply_gate_rules(Facts(found, None, HOLDINGS), gate)
 
 
-def measured(ours: Sequence[int], theirs: Sequence[int] | None, images: int = 40, gate: Gate | None = None) -> Measured:
+def measured(
+    ours: Sequence[int], theirs: Sequence[int] | None, images: int = 40, gate: Gate | None = None
+) -> Measurement:
     """Measure two models that are wrong about these of the images; the classes and the coats take turns."""
     truth = [number % len(CLASSES) for number in range(images)]
     coats = [(("coat", COATS[number // len(CLASSES) % len(COATS)]),) for number in range(images)]
-    some = Exam([CLASSES[index] for index in truth], [str(number) for number in range(images)], coats)
+    some = EvaluationSet([CLASSES[index] for index in truth], [str(number) for number in range(images)], coats)
     wrong = [np.isin(np.arange(images), list(one)) for one in (ours, theirs or ())]
     challenger, champion = (predictions(truth, ~one) for one in wrong)
     minimum = (gate or Gate()).minimum_support
-    return measure(challenger, None if theirs is None else champion, some, minimum)
+    return measure_models(challenger, None if theirs is None else champion, some, minimum)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
+from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
 
 SHARES = Shares(test=20, validation=15)
 TRAIN, TEST, VALIDATION = Split.TRAIN, Split.TEST, Split.VALIDATION
@@ -24,19 +24,19 @@ def images_of(history: list[list[str]]) -> list[dict[str, str]]:
     ]
 
 
-def dealt(night: dict[str, str], known: dict[str, Assigned], shares: Shares = SHARES) -> dict[str, Assigned]:
+def dealt(night: dict[str, str], known: dict[str, Assignment], shares: Shares = SHARES) -> dict[str, Assignment]:
     """Give one night's images, each a group of its own, their splits."""
-    return assign({image: image for image in [*known, *night]}, known, shares, night)
+    return assign_splits({image: image for image in [*known, *night]}, known, shares, night)
 
 
 @given(arrivals, percents)
 def test_each_class_has_its_shares_within_one_group_after_any_night(history: list[list[str]], shares: Shares) -> None:
     """After any nights each split of each class holds its share of the class's groups, less than one more or fewer."""
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     labels: dict[str, str] = {}
     for night in images_of(history):
         labels |= night
-        known |= assign({image: image for image in labels}, known, shares, labels)
+        known |= assign_splits({image: image for image in labels}, known, shares, labels)
         counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
         for image, label in labels.items():
             counts[label][known[image].split] += 1
@@ -48,7 +48,7 @@ def test_each_class_has_its_shares_within_one_group_after_any_night(history: lis
 @given(arrivals, st.randoms(use_true_random=False))
 def test_the_same_photographs_on_the_same_nights_get_the_same_splits(history: list[list[str]], random: Random) -> None:
     """In whatever order the images of a night are listed, each gets the same split."""
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     for night in images_of(history):
         shuffled = random.sample(sorted(night.items()), len(night))
         told = random.sample(sorted(known.items()), len(known))
@@ -65,13 +65,13 @@ def test_a_store_of_any_earlier_splits_keeps_them_and_comes_nearer_to_its_shares
 
     A split that holds its share of the class already, counting one group more, gets none of it while another lacks.
     """
-    known = {f"old{number}": Assigned(f"old{number}", split) for number, split in enumerate(earlier)}
+    known = {f"old{number}": Assignment(f"old{number}", split) for number, split in enumerate(earlier)}
     labels = dict.fromkeys(known, "pug")
     before: Counter[Split] = Counter(one.split for one in known.values() if one.split is not Split.HELD_OUT)
-    fresh: dict[str, Assigned] = {}
+    fresh: dict[str, Assignment] = {}
     for night in images_of(history):
         labels |= night
-        fresh |= assign({image: image for image in labels}, known | fresh, SHARES, labels)
+        fresh |= assign_splits({image: image for image in labels}, known | fresh, SHARES, labels)
     assert not fresh.keys() & known.keys()
     new: Counter[Split] = Counter(one.split for image, one in fresh.items() if labels[image] == "pug")
     total = before.total() + new.total()
@@ -83,11 +83,11 @@ def test_a_store_of_any_earlier_splits_keeps_them_and_comes_nearer_to_its_shares
 
 def test_a_small_class_is_trained_on_first_then_tested_then_validated() -> None:
     """The groups of a class go to training, test, training twice, validation: five are enough for all three."""
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     order = []
     for number in range(10):
         images = [f"{at}" for at in range(number + 1)]
-        known |= assign({image: image for image in images}, known, SHARES, dict.fromkeys(images, "pug"))
+        known |= assign_splits({image: image for image in images}, known, SHARES, dict.fromkeys(images, "pug"))
         order.append(known[f"{number}"].split)
     assert order[:5] == [TRAIN, TEST, TRAIN, TRAIN, VALIDATION]
     assert Counter(order) == {TRAIN: 7, TEST: 2, VALIDATION: 1}
@@ -104,21 +104,21 @@ def test_which_images_are_tested_is_not_a_matter_of_their_names_order() -> None:
 def test_a_group_of_several_classes_is_dealt_once_to_the_class_of_most() -> None:
     """A group under two labels counts for the label that most of its images bear, of two such the first by name."""
     groups = {"a": "a", "b": "a", "c": "a", "d": "d"}
-    known = {"d": Assigned("d", TRAIN)}
-    mixed = assign(groups, known, SHARES, {"a": "pug", "b": "pug", "c": "boxer", "d": "boxer"})
+    known = {"d": Assignment("d", TRAIN)}
+    mixed = assign_splits(groups, known, SHARES, {"a": "pug", "b": "pug", "c": "boxer", "d": "boxer"})
     assert {one.split for one in mixed.values()} == {TRAIN}, "the first group of the pugs"
-    even = assign(groups, known, SHARES, {"a": "pug", "b": "boxer", "d": "boxer"})
+    even = assign_splits(groups, known, SHARES, {"a": "pug", "b": "boxer", "d": "boxer"})
     assert even["a"].split is TEST, "the second group of the boxers"
 
 
 def test_a_group_counts_once_however_many_images_it_has() -> None:
     """Fifty shots of one scene are one group of their class, so the next group is dealt as the second."""
     groups = {f"{number}": "0" for number in range(50)} | {"x": "x"}
-    known = {f"{number}": Assigned("0", TRAIN) for number in range(50)}
-    assert assign(groups, known, SHARES, dict.fromkeys(groups, "pug"))["x"].split is TEST
+    known = {f"{number}": Assignment("0", TRAIN) for number in range(50)}
+    assert assign_splits(groups, known, SHARES, dict.fromkeys(groups, "pug"))["x"].split is TEST
 
 
 def test_images_that_left_the_source_do_not_count() -> None:
     """A class whose former images were all removed begins again with training."""
-    known = {f"{number}": Assigned(f"{number}", TRAIN) for number in range(10)}
+    known = {f"{number}": Assignment(f"{number}", TRAIN) for number in range(10)}
     assert dealt({"x": "pug"}, known)["x"].split is TRAIN

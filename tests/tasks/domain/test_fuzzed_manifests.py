@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.labels.manifest_formats.statements import Asked
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions
 from tests.fuzz.manifests import ODD, SEEDS, examine, mutant
 
 plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(ODD))
 values = st.recursive(
     plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8
 )
-asked = st.builds(Asked, st.sampled_from(["", "breed", "label"]), must_label=st.booleans())
+asked = st.builds(ManifestOptions, st.sampled_from(["", "breed", "label"]), must_label=st.booleans())
 JSON = sorted(name for name, seed in SEEDS.items() if not isinstance(seed, str))
 
 
@@ -27,7 +27,9 @@ def test_every_mutant_is_read_or_refused_in_a_sentence(first: int) -> None:
 
 @pytest.mark.parametrize("name", JSON)
 @given(data=st.data(), asked=asked)
-def test_any_value_in_any_place_costs_at_most_the_manifest(name: str, data: st.DataObject, asked: Asked) -> None:
+def test_any_value_in_any_place_costs_at_most_the_manifest(
+    name: str, data: st.DataObject, asked: ManifestOptions
+) -> None:
     """Whatever stands in one place of a record, the record is read, skipped or refused."""
     seed: Any = json.loads(json.dumps(SEEDS[name]))
     place: Any = data.draw(st.sampled_from(seed))
@@ -43,7 +45,9 @@ def test_any_value_in_any_place_costs_at_most_the_manifest(name: str, data: st.D
 
 @pytest.mark.parametrize("name", sorted(SEEDS.keys() - set(JSON)))
 @given(cells=st.lists(st.lists(st.text(alphabet='a",;\t\r\n 01\u2028\x85é'), max_size=5), max_size=4), asked=asked)
-def test_any_cells_below_a_header_cost_at_most_the_manifest(name: str, cells: list[list[str]], asked: Asked) -> None:
+def test_any_cells_below_a_header_cost_at_most_the_manifest(
+    name: str, cells: list[list[str]], asked: ManifestOptions
+) -> None:
     """Whatever fields stand below a format's header, quoted or not, the manifest is read or refused."""
     seed = SEEDS[name]
     assert isinstance(seed, str)

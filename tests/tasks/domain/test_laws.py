@@ -10,12 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.domain.datasets.manifest import Row, canonical, dataset_hash
-from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
+from tasks.domain.datasets.manifest import Row, canonical_row, dataset_hash
+from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
 from tasks.domain.hashing import canonical_json, sha256_of_bytes
 from tasks.domain.images.crops import METHOD as PARTS_METHOD
-from tasks.domain.images.crops import PARTS_BYTES, middle, part_hashes
-from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD, groups, perceptual_hash, shrunk
+from tasks.domain.images.crops import PARTS_BYTES, hash_parts, middle_hash
+from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD, group_near_duplicates, perceptual_hash, shrink
 from tasks.domain.labels.labeling import Attributes
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
 
@@ -32,7 +32,7 @@ manifests = st.lists(rows, min_size=1, max_size=12, unique_by=lambda row: row.im
 def test_a_row_is_hashed_as_what_anybody_can_write(row: Row) -> None:
     """The hash covers the canonical JSON of a row's image, label, split and sorted attributes."""
     told = [row.image, row.label, row.split.value, [list(one) for one in sorted(row.attributes)]]
-    assert canonical(row) == canonical_json(told)
+    assert canonical_row(row) == canonical_json(told)
 
 
 @given(manifests, st.randoms(), st.text())
@@ -77,7 +77,7 @@ def test_groups_are_those_of_a_plain_comparison(pictures: dict[str, bytes], bits
         if alike(pictures[first], pictures[second], bits) and expected[first] is not expected[second]:
             joined = expected[first] | expected[second]
             expected.update(dict.fromkeys(joined, joined))
-    assert groups(pictures, bits) == {image: min(together) for image, together in expected.items()}
+    assert group_near_duplicates(pictures, bits) == {image: min(together) for image, together in expected.items()}
 
 
 def test_every_light_difference_of_outlines_is_found() -> None:
@@ -85,17 +85,17 @@ def test_every_light_difference_of_outlines_is_found() -> None:
     random = Random(5)  # noqa: S311 - no secret
     for _ in range(30):
         picture, bits = random.randbytes(32), random.sample(OUTLINE, 6)
-        assert set(groups({"a": picture, "b": flipped(picture, bits[:5])}, 72).values()) == {"a"}
-        assert set(groups({"a": picture, "b": flipped(picture, bits)}, 72).values()) == {"a", "b"}
+        assert set(group_near_duplicates({"a": picture, "b": flipped(picture, bits[:5])}, 72).values()) == {"a"}
+        assert set(group_near_duplicates({"a": picture, "b": flipped(picture, bits)}, 72).values()) == {"a", "b"}
 
 
 def test_many_at_once_are_grouped_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that share outlines get the same groups when they are compared in small portions."""
     random = Random(1)  # noqa: S311 - no secret
     pictures = {f"{number:03}": flipped(bytes(32), random.sample(DETAIL, 48)) for number in range(120)}
-    whole = groups(pictures, 64)
+    whole = group_near_duplicates(pictures, 64)
     monkeypatch.setattr("tasks.domain.images.near_duplicates._PAIRS_AT_ONCE", 7)
-    assert groups(pictures, 64) == whole
+    assert group_near_duplicates(pictures, 64) == whole
     assert 1 < len(set(whole.values())) < len(pictures)
 
 
@@ -117,11 +117,11 @@ def test_the_hashes_of_parts_are_the_method_that_its_name_says() -> None:
     """The hashes of a picture's parts never change under the same method's name, and the last is the middle's."""
     down, sideways = np.mgrid[:64, :64]
     picture = Image.fromarray(((down * down * 7 + sideways * 13 + down * sideways) % 256).astype(np.uint8))
-    parts = part_hashes(shrunk(picture))
+    parts = hash_parts(shrink(picture))
     assert PARTS_METHOD == "phash-16x16-parts-6x6"
     assert len(parts) == PARTS_BYTES
     assert sha256_of_bytes(parts)[:16] == "67c3b031b384498a"
-    assert middle(parts) == parts[-HASH_BYTES:]
+    assert middle_hash(parts) == parts[-HASH_BYTES:]
 
 
 @st.composite
@@ -142,10 +142,10 @@ def nights(draw: st.DrawFn) -> list[dict[str, bytes]]:
 def test_a_split_is_for_life(history: list[dict[str, bytes]]) -> None:
     """Whatever later nights add, no image ever changes its split, and every image has one."""
     pictures: dict[str, bytes] = {}
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     for new in history:
         pictures |= new
-        fresh = assign(groups(pictures, 72), known, SHARES)
+        fresh = assign_splits(group_near_duplicates(pictures, 72), known, SHARES)
         assert not fresh.keys() & known.keys()
         known |= fresh
         assert known.keys() == pictures.keys()
@@ -155,11 +155,11 @@ def test_a_split_is_for_life(history: list[dict[str, bytes]]) -> None:
 def test_no_new_image_stands_across_the_line(history: list[dict[str, bytes]]) -> None:
     """A new image is never used on one side while an image that it resembles is used on the other."""
     pictures: dict[str, bytes] = {}
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     for new in history:
         pictures |= new
-        together = groups(pictures, 72)
-        fresh = assign(together, known, SHARES)
+        together = group_near_duplicates(pictures, 72)
+        fresh = assign_splits(together, known, SHARES)
         known |= fresh
         for image, assigned in fresh.items():
             used = {known[other].split for other, group in together.items() if group == together[image]}

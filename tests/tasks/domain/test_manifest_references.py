@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import shown
-from tasks.domain.labels.manifest_formats.use import Counted, ManifestUse, manifest_use, match
+from tasks.domain.labels.manifest_formats.statements import listing
+from tasks.domain.labels.manifest_formats.use import Examples, ManifestUse, manifest_use, match_statements
 
 DECOMPOSED, COMPOSED = (normalize(form, "pug/Böhme.jpg") for form in ("NFD", "NFC"))
 KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)
@@ -134,20 +134,20 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
         b'{"id": "pug/1", "breed": ""}\n{"breed": "pug"}\n'
     )
     reading = read_manifest(data, "labels")
-    matched = match(reading, KeyIndex(KEYS, "/photos", ""))
+    matched = match_statements(reading, KeyIndex(KEYS, "/photos", ""))
     use = manifest_use(reading, matched, KEYS)
     assert matched.missing == ["9"]
     assert use == ManifestUse(
         rows=4,
         fits=2,
-        missing=Counted(1, ("9",)),
-        skipped=Counted(1, ("line 5 does not say which object it is about: id is empty or no text",)),
-        ambiguous=Counted(1, ("line 2, cat/2, may be cat/2.jpg, cat/2.png",)),
-        without_row=Counted(3, ("cat/2.jpg", "cat/2.png", shown([DECOMPOSED]))),
-        without_label=Counted(1, ("pug/1.jpg",)),
+        missing=Examples(1, ("9",)),
+        skipped=Examples(1, ("line 5 does not say which object it is about: id is empty or no text",)),
+        ambiguous=Examples(1, ("line 2, cat/2, may be cat/2.jpg, cat/2.png",)),
+        without_row=Examples(3, ("cat/2.jpg", "cat/2.png", listing([DECOMPOSED]))),
+        without_label=Examples(1, ("pug/1.jpg",)),
     )
     assert len(list(use.sentences())) == 5
-    nowhere = match(reading, KeyIndex((), "/photos", ""))
+    nowhere = match_statements(reading, KeyIndex((), "/photos", ""))
     assert any(
         "object of the source: 0003; cat/2; 9; and 1 more" in line
         for line in manifest_use(reading, nowhere, ()).sentences()
@@ -157,5 +157,5 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
 def test_a_signed_address_is_named_without_its_signature() -> None:
     """What opens an object for whoever reads it stands in no sentence about the manifest."""
     reading = read_manifest(b"key,label\nhttps://cdn.test/1.jpg?X-Amz-Signature=secret,pug\n", "labels")
-    use = manifest_use(reading, match(reading, KeyIndex(KEYS, "s3://dogs/in")), KEYS)
-    assert use.missing == Counted(1, ("https://cdn.test/1.jpg",))
+    use = manifest_use(reading, match_statements(reading, KeyIndex(KEYS, "s3://dogs/in")), KEYS)
+    assert use.missing == Examples(1, ("https://cdn.test/1.jpg",))

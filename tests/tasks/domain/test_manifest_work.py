@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import Asked
-from tasks.domain.labels.manifest_formats.use import manifest_use, match
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions
+from tasks.domain.labels.manifest_formats.use import manifest_use, match_statements
 from tests.tasks.domain.manifests_of_tools import dumped
 
 
@@ -72,10 +72,10 @@ def read(data: bytes, column: str) -> None:
     """Read a manifest to its end, whatever comes of it."""
     keys = [f"{number}.jpg" for number in range(3)]
     try:
-        reading = read_manifest(data, "_classes.csv", Asked(column, must_label=True))
-    except Problem:
+        reading = read_manifest(data, "_classes.csv", ManifestOptions(column, must_label=True))
+    except PedigreeError:
         return
-    list(manifest_use(reading, match(reading, KeyIndex(keys, "/photos")), keys).sentences())
+    list(manifest_use(reading, match_statements(reading, KeyIndex(keys, "/photos")), keys).sentences())
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.domain.phrasing import figure
+from tasks.domain.phrasing import format_figure
 
 
 @pytest.mark.parametrize(
@@ -10,4 +10,4 @@ from tasks.domain.phrasing import figure
 )
 def test_a_figure_has_three_places_and_no_minus_before_nothing(value: float | None, said: str) -> None:
     """What rounds to nothing is nothing, on whichever side of it."""
-    assert figure(value) == said
+    assert format_figure(value) == said

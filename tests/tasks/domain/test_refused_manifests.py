@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
-from tasks.domain.labels.manifest_formats.statements import Asked, SkippedRow, Statement
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions, SkippedRow, Statement
 from tests.tasks.domain.labels.test_manifest_formats import SHORT
 from tests.tasks.domain.manifests_of_tools import dumped
 
@@ -59,7 +59,7 @@ from tests.tasks.domain.manifests_of_tools import dumped
 )
 def test_a_wrong_manifest_is_named_in_one_sentence(data: bytes, words: str) -> None:
     """A manifest that cannot be read for certain is answered with its name, the line, the column, and what is wrong."""
-    with pytest.raises(Problem, match=words) as caught:
+    with pytest.raises(PedigreeError, match=words) as caught:
         read_manifest(data, "labels.csv")
     assert "labels.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -130,7 +130,7 @@ def test_a_wrong_row_costs_itself(wrong: object, right: object, words: str) -> N
         (f"[{json.dumps(wrong)},\n{json.dumps(right)}]".encode(), "record 1, line 1,"),
     ):
         if data[:1] == b"[" or isinstance(right, dict):
-            reading = read_manifest(data, "labels", Asked(must_label=True))
+            reading = read_manifest(data, "labels", ManifestOptions(must_label=True))
             assert reading.statements == [Statement("2.jpg", "boxer", ())]
             assert [row.place for row in reading.skipped] == [place]
             assert words in str(reading.skipped[0])

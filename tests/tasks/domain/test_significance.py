@@ -6,21 +6,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tasks.domain.significance import holm, images_needed, mcnemar, percentile_interval, resampled, share_above, wilson
+from tasks.domain.significance import (
+    bootstrap,
+    bootstrap_p_value,
+    holm,
+    images_needed,
+    mcnemar,
+    percentile_interval,
+    wilson_interval,
+)
 
 
 @given(st.integers(1, 300).flatmap(lambda images: st.tuples(st.integers(0, images), st.just(images))))
 def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
     """The interval of any share is the one that SciPy computes."""
     hits, images = counts
-    low, high = wilson(np.array([hits]), np.array([images]))
+    low, high = wilson_interval(np.array([hits]), np.array([images]))
     known = binomtest(hits, images).proportion_ci(method="wilson")
     assert (low[0], high[0]) == (pytest.approx(known.low, abs=1e-12), pytest.approx(known.high, abs=1e-12))
 
 
 def test_nothing_is_known_of_no_images() -> None:
     """Without an image the interval is everything."""
-    low, high = wilson(np.array([0]), np.array([0]))
+    low, high = wilson_interval(np.array([0]), np.array([0]))
     assert (low[0], high[0]) == (0, 1)
 
 
@@ -35,12 +43,12 @@ def test_mcnemar_is_the_exact_test(wins: int, losses: int) -> None:
 
 def test_each_round_draws_as_many_groups_as_there_are() -> None:
     """A resample keeps the number of groups, draws each about once, and is the same again for the same seed."""
-    drawn = np.concatenate(list(resampled(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
+    drawn = np.concatenate(list(bootstrap(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
     assert drawn.shape == (500, 50)
     assert (drawn.sum(axis=1) == 50).all()
     assert drawn.mean(axis=0) == pytest.approx(np.ones(50), abs=0.25)
     assert drawn.var(axis=0).mean() == pytest.approx(1 - 1 / 50, abs=0.05)
-    again = np.concatenate(list(resampled(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
+    again = np.concatenate(list(bootstrap(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
     assert (drawn == again).all()
 
 
@@ -50,7 +58,7 @@ def test_the_bootstraps_interval_holds_the_truth_as_often_as_it_says() -> None:
     held = 0
     for seed in range(200):
         values = chance.exponential(size=(100, 1))
-        means = list(resampled(100, lambda counts, values=values: counts.T @ values / 100, seed, rounds=500))  # type: ignore[misc]
+        means = list(bootstrap(100, lambda counts, values=values: counts.T @ values / 100, seed, rounds=500))  # type: ignore[misc]
         low, high = percentile_interval(np.concatenate(means))
         held += bool(low[0] <= 1 <= high[0])
     assert 0.89 <= held / 200 <= 0.98
@@ -59,7 +67,7 @@ def test_the_bootstraps_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_a_p_value_is_never_nought() -> None:
     """Where all rounds agree, the p value is one in one more than there are rounds; where none does, it is one."""
     drawn = np.stack([np.ones(99), -np.ones(99), np.zeros(99)], axis=1)
-    assert share_above(drawn).tolist() == [pytest.approx(0.01), 1.0, 1.0]
+    assert bootstrap_p_value(drawn).tolist() == [pytest.approx(0.01), 1.0, 1.0]
 
 
 @given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.001, 0.2))

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from tasks.domain.datasets.splits import Assigned, Placed, Shares, Split, assign, standing
-from tasks.domain.images.near_duplicates import groups
+from tasks.domain.datasets.splits import Assignment, Shares, Split, SplitRecord, assign_splits, valid_splits
+from tasks.domain.images.near_duplicates import group_near_duplicates
 from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
 BITS = 72
@@ -29,13 +29,13 @@ class Nights(RuleBasedStateMachine):
         super().__init__()
         self.looks: dict[str, bytes] = {}
         self.source: dict[str, str] = {}
-        self.written: list[Placed] = []
-        self.first_said: dict[str, Assigned] = {}
+        self.written: list[SplitRecord] = []
+        self.first_said: dict[str, Assignment] = {}
 
     @property
-    def known(self) -> dict[str, Assigned]:
+    def known(self) -> dict[str, Assignment]:
         """Return what stands of all that was written."""
-        return standing(self.written)
+        return valid_splits(self.written)
 
     def _arrives(self, prefix: str, look: bytes, label: str) -> str:
         image = f"{prefix}{len(self.looks):03}"
@@ -74,14 +74,14 @@ class Nights(RuleBasedStateMachine):
         self.source.pop(image, None)
 
     @rule(target=nights)
-    def a_night_chooses(self) -> tuple[int, dict[str, Assigned]]:
+    def a_night_chooses(self) -> tuple[int, dict[str, Assignment]]:
         """Choose the splits of what has none, as the step assemble does, and do not write them down yet."""
         known = self.known
         if self.source.keys() <= known.keys():
             return len(self.written), {}
         everyone = {image: self.looks[image] for image in self.source.keys() | known.keys()}
-        together = groups(everyone, BITS)
-        fresh = assign(together, known, SHARES, self.source)
+        together = group_near_duplicates(everyone, BITS)
+        fresh = assign_splits(together, known, SHARES, self.source)
         assert not fresh.keys() & known.keys()
         for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
             company = {known[other].split for other in known if together[other] == together[image]}
@@ -89,10 +89,10 @@ class Nights(RuleBasedStateMachine):
         return len(self.written), fresh
 
     @rule(night=consumes(nights))
-    def a_night_writes(self, night: tuple[int, dict[str, Assigned]]) -> None:
+    def a_night_writes(self, night: tuple[int, dict[str, Assignment]]) -> None:
         """Write down what was chosen, however many other nights have written since."""
         seen, fresh = night
-        self.written += [Placed(place, image, one) for place, (image, one) in enumerate(fresh.items(), seen)]
+        self.written += [SplitRecord(place, image, one) for place, (image, one) in enumerate(fresh.items(), seen)]
         self.first_said = self.known | self.first_said
 
     @rule()
@@ -130,7 +130,7 @@ def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
     """Over nights that add pictures, near copies and bridges, the shares stay within three points of the settings."""
     random = Random(seed)  # noqa: S311 - no secret
     looks: dict[str, bytes] = {}
-    known: dict[str, Assigned] = {}
+    known: dict[str, Assignment] = {}
     for _ in range(6):
         new = [random.randbytes(32) for _ in range(1000)]
         old = random.sample(sorted(looks.values()), min(100, len(looks)))
@@ -138,7 +138,7 @@ def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
         relatives = [flipped(look, random.sample(DETAIL, 100)) for look in old[:20]]
         new += relatives + [between(*pair) for pair in zip(old, relatives, strict=False)]
         looks |= {f"{random.getrandbits(64):016x}": look for look in new}
-        known |= assign(groups(looks, BITS), known, SHARES)
+        known |= assign_splits(group_near_duplicates(looks, BITS), known, SHARES)
     found = [one.split for one in known.values()]
     shares = {split: 100 * found.count(split) / len(found) for split in Split}
     assert abs(shares[Split.TEST] - SHARES.test) < 3

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.evaluation.diff_models import Model, difference_files, flips_between
+from tasks.evaluation.diff_models import Model, compare_predictions, render_diff_files
 from tasks.modeling.head.head import Head
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.files.records import write_record
@@ -52,10 +52,10 @@ def test_only_test_images_of_both_versions_are_asked(store: str) -> None:
     new = [_row(0, Split.TEST), _row(1, Split.TEST, "boxer"), _row(2, Split.TRAIN), _row(4, Split.TEST)]
     before = _model(store, old, ("boxer", "pug"), favour=0)
     after = _model(store, new, ("boxer", "pug"), favour=1)
-    found = flips_between(store, before, after)
+    found = compare_predictions(store, before, after)
     assert found.images == 2
     assert {one.key: one.kind for one in found.flips} == {"pug/0.jpg": "now right", "boxer/1.jpg": "now wrong"}
-    files = difference_files(store, before, after)
+    files = render_diff_files(store, before, after)
     page = files["since-champion.html"].decode()
     assert "Test images now right: 1" in page
     assert "Relabelled: 1" in page
@@ -68,7 +68,7 @@ def test_a_class_that_was_given_another_name_is_no_flip(store: str) -> None:
     """The former model's classes are called as the later settings call them."""
     before = _model(store, [_row(0, Split.TEST, "mops")], ("boxer", "mops"), favour=1)
     after = _model(store, [_row(0, Split.TEST)], ("boxer", "pug"), favour=1, aliases={"mops": "pug"})
-    assert flips_between(store, before, after).flips == ()
+    assert compare_predictions(store, before, after).flips == ()
 
 
 def test_a_champion_that_lost_its_record_leaves_the_difference_of_the_images(store: str) -> None:
@@ -76,6 +76,6 @@ def test_a_champion_that_lost_its_record_leaves_the_difference_of_the_images(sto
     rows = [_row(0, Split.TEST)]
     after = _model(store, rows, ("boxer", "pug"), favour=1)
     gone = Model("0" * 64, after.dataset)
-    with pytest.raises(Problem, match="is missing"):
-        flips_between(store, gone, after)
-    assert "predictions" not in json.loads(difference_files(store, gone, after)["since-champion.json"])
+    with pytest.raises(PedigreeError, match="is missing"):
+        compare_predictions(store, gone, after)
+    assert "predictions" not in json.loads(render_diff_files(store, gone, after)["since-champion.json"])

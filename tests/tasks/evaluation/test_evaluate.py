@@ -7,13 +7,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.rule_check import overlaps
-from tasks.domain.images.image_info import Examined, examine
-from tasks.domain.images.near_duplicates import groups
+from tasks.domain.gate.rule_check import find_overlaps
+from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.files.manifests import write_manifest
@@ -75,7 +75,7 @@ def test_a_golden_set_that_is_trained_on_stops_the_night(chosen: dict[str, objec
     golden = dataset_hash(rows[10:16])
     write_manifest(str(Settings.model_validate(chosen).store.url), golden, rows[10:16])
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
-    with pytest.raises(Problem, match=r"not apart from what is trained on.*boxer/10.jpg and boxer/10.jpg"):
+    with pytest.raises(PedigreeError, match=r"not apart from what is trained on.*boxer/10.jpg and boxer/10.jpg"):
         half_night(settings, rows)
     assert MlflowClient(settings.tracking.url).search_experiments(filter_string="name = 'pedigree'") == []
 
@@ -83,7 +83,7 @@ def test_a_golden_set_that_is_trained_on_stops_the_night(chosen: dict[str, objec
 def test_a_golden_set_that_is_not_there_is_named(chosen: dict[str, object]) -> None:
     """A version that the store lacks is answered with the setting and the way to make it."""
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": "a" * 64}})
-    with pytest.raises(Problem, match=r"evaluation.golden aaaaaaaaaaaa cannot be read.*pedigree data rebuild"):
+    with pytest.raises(PedigreeError, match=r"evaluation.golden aaaaaaaaaaaa cannot be read.*pedigree data rebuild"):
         half_night(settings, rows_of(same("boxer", "pug")))
 
 
@@ -95,17 +95,17 @@ def test_a_picture_that_looks_like_a_trained_one_overlaps() -> None:
         found = _examined(breed, side)
         hashes[found.image] = found.phash
         rows[name] = Row(found.image, breed, Split.TRAIN, (), f"{name}.png")
-    pairs = overlaps([rows["smaller"], rows["other"]], [rows["trained"]], groups(hashes, 72))
+    pairs = find_overlaps([rows["smaller"], rows["other"]], [rows["trained"]], group_near_duplicates(hashes, 72))
     assert [(one.golden, one.trained) for one in pairs] == [("smaller.png", "trained.png")]
 
 
-def _examined(breed: str, side: int) -> Examined:
+def _examined(breed: str, side: int) -> ImageInfo:
     from io import BytesIO
 
     file = BytesIO()
     draw(breed, "brown", 1).resize((side, side)).save(file, "PNG")
-    found = examine(file.getvalue(), Limits(10**8, 10**8, 8))
-    assert isinstance(found, Examined)
+    found = validate_image(file.getvalue(), Limits(10**8, 10**8, 8))
+    assert isinstance(found, ImageInfo)
     return found
 
 
@@ -123,7 +123,7 @@ def _examined(breed: str, side: int) -> Examined:
 def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, said: str) -> None:
     """The night stops before it trains, with the rule, the word and the nearest one that exists."""
     settings = Settings.model_validate({**chosen, "gate": {"rules": [rule]}})
-    with pytest.raises(SettingsProblem, match=said):
+    with pytest.raises(SettingsError, match=said):
         half_night(settings, rows_of(same("boxer", "pug"), WHITE))
 
 
@@ -133,7 +133,7 @@ def test_a_champion_that_no_longer_loads(chosen: dict[str, object], tmp_path: Pa
     champion, _ = half_night(settings, rows)
     (tmp_path / "store" / "heads" / f"{champion.head}.npz").unlink()
     more = [*rows, *rows_of(same("vizsla"))]
-    with pytest.raises(Problem, match=r"champion, model version 1, no longer loads .*gate.when_champion_fails"):
+    with pytest.raises(PedigreeError, match=r"champion, model version 1, no longer loads .*gate.when_champion_fails"):
         half_night(settings, more)
     allowed = Settings.model_validate({**chosen, "gate": {"when_champion_fails": "absolute"}})
     _, found = half_night(allowed, more)
@@ -144,5 +144,5 @@ def test_a_champion_that_no_longer_loads(chosen: dict[str, object], tmp_path: Pa
 def test_without_test_images_nothing_is_measured(chosen: dict[str, object]) -> None:
     """An empty test split is answered in a sentence."""
     rows = [row for row in rows_of(same("boxer", "pug")) if row.split is not Split.TEST]
-    with pytest.raises(Problem, match="has no test image, so nothing can be measured: add photographs"):
+    with pytest.raises(PedigreeError, match="has no test image, so nothing can be measured: add photographs"):
         half_night(Settings.model_validate(chosen), rows)

@@ -3,7 +3,7 @@
 import pytest
 
 from configs.schema import Settings
-from tasks.evaluation.smoke_test import invited
+from tasks.evaluation.smoke_test import serving_probe
 
 
 @pytest.mark.parametrize("rule", ["accuracy at least 0", "served as evaluated", "served as evaluated else ask"])
@@ -12,5 +12,5 @@ def test_a_stranger_is_invited_unless_the_check_is_off(rule: str, asked: bool) -
     """Whatever rules are written, the packaged model is asked, unless the check's own setting switches that off."""
     gate = {"rules": [rule], "serve_check": asked}
     values = {"source": {"url": "photos"}, "store": {"url": "store"}, "gate": gate}
-    with invited(Settings.model_validate({**values, "tracking": {"url": "sqlite:///nowhere.db"}})) as stranger:
+    with serving_probe(Settings.model_validate({**values, "tracking": {"url": "sqlite:///nowhere.db"}})) as stranger:
         assert bool(stranger) == asked

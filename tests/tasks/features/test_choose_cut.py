@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import Backbone, Settings
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.features.choose_cut import choice_behind, with_chosen_cut
-from tasks.stores.files.cut_choices import keep_choice, read_choice
+from tasks.features.choose_cut import find_choice, with_chosen_cut
+from tasks.stores.files.cut_choices import read_choice, write_choice
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.records import write_record
 
@@ -40,8 +40,8 @@ def promoted(settings: Settings, **values: object) -> None:
 def test_the_first_choice_stands(settings: Settings) -> None:
     """What was chosen first counts, also for a night that chose otherwise at the same time; other weights have none."""
     assert with_chosen_cut(settings).backbone.cut == "auto"
-    keep_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
-    again = keep_choice(settings.store.url, settings.backbone, "mixed9", "it is best", {})
+    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    again = write_choice(settings.store.url, settings.backbone, "mixed9", "it is best", {})
     assert again.cut == with_chosen_cut(settings).backbone.cut == "mixed8"
     assert with_chosen_cut(with_backbone(settings, cut="mixed3")).backbone.cut == "mixed3"
     assert with_chosen_cut(with_backbone(settings, weights="imagenet")).backbone.cut == "auto"
@@ -52,7 +52,7 @@ def test_the_first_choice_stands(settings: Settings) -> None:
 def test_a_weights_file_is_known_by_its_hash(settings: Settings) -> None:
     """The choice holds wherever the same file lies."""
     file = with_backbone(settings, weights="/a/w.h5", sha256="a" * 64)
-    keep_choice(file.store.url, file.backbone, "mixed8+mixed9", "it is best", {})
+    write_choice(file.store.url, file.backbone, "mixed8+mixed9", "it is best", {})
     assert with_chosen_cut(with_backbone(file, weights="s3://b/w.h5")).backbone.cut == "mixed8+mixed9"
     assert with_chosen_cut(with_backbone(file, sha256="b" * 64)).backbone.cut == "auto"
 
@@ -74,25 +74,25 @@ def test_a_champion_of_other_weights_says_nothing(settings: Settings) -> None:
 
 def test_a_cut_that_a_person_named_is_no_choice(settings: Settings) -> None:
     """Only a cut that auto chose is told as such."""
-    keep_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
-    assert choice_behind(with_backbone(settings, cut="mixed9")) is None
-    assert "means mixed8 since" in str(choice_behind(with_chosen_cut(settings)))
+    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    assert find_choice(with_backbone(settings, cut="mixed9")) is None
+    assert "means mixed8 since" in str(find_choice(with_chosen_cut(settings)))
 
 
 def test_fine_tuning_behind_the_chosen_cut_is_refused(settings: Settings) -> None:
     """Where auto means an earlier layer than the first that is to learn, a sentence says what to set."""
-    keep_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
     tuned = settings.model_copy(update={"training": settings.training.model_copy(update={"method": "fine-tune"})})
-    with pytest.raises(SettingsProblem, match=r"behind backbone\.cut mixed8: set fine_tuning\.from_block to mixed8"):
+    with pytest.raises(SettingsError, match=r"behind backbone\.cut mixed8: set fine_tuning\.from_block to mixed8"):
         with_chosen_cut(tuned)
 
 
 def test_a_damaged_choice_is_named(settings: Settings, tmp_path: Path) -> None:
     """A file that says nothing any more stops the night instead of another choice."""
-    keep_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
     (file,) = (tmp_path / "store" / "cuts").iterdir()
     file.write_text("{}")
-    with pytest.raises(Problem, match=r"cuts/[0-9a-f]{64}\.json in .* is damaged"):
+    with pytest.raises(PedigreeError, match=r"cuts/[0-9a-f]{64}\.json in .* is damaged"):
         with_chosen_cut(settings)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.splits import Assigned, Split
+from tasks.domain.datasets.splits import Assignment, Split
 from tasks.domain.hashing import sha256_of
-from tasks.features.compare_cuts import answers_of, candidates, measure_cuts, sample
+from tasks.features.compare_cuts import candidates, cross_fit_cut, measure_cuts, sample
 from tasks.modeling.backbone.inception import CUTS
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.tables.splits import SplitStore
@@ -66,11 +66,11 @@ def test_pairs_are_those_of_the_last_cuts() -> None:
 def test_features_that_never_vary_are_survived_and_noticed() -> None:
     """Heads on them know the classes' shares and no more, and the answers say that nothing varied."""
     truth, groups = np.arange(60) % 3, [str(number) for number in range(60)]
-    same = answers_of("mixed5", np.full((60, 768), 0.5, np.float32), truth, groups)
+    same = cross_fit_cut("mixed5", np.full((60, 768), 0.5, np.float32), truth, groups)
     assert not same.varies
     assert same.losses == pytest.approx(np.full(60, np.log(3)), abs=0.05)
     other = np.random.default_rng(0).normal(size=(60, 768)).astype(np.float32)
-    assert answers_of("mixed5", other, truth, groups).varies
+    assert cross_fit_cut("mixed5", other, truth, groups).varies
 
 
 @pytest.mark.parametrize(("label", "words"), [("pug", "of two classes at least"), ("boxer", "that do not look alike")])
@@ -79,8 +79,8 @@ def test_too_few_photographs_are_refused_before_any_is_embedded(tmp_path: Path, 
     backbone = {"weights": "nowhere.h5", "sha256": "a" * 64}
     values = {"source": {"url": "photos"}, "store": {"url": str(tmp_path)}, "backbone": backbone}
     rows = [Row(sha256_of(number), (label, "pug")[number % 2], Split.TRAIN, (), f"{number}.jpg") for number in range(4)]
-    groups = {row.image: Assigned(row.label, Split.TRAIN) for row in rows}
+    groups = {row.image: Assignment(row.label, Split.TRAIN) for row in rows}
     SplitStore(str(tmp_path)).settle(lambda known: {} if known else groups)
     write_manifest(str(tmp_path), "d" * 64, rows)
-    with pytest.raises(Problem, match=words):
+    with pytest.raises(PedigreeError, match=words):
         measure_cuts("d" * 64, Settings.model_validate(values))

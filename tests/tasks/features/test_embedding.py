@@ -12,12 +12,12 @@ import pytest
 from configs.schema import Backbone as Chosen
 from configs.schema import Settings, Store
 from configs.sections import Source
-from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
-from tasks.features.embedding import embed_lacking
+from tasks.features.embedding import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.stores.files.leases import claimed
+from tasks.stores.files.leases import hold_lease
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 from tests.servers import ROOT, PrefectServer
@@ -33,7 +33,7 @@ from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 
 settings, last = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
-claimed, add = embedding.claimed, FeatureStore.add
+claimed, add = embedding.hold_lease, FeatureStore.add
 embedding._BATCH = 8
 
 def told(*arguments):
@@ -47,10 +47,10 @@ def deadly(*arguments):
     if not last:
         os._exit(9)
 
-embedding.claimed = told
+embedding.hold_lease = told
 if last:
     embedding._SECONDS, FeatureStore.add = 0, deadly
-images = sorted(ImageStore(settings.store.url).known())
+images = sorted(ImageStore(settings.store.url).stored())
 print(embedding.embed_lacking(random_backbone("mixed0", 75), images, settings))
 """
 Begin = Callable[..., subprocess.Popen[str]]
@@ -65,8 +65,8 @@ def settings(tmp_path: Path) -> Settings:
         backbone=Chosen(weights="random", cut="mixed0", size=75),
     )
     files = [_file(seed) for seed in range(20)]
-    examined = [(examine(file, Limits(10**6, 10**6, 32)), file) for file in files]
-    ImageStore(settings.store.url).add([(one, file) for one, file in examined if isinstance(one, Examined)])
+    examined = [(validate_image(file, Limits(10**6, 10**6, 32)), file) for file in files]
+    ImageStore(settings.store.url).add([(one, file) for one, file in examined if isinstance(one, ImageInfo)])
     return settings
 
 
@@ -85,7 +85,7 @@ def begin(settings: Settings, prefect_server: PrefectServer) -> Begin:
 def test_two_runs_at_once_embed_everything_once(begin: Begin, settings: Settings) -> None:
     """Of two processes that both saw 20 images lacking, each embeds what the other does not: 20 in all, 20 rows."""
     fingerprint = random_backbone("mixed0", 75).fingerprint
-    with claimed(settings.store.url, f"features-{fingerprint}"):
+    with hold_lease(settings.store.url, f"features-{fingerprint}"):
         runs = [begin(), begin()]
         # Both have found all images lacking before either may begin.
         assert [run.stdout.readline() for run in runs if run.stdout] == ["claims\n"] * 2
@@ -99,23 +99,23 @@ def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Setting
     killed.communicate()
     assert killed.returncode == 9
     assert list((Path(settings.store.url) / "claims").iterdir())
-    images = sorted(ImageStore(settings.store.url).known())
+    images = sorted(ImageStore(settings.store.url).stored())
     backbone = random_backbone("mixed0", 75)
-    assert embed_lacking(backbone, images, settings) == 17
-    assert embed_lacking(backbone, images, settings) == 0
+    assert embed_missing(backbone, images, settings) == 17
+    assert embed_missing(backbone, images, settings) == 0
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_only_lacking_views_are_embedded(settings: Settings) -> None:
     """An image that is known as it is needs only its mirror image, and its features stay what they were."""
-    images = sorted(ImageStore(settings.store.url).known())[:3]
+    images = sorted(ImageStore(settings.store.url).stored())[:3]
     backbone = random_backbone("mixed0", 75)
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
-    assert embed_lacking(backbone, images, settings) == 3
+    assert embed_missing(backbone, images, settings) == 3
     before = store.read(images)
     views = ("identity", "mirror")
-    assert embed_lacking(backbone, dict.fromkeys(images[:2], views), settings) == 2
-    assert (store.known(), store.known("mirror")) == (set(images), set(images[:2]))
+    assert embed_missing(backbone, dict.fromkeys(images[:2], views), settings) == 2
+    assert (store.stored(), store.stored("mirror")) == (set(images), set(images[:2]))
     assert store._table().read(["image"]).num_rows == 5
     assert store.read(images).tobytes() == before.tobytes()
 

@@ -15,7 +15,7 @@ def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypat
     images = [f"{number * 37 % 30:064x}" for number in range(30)]
     features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
     monkeypatch.setattr(pca, "_AT_ONCE", 12)
-    reduce = pca.reduction(features, images)
+    reduce = pca.fit_reduction(features, images)
     found, backwards = reduce(images), reduce(images[::-1])
     assert found.shape == (30, 8)
     assert len(np.unique(found.round(4), axis=0)) == 30

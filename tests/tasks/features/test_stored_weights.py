@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import recipe
@@ -32,7 +32,9 @@ def test_an_exchanged_head_is_never_read(tmp_path: Path, other: Head) -> None:
     """Other weights, classes or another threshold under a head's name are refused in a sentence that names the file."""
     write_head(str(tmp_path), HEAD.name, other.to_bytes())
     for read in (head_bytes, stored_head):
-        with pytest.raises(Problem, match=rf"The file heads/{HEAD.name}\.npz in .* is not what was written: put it"):
+        with pytest.raises(
+            PedigreeError, match=rf"The file heads/{HEAD.name}\.npz in .* is not what was written: put it"
+        ):
             read(str(tmp_path), HEAD.name)
 
 
@@ -44,7 +46,7 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: f
     write_head(str(tmp_path), HEAD.name, bytes(data))
     try:
         assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
-    except Problem as problem:
+    except PedigreeError as problem:
         assert f"heads/{HEAD.name}.npz" in str(problem)  # noqa: PT017 - either is right
 
 
@@ -60,7 +62,7 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: f
 def test_an_exchanged_backbone_is_never_read(tmp_path: Path, data: bytes, facts: dict[str, str], file: str) -> None:
     """Other weights or other facts under a backbone's fingerprint are refused in a sentence that names the file."""
     write_backbone(str(tmp_path), FINGERPRINT, data, facts)
-    with pytest.raises(Problem, match=rf"The file backbones/{FINGERPRINT}\.{file} in .* is not what was written"):
+    with pytest.raises(PedigreeError, match=rf"The file backbones/{FINGERPRINT}\.{file} in .* is not what was written"):
         check_backbone(str(tmp_path), FINGERPRINT, FACTS)
 
 

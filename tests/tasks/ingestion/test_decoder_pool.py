@@ -13,8 +13,8 @@ from subprocess import PIPE, Popen
 import psutil
 import pytest
 
-from configs.errors import Problem
-from tasks.domain.images.image_info import Examined, examine
+from configs.errors import PedigreeError
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.ingestion.decoder_pool import Decoder
@@ -88,7 +88,7 @@ def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
         found, beside = decoder.examine([progressive_bomb(), photograph])
     assert isinstance(found, Rejection)
     assert found.reason is Reason.TOO_SLOW
-    assert isinstance(beside, Examined)
+    assert isinstance(beside, ImageInfo)
 
 
 def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
@@ -96,8 +96,8 @@ def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
     files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::50]] + [b"", b"woof"]
     with Decoder(LIMITS) as decoder:
         found = decoder.examine(files)
-    assert found == [examine(data, LIMITS) for data in files]
-    assert any(isinstance(one, Examined) for one in found)
+    assert found == [validate_image(data, LIMITS) for data in files]
+    assert any(isinstance(one, ImageInfo) for one in found)
 
 
 def test_a_worker_imports_only_what_decoding_needs() -> None:
@@ -154,7 +154,7 @@ def test_a_worker_that_cannot_start_rejects_nothing(program: str) -> None:
     """Where the machine is to blame and no file, the night fails with a sentence and no photograph is refused."""
     with pytest.MonkeyPatch.context() as patch, Decoder(LIMITS, MISBEHAVING) as decoder:
         patch.setattr(sys, "executable", program)
-        with pytest.raises(Problem, match="does not start"):
+        with pytest.raises(PedigreeError, match="does not start"):
             decoder.examine([b"fine"] * 2)
         patch.undo()
         assert decoder.examine([b"fine"]) == [GOOD]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import Description, Examined, examine
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import Description, ImageInfo, validate_image
+from tasks.domain.images.image_properties import ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import DECODERS_REASONS, read_answers
@@ -158,7 +158,7 @@ def test_an_impossible_answer_counts_as_a_dead_decoder(decoder: Decoder, tmp_pat
 def test_a_believable_answer_is_believed(decoder: Decoder) -> None:
     """The plain answer that the cases above change is taken, so that each is refused for what it changes."""
     (believed,) = decoder.examine([f"lie {picture()}".encode()])
-    assert isinstance(believed, Examined)
+    assert isinstance(believed, ImageInfo)
 
 
 @pytest.mark.parametrize("deed", ["half ", f"deaf {picture()}"])
@@ -179,7 +179,9 @@ DESCRIPTIONS = st.builds(
     height=st.integers(LIMITS.min_side, 3000),
     format=st.sampled_from(["JPEG", "PNG", "HEIF", "MPO"]),
     phash=st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES),
-    measures=st.builds(Measures, brightness=FINITE, contrast=FINITE, sharpness=st.floats(0, 128**2), tone=FINITE),
+    measures=st.builds(
+        ImageProperties, brightness=FINITE, contrast=FINITE, sharpness=st.floats(0, 128**2), tone=FINITE
+    ),
     parts=st.binary(min_size=PARTS_BYTES, max_size=PARTS_BYTES),
 )
 REJECTIONS = st.builds(Rejection, st.sampled_from(DECODERS_REASONS), st.text(max_size=20))
@@ -210,19 +212,26 @@ def test_everything_that_is_allowed_still_decodes() -> None:
     files = [data() for data, _, _ in WAYS.values()] + [data() for data in GOOD.values()]
     with Decoder(LIMITS) as decoder:
         found = decoder.examine(files)
-    assert found == [examine(data, LIMITS) for data in files]
-    assert {one.format for one in found if isinstance(one, Examined)} >= {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+    assert found == [validate_image(data, LIMITS) for data in files]
+    assert {one.format for one in found if isinstance(one, ImageInfo)} >= {
+        "JPEG",
+        "PNG",
+        "WEBP",
+        "TIFF",
+        "AVIF",
+        "HEIF",
+    }
 
 
 LATE = """
 import sys, tasks.ingestion.decoder_worker
 from pathlib import Path
-from tasks.domain.images.image_info import describe
+from tasks.domain.images.image_info import describe_image
 from tasks.domain.images.preprocessing import Limits
 tasks.ingestion.decoder_worker.load_formats()
 before = set(sys.modules)
 for path in Path(sys.argv[1]).iterdir():
-    describe(path.read_bytes(), Limits(10**7, 10**7, 32))
+    describe_image(path.read_bytes(), Limits(10**7, 10**7, 32))
 print(*set(sys.modules) - before)
 """
 

@@ -17,9 +17,9 @@ from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.serialization import weights_hash
 from tasks.modeling.fine_tuning.checkpoint import Checkpoint
-from tasks.modeling.fine_tuning.distribution import Devices, devices_of_this_machine, devices_of_workers, told
-from tasks.modeling.fine_tuning.fine_tuning import Course, Lesson
-from tasks.modeling.fine_tuning.input_pipeline import Labelled, Reading
+from tasks.modeling.fine_tuning.distribution import Devices, broadcast, devices_of_this_machine, devices_of_workers
+from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
+from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
 from tasks.modeling.head.head import Head
 
 _SIZE = 75
@@ -38,19 +38,19 @@ def small_settings(**changes: Any) -> Settings:  # noqa: ANN401 - settings of ev
     )
 
 
-def small_course(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> Course:
+def small_course(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> FineTuning:
     """Put it together: a random network, a head that knows nothing, 21 images to learn from and 6 to measure by."""
     backbone = _backbone()
     classes = tuple(sorted(BREEDS[:3]))
     head = Head(classes, np.zeros((backbone.width, 3), np.float32), np.zeros(3, np.float32))
-    lesson = Lesson(
+    lesson = FineTuningData(
         _labelled(classes, range(7)),
         _labelled(classes, range(7, 9)),
-        Reading(partial(_stored, count(), dies_at), Limits(10**6, 10**6, 32), _SIZE),
+        ImageReader(partial(_stored, count(), dies_at), Limits(10**6, 10**6, 32), _SIZE),
         settings,
     )
     chosen = devices or devices_of_this_machine(settings.fine_tuning.devices)
-    return Course(backbone, head, lesson, chosen, lambda _images: None)
+    return FineTuning(backbone, head, lesson, chosen, lambda _images: None)
 
 
 def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
     return said(course, last)
 
 
-def said(course: Course, last: Checkpoint) -> dict[str, Any]:
+def said(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
     """Name the variables of a finished fine-tuning and its result, and repeat its figures."""
     backbone, head = course.result(last)
     return {
@@ -83,13 +83,13 @@ def tuned_from(path: Path, dies_at: int) -> dict[str, Any]:
 def tuned_by_worker(addresses: Sequence[str], number: int) -> dict[str, Any]:
     """Fine-tune as one of several workers, after the first one has told the others what to do."""
     devices = devices_of_workers(tuple(addresses), number)
-    heard = told(devices, {"say": "go"} if number == 0 else None)
+    heard = broadcast(devices, {"say": "go"} if number == 0 else None)
     return tuned(small_settings(), devices) | heard
 
 
-def _labelled(classes: Sequence[str], numbers: range) -> Labelled:
+def _labelled(classes: Sequence[str], numbers: range) -> LabelledImages:
     names = [f"{breed}/{number}" for number in numbers for breed in classes]
-    return Labelled(names, [classes.index(name.partition("/")[0]) for name in names])
+    return LabelledImages(names, [classes.index(name.partition("/")[0]) for name in names])
 
 
 def _stored(numbers: Iterator[int], dies_at: int, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from configs.schema import Training
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.backbone.embedding import embed
-from tasks.modeling.head.training import Examples, calibrated, recipe_of, train_head
+from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
 
 
 def hashes(images: list[tuple[str, bytes]], limits: Limits) -> dict[str, str]:
@@ -30,4 +30,4 @@ def trained_head(seed: int = 0, **settings: float | str) -> str:
     chosen = Training.model_validate({"seed": seed, **settings})
     examples = Examples(features, truth, [f"group {place // 2}" for place in range(1400)], 1400)
     head, held = train_head("abcd", examples, recipe_of(chosen))
-    return calibrated(head, held, chosen.sure_precision)[0].name
+    return calibrate(head, held, chosen.sure_precision)[0].name

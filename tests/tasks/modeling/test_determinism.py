@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.modeling.determinism import cores, settle
+from tasks.modeling.determinism import configure_tensorflow, cores
 from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.same import hashes, trained_head
 
@@ -38,7 +38,7 @@ def test_another_seed_gives_another_head() -> None:
 
 def test_one_thread_an_operation() -> None:
     """Results cannot depend on how many cores share an operation, while all cores have work."""
-    settle()
+    configure_tensorflow()
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
     assert tf.config.threading.get_inter_op_parallelism_threads() == cores()
     assert keras.config.floatx() == "float32"
@@ -48,10 +48,10 @@ def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
     """A process in which TensorFlow chose other kernels before us computes nothing, and says what to set."""
     found, _ = run_alone(
         "import json, tensorflow\n"
-        "from configs.errors import Problem\n"
+        "from configs.errors import PedigreeError\n"
         "from tasks.modeling.determinism import settle\n"
         "try: settle()\n"
-        "except Problem as problem: print(json.dumps(str(problem)))",
+        "except PedigreeError as problem: print(json.dumps(str(problem)))",
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
     )
     assert found.endswith("set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")

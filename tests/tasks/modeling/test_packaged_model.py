@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import embed
@@ -112,7 +112,7 @@ def test_a_damaged_package_gets_a_sentence(packaged: Path, tmp_path: Path, name:
             (tmp_path / file.name).write_bytes(data)
         elif damage == "half":
             (tmp_path / file.name).write_bytes(data[: len(data) // 2])
-    with pytest.raises(Problem, match="damaged"):
+    with pytest.raises(PedigreeError, match="damaged"):
         Predictor.load(tmp_path)
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from configs.errors import Problem, SettingsProblem
-from tasks.promotion.aliases import Place
-from tasks.promotion.overrides import Overruled, Person, hold, lift, promote, roll_back
+from configs.errors import PedigreeError, SettingsError
+from tasks.promotion.aliases import Workspace
+from tasks.promotion.overrides import Approver, Override, hold, promote, release, roll_back
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry
 from tests.tasks.deciding import ANN, judged, place_at, shown
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, and a version that waits for a person."""
     made = place_at(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def test_a_version_that_waits_is_promoted_by_a_person(place: Place) -> None:
+def test_a_version_that_waits_is_promoted_by_a_person(place: Workspace) -> None:
     """The ledger keeps who, when and why; aliases, tags and all that made the version follow."""
     assert shown(place) == {"champion": "2", "challenger": "3", "previous": "1"}
     done = promote(place, "3", ANN)
@@ -40,51 +40,51 @@ def test_a_version_that_waits_is_promoted_by_a_person(place: Place) -> None:
     assert Ledger(place.store).pending(entries) == []
 
 
-def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(place: Place) -> None:
+def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(place: Workspace) -> None:
     """Figures against a champion that is gone decide nothing, unless the person names the one that serves."""
     judged(place, "promoted")
-    with pytest.raises(Problem, match=r"judged against version 2 and version 4 serves.*--instead-of 4"):
+    with pytest.raises(PedigreeError, match=r"judged against version 2 and version 4 serves.*--instead-of 4"):
         promote(place, "3", ANN)
-    with pytest.raises(Problem, match="--instead-of says version 2 and version 4 serves"):
+    with pytest.raises(PedigreeError, match="--instead-of says version 2 and version 4 serves"):
         promote(place, "3", ANN, instead_of="2")
     assert len(Ledger(place.store).entries()) == 4
     assert promote(place, "3", ANN, instead_of="4").champion == "3"
 
 
-def test_promoting_the_champion_decides_nothing(place: Place) -> None:
+def test_promoting_the_champion_decides_nothing(place: Workspace) -> None:
     """The ledger says so already, and MLflow's aliases are put where it says."""
-    registry.point(place.tracking.url, "pedigree", "champion", "1")
+    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     assert promote(place, "2", ANN).decision is None
     assert len(Ledger(place.store).entries()) == 3
     assert shown(place)["champion"] == "2"
 
 
-def test_rolling_back_puts_the_previous_one_back_and_holds(place: Place) -> None:
+def test_rolling_back_puts_the_previous_one_back_and_holds(place: Workspace) -> None:
     """One call lets version 1 serve again; version 2 gets past neither a person nor anyone until it is lifted."""
     roll_back(place, ANN)
     last = Ledger(place.store).entries()[-1]
     assert (last.outcome, last.model_version, last.champion, last.against) == ("rolled-back", "2", 1, 2)
     assert (last.person, last.why) == ("ann", "the dogs look right")
     assert shown(place) == {"champion": "1", "challenger": "3"}
-    with pytest.raises(Problem, match=r"version 2 was rolled back by ann on .* pedigree model lift 2"):
+    with pytest.raises(PedigreeError, match=r"version 2 was rolled back by ann on .* pedigree model lift 2"):
         promote(place, "2", ANN, instead_of="1")
-    lift(place, "2", Person("bob", "it was the camera"))
+    release(place, "2", Approver("bob", "it was the camera"))
     assert Ledger(place.store).entries()[-1].person == "bob"
     assert promote(place, "2", ANN, instead_of="1").champion == "2"
 
 
-def test_rolling_back_twice_and_then_no_further(place: Place) -> None:
+def test_rolling_back_twice_and_then_no_further(place: Workspace) -> None:
     """Each roll-back goes one champion back, and the first champion stays."""
     judged(place, "promoted")
     assert [roll_back(place, ANN).champion for _ in range(2)] == ["2", "1"]
-    with pytest.raises(Problem, match="version 1 is the first champion"):
+    with pytest.raises(PedigreeError, match="version 1 is the first champion"):
         roll_back(place, ANN)
 
 
-def test_a_model_that_is_held_does_not_come_back(place: Place) -> None:
+def test_a_model_that_is_held_does_not_come_back(place: Workspace) -> None:
     """A roll-back to a held version is refused, and says how to go on."""
     hold(place, "1", ANN)
-    with pytest.raises(Problem, match=r"Version 1 cannot come back.*pedigree model lift 1"):
+    with pytest.raises(PedigreeError, match=r"Version 1 cannot come back.*pedigree model lift 1"):
         roll_back(place, ANN)
 
 
@@ -95,42 +95,42 @@ def test_a_hold_is_also_on_the_data(tmp_path: Path) -> None:
     bad = judged(place, "promoted")
     roll_back(place, ANN)
     judged(place, "rejected", dataset=bad.dataset)
-    with pytest.raises(Problem, match="Version 3 cannot be promoted: version 2 was rolled back"):
+    with pytest.raises(PedigreeError, match="Version 3 cannot be promoted: version 2 was rolled back"):
         promote(place, "3", ANN, instead_of="1")
-    lift(place, "2", ANN)
+    release(place, "2", ANN)
     assert promote(place, "3", ANN, instead_of="1").champion == "3"
 
 
-def test_only_what_is_held_is_lifted(place: Place) -> None:
+def test_only_what_is_held_is_lifted(place: Workspace) -> None:
     """Lifting what nobody holds is refused, and writes nothing."""
-    with pytest.raises(Problem, match="Version 2 is not held"):
-        lift(place, "2", ANN)
+    with pytest.raises(PedigreeError, match="Version 2 is not held"):
+        release(place, "2", ANN)
     assert len(Ledger(place.store).entries()) == 3
 
 
-ACTS: list[Callable[[Place, Person], Overruled]] = [
+ACTS: list[Callable[[Workspace, Approver], Override]] = [
     roll_back,
     lambda place, person: promote(place, "3", person),
     lambda place, person: hold(place, "3", person),
-    lambda place, person: lift(place, "3", person),
+    lambda place, person: release(place, "3", person),
 ]
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_nobody_decides_without_a_reason(place: Place, act: Callable[[Place, Person], Overruled]) -> None:
+def test_nobody_decides_without_a_reason(place: Workspace, act: Callable[[Workspace, Approver], Override]) -> None:
     """An empty reason is refused before anything is written."""
-    with pytest.raises(SettingsProblem, match="Say why"):
-        act(place, Person("ann", "  "))
+    with pytest.raises(SettingsError, match="Say why"):
+        act(place, Approver("ann", "  "))
     assert len(Ledger(place.store).entries()) == 3
 
 
-def test_an_unknown_version(place: Place) -> None:
+def test_an_unknown_version(place: Workspace) -> None:
     """A version that the ledger does not know is named."""
-    with pytest.raises(SettingsProblem, match="knows no model 9"):
+    with pytest.raises(SettingsError, match="knows no model 9"):
         promote(place, "9", ANN)
 
 
-def test_a_champion_that_comes_while_a_person_rolls_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_champion_that_comes_while_a_person_rolls_back(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person meant the one that they saw: nothing is rolled back, and they are told who serves now."""
     decide = Ledger.decide
 
@@ -140,6 +140,6 @@ def test_a_champion_that_comes_while_a_person_rolls_back(place: Place, monkeypat
         return decide(self, ruling)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ledger, "decide", late)
-    with pytest.raises(Problem, match="Version 4 became champion meanwhile"):
+    with pytest.raises(PedigreeError, match="Version 4 became champion meanwhile"):
         roll_back(place, ANN)
     assert shown(place)["champion"] == "4"

@@ -8,7 +8,7 @@ from prefect.artifacts import Artifact
 from configs.schema import Settings, Store, Tracking
 from configs.sections import Source
 from tasks.domain.runs.outcome import Images, Outcome
-from tasks.promotion.request_approval import ask
+from tasks.promotion.request_approval import request_approval
 from tests.servers import PrefectServer
 
 RULE = {"rule": "recall of pug at least 0.9 else ask", "outcome": "ask", "said": "recall of pug 0.70 on 30 images"}
@@ -31,7 +31,7 @@ SETTINGS = Settings(source=Source(url="photos"), store=Store(url="store"), track
 @flow
 def asked(outcome: Outcome) -> Outcome:
     """Ask in a run of its own."""
-    return ask(outcome, SETTINGS)
+    return request_approval(outcome, SETTINGS)
 
 
 def test_the_question_names_rule_evidence_and_what_to_do(prefect_server: PrefectServer) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from configs.errors import Problem
-from tasks.promotion.aliases import Place
+from configs.errors import PedigreeError
+from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.files.ledger import Ledger
@@ -16,7 +16,7 @@ from tests.tasks.deciding import ANN, judged, place_at, shown
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, both shown in MLflow."""
     made = place_at(tmp_path)
     for _ in range(2):
@@ -24,12 +24,12 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def noted(place: Place) -> str:
+def noted(place: Workspace) -> str:
     """Read what the registered model itself says of aliases that were moved."""
     return str(MlflowClient(place.tracking.url).get_registered_model("pedigree").tags.get("pedigree.moved_by_hand", ""))
 
 
-def test_nothing_to_follow_says_nothing(place: Place) -> None:
+def test_nothing_to_follow_says_nothing(place: Workspace) -> None:
     """Where MLflow shows what the ledger says there is neither a note nor a decision to finish."""
     assert str(follow_ledger(place.store, place.tracking)) == ""
     assert noted(place) == ""
@@ -41,39 +41,39 @@ def test_an_empty_store_has_nothing_to_follow(tmp_path: Path) -> None:
     assert follow_ledger(place.store, place.tracking).words() == ()
 
 
-def test_an_alias_that_was_moved_by_hand_stays_and_is_named(place: Place) -> None:
+def test_an_alias_that_was_moved_by_hand_stays_and_is_named(place: Workspace) -> None:
     """Night after night it is said and tagged, until it stands where the ledger says; nothing moves it silently."""
-    registry.point(place.tracking.url, "pedigree", "champion", "1")
+    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     for _ in range(2):
         (words,) = follow_ledger(place.store, place.tracking).words()
         assert "champion was moved by hand in MLflow to version 1" in words
         assert "the ledger says version 2" in words
         assert shown(place)["champion"] == "1"
         assert noted(place) == words
-    registry.point(place.tracking.url, "pedigree", "champion", "2")
+    registry.set_alias(place.tracking.url, "pedigree", "champion", "2")
     assert follow_ledger(place.store, place.tracking).words() == ()
     assert noted(place) == ""
 
 
-def test_a_new_decision_does_not_undo_what_was_moved_by_hand(place: Place) -> None:
+def test_a_new_decision_does_not_undo_what_was_moved_by_hand(place: Workspace) -> None:
     """Also while MLflow follows another decision, and that one counts as followed."""
-    registry.point(place.tracking.url, "pedigree", "champion", "1")
+    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     hold(place, "2", ANN)
     assert shown(place)["champion"] == "1"
     ledger = Ledger(place.store)
     assert ledger.pending(ledger.entries()) == []
 
 
-def test_an_alias_that_was_removed_is_put_back_and_named(place: Place) -> None:
+def test_an_alias_that_was_removed_is_put_back_and_named(place: Workspace) -> None:
     """A model without its alias serves nobody: it comes back, and the night says so."""
-    registry.point(place.tracking.url, "pedigree", "champion", None)
+    registry.set_alias(place.tracking.url, "pedigree", "champion", None)
     (words,) = follow_ledger(place.store, place.tracking).words()
     assert "champion had been removed by hand in MLflow and names version 2 again" in words
     assert shown(place)["champion"] == "2"
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
-def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Place, moved: int) -> None:
+def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Workspace, moved: int) -> None:
     """However far the run came that decided twice, the next one finishes both decisions without a word of hands."""
     entries = Ledger(place.store).entries()
     for number in (1, 2):
@@ -84,7 +84,7 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Place, mov
         {"champion": "2"},
     ]
     for alias in ("champion", "previous"):
-        registry.point(place.tracking.url, "pedigree", alias, steps[moved].get(alias))
+        registry.set_alias(place.tracking.url, "pedigree", alias, steps[moved].get(alias))
     ledger = Ledger(place.store)
     assert ledger.pending(entries) == entries
     assert follow_ledger(place.store, place.tracking).notes == ()
@@ -95,13 +95,15 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Place, mov
     assert {client.get_model_version("pedigree", str(one)).tags["pedigree.decision"] for one in (1, 2)} == {"1", "2"}
 
 
-def test_without_mlflow_the_decision_waits_for_the_next_run(place: Place) -> None:
+def test_without_mlflow_the_decision_waits_for_the_next_run(place: Workspace) -> None:
     """The sentence names the decision and the address, and the decision is pending still."""
     made = judged(place, "promoted", applied=False)
     silent = place.tracking.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with pytest.raises(Problem, match=r"holds decision 3, version 3 promoted, and the next run.*does not answer"):
+        with pytest.raises(
+            PedigreeError, match=r"holds decision 3, version 3 promoted, and the next run.*does not answer"
+        ):
             follow_ledger(place.store, silent)
     ledger = Ledger(place.store)
     assert ledger.pending(ledger.entries()) == [made]

@@ -7,13 +7,13 @@ import numpy as np
 from configs.sections import Gate
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.metrics import measure
-from tasks.domain.evaluation.misclassifications import mistakes
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.metrics import measure_models
+from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.runs.results import Challenger, Trained
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.domain.training.selective_accuracy import Promise
 from tasks.reports.pages.evaluation_page import Report
 from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
@@ -31,23 +31,28 @@ def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES,
     truth = [number % len(classes) for number in range(images)]
     labels = [classes[place] for place in truth]
     coats = [(("coat", COATS[number % len(COATS)]),) for number in range(images)]
-    exam = Exam(labels, [str(number) for number in range(images)], coats)
+    exam = EvaluationSet(labels, [str(number) for number in range(images)], coats)
     ours, theirs = (predictions(truth, np.arange(images) % 10 != wrong, classes) for wrong in (0, 5))
     gate = Gate(rules=tuple(rules))
-    found = measure(ours, None if first else theirs, exam, gate.minimum_support)
+    found = measure_models(ours, None if first else theirs, exam, gate.minimum_support)
     rows = [
         Row(f"{number:064x}", label, Split.TEST, coat, f"{label}/{number}.jpg")
         for number, (label, coat) in enumerate(zip(labels, coats, strict=True))
     ]
     made = FeatureSet("f" * 64, 16)
     evaluation = Evaluation(images, found.flat(), None if first else 1, found)
-    verdict = judge(Facts(found, None, HOLDINGS), gate)
+    verdict = apply_gate_rules(Facts(found, None, HOLDINGS), gate)
     challenger = Challenger(
-        Embedded(made, made, 0, 0), Trained(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)), evaluation, verdict
+        DatasetFeatures(made, made, 0, 0),
+        Trained(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),
+        evaluation,
+        verdict,
     )
     suspect = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
     meaning = f"the features say another class: 1 of 40 in {labels[0]}"
     doubted = {"kind": "probably a wrong label", "meaning": meaning, "images": [suspect]}
     card = {"findings": [doubted], "warnings": ["look"]}
     dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
-    return Report(dataset, challenger, mistakes(rows, ours, None if first else theirs), card, gate.minimum_support)
+    return Report(
+        dataset, challenger, find_misclassifications(rows, ours, None if first else theirs), card, gate.minimum_support
+    )

@@ -14,11 +14,11 @@ from markdown_it import MarkdownIt
 from configs.visible_text import visible
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.datasets.version_diff import compare
-from tasks.reports.pages.data_card_page import card_page
-from tasks.reports.pages.diff_page import diff_page
-from tasks.reports.pages.evaluation_page import evaluation_page
-from tasks.reports.pages.model_card import card_html, card_markdown, model_card
+from tasks.domain.datasets.version_diff import diff_versions
+from tasks.reports.pages.data_card_page import render_data_card
+from tasks.reports.pages.diff_page import render_version_diff
+from tasks.reports.pages.evaluation_page import render_evaluation_report
+from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.prefect_ui import artifacts
 from tasks.stores.files.manifests import read_card
 from tests.browser import needs_chromium, open_page
@@ -52,12 +52,12 @@ def pages(card: Mapping[str, Any]) -> dict[str, str]:
     found, thumbnail = report(WICKED, 60), "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
     rows = [Row(f"{n:064x}", name, Split.TEST, (("coat", name),), f"{name}/1.jpg") for n, name in enumerate(WICKED)]
     pictures = dict.fromkeys([row.image for row in rows], thumbnail)
-    sections = model_card(found, "../dataset/card.html")
+    sections = build_model_card(found, "../dataset/card.html")
     return {
-        "card": card_page(card, {}),
-        "diff": diff_page("1" * 64, "2" * 64, compare([], rows), pictures),
-        "evaluation": evaluation_page(found, {}),
-        "model card": card_html("Model card", sections),
+        "card": render_data_card(card, {}),
+        "diff": render_version_diff("1" * 64, "2" * 64, diff_versions([], rows), pictures),
+        "evaluation": render_evaluation_report(found, {}),
+        "model card": render_card_html("Model card", sections),
     }
 
 
@@ -147,7 +147,7 @@ def test_an_artifact_of_prefect_holds_names_as_text(card: Mapping[str, Any], mon
     published = Published()
     monkeypatch.setattr(artifacts, "create_markdown_artifact", published)
     found = report(WICKED, 60, rules=["recall of any slice at least 0.9"])
-    artifacts.show_card(card, "/somewhere/card.html")
+    artifacts.show_data_card(card, "/somewhere/card.html")
     artifacts.show_evaluation(found.challenger.verdict, "run", {})
     artifacts.show_damage(f"{PICTURE} was looked at", [(name, name, name) for name in WICKED])
     for text in published.texts:
@@ -163,7 +163,7 @@ def test_an_artifact_of_prefect_holds_names_as_text(card: Mapping[str, Any], mon
 def test_the_model_card_holds_names_as_text(card: Mapping[str, Any]) -> None:
     """The card that MLflow keeps as Markdown has one link, its own, whatever the classes are called."""
     del card
-    text = card_markdown("Model card", model_card(report(WICKED, 60), "../dataset/card.html"))
+    text = render_card_markdown("Model card", build_model_card(report(WICKED, 60), "../dataset/card.html"))
     kinds = parsed(text)
     assert not {kind for kind in kinds if re.match("image|html|fence|code_block", kind)}
     assert {kind for kind in kinds if kind.startswith("link to")} == {"link to ../dataset/card.html"}

@@ -9,15 +9,15 @@ import numpy as np
 import psutil
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.serving_check import NO_PICTURE, served
+from tasks.domain.gate.serving_check import NO_PICTURE, check_serving
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
-from tasks.serving.probe_process import Stranger
+from tasks.serving.probe_process import ServingProbe
 from tasks.stores.tracking import registry, runs
 
 NIGHT = """
@@ -45,17 +45,17 @@ def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, m
     expected = Predictions(head.classes, np.array([list(one.values()) for one in own], np.float32))
     # What the package lacks must not come from here.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
-    with Stranger(url) as stranger:
-        found = served(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
+    with ServingProbe(url) as stranger:
+        found = check_serving(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
         assert (found.wrong, found.widest) == ("", 0.0)
         (packaged / "head.npz").write_bytes(b"no head")
-        with pytest.raises(Problem, match="A stored head is damaged"):
+        with pytest.raises(PedigreeError, match="A stored head is damaged"):
             stranger.ask("dogs", registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged)), images)
 
 
 def test_a_stranger_who_is_not_asked_goes_with_the_night() -> None:
     """The process that waits for a question ends when the night does, also when that is killed without a word."""
-    with Stranger("sqlite:///nowhere.db"):
+    with ServingProbe("sqlite:///nowhere.db"):
         (one,) = _strangers()
     assert not one.is_running()
     with Popen([sys.executable, "-c", NIGHT], stdin=PIPE, stdout=PIPE) as night:  # noqa: S603 - this very Python

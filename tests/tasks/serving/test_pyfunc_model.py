@@ -54,7 +54,7 @@ def served(
     runs.check(mlflow_server.url)
     run_id = runs.start_run(mlflow_server.url, "service tests", {}, {})
     version = registry.register(mlflow_server.url, model, run_id, {}, partial(write_mlflow_model, packaged))
-    registry.point(mlflow_server.url, model, "champion", version)
+    registry.set_alias(mlflow_server.url, model, "champion", version)
     with _serving(f"models:/{model}@champion", mlflow_server.url, tmp_path_factory.mktemp("elsewhere")) as address:
         yield address
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from configs.schema import Tracking
 from tasks.domain.registry.decisions import Decision
-from tasks.promotion.sync_registry import Followed, compared
+from tasks.promotion.sync_registry import RegistrySync, check_served_files
 from tasks.serving.model_package import write_mlflow_model
 from tasks.serving.served_package import ServedPackage, check_champion, compare_package
 from tasks.stores.files.ledger import Ledger
@@ -50,7 +50,7 @@ def _register(store: str, place: Tracking, folder: Path, *, kept: bool) -> Path:
     tags = {"pedigree.head": HEAD, "pedigree.dataset": DATASET}
 
     def keep(served: Path) -> None:
-        packages.keep_package(store, HEAD, DATASET, files_in(served))
+        packages.write_package(store, HEAD, DATASET, files_in(served))
 
     version = registry.register(
         place.url, place.model, run_id, tags, partial(write_mlflow_model, folder), keep if kept else files_in
@@ -71,14 +71,14 @@ def served(tmp_path: Path) -> Served:
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_was_registered_is_no_alarm(served: Served, whole: bool) -> None:
     """Files that nobody touched are as they were registered."""
-    assert check_champion(*served[:2], CHAMPION, whole=whole) == ServedPackage()
+    assert check_champion(*served[:2], CHAMPION, every_file=whole) == ServedPackage()
 
 
 def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
     """MLflow's note of the version that it loaded, beside the files on this machine's disk, is none of them."""
     store, place, folder = served
     (folder / "registered_model_meta").write_text("model_name: pedigree")
-    assert check_champion(store, place, CHAMPION, whole=True) == ServedPackage()
+    assert check_champion(store, place, CHAMPION, every_file=True) == ServedPackage()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
     """An exchanged, deleted or renamed file is named, the large one where all are compared, the others each night."""
     change(served[2] / name)
     for look in (check_champion, compare_package):
-        alarm = look(*served[:2], CHAMPION, whole=name == packages.BACKBONE).alarm
+        alarm = look(*served[:2], CHAMPION, every_file=name == packages.BACKBONE).alarm
         assert alarm.startswith("ALARM: MLflow serves version 1 with other files than were registered")
         assert name in alarm
 
@@ -102,9 +102,9 @@ def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None
     ledger = Ledger(store)
     assert ledger.append(CHAMPION)
     (folder / "model.py").write_text("another program")
-    restored = compared(Followed((), ()), store, place)
+    restored = check_served_files(RegistrySync((), ()), store, place)
     assert ledger.append(replace(CHAMPION, number=2, champion=2, against=1, head="c" * 64))
-    followed = compared(Followed((), ()), store, place).after(restored)
+    followed = check_served_files(RegistrySync((), ()), store, place).after(restored)
     assert "model.py" in followed.alarm
     assert followed.words() == (followed.alarm,)
 
@@ -112,7 +112,7 @@ def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None
 def test_files_that_cannot_be_read_are_said(served: Served) -> None:
     """Where MLflow has lost a version's whole folder, the night says so and goes on."""
     shutil.rmtree(served[2])
-    assert "cannot be compared" in check_champion(*served[:2], CHAMPION, whole=False).note
+    assert "cannot be compared" in check_champion(*served[:2], CHAMPION, every_file=False).note
 
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path)
     store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
     runs.check(place.url)
     folder = _register(store, place, tmp_path / "packaged", kept=False)
-    assert "earlier Pedigree" in str(compare_package(store, place, CHAMPION, whole=True))
-    assert check_champion(store, place, CHAMPION, whole=False).note.endswith("are taken on trust")
-    assert check_champion(store, place, CHAMPION, whole=False) == ServedPackage()
+    assert "earlier Pedigree" in str(compare_package(store, place, CHAMPION, every_file=True))
+    assert check_champion(store, place, CHAMPION, every_file=False).note.endswith("are taken on trust")
+    assert check_champion(store, place, CHAMPION, every_file=False) == ServedPackage()
     (folder / "model.py").write_bytes(b"exchanged")
-    assert "model.py" in check_champion(store, place, CHAMPION, whole=False).alarm
+    assert "model.py" in check_champion(store, place, CHAMPION, every_file=False).alarm
 
 
 def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: 
     runs.check(place.url)
     folder = _register(store, place, tmp_path / "packaged", kept=False)
     (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")
-    assert "artifacts/head.npz" in check_champion(store, place, CHAMPION, whole=False).alarm
+    assert "artifacts/head.npz" in check_champion(store, place, CHAMPION, every_file=False).alarm
 
 
 def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_server: object) -> None:
@@ -143,8 +143,8 @@ def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_serv
     store = str(tmp_path / "store")
     _register(store, place, tmp_path / "packaged", kept=True)
     look = partial(check_champion, store, place, CHAMPION)
-    assert look(whole=False) == look(whole=True) == ServedPackage()
+    assert look(every_file=False) == look(every_file=True) == ServedPackage()
     for file in Path(getattr(mlflow_server, "folder", "")).rglob("model.py"):
         file.write_bytes(b"exchanged")
     for whole in (False, True):
-        assert "model.py" in look(whole=whole).alarm
+        assert "model.py" in look(every_file=whole).alarm

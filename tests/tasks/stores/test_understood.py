@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from configs.errors import Inaccessible, Problem
+from configs.errors import InaccessibleError, PedigreeError
 from flows.cli.data_tables import progress
 from tasks.catalog.verify import verify
 from tasks.domain.hashing import sha256_of
@@ -31,13 +31,13 @@ DECISION = Decision(1, "now", "promoted", 1, None, "d", "r", "b", "h", "run", "1
 # Reads as a user whom files may be closed to, and prints what that came to.
 CLOSED = """
 import os, sys
-from configs.errors import Inaccessible
+from configs.errors import InaccessibleError
 from tasks.stores.files.ledger import Ledger
 Ledger(sys.argv[1]).entries()
 os.setuid(54321)
 try:
     Ledger(sys.argv[1]).entries()
-except Inaccessible as problem:
+except InaccessibleError as problem:
     print(problem)
 """
 
@@ -70,7 +70,7 @@ def test_what_a_newer_pedigree_wrote_asks_for_an_update(tmp_path: Path) -> None:
         _format(tmp_path / "5", {"format": "99"}),
     ]
     for ask in asks:
-        with pytest.raises(Inaccessible, match=r"newer Pedigree.*update Pedigree") as caught:
+        with pytest.raises(InaccessibleError, match=r"newer Pedigree.*update Pedigree") as caught:
             ask()
         assert "damaged" not in str(caught.value)
 
@@ -85,9 +85,9 @@ def test_what_was_read_and_is_wrong_is_damaged(tmp_path: Path) -> None:
         _format(tmp_path / "4", ["format"]),
     ]
     for ask in asks:
-        with pytest.raises(Problem, match="is damaged") as caught:
+        with pytest.raises(PedigreeError, match="is damaged") as caught:
             ask()
-        assert not isinstance(caught.value, Inaccessible)
+        assert not isinstance(caught.value, InaccessibleError)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
@@ -114,7 +114,7 @@ def test_a_part_of_a_store_that_is_closed_is_not_damaged(closed: str) -> None:
         store = str(folder / "store")
         assert verify(store, "latest", progress).damage == ()
         (folder / "store" / closed).chmod(0)
-        with ordinary_user(), pytest.raises(Inaccessible, match=r"Permission denied") as caught:
+        with ordinary_user(), pytest.raises(InaccessibleError, match=r"Permission denied") as caught:
             verify(store, "latest", progress)
         (folder / "store" / closed).chmod(0o755)
         assert "damaged" not in str(caught.value)

@@ -16,17 +16,17 @@ from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.fine_tuning_trial import Trial
-from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_lacking, feature_set
+from tasks.features.embedding import embed_missing, feature_set
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.files.weights import write_backbone
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tracking import runs
-from tasks.training.fine_tuning_trial import trial
+from tasks.training.fine_tuning_trial import try_fine_tuning
 from tests.servers import PrefectServer
 
 KINDS = sorted(BREEDS)[:2]
@@ -35,14 +35,14 @@ SPLITS = [Split.TRAIN] * 10 + [Split.VALIDATION] * 16
 
 @flow(name="tried")
 def _tried(dataset: Dataset, today: FeatureSet, run_id: str, chosen: Settings) -> Trial:
-    return trial(dataset, today, run_id, chosen)
+    return try_fine_tuning(dataset, today, run_id, chosen)
 
 
 @flow(name="embedded")
 def _embedded(rows: list[Row], chosen: Settings) -> FeatureSet:
     backbone = random_backbone("mixed0", 75)
     write_backbone(chosen.store.url, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
-    embed_lacking(backbone, [row.image for row in rows], chosen)
+    embed_missing(backbone, [row.image for row in rows], chosen)
     return feature_set(backbone)
 
 
@@ -65,8 +65,8 @@ def asked(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, F
         for number, split in enumerate(SPLITS):
             sink = io.BytesIO()
             draw(kind, "brown", number, side=96).save(sink, "PNG")
-            image = examine(sink.getvalue(), limits_of(settings.images))
-            assert isinstance(image, Examined)
+            image = validate_image(sink.getvalue(), limits_of(settings.images))
+            assert isinstance(image, ImageInfo)
             ImageStore(store).add([(image, sink.getvalue())])
             rows.append(Row(image.image, kind, split, (), f"{kind}/{number}.png"))
     name = dataset_hash(rows)

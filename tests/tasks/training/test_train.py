@@ -8,12 +8,12 @@ from configs.load import code_version
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
-from tasks.domain.training.results import Embedded, FeatureSet
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.modeling import environment
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.files.weights import write_head
 from tasks.training import train
-from tasks.training.fit_head import Fitted
+from tasks.training.fit_head import TrainingResult
 
 
 def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
@@ -24,20 +24,20 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     dataset = Dataset(dataset_hash(rows), None, 3, ("pug",), (), "new", "to be trained on")
     write_manifest(str(tmp_path), dataset.hash, rows)
     made = FeatureSet("f" * 64, 8)
-    embedded = Embedded(made, made, 0, 3)
+    embedded = DatasetFeatures(made, made, 0, 3)
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
     heads = iter("abcd")
     monkeypatch.setattr(train, "say", lambda _text: None)
 
-    def trains(*_: object) -> Fitted:
+    def trains(*_: object) -> TrainingResult:
         head = next(heads)
         write_head(str(tmp_path), head, b"")
-        return Fitted(made, head, (), {})
+        return TrainingResult(made, head, (), {})
 
     monkeypatch.setattr(train, "train_model", trains)
 
     def trained() -> str:
-        return train._fitted(dataset, embedded, settings).head
+        return train._train_or_reuse(dataset, embedded, settings).head
 
     assert [trained(), trained()] == ["a", "a"]
     here = dict(code_version())

@@ -32,10 +32,11 @@ def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(plac
         taken = datetime.now(UTC).isoformat()
         listed = in_columns(open_bucket(place).entries())
         counted.update(
-            one.key for one in SnapshotStore(store).since(place, records.last_answered(store, place), listed).came
+            one.key
+            for one in SnapshotStore(store).since(place, records.last_processed_snapshot(store, place), listed).came
         )
         SnapshotStore(store).record(place, taken, listed)
-        records.note(store, place, taken, "unchanged: nothing new to learn from")
+        records.write_processed_snapshot(store, place, taken, "unchanged: nothing new to learn from")
 
     with ThreadPoolExecutor(1) as people:
         uploads = [people.submit(upload, place, f"{'ab'[n % 2]}/{n * 37 % UPLOADS:02}") for n in range(UPLOADS)]
@@ -47,7 +48,7 @@ def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(plac
     assert len(counted) == UPLOADS
     assert set(counted.values()) == {1}
     listed = in_columns(open_bucket(place).entries())
-    last = SnapshotStore(store).since(place, records.last_answered(store, place), listed)
+    last = SnapshotStore(store).since(place, records.last_processed_snapshot(store, place), listed)
     assert (len(last.gone), len(last.came)) == (0, 0)
 
 
@@ -57,9 +58,9 @@ def test_a_retraining_that_died_has_answered_nothing(place: str, tmp_path: Path)
     upload(photos, "a/1")
     listed = in_columns(open_bucket(photos).entries())
     SnapshotStore(place).record(photos, taken, listed)
-    assert records.last_answered(place, photos) == ""
+    assert records.last_processed_snapshot(place, photos) == ""
     assert [one.key for one in SnapshotStore(place).since(photos, "", listed).came] == ["a/1"]
     for moment in (taken, "2026-11-24T02:00:00+00:00"):
-        records.note(place, photos, moment, "unchanged: nothing new to learn from")
-    assert records.last_answered(place, photos) == taken
+        records.write_processed_snapshot(place, photos, moment, "unchanged: nothing new to learn from")
+    assert records.last_processed_snapshot(place, photos) == taken
     assert len(SnapshotStore(place).since(photos, taken, listed).came) == 0

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from configs.errors import Problem
-from tasks.domain.labels.manifest_formats.statements import shown
+from configs.errors import PedigreeError
+from tasks.domain.labels.manifest_formats.statements import listing
 from tasks.domain.phrasing import count
 
 SEPARATORS = ",;\t"
@@ -40,7 +40,7 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
         references: Columns that may name the objects; the separator is the one under which the header has one.
 
     Raises:
-        Problem: The header or a row does not add up, named with line and column.
+        PedigreeError: The header or a row does not add up, named with line and column.
     """
     separator, start = _separator(text, name, references)
     records = _records(text, name, separator, start)
@@ -49,8 +49,8 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
     if not references.intersection(columns):
         raise _no_reference(columns, name)
     _check_header(columns, name, header.line)
-    nameless = [place for place, column in enumerate(columns) if not column]
-    rows = [(f"line {record.line:,}", _row(record, columns, nameless, name)) for record in records]
+    nameless = [index for index, column in enumerate(columns) if not column]
+    rows = [(f"line {record.line:,}", _fields_by_column(record, columns, nameless, name)) for record in records]
     return Table([column for column in columns if column], rows)
 
 
@@ -58,7 +58,7 @@ def _separator(text: str, name: str, references: frozenset[str]) -> tuple[str, i
     """Choose the separator by the header, and tell where the header starts."""
     says = _SAYS_SEPARATOR.match(text)
     if says and says[1] not in SEPARATORS:
-        raise Problem(f"The manifest {name} says sep={says[1]!a} in line 1: separate by comma, semicolon or tab.")
+        raise PedigreeError(f"The manifest {name} says sep={says[1]!a} in line 1: separate by comma, semicolon or tab.")
     if says:
         return says[1], says.end()
     headers = {separator: _header(text, separator) for separator in SEPARATORS}
@@ -97,16 +97,18 @@ def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Reco
             yield _Record(line + skipped, fields)
 
 
-def _not_csv(text: str, name: str, separator: str, lines: tuple[int, int], error: csv.Error) -> Problem:
+def _not_csv(text: str, name: str, separator: str, lines: tuple[int, int], error: csv.Error) -> PedigreeError:
     first, last = lines
     column = _column_of_quote(_line(text, first), separator)
     where = f"The manifest {name}, line {first:,}, column {column:,}:"
     if "unexpected end" in str(error):
-        return Problem(f"{where} a quote opens here and never ends; close it, or double a quote that is text.")
+        return PedigreeError(f"{where} a quote opens here and never ends; close it, or double a quote that is text.")
     if "expected after" in str(error):
         until = f" and closes in line {last:,}" if last > first else ""
-        return Problem(f"{where} a quote opens here{until}, and text follows it; double a quote that is text.")
-    return Problem(f"The manifest {name} is not valid CSV in line {first:,} ({error}): correct it, or export it again.")
+        return PedigreeError(f"{where} a quote opens here{until}, and text follows it; double a quote that is text.")
+    return PedigreeError(
+        f"The manifest {name} is not valid CSV in line {first:,} ({error}): correct it, or export it again."
+    )
 
 
 def _line(text: str, number: int) -> str:
@@ -140,17 +142,17 @@ def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[i
     least = max(1, len(fields) - 1)
     for column, field in enumerate(fields, 1):
         if any(line.count(separator) >= least for line in _LINE_END.split(field)[1:]):
-            raise Problem(
+            raise PedigreeError(
                 f"The manifest {name}, line {lines[0]:,}, column {column:,}: a quote opens here and closes in line "
                 f"{lines[1]:,}, around what looks like rows; close it in its line, or write the text in one line."
             )
 
 
-def _no_reference(columns: Sequence[str], name: str) -> Problem:
+def _no_reference(columns: Sequence[str], name: str) -> PedigreeError:
     """Say what the header lacks, before a row is held against what may be no header at all."""
     separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
-    return Problem(
-        f"The manifest {name} has no column named key (its columns: {shown(columns)}): let its first line name the "
+    return PedigreeError(
+        f"The manifest {name} has no column named key (its columns: {listing(columns)}): let its first line name the "
         f"columns, call the one that names the objects key{separate}."
     )
 
@@ -158,24 +160,24 @@ def _no_reference(columns: Sequence[str], name: str) -> Problem:
 def _check_header(columns: list[str], name: str, line: int) -> None:
     twice = [column for column, times in Counter(filter(None, columns)).items() if times > 1]
     if twice:
-        places = " and ".join(str(place) for place, column in enumerate(columns, 1) if column == twice[0])
-        raise Problem(
-            f"The manifest {name}, line {line:,}, names {shown(twice[:1])} twice, in columns {places}: "
+        numbers = " and ".join(str(number) for number, column in enumerate(columns, 1) if column == twice[0])
+        raise PedigreeError(
+            f"The manifest {name}, line {line:,}, names {listing(twice[:1])} twice, in columns {numbers}: "
             "every column needs a name of its own."
         )
 
 
-def _row(record: _Record, columns: list[str], nameless: Sequence[int], name: str) -> Mapping[str, str]:
+def _fields_by_column(record: _Record, columns: list[str], nameless: Sequence[int], name: str) -> Mapping[str, str]:
     """Put a row's fields under their columns; empty fields beyond the header are a spreadsheet's padding."""
     line, fields = record
     if len(fields) != len(columns):
         _check_length(record, len(columns), name)
     row = dict(zip(columns, fields, strict=False))
-    for place in nameless:
+    for index in nameless:
         # A first column without a name is the row's number, as pandas writes it.
-        if place and fields[place].strip():
-            raise Problem(
-                f"The manifest {name}, line {line:,}, column {place + 1:,}: the header has no name for this field."
+        if index and fields[index].strip():
+            raise PedigreeError(
+                f"The manifest {name}, line {line:,}, column {index + 1:,}: the header has no name for this field."
             )
     if nameless:
         del row[""]
@@ -184,9 +186,9 @@ def _row(record: _Record, columns: list[str], nameless: Sequence[int], name: str
 
 def _check_length(record: _Record, columns: int, name: str) -> None:
     line, fields = record
-    surplus = next((place for place, field in enumerate(fields[columns:], columns + 1) if field.strip()), 0)
+    surplus = next((number for number, field in enumerate(fields[columns:], columns + 1) if field.strip()), 0)
     if surplus or len(fields) < columns:
-        raise Problem(
+        raise PedigreeError(
             f"The manifest {name}, line {line:,}, column {surplus or len(fields) + 1:,}: the row has "
             f"{count(len(fields), 'field')}, the header {columns:,}; quote a field that holds the separator, and give "
             "each column its field."

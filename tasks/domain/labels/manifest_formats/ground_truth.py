@@ -5,18 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
-    Asked,
+    ManifestOptions,
     Reading,
     RowFault,
     Statement,
     attributes_of,
     label_of,
+    listing,
+    make_statement,
     read_rows,
     reference_of,
-    shown,
-    statement,
     text_of,
 )
 
@@ -28,16 +28,16 @@ _VERIFICATION, _NOTE = "groundtruth/label-verification", "-metadata"
 Notes = Mapping[str, Mapping[str, Any]]
 
 
-def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Reading:
+def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
     """Read the class of each row's last classification job, or of the job that is set; jobs can be chained.
 
     Raises:
-        Problem: No row has the job that is set.
+        PedigreeError: No row has the job that is set.
     """
-    _check_jobs(rows, name, asked.column)
-    statements, skipped = read_rows(rows, lambda place, row: _statements(place, row, asked.column))
+    _check_jobs(rows, name, options.column)
+    statements, skipped = read_rows(rows, lambda location, row: _statements(location, row, options.column))
     return Reading(
-        statements, skipped, asked.column, unlabelled="no row holds the class of an image classification job"
+        statements, skipped, options.column, unlabelled="no row holds the class of an image classification job"
     )
 
 
@@ -49,29 +49,29 @@ def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None
             if _labels(note):
                 jobs[job].update(text for value in _values(note) if (text := text_of(value)))
     if column and column not in jobs:
-        names = shown(jobs) or "none"
-        raise Problem(f"The manifest {name} has no job {column}: set labels.column to one of: {names}.")
+        names = listing(jobs) or "none"
+        raise PedigreeError(f"The manifest {name} has no job {column}: set labels.column to one of: {names}.")
     answered = [classes for classes in jobs.values() if classes]
     if not column and any(classes.isdisjoint(answered[-1]) for classes in answered):
-        raise Problem(
-            f"The manifest {name} has classification jobs without a class in common ({shown(jobs)}): "
+        raise PedigreeError(
+            f"The manifest {name} has classification jobs without a class in common ({listing(jobs)}): "
             "set labels.column to the one that is the label."
         )
 
 
-def _statements(place: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
+def _statements(location: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
     if not isinstance(row, Mapping):
         raise RowFault("is no record of fields with names")
     reference = reference_of(row.get(REFERENCE), REFERENCE)
     notes = _notes(row)
-    own = {REFERENCE, *notes, *(f"{job}{_NOTE}" for job in notes)}
-    attributes = attributes_of({field: value for field, value in row.items() if field not in own})
+    non_attributes = {REFERENCE, *notes, *(f"{job}{_NOTE}" for job in notes)}
+    attributes = attributes_of({field: value for field, value in row.items() if field not in non_attributes})
     jobs = [job for job, note in notes.items() if _labels(note) and column in {"", job}]
     if jobs and _refuted(notes, jobs[-1]):
-        yield replace(statement(place, reference, "", attributes), doubtful=True)
+        yield replace(make_statement(location, reference, "", attributes), doubtful=True)
     else:
         for label in _classes(notes[jobs[-1]]) if jobs else [""]:
-            yield statement(place, reference, label, attributes)
+            yield make_statement(location, reference, label, attributes)
 
 
 def _notes(row: Mapping[str, Any]) -> Notes:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.errors import Problem
-from tasks.domain.labels.manifest_formats.statements import shown
+from configs.errors import PedigreeError
+from tasks.domain.labels.manifest_formats.statements import listing
 
 Records = list[tuple[str, Any]]
 
@@ -23,7 +23,7 @@ def read_json(text: str, name: str) -> Records:
     """Read records with their places; an object that is the whole file is its only record.
 
     Raises:
-        Problem: A part of it is no JSON; its line is named.
+        PedigreeError: A part of it is no JSON; its line is named.
     """
     if text.lstrip()[:1] == "[":
         return list(_array(text, name))
@@ -31,10 +31,10 @@ def read_json(text: str, name: str) -> Records:
     try:
         first = _load(lines[0][1])
     except (ValueError, RecursionError) as error:
-        whole = _whole(text) if len(lines) > 1 else None
-        if whole is None:
+        document = _load_document(text) if len(lines) > 1 else None
+        if document is None:
             raise _no_json(name, lines[0][0], error) from None
-        return [(f"line {lines[0][0]:,}", whole)]
+        return [(f"line {lines[0][0]:,}", document)]
     rest = ((f"line {number:,}", _parsed(line, name, number)) for number, line in lines[1:])
     return [(f"line {lines[0][0]:,}", first), *rest]
 
@@ -47,7 +47,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         yield number, line.group()
 
 
-def _whole(text: str) -> Mapping[str, Any] | None:
+def _load_document(text: str) -> Mapping[str, Any] | None:
     try:
         value = _load(text)
     except (ValueError, RecursionError):
@@ -94,20 +94,20 @@ def _load(text: str) -> Any:  # noqa: ANN401 - the same
     return value
 
 
-def _no_json(name: str, line: int, error: Exception, text: str = "") -> Problem:
+def _no_json(name: str, line: int, error: Exception, text: str = "") -> PedigreeError:
     """Say what is wrong where; a text is given where its own positions are the file's."""
     why = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
     if isinstance(error, json.JSONDecodeError):
         line = 1 + len(_LINE_END.findall(text, 0, error.pos)) if text else line
         why = f"{error.msg}, column {error.colno:,}"
-    return Problem(f"The manifest {name} is not valid JSON in line {line:,} ({why}): export it again.")
+    return PedigreeError(f"The manifest {name} is not valid JSON in line {line:,} ({why}): export it again.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         twice = (name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise ValueError(f"an object names {shown([next(twice)])} twice")
+        raise ValueError(f"an object names {listing([next(twice)])} twice")
     return fields
 
 

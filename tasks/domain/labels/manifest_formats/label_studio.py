@@ -5,22 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.labels.manifest_formats.statements import (
-    Asked,
+    ManifestOptions,
     Reading,
     RowFault,
     SkippedRow,
     Statement,
     attributes_of,
     label_of,
+    listing,
+    make_statement,
     read_rows,
-    shown,
-    statement,
     text_of,
 )
-from tasks.domain.labels.manifest_formats.tables import Format, Rows, choose_label, first_text
+from tasks.domain.labels.manifest_formats.tables import Rows, TableFormat, choose_label, first_text
 
 #: Fields that tell JSON-MIN and CSV from other tables.
 SIGNS = frozenset({"annotation_id", "lead_time"})
@@ -29,7 +29,7 @@ IMAGES = ("image", "img", "key", "url")
 _NOTHING_CHOSEN = "no annotation holds a choice, and predictions do not count"
 _BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "comment"}
 # choice is the control's name in Label Studio's own template.
-_SHORT = Format("", labels=("label", "choice"), lone=True)
+_SHORT = TableFormat("", labels=("label", "choice"), lone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,62 +42,64 @@ class _Task:
     opinions: list[dict[str, list[str]]]
 
 
-def read_short(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> Reading:
+def read_short(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
     """Read JSON-MIN or CSV, where the answers stand beside the task's own data.
 
     Raises:
-        Problem: More than one field may be the label.
+        PedigreeError: More than one field may be the label.
     """
     fields = [column for column in columns if column not in _BOOKKEEPING and column not in IMAGES[:1]]
     images = {first_text(row, IMAGES) for _, row in rows if isinstance(row, Mapping)}
     fields = [field for field in fields if field not in images]
-    candidates = [field for field in fields if field not in asked.attributes]
-    label = choose_label(_SHORT, candidates, fields, name, asked)
+    candidates = [field for field in fields if field not in options.attributes]
+    label = choose_label(_SHORT, candidates, fields, name, options)
 
     beside = set(fields) - {label}
 
-    def read(place: str, row: Mapping[str, Any]) -> Iterator[Statement]:
+    def read(location: str, row: Mapping[str, Any]) -> Iterator[Statement]:
         reference = _image(row)
         attributes = attributes_of(
             {field: value for field, value in row.items() if field in beside and value != reference}
         )
         for choice in _choices(row.get(label) if label else None, label) or [""]:
-            yield statement(place, reference.strip(), choice, attributes)
+            yield make_statement(location, reference.strip(), choice, attributes)
 
     return Reading(*read_rows(rows, read), label, attributes_only=not label and bool(fields) and not candidates)
 
 
-def read_tasks(rows: Sequence[tuple[str, Any]], name: str, asked: Asked) -> Reading:
+def read_tasks(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
     """Read the JSON export: a statement for every choice of every annotator, so that two opinions become a conflict.
 
     Raises:
-        Problem: The project has more than one control with choices, and nothing says which is the label.
+        PedigreeError: The project has more than one control with choices, and nothing says which is the label.
     """
     tasks: list[_Task] = []
     skipped: list[SkippedRow] = []
-    for place, row in rows:
+    for location, row in rows:
         try:
-            tasks.append(_task(place, row))
+            tasks.append(_task(location, row))
         except RowFault as fault:
-            skipped.append(SkippedRow(place, str(fault)))
+            skipped.append(SkippedRow(location, str(fault)))
     control = _control(
-        dict.fromkeys(one for task in tasks for opinion in task.opinions for one in opinion), name, asked
+        dict.fromkeys(control_name for task in tasks for opinion in task.opinions for control_name in opinion),
+        name,
+        options,
     )
     statements, faulty = read_rows(((task.place, task) for task in tasks), lambda _, task: _statements(task, control))
     return Reading(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
 
 
-def _control(controls: Iterable[str], name: str, asked: Asked) -> str:
+def _control(controls: Iterable[str], name: str, options: ManifestOptions) -> str:
     names = list(controls)
-    if asked.column:
-        if names and asked.column not in names:
-            raise Problem(
-                f"The manifest {name} has no control {asked.column}: set labels.column to one of: {shown(names)}."
+    if options.column:
+        if names and options.column not in names:
+            raise PedigreeError(
+                f"The manifest {name} has no control {options.column}: set labels.column to one of: {listing(names)}."
             )
-        return asked.column
+        return options.column
     if len(names) > 1:
-        raise Problem(
-            f"The manifest {name} has choices of more than one control ({shown(names)}): "
+        raise PedigreeError(
+            f"The manifest {name} has choices of more than one control ({listing(names)}): "
             "set labels.column to the one that is the label."
         )
     return names[0] if names else ""
@@ -109,10 +111,10 @@ def _statements(task: _Task, control: str) -> Iterator[Statement]:
         beside = {name: chosen[0] for name, chosen in opinion.items() if name != control and len(chosen) == 1}
         attributes = attributes_of(beside | dict(task.attributes))
         for choice in opinion[control]:
-            yield statement(task.place, task.reference, choice, attributes)
+            yield make_statement(task.place, task.reference, choice, attributes)
 
 
-def _task(place: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
+def _task(location: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
     data = _mapping(_mapping(row, "the task").get("data"), "data")
     reference = _image(data)
     attributes = attributes_of({name: value for name, value in data.items() if value != reference})
@@ -121,7 +123,7 @@ def _task(place: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anythi
         for annotation in _list(row.get("annotations"), "annotations")
         if not _mapping(annotation, "an annotation").get("was_cancelled")
     ]
-    return _Task(place, reference.strip(), attributes, opinions)
+    return _Task(location, reference.strip(), attributes, opinions)
 
 
 def _opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -141,7 +143,7 @@ def _choices(value: object, name: str) -> list[str]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise RowFault(f"holds choices in {shown([name])} that are no JSON") from None
+            raise RowFault(f"holds choices in {listing([name])} that are no JSON") from None
     if isinstance(value, dict) and "choices" in value:
         value = _list(value["choices"], name)
     if isinstance(value, list):

@@ -25,8 +25,8 @@ class KeyIndex:
     def __init__(self, keys: Collection[str], source: str, root: str = "") -> None:
         """Keep the keys as they are; what compares them otherwise is made when first needed."""
         self._keys = keys
-        self._source = _place(source)
-        self._root = _place(root)
+        self._source = _folder_path(source)
+        self._root = _folder_path(root)
         self._rooted = bool(root)
 
     def named(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def _composed(path: str) -> str:
     return normalize("NFC", path)
 
 
-def _place(address: str) -> str:
+def _folder_path(address: str) -> str:
     return _path(address).rstrip("/")
 
 
@@ -109,16 +109,16 @@ def without_query(reference: str) -> str:
     return re.split("[?#]", reference, maxsplit=1)[0] if reference.startswith(_WEB) else reference
 
 
-def _below(path: str, place: str) -> str | None:
+def _below(path: str, folder: str) -> str | None:
     """Return what follows a place in a path, compared in composed letters; None where it lies elsewhere."""
-    start = f"{place}/"
-    plain = _path(path)
-    if plain.startswith(start):
-        return plain[len(start) :]
-    if plain.isascii() and start.isascii():
+    start = f"{folder}/"
+    file_path = _path(path)
+    if file_path.startswith(start):
+        return file_path[len(start) :]
+    if file_path.isascii() and start.isascii():
         return None
-    plain, start = _composed(plain), _composed(start)
-    return plain[len(start) :] if plain.startswith(start) else None
+    file_path, start = _composed(file_path), _composed(start)
+    return file_path[len(start) :] if file_path.startswith(start) else None
 
 
 def _local_file(reference: str) -> str:

@@ -47,7 +47,7 @@ class SkippedRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ManifestOptions:
     """What the settings ask of a manifest: which field is the label, which are attributes, whether it must label."""
 
     column: str = ""
@@ -79,21 +79,21 @@ def read_rows(
     """Read each row, which comes with its place, by itself: one that is wrong is skipped, whole."""
     statements: list[Statement] = []
     skipped: list[SkippedRow] = []
-    for place, row in rows:
+    for location, row in rows:
         try:
-            statements += list(read(place, row))
+            statements += list(read(location, row))
         except RowFault as fault:
-            skipped.append(SkippedRow(place, str(fault)))
+            skipped.append(SkippedRow(location, str(fault)))
     return statements, skipped
 
 
-def statement(place: str, reference: str, label: str, attributes: Attributes) -> Statement:
+def make_statement(location: str, reference: str, label: str, attributes: Attributes) -> Statement:
     """Make a statement of texts that can be kept and shown; raise RowFault for others."""
     if len(reference) > _LONGEST_REFERENCE:
         raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
     if _NO_TEXT(reference) or _NO_TEXT(label) or _hold_no_text(attributes):
         raise RowFault("holds a NUL character, or half of a character (a lone surrogate)")
-    return Statement(reference, label, attributes, place)
+    return Statement(reference, label, attributes, location)
 
 
 @lru_cache(maxsize=2**12)
@@ -125,7 +125,7 @@ def label_of(value: object, name: str) -> str:
         return value.strip()
     if value is not None and not isinstance(value, int | float):
         kind = "a list" if isinstance(value, list) else "an object"
-        raise RowFault(f"holds {kind} in {shown([name])}, where a label is one word or name")
+        raise RowFault(f"holds {kind} in {listing([name])}, where a label is one word or name")
     return text_of(value)
 
 
@@ -133,13 +133,13 @@ def reference_of(value: object, name: str) -> str:
     """Write what names an object as text; raise RowFault where nothing does."""
     text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else text_of(value)
     if not text:
-        raise RowFault(f"does not say which object it is about: {shown([name])} is empty or no text")
+        raise RowFault(f"does not say which object it is about: {listing([name])} is empty or no text")
     return text
 
 
-def shown(names: Iterable[str]) -> str:
+def listing(names: Iterable[str]) -> str:
     """Write names of fields for a sentence: in one line, the first few of them, none too long."""
-    plain = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
-    short = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in plain]
+    one_line = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
+    short = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in one_line]
     more = f" and {len(short) - _MOST_NAMES:,} more" if len(short) > _MOST_NAMES else ""
     return ", ".join(short[:_MOST_NAMES]) + more

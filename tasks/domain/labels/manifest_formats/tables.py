@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
-    Asked,
+    ManifestOptions,
     Reading,
     RowFault,
     Statement,
     attributes_of,
     label_of,
+    listing,
+    make_statement,
     read_rows,
     reference_of,
-    shown,
-    statement,
     text_of,
 )
 
@@ -23,7 +23,7 @@ Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class TableFormat:
     """One format: the fields that say what.
 
     Args:
@@ -42,83 +42,87 @@ class Format:
 
 
 # The first whose reference is there counts. Of those before Kaggle's no two may be there at once, unless it is key.
-KEY = Format("key")
+KEY = TableFormat("key")
 _FILES = (
-    Format("file_name", beside=True),  # Hugging Face: metadata.csv and metadata.jsonl
-    Format("filename"),
-    Format("image"),
-    Format("source-ref"),
+    TableFormat("file_name", beside=True),  # Hugging Face: metadata.csv and metadata.jsonl
+    TableFormat("filename"),
+    TableFormat("image"),
+    TableFormat("source-ref"),
 )
 _IDS = (
-    Format("image_id", lone=True, stems=True),  # Kaggle
-    Format("id", lone=True, stems=True),  # Kaggle
+    TableFormat("image_id", lone=True, stems=True),  # Kaggle
+    TableFormat("id", lone=True, stems=True),  # Kaggle
 )
-REFERENCES = frozenset(known.reference for known in (KEY, *_FILES, *_IDS))
+REFERENCES = frozenset(table_format.reference for table_format in (KEY, *_FILES, *_IDS))
 
 
-def read_table(columns: Sequence[str], rows: Rows, name: str, asked: Asked) -> Reading:
+def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
     """Read rows whose fields have names, as spreadsheets, Hugging Face and Kaggle have them.
 
     Raises:
-        Problem: No field, or more than one, names the objects; or it is open which one is the label.
+        PedigreeError: No field, or more than one, names the objects; or it is open which one is the label.
     """
-    known = format_of(columns, name)
-    candidates = [column for column in columns if column != known.reference and column not in asked.attributes]
-    label = choose_label(known, candidates, columns, name, asked)
+    table_format = detect_format(columns, name)
+    candidates = [column for column in columns if column != table_format.reference and column not in options.attributes]
+    label = choose_label(table_format, candidates, columns, name, options)
 
-    own = frozenset({known.reference, label})
+    non_attributes = frozenset({table_format.reference, label})
 
-    def read(place: str, row: Mapping[str, Any]) -> list[Statement]:
+    def read(location: str, row: Mapping[str, Any]) -> list[Statement]:
         if not isinstance(row, dict):
             raise RowFault("is no record of fields with names")
-        reference = reference_of(row.get(known.reference), known.reference)
+        reference = reference_of(row.get(table_format.reference), table_format.reference)
         named = label_of(row.get(label) if label else None, label)
-        return [statement(place, reference, named, attributes_of(row, own))]
+        return [make_statement(location, reference, named, attributes_of(row, non_attributes))]
 
     only = not label and not candidates and len(columns) > 1
-    return Reading(*read_rows(rows, read), label, known.beside, known.stems, attributes_only=only)
+    return Reading(*read_rows(rows, read), label, table_format.beside, table_format.stems, attributes_only=only)
 
 
-def format_of(columns: Sequence[str], name: str) -> Format:
-    """Tell a table by the column that names its objects; raise Problem where none does, or more than one may."""
+def detect_format(columns: Sequence[str], name: str) -> TableFormat:
+    """Tell a table by the column that names its objects; raise PedigreeError where none does, or more than one may."""
     if KEY.reference in columns:
         return KEY
-    files = [known for known in _FILES if known.reference in columns]
+    files = [table_format for table_format in _FILES if table_format.reference in columns]
     if len(files) > 1:
-        names = " and ".join(known.reference for known in files)
-        raise Problem(f"The manifest {name} has columns {names}, which may name the objects: call the right one key.")
-    for known in (*files, *_IDS):
-        if known.reference in columns:
-            return known
-    raise Problem(
-        f"The manifest {name} has no field named key (its fields: {shown(columns) or 'none'}): call the field that "
+        names = " and ".join(table_format.reference for table_format in files)
+        raise PedigreeError(
+            f"The manifest {name} has columns {names}, which may name the objects: call the right one key."
+        )
+    for table_format in (*files, *_IDS):
+        if table_format.reference in columns:
+            return table_format
+    raise PedigreeError(
+        f"The manifest {name} has no field named key (its fields: {listing(columns) or 'none'}): call the field that "
         "names the objects key."
     )
 
 
-def choose_label(known: Format, candidates: Sequence[str], columns: Sequence[str], name: str, asked: Asked) -> str:
+def choose_label(
+    table_format: TableFormat, candidates: Sequence[str], columns: Sequence[str], name: str, options: ManifestOptions
+) -> str:
     """Tell which field is the label: the one that is set, or that the format says; empty where none needs to be.
 
     Raises:
-        Problem: The field that is set does not exist, or nothing says which one it is.
+        PedigreeError: The field that is set does not exist, or nothing says which one it is.
     """
-    if asked.column:
-        if asked.column in columns and asked.column != known.reference:
-            return asked.column
-        others = shown(column for column in columns if column != known.reference)
-        raise Problem(
-            f"The manifest {name} has no field {asked.column} for the label: set labels.column to one of: {others}."
+    if options.column:
+        if options.column in columns and options.column != table_format.reference:
+            return options.column
+        choices = listing(column for column in columns if column != table_format.reference)
+        raise PedigreeError(
+            f"The manifest {name} has no field {options.column} for the label: set labels.column to one of: {choices}."
         )
-    by_format = [field for field in known.labels if field in columns]
-    if not by_format and known.lone and len(candidates) == 1:
-        by_format = list(candidates)
-    if len(by_format) == 1:
-        return by_format[0]
-    if not by_format and not (candidates and asked.must_label):
+    labels = [field for field in table_format.labels if field in columns]
+    if not labels and table_format.lone and len(candidates) == 1:
+        labels = list(candidates)
+    if len(labels) == 1:
+        return labels[0]
+    if not labels and not (candidates and options.must_label):
         return ""
-    raise Problem(
-        f"The manifest {name} has {'several fields that may be the label' if by_format else 'no field named label'}"
-        f": set labels.column to the one that holds the labels ({shown(by_format or candidates)}), or name all of them "
+    raise PedigreeError(
+        f"The manifest {name} has {'several fields that may be the label' if labels else 'no field named label'}"
+        f": set labels.column to the one that holds the labels ({listing(labels or candidates)}), or name all of them "
         "in labels.attributes if none does."
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from tasks.domain.labels.manifest_formats.references import KeyIndex, without_query
-from tasks.domain.labels.manifest_formats.statements import Reading, Statement, shown
+from tasks.domain.labels.manifest_formats.statements import Reading, Statement, listing
 from tasks.domain.phrasing import count
 
 Thing = TypeVar("Thing")
@@ -14,7 +14,7 @@ Thing = TypeVar("Thing")
 _NAMED = 3
 
 
-class Counted(NamedTuple):
+class Examples(NamedTuple):
     """How many there are, and the first few of them in words."""
 
     number: int = 0
@@ -26,7 +26,7 @@ class Counted(NamedTuple):
         return "; ".join(self.first) + (f"; and {more:,} more" if more else "")
 
 
-NO = Counted()
+NO_EXAMPLES = Examples()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class ManifestUse:
 
     rows: int
     fits: int
-    missing: Counted = NO
-    skipped: Counted = NO
-    doubtful: Counted = NO
-    ambiguous: Counted = NO
-    without_row: Counted = NO
-    without_label: Counted = NO
+    missing: Examples = NO_EXAMPLES
+    skipped: Examples = NO_EXAMPLES
+    doubtful: Examples = NO_EXAMPLES
+    ambiguous: Examples = NO_EXAMPLES
+    without_row: Examples = NO_EXAMPLES
+    without_label: Examples = NO_EXAMPLES
 
     def sentences(self) -> Iterator[str]:
         """Say each figure that is not nothing, in the words of the run's log and the data card."""
@@ -77,7 +77,7 @@ class ManifestUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedStatements:
     """Statements with their keys, the references that fit none, and those that fit several."""
 
     statements: list[tuple[str, Statement]] = field(default_factory=list)
@@ -85,9 +85,9 @@ class Matched:
     ambiguous: list[tuple[Statement, tuple[str, ...]]] = field(default_factory=list)
 
 
-def match(reading: Reading, index: KeyIndex) -> Matched:
+def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
     """Find the object of every statement."""
-    matched = Matched()
+    matched = MatchedStatements()
     for statement in reading.statements:
         keys = index.named(statement.reference, stems=reading.stems)
         if len(keys) == 1:
@@ -99,7 +99,7 @@ def match(reading: Reading, index: KeyIndex) -> Matched:
     return matched
 
 
-def manifest_use(reading: Reading, matched: Matched, keys: Iterable[str]) -> ManifestUse:
+def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[str]) -> ManifestUse:
     """Count what could not be used of a manifest, and which of these keys it does not label."""
     named = {key for key, _ in matched.statements}
     labelled = {key for key, statement in matched.statements if statement.label}
@@ -108,19 +108,19 @@ def manifest_use(reading: Reading, matched: Matched, keys: Iterable[str]) -> Man
     return ManifestUse(
         rows=len(reading.statements),
         fits=len(matched.statements),
-        missing=_counted(matched.missing, lambda reference: shown([without_query(reference)])),
-        skipped=_counted(reading.skipped, str),
-        doubtful=_counted(doubtful, lambda row: f"{row.place}, {shown([row.reference])}"),
-        ambiguous=_counted(
+        missing=_examples(matched.missing, lambda reference: listing([without_query(reference)])),
+        skipped=_examples(reading.skipped, str),
+        doubtful=_examples(doubtful, lambda row: f"{row.place}, {listing([row.reference])}"),
+        ambiguous=_examples(
             matched.ambiguous,
-            lambda pair: f"{pair[0].place}, {shown([pair[0].reference])}, may be {shown(pair[1])}",
+            lambda pair: f"{pair[0].place}, {listing([pair[0].reference])}, may be {listing(pair[1])}",
         ),
-        without_row=_counted([key for key in present if key not in named], lambda key: shown([key])),
-        without_label=_counted(
-            [key for key in present if key in named and key not in labelled], lambda key: shown([key])
+        without_row=_examples([key for key in present if key not in named], lambda key: listing([key])),
+        without_label=_examples(
+            [key for key in present if key in named and key not in labelled], lambda key: listing([key])
         ),
     )
 
 
-def _counted(those: Sequence[Thing], words: Callable[[Thing], str]) -> Counted:
-    return Counted(len(those), tuple(words(thing) for thing in those[:_NAMED]))
+def _examples(things: Sequence[Thing], words: Callable[[Thing], str]) -> Examples:
+    return Examples(len(things), tuple(words(thing) for thing in things[:_NAMED]))

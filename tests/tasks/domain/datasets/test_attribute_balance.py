@@ -3,32 +3,35 @@
 import numpy as np
 import pytest
 
-from tasks.domain.datasets.attribute_balance import Narrow, narrow_ranges, range_warnings
+from tasks.domain.datasets.attribute_balance import NarrowRange, find_narrow_ranges, range_warnings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.collection_advice import wanted
+from tasks.domain.evaluation.collection_advice import advise_collection
 from tasks.domain.evaluation.metrics import Figures
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
 
 KINDS = ("boxer", "husky", "pug")
 
 
-def drawn(seed: int, images: int = 100) -> dict[str, tuple[str, Measures]]:
+def drawn(seed: int, images: int = 100) -> dict[str, tuple[str, ImageProperties]]:
     """Draw the measures of so many images of each class, which are photographed alike."""
     chance = np.random.default_rng(seed)
     return {
-        f"{kind}{number}": (kind, Measures(brightness=float(light), contrast=0.2, sharpness=500, tone=float(tone)))
+        f"{kind}{number}": (
+            kind,
+            ImageProperties(brightness=float(light), contrast=0.2, sharpness=500, tone=float(tone)),
+        )
         for kind in KINDS
         for number, (light, tone) in enumerate(chance.normal(0.45, 0.12, (images, 2)))
     }
 
 
-def narrow(images: dict[str, tuple[str, Measures]]) -> tuple[Narrow, ...]:
+def narrow(images: dict[str, tuple[str, ImageProperties]]) -> tuple[NarrowRange, ...]:
     """Find the narrow classes among these images."""
     rows = [Row(image, kind, Split.TRAIN, (), image) for image, (kind, _) in images.items()]
-    return narrow_ranges(
-        rows, {image: Examined(image, 9, 9, "JPEG", bytes(32), known) for image, (_, known) in images.items()}
+    return find_narrow_ranges(
+        rows, {image: ImageInfo(image, 9, 9, "JPEG", bytes(32), known) for image, (_, known) in images.items()}
     )
 
 
@@ -56,7 +59,7 @@ def test_a_class_without_its_bright_pictures_is_named(least: float, most: float,
 def test_one_background_is_named_though_the_dogs_differ() -> None:
     """A class before one photographer's white wall is narrow by its surroundings, whatever stands before it."""
     walls = {
-        image: (label, Measures((3 * 0.9 + known.tone) / 4, 0.2, 500, known.tone) if label == "pug" else known)
+        image: (label, ImageProperties((3 * 0.9 + known.tone) / 4, 0.2, 500, known.tone) if label == "pug" else known)
         for image, (label, known) in drawn(2).items()
     }
     (found,) = narrow(walls)
@@ -66,8 +69,8 @@ def test_one_background_is_named_though_the_dogs_differ() -> None:
 
 def test_narrow_classes_are_wanted_and_many_are_counted() -> None:
     """The list of what to collect names the missing photographs; beyond five classes the warnings count the others."""
-    one = Narrow("pug", "tone", 80, 0.1, 0.4, 0.02, 0.5)
-    (wish,) = wanted(Figures(9, {"accuracy": 0.9}, (), (), ()), (), 10, (), [one])
+    one = NarrowRange("pug", "tone", 80, 0.1, 0.4, 0.02, 0.5)
+    (wish,) = advise_collection(Figures(9, {"accuracy": 0.9}, (), (), ()), (), 10, (), [one])
     assert (wish.of, wish.gain) == ("pug", None)
     assert wish.why == (
         "lighter photographs, since nearly all of its 80 images have a middle whose tone is 0.10 to 0.40 (1 is white), "

@@ -6,17 +6,17 @@ from hypothesis import strategies as st
 
 from tasks.domain.datasets.contradictions import (
     ALIKE,
-    Named,
-    Near,
+    ImageName,
+    NearDuplicates,
     Twin,
-    alike_images,
-    alike_under_two_labels,
-    contradictions,
+    count_contradictory,
+    find_contradictions,
+    report_contradictions,
 )
-from tasks.domain.datasets.drift import holdings
+from tasks.domain.datasets.drift import measure_drift
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.near_duplicates import HASH_BYTES, groups
+from tasks.domain.images.near_duplicates import HASH_BYTES, group_near_duplicates
 
 BITS = 12
 _CHANCE = np.random.default_rng(3)
@@ -57,7 +57,10 @@ def test_each_contradicting_image_has_its_nearest_counterpart(found: list[tuple[
     """An image has a twin if and only if one of another label is alike, and the twin is one of the nearest of those."""
     hashes = {str(number): value for number, (value, _) in enumerate(found)}
     labels = {str(number): label for number, (_, label) in enumerate(found)}
-    twins = {twin.image: twin for twin in contradictions(Near(hashes, groups(hashes, BITS), BITS), labels)}
+    twins = {
+        twin.image: twin
+        for twin in find_contradictions(NearDuplicates(hashes, group_near_duplicates(hashes, BITS), BITS), labels)
+    }
     for image, value in hashes.items():
         # Copies share the outline, and originals are far apart, so the bits alone decide.
         others = [hashes[other] for other in hashes if labels[other] != labels[image]]
@@ -72,31 +75,36 @@ def test_the_ends_of_a_chain_do_not_contradict() -> None:
     """Two labels in one group are no contradiction where only pictures in between resemble both."""
     ends = {"a": flipped(ORIGINALS[0], []), "c": flipped(ORIGINALS[0], list(range(20)))}
     chain = {**ends, "b": flipped(ORIGINALS[0], list(range(10)))}
-    assert len(set(groups(chain, BITS).values())) == 1
-    assert contradictions(Near(ends, groups(chain, BITS), BITS), {"a": "pug", "c": "boxer"}) == ()
-    twins = contradictions(Near(chain, groups(chain, BITS), BITS), {"a": "pug", "b": "pug", "c": "boxer"})
+    assert len(set(group_near_duplicates(chain, BITS).values())) == 1
+    assert (
+        find_contradictions(NearDuplicates(ends, group_near_duplicates(chain, BITS), BITS), {"a": "pug", "c": "boxer"})
+        == ()
+    )
+    twins = find_contradictions(
+        NearDuplicates(chain, group_near_duplicates(chain, BITS), BITS), {"a": "pug", "b": "pug", "c": "boxer"}
+    )
     assert twins == (Twin("b", "c", 10), Twin("c", "b", 10))
 
 
 def test_a_pair_stands_together_in_the_finding() -> None:
     """The nearest pair comes first, each image beside its counterpart, and names it with its label."""
     twins = (Twin("a", "b", 1), Twin("b", "a", 1), Twin("c", "a", 5))
-    images = {"a": Named("pug/a", "pug"), "b": Named("boxer/b", "boxer"), "c": Named("boxer/c", "boxer")}
-    (finding,) = alike_under_two_labels(twins, images, {"a", "b", "c"})
+    images = {"a": ImageName("pug/a", "pug"), "b": ImageName("boxer/b", "boxer"), "c": ImageName("boxer/c", "boxer")}
+    (finding,) = report_contradictions(twins, images, {"a", "b", "c"})
     assert finding.kind == ALIKE
     assert [(one.image, one.label, one.figure) for one in finding.images] == [
         ("a", "pug", "like boxer/b, boxer"),
         ("b", "boxer", "like pug/a, pug"),
         ("c", "boxer", "like pug/a, pug"),
     ]
-    assert [one.image for one in alike_under_two_labels(twins, images, {"b"})[0].images] == ["b"]
-    assert alike_under_two_labels(twins, images, set()) == ()
-    assert alike_images(twins, {"a", "c", "d"}) == 2
+    assert [one.image for one in report_contradictions(twins, images, {"b"})[0].images] == ["b"]
+    assert report_contradictions(twins, images, set()) == ()
+    assert count_contradictory(twins, {"a", "c", "d"}) == 2
 
 
 def test_contradictory_images_count_as_label_conflicts() -> None:
     """The figure of the rule is the share of images with two labels or with a near duplicate under another one."""
     rows = [Row(str(number), "pug", Split.TRAIN, (), f"pug/{number}") for number in range(8)]
-    assert holdings(rows, [], (), 2).conflicts == 2 / 10
-    assert holdings(rows, [], (), 2, 3).conflicts == 5 / 10
-    assert holdings(rows, [], (), 0, 8).conflicts == 1
+    assert measure_drift(rows, [], (), 2).conflicts == 2 / 10
+    assert measure_drift(rows, [], (), 2, 3).conflicts == 5 / 10
+    assert measure_drift(rows, [], (), 0, 8).conflicts == 1

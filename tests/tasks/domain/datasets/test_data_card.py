@@ -5,14 +5,14 @@ import json
 import pytest
 
 from tasks.domain.datasets.attribute_balance import balances
-from tasks.domain.datasets.data_card import Change, Evidence, class_cards, data_card
-from tasks.domain.datasets.exclusions import Absent
+from tasks.domain.datasets.data_card import Change, Evidence, build_class_cards, build_data_card
+from tasks.domain.datasets.exclusions import Excluded
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import Examined
-from tasks.domain.images.image_properties import Measures
-from tasks.domain.labels.labeling import Attributes, Labelled, Labelling, Located
-from tasks.domain.labels.manifest_formats.use import Counted, ManifestUse
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.labels.labeling import Attributes, LabelledImage, Labelling, LocatedImage
+from tasks.domain.labels.manifest_formats.use import Examples, ManifestUse
 
 NOTHING = Labelling((), (), ())
 
@@ -22,14 +22,16 @@ def row(image: str, label: str, split: Split = Split.TEST, coat: str = "white") 
     return Row(image, label, split, (("coat", coat),), f"{label}/{image}")
 
 
-def dark(image: str) -> Examined:
+def dark(image: str) -> ImageInfo:
     """Make what is known about a small picture with something dark in its middle."""
-    return Examined(image, 100, 200, "JPEG", bytes(32), Measures(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1))
+    return ImageInfo(
+        image, 100, 200, "JPEG", bytes(32), ImageProperties(brightness=0.5, contrast=0.2, sharpness=500, tone=0.1)
+    )
 
 
 def test_a_card_counts_what_the_version_holds() -> None:
     """Every class is counted by split and by attribute."""
-    _, pug = class_cards([row("a", "pug", Split.TRAIN), row("b", "pug", coat="black"), row("c", "boxer")])
+    _, pug = build_class_cards([row("a", "pug", Split.TRAIN), row("b", "pug", coat="black"), row("c", "boxer")])
     assert (pug.label, pug.images) == ("pug", 2)
     assert pug.splits == {"test": 1, "train": 1}
     assert pug.attributes == {"coat=black": 1, "coat=white": 1}
@@ -38,8 +40,8 @@ def test_a_card_counts_what_the_version_holds() -> None:
 def test_a_card_names_what_changed_and_why() -> None:
     """Images that are new, relabelled or gone since the parent version are named by key, and why they went is said."""
     before = [row(image, "pug") for image in "abcde"]
-    labelling = Labelling((), (Located("pug/d", "d"),), ())
-    card = data_card(
+    labelling = Labelling((), (LocatedImage("pug/d", "d"),), ())
+    card = build_data_card(
         [row("a", "boxer"), row("f", "pug")], before, Evidence(labelling, forgotten=frozenset("c"), waiting=())
     )
     assert card.added == (Change("f", "pug/f", "new in pug"),)
@@ -54,20 +56,20 @@ def test_a_card_names_what_changed_and_why() -> None:
 
 def test_without_a_parent_nothing_is_a_change() -> None:
     """The first version of a store has no list of changes as long as itself."""
-    card = data_card([row("a", "pug")], [], Evidence(NOTHING))
+    card = build_data_card([row("a", "pug")], [], Evidence(NOTHING))
     assert (card.added, card.removed, card.relabelled) == ((), (), ())
 
 
 def test_what_is_missing_is_counted_by_reason() -> None:
     """Rejected objects, conflicts, and images of waiting and left-out classes are counted, and the first are named."""
     labelling = Labelling(
-        labelled=(Labelled("few/1", "x", "few", (), ()),),
+        labelled=(LabelledImage("few/1", "x", "few", (), ()),),
         unlabelled=(),
         conflicts=(),
-        left_out=(Labelled("wolf/1", "y", "wolf", (), ()),),
+        left_out=(LabelledImage("wolf/1", "y", "wolf", (), ()),),
     )
-    rejects = [Absent("damaged", "cut short", f"pug/{number}", "", "photos") for number in range(60)]
-    card = data_card([row("a", "pug")], [], Evidence(labelling, rejects, ["few (1 of 20 images, lacks 19)"]))
+    rejects = [Excluded("damaged", "cut short", f"pug/{number}", "", "photos") for number in range(60)]
+    card = build_data_card([row("a", "pug")], [], Evidence(labelling, rejects, ["few (1 of 20 images, lacks 19)"]))
     assert [(one.reason, one.images, len(one.first)) for one in card.missing] == [
         ("damaged", 60, 50),
         ("left-out", 1, 1),
@@ -79,10 +81,10 @@ def test_what_is_missing_is_counted_by_reason() -> None:
 def test_attributes_say_where_they_are_from() -> None:
     """What somebody wrote down is told from what was read from the picture, and goes before it."""
     told = (("coat", "white"), ("tone", "light"))
-    written = Labelled("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
+    written = LabelledImage("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
     rows = [Row("a", "pug", Split.TEST, told, "a"), Row("b", "pug", Split.TEST, (), "b")]
     examined = {image: dark(image) for image in "ab"}
-    card = data_card(rows, [], Evidence(Labelling((written,), (), ()), examined=examined))
+    card = build_data_card(rows, [], Evidence(Labelling((written,), (), ()), examined=examined))
     found = {one.attribute: one for one in card.balances}
     assert found["coat"].origins == ("manifest",)
     assert found["tone"].origins == ("folder", "picture")
@@ -121,13 +123,13 @@ def test_a_class_lacks_what_others_have_enough_of() -> None:
 def test_a_card_warns() -> None:
     """Lopsided classes, untested classes, lost classes, slips of the pen and vain manifest rows are said in words."""
     many = [row(f"{number}", "pug", coat="black" if number % 2 else "white") for number in range(120)]
-    labelled = tuple(Labelled("", f"{n}", label, (), ()) for n, label in enumerate(["boxer", "boxer", "boxxer"]))
+    labelled = tuple(LabelledImage("", f"{n}", label, (), ()) for n, label in enumerate(["boxer", "boxer", "boxxer"]))
     poodles = [row(f"p{number}", "poodle") for number in range(10)]
-    card = data_card(
+    card = build_data_card(
         [*many, *poodles, row("b", "boxer", Split.TRAIN, coat="black")],
         [row("c", "husky")],
         Evidence(
-            Labelling(labelled, (), ()), manifest=ManifestUse(rows=4, fits=3, missing=Counted(1, ("nowhere.jpg",)))
+            Labelling(labelled, (), ()), manifest=ManifestUse(rows=4, fits=3, missing=Examples(1, ("nowhere.jpg",)))
         ),
     )
     assert card.warnings == (
@@ -138,7 +140,7 @@ def test_a_card_warns() -> None:
         "boxxer occurs once and resembles boxer: if it is a slip, add it to labels.aliases",
         "1 reference of the manifest not in the source: nowhere.jpg",
     )
-    assert json.loads(json.dumps(card.plain()))["images"] == 131
+    assert json.loads(json.dumps(card.to_dict()))["images"] == 131
 
 
 def test_classes_of_few_test_images_are_unknown_on_the_card() -> None:
@@ -148,10 +150,10 @@ def test_classes_of_few_test_images_are_unknown_on_the_card() -> None:
         for label, images in (("pug", 3), ("boxer", 1), ("husky", 10))
         for number in range(images)
     ]
-    assert data_card(rows, [], Evidence(NOTHING, minimum=10)).warnings == (
+    assert build_data_card(rows, [], Evidence(NOTHING, minimum=10)).warnings == (
         "fewer than 10 test images, so it is unknown how well they are recognised: boxer (1), pug (3)",
     )
     untested = [row(label, label, Split.TRAIN) for label in "abcdefg"]
-    assert data_card(untested, [], Evidence(NOTHING, minimum=10)).warnings == (
+    assert build_data_card(untested, [], Evidence(NOTHING, minimum=10)).warnings == (
         "7 classes have no test image, so nothing is known about them: a, b, c, d, e and 2 more",
     )

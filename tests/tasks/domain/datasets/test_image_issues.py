@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from tasks.domain.datasets.image_issues import odd_pictures
+from tasks.domain.datasets.image_issues import find_odd_images
 from tasks.domain.datasets.label_issue_counts import LabelIssues
-from tasks.domain.datasets.label_issues import main_directions, suspects
+from tasks.domain.datasets.label_issues import find_label_issues, fit_pca
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import Examined, examine
+from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.labels.image_attributes import traits
+from tasks.domain.labels.image_attributes import image_attributes
 
 LIMITS = Limits(10**8, 10**8, 1)
 
 
-def examined(image: Image.Image) -> Examined:
+def examined(image: Image.Image) -> ImageInfo:
     """Save a picture and examine it as a night does."""
     sink = io.BytesIO()
     image.save(sink, "PNG")
-    found = examine(sink.getvalue(), LIMITS)
-    assert isinstance(found, Examined)
+    found = validate_image(sink.getvalue(), LIMITS)
+    assert isinstance(found, ImageInfo)
     return found
 
 
@@ -43,10 +43,10 @@ def photograph(photos: Path) -> Image.Image:
 def test_real_photographs_are_not_odd(photos: Path) -> None:
     """None of 50 real photographs is called odd."""
     paths = sorted(photos.rglob("*.jpg"))[::5]
-    found = {str(path): examine(path.read_bytes(), LIMITS) for path in paths}
-    known = {path: one for path, one in found.items() if isinstance(one, Examined)}
+    found = {str(path): validate_image(path.read_bytes(), LIMITS) for path in paths}
+    known = {path: one for path, one in found.items() if isinstance(one, ImageInfo)}
     assert len(known) == len(paths) == 50
-    assert odd_pictures([row(path) for path in known], known, 224) == ()
+    assert find_odd_images([row(path) for path in known], known, 224) == ()
 
 
 ODD: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -62,7 +62,7 @@ ODD: dict[str, Callable[[Image.Image], Image.Image]] = {
 @pytest.mark.parametrize("kind", ODD)
 def test_a_spoilt_photograph_is_found(photograph: Image.Image, kind: str) -> None:
     """A real photograph that was made dark, bright, flat, blurred, long or tiny is found as just that."""
-    found = odd_pictures([row("odd"), row("fine")], {"odd": examined(ODD[kind](photograph))}, 224)
+    found = find_odd_images([row("odd"), row("fine")], {"odd": examined(ODD[kind](photograph))}, 224)
     assert kind in {one.kind for one in found}
     assert [one.image for finding in found for one in finding.images if finding.kind == kind] == ["odd"]
 
@@ -73,10 +73,10 @@ def test_a_spoilt_photograph_is_found(photograph: Image.Image, kind: str) -> Non
 def test_tone_and_brightness_are_read_from_the_picture(grey: int, tone: str, light: str) -> None:
     """The tone is that of the middle of a picture, whatever surrounds it; the brightness is that of all of it."""
     whole = examined(Image.new("RGB", (400, 400), (grey, grey, grey)))
-    assert traits(whole) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
+    assert image_attributes(whole) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
     framed = Image.new("RGB", (200, 200), (128, 128, 128))
     framed.paste((grey, grey, grey), (50, 50, 150, 150))
-    assert dict(traits(examined(framed)))["tone"] == tone
+    assert dict(image_attributes(examined(framed)))["tone"] == tone
 
 
 def made(classes: int, each: int) -> tuple[list[Row], np.ndarray]:
@@ -90,7 +90,7 @@ def made(classes: int, each: int) -> tuple[list[Row], np.ndarray]:
 
 def reduced(features: np.ndarray) -> np.ndarray:
     """Bring features down to their main directions, all at once."""
-    return np.asarray(main_directions(features).transform(features))
+    return np.asarray(fit_pca(features).transform(features))
 
 
 def test_labels_that_the_features_speak_against_are_found() -> None:
@@ -98,7 +98,7 @@ def test_labels_that_the_features_speak_against_are_found() -> None:
     rows, features = made(4, 40)
     wrong = {5: "class 2", 50: "class 0", 90: "class 3"}
     told = [row(one.image, wrong.get(index, one.label)) for index, one in enumerate(rows)]
-    found = {one.kind: one for one in suspects(told, [one.image for one in told], reduced(features)).findings}
+    found = {one.kind: one for one in find_label_issues(told, [one.image for one in told], reduced(features)).findings}
     suspected = found["probably a wrong label"]
     named = {one.image: one.figure for one in suspected.images}
     assert named.keys() == {rows[index].image for index in wrong}
@@ -114,13 +114,15 @@ def test_an_image_unlike_all_others_is_found() -> None:
     """An image whose features are far from all others is the first outlier."""
     rows, features = made(3, 40)
     features[7] = -50 * features[7]
-    found = {one.kind: one.images for one in suspects(rows, [one.image for one in rows], reduced(features)).findings}
+    found = {
+        one.kind: one.images for one in find_label_issues(rows, [one.image for one in rows], reduced(features)).findings
+    }
     assert found["unlike all others"][0].image == rows[7].image
 
 
 def test_few_images_are_no_matter() -> None:
     """Two images of two classes, too few to say anything about, are answered with nothing and not with an error."""
-    found = suspects([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32)))
+    found = find_label_issues([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32)))
     assert (found.findings, found.labels.classes) == ((), ())
 
 
@@ -128,6 +130,6 @@ def test_features_that_tell_nothing_apart_doubt_no_label() -> None:
     """Noise speaks against every label, so it has no say at all."""
     rows, features = made(4, 40)
     noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
-    found = suspects(rows, [one.image for one in rows], reduced(noise))
+    found = find_label_issues(rows, [one.image for one in rows], reduced(noise))
     assert "probably a wrong label" not in {one.kind for one in found.findings}
     assert found.labels == LabelIssues((), "unknown, since the features do not tell these classes apart")

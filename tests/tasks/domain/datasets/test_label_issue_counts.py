@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from configs.sections import Gate
 from tasks.domain.datasets.label_issue_counts import ClassIssues, LabelIssues
-from tasks.domain.datasets.label_issues import suspects
+from tasks.domain.datasets.label_issues import find_label_issues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
 from tasks.domain.gate.rule_result import in_one_line
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
@@ -24,7 +24,7 @@ BOXERS = ClassIssues("boxer", 1, 120, "pug")
 def judged(issues: LabelIssues, rule: str = RULE, when_silent: str = "pass") -> Verdict:
     """Ask one rule about labels in doubt."""
     gate = Gate.model_validate({"rules": (rule,), "serve_check": False, "when_silent": when_silent})
-    return judge(Facts(measured([], None), None, replace(HOLDINGS, label_issues=issues), SERVED), gate)
+    return apply_gate_rules(Facts(measured([], None), None, replace(HOLDINGS, label_issues=issues), SERVED), gate)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_cannot_be_measured_is_unknown(when_silent: str, outcome: str) -> N
     """Features that tell nothing apart, or that are not at hand, leave the rule unknown in a sentence, not fine."""
     rows = [Row(str(number), "pug" if number % 2 else "boxer", Split.TRAIN, (), "") for number in range(80)]
     noise = np.random.default_rng(3).normal(size=(80, 8)).astype(np.float32)
-    unknown = suspects(rows, [row.image for row in rows], noise).labels
+    unknown = find_label_issues(rows, [row.image for row in rows], noise).labels
     for issues, why in ((unknown, "the features do not tell these classes apart"), (LabelIssues(), "no features")):
         verdict = judged(issues, when_silent=when_silent)
         assert verdict.outcome == outcome

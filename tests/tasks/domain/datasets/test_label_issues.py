@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.label_issues import label_errors
+from tasks.domain.datasets.label_issues import find_label_errors
 
 CLASSES, EACH = 6, 80
 TRUTH = np.repeat(np.arange(CLASSES), EACH)
@@ -20,7 +20,7 @@ def drawn(spread: float, seed: int, truth: NDArray[np.int64] = TRUTH) -> NDArray
 
 def named(features: NDArray[np.float32], labels: NDArray[np.int64]) -> list[int]:
     """List the images that are named, in their order."""
-    return [error.place for error in label_errors(features, labels, GROUPS[: len(labels)]).errors]
+    return [error.index for error in find_label_errors(features, labels, GROUPS[: len(labels)]).errors]
 
 
 @pytest.mark.parametrize("spread", [0.3, 0.45, 0.6, 1.0])
@@ -69,28 +69,28 @@ def test_copies_do_not_vouch_for_each_other() -> None:
     features[1:8] = features[0]
     labels, groups = TRUTH.copy(), [*GROUPS]
     labels[:8], groups[:8] = 3, ["burst"] * 8
-    assert {error.place for error in label_errors(features, labels, groups).errors} >= set(range(8))
+    assert {error.index for error in find_label_errors(features, labels, groups).errors} >= set(range(8))
 
 
 def test_scores_are_in_order() -> None:
     """Each suspect looks more like another class than like its label; the greatest contrast is first."""
     labels = TRUTH.copy()
     labels[[3, 90, 200]] = [2, 4, 0]
-    found = label_errors(drawn(0.8, 5), labels, GROUPS).errors
+    found = find_label_errors(drawn(0.8, 5), labels, GROUPS).errors
     contrasts = [error.likeliest / error.given for error in found]
     assert contrasts == sorted(contrasts, reverse=True)
-    assert all(error.likely != labels[error.place] and error.likeliest > error.given for error in found)
+    assert all(error.likely != labels[error.index] and error.likeliest > error.given for error in found)
 
 
 def test_a_class_that_no_other_group_shows_is_not_judged() -> None:
     """All pictures of one burst, or a single one, are no evidence against the label of their class."""
     truth = np.append(TRUTH, [CLASSES] * 8 + [CLASSES + 1])
-    found = label_errors(drawn(1.0, 6, truth), truth, [*GROUPS, *["burst"] * 8, "single"])
-    assert not any(error.place >= len(TRUTH) for error in found.errors)
+    found = find_label_errors(drawn(1.0, 6, truth), truth, [*GROUPS, *["burst"] * 8, "single"])
+    assert not any(error.index >= len(TRUTH) for error in found.errors)
     assert (found.judged == (truth < CLASSES)).all()
 
 
 def test_nothing_is_judged_where_features_tell_nothing() -> None:
     """Noise leaves every label unjudged, which is not the same as no label in doubt."""
-    assert not label_errors(drawn(0.0, 7), TRUTH, GROUPS).judged.any()
-    assert label_errors(drawn(1.0, 7), TRUTH, GROUPS).judged.all()
+    assert not find_label_errors(drawn(0.0, 7), TRUTH, GROUPS).judged.any()
+    assert find_label_errors(drawn(1.0, 7), TRUTH, GROUPS).judged.all()

@@ -5,9 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.published_splits import elsewhere, no_split, published, question, split_of_word
-from tasks.domain.datasets.splits import Assigned, Shares, Split, assign
-from tasks.domain.labels.labeling import Conflict, Labelled, Labelling
+from tasks.domain.datasets.published_splits import (
+    check_layout,
+    check_split_words,
+    parse_split,
+    published_words,
+    report_misplaced,
+)
+from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
+from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling
 
 SHARES = Shares(test=20, validation=15)
 SIDES = (Split.TRAIN, Split.VALIDATION, Split.TEST)
@@ -20,7 +26,9 @@ images = st.dictionaries(
 
 def labelling(*keys: str, origin: str = "folder") -> Labelling:
     """Label keys by their first folder."""
-    return Labelling(tuple(Labelled(key, key, key.split("/")[0], (), (("label", origin),)) for key in keys), (), ())
+    return Labelling(
+        tuple(LabelledImage(key, key, key.split("/")[0], (), (("label", origin),)) for key in keys), (), ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,7 @@ def labelling(*keys: str, origin: str = "folder") -> Labelling:
 )
 def test_names_of_splits(words: list[str], split: Split | None) -> None:
     """The usual names of splits are known in any case and with the usual additions, and breeds are none."""
-    assert [split_of_word(word) for word in words] == [split] * len(words)
+    assert [parse_split(word) for word in words] == [split] * len(words)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +58,14 @@ def test_names_of_splits(words: list[str], split: Split | None) -> None:
 )
 def test_folders_that_do_not_fit_the_layout_are_a_question(keys: list[str], layout: str, words: list[str]) -> None:
     """Splits as classes, and a class folder within another one, are asked about in one sentence with the settings."""
-    asked = question(labelling(*keys), layout)
+    asked = check_layout(labelling(*keys), layout)
     assert all(word in asked for word in words), asked
 
 
 def test_photographs_in_two_splits_are_a_question_too() -> None:
     """Where train and test hold the same bytes these are in conflict, and the folders are asked about all the same."""
     claims = (("train", "train/pug/1"), ("test", "test/pug/1"))
-    asked = question(Labelling((), (), (Conflict("1", claims),)), "label")
+    asked = check_layout(Labelling((), (), (Conflict("1", claims),)), "label")
     assert "test, train are classes here" in asked
     assert "split/label" in asked
 
@@ -75,25 +83,25 @@ def test_photographs_in_two_splits_are_a_question_too() -> None:
 )
 def test_what_fits_is_no_question(keys: list[str], layout: str) -> None:
     """Other folders below the classes, and levels that the layout names, are as somebody wanted them."""
-    assert question(labelling(*keys), layout) == ""
+    assert check_layout(labelling(*keys), layout) == ""
 
 
 def test_a_manifests_label_is_not_asked_about_its_folders() -> None:
     """Where folders say nothing about labels, a folder named like a class says nothing either."""
-    assert question(labelling("pug/boxer/1", "boxer/2", origin="manifest"), "label") == ""
-    assert "labels.column" in question(labelling("train/1", "test/2", origin="manifest"), "label")
+    assert check_layout(labelling("pug/boxer/1", "boxer/2", origin="manifest"), "label") == ""
+    assert "labels.column" in check_layout(labelling("train/1", "test/2", origin="manifest"), "label")
 
 
 @given(images)
 def test_no_test_image_has_a_twin_in_training(found: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Whatever is published and in whatever order it comes, the used images of a group stand on one side."""
-    splits: dict[str, Assigned] = {}
+    splits: dict[str, Assignment] = {}
     everything = {image: group for image, (group, _, _) in found.items()}
     wanted = {image: side for image, (_, side, _) in found.items() if side}
     for late in (False, True):
         arrived = {image: group for image, group in everything.items() if late or not found[image][2]}
         listed = {image: side for image, side in wanted.items() if image in arrived}
-        new = assign(arrived, splits, SHARES, published=listed)
+        new = assign_splits(arrived, splits, SHARES, published=listed)
         assert not new.keys() & splits.keys()
         splits |= new
     used = {image: one.split for image, one in splits.items() if one.split is not Split.HELD_OUT}
@@ -106,7 +114,7 @@ def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Spl
     """Of images that are new, each is where it was published, or held out beside one that goes before it."""
     everything = {image: group for image, (group, _, _) in found.items()}
     wanted = {image: side for image, (_, side, _) in found.items() if side}
-    given_splits = assign(everything, {}, SHARES, published=wanted)
+    given_splits = assign_splits(everything, {}, SHARES, published=wanted)
     lacking = {side for side in (Split.TEST, Split.VALIDATION) if side not in wanted.values()}
     for image, side in wanted.items():
         split = given_splits[image].split
@@ -119,25 +127,25 @@ def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Spl
 def test_without_a_published_split_all_is_as_before(found: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Splits that nobody publishes are those of every former version."""
     everything = {image: group for image, (group, _, _) in found.items()}
-    assert assign(everything, {}, SHARES, published={}) == assign(everything, {}, SHARES)
+    assert assign_splits(everything, {}, SHARES, published={}) == assign_splits(everything, {}, SHARES)
 
 
 def test_a_side_that_nobody_published_is_taken_from_training() -> None:
     """A benchmark of training and test images gets a validation split from the former; that is no finding."""
     everything = {str(number): str(number) for number in range(200)}
     wanted = {image: Split.TEST if int(image) % 4 == 0 else Split.TRAIN for image in everything}
-    splits = assign(everything, {}, SHARES, published=wanted)
+    splits = assign_splits(everything, {}, SHARES, published=wanted)
     assert {splits[image].split for image, side in wanted.items() if side is Split.TEST} == {Split.TEST}
     others = [splits[image].split for image, side in wanted.items() if side is Split.TRAIN]
     assert set(others) == {Split.TRAIN, Split.VALIDATION}
     rows = [Row(image, "pug", one.split, (), image) for image, one in splits.items()]
-    assert elsewhere(rows, {image: side.value for image, side in wanted.items()}, {}) == ()
+    assert report_misplaced(rows, {image: side.value for image, side in wanted.items()}, {}) == ()
 
 
 def test_what_is_not_in_its_published_split_is_named() -> None:
     """A held-out image and one that an earlier night put elsewhere are named, with what was published."""
     rows = [Row("a", "pug", Split.HELD_OUT, (), "a"), Row("b", "pug", Split.TRAIN, (), "b")]
-    (finding,) = elsewhere(rows, {"a": "train", "b": "Test", "c": "val"}, {"a": "test/1"})
+    (finding,) = report_misplaced(rows, {"a": "train", "b": "Test", "c": "val"}, {"a": "test/1"})
     assert [(one.image, one.figure) for one in finding.images] == [
         ("a", "published as train, but held-out here, like test/1"),
         ("b", "published as Test, but train here"),
@@ -146,7 +154,9 @@ def test_what_is_not_in_its_published_split_is_named() -> None:
 
 def test_a_word_that_is_no_split_is_refused() -> None:
     """A word that cannot be obeyed is named before any image gets a split for life."""
-    told = published([Labelled("k", "i", "pug", (("split", "tset"),), ()), Labelled("l", "j", "pug", (), ())])
+    told = published_words(
+        [LabelledImage("k", "i", "pug", (("split", "tset"),), ()), LabelledImage("l", "j", "pug", (), ())]
+    )
     assert told == {"i": "tset"}
-    assert "tset in the attribute split names no split" in no_split(told)
-    assert no_split({"i": "train", "j": "val"}) == ""
+    assert "tset in the attribute split names no split" in check_split_words(told)
+    assert check_split_words({"i": "train", "j": "val"}) == ""

@@ -9,10 +9,10 @@ from tasks.domain.datasets.leakage import (
     KEY,
     RandomSplit,
     clustered_interval,
-    files_of,
     leakage_sentences,
-    sampled,
-    share_elsewhere,
+    list_files,
+    sample_groups,
+    share_in_other_folds,
 )
 from tasks.domain.runs.mlflow_summary import dataset_figures, dataset_tags
 
@@ -57,9 +57,9 @@ def test_a_sample_and_another_backbone_are_told() -> None:
 
 def test_a_file_alone_in_its_group_has_one_name() -> None:
     """Where no two files are alike both deals are the same; others have names of their own."""
-    by_group, by_file = files_of(["a", "b", "c"], [1, 1, 1]).names()
+    by_group, by_file = list_files(["a", "b", "c"], [1, 1, 1]).names()
     assert by_group == by_file
-    files = files_of(["a", "b", "a"], [1, 1, 2])
+    files = list_files(["a", "b", "a"], [1, 1, 2])
     by_group, by_file = files.names()
     assert files.images.tolist() == [0, 1, 2, 2]
     assert len(set(by_group)) == 2
@@ -70,19 +70,19 @@ def test_a_sample_is_of_whole_groups_and_fair() -> None:
     """No group is cut, no more files than asked for are taken, and large groups are not taken before small ones."""
     groups = [f"{number % 400:03}" for number in range(1000)]
     copies = [1 + (number % 10 == 0) for number in range(1000)]
-    chosen = sampled(groups, copies, most=500)
+    chosen = sample_groups(groups, copies, most=500)
     inside = {groups[place] for place in chosen}
     assert chosen == [place for place in range(1000) if groups[place] in inside]
     assert 490 < sum(copies[place] for place in chosen) <= 500
     # Groups named below 200 have three images, the others two.
     assert 0.3 < np.mean([name < "200" for name in inside]) < 0.7
-    assert sampled(groups, copies) == list(range(1000))
+    assert sample_groups(groups, copies) == list(range(1000))
 
 
 def test_the_share_that_leaks_is_counted_across_folds() -> None:
     """A file leaks where another of the same image lies in another fold, not where all lie in its own."""
     images, folds = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 0])
-    assert share_elsewhere(images, folds) == pytest.approx(0.4)
+    assert share_in_other_folds(images, folds) == pytest.approx(0.4)
 
 
 def test_files_of_a_group_are_one_witness() -> None:

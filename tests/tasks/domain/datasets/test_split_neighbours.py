@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.leakage import ACROSS, across_splits, leakage_sentences, near_across
+from tasks.domain.datasets.leakage import ACROSS, find_split_neighbours, leakage_sentences, report_split_neighbours
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 
@@ -27,7 +27,7 @@ def alone(images: Numbers) -> list[str]:
 
 def test_different_pictures_are_hardly_ever_named() -> None:
     """Of fifty versions without a pair at most two name any, with no limit that was chosen for these features."""
-    named = [bool(near_across(tested, trained, alone(trained))) for tested, trained in map(drawn, range(50))]
+    named = [bool(find_split_neighbours(tested, trained, alone(trained))) for tested, trained in map(drawn, range(50))]
     assert sum(named) <= 2
 
 
@@ -36,7 +36,7 @@ def test_a_test_image_with_a_twin_in_training_is_named() -> None:
     tested, trained = drawn(0)
     for place, noise in ((3, 0.3), (7, 0.1), (11, 0.2)):
         trained[place * 2] = tested[place] + noise * np.random.default_rng(place).normal(size=64)
-    found = near_across(tested, trained, alone(trained))
+    found = find_split_neighbours(tested, trained, alone(trained))
     assert [(one.tested, one.trained) for one in found] == [(7, 14), (11, 22), (3, 6)]
     assert all(one.cosine > 0.99 for one in found)
 
@@ -47,17 +47,17 @@ def test_a_burst_in_training_does_not_hide_itself() -> None:
     chance = np.random.default_rng(5)
     trained[:3] = tested[0] + 0.2 * chance.normal(size=(3, 64))
     for groups in (alone(trained), ["0", "0", "0", *alone(trained)[3:]]):
-        assert [one.tested for one in near_across(tested, trained, groups)] == [0]
+        assert [one.tested for one in find_split_neighbours(tested, trained, groups)] == [0]
 
 
 def test_where_nothing_can_be_told_nothing_is() -> None:
     """Features that are all the same, too few groups, and no images at all name none."""
     tested, trained = drawn(0)
-    assert near_across(np.ones_like(tested), np.ones_like(trained), alone(trained)) == ()
-    assert near_across(np.zeros_like(tested), np.zeros_like(trained), alone(trained)) == ()
-    assert near_across(tested, trained, ["a", "b", "c", "d"] * 75) == ()
-    assert near_across(tested[:0], trained, alone(trained)) == ()
-    assert near_across(tested, trained[:0], []) == ()
+    assert find_split_neighbours(np.ones_like(tested), np.ones_like(trained), alone(trained)) == ()
+    assert find_split_neighbours(np.zeros_like(tested), np.zeros_like(trained), alone(trained)) == ()
+    assert find_split_neighbours(tested, trained, ["a", "b", "c", "d"] * 75) == ()
+    assert find_split_neighbours(tested[:0], trained, alone(trained)) == ()
+    assert find_split_neighbours(tested, trained[:0], []) == ()
 
 
 def test_a_pair_stands_side_by_side_and_is_counted() -> None:
@@ -66,7 +66,7 @@ def test_a_pair_stands_side_by_side_and_is_counted() -> None:
     trained[5] = tested[2]
     rows = [Row(f"t{n}", "pug", Split.TEST, (), f"test {n}") for n in range(60)]
     others = [Row(f"o{n}", "pug", Split.VALIDATION, (), f"other {n}") for n in range(300)]
-    (finding,) = across_splits(near_across(tested, trained, alone(trained)), rows, others)
+    (finding,) = report_split_neighbours(find_split_neighbours(tested, trained, alone(trained)), rows, others)
     assert finding.kind == ACROSS
     assert finding.meaning.startswith("1 of 60 test images")
     assert [(one.key, one.figure) for one in finding.images] == [
@@ -75,4 +75,4 @@ def test_a_pair_stands_side_by_side_and_is_counted() -> None:
     ]
     told = ("1 test image nearly agrees with a training image of another near-duplicate group",)
     assert leakage_sentences({"findings": [asdict(finding)]}) == told
-    assert across_splits((), rows, others) == ()
+    assert report_split_neighbours((), rows, others) == ()

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
-from tasks.domain.datasets.version_diff import Difference, compare, in_order, resolve
+from tasks.domain.datasets.version_diff import VersionDiff, diff_versions, resolve_version, sort_versions
 
 attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from(["white", "пёстрый"])).map(
     lambda found: tuple(found.items())
@@ -18,7 +18,7 @@ rows = st.builds(
 manifests = st.lists(rows, max_size=8, unique_by=lambda row: row.image)
 
 
-def applied(found: Difference, before: list[Row]) -> list[Row]:
+def applied(found: VersionDiff, before: list[Row]) -> list[Row]:
     """Do to a version what the difference says, and nothing else."""
     now = {row.image: row for row in before}
     for row in found.removed:
@@ -36,19 +36,19 @@ def applied(found: Difference, before: list[Row]) -> list[Row]:
 def test_a_version_does_not_differ_from_itself(manifest: list[Row]) -> None:
     """Nothing differs between a version and itself, in whatever order rows and attributes come."""
     turned = [Row(row.image, row.label, row.split, row.attributes[::-1], "elsewhere") for row in reversed(manifest)]
-    assert compare(manifest, turned) == Difference((), (), (), (), ())
+    assert diff_versions(manifest, turned) == VersionDiff((), (), (), (), ())
 
 
 @given(manifests, manifests)
 def test_a_difference_leads_from_one_version_to_the_other(before: list[Row], after: list[Row]) -> None:
     """Doing to a version what the difference names gives the other one, by its hash."""
-    assert dataset_hash(applied(compare(before, after), before)) == dataset_hash(after)
+    assert dataset_hash(applied(diff_versions(before, after), before)) == dataset_hash(after)
 
 
 @given(manifests, manifests)
 def test_a_difference_looked_at_from_the_other_side(before: list[Row], after: list[Row]) -> None:
     """What is added in one direction is removed in the other, and every change turns around."""
-    there, back = compare(before, after), compare(after, before)
+    there, back = diff_versions(before, after), diff_versions(after, before)
     assert (there.added, there.removed) == (back.removed, back.added)
     for forth, home in ((there.relabelled, back.relabelled), (there.resplit, back.resplit)):
         assert [(pair.before, pair.after) for pair in forth] == [(pair.after, pair.before) for pair in home]
@@ -58,11 +58,11 @@ def test_a_difference_in_plain_values() -> None:
     """Each change is named by its image and key, with what it was and what it is."""
     before = Row("a", "pug", Split.TRAIN, (("coat", "white"),), "p/1")
     after = Row("a", "boxer", Split.HELD_OUT, (), "b/1")
-    found = compare([before], [after]).plain()
+    found = diff_versions([before], [after]).to_dict()
     assert found["relabelled"] == [{"image": "a", "before": "pug", "after": "boxer", "key": "b/1"}]
     assert found["resplit"] == [{"image": "a", "before": "train", "after": "held-out", "key": "b/1"}]
     assert found["redescribed"] == [{"image": "a", "before": {"coat": "white"}, "after": {}, "key": "b/1"}]
-    assert compare([], [before]).plain()["added"] == [
+    assert diff_versions([], [before]).to_dict()["added"] == [
         {"image": "a", "label": "pug", "split": "train", "attributes": {"coat": "white"}, "key": "p/1"}
     ]
 
@@ -73,10 +73,10 @@ def test_any_digits_that_fit_one_version_name_it(names: list[str], data: st.Data
     name = data.draw(st.sampled_from(names))
     word = name[: data.draw(st.integers(4, 64))]
     if sum(one.startswith(word) for one in names) == 1:
-        assert resolve(word, names) == resolve(word.upper(), names) == name
+        assert resolve_version(word, names) == resolve_version(word.upper(), names) == name
     else:
-        with pytest.raises(SettingsProblem, match="give more digits"):
-            resolve(word, names)
+        with pytest.raises(SettingsError, match="give more digits"):
+            resolve_version(word, names)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_any_digits_that_fit_one_version_name_it(names: list[str], data: st.Data
 )
 def test_words_that_name_no_version(word: str, words: str) -> None:
     """Too few digits, other letters and unknown digits are each refused in words."""
-    with pytest.raises(SettingsProblem, match=words):
-        resolve(word, ["0" * 64])
+    with pytest.raises(SettingsError, match=words):
+        resolve_version(word, ["0" * 64])
 
 
 def test_the_latest_is_the_one_decided_last() -> None:
     """Versions stand in the order of their decisions, which outlive the times of files in a copied store."""
     written = {"a": "2026-11-03", "b": "2026-11-03", "c": "2026-11-03T05"}
-    assert in_order(written, {"a": "2026-11-02", "b": "2026-11-01"}) == ["b", "a", "c"]
-    assert resolve("latest", ["b", "a", "c"]) == "c"
+    assert sort_versions(written, {"a": "2026-11-02", "b": "2026-11-01"}) == ["b", "a", "c"]
+    assert resolve_version("latest", ["b", "a", "c"]) == "c"

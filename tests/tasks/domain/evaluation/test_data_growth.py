@@ -9,32 +9,38 @@ from numpy.random import Generator
 from configs.sections import Gate
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.data_growth import CrossValidated, Growth, Labelled, cross_validate, growth
-from tasks.domain.gate.gate import Facts, Verdict, judge
+from tasks.domain.evaluation.data_growth import (
+    CrossValidation,
+    DataGrowth,
+    VersionFeatures,
+    compare_training_data,
+    cross_validate,
+)
+from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 OLD, NEW, WIDTH = 400, 120, 16
 
 
-def drawn(chance: Generator) -> Labelled:
+def drawn(chance: Generator) -> VersionFeatures:
     """Draw old images and new ones of five overlapping classes, each a group of its own."""
     truth = np.arange(OLD + NEW) % len(CLASSES)
     centres = chance.normal(size=(len(CLASSES), WIDTH)) * 0.8
     features = (centres[truth] + chance.normal(size=(len(truth), WIDTH))).astype(np.float32)
     names = [f"{number:016x}" for number in chance.integers(0, 1 << 60, len(truth))]
-    return Labelled(names, features, [CLASSES[number] for number in truth], names)
+    return VersionFeatures(names, features, [CLASSES[number] for number in truth], names)
 
 
-def judged(tonight: Labelled) -> CrossValidated:
+def judged(tonight: VersionFeatures) -> CrossValidation:
     """Cross-validate tonight's images beside the old ones among them."""
-    old = Labelled(tonight.images[:OLD], tonight.features[:OLD], tonight.labels[:OLD], tonight.groups[:OLD])
+    old = VersionFeatures(tonight.images[:OLD], tonight.features[:OLD], tonight.labels[:OLD], tonight.groups[:OLD])
     found = cross_validate(tonight, old)
     assert found
     return found
 
 
-def moved(tonight: Labelled, share: float, chance: Generator) -> Labelled:
+def moved(tonight: VersionFeatures, share: float, chance: Generator) -> VersionFeatures:
     """Put a share of the new images under another label, by chance."""
     labels = list(tonight.labels)
     for number in range(OLD, OLD + NEW):
@@ -43,18 +49,18 @@ def moved(tonight: Labelled, share: float, chance: Generator) -> Labelled:
     return replace(tonight, labels=labels)
 
 
-def grown(found: CrossValidated) -> Growth:
+def grown(found: CrossValidation) -> DataGrowth:
     """Tell of a challenger that learned from a fifth more by the same recipe."""
-    return Growth(100, 100, 20, "same", found)
+    return DataGrowth(100, 100, 20, "same", found)
 
 
-def verdict(found: Growth | None, gate: Gate) -> Verdict:
+def verdict(found: DataGrowth | None, gate: Gate) -> Verdict:
     """Judge a model that is right about two images more than its champion, which chance may explain."""
-    return judge(Facts(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
+    return apply_gate_rules(Facts(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
 
 
 @pytest.fixture(scope="module")
-def ahead() -> CrossValidated:
+def ahead() -> CrossValidation:
     """Cross-validate clean images, and see that they are ahead."""
     return next(
         found
@@ -74,10 +80,10 @@ def test_what_was_learned_is_counted_by_image_and_label() -> None:
         Row("e", "pug", Split.TRAIN, (), "e"),
         Row("f", "pug", Split.TEST, (), "f"),
     ]
-    assert growth(rows, former, "same") == Growth(4, 1, 2, "same")
+    assert compare_training_data(rows, former, "same") == DataGrowth(4, 1, 2, "same")
 
 
-def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: CrossValidated) -> None:
+def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: CrossValidation) -> None:
     """Such a model is promoted, unless gate.needs is improvement; either reason names the other way."""
     likely = verdict(grown(ahead), Gate())
     assert likely.promoted
@@ -90,7 +96,7 @@ def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: Cross
     assert strict.reason.endswith("and so would gate.needs: likely-improvement")
 
 
-def test_less_than_that_is_not_enough(ahead: CrossValidated) -> None:
+def test_less_than_that_is_not_enough(ahead: CrossValidation) -> None:
     """What is lacking is named, and the setting that would promote."""
     enough = grown(ahead)
     for found, said in (
@@ -109,7 +115,7 @@ def test_less_than_that_is_not_enough(ahead: CrossValidated) -> None:
         assert refused.reason.endswith("gate.needs: no-harm would promote it unless a rule finds harm")
 
 
-def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidated) -> None:
+def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidation) -> None:
     """Another backbone that is ahead by chance in cross-validation is refused, and what is shown needs no more data."""
     accuracy, *others = ahead.comparison.paired
     for p, promoted in ((0.2, False), (0.01, True)):
@@ -123,10 +129,10 @@ def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidated) -> N
     assert "recognised less often with the other backbone: accuracy" in refused.reason
 
 
-def test_harm_is_refused_however_much_was_learned(ahead: CrossValidated) -> None:
+def test_harm_is_refused_however_much_was_learned(ahead: CrossValidation) -> None:
     """More data do not outweigh a rule that finds harm."""
     poodles = [number for number in range(150) if number % 5 == 3]
-    found = judge(Facts(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
+    found = apply_gate_rules(Facts(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
     assert found.outcome == "rejected"
     assert "recall of poodle" in found.reason
 
@@ -156,7 +162,7 @@ def test_no_image_is_answered_by_a_head_that_saw_its_like() -> None:
     features = chance.normal(size=(len(pair), 64)).astype(np.float32)[pair]
     labels = [CLASSES[number] for number in chance.integers(0, len(CLASSES), len(pair))[pair]]
     names = [f"{number:016x}" for number in range(len(pair))]
-    found = judged(Labelled(names, features, labels, [f"{number:016x}" for number in pair]))
+    found = judged(VersionFeatures(names, features, labels, [f"{number:016x}" for number in pair]))
     assert found.comparison.challenger is not None
     assert found.comparison.challenger < 1 / len(CLASSES) + 3 * np.sqrt(0.2 * 0.8 / (OLD / 2))
 

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.fine_tuning_trial import (
-    Measurement,
     Trial,
-    balanced_sample,
-    gain_of,
-    no_trial,
-    trial_images,
-    trial_of,
+    TrialMeasurement,
+    choose_trial_images,
+    conclude_trial,
+    estimate_gain,
+    sample_balanced,
+    skip_trial,
 )
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import recipe, settings_of
+from tasks.domain.registry.model_record import recipe, training_settings
 
 SIZES = {"common": 300, "rare": 20, "usual": 100}
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST, Split.HELD_OUT)
@@ -45,14 +45,14 @@ def said(both: int, gained: int, lost: int, neither: int, **changes: object) -> 
     """Say what a trial of so many validation images comes to: right by both, by the tuned one, by the head, by none."""
     tuned = np.repeat([True, True, False, False], [both, gained, lost, neither])
     frozen = np.repeat([True, False, True, False], [both, gained, lost, neither])
-    measured = Measurement(tuned, frozen, [str(place) for place in range(len(tuned))], 0.2, 0.05, 171.3)
+    measured = TrialMeasurement(tuned, frozen, [str(place) for place in range(len(tuned))], 0.2, 0.05, 171.3)
     used = chosen(**changes)
-    return trial_of(trial_images(ROWS, GROUPS, used), measured, ROWS, used, "2026-11-29")
+    return conclude_trial(choose_trial_images(ROWS, GROUPS, used), measured, ROWS, used, "2026-11-29")
 
 
 def test_a_trial_never_sees_a_test_image() -> None:
     """It learns from training images and is judged by validation images alone."""
-    images = trial_images(ROWS, GROUPS, chosen())
+    images = choose_trial_images(ROWS, GROUPS, chosen())
     assert {row.split for row in images.learned} == {Split.TRAIN}
     assert {row.split for row in images.judged} == {Split.VALIDATION}
     assert len(images.judged) == sum(row.split is Split.VALIDATION for row in ROWS)
@@ -64,7 +64,7 @@ def test_a_trial_never_sees_a_test_image() -> None:
 def test_a_sample_is_balanced_whole_and_bounded(most: int, seed: int) -> None:
     """At most so many images, groups whole, each class as many as the others as far as it has them, in any order."""
     train = [row for row in ROWS if row.split is Split.TRAIN]
-    sample = balanced_sample(train, GROUPS, most, seed)
+    sample = sample_balanced(train, GROUPS, most, seed)
     assert len(sample) <= most
     members = Counter(GROUPS[row.image] for row in train)
     assert all(number == members[group] for group, number in Counter(GROUPS[row.image] for row in sample).items())
@@ -72,7 +72,7 @@ def test_a_sample_is_balanced_whole_and_bounded(most: int, seed: int) -> None:
     of = Counter(row.label for row in train)
     have_more = [counts[label] for label in SIZES if counts[label] < of[label]]
     assert max(counts.values()) - min(have_more, default=max(counts.values())) <= 4
-    assert sample == balanced_sample(train[::-1], GROUPS, most, seed)
+    assert sample == sample_balanced(train[::-1], GROUPS, most, seed)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_sentence_says_what_was_measured_and_what_it_costs() -> None:
 
 def test_what_was_not_tried_says_why() -> None:
     """A reason of the fine-tuning itself reads as part of the sentence."""
-    trial = no_trial(Problem("It broke down: set a lower rate. The champion stays."), "2026-11-29")
+    trial = skip_trial(PedigreeError("It broke down: set a lower rate. The champion stays."), "2026-11-29")
     assert (trial.answer, str(trial)) == (
         "cannot tell",
         "Fine-tuning was not tried: It broke down: set a lower rate.",
@@ -117,9 +117,9 @@ def test_near_duplicates_prove_nothing_twice() -> None:
     """With each image there five times the interval hardly narrows, where five times the groups narrow it by half."""
     tuned, frozen = np.repeat([True, True, False], [60, 15, 5]), np.repeat([True, False, True], [60, 15, 5])
     names = [str(place) for place in range(80)]
-    _, low, high = gain_of(tuned, frozen, names)
-    copies = gain_of(np.tile(tuned, 5), np.tile(frozen, 5), names * 5)
-    others = gain_of(np.tile(tuned, 5), np.tile(frozen, 5), [str(place) for place in range(400)])
+    _, low, high = estimate_gain(tuned, frozen, names)
+    copies = estimate_gain(np.tile(tuned, 5), np.tile(frozen, 5), names * 5)
+    others = estimate_gain(np.tile(tuned, 5), np.tile(frozen, 5), [str(place) for place in range(400)])
     assert copies[2] - copies[1] > 0.9 * (high - low)
     assert others[2] - others[1] < 0.5 * (high - low)
 
@@ -131,7 +131,7 @@ def test_the_interval_holds() -> None:
     for _ in range(2000):
         groups = np.repeat(np.arange(60), chance.integers(1, 3, 60))
         kind = chance.choice(4, 60, p=[0.55, 0.2, 0.1, 0.15])[groups]
-        gain = gain_of(kind < 2, (kind == 0) | (kind == 2), [str(group) for group in groups])
+        gain = estimate_gain(kind < 2, (kind == 0) | (kind == 2), [str(group) for group in groups])
         held += gain[1] <= 0.1 <= gain[2]
     assert held >= 0.93 * 2000
 
@@ -149,12 +149,12 @@ def test_where_a_trial_can_say_nothing_it_says_why(values: dict[str, object], ro
     """What is too little or does not fit is named with what to do."""
     used = chosen(**values)
     used = used.model_copy(update={"backbone": used.backbone.model_copy(update={"cut": "mixed9"})})
-    with pytest.raises(Problem, match=words):
-        trial_images(rows, GROUPS, used)
+    with pytest.raises(PedigreeError, match=words):
+        choose_trial_images(rows, GROUPS, used)
 
 
 def test_a_trial_is_part_of_no_recipe_and_no_record() -> None:
     """Whoever asks for one gets the same model by the same recipe, so a night with nothing new stays one."""
     assert recipe(chosen()) == recipe(chosen(trial=0))
-    assert settings_of(chosen()) == settings_of(chosen(trial=0))
-    assert "trial" not in settings_of(chosen())["fine_tuning"]
+    assert training_settings(chosen()) == training_settings(chosen(trial=0))
+    assert "trial" not in training_settings(chosen())["fine_tuning"]

@@ -9,10 +9,10 @@ from configs.gate_rules import parse_rule
 from configs.sections import Gate
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.comparison import Exam, compare
-from tasks.domain.evaluation.label_changes import Relabelling, relabelling, whole_classes
-from tasks.domain.evaluation.label_evidence import Word, head_words, label_evidence
-from tasks.domain.gate.relabelled_rule import relabelled
+from tasks.domain.evaluation.comparison import EvaluationSet, compare
+from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling, match_classes
+from tasks.domain.evaluation.label_evidence import LabelPrediction, collect_label_evidence, predict_with_head
+from tasks.domain.gate.relabelled_rule import apply_relabelled_rule
 from tests.tasks.domain.contests import CLASSES, predictions
 
 RULE = parse_rule("relabelled of any class at most 0.1")
@@ -25,7 +25,7 @@ def changed(labels: dict[str, str]) -> Relabelling:
         Row(image, labels.get(image, label), Split.TEST if place % 4 == 0 else Split.TRAIN, (), image)
         for place, (image, label) in enumerate(FORMER.items())
     ]
-    return relabelling(FORMER, rows, {})
+    return find_relabelling(FORMER, rows, {})
 
 
 def some(label: str, to: str, number: int) -> dict[str, str]:
@@ -45,7 +45,7 @@ def test_the_champion_is_not_blamed_for_labels_that_moved() -> None:
     truth = [number % 5 for number in range(40)]
     labels = ["pug" if number in {3, 8, 13} else CLASSES[index] for number, index in enumerate(truth)]
     champion = predictions(truth, np.ones(40, bool))
-    exam = Exam(labels, [str(number) for number in range(40)], [()] * 40, frozenset({3, 8, 13}))
+    exam = EvaluationSet(labels, [str(number) for number in range(40)], [()] * 40, frozenset({3, 8, 13}))
     found = compare(champion, champion, exam)
     assert (found.images, found.moved, found.champion) == (37, 3, 1.0)
     assert found.everywhere == (37 / 40, 37 / 40)
@@ -62,16 +62,16 @@ def test_the_champion_is_not_blamed_for_labels_that_moved() -> None:
 )
 def test_whole_classes_are_no_relabelling(after: dict[str, str], sentences: tuple[str, ...]) -> None:
     """A class that is renamed, merged or split with most photographs kept asks nobody."""
-    assert whole_classes(FORMER, after).sentences() == sentences
+    assert match_classes(FORMER, after).sentences() == sentences
     found = changed({image: label for image, label in after.items() if FORMER[image] != label})
     assert not found.moved
-    assert relabelled(RULE, label_evidence(found, {}, {}), Gate()).passed
+    assert apply_relabelled_rule(RULE, collect_label_evidence(found, {}, {}), Gate()).passed
 
 
 @pytest.mark.parametrize(("number", "outcome"), [(2, "passed"), (8, "ask")])
 def test_a_class_that_lost_much_asks(number: int, outcome: str) -> None:
     """A class that lost more than a tenth of its photographs, with no word for the new labels, is unknown."""
-    ruling = relabelled(RULE, label_evidence(changed(some("poodle", "pug", number)), {}, {}), Gate())
+    ruling = apply_relabelled_rule(RULE, collect_label_evidence(changed(some("poodle", "pug", number)), {}, {}), Gate())
     assert ruling.outcome == outcome
     assert f"lost {number} of 20 photographs to others" in ruling.said
 
@@ -80,15 +80,15 @@ def test_a_class_that_lost_much_asks(number: int, outcome: str) -> None:
 def test_corrections_that_photographs_bear_out_pass(old: float, new: float, outcome: str) -> None:
     """Of eight labels put right a head that never saw them prefers the new ones beyond chance, and nobody is asked."""
     found = changed(some("poodle", "pug", 8))
-    head = {moved.image: Word("pug", old, new) for moved in found.moved}
-    assert relabelled(RULE, label_evidence(found, head, {}), Gate()).outcome == outcome
+    head = {moved.image: LabelPrediction("pug", old, new) for moved in found.moved}
+    assert apply_relabelled_rule(RULE, collect_label_evidence(found, head, {}), Gate()).outcome == outcome
 
 
 def test_few_wrong_labels_are_asked_about_where_photographs_speak_against_them() -> None:
     """Six photographs of a hundred that speak for their old labels ask, though no share is beyond the limit."""
     found = changed({f"{label}0": CLASSES[place - 1] for place, label in enumerate(CLASSES)} | {"pug1": "boxer"})
-    head = {moved.image: Word(moved.before, 0.9, 0.05) for moved in found.moved}
-    assert relabelled(RULE, label_evidence(found, head, {}), Gate()).outcome == "ask"
+    head = {moved.image: LabelPrediction(moved.before, 0.9, 0.05) for moved in found.moved}
+    assert apply_relabelled_rule(RULE, collect_label_evidence(found, head, {}), Gate()).outcome == "ask"
 
 
 @given(
@@ -103,7 +103,7 @@ def test_no_class_moves_unseen(labels: dict[str, str]) -> None:
     today = list({**FORMER, **labels}.values())
     lost = max(sum(FORMER[image] == label for image in moved) / 20 for label in CLASSES)
     gained = max(sum(new == label for new in moved.values()) / today.count(label) for label in CLASSES)
-    ruling = relabelled(RULE, label_evidence(found, {}, {}), Gate(minimum_support=1))
+    ruling = apply_relabelled_rule(RULE, collect_label_evidence(found, {}, {}), Gate(minimum_support=1))
     assert ruling.outcome == ("ask" if max(lost, gained) > 0.1 else "passed")
     assert ruling.value == pytest.approx(max(lost, gained))
 
@@ -115,6 +115,6 @@ def test_the_head_never_saw_what_moved() -> None:
     features = np.array([middles[label] for label in FORMER.values()]) + chance.normal(size=(100, 5))
     moved = some("poodle", "pug", 14)
     labels = [moved.get(image, label) for image, label in FORMER.items()]
-    said = head_words(changed(moved), features.astype(np.float32), labels, list(FORMER), list(FORMER))
+    said = predict_with_head(changed(moved), features.astype(np.float32), labels, list(FORMER), list(FORMER))
     assert {word.answer for word in said.values() if word} == {"poodle"}
     assert len(said) == 14

@@ -3,21 +3,21 @@
 import numpy as np
 from numpy.random import Generator
 
-from tasks.domain.evaluation.collection_advice import wanted
-from tasks.domain.evaluation.learning_curves import MORE, Curves, Lessons, learning_curves
-from tasks.domain.linear_discriminant import moments, scores
+from tasks.domain.evaluation.collection_advice import advise_collection
+from tasks.domain.evaluation.learning_curves import MORE, LabelledFeatures, LearningCurves, fit_learning_curves
+from tasks.domain.linear_discriminant import compute_moments, discriminant_scores
 from tests.tasks.domain.contests import measured
 
 NAMES = tuple(f"breed {number}" for number in range(8))
 WIDTH = 64
 
 
-def lessons(each: int, centres: np.ndarray, chance: Generator) -> Lessons:
+def lessons(each: int, centres: np.ndarray, chance: Generator) -> LabelledFeatures:
     """Draw so many images of each breed around its centre, each a group of its own."""
     truth = np.arange(each * len(NAMES)) % len(NAMES)
     features = (centres[truth] + chance.normal(size=(len(truth), WIDTH))).astype(np.float32)
     groups = [f"{number:016x}" for number in chance.integers(0, 1 << 60, len(truth))]
-    return Lessons(features, [NAMES[number] for number in truth], groups)
+    return LabelledFeatures(features, [NAMES[number] for number in truth], groups)
 
 
 def centres(chance: Generator) -> np.ndarray:
@@ -32,17 +32,19 @@ def recall(each: int, middle: np.ndarray, chance: Generator) -> float:
     for _ in range(8):
         some = lessons(each, middle, chance)
         labels = np.array([NAMES.index(label) for label in some.labels])
-        guesses = scores([moments(some.features, labels, len(NAMES))], asked.features).argmax(axis=1)
+        guesses = discriminant_scores([compute_moments(some.features, labels, len(NAMES))], asked.features).argmax(
+            axis=1
+        )
         found.append(float((guesses == truth).mean()))
     return float(np.mean(found))
 
 
-def curves(each: int, seed: int = 0, minimum: int = 10) -> Curves:
+def curves(each: int, seed: int = 0, minimum: int = 10) -> LearningCurves:
     """Draw a dataset and its learning curves."""
     chance = np.random.default_rng(seed)
     middle = centres(chance)
     train, validation = lessons(each, middle, chance), lessons(20, middle, chance)
-    return learning_curves(train, validation, dict.fromkeys(NAMES, each), minimum)
+    return fit_learning_curves(train, validation, dict.fromkeys(NAMES, each), minimum)
 
 
 def test_the_gain_is_what_more_images_really_bring() -> None:
@@ -76,20 +78,20 @@ def test_of_few_images_nobody_can_tell() -> None:
     middle = centres(chance)
     train, validation = lessons(40, middle, chance), lessons(20, middle, chance)
     images = {**dict.fromkeys(NAMES, 40), NAMES[0]: 7, "not validated": 40}
-    found = learning_curves(train, validation, images, 10)
+    found = fit_learning_curves(train, validation, images, 10)
     assert [one.label for one in found.classes if one.gain is None] == [NAMES[0], "not validated"]
     unknown = curves(40, minimum=21)
     assert unknown.overall is None
     assert [one.gain for one in unknown.classes] == [None] * len(NAMES)
-    empty = Lessons(np.empty((0, 1), np.float32), [], [])
-    assert learning_curves(empty, empty, {}, 10) == Curves()
+    empty = LabelledFeatures(np.empty((0, 1), np.float32), [], [])
+    assert fit_learning_curves(empty, empty, {}, 10) == LearningCurves()
 
 
 def test_a_class_without_a_mistake_may_still_gain() -> None:
     """That none of twenty images is mistaken does not mean that none of all would be: the interval is not nothing."""
     chance = np.random.default_rng(0)
     middle = 20 * centres(chance)
-    found = learning_curves(lessons(40, middle, chance), lessons(20, middle, chance), dict.fromkeys(NAMES, 40), 10)
+    found = fit_learning_curves(lessons(40, middle, chance), lessons(20, middle, chance), dict.fromkeys(NAMES, 40), 10)
     for one in found.classes:
         assert one.recalls[-1] == 1
         assert (one.gain, one.low) == (0, 0)
@@ -99,8 +101,8 @@ def test_a_class_without_a_mistake_may_still_gain() -> None:
 def test_what_helps_most_is_collected_first() -> None:
     """Classes with a gain come first, the largest on top; then what is weak, then what is unknown."""
     test = measured([0, 5, 10, 15], None)
-    grown = learning_curves(*_two("beagle", "boxer"), {"beagle": 60, "boxer": 60}, 10)
-    found = wanted(test.figures, test.slices, 10, grown.classes)
+    grown = fit_learning_curves(*_two("beagle", "boxer"), {"beagle": 60, "boxer": 60}, 10)
+    found = advise_collection(test.figures, test.slices, 10, grown.classes)
     gains = [one.gain for one in found if one.gain is not None]
     assert gains == sorted(gains, reverse=True)
     assert [one.gain is None for one in found] == sorted(one.gain is None for one in found)
@@ -108,13 +110,15 @@ def test_what_helps_most_is_collected_first() -> None:
     assert "50 more images would likely add" in found[0].why
 
 
-def _two(*names: str) -> tuple[Lessons, Lessons]:
+def _two(*names: str) -> tuple[LabelledFeatures, LabelledFeatures]:
     chance = np.random.default_rng(0)
     middle = centres(chance)[: len(names)] * 0.6
 
-    def some(each: int) -> Lessons:
+    def some(each: int) -> LabelledFeatures:
         truth = np.arange(each * len(names)) % len(names)
         features = (middle[truth] + chance.normal(size=(len(truth), WIDTH))).astype(np.float32)
-        return Lessons(features, [names[number] for number in truth], [f"{number:08x}" for number in range(len(truth))])
+        return LabelledFeatures(
+            features, [names[number] for number in truth], [f"{number:08x}" for number in range(len(truth))]
+        )
 
     return some(60), some(30)

@@ -14,9 +14,9 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from tasks.domain.evaluation.comparison import Comparison, Exam, compare
-from tasks.domain.evaluation.metrics import Figures, figures
-from tasks.domain.evaluation.predictions import Predictions, answered
+from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
+from tasks.domain.evaluation.metrics import Figures, compute_figures
+from tasks.domain.evaluation.predictions import Predictions, score_predictions
 from tasks.domain.training.calibration import calibration_error
 
 CLASSES = ("boxer", "poodle", "pug", "vizsla", "whippet")
@@ -25,12 +25,14 @@ CLASSES = ("boxer", "poodle", "pug", "vizsla", "whippet")
 def measured(probabilities: NDArray[np.float32], truth: list[int], threshold: float = 0.0) -> Figures:
     """Measure probabilities of the first classes."""
     names = CLASSES[: probabilities.shape[1]]
-    return figures(answered(Predictions(names, probabilities, threshold), [names[index] for index in truth], names))
+    return compute_figures(
+        score_predictions(Predictions(names, probabilities, threshold), [names[index] for index in truth], names)
+    )
 
 
-def exam(*labels: str) -> Exam:
+def exam(*labels: str) -> EvaluationSet:
     """Make test images of these classes, each a group of its own."""
-    return Exam(labels, list(map(str, range(len(labels)))), [()] * len(labels))
+    return EvaluationSet(labels, list(map(str, range(len(labels)))), [()] * len(labels))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
@@ -69,10 +71,10 @@ def test_a_class_without_images_has_no_recall() -> None:
 
 def test_a_class_of_few_images_is_unknown() -> None:
     """Below the minimum neither recall nor precision is a figure in MLflow; its images are counted all the same."""
-    answers = answered(
+    answers = score_predictions(
         Predictions(CLASSES[:2], np.eye(2, dtype=np.float32)[[0, 0, 1]]), ["boxer"] * 2 + ["poodle"], CLASSES[:2]
     )
-    found = figures(answers, minimum=2)
+    found = compute_figures(answers, minimum=2)
     assert [one.known for one in found.classes] == [True, False]
     assert {"recall/boxer", "precision/boxer", "support/poodle"} <= found.flat().keys()
     assert not {"recall/poodle", "precision/poodle"} & found.flat().keys()

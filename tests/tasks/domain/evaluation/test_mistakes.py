@@ -4,10 +4,10 @@ import numpy as np
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.collection_advice import wanted
-from tasks.domain.evaluation.learning_curves import Curve
-from tasks.domain.evaluation.metrics import measure
-from tasks.domain.evaluation.misclassifications import MOST, Query, mistakes, nearest
+from tasks.domain.evaluation.collection_advice import advise_collection
+from tasks.domain.evaluation.learning_curves import LearningCurve
+from tasks.domain.evaluation.metrics import measure_models
+from tasks.domain.evaluation.misclassifications import MOST, Query, find_misclassifications, find_nearest
 from tasks.domain.evaluation.predictions import Predictions
 from tests.tasks.domain.contests import exam, predictions
 
@@ -27,20 +27,20 @@ def says(*boxer: float, classes: tuple[str, ...] = CLASSES) -> Predictions:
 
 def test_the_surest_mistake_comes_first() -> None:
     """Mistakes are counted, told with what they were taken for, and ordered by how sure the model was."""
-    found = mistakes(rows("pug", "pug", "boxer", "boxer"), says(0.6, 0.9, 0.9, 0.2), None)
+    found = find_misclassifications(rows("pug", "pug", "boxer", "boxer"), says(0.6, 0.9, 0.9, 0.2), None)
     assert [(one.key, one.truth, one.guess) for one in found.worst] == [
         ("pug/1.jpg", "pug", "boxer"),
         ("boxer/3.jpg", "boxer", "pug"),
         ("pug/0.jpg", "pug", "boxer"),
     ]
     assert (found.images, found.total, found.fixed, found.new) == (4, 3, (), ())
-    many = mistakes(rows(*["pug"] * 30), says(*[0.9] * 30), None)
+    many = find_misclassifications(rows(*["pug"] * 30), says(*[0.9] * 30), None)
     assert (many.total, len(many.worst)) == (30, MOST)
 
 
 def test_what_is_fixed_and_what_is_new() -> None:
     """Fixed is what only the champion mistakes, with its answer; new is what only the challenger does."""
-    found = mistakes(rows("pug", "pug", "boxer"), says(0.1, 0.9, 0.3), says(0.8, 0.2, 0.3))
+    found = find_misclassifications(rows("pug", "pug", "boxer"), says(0.1, 0.9, 0.3), says(0.8, 0.2, 0.3))
     assert [(one.key, one.guess, round(one.confidence, 3)) for one in found.fixed] == [("pug/0.jpg", "boxer", 0.8)]
     assert [one.key for one in found.new] == ["pug/1.jpg"]
     assert (found.fixed_total, found.new_total) == (1, 1)
@@ -48,7 +48,7 @@ def test_what_is_fixed_and_what_is_new() -> None:
 
 def test_a_class_that_one_model_does_not_know_is_neither_fixed_nor_new() -> None:
     """A champion cannot be right about a class that came after it, so nothing of that class counts as fixed."""
-    found = mistakes(rows("pug", "boxer"), says(0.1, 0.9), says(0.9, 0.9, classes=("boxer", "corgi")))
+    found = find_misclassifications(rows("pug", "boxer"), says(0.1, 0.9), says(0.9, 0.9, classes=("boxer", "corgi")))
     assert (found.fixed_total, found.new_total) == (0, 0)
 
 
@@ -59,17 +59,17 @@ def test_the_nearest_images_are_those_of_the_class_that_point_the_same_way() -> 
     ]
     features = np.array([[1, 0.5], [9, 0.9], [1, 0], [0, 1]], np.float32)
     queries = [Query(np.array([2, 0], np.float32), label) for label in CLASSES]
-    boxer, pug = nearest(queries, [(known, features)])
+    boxer, pug = find_nearest(queries, [(known, features)])
     assert [one.image for one in boxer] == ["t2"]
     assert [one.image for one in pug] == ["t1", "t0"]
     assert round(boxer[0].likeness, 6) == 1
-    assert nearest(queries, [([row], features[n : n + 1]) for n, row in enumerate(known)]) == [boxer, pug]
-    assert nearest([], [(known, features)]) == []
+    assert find_nearest(queries, [([row], features[n : n + 1]) for n, row in enumerate(known)]) == [boxer, pug]
+    assert find_nearest([], [(known, features)]) == []
 
 
 def test_features_of_nought_are_like_nothing() -> None:
     """A picture without any feature has likeness nought to all, and not no number."""
-    ((one,),) = nearest([Query(np.zeros(2, np.float32), "pug")], [(rows("pug"), np.ones((1, 2), np.float32))])
+    ((one,),) = find_nearest([Query(np.zeros(2, np.float32), "pug")], [(rows("pug"), np.ones((1, 2), np.float32))])
     assert one.likeness == 0
 
 
@@ -78,13 +78,13 @@ def test_what_is_certainly_bad_is_wanted_first_and_what_is_unknown_last() -> Non
     chance = np.random.default_rng(0)
     truth = [0] * 40 + [1] * 40 + [2] * 3
     right = np.array([True] * 40 + [False] * 20 + [True] * 23)
-    found = measure(predictions(truth, right), None, exam(truth, chance), 10)
-    classes = [one for one in wanted(found.figures, (), 10) if one.of in {"beagle", "boxer", "husky"}]
+    found = measure_models(predictions(truth, right), None, exam(truth, chance), 10)
+    classes = [one for one in advise_collection(found.figures, (), 10) if one.of in {"beagle", "boxer", "husky"}]
     assert [one.of for one in classes] == ["boxer", "husky"]
     assert classes[0].why == "50.0% of 40 test images are recognised, 75.9% of all"
     assert classes[1].why == "3 test images: 7 more, and it is known"
-    helped = Curve("husky", 20, 20, gain=0.1, low=0.05, high=0.2)
-    every = [one.of for one in wanted(found.figures, found.slices, 10, [helped])]
+    helped = LearningCurve("husky", 20, 20, gain=0.1, low=0.05, high=0.2)
+    every = [one.of for one in advise_collection(found.figures, found.slices, 10, [helped])]
     assert every[0] == "husky"
     assert every.index("boxer") < len(every) - 1 - every[::-1].index("husky"), "a class that more helps stays unknown"
     assert not any(of.startswith("husky with") for of in every), "nor is a slice of an unknown class any advice"

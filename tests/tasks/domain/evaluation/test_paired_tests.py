@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tasks.domain.evaluation.comparison import Exam, compare
-from tasks.domain.evaluation.paired_tests import Paired
+from tasks.domain.evaluation.comparison import EvaluationSet, compare
+from tasks.domain.evaluation.paired_tests import PairedDifference
 from tests.tasks.domain.contests import CLASSES, measured, predictions
 
 
-def found(ours: list[int], theirs: list[int], figure: str, of: str = "", images: int = 60) -> Paired:
+def found(ours: list[int], theirs: list[int], figure: str, of: str = "", images: int = 60) -> PairedDifference:
     """Compare two models that are wrong about these images, and take one figure."""
     comparison = measured(ours, theirs, images).comparison
     assert comparison
@@ -50,8 +50,8 @@ def test_alike_images_are_one_witness() -> None:
     wrong = np.arange(40) < 8
     labels = [CLASSES[index] for index in truth]
 
-    def accuracy(groups: list[str]) -> Paired:
-        exam = Exam(labels, groups, [()] * 40)
+    def accuracy(groups: list[str]) -> PairedDifference:
+        exam = EvaluationSet(labels, groups, [()] * 40)
         comparison = compare(predictions(truth, np.ones(40, bool)), predictions(truth, ~wrong), exam)
         return next(one for one in comparison.paired if one.figure == "accuracy")
 

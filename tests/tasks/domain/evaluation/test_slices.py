@@ -4,16 +4,23 @@ import numpy as np
 import pytest
 
 from configs.sections import Gate
-from tasks.domain.evaluation.comparison import Exam
-from tasks.domain.evaluation.metrics import measure
-from tasks.domain.evaluation.slices import gaps, members, slice_metrics, slices, telling, worst
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.metrics import measure_models
+from tasks.domain.evaluation.slices import (
+    exclude_whole_slices,
+    find_slices,
+    find_worst_slice,
+    measure_gaps,
+    measure_slices,
+    slice_metrics,
+)
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tests.tasks.domain.contests import CLASSES, HOLDINGS, predictions
 
 LABELS = ["poodle"] * 6 + ["pug"] * 4
 COATS = ["white"] * 3 + ["black"] * 3 + ["white"] * 4
 RIGHT = np.array([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], bool)
-FOUND = slices(members(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=4)
+FOUND = measure_slices(find_slices(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=4)
 
 
 def test_each_value_is_measured_over_all_classes_and_within_each() -> None:
@@ -30,12 +37,12 @@ def test_each_value_is_measured_over_all_classes_and_within_each() -> None:
 
 def test_the_worst_is_one_that_is_known() -> None:
     """A slice of too few images is unknown, and so neither the worst nor part of a gap."""
-    found = worst(FOUND)
+    found = find_worst_slice(FOUND)
     assert found
     assert found.name == "coat=white"
-    assert gaps(FOUND)[0].gap is None
-    all_known = slices(members(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=1)
-    (gap,) = gaps(all_known)
+    assert measure_gaps(FOUND)[0].gap is None
+    all_known = measure_slices(find_slices(LABELS, [(("coat", coat),) for coat in COATS]), RIGHT, minimum=1)
+    (gap,) = measure_gaps(all_known)
     assert (gap.attribute, gap.best, gap.worst) == ("coat", "white", "black")
     assert gap.gap == pytest.approx(6 / 7 - 1 / 3)
 
@@ -51,18 +58,18 @@ def test_an_unknown_slice_has_no_recall_in_mlflow() -> None:
 def test_a_slice_that_is_the_whole_class_is_none() -> None:
     """It's told as its class: it is not the worst slice, no figure in MLflow, no wish and no slice of any slice."""
     assert [one.name for one in FOUND if one.whole] == ["pug with coat=white"]
-    assert "pug with coat=white" not in {one.name for one in telling(FOUND)}
+    assert "pug with coat=white" not in {one.name for one in exclude_whole_slices(FOUND)}
     assert not any(name.startswith("slice/pug/") for name in slice_metrics(FOUND))
-    every = slices(members(LABELS, [(("coat", "white"),)] * 10), RIGHT, minimum=1)
-    assert telling(every) == []
+    every = measure_slices(find_slices(LABELS, [(("coat", "white"),)] * 10), RIGHT, minimum=1)
+    assert exclude_whole_slices(every) == []
     breeds = [(("coat", "white" if label == "pug" else "black"),) for label in LABELS]
-    assert telling(slices(members(LABELS, breeds), RIGHT, minimum=1)) == []
-    assert worst(every) is None
+    assert exclude_whole_slices(measure_slices(find_slices(LABELS, breeds), RIGHT, minimum=1)) == []
+    assert find_worst_slice(every) is None
 
 
 def test_images_without_the_attribute_are_in_none_of_its_slices() -> None:
     """An image of which nobody says the coat counts for no coat."""
-    found = slices(members(["pug", "pug"], [(("coat", "white"),), ()]), np.array([True, False]), 1)
+    found = measure_slices(find_slices(["pug", "pug"], [(("coat", "white"),), ()]), np.array([True, False]), 1)
     assert [(one.name, one.images) for one in found] == [("coat=white", 1), ("pug with coat=white", 1)]
 
 
@@ -73,7 +80,9 @@ def test_a_slice_that_is_the_whole_class_is_asked_as_its_class(limit: str) -> No
     labels = [CLASSES[place] for place in truth]
     coats = [(("coat", "black" if label == "poodle" else "white"),) for label in labels]
     ours, theirs = (predictions(truth.tolist(), right) for right in (truth != CLASSES.index("poodle"), truth >= 0))
-    found = Facts(measure(ours, theirs, Exam(labels, list(map(str, range(150))), coats), 10), None, HOLDINGS)
+    found = Facts(
+        measure_models(ours, theirs, EvaluationSet(labels, list(map(str, range(150))), coats), 10), None, HOLDINGS
+    )
     names = ("any slice", "poodle with coat=black")
-    verdicts = [judge(found, Gate(rules=(f"recall of {of} {limit}",), needs="no-harm")) for of in names]
+    verdicts = [apply_gate_rules(found, Gate(rules=(f"recall of {of} {limit}",), needs="no-harm")) for of in names]
     assert [one.outcome for one in verdicts] == ["promoted", "rejected"]

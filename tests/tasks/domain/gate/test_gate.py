@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs.sections import Gate
-from tasks.domain.evaluation.metrics import Measured
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.evaluation.metrics import Measurement
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured, night
 
 IMAGES = 150  # ten of each class and coat
@@ -26,7 +26,7 @@ def of(breed: int, coat: int) -> list[int]:
 
 def test_without_a_champion_only_rules_with_a_number_are_asked() -> None:
     """The first model is judged by its own figures and the data, and by nothing that compares."""
-    verdict = judge(facts([0, 1], None), Gate())
+    verdict = apply_gate_rules(facts([0, 1], None), Gate())
     assert verdict.promoted
     assert [rule.rule for rule in verdict.rules] == [
         "accuracy at least 0.5",
@@ -39,7 +39,9 @@ def test_without_a_champion_only_rules_with_a_number_are_asked() -> None:
 
 def test_a_figure_below_its_number_is_refused() -> None:
     """The reason holds every broken rule with its figure, its images and its limit, and no other."""
-    verdict = judge(facts(list(range(90)), None), Gate(rules=("accuracy at least 0.5", "top_3 at least 0.1")))
+    verdict = apply_gate_rules(
+        facts(list(range(90)), None), Gate(rules=("accuracy at least 0.5", "top_3 at least 0.1"))
+    )
     assert verdict.outcome == "rejected"
     assert verdict.reason == "accuracy 0.400 on 150 images: accuracy at least 0.5"
     figures = [(rule.value, rule.limit, rule.passed) for rule in verdict.rules]
@@ -53,20 +55,22 @@ def test_a_slice_that_fell_is_named_though_the_whole_gained() -> None:
     found = facts(of(3, 0), [number for number in range(IMAGES) if number % 5 == 0])
     assert found.test.comparison
     assert (found.test.comparison.challenger or 0) > (found.test.comparison.champion or 1)
-    verdict = judge(found, gate)
+    verdict = apply_gate_rules(found, gate)
     assert verdict.outcome == "rejected"
     assert "recall of poodle with coat=black 0.000 against 1.000 on 10 images" in verdict.reason
     without = tuple(rule for rule in gate.rules if "slice" not in rule and "class not worse" not in rule)
-    assert judge(found, gate.model_copy(update={"rules": without})).promoted
+    assert apply_gate_rules(found, gate.model_copy(update={"rules": without})).promoted
 
 
 def test_a_slice_of_few_images_is_unknown() -> None:
     """A slice of too few images breaks no rule; where no slice is known, silence means what the settings say."""
     found, rule = facts(of(3, 0), None), ("recall of any slice at least 0.5",)
-    assert judge(found, Gate(rules=rule, minimum_support=10)).outcome == "rejected"
-    assert judge(found, Gate(rules=rule, minimum_support=11)).promoted
+    assert apply_gate_rules(found, Gate(rules=rule, minimum_support=10)).outcome == "rejected"
+    assert apply_gate_rules(found, Gate(rules=rule, minimum_support=11)).promoted
     for silence, outcome in (("pass", "promoted"), ("fail", "rejected"), ("ask", "needs-approval")):
-        verdict = judge(found, Gate.model_validate({"rules": rule, "minimum_support": 200, "when_silent": silence}))
+        verdict = apply_gate_rules(
+            found, Gate.model_validate({"rules": rule, "minimum_support": 200, "when_silent": silence})
+        )
         assert verdict.outcome == outcome
         assert "not enough images to tell" in verdict.rules[0].said
 
@@ -74,11 +78,11 @@ def test_a_slice_of_few_images_is_unknown() -> None:
 def test_a_rule_may_ask_a_person() -> None:
     """A broken rule that ends in else ask leaves the decision to a person, unless another one refuses."""
     found = facts(list(range(30)), None)
-    assert judge(found, Gate(rules=("accuracy at least 0.9 else ask",))).outcome == "needs-approval"
+    assert apply_gate_rules(found, Gate(rules=("accuracy at least 0.9 else ask",))).outcome == "needs-approval"
     both = Gate(rules=("accuracy at least 0.9 else ask", "top_3 at least 0.99", "coverage at least 1"))
-    assert judge(found, both).outcome == "needs-approval"
+    assert apply_gate_rules(found, both).outcome == "needs-approval"
     refusing = Gate(rules=("accuracy at least 0.9 else ask", "macro_f1 at least 0.9"))
-    assert judge(found, refusing).outcome == "rejected"
+    assert apply_gate_rules(found, refusing).outcome == "rejected"
 
 
 def test_rules_about_the_data() -> None:
@@ -91,13 +95,13 @@ def test_rules_about_the_data() -> None:
         ("label conflicts at most 0.05", "label conflicts 0.100"),
         ("drift at most 0.3", "drift 0.400 (of coat)"),
     ):
-        verdict = judge(found, Gate(rules=(rule,)))
+        verdict = apply_gate_rules(found, Gate(rules=(rule,)))
         assert (verdict.outcome, verdict.reason) == ("rejected", f"{words}: {rule}")
 
 
 def test_a_gap_between_slices() -> None:
     """The gap between the best and the worst value of an attribute is held against its limit, and both are named."""
-    verdict = judge(facts([*of(3, 0), *of(1, 0)], None), Gate(rules=("gap of coat at most 0.3",)))
+    verdict = apply_gate_rules(facts([*of(3, 0), *of(1, 0)], None), Gate(rules=("gap of coat at most 0.3",)))
     assert verdict.reason == "gap of coat 0.400 (best white, worst black): gap of coat at most 0.3"
 
 
@@ -105,21 +109,21 @@ def test_rules_on_the_golden_set_look_there() -> None:
     """A rule that ends in on golden speaks of the golden set alone."""
     bad, fine = facts(list(range(100)), None).test, facts([], None).test
     gate = Gate(rules=("accuracy on golden at least 0.9",))
-    assert judge(Facts(bad, fine, HOLDINGS), gate).promoted
-    assert judge(Facts(fine, bad, HOLDINGS), gate).outcome == "rejected"
+    assert apply_gate_rules(Facts(bad, fine, HOLDINGS), gate).promoted
+    assert apply_gate_rules(Facts(fine, bad, HOLDINGS), gate).outcome == "rejected"
 
 
 def test_new_classes_are_reason_enough_without_harm() -> None:
     """A challenger that knows a class more is promoted unless a rule finds harm, and its new class is named."""
-    verdict = judge(Facts(_with_new("pug", []), None, HOLDINGS), Gate())
+    verdict = apply_gate_rules(Facts(_with_new("pug", []), None, HOLDINGS), Gate())
     assert verdict.promoted
     assert verdict.reason.startswith("new to the champion: pug, which is enough where no rule finds harm")
-    harmful = judge(Facts(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
+    harmful = apply_gate_rules(Facts(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
     assert harmful.outcome == "rejected"
     assert not any("no rule found harm" in rule.said for rule in harmful.rules)
 
 
-def _with_new(label: str, wrong: list[int]) -> Measured:
+def _with_new(label: str, wrong: list[int]) -> Measurement:
     found = measured(wrong, [], IMAGES)
     assert found.comparison
     return replace(found, comparison=replace(found.comparison, only_challenger=(label,)))
@@ -128,7 +132,7 @@ def _with_new(label: str, wrong: list[int]) -> Measured:
 def test_what_cannot_be_told_says_how_many_images_would_do() -> None:
     """A gain that chance may explain is no reason, and the sentence says about how many more test images would do."""
     gate = Gate(needs="improvement")
-    verdict = judge(facts([], [0, 1, 2]), gate)
+    verdict = apply_gate_rules(facts([], [0, 1, 2]), gate)
     assert verdict.outcome == "rejected"
     assert verdict.reason.startswith(
         "not enough test images to tell whether it is better: accuracy 1.000 against 0.980"
@@ -136,11 +140,11 @@ def test_what_cannot_be_told_says_how_many_images_would_do() -> None:
     assert verdict.reason.endswith(
         "p 0.12; about 160 more would do; gate.needs: no-harm would promote it unless a rule finds harm"
     )
-    assert judge(facts([0], [0]), gate).reason.startswith(
+    assert apply_gate_rules(facts([0], [0]), gate).reason.startswith(
         "not better than the champion: accuracy 0.993 against 0.993 on 150 test images; "
     )
-    assert "nothing is known of what the champion learned from" in judge(facts([0], [0]), Gate()).reason
-    assert judge(facts([0], [0]), Gate(needs="no-harm")).promoted
+    assert "nothing is known of what the champion learned from" in apply_gate_rules(facts([0], [0]), Gate()).reason
+    assert apply_gate_rules(facts([0], [0]), Gate(needs="no-harm")).promoted
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from configs.sections import Gate
-from tasks.domain.gate.gate import Facts, judge
+from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.gate.rule_result import in_one_line, rule_row
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
@@ -51,7 +51,7 @@ def test_the_gate_keeps_what_rows_tell() -> None:
     some, many = (
         {line.rule: in_one_line(row) for line, row in zip(verdict.rules, verdict.lines(), strict=True)}
         for wrong, images in (([0, 5], 40), (list(range(0, 200, 2)), 400))
-        for verdict in (judge(Facts(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
+        for verdict in (apply_gate_rules(Facts(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
     )
     assert some["accuracy not worse by 0.01"] == "fell by 0.050 · chance may explain it (p 0.25) · passed"
     assert many["accuracy not worse by 0.01"] == "fell by 0.250 · chance does not explain it (p below 0.0001) · failed"

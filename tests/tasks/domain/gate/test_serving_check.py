@@ -7,8 +7,8 @@ import pytest
 
 from configs.sections import Gate
 from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
-from tasks.domain.gate.gate import Facts, judge
-from tasks.domain.gate.serving_check import Served, served, unserved
+from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.serving_check import ServingCheck, check_serving, serving_failure
 from tests.tasks.domain.contests import HOLDINGS, measured
 
 EXPECTED = Predictions(("boxer", "pug"), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32))
@@ -25,11 +25,11 @@ def rows(shift: float = 0.0) -> list[dict[str, Any]]:
 
 def test_the_same_bits_pass_and_so_does_another_processor() -> None:
     """What is nearer than two processors are apart is the evaluation's answer; what is further is not."""
-    assert str(served("1", EXPECTED, rows())) == (
+    assert str(check_serving("1", EXPECTED, rows())) == (
         "2 test images answered as evaluated, bit for bit, and a bad one refused politely"
     )
-    assert not served("1", EXPECTED, rows(TOLERANCE / 2)).wrong
-    far = served("7", EXPECTED, rows(2 * TOLERANCE))
+    assert not check_serving("1", EXPECTED, rows(TOLERANCE / 2)).wrong
+    far = check_serving("7", EXPECTED, rows(2 * TOLERANCE))
     assert far.wrong == "the packaged model, version 7: 1 of 2 test images answered unlike the evaluation"
 
 
@@ -44,7 +44,7 @@ def test_the_same_bits_pass_and_so_does_another_processor() -> None:
 )
 def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[dict[str, Any]], said: str) -> None:
     """A lacking row, a class for what is no picture, no answer, and other classes each refuse the challenger."""
-    verdict = judge(Facts(measured([], None), None, HOLDINGS, served("1", EXPECTED, found)), RULE)
+    verdict = apply_gate_rules(Facts(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, found)), RULE)
     assert verdict.outcome == "rejected"
     assert said in verdict.reason
     assert verdict.reason.endswith(": served as evaluated")
@@ -52,17 +52,17 @@ def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[
 
 def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
     """The reason holds what went wrong; with else ask a person decides."""
-    facts = Facts(measured([], None), None, HOLDINGS, unserved("3", 8, "Problem: The model is damaged"))
-    verdict = judge(facts, RULE)
+    facts = Facts(measured([], None), None, HOLDINGS, serving_failure("3", 8, "Problem: The model is damaged"))
+    verdict = apply_gate_rules(facts, RULE)
     assert (verdict.outcome, verdict.rules[0].value) == ("rejected", None)
     assert "version 3, does not serve: Problem: The model is damaged" in verdict.reason
-    assert judge(facts, Gate(rules=("served as evaluated else ask",))).outcome == "needs-approval"
+    assert apply_gate_rules(facts, Gate(rules=("served as evaluated else ask",))).outcome == "needs-approval"
 
 
 def test_nothing_asked_is_silent_and_not_passed() -> None:
     """Where no test image is there to ask about, silence means what the settings say; the reason counts it."""
-    facts = Facts(measured([], None), None, HOLDINGS, Served("", 0))
-    assert judge(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
-    verdict = judge(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
+    facts = Facts(measured([], None), None, HOLDINGS, ServingCheck("", 0))
+    assert apply_gate_rules(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
+    verdict = apply_gate_rules(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
     assert verdict.rules[-1].silent
     assert verdict.reason.endswith("and 1 more rule passed, 1 had nothing to say")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.domain.images.crops import PARTS, Pictures, grouped, middle, part_hashes
-from tasks.domain.images.near_duplicates import groups, hash_of_levels, perceptual_hash, shrunk
+from tasks.domain.images.crops import PARTS, CropIndex, group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, perceptual_hash, shrink
 from tests.benchmarks.near_duplicates import BITS, CHANGES, cropped, encoded
 
 
@@ -29,7 +29,7 @@ def test_changed_copies_are_grouped(pictures: dict[str, Image.Image], kind: str,
         for name, picture in pictures.items()
         for change in CHANGES[kind]
     }
-    together = groups(originals | copies, BITS)
+    together = group_near_duplicates(originals | copies, BITS)
     assert len({together[name] for name in originals}) == len(originals)
     assert sum(together[copy] == together[copy.split(" ")[0]] for copy in copies) / len(copies) >= least
 
@@ -53,12 +53,12 @@ def test_crops_are_grouped_whichever_arrives_first(pictures: dict[str, Image.Ima
         )
         for name, picture in pictures.items()
     }
-    levels = {name: shrunk(picture) for name, picture in (pictures | copies).items()}
-    hashes = {name: hash_of_levels(one) for name, one in levels.items()}
-    parts = {name: part_hashes(one) for name, one in levels.items()}
+    levels = {name: shrink(picture) for name, picture in (pictures | copies).items()}
+    hashes = {name: hash_levels(one) for name, one in levels.items()}
+    parts = {name: hash_parts(one) for name, one in levels.items()}
     new = {"the original": copies, "the crop": pictures, "both at once": pictures | copies}[first]
-    middles = {name: middle(one) for name, one in parts.items()}
-    together = grouped(hashes, middles, [[(name, parts[name]) for name in new]], BITS)
+    middles = {name: middle_hash(one) for name, one in parts.items()}
+    together = group_with_crops(hashes, middles, [[(name, parts[name]) for name in new]], BITS)
     assert len({together[name] for name in pictures}) == len(pictures)
     assert sum(together[copy] == together[copy.split(" ")[0]] for copy in copies) / len(copies) >= least
 
@@ -67,9 +67,9 @@ def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: di
     """A crop that an older store holds is found when its original arrives, though only its whole was hashed then."""
     old, new = (dict(list(pictures.items())[:5]), {f"{name} original": one for name, one in list(pictures.items())[:5]})
     crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
-    finder = Pictures(crops | {name: perceptual_hash(one) for name, one in new.items()}, {}, BITS)
+    finder = CropIndex(crops | {name: perceptual_hash(one) for name, one in new.items()}, {}, BITS)
     pairs = set(
-        finder.near([*((name, b"") for name in old), *((name, part_hashes(shrunk(one))) for name, one in new.items())])
+        finder.near([*((name, b"") for name in old), *((name, hash_parts(shrink(one))) for name, one in new.items())])
     )
     assert pairs == {(f"{name} original", name) for name in old}
 
@@ -78,6 +78,6 @@ def test_pictures_that_too_many_others_share_an_outline_with_are_passed_over() -
     """A thousand pictures with one outline cost no comparison of each with each."""
     hashes = {f"{number:04}": bytes(28) + number.to_bytes(4) for number in range(1000)}
     parts = [(name, one * PARTS) for name, one in hashes.items()]
-    assert list(Pictures(hashes, {}, BITS).near(parts)) == []
+    assert list(CropIndex(hashes, {}, BITS).near(parts)) == []
     few = dict(list(hashes.items())[:50])
-    assert len(set(Pictures(few, {}, BITS).near(parts[:50]))) == 50 * 49
+    assert len(set(CropIndex(few, {}, BITS).near(parts[:50]))) == 50 * 49

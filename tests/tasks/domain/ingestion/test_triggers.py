@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from configs.schema import Labels, Watch
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.ingestion.triggers import Difference, Found, Look, decide, found
+from tasks.domain.ingestion.triggers import PollResult, SourceChanges, SourceDiff, classify_changes, decide_retraining
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 WATCH = Watch(settle_minutes=10, new_images=3, longest_wait_hours=24)
@@ -21,21 +21,23 @@ def entry(key: str, content: str = "", minutes: float = 60) -> Entry:
     return Entry(key, content or key, 1, "", (NOON - timedelta(minutes=minutes)).isoformat())
 
 
-def seen(before: Sequence[Entry], now: Sequence[Entry], labels: Labels | None = None, minimum: int = 100) -> Found:
+def seen(
+    before: Sequence[Entry], now: Sequence[Entry], labels: Labels | None = None, minimum: int = 100
+) -> SourceChanges:
     """Say what turns one listing into another means."""
     known, listed = {one.key: one for one in before}, {one.key: one for one in now}
     came = [one for one in now if known.get(one.key) != one]
-    difference = Difference(
+    difference = SourceDiff(
         [one for one in before if one.key not in listed],
         came,
         {one.key: known[one.key] for one in came if one.key in known},
     )
-    return found(difference, labels or Labels(), minimum, listed)
+    return classify_changes(difference, labels or Labels(), minimum, listed)
 
 
-def looked(before: Sequence[Entry], now: Sequence[Entry], answered: str = MORNING) -> Look:
+def looked(before: Sequence[Entry], now: Sequence[Entry], answered: str = MORNING) -> PollResult:
     """Decide at noon."""
-    return decide(seen(before, now), WATCH, NOON, answered, "key")
+    return decide_retraining(seen(before, now), WATCH, NOON, answered, "key")
 
 
 @pytest.mark.parametrize(

@@ -9,28 +9,28 @@ from hypothesis import strategies as st
 from tasks.domain.labels.labeling import (
     Attributes,
     Conflict,
-    Labelled,
+    LabelledImage,
     Labelling,
-    Located,
-    Said,
+    LocatedImage,
+    SourceLabel,
     Spelling,
     label_images,
-    plain,
+    normalize_name,
     read_layout,
-    spelling_hints,
+    suggest_aliases,
 )
 
 AS_WRITTEN = Spelling({}, ())
 
 
-def by_folder(*located: Located, spelling: Spelling = AS_WRITTEN) -> Labelling:
+def by_folder(*located: LocatedImage, spelling: Spelling = AS_WRITTEN) -> Labelling:
     """Label objects by their first folder alone."""
     return label_images(located, {one.key: [read_layout(one.key, "label")] for one in located}, spelling)
 
 
-def told(*said: Said) -> Labelling:
+def told(*said: SourceLabel) -> Labelling:
     """Label one object by what was said about it."""
-    return label_images([Located("1.jpg", "x")], {"1.jpg": said}, AS_WRITTEN)
+    return label_images([LocatedImage("1.jpg", "x")], {"1.jpg": said}, AS_WRITTEN)
 
 
 @pytest.mark.parametrize(
@@ -48,40 +48,41 @@ def told(*said: Said) -> Labelling:
 )
 def test_folders_say_label_and_attributes(key: str, layout: str, label: str, attributes: Attributes) -> None:
     """Each level of the layout names what the folder at that depth says; no folder for the label, no label."""
-    assert read_layout(key, layout) == Said("folder", label, attributes)
+    assert read_layout(key, layout) == SourceLabel("folder", label, attributes)
 
 
 def test_copies_count_once() -> None:
     """The same bytes under one label are one image, found under the first of their keys."""
-    found = by_folder(Located("pug/b", "x"), Located("pug/a", "x"))
-    assert found.labelled == (Labelled("pug/a", "x", "pug", (), (("label", "folder"),)),)
+    found = by_folder(LocatedImage("pug/b", "x"), LocatedImage("pug/a", "x"))
+    assert found.labelled == (LabelledImage("pug/a", "x", "pug", (), (("label", "folder"),)),)
 
 
 def test_two_labels_for_the_same_bytes_are_a_conflict() -> None:
     """The same bytes under two labels are no image of either, and every key that claims them is named."""
-    found = by_folder(Located("pug/1", "x"), Located("boxer/1", "x"), Located("pug/2", "y"))
+    found = by_folder(LocatedImage("pug/1", "x"), LocatedImage("boxer/1", "x"), LocatedImage("pug/2", "y"))
     assert found.conflicts == (Conflict("x", (("boxer", "boxer/1"), ("pug", "pug/1"))),)
     assert [one.image for one in found.labelled] == ["y"]
 
 
 def test_unlabelled_images_are_kept_by_name() -> None:
     """An image of which nobody says what it shows waits, and is named; one labelled copy is enough."""
-    assert by_folder(Located("1.jpg", "x")).unlabelled == (Located("1.jpg", "x"),)
-    assert by_folder(Located("1.jpg", "x"), Located("pug/1", "x")).unlabelled == ()
+    assert by_folder(LocatedImage("1.jpg", "x")).unlabelled == (LocatedImage("1.jpg", "x"),)
+    assert by_folder(LocatedImage("1.jpg", "x"), LocatedImage("pug/1", "x")).unlabelled == ()
 
 
 def test_the_first_source_with_a_label_decides() -> None:
     """A more trusted source overrules a later one, a silent one leaves it the word, and each origin is written down."""
-    corrected = told(Said("manifest", "pug", ()), Said("folder", "boxer", (("coat", "fawn"),)))
+    corrected = told(SourceLabel("manifest", "pug", ()), SourceLabel("folder", "boxer", (("coat", "fawn"),)))
     assert corrected.labelled[0].label == "pug"
     assert corrected.labelled[0].origins == (("coat", "folder"), ("label", "manifest"))
-    assert told(Said("manifest", "", ()), Said("folder", "boxer", ())).labelled[0].label == "boxer"
+    assert told(SourceLabel("manifest", "", ()), SourceLabel("folder", "boxer", ())).labelled[0].label == "boxer"
 
 
 def test_attributes_are_gathered_from_all_sources() -> None:
     """An attribute comes from the first source that names it, whichever source the label comes from."""
     found = told(
-        Said("manifest", "", (("coat", "white"),)), Said("folder", "pug", (("coat", "black"), ("light", "dim")))
+        SourceLabel("manifest", "", (("coat", "white"),)),
+        SourceLabel("folder", "pug", (("coat", "black"), ("light", "dim"))),
     ).labelled[0]
     assert found.attributes == (("coat", "white"), ("light", "dim"))
     assert dict(found.origins) == {"coat": "manifest", "label": "folder", "light": "folder"}
@@ -89,37 +90,37 @@ def test_attributes_are_gathered_from_all_sources() -> None:
 
 def test_a_key_that_a_manifest_labels_twice_is_a_conflict() -> None:
     """Two rows of one manifest that disagree about a key are a conflict; two that agree are not."""
-    assert told(Said("manifest", "pug", ()), Said("manifest", "boxer", ())).conflicts == (
+    assert told(SourceLabel("manifest", "pug", ()), SourceLabel("manifest", "boxer", ())).conflicts == (
         Conflict("x", (("pug", "1.jpg"), ("boxer", "1.jpg"))),
     )
-    assert told(Said("manifest", "pug", ()), Said("manifest", " pug ", ())).labelled[0].label == "pug"
+    assert told(SourceLabel("manifest", "pug", ()), SourceLabel("manifest", " pug ", ())).labelled[0].label == "pug"
 
 
 def test_aliases_make_one_class_of_many_spellings() -> None:
     """Spellings of the alias table become its class, whatever their case and spaces, and are no conflict any more."""
     spelling = Spelling({"Toy  Poodle": "poodle", "Poodle (Toy)": "poodle"}, ())
-    found = by_folder(Located("toy poodle/1", "x"), Located("POODLE (toy)/1", "x"), spelling=spelling)
+    found = by_folder(LocatedImage("toy poodle/1", "x"), LocatedImage("POODLE (toy)/1", "x"), spelling=spelling)
     assert [(one.key, one.label) for one in found.labelled] == [("POODLE (toy)/1", "poodle")]
 
 
 def test_left_out_classes_are_counted_not_learned() -> None:
     """Images of a class that is left out, also through an alias, are kept apart by name."""
     spelling = Spelling({"wolf": "not a dog"}, ("Not a Dog",))
-    found = by_folder(Located("wolf/1", "x"), Located("pug/1", "y"), spelling=spelling)
+    found = by_folder(LocatedImage("wolf/1", "x"), LocatedImage("pug/1", "y"), spelling=spelling)
     assert [one.image for one in found.left_out] == ["x"]
     assert [one.image for one in found.labelled] == ["y"]
 
 
 def test_letters_that_look_the_same_are_the_same() -> None:
     """A name that a Mac wrote with letters and accents apart is the class that others wrote composed."""
-    found = by_folder(Located("Bo\u0308hme/1", "x"), Located("B\u00f6hme/2", "y"))
+    found = by_folder(LocatedImage("Bo\u0308hme/1", "x"), LocatedImage("B\u00f6hme/2", "y"))
     assert {one.label for one in found.labelled} == {"B\u00f6hme"}
 
 
 @given(st.text())
 def test_plain_is_plain(text: str) -> None:
     """Writing a name plainly twice changes nothing more."""
-    assert plain(plain(text)) == plain(text)
+    assert normalize_name(normalize_name(text)) == normalize_name(text)
 
 
 @given(
@@ -131,8 +132,8 @@ def test_plain_is_plain(text: str) -> None:
 )
 def test_every_image_comes_to_exactly_one_end(objects: Mapping[str, tuple[str, Sequence[str]]]) -> None:
     """Each image is labelled, unlabelled, in conflict or left out: one of these, whatever is said about its copies."""
-    located = [Located(key, image) for key, (image, _) in objects.items()]
-    said = {key: [Said("manifest", label, ()) for label in labels] for key, (_, labels) in objects.items()}
+    located = [LocatedImage(key, image) for key, (image, _) in objects.items()]
+    said = {key: [SourceLabel("manifest", label, ()) for label in labels] for key, (_, labels) in objects.items()}
     found = label_images(located, said, Spelling({}, ("wolf",)))
     ends = [one.image for part in (found.labelled, found.unlabelled, found.conflicts, found.left_out) for one in part]
     assert sorted(ends) == sorted({one.image for one in located})
@@ -140,7 +141,7 @@ def test_every_image_comes_to_exactly_one_end(objects: Mapping[str, tuple[str, S
 
 def test_slips_of_the_pen_are_suggested() -> None:
     """A label that occurs once and resembles another is suggested as its alias; two classes that look alike are not."""
-    hints = spelling_hints(["poodle"] * 5 + ["poodel"] + ["boxer"] * 3 + ["Box-er"] + ["akita"] * 2 + ["akito"] * 2)
+    hints = suggest_aliases(["poodle"] * 5 + ["poodel"] + ["boxer"] * 3 + ["Box-er"] + ["akita"] * 2 + ["akito"] * 2)
     assert hints == (
         "Box-er and boxer differ only in how they are written: an alias would make them one class",
         "poodel occurs once and resembles poodle: if it is a slip, add it to labels.aliases",

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
-from tasks.domain.labels.manifest_formats.statements import Asked, Statement
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions, Statement
 from tests.tasks.domain.manifests_of_tools import FORMS, WHITE, dumped
 
 
@@ -184,9 +184,9 @@ def opinions(*controls: tuple[str, str]) -> bytes:
 )
 def test_a_setting_says_which_field_is_the_label(data: bytes, column: str, expected: Statement) -> None:
     """Where more than one field may be the label, the setting decides, and what remains are attributes."""
-    assert read_manifest(data, "labels", Asked(column, must_label=True)).statements == [expected]
-    with pytest.raises(Problem, match=r"labels\.column"):
-        read_manifest(data, "labels", Asked("age", must_label=True))
+    assert read_manifest(data, "labels", ManifestOptions(column, must_label=True)).statements == [expected]
+    with pytest.raises(PedigreeError, match=r"labels\.column"):
+        read_manifest(data, "labels", ManifestOptions("age", must_label=True))
 
 
 @pytest.mark.parametrize(
@@ -216,14 +216,14 @@ def test_a_setting_says_which_field_is_the_label(data: bytes, column: str, expec
 )
 def test_which_field_is_the_label_is_asked_and_never_guessed(data: bytes, words: str) -> None:
     """A manifest that must label is refused with the candidates where its format does not say which field does."""
-    with pytest.raises(Problem, match=words):
-        read_manifest(data, "labels.csv", Asked(must_label=True))
+    with pytest.raises(PedigreeError, match=words):
+        read_manifest(data, "labels.csv", ManifestOptions(must_label=True))
 
 
 def test_a_manifest_of_attributes_alone_is_one_by_the_settings() -> None:
     """Columns that the settings call attributes are no labels, and a manifest of nothing else need not have one."""
     data = b"key,coat,age\n1.jpg,white,3\n"
-    asked = Asked(attributes=("coat", "age"), must_label=True)
+    asked = ManifestOptions(attributes=("coat", "age"), must_label=True)
     assert read_manifest(data, "labels.csv", asked).statements == [Statement("1.jpg", "", (("age", "3"), *WHITE))]
-    with pytest.raises(Problem, match=r"\(age\)"):
-        read_manifest(data, "labels.csv", Asked(attributes=("coat",), must_label=True))
+    with pytest.raises(PedigreeError, match=r"\(age\)"):
+        read_manifest(data, "labels.csv", ManifestOptions(attributes=("coat",), must_label=True))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.domain.registry.decisions import Decided, Decision, aliases, champion, hold_on, previous
+from tasks.domain.registry.decisions import Decision, DecisionOutcome, aliases, champion, find_hold, previous
 
 
-def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
+def told(*entries: tuple[DecisionOutcome, str, int | None]) -> list[Decision]:
     """Make a ledger of outcomes, model versions and the champions from then on; a version has its own data."""
     ledger: list[Decision] = []
     for number, (outcome, version, serves) in enumerate(entries, 1):
@@ -35,7 +35,7 @@ def told(*entries: tuple[Decided, str, int | None]) -> list[Decision]:
     return ledger
 
 
-LIVES: list[tuple[list[tuple[Decided, str, int | None]], tuple[str | None, str | None, str | None]]] = [
+LIVES: list[tuple[list[tuple[DecisionOutcome, str, int | None]], tuple[str | None, str | None, str | None]]] = [
     ([], (None, None, None)),
     ([("rejected", "1", None)], (None, "1", None)),
     ([("promoted", "1", 1)], ("1", None, None)),
@@ -51,7 +51,7 @@ LIVES: list[tuple[list[tuple[Decided, str, int | None]], tuple[str | None, str |
 
 @pytest.mark.parametrize(("life", "named"), LIVES)
 def test_aliases_follow_from_the_entries_alone(
-    life: list[tuple[Decided, str, int | None]], named: tuple[str | None, str | None, str | None]
+    life: list[tuple[DecisionOutcome, str, int | None]], named: tuple[str | None, str | None, str | None]
 ) -> None:
     """They name who serves, who was judged last and does not, and whom the champion replaced."""
     assert tuple(one.model_version if one else None for one in aliases(told(*life)).values()) == named
@@ -67,23 +67,23 @@ def test_rolling_back_twice_goes_back_twice() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["rolled-back", "held"])
-def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: Decided) -> None:
+def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: DecisionOutcome) -> None:
     """Neither the same head on other data nor another head on the same data gets past a hold; what is else does."""
     ledger = told(("promoted", "1", 1), ("promoted", "2", 2), (outcome, "2", 1))
     for head, data in (("head 2", "other"), ("other", "data 2")):
-        found = hold_on(ledger, head, data)
+        found = find_hold(ledger, head, data)
         assert found
         assert found.number == 3
-    assert hold_on(ledger, "head 1", "data 1") is None
+    assert find_hold(ledger, "head 1", "data 1") is None
     lifted = [*ledger, replace(ledger[-1], number=4, outcome="lifted")]
-    assert hold_on(lifted, "head 2", "data 2") is None
+    assert find_hold(lifted, "head 2", "data 2") is None
 
 
 def test_lifting_one_hold_leaves_the_others() -> None:
     """Two versions that are held are lifted one by one."""
     ledger = told(("promoted", "1", 1), ("held", "1", 1), ("rejected", "2", 1), ("held", "2", 1), ("lifted", "1", 1))
-    assert hold_on(ledger, "head 1") is None
-    assert hold_on(ledger, "head 2")
+    assert find_hold(ledger, "head 1") is None
+    assert find_hold(ledger, "head 2")
 
 
 def test_a_person_s_promotion_is_not_the_gate_s() -> None:

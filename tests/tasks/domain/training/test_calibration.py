@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.metrics import log_loss
 
-from tasks.domain.evaluation.metrics import figures
-from tasks.domain.evaluation.predictions import Predictions, answered
+from tasks.domain.evaluation.metrics import compute_figures
+from tasks.domain.evaluation.predictions import Predictions, score_predictions
 from tasks.domain.training.calibration import (
     NEVER,
     calibration_error,
+    find_threshold,
+    fit_temperature,
     mean_log_loss,
-    sure_from,
-    temperature,
     witnesses_needed,
 )
 
@@ -32,8 +32,10 @@ def _when_sure(
 ) -> dict[str, float]:
     """Measure coverage and precision as evaluation does."""
     classes = tuple(map(str, range(probabilities.shape[1])))
-    found = answered(Predictions(classes, probabilities, threshold), [classes[index] for index in truth], classes)
-    overall = figures(found).overall
+    found = score_predictions(
+        Predictions(classes, probabilities, threshold), [classes[index] for index in truth], classes
+    )
+    overall = compute_figures(found).overall
     return {name: overall[name] for name in ("coverage", "precision_when_sure") if name in overall}
 
 
@@ -55,14 +57,14 @@ def _answers(confidence: list[float], right: list[int]) -> tuple[NDArray[np.floa
 def test_the_temperature_undoes_boldness(bold: float) -> None:
     """Logits that are too large or too small by a factor are divided by that factor, but for chance."""
     logits, truth = _drawn(4000, 5, seed=1)
-    assert temperature(logits * bold, truth) == pytest.approx(bold, rel=0.06)
+    assert fit_temperature(logits * bold, truth) == pytest.approx(bold, rel=0.06)
 
 
 def test_calibration_makes_the_error_small() -> None:
     """After the temperature the calibration error is a fraction of what it was."""
     logits, truth = _drawn(4000, 5, seed=2)
     before = calibration_error(_softmax(logits * 4), truth)
-    after = calibration_error(_softmax(logits * 4 / temperature(logits * 4, truth)), truth)
+    after = calibration_error(_softmax(logits * 4 / fit_temperature(logits * 4, truth)), truth)
     assert after < 0.03
     assert before > 0.1
 
@@ -70,7 +72,7 @@ def test_calibration_makes_the_error_small() -> None:
 def test_a_model_without_a_mistake_stays_modest() -> None:
     """A hundred right answers do not make a model certain: the next one may be wrong."""
     logits = np.eye(3)[np.arange(100) % 3] * 5
-    confidence = _softmax(logits / temperature(logits, np.arange(100) % 3)).max(axis=1)
+    confidence = _softmax(logits / fit_temperature(logits, np.arange(100) % 3)).max(axis=1)
     assert (confidence < 0.999).all()
     assert (confidence > 0.98).all()
 
@@ -93,7 +95,7 @@ def test_the_calibration_error_by_hand() -> None:
 )
 def test_the_fewest_answers_that_keep_a_promise(images: int, wrong: int, sure: bool) -> None:
     """So many right answers of one probability, and not one fewer, show that 0.95 of all are right."""
-    threshold = sure_from(*_answers([0.9] * images, [0] * wrong + [1] * (images - wrong)), 0.95)
+    threshold = find_threshold(*_answers([0.9] * images, [0] * wrong + [1] * (images - wrong)), 0.95)
     assert threshold == (np.float32(0.9) if sure else NEVER)
     assert witnesses_needed(0.95) == 59
 
@@ -101,8 +103,8 @@ def test_the_fewest_answers_that_keep_a_promise(images: int, wrong: int, sure: b
 def test_nothing_and_everything_can_be_promised() -> None:
     """Where nothing is promised all answers are sure; that none is ever wrong cannot be shown by any number of them."""
     answers = _answers([0.9, 0.6], [0, 0])
-    assert sure_from(*answers, 0.0) == 0.0
-    assert sure_from(*_answers([0.9] * 5000, [1] * 5000), 1.0) == NEVER
+    assert find_threshold(*answers, 0.0) == 0.0
+    assert find_threshold(*_answers([0.9] * 5000, [1] * 5000), 1.0) == NEVER
     assert witnesses_needed(1.0) is None
 
 
@@ -112,7 +114,7 @@ def test_the_bound_holds_at_the_threshold(seed: int, images: int, precision: flo
     chance = np.random.default_rng(seed)
     confidence = 1 - 0.4 * chance.random(images) ** 3
     right = chance.random(images) < confidence
-    threshold = sure_from(*_answers(confidence.tolist(), right.astype(int).tolist()), precision)
+    threshold = find_threshold(*_answers(confidence.tolist(), right.astype(int).tolist()), precision)
     sure = confidence.astype(np.float32) >= threshold
     assert threshold == NEVER or binom.cdf((~right[sure]).sum(), sure.sum(), 1 - precision) <= 0.05
 
@@ -124,16 +126,16 @@ def test_copies_are_no_witnesses(seed: int, images: int, copies: int) -> None:
     confidence = 1 - 0.3 * chance.random(images) ** 4
     right = (chance.random(images) < confidence).astype(int)
     names = list(map(str, range(images)))
-    alone = sure_from(*_answers(confidence.tolist(), right.tolist()), 0.9, names)
+    alone = find_threshold(*_answers(confidence.tolist(), right.tolist()), 0.9, names)
     repeated = _answers(confidence.tolist() * copies, right.tolist() * copies)
-    assert sure_from(*repeated, 0.9, names * copies) == alone
+    assert find_threshold(*repeated, 0.9, names * copies) == alone
 
 
 def test_a_group_with_one_wrong_answer_is_wrong() -> None:
     """Of a burst whose pictures are answered differently, the wrong answer counts."""
     confidence, right = [0.9] * 118, [1] * 117 + [0]
-    assert sure_from(*_answers(confidence, right), 0.95) == np.float32(0.9)
-    assert sure_from(*_answers(confidence, right), 0.95, [str(number // 2) for number in range(118)]) == NEVER
+    assert find_threshold(*_answers(confidence, right), 0.95) == np.float32(0.9)
+    assert find_threshold(*_answers(confidence, right), 0.95, [str(number // 2) for number in range(118)]) == NEVER
 
 
 def test_redrawn_nights_keep_the_promise() -> None:
@@ -144,8 +146,8 @@ def test_redrawn_nights_keep_the_promise() -> None:
     held: list[float] = []
     for _ in range(200):
         night = chance.integers(0, len(truth), 500)
-        probabilities = _softmax(bold / temperature(bold[night], truth[night]))
-        threshold = sure_from(probabilities[night], truth[night], 0.85)
+        probabilities = _softmax(bold / fit_temperature(bold[night], truth[night]))
+        threshold = find_threshold(probabilities[night], truth[night], 0.85)
         confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
         held += [right[confidence >= threshold].mean()] if threshold < NEVER else []
     assert len(held) > 150

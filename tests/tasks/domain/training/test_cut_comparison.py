@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import Problem
-from tasks.domain.training.cut_comparison import CutAnswers, compare_cuts
+from configs.errors import PedigreeError
+from tasks.domain.training.cut_comparison import CutPredictions, compare_cuts
 
 IMAGES = 400
 GROUPS = np.arange(IMAGES)
@@ -16,11 +16,11 @@ WIDTHS = {"mixed2": 288, "mixed8": 1280, "mixed9": 2048, "mixed8+mixed9": 3328}
 HARD = np.random.default_rng(0).gamma(2, 0.4, IMAGES)
 
 
-def answers(cut: str, more: float, noise: float = 0.02) -> CutAnswers:
+def answers(cut: str, more: float, noise: float = 0.02) -> CutPredictions:
     """Answer as well as on other cuts, image by image, but for a loss that is higher by so much and a little noise."""
     chance = np.random.default_rng(WIDTHS[cut]).normal(scale=noise, size=IMAGES)
     losses = np.maximum(HARD + 0.1 + more + chance - chance.mean(), 0)
-    return CutAnswers(cut, WIDTHS[cut], losses < np.log(2), losses)
+    return CutPredictions(cut, WIDTHS[cut], losses < np.log(2), losses)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_pair_is_chosen_on_evidence_alone() -> None:
     cuts = ["mixed8", *(f"mixed8+mixed{place}" for place in range(6))]
     for _ in range(60):
         losses = chance.gamma(2, 0.4, (len(cuts), len(groups)))
-        tried = [CutAnswers(cut, 2, loss < np.log(2), loss) for cut, loss in zip(cuts, losses, strict=True)]
+        tried = [CutPredictions(cut, 2, loss < np.log(2), loss) for cut, loss in zip(cuts, losses, strict=True)]
         chosen.append(compare_cuts(tried, groups).chosen)
     assert sum(cut != "mixed8" for cut in chosen) <= 4
 
@@ -59,7 +59,7 @@ def test_a_cut_at_which_all_photographs_are_the_same_is_not_chosen() -> None:
     found = compare_cuts([same, other], GROUPS)
     assert found.chosen == "mixed8"
     assert found.reason.endswith("; all photographs have the same features at mixed2")
-    with pytest.raises(Problem, match="the same features at each single cut"):
+    with pytest.raises(PedigreeError, match="the same features at each single cut"):
         compare_cuts([same], GROUPS)
 
 

@@ -9,8 +9,8 @@ import pytest
 from flows.cli.model_tables import _figures
 from tasks.domain.training.calibration import NEVER
 from tasks.domain.training.selective_accuracy import Promise
-from tasks.reports.pages.evaluation_page import evaluation_page
-from tasks.reports.pages.model_card import card_markdown, model_card
+from tasks.reports.pages.evaluation_page import render_evaluation_report
+from tasks.reports.pages.model_card import build_model_card, render_card_markdown
 from tests.tasks.domain.contests import CLASSES
 from tests.tasks.reports.reports import report
 
@@ -53,8 +53,8 @@ def test_report_card_and_terminal_say_it_alike(promise: Promise) -> None:
     trained = replace(found.challenger.trained, promise=promise)
     found = replace(found, challenger=replace(found.challenger, trained=trained))
     held = promise.held(found.challenger.evaluation.test.figures.overall, 200)
-    page = re.sub(r"<[^>]+>", "", html.unescape(evaluation_page(found, {})))
-    card = card_markdown("Model card", model_card(found, "card.html")).replace("\\", "")
+    page = re.sub(r"<[^>]+>", "", html.unescape(render_evaluation_report(found, {})))
+    card = render_card_markdown("Model card", build_model_card(found, "card.html")).replace("\\", "")
     for text in (page, card):
         assert f"It is {promise}." in text
         assert f"Sure answers: {held}." in text

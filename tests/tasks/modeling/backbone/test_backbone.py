@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from configs.schema import Backbone as Settings
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone import backbone as backbones
 from tasks.modeling.backbone import inception, keras_weights
-from tasks.modeling.backbone.backbone import Backbone, load, outside, random_backbone, restore
-from tasks.modeling.backbone.inception import CUTS, check_size, untrained
+from tasks.modeling.backbone.backbone import Backbone, external_weights_name, load, random_backbone, restore
+from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size
 from tasks.modeling.backbone.serialization import weights_hash
 from tests.tasks.modeling.chance import others_draw
 
@@ -25,7 +25,7 @@ from tests.tasks.modeling.chance import others_draw
 @pytest.fixture(scope="module")
 def other_weights() -> list[np.ndarray]:
     """Weights of a whole InceptionV3 that are not the random ones which Pedigree itself would draw."""
-    weights: list[np.ndarray] = untrained().get_weights()
+    weights: list[np.ndarray] = build_untrained().get_weights()
     return [array + np.float32(0.01) for array in weights]
 
 
@@ -34,7 +34,7 @@ def keras_file(
     request: pytest.FixtureRequest, other_weights: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     """File of those weights in one of Keras's two layouts; its ImageNet file has the old one."""
-    whole = untrained()
+    whole = build_untrained()
     whole.set_weights(other_weights)
     path = tmp_path_factory.mktemp("weights") / "whole.weights.h5"
     if request.param == "new":
@@ -55,13 +55,13 @@ def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: lis
 def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
     """While Prefect's threads use Python's source of chance, random weights are those of every other process."""
     with others_draw():
-        weights = untrained().get_weights()
-    assert weights_hash(weights) == weights_hash(untrained().get_weights())
+        weights = build_untrained().get_weights()
+    assert weights_hash(weights) == weights_hash(build_untrained().get_weights())
 
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:
     """Layers are called as in a process's first network, since gradients are added up in the order of names."""
-    first, again = ([layer.name for layer in untrained().layers] for _ in range(2))
+    first, again = ([layer.name for layer in build_untrained().layers] for _ in range(2))
     assert first == again
     assert len(set(first)) == len(first)
     assert first[1:4] == ["conv2d", "batch_normalization", "activation"]
@@ -71,7 +71,7 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
 def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
     """A file that was cut, and whose hash was taken afterwards, gets a sentence."""
     half = keras_file[: len(keras_file) // 2]
-    with pytest.raises(Problem, match=r"w\.h5 is damaged, or not one of InceptionV3"):
+    with pytest.raises(PedigreeError, match=r"w\.h5 is damaged, or not one of InceptionV3"):
         load(_settings(half), half)
 
 
@@ -83,21 +83,21 @@ def test_a_file_of_pedigree_gives_the_same_backbone(backbone: Backbone) -> None:
 
 def test_a_file_with_another_hash_is_refused() -> None:
     """The settings say which bytes are meant; other bytes are not even opened."""
-    with pytest.raises(Problem, match=f"has SHA-256 {sha256_of_bytes(b'other')}"):
+    with pytest.raises(PedigreeError, match=f"has SHA-256 {sha256_of_bytes(b'other')}"):
         load(_settings(b"expected"), b"other")
 
 
 @pytest.mark.parametrize("data", [b"", b"woof", b"PK woof", b"\x89HDF\r\n\x1a\n woof"])
 def test_a_file_that_holds_no_weights_is_refused(data: bytes) -> None:
     """Whatever a file holds, its reader gets one sentence with its name."""
-    with pytest.raises(Problem, match=r"^The weights file w\.h5 is damaged"):
+    with pytest.raises(PedigreeError, match=r"^The weights file w\.h5 is damaged"):
         load(_settings(data), data)
 
 
 def test_weights_of_another_cut_do_not_fit(backbone: Backbone) -> None:
     """A file for mixed0 is no file for mixed1."""
     data = backbone.to_bytes()
-    with pytest.raises(Problem, match="does not fit InceptionV3 cut at mixed1"):
+    with pytest.raises(PedigreeError, match="does not fit InceptionV3 cut at mixed1"):
         load(_settings(data).model_copy(update={"cut": "mixed1"}), data)
 
 
@@ -108,7 +108,7 @@ def test_every_size_that_the_architecture_allows_works(
     """The smallest size of each cut gives numbers, one pixel less is refused with that size, and rightly so."""
     assert random_backbone(cut, size).network(np.zeros((size, size, 3), np.uint8)).shape == (width,)
     with pytest.raises(
-        SettingsProblem, match=f"backbone.size is {size - 1}, too small .* cut at {cut}: set it to {size}"
+        SettingsError, match=f"backbone.size is {size - 1}, too small .* cut at {cut}: set it to {size}"
     ):
         check_size(cut, size - 1)
     monkeypatch.setattr(inception, "_SMALLEST", (1,) * len(CUTS))
@@ -118,7 +118,7 @@ def test_every_size_that_the_architecture_allows_works(
 
 def test_a_size_too_small_is_told_before_anything_is_downloaded() -> None:
     """Weights that cannot be had do not come into it: the size is looked at first, and never below 27."""
-    with pytest.raises(SettingsProblem, match="set it to 75 or more, or choose a lower cut"):
+    with pytest.raises(SettingsError, match="set it to 75 or more, or choose a lower cut"):
         load(Settings(weights="imagenet", size=74))
     with pytest.raises(ValidationError, match="greater than or equal to 27"):
         Settings(size=26, cut="mixed0")
@@ -155,8 +155,8 @@ def test_half_precision_is_another_backbone_whose_numbers_have_16_bits(backbone:
 
 def test_numbers_too_big_for_half_precision_are_refused() -> None:
     """What 16 bits cannot hold gets a sentence that names the setting, and is not stored as infinity."""
-    with pytest.raises(Problem, match=r"too big for float16: set backbone\.precision to float32"):
-        backbones._numbers(np.array([7e4], np.float32), "float16")
+    with pytest.raises(PedigreeError, match=r"too big for float16: set backbone\.precision to float32"):
+        backbones._round(np.array([7e4], np.float32), "float16")
 
 
 def test_weights_from_outside_are_named_by_all_that_decides() -> None:
@@ -169,9 +169,11 @@ def test_weights_from_outside_are_named_by_all_that_decides() -> None:
         Settings(size=224),
         Settings(precision="float16"),
     ]
-    assert len({outside(one) for one in settings}) == len(settings)
-    assert outside(settings[2]) == outside(Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64))
-    assert outside(Settings(weights="random")) is None
+    assert len({external_weights_name(one) for one in settings}) == len(settings)
+    assert external_weights_name(settings[2]) == external_weights_name(
+        Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64)
+    )
+    assert external_weights_name(Settings(weights="random")) is None
 
 
 def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
@@ -181,13 +183,13 @@ def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
 
 def test_a_stored_backbone_with_other_weights_is_refused(backbone: Backbone) -> None:
     """A file that fits but is not the one that was kept is noticed by its hash."""
-    with pytest.raises(Problem, match="is damaged: its weights have another hash"):
+    with pytest.raises(PedigreeError, match="is damaged: its weights have another hash"):
         restore(backbone.to_bytes(), {**backbone.facts, "weights": "0" * 64})
 
 
 def test_the_demo_goes_with_its_cut() -> None:
     """Whoever tries the demo's weights with another cut is told which one they have."""
-    with pytest.raises(SettingsProblem, match=r"set backbone\.cut to mixed2"):
+    with pytest.raises(SettingsError, match=r"set backbone\.cut to mixed2"):
         load(Settings(weights="demo"))
 
 
@@ -196,7 +198,7 @@ def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     damaged = tmp_path / "demo_weights.npz"
     damaged.write_bytes(backbones.DEMO_WEIGHTS.read_bytes()[:-1])
     monkeypatch.setattr(backbones, "DEMO_WEIGHTS", damaged)
-    with pytest.raises(Problem, match="is damaged: install Pedigree again"):
+    with pytest.raises(PedigreeError, match="is damaged: install Pedigree again"):
         load(Settings(weights="demo", cut="mixed2", size=96))
 
 
@@ -218,7 +220,7 @@ def test_keras_s_own_file_is_held_against_the_sha256(imagenet_file: Path, other_
     assert found.origin == right
     imagenet_file.write_bytes(imagenet_file.read_bytes()[:-1])
     with pytest.raises(
-        Problem, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"
+        PedigreeError, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"
     ):
         load(Settings(sha256=right, cut="mixed0", size=75))
 
@@ -238,7 +240,9 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.usefixtures("no_network")
 def test_imagenet_without_a_network_names_two_ways_out(capfd: pytest.CaptureFixture[str]) -> None:
     """Keras's own download is tried once, and its failure is one sentence: a file of one's own, or the demo's."""
-    with pytest.raises(Problem, match=r"(?s)cannot be downloaded here: either .* backbone\.sha256 .*, or set .* demo"):
+    with pytest.raises(
+        PedigreeError, match=r"(?s)cannot be downloaded here: either .* backbone\.sha256 .*, or set .* demo"
+    ):
         load(Settings(weights="imagenet", size=75))
     assert capfd.readouterr() == ("", "")
     assert socket.getdefaulttimeout() is None

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from configs.errors import SettingsProblem
+from configs.errors import SettingsError
 from configs.schema import Backbone as Settings
 from tasks.modeling.backbone.backbone import Backbone, load, random_backbone, restore
-from tasks.modeling.backbone.embedding import columns, every_cut, makes_the_same
-from tasks.modeling.backbone.inception import CUTS, cut_at, untrained, width_of
+from tasks.modeling.backbone.embedding import cut_columns, gives_same_features, load_every_cut
+from tasks.modeling.backbone.inception import CUTS, build_untrained, cut_network, width_of
 
 SIZE = 75
 PIXELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -18,7 +18,7 @@ PIXELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uin
 @pytest.fixture(scope="module")
 def every() -> Backbone:
     """Every cut of random weights, side by side."""
-    return every_cut(Settings(weights="random", size=SIZE))
+    return load_every_cut(Settings(weights="random", size=SIZE))
 
 
 def test_every_cut_is_there_in_its_width(every: Backbone) -> None:
@@ -29,22 +29,22 @@ def test_every_cut_is_there_in_its_width(every: Backbone) -> None:
 
 def test_small_pictures_have_fewer_cuts() -> None:
     """Cuts that leave nothing of a picture of this size are not compared."""
-    assert every_cut(Settings(weights="random", size=43)).cut.endswith("mixed7")
+    assert load_every_cut(Settings(weights="random", size=43)).cut.endswith("mixed7")
 
 
 @pytest.mark.parametrize("cut", ["mixed0", "mixed9", "mixed8+mixed9"])
 def test_one_pass_makes_the_same_bits(every: Backbone, cut: str) -> None:
     """What a cut alone makes, also from the settings, is what stands in its place among all."""
     single = load(Settings(weights="random", size=SIZE, cut=cut))
-    assert np.array_equal(every.network(PIXELS)[columns(every.cut, cut)], single.network(PIXELS))
-    assert makes_the_same(every, single)
+    assert np.array_equal(every.network(PIXELS)[cut_columns(every.cut, cut)], single.network(PIXELS))
+    assert gives_same_features(every, single)
 
 
 def test_other_bits_are_noticed(every: Backbone) -> None:
     """A network whose weights differ is not taken for the same."""
-    whole = untrained()
+    whole = build_untrained()
     whole.layers[1].kernel.assign(whole.layers[1].kernel * 1.001)
-    assert not makes_the_same(every, Backbone("mixed0", SIZE, cut_at(whole, "mixed0", SIZE)))
+    assert not gives_same_features(every, Backbone("mixed0", SIZE, cut_network(whole, "mixed0", SIZE)))
 
 
 def test_two_together_come_back_from_the_store() -> None:
@@ -68,8 +68,8 @@ def test_two_together_make_the_same_bits_at_full_size() -> None:
 
 def test_weights_with_one_cut_have_nothing_to_compare() -> None:
     """The demo's weights, and a file that Pedigree wrote, end at one cut, and a sentence says so."""
-    with pytest.raises(SettingsProblem, match="is demo, whose network ends at mixed2: it has no other cut to compare"):
-        every_cut(Settings(weights="demo", cut="mixed2", size=96))
+    with pytest.raises(SettingsError, match="is demo, whose network ends at mixed2: it has no other cut to compare"):
+        load_every_cut(Settings(weights="demo", cut="mixed2", size=96))
     data = random_backbone("mixed0", SIZE).to_bytes()
-    with pytest.raises(SettingsProblem, match="ends at one cut"):
-        every_cut(Settings(weights="w.npz", sha256="a" * 64, cut="mixed0", size=SIZE), data)
+    with pytest.raises(SettingsError, match="ends at one cut"):
+        load_every_cut(Settings(weights="w.npz", sha256="a" * 64, cut="mixed0", size=SIZE), data)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, model_input
 from tasks.modeling.backbone import embedding
 from tasks.modeling.backbone.backbone import Backbone
@@ -94,7 +94,7 @@ def test_no_images_make_no_features(backbone: Backbone, limits: Limits) -> None:
 
 def test_a_damaged_stored_image_is_named(backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits) -> None:
     """An image that the store holds but that cannot be decoded stops the night with its name."""
-    with pytest.raises(Problem, match="stored image dog 5 cannot be used"):
+    with pytest.raises(PedigreeError, match="stored image dog 5 cannot be used"):
         list(embed(backbone, [*images[:5], ("dog 5", images[5][1][:400])], limits))
 
 
@@ -103,7 +103,7 @@ def test_a_network_without_numbers_is_refused(
 ) -> None:
     """Weights that are no numbers get one sentence before anything is stored, not a model that guesses."""
     broken = _with_last_layer(backbone, keras.layers.Lambda(lambda found: found / 0))
-    with pytest.raises(Problem, match="no numbers"):
+    with pytest.raises(PedigreeError, match="no numbers"):
         list(embed(broken, images[:1], limits))
 
 
@@ -114,7 +114,7 @@ def test_the_self_test_passes_here(backbone: Backbone) -> None:
 
 def test_the_self_test_notices_a_network_that_rolls_dice(backbone: Backbone) -> None:
     """A network whose features differ from call to call is refused before it fills the store."""
-    with pytest.raises(Problem, match="different features twice"):
+    with pytest.raises(PedigreeError, match="different features twice"):
         self_test(_with_last_layer(backbone, _Dice()))
 
 

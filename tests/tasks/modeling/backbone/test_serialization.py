@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.modeling.backbone.serialization import from_bytes, to_bytes, weights_hash
 
 _ARRAYS: list[NDArray[np.float32]] = [
@@ -38,7 +38,7 @@ def test_no_damage_goes_unnoticed(data: st.DataObject) -> None:
     """A file that is cut anywhere gets one sentence that names it, and never a traceback."""
     whole = to_bytes(_ARRAYS)
     end = data.draw(st.integers(0, len(whole) - 1))
-    with pytest.raises(Problem, match=r"^The weights file x\.npz is damaged or cut short: fetch it again\.$"):
+    with pytest.raises(PedigreeError, match=r"^The weights file x\.npz is damaged or cut short: fetch it again\.$"):
         from_bytes(whole[:end], "x.npz")
 
 
@@ -48,7 +48,7 @@ def test_other_files_are_refused() -> None:
     np.save(single, _ARRAYS[0])
     np.savez(pickled, arr_0=np.array([{"code": "danger"}], dtype=object))
     for other in (single.getvalue(), pickled.getvalue(), b"woof", b""):
-        with pytest.raises(Problem):
+        with pytest.raises(PedigreeError):
             from_bytes(other, "x.npz")
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.fine_tuning.checkpoint import Checkpoint
-from tasks.modeling.fine_tuning.fine_tuning import check_memory, fits, numbers
+from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
 from tasks.modeling.fine_tuning.train_state import _rate, open_from
 from tests.servers import ROOT, free_port
 from tests.tasks.modeling.lessons import small_course, small_settings, tuned
@@ -83,7 +83,7 @@ def test_two_workers_learn_what_one_process_learns(whole: dict[str, list[tuple[i
 
 def test_more_devices_than_there_are_is_a_sentence() -> None:
     """Who asks for more devices than the machine has is told how many it has."""
-    with pytest.raises(SettingsProblem, match=r"fine_tuning\.devices is 64, and this machine has \d+ core"):
+    with pytest.raises(SettingsError, match=r"fine_tuning\.devices is 64, and this machine has \d+ core"):
         small_course(small_settings(devices=64))
 
 
@@ -134,26 +134,28 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
     settings = small_settings()
     tuning = settings.fine_tuning.model_copy(update={"learning_rate": 1e30})
     course = small_course(settings.model_copy(update={"fine_tuning": tuning}))
-    with pytest.raises(Problem, match=r"at step [123] of 6: .* set fine_tuning.learning_rate, now 1e\+30, to 1e\+29"):
+    with pytest.raises(
+        PedigreeError, match=r"at step [123] of 6: .* set fine_tuning.learning_rate, now 1e\+30, to 1e\+29"
+    ):
         list(course.checkpoints(None))
 
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
     network, settings = small_course(small_settings())._network(), small_settings()
-    needed = 4 * numbers(network.learning, settings.backbone.size)
+    needed = 4 * count_outputs(network.learning, settings.backbone.size)
     assert needed > 4 * 75 * 75
     check_memory(network.learning, settings, 1, 8 * needed)
     check_memory(network.learning, settings, 2, 4 * needed)
-    with pytest.raises(Problem, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):
+    with pytest.raises(PedigreeError, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):
         check_memory(network.learning, settings, 1, 6 * needed - 1)
-    with pytest.raises(Problem, match=r"set fine_tuning.from_block to a later block"):
+    with pytest.raises(PedigreeError, match=r"set fine_tuning.from_block to a later block"):
         check_memory(network.learning, settings, 1, needed - 1)
 
 
 def test_the_end_of_memory_is_a_sentence() -> None:
     """What TensorFlow raises when memory ends becomes the advice to take half of the batch."""
-    with pytest.raises(Problem, match=r"set fine_tuning.batch to 4\."), fits(small_settings()):
+    with pytest.raises(PedigreeError, match=r"set fine_tuning.batch to 4\."), report_memory_shortage(small_settings()):
         tf.zeros((2**45,))
 
 

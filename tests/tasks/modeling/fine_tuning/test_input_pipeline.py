@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from configs.schema import Settings
-from tasks.modeling.fine_tuning.distribution import Devices, shares
-from tasks.modeling.fine_tuning.input_pipeline import Labelled, feeds, plain_pass, training_pass
+from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
+from tasks.modeling.fine_tuning.input_pipeline import LabelledImages, plan_training, plan_validation, read_batches
 from tests.tasks.modeling.lessons import small_course, small_settings
 
-_UNEVEN = Labelled([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
+_UNEVEN = LabelledImages([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
 
 
 def _with(**training: Any) -> Settings:  # noqa: ANN401 - settings of every type
@@ -23,7 +23,7 @@ def _with(**training: Any) -> Settings:  # noqa: ANN401 - settings of every type
 def test_every_place_is_dealt_out_once() -> None:
     """Two devices together get each image of a batch once, in shares of one length; what fills up does not count."""
     for places in (range(8), range(8, 13), range(5, 6)):
-        dealt = shares(places, 7, 2)
+        dealt = shard_batch(places, 7, 2)
         assert [len(share) for share in dealt] == [4, 4]
         assert sorted(place for share in dealt for place, counts in share if counts) == list(places)
         assert {place for share in dealt for place, _ in share} == set(places)
@@ -33,7 +33,7 @@ def test_an_epoch_is_the_same_whatever_came_before() -> None:
     """Order and changes of an epoch depend on the seed and its number alone, and differ from those of another."""
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     first, again, later, other = (
-        training_pass(_UNEVEN, _with(seed=seed), epoch) for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
+        plan_training(_UNEVEN, _with(seed=seed), epoch) for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
     )
     assert first.order == again.order
     assert sorted(first.order) == list(range(40))
@@ -46,7 +46,7 @@ def test_an_epoch_is_the_same_whatever_came_before() -> None:
 
 def test_a_rare_class_gets_its_say() -> None:
     """By weights both classes weigh the same, by sampling both are drawn about as often, and without both neither."""
-    weighed, drawn, plain = (training_pass(_UNEVEN, _with(balance=way), 1) for way in ("weights", "sampling", "none"))
+    weighed, drawn, plain = (plan_training(_UNEVEN, _with(balance=way), 1) for way in ("weights", "sampling", "none"))
     assert [weighed.weights[:36].sum(), weighed.weights[36:].sum()] == pytest.approx([20, 20])
     assert 12 <= Counter(_UNEVEN.truth[index] for index in drawn.order)[1] <= 28
     assert set(drawn.weights) == set(plain.weights) == {1.0}
@@ -55,11 +55,11 @@ def test_a_rare_class_gets_its_say() -> None:
 
 def test_a_worker_reads_its_own_share_only() -> None:
     """Of three devices, the pictures of the second are fed alone, and all weights of all devices add up to one."""
-    lesson = small_course(small_settings()).lesson
-    one, total = plain_pass(lesson.train), 0.0
+    lesson = small_course(small_settings()).data
+    one, total = plan_validation(lesson.train), 0.0
     for number in range(3):
         ours = Devices(SimpleNamespace(num_replicas_in_sync=3), range(number, number + 1))
-        fed = list(feeds(one, 8, lesson.reading, ours))
+        fed = list(read_batches(one, 8, lesson.reader, ours))
         assert [(len(feed), size) for feed, size in fed] == [(1, 8), (1, 8), (1, 5)]
         assert {feed[0][0].shape for feed, _ in fed} == {(3, 75, 75, 3)}
         total += sum(float(feed[0][2].sum()) for feed, _ in fed)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from configs.errors import Problem
-from tasks.modeling.head.cross_fitting import Folded, Recipe, cross_fit, deal, out_of_fold
+from configs.errors import PedigreeError
+from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, out_of_fold
 from tasks.modeling.head.scaler import Numbers
 
 _WIDTH = 24
@@ -49,13 +49,13 @@ def test_each_class_is_in_all_folds() -> None:
     """Twelve groups of each class lie two or three in a fold, groups stay whole, and another seed deals otherwise."""
     truth = np.repeat([0, 1, 2], 24)
     groups = [f"group {place // 2}" for place in range(72)]
-    folds = deal(truth, groups, 0)
+    folds = assign_folds(truth, groups, 0)
     counts = np.array([np.bincount(folds[truth == label], minlength=5) // 2 for label in range(3)])
     assert counts.min() == 2
     assert counts.max() == 3
     assert np.array_equal(folds[::2], folds[1::2])
-    assert np.array_equal(deal(truth[::-1], groups[::-1], 0)[::-1], folds)
-    assert not np.array_equal(deal(truth, groups, 1), folds)
+    assert np.array_equal(assign_folds(truth[::-1], groups[::-1], 0)[::-1], folds)
+    assert not np.array_equal(assign_folds(truth, groups, 1), folds)
 
 
 def test_a_class_of_one_group_is_chosen_by_nobody() -> None:
@@ -71,7 +71,7 @@ def test_a_class_of_one_group_is_chosen_by_nobody() -> None:
 def test_where_nothing_can_be_held_out_a_sentence_says_so() -> None:
     """Classes of one group each cannot be cross-validated."""
     truth = [0, 0, 1, 1]
-    with pytest.raises(Problem, match="No class has two photographs that do not look alike"):
+    with pytest.raises(PedigreeError, match="No class has two photographs that do not look alike"):
         out_of_fold(_drawn(truth, 1), truth, ["a", "a", "b", "b"])
 
 
@@ -80,7 +80,7 @@ def test_the_harder_the_features_the_stronger_the_decay() -> None:
     truth = np.array([0, 1, 2] * 60)
     strengths = [
         cross_fit(
-            Folded(_drawn(truth.tolist(), 1, apart), truth, deal(truth, _alone(truth.tolist()), 0)),
+            FoldedImages(_drawn(truth.tolist(), 1, apart), truth, assign_folds(truth, _alone(truth.tolist()), 0)),
             Recipe(),
         ).strength
         for apart in (0.0, 0.3, 2.0)
@@ -93,7 +93,7 @@ def test_a_path_ends_where_the_loss_rises() -> None:
     """Each strength is told with its figures, and two strengths after the best the path ends."""
     truth = np.array([0, 1, 2] * 60)
     told: list[float] = []
-    folded = Folded(_drawn(truth.tolist(), 1, 0.3), truth, deal(truth, _alone(truth.tolist()), 0))
+    folded = FoldedImages(_drawn(truth.tolist(), 1, 0.3), truth, assign_folds(truth, _alone(truth.tolist()), 0))
     chosen = cross_fit(folded, Recipe(), lambda _, figures: told.append(figures["validation_loss"]))
     best = int(np.argmin(told))
     assert len(told) == best + 3

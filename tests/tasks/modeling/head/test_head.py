@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
 from tasks.modeling.backbone.serialization import weights_hash
 from tasks.modeling.head.head import _BLOCK, Head
@@ -82,5 +82,5 @@ def test_a_block_of_images_ends_nowhere(head: Head) -> None:
 @pytest.mark.parametrize("keep", [0, 10, 500, -1])
 def test_a_damaged_head_gets_a_sentence(head: Head, keep: int) -> None:
     """A file that is cut short is no head."""
-    with pytest.raises(Problem, match="damaged"):
+    with pytest.raises(PedigreeError, match="damaged"):
         Head.from_bytes(head.to_bytes()[:keep])

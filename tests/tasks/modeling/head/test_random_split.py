@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.modeling.head.cross_fitting import Recipe
 from tasks.modeling.head.random_split import Images, random_split
 
@@ -62,5 +62,5 @@ def test_where_nothing_can_be_held_out_nothing_is_claimed() -> None:
     clean = drawn()
     assert random_split(replace(clean, groups=[*clean.labels]), Recipe()) is None
     assert random_split(replace(clean, features=np.ones_like(clean.features)), Recipe()) is None
-    with pytest.raises(Problem, match="no numbers"):
+    with pytest.raises(PedigreeError, match="no numbers"):
         random_split(replace(clean, features=np.full_like(clean.features, np.nan)), Recipe())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from configs.schema import Training
 from tasks.modeling.head.cross_fitting import STRENGTHS, Recipe
 from tasks.modeling.head.head import Head
-from tasks.modeling.head.training import Examples, HeldOut, calibrated, recipe_of, train_head
+from tasks.modeling.head.training import Examples, HeldOut, calibrate, recipe_of, train_head
 
 _CLASSES = ("corgi", "poodle", "pug")
 
@@ -76,7 +76,7 @@ def test_the_chosen_decay_is_the_best_on_images_held_out() -> None:
 def test_views_are_learned_from_and_not_judged() -> None:
     """What comes after the whole images is no image held out, but the head learns from it."""
     examples = _examples((40, 40, 40), 1)
-    plain, held, _ = _train(replace(examples, whole=90), l2=0.1)
+    plain, held, _ = _train(replace(examples, originals=90), l2=0.1)
     assert len(held.truth) == 90
     fewer = Examples(examples.features[:90], examples.truth[:90], examples.groups[:90], 90)
     assert not np.allclose(plain.weights, _train(fewer, l2=0.1)[0].weights, rtol=0.01)
@@ -87,13 +87,13 @@ def test_features_that_are_no_numbers_are_refused(value: float) -> None:
     """One bad number gets a sentence."""
     examples = _examples((9, 9, 9), 1)
     examples.features[4, 4] = value
-    with pytest.raises(Problem, match="Features are beyond all bounds"):
+    with pytest.raises(PedigreeError, match="Features are beyond all bounds"):
         _train(examples)
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
     """Where chance sent no image to be learned from, a sentence says so."""
-    with pytest.raises(Problem, match="No photograph is there to learn from"):
+    with pytest.raises(PedigreeError, match="No photograph is there to learn from"):
         _train(_examples((0, 0, 0), 2))
 
 
@@ -102,7 +102,7 @@ def test_features_that_never_vary_are_refused() -> None:
     examples = _examples((9, 9, 9), 1)
     examples.features[:] = 0.3
     examples.features[::2] = np.nextafter(np.float32(0.3), np.float32(1))
-    with pytest.raises(Problem, match=r"same features.*take another backbone\.cut"):
+    with pytest.raises(PedigreeError, match=r"same features.*take another backbone\.cut"):
         _train(examples)
 
 
@@ -153,7 +153,7 @@ def test_smoothed_labels_keep_a_model_from_certainty() -> None:
 def test_a_third_image_of_each_class_is_enough() -> None:
     """Three images of each class are cross-validated and calibrated."""
     head, held, _ = _train(_examples((3, 3, 3), 1))
-    calm, figures = calibrated(head, held, 0.95)
+    calm, figures = calibrate(head, held, 0.95)
     assert len(held.truth) == 9
     assert np.isfinite([calm.temperature, *figures.values()]).all()
 
@@ -169,6 +169,6 @@ def test_another_seed_deals_other_folds() -> None:
 def test_calibration_is_measured_before_and_after() -> None:
     """A head that is bold on images held out is not any more when it is calibrated, and is sure where it is right."""
     head, held, _ = _train(_examples((300, 300, 300), 2, spread=3))
-    calm, figures = calibrated(head, replace(held, logits=held.logits * 4), 0.8)
+    calm, figures = calibrate(head, replace(held, logits=held.logits * 4), 0.8)
     assert calm.temperature == figures["temperature"] > 2
     assert figures["validation_ece"] < figures["validation_ece_uncalibrated"] / 2

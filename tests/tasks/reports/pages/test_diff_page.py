@@ -10,8 +10,8 @@ from PIL import Image
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.datasets.version_diff import compare
-from tasks.reports.pages.diff_page import MOST, diff_page, pictured
+from tasks.domain.datasets.version_diff import diff_versions
+from tasks.reports.pages.diff_page import MOST, list_pictured_images, render_version_diff
 from tasks.reports.pages.template import thumbnail
 from tests.browser import needs_chromium, open_page
 
@@ -23,28 +23,28 @@ def row(image: str, label: str = "pug", split: Split = Split.TRAIN) -> Row:
 
 def test_every_change_is_on_the_page() -> None:
     """Each kind of change is counted, and each of its images stands there with its key."""
-    found = compare([row("a"), row("b"), row("c")], [row("b", "boxer"), row("c", split=Split.TEST), row("d")])
-    page = diff_page("1" * 64, "2" * 64, found, {})
+    found = diff_versions([row("a"), row("b"), row("c")], [row("b", "boxer"), row("c", split=Split.TEST), row("d")])
+    page = render_version_diff("1" * 64, "2" * 64, found, {})
     assert all(f"{image}.jpg" in page for image in "abcd")
     for title, number in (("Added", 1), ("Removed", 1), ("Relabelled", 1), ("In another split", 1)):
         assert f"{title}: {number}</h2>" in page
     assert "pug → boxer" in page
     assert "train → test" in page
-    assert pictured(found) == ["a", "b", "c", "d"]
+    assert list_pictured_images(found) == ["a", "b", "c", "d"]
 
 
 def test_labels_and_keys_are_text() -> None:
     """What people call their folders never becomes part of the page's code."""
-    page = diff_page("1", "2", compare([], [row("a", '<script>alert("x")</script>')]), {})
+    page = render_version_diff("1", "2", diff_versions([], [row("a", '<script>alert("x")</script>')]), {})
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_a_page_says_how_many_it_does_not_show() -> None:
     """Of many images the first ones are shown, and the others are counted."""
-    found = compare([], [row(f"{number:04}") for number in range(MOST + 50)])
-    assert len(pictured(found)) == MOST
-    page = diff_page("1", "2", found, dict.fromkeys(pictured(found), "data:image/jpeg;base64,xx"))
+    found = diff_versions([], [row(f"{number:04}") for number in range(MOST + 50)])
+    assert len(list_pictured_images(found)) == MOST
+    page = render_version_diff("1", "2", found, dict.fromkeys(list_pictured_images(found), "data:image/jpeg;base64,xx"))
     assert page.count("<figure>") == page.count("<img") == MOST
     assert f"The first {MOST} are shown, 50 are not" in page
 
@@ -67,8 +67,8 @@ def test_a_thumbnail_is_small_and_keeps_its_shape(photos: Path) -> None:
 def test_a_page_needs_nothing_else_and_fits_a_phone(photos: Path, tmp_path: Path) -> None:
     """On a phone nothing is wider than the screen, all pictures show, none is fetched, and dark follows the reader."""
     data = {path.name: thumbnail(path.read_bytes()) for path in sorted(photos.glob("beagle/*"))}
-    found = compare([], [row(name, "a_breed_with_a_very_long_name_" * 3) for name in data])
-    text = diff_page("1" * 64, "2" * 64, found, data)
+    found = diff_versions([], [row(name, "a_breed_with_a_very_long_name_" * 3) for name in data])
+    text = render_version_diff("1" * 64, "2" * 64, found, data)
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     with open_page(f"file://{tmp_path}/page.html", width=390, height=844) as page:

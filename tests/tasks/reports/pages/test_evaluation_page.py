@@ -14,14 +14,14 @@ from PIL import Image
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.fine_tuning_trial import Trial
-from tasks.domain.evaluation.label_changes import relabelling
-from tasks.domain.evaluation.label_evidence import Word, label_evidence
-from tasks.domain.evaluation.learning_curves import Curve, Curves
-from tasks.reports.pages.confusion_matrix import CORNER, MATRIX, matrix
-from tasks.reports.pages.evaluation_page import evaluation_page, pictured, told
-from tasks.reports.pages.model_card import card_html, card_markdown, model_card
-from tasks.reports.pages.plot_geometry import Scale, around_nought, dot, ticks
-from tasks.reports.pages.svg_figures import figures
+from tasks.domain.evaluation.label_changes import find_relabelling
+from tasks.domain.evaluation.label_evidence import LabelPrediction, collect_label_evidence
+from tasks.domain.evaluation.learning_curves import LearningCurve, LearningCurves
+from tasks.reports.pages.confusion_matrix import CORNER, MATRIX, build_confusion_matrix
+from tasks.reports.pages.evaluation_page import classify_rule, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
+from tasks.reports.pages.svg_figures import draw_figures
 from tests.browser import needs_chromium, open_page
 from tests.tasks.domain.contests import CLASSES
 from tests.tasks.reports.reports import RULES, report
@@ -39,7 +39,7 @@ def small() -> str:
 def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
     """Before all else stand the outcome and each broken rule's sentence; then every rule with its own."""
     found = report(CLASSES, 200)
-    page = html.unescape(evaluation_page(found, {}))
+    page = html.unescape(render_evaluation_report(found, {}))
     verdict = found.challenger.verdict
     assert verdict.outcome == "rejected"
     first = page.index("The rules</h2>")
@@ -53,40 +53,42 @@ def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
 def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
     """Each rule has one word: passed, broken, ask, or silent where it had nothing to look at, whatever its sentence."""
     few = (*RULES, "recall of pug with coat=white at least 0.5")
-    states = {one.rule: told(one).state for one in report(CLASSES, 30, rules=few).challenger.verdict.rules}
+    states = {one.rule: classify_rule(one).state for one in report(CLASSES, 30, rules=few).challenger.verdict.rules}
     assert [states[rule] for rule in few] == ["broken", "passed", "ask", "passed", "silent"]
-    assert "silent" in evaluation_page(report(CLASSES, 30, rules=few), {})
+    assert "silent" in render_evaluation_report(report(CLASSES, 30, rules=few), {})
     spoken = report(CLASSES, 30, rules=few).challenger.verdict.rules[-1]
-    assert told(replace(spoken, silent=False)).state == "passed"
+    assert classify_rule(replace(spoken, silent=False)).state == "passed"
 
 
 def test_a_class_of_few_test_images_is_unknown_everywhere() -> None:
     """No share of its three test images is told as if it were known, neither on the page nor in card or picture."""
     found = report(CLASSES, 15)
-    page = evaluation_page(found, {})
+    page = render_evaluation_report(found, {})
     classes = page[page.index("<h2>Classes") : page.index("<h2>Slices")]
     assert "Unknown: too few test images" in classes
     assert classes.count(">3 test images<") == len(CLASSES)
     assert "% of 3" not in classes
-    text = card_markdown("Model card", model_card(found, "#"))
+    text = render_card_markdown("Model card", build_model_card(found, "#"))
     assert text.count("| 3 | unknown |") == len(CLASSES)
     assert r"Classes that are unknown, with their test images: beagle \(3\), " in text
-    assert b"Unknown: too few test images" in figures(found)["figures/classes.svg"]
+    assert b"Unknown: too few test images" in draw_figures(found)["figures/classes.svg"]
 
 
 def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
     """Up to forty classes have the whole matrix; of more it holds who is confused most, and each row adds up."""
-    whole = matrix(report([f"breed {number:02}" for number in range(MATRIX)], 400).challenger.evaluation.test.figures)
+    whole = build_confusion_matrix(
+        report([f"breed {number:02}" for number in range(MATRIX)], 400).challenger.evaluation.test.figures
+    )
     assert (len(whole.rows), whole.hidden, whole.columns) == (MATRIX, 0, whole.labels)
     found = report([f"breed {number:03}" for number in range(120)], 1200)
     measured = found.challenger.evaluation.test.figures
-    corner = matrix(measured)
+    corner = build_confusion_matrix(measured)
     assert (len(corner.rows), corner.hidden, corner.columns[-1]) == (CORNER, 120 - CORNER, "any other")
     assert {measured.confused[0].truth, measured.confused[0].guess} <= {*corner.labels}
     images = {one.label: one.images for one in measured.classes}
     for truth, cells in (*whole.rows, *corner.rows):
         assert sum(cell.images for cell in cells) == images.get(truth, 10)
-    assert "of 120; the last column counts all other answers" in evaluation_page(found, {})
+    assert "of 120; the last column counts all other answers" in render_evaluation_report(found, {})
 
 
 @needs_chromium
@@ -95,7 +97,7 @@ def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
 def test_a_confusion_matrix_fits_a_screen(tmp_path: Path, classes: int, width: int, height: int) -> None:
     """Of thirty classes, or the worst of 120, one sees all at once, also on a phone, and no row is cut."""
     names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
-    (tmp_path / "page.html").write_text(evaluation_page(report(names, 10 * classes), {}), encoding="utf-8")
+    (tmp_path / "page.html").write_text(render_evaluation_report(report(names, 10 * classes), {}), encoding="utf-8")
     with open_page(f"file://{tmp_path}/page.html", width, height) as page:
         box = page.locator(".matrix").bounding_box()
         assert box
@@ -112,7 +114,7 @@ def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
     trained = replace(plain.challenger.trained, trial=trial)
     tried = replace(plain, challenger=replace(plain.challenger, trained=trained))
     for found, words in ((tried, True), (plain, False)):
-        for text in (evaluation_page(found, {}), card_html("Card", model_card(found, "data"))):
+        for text in (render_evaluation_report(found, {}), render_card_html("Card", build_model_card(found, "data"))):
             assert ("Fine-tuning was not tried: &lt;too few&gt; images." in text) == words
             assert ("Would fine-tuning help?" in text) == words
 
@@ -120,18 +122,18 @@ def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
 def test_mistakes_are_shown_with_their_pictures() -> None:
     """Those that are new and those that are fixed stand on the page, and one that the data card doubts says so."""
     found = report(CLASSES, 200)
-    page = evaluation_page(found, dict.fromkeys(pictured(found), small()))
+    page = render_evaluation_report(found, dict.fromkeys(list_pictured_images(found), small()))
     assert "New mistakes: 20" in page
     assert "Fixed: 20" in page
     assert page.count("the data card doubts its label") == 2  # among the surest, and among the new ones
     assert "the features say another class: 1 of 40 in beagle." in page
     assert "no picture in the store" not in page
-    assert "no picture in the store" in evaluation_page(found, {})
+    assert "no picture in the store" in render_evaluation_report(found, {})
 
 
 def test_without_a_champion_nothing_is_compared() -> None:
     """The first model's page says that there is no champion, and draws no comparison."""
-    page = evaluation_page(report(CLASSES, 200, first=True), {})
+    page = render_evaluation_report(report(CLASSES, 200, first=True), {})
     assert "There is no champion yet" in page
     assert "Beside the champion" not in page
     assert "Since the champion" not in page
@@ -140,11 +142,11 @@ def test_without_a_champion_nothing_is_compared() -> None:
 def test_names_of_classes_are_text() -> None:
     """What people call their folders never becomes code of a page, nor a mark or a column of Markdown."""
     found = report(HOSTILE, 60)
-    sections = model_card(found, "card.html")
-    for page in (evaluation_page(found, {}), card_html("title", sections)):
+    sections = build_model_card(found, "card.html")
+    for page in (render_evaluation_report(found, {}), render_card_html("title", sections)):
         assert "<script" not in page
         assert "&lt;script&gt;" in page
-    text = card_markdown("title", sections)
+    text = render_card_markdown("title", sections)
     assert r"\<script\>" in text
     assert "<script>" not in text.replace(r"\<", "")
     row = next(line for line in text.splitlines() if line.startswith(r"| a\|b"))
@@ -155,7 +157,7 @@ def test_names_of_classes_are_text() -> None:
 def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     """The model card names use, decision, data, figures with intervals, gaps and wishes, and leads to the data card."""
     found = report(CLASSES, 30)
-    text = card_markdown("Model card", model_card(found, "../dataset/card.html"))
+    text = render_card_markdown("Model card", build_model_card(found, "../dataset/card.html"))
     titles = re.findall("^## (.+)$", text, re.MULTILINE)
     assert titles == [
         "Intended use",
@@ -176,29 +178,31 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
 
 
 KNOWN = tuple(
-    Curve(name, 60, 20, (15, 30, 45, 60), (0.5, 0.6, 0.65, 0.7), gain, gain / 2, 2 * gain)
+    LearningCurve(name, 60, 20, (15, 30, 45, 60), (0.5, 0.6, 0.65, 0.7), gain, gain / 2, 2 * gain)
     for name, gain in (("pug", 0.02), ("boxer", 0.06))
 )
-GROWN = Curves(replace(KNOWN[0], label="", images=120), (*KNOWN, Curve("husky", 5, 2)))
+GROWN = LearningCurves(replace(KNOWN[0], label="", images=120), (*KNOWN, LearningCurve("husky", 5, 2)))
 
 
 def test_what_to_collect_is_told_alike_everywhere() -> None:
     """Page and card rank the classes by what 50 more images bring, and name those of which nobody can tell."""
     found = replace(report(CLASSES, 200), curves=GROWN)
-    page = evaluation_page(found, {}).partition("What to collect next")[2]
+    page = render_evaluation_report(found, {}).partition("What to collect next")[2]
     assert page.index("+6.0 (3.0 to 12.0), 60 now") < page.index("+2.0 (1.0 to 4.0), 60 now")
     assert "Of 1 other class nobody can tell" in page
     assert "Learning curve: 120 training images now, 220 with 50 more of each class" in page
-    assert "Nobody can tell" in evaluation_page(replace(found, curves=Curves(None, GROWN.classes[2:])), {})
-    text = card_markdown("Model card", model_card(found, "#")).partition("## What to collect next")[2]
+    assert "Nobody can tell" in render_evaluation_report(
+        replace(found, curves=LearningCurves(None, GROWN.classes[2:])), {}
+    )
+    text = render_card_markdown("Model card", build_model_card(found, "#")).partition("## What to collect next")[2]
     assert text.index("- boxer: 50 more images would likely add 6.0 points") < text.index("- pug: 50 more images")
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_figures_are_pictures_of_the_same_names(first: bool) -> None:
     """Each run has the same files, champion or not; each is SVG that fetches nothing, whatever classes are called."""
-    found = replace(report(HOSTILE, 60, first=first), curves=Curves() if first else GROWN)
-    made = figures(found)
+    found = replace(report(HOSTILE, 60, first=first), curves=LearningCurves() if first else GROWN)
+    made = draw_figures(found)
     names = ("comparison", "classes", "slices", "confusion", "calibration", "learning-curve")
     assert list(made) == [f"figures/{name}.svg" for name in names]
     for text in made.values():
@@ -212,13 +216,13 @@ def test_figures_are_pictures_of_the_same_names(first: bool) -> None:
 @pytest.mark.parametrize("most", [0.0, 0.004, 0.03, 0.5, 1.0])
 def test_a_scale_around_nought_has_nought_in_its_middle(most: float) -> None:
     """Whatever it holds, a few round ticks lie on both sides, and nothing that it was made for is cut."""
-    scale = around_nought([-most, most / 2])
-    found = ticks(scale)
+    scale = scale_around_zero([-most, most / 2])
+    found = choose_ticks(scale)
     assert scale.at(0) == 50
     assert 3 <= len(found) <= 11
     assert [one.words for one in found if one.at == 50] == ["0"]
-    assert not dot(scale, 0, -most, most).cut
-    assert dot(Scale(-1, 1), 0, -2, 0.5) == dot(Scale(-1, 1), 0, -9, 0.5)
+    assert not place_dot(scale, 0, -most, most).cut
+    assert place_dot(Scale(-1, 1), 0, -2, 0.5) == place_dot(Scale(-1, 1), 0, -9, 0.5)
 
 
 @needs_chromium
@@ -226,8 +230,8 @@ def test_the_page_needs_nothing_else_and_fits_a_phone(tmp_path: Path) -> None:
     """On a phone nothing is wider than the screen, nothing is fetched, and dark follows the reader."""
     found = report([f"a_breed_with_a_very_long_name_{number}_{'x' * 30}" for number in range(14)], 400)
     pages = {
-        "report": evaluation_page(found, dict.fromkeys(pictured(found), small())),
-        "card": card_html("Model card", model_card(found, "#")),
+        "report": render_evaluation_report(found, dict.fromkeys(list_pictured_images(found), small())),
+        "card": render_card_html("Model card", build_model_card(found, "#")),
     }
     for name, text in pages.items():
         assert not re.search(r"(src|href)=\"(?!data:|#)|url\(|@import", text)
@@ -244,12 +248,12 @@ def test_photographs_under_another_label_are_shown() -> None:
     former = {f"{number}": "pug" if number < 20 else "boxer" for number in range(40)}
     today = former | dict.fromkeys("012", "boxer")
     rows = [Row(image, label, Split.TEST, (), f"{image}.jpg") for image, label in today.items()]
-    moved = relabelling(former, rows, {})
-    labels = label_evidence(moved, {"0": Word("beagle", 0.3, 0.2)}, {})
+    moved = find_relabelling(former, rows, {})
+    labels = collect_label_evidence(moved, {"0": LabelPrediction("beagle", 0.3, 0.2)}, {})
     found = report(CLASSES, 200)
     evaluation = replace(found.challenger.evaluation, labels=labels)
     found = replace(found, challenger=replace(found.challenger, evaluation=evaluation))
-    assert {"0", "1", "2"} <= set(pictured(found))
-    page = re.sub(r"<[^>]+>", "", html.unescape(evaluation_page(found, {})))
+    assert {"0", "1", "2"} <= set(list_pictured_images(found))
+    page = re.sub(r"<[^>]+>", "", html.unescape(render_evaluation_report(found, {})))
     assert page.index("3 photographs carry another label than before") < page.index("The rules")
     assert "pug, now boxer0.jpghead: beagle; old label 30.0%, new 20.0%" in page

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
 
 
@@ -20,7 +20,7 @@ def stopped(target: Path, error: BaseException) -> None:
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError()])
 def test_a_folder_that_was_not_finished_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
     """Whatever stops the work, neither the folder nor what it was written to is left; a full disk is said in words."""
-    with pytest.raises((Problem, KeyboardInterrupt, ValueError)) as caught:
+    with pytest.raises((PedigreeError, KeyboardInterrupt, ValueError)) as caught:
         stopped(tmp_path / "out", error)
     assert "is full" in str(caught.value) or not error.args
     assert list(tmp_path.iterdir()) == []
@@ -39,7 +39,7 @@ def test_places_that_are_taken(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "out.partial").mkdir()
     for name, words in (("file", "not an empty folder"), ("out", "in the way"), ("file/out", "cannot be written")):
-        with pytest.raises(Problem, match=words), new_folder(tmp_path / name):
+        with pytest.raises(PedigreeError, match=words), new_folder(tmp_path / name):
             pass
     assert {path.name for path in tmp_path.iterdir()} == {"file", "out.partial"}
 
@@ -57,7 +57,7 @@ def test_a_link_to_an_empty_folder_is_filled(tmp_path: Path) -> None:
 def test_two_classes_that_the_disk_takes_for_one(tmp_path: Path) -> None:
     """Where a second class finds its folder there already, as on disks that ignore case, nothing is mixed."""
     (tmp_path / "Pug").mkdir()
-    with pytest.raises(Problem, match="takes Pug and another class for the same folder"):
+    with pytest.raises(PedigreeError, match="takes Pug and another class for the same folder"):
         make_folders(tmp_path, ["Pug", "boxer"])
 
 
@@ -68,7 +68,7 @@ def test_images_are_what_their_names_say(tmp_path: Path) -> None:
     write_images(tmp_path, {image: f"{image}.jpg" for image in images}, images.items(), done.append)
     assert {path.stem: path.read_bytes() for path in tmp_path.iterdir()} == images
     assert sum(done) == 150
-    with pytest.raises(Problem, match="is damaged in the store"):
+    with pytest.raises(PedigreeError, match="is damaged in the store"):
         write_images(tmp_path, {"0" * 64: "x.jpg"}, [("0" * 64, b"other")], done.append)
     assert not (tmp_path / "x.jpg").exists()
 
@@ -79,5 +79,5 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
         write_file(tmp_path / "page.html", data)
     assert (tmp_path / "page.html").read_bytes() == b"two"
     assert len(list(tmp_path.iterdir())) == 1
-    with pytest.raises(Problem, match="cannot be written"):
+    with pytest.raises(PedigreeError, match="cannot be written"):
         write_file(tmp_path / "nowhere" / "page.html", b"")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
@@ -30,7 +30,7 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         try:
             assert read_manifest(str(tmp_path), name) == rows
-        except Problem:
+        except PedigreeError:
             refused += 1
     assert refused > len(whole) / 2
 

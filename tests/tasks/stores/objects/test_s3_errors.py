@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from configs.errors import Inaccessible, Outage, Problem, SettingsProblem
+from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.s3_client import s3_client
 from tasks.stores.tables.lance_table import Table
@@ -80,7 +80,7 @@ def test_the_setting_that_is_wrong_is_named(
             lambda: bucket.create("a.json", b"{}"),
             lambda: table.read(["image"]),
         ):
-            _must_say(ask, Inaccessible, said)
+            _must_say(ask, InaccessibleError, said)
 
 
 @pytest.mark.parametrize("body", [PAGE, TIDY_PAGE, b'{"number": 1}'])
@@ -94,28 +94,28 @@ def test_a_page_is_no_object(monkeypatch: pytest.MonkeyPatch, body: bytes) -> No
             lambda: bucket.read("a.jpg", "0123"),
             lambda: bucket.metadata("a.jpg", "0123"),
         ):
-            _must_say(ask, Inaccessible, ("is not S3",))
+            _must_say(ask, InaccessibleError, ("is not S3",))
 
 
 def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page of a proxy whose S3 is away may be over soon."""
     with answering(502, PAGE, {"Content-Type": "text/html"}) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        _must_say(open_bucket("s3://dogs/in").check, Outage, ("s3://dogs/in",))
+        _must_say(open_bucket("s3://dogs/in").check, ServiceUnavailableError, ("s3://dogs/in",))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "kind", "said"),
     [
-        ("AWS_REGION", "no region at all", Inaccessible, ("AWS_REGION",)),
-        ("AWS_PROFILE", "nobody", Inaccessible, ("AWS_PROFILE",)),
-        ("AWS_ENDPOINT_URL", "nowhere", Inaccessible, ("AWS_ENDPOINT_URL is no address", "https://")),
-        ("AWS_ENDPOINT_URL", "http://ann:hush@127.0.0.1:9", Outage, ("AWS_ENDPOINT_URL",)),
-        ("HTTP_PROXY", "http://ann:hush@127.0.0.1:9", Outage, ("HTTPS_PROXY",)),
+        ("AWS_REGION", "no region at all", InaccessibleError, ("AWS_REGION",)),
+        ("AWS_PROFILE", "nobody", InaccessibleError, ("AWS_PROFILE",)),
+        ("AWS_ENDPOINT_URL", "nowhere", InaccessibleError, ("AWS_ENDPOINT_URL is no address", "https://")),
+        ("AWS_ENDPOINT_URL", "http://ann:hush@127.0.0.1:9", ServiceUnavailableError, ("AWS_ENDPOINT_URL",)),
+        ("HTTP_PROXY", "http://ann:hush@127.0.0.1:9", ServiceUnavailableError, ("HTTPS_PROXY",)),
     ],
 )
 def test_settings_of_the_environment_are_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kind: type[Problem], said: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kind: type[PedigreeError], said: tuple[str, ...]
 ) -> None:
     """A variable that is wrong is named, and a secret in it is not repeated."""
     if name != "AWS_REGION":
@@ -146,19 +146,17 @@ def test_a_profile_that_gives_no_credentials_is_named(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    _must_say(open_bucket("s3://dogs/in").check, Inaccessible, (said,))
+    _must_say(open_bucket("s3://dogs/in").check, InaccessibleError, (said,))
 
 
 def test_an_address_that_is_no_bucket_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that no bucket can have is told as a wrong address, with exit code 2."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    _must_say(
-        open_bucket("s3://Dogs of mine/in").check, SettingsProblem, ("s3://Dogs of mine/in", "s3://bucket/prefix")
-    )
+    _must_say(open_bucket("s3://Dogs of mine/in").check, SettingsError, ("s3://Dogs of mine/in", "s3://bucket/prefix"))
 
 
-def _must_say(ask: Callable[[], object], kind: type[Problem], said: tuple[str, ...]) -> str:
-    with pytest.raises(Problem) as caught:
+def _must_say(ask: Callable[[], object], kind: type[PedigreeError], said: tuple[str, ...]) -> str:
+    with pytest.raises(PedigreeError) as caught:
         ask()
     sentence = str(caught.value)
     assert type(caught.value) is kind, sentence

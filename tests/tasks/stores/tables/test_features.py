@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.stores.tables.features import FeatureStore
 
 NAMES = [f"image-{number:04}" for number in range(1500)]
@@ -33,7 +33,9 @@ def test_many_and_few_come_back_as_asked(store: FeatureStore, wanted: int) -> No
 
 def test_a_missing_image_is_named(store: FeatureStore) -> None:
     """What was never embedded is no row of zeros but a sentence."""
-    with pytest.raises(Problem, match="lacks features of image 'image-9999' under backbone net: run the night again"):
+    with pytest.raises(
+        PedigreeError, match="lacks features of image 'image-9999' under backbone net: run the night again"
+    ):
         store.read(["image-0001", "image-9999"])
 
 
@@ -41,7 +43,7 @@ def test_a_removed_image_moves_no_other(store: FeatureStore) -> None:
     """After one image was forgotten the others still have their own vectors."""
     store._table().remove("image-0003")
     left = [number for number in range(1500) if number != 3]
-    assert store.known() == {NAMES[number] for number in left}
+    assert store.stored() == {NAMES[number] for number in left}
     assert np.array_equal(store.read([NAMES[number] for number in left]), VECTORS[left])
 
 
@@ -50,7 +52,7 @@ def test_precision_decides_the_space(tmp_path: Path, precision: Literal["float32
     """Each number takes as many bytes as the setting says, and is read as float32 by whoever does not know it."""
     rounded = VECTORS.astype(precision).astype(np.float32)
     FeatureStore(str(tmp_path), "net", 3, precision).add(NAMES, rounded)
-    stored = FeatureStore(str(tmp_path), "net", 3)._table().stored()
+    stored = FeatureStore(str(tmp_path), "net", 3)._table().stored_schema()
     assert stored is not None
     assert stored.field("vector").type.value_type.bit_width == 8 * size
     found = FeatureStore(str(tmp_path), "net", 3).read(NAMES)
@@ -62,12 +64,12 @@ def test_features_of_another_width_are_refused(store: FeatureStore) -> None:
     """A table of three numbers an image is neither read nor added to as one of four."""
     other = FeatureStore(store.url, "net", 4)
     for use in (other.known, lambda: other.add(["x"], np.ones((1, 4), np.float32)), lambda: other.read(NAMES[:1])):
-        with pytest.raises(Problem, match=r"holds 3 numbers an image, and this backbone makes 4: move it away"):
+        with pytest.raises(PedigreeError, match=r"holds 3 numbers an image, and this backbone makes 4: move it away"):
             use()
 
 
 def test_features_of_another_backbone_are_refused(store: FeatureStore, tmp_path: Path) -> None:
     """A table that was put under another backbone's name does not pass for that one's."""
     shutil.copytree(tmp_path / "features" / "net.lance", tmp_path / "features" / "other.lance")
-    with pytest.raises(Problem, match="holds features of backbone net, which is another one"):
-        FeatureStore(store.url, "other", 3).known()
+    with pytest.raises(PedigreeError, match="holds features of backbone net, which is another one"):
+        FeatureStore(store.url, "other", 3).stored()

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.models import Model
 
-from configs.errors import Problem
+from configs.errors import PedigreeError
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.tracking import registry, runs
 
@@ -87,32 +87,32 @@ def test_a_version_leads_back_to_its_run_and_the_run_to_its_model(
 def test_an_alias_names_one_version_and_can_move(url: str, model: str, run_id: str, packaged: Path) -> None:
     """An alias names the version that it was pointed at last, and none once it was taken away."""
     versions = [registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged)) for _ in range(2)]
-    registry.point(url, model, "champion", None)
+    registry.set_alias(url, model, "champion", None)
     for version in (*versions, versions[0]):
-        registry.point(url, model, "champion", version)
+        registry.set_alias(url, model, "champion", version)
         assert _aliases(url, model) == {"champion": version}
-    registry.point(url, model, "champion", None)
+    registry.set_alias(url, model, "champion", None)
     assert _aliases(url, model) == {}
 
 
 def test_an_alias_cannot_name_a_version_that_is_not_there(url: str, model: str, run_id: str, packaged: Path) -> None:
     """Neither before the first version nor beside it: it is answered, not raised, and nothing changes."""
-    assert not registry.point(url, model, "champion", "1")
-    assert registry.described(url, model) == ({}, {})
+    assert not registry.set_alias(url, model, "champion", "1")
+    assert registry.read_aliases_and_tags(url, model) == ({}, {})
     version = registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
-    assert registry.point(url, model, "champion", version)
-    assert not registry.point(url, model, "champion", "7")
-    assert registry.described(url, model) == ({"champion": version}, {})
+    assert registry.set_alias(url, model, "champion", version)
+    assert not registry.set_alias(url, model, "champion", "7")
+    assert registry.read_aliases_and_tags(url, model) == ({"champion": version}, {})
 
 
 def test_a_model_gains_and_loses_a_note(url: str, model: str, run_id: str, packaged: Path) -> None:
     """What is to be said of the model itself stands there until there is nothing to say."""
-    registry.note(url, model, "look", "at this")
+    registry.tag_model(url, model, "look", "at this")
     registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
-    registry.note(url, model, "look", "at this")
-    assert registry.described(url, model)[1] == {"look": "at this"}
-    registry.note(url, model, "look", "")
-    assert registry.described(url, model)[1] == {}
+    registry.tag_model(url, model, "look", "at this")
+    assert registry.read_aliases_and_tags(url, model)[1] == {"look": "at this"}
+    registry.tag_model(url, model, "look", "")
+    assert registry.read_aliases_and_tags(url, model)[1] == {}
 
 
 def _aliases(url: str, model: str) -> dict[str, str]:
@@ -124,7 +124,7 @@ def test_a_version_gains_tags(url: str, model: str, run_id: str, packaged: Path)
     """What is decided later stands beside what was known at registration."""
     version = registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
     for outcome in ("rejected", "promoted"):
-        registry.tag(url, model, version, {"pedigree.outcome": outcome})
+        registry.tag_version(url, model, version, {"pedigree.outcome": outcome})
     assert MlflowClient(url).get_model_version(model, version).tags == _TAGS | {"pedigree.outcome": "promoted"}
 
 
@@ -181,13 +181,13 @@ def test_nothing_is_printed(
 ) -> None:
     """MLflow's diary stays off the terminal, where progress bars and JSON are."""
     version = registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
-    registry.point(url, model, "champion", version)
+    registry.set_alias(url, model, "champion", version)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_name_that_mlflow_does_not_take_is_told_in_one_sentence(url: str, run_id: str, packaged: Path) -> None:
     """What MLflow refuses is a Problem and not a traceback."""
-    with pytest.raises(Problem, match="refused"):
+    with pytest.raises(PedigreeError, match="refused"):
         registry.register(url, "a/b", run_id, _TAGS, partial(write_mlflow_model, packaged))
 
 

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.utils.validation import _validate_metric_name
 
-from configs.errors import Problem, SettingsProblem
+from configs.errors import PedigreeError, SettingsError
 from tasks.stores.tracking import runs
 from tests.benchmarks.tracking import CLASSES, counted, night
 from tests.servers import MlflowServer
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["mlruns", "ftp://somewhere", "sqlite://"])
 def test_an_address_of_another_kind_is_a_wrong_setting(address: str) -> None:
     """Only servers and embedded databases are places for runs."""
-    with pytest.raises(SettingsProblem, match="is no MLflow address"):
+    with pytest.raises(SettingsError, match="is no MLflow address"):
         runs.check(address)
 
 
@@ -194,7 +194,7 @@ def test_different_texts_keep_different_names(one: str, other: str) -> None:
 
 
 def _one_sentence(act: Callable[[], None], words: str) -> str:
-    with pytest.raises(Problem, match=words) as caught:
+    with pytest.raises(PedigreeError, match=words) as caught:
         act()
     said = str(caught.value)
     assert said.endswith(".")
@@ -222,12 +222,12 @@ def _answering(status: int, body: bytes) -> Iterator[str]:
 def test_a_run_that_was_never_closed_is_found_by_its_tags(url: str) -> None:
     """A night that is run again after a death carries on the run that was left open; a closed one stays closed."""
     tags = {"pedigree.dataset": _HASH, "pedigree.head": "never closed"}
-    assert runs.left_open(url, "left open", tags) is None
+    assert runs.find_open_run(url, "left open", tags) is None
     run_id = runs.start_run(url, "left open", {}, tags)
-    assert runs.left_open(url, "left open", tags) == run_id
-    assert runs.left_open(url, "left open", tags | {"pedigree.head": "another"}) is None
+    assert runs.find_open_run(url, "left open", tags) == run_id
+    assert runs.find_open_run(url, "left open", tags | {"pedigree.head": "another"}) is None
     runs.finish(url, run_id, "a night", tags, {})
-    assert runs.left_open(url, "left open", tags) is None
+    assert runs.find_open_run(url, "left open", tags) is None
 
 
 def test_runs_that_nights_on_a_store_left_open_are_closed_and_no_others(url: str) -> None:
