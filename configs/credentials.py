@@ -7,7 +7,7 @@ from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
 
-from configs.load import home, secret
+from configs.environment import home, secret
 
 #: The name beside the password, for clients that ask for one.
 NAME = "pedigree"

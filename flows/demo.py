@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.load import home, read_settings
+from configs.environment import home
+from configs.load import read_settings
 from configs.schema import Settings
 from flows.runner import run_retrain
 from tasks.domain.runs.outcome import Outcome

@@ -2,9 +2,9 @@
 
 from configs.addresses import shown
 from configs.credentials import introduce_to_prefect, prefect_login
+from configs.environment import check_home, home, prefect_address, prepare_environment
 from configs.errors import PedigreeError
 from configs.flat_fields import filled
-from configs.load import check_home, home, prefect_address, prepare_environment
 from configs.schema import Settings
 from infra import stack
 from infra.local_stack import health

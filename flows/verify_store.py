@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from configs.load import absolute
+from configs.environment import absolute
 from configs.schema import Store
 from flows.parameters import flat_parameters
 from tasks.catalog.verify import Verification, verify_all

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from configs.addresses import shown
 from configs.credentials import introduce_to_prefect, mlflow_login, password, prefect_login
+from configs.environment import prefect_address
 from configs.errors import PedigreeError
-from configs.load import prefect_address
 from configs.schema import Settings
 from configs.servers import Operations, Servers
 from infra.local_stack import health, private_files, processes, servers

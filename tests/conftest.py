@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from configs.load import prepare_environment
+from configs.environment import prepare_environment
 from tests.leftovers import end_with_this_process
 
 end_with_this_process()

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from configs.environment import home
 from configs.errors import PedigreeError
-from configs.load import home, read_operations, read_settings
+from configs.load import read_operations, read_settings
 from flows.cli import backbone, data, model, streams, tables
 from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 

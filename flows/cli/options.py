@@ -12,8 +12,9 @@ import typer
 from rich.console import RenderableType
 
 from configs.addresses import shown
+from configs.environment import absolute, home, prepare_environment
 from configs.errors import PedigreeError, SettingsError
-from configs.load import absolute, home, prepare_environment, read_settings
+from configs.load import read_settings
 from configs.visible_text import json_text, visible_lines
 from flows.cli import streams
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from configs.credentials import password
+from configs.environment import home, secret
 from configs.errors import PedigreeError
-from configs.load import home, secret
 from infra.local_stack.guard import App, Guard
 from infra.local_stack.private_files import owner_only
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from configs.credentials import forget_password, local_login, make_password
+from configs.environment import secret
 from configs.errors import PedigreeError, SettingsError
-from configs.load import secret
 from configs.servers import Servers
 from infra.local_stack import processes
 from infra.local_stack.processes import Background

@@ -10,8 +10,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
+from configs.environment import secret
 from configs.errors import SettingsError
-from configs.load import secret
 from configs.servers import NotifiedOutcome, Notify
 from infra.orchestration.messages import MESSAGES, Message, payload, silence
 

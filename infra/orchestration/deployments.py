@@ -11,9 +11,9 @@ import yaml
 
 from configs.addresses import shown
 from configs.credentials import prefect_login
+from configs.environment import prefect_address
 from configs.errors import PedigreeError
 from configs.flat_fields import filled
-from configs.load import prefect_address
 from configs.schema import Settings
 from infra.local_stack import health
 from infra.local_stack.servers import with_login

@@ -13,7 +13,7 @@ from tasks.serving.probe_process import ServingProbe
 from tasks.step import step
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
-from tasks.stores.tracking import runs
+from tasks.stores.tracking.health import check_tracking
 from tasks.training.predict_stored import predict
 from tasks.training.register import register
 
@@ -47,7 +47,7 @@ def smoke_test(
     try:
         return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))
     except PedigreeError as problem:
-        runs.check(tracking.url)
+        check_tracking(tracking.url)
         return serving_failure(version, len(images), str(problem).rstrip("."))
 
 

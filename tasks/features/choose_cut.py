@@ -5,7 +5,7 @@ from configs.load import parse
 from tasks.domain.datasets.manifest import Dataset
 from tasks.features.compare_cuts import measure_cuts
 from tasks.features.embedding import join_workers
-from tasks.step import log_line, step
+from tasks.step import log_result, step
 from tasks.stores.files.cut_choices import CutChoice, read_choice, write_choice
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.records import read_record
@@ -23,7 +23,7 @@ def choose_cut(dataset: Dataset, settings: schema.Settings) -> schema.Settings:
     else:
         compared = measure_cuts(dataset.hash, settings)
         choice = write_choice(store, backbone, compared.chosen, compared.reason, compared.to_dict())
-    log_line(f"{'choose':<9} {choice}")
+    log_result("choose_cut", str(choice))
     return with_cut(settings, choice.cut)
 
 

@@ -140,7 +140,7 @@ def _cross_fit_cuts(
     truth = np.unique([row.label for row in rows], return_inverse=True)[1]
     features = FeatureStore(settings.store.url, all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
     cuts = candidates(all_cuts.cut, settings)
-    with progress("compare", len(cuts)) as advance:
+    with progress("compare_cuts", len(cuts)) as advance:
         for cut in cuts:
             yield cross_fit_cut(cut, features[:, cut_columns(all_cuts.cut, cut)], truth, groups)
             advance(1)

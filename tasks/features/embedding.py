@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import schema
-from configs.load import workers
+from configs.environment import workers
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.augmentation import IDENTITY, VIEWS

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from configs import schema
+from configs.environment import absolute
 from configs.errors import PedigreeError, SettingsError
-from configs.load import absolute, resolve_tracking
+from configs.load import resolve_tracking
 from tasks.domain.registry import decisions
 from tasks.domain.registry.decisions import (
     Decision,
@@ -24,7 +25,8 @@ from tasks.step import step
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking import registry
+from tasks.stores.tracking.health import check_tracking
 from tasks.stores.tracking.ownership import check_owner
 
 
@@ -142,7 +144,7 @@ def _check_request(workspace: Workspace, approver: Approver) -> None:
         raise SettingsError("Say why: the ledger keeps who decided, when and for what reason.")
     open_bucket(workspace.store).check()
     check_format(workspace.store)
-    runs.check(workspace.tracking.url)
+    check_tracking(workspace.tracking.url)
     url, model = workspace.tracking.url, workspace.tracking.model
     check_owner(workspace.store, url, model, registry.read_aliases_and_tags(url, model)[1])
 

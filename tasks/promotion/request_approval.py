@@ -6,7 +6,7 @@ from configs import schema
 from configs.flat_fields import filled
 from tasks.domain.runs.outcome import Outcome
 from tasks.reports.prefect_ui.artifacts import approval_form_address, show_approval_request
-from tasks.step import log_line, step
+from tasks.step import log_result, step
 from tasks.stores.tracking import runs
 
 _EVIDENCE = {
@@ -30,5 +30,5 @@ def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
     )
     if not form:
         return outcome
-    log_line(f"ask       version {outcome.model_version} waits for a person, who decides here: {form}")
+    log_result("request_approval", f"version {outcome.model_version} waits for a person, who decides here: {form}")
     return replace(outcome, reason=f"{outcome.reason}, or here: {form}")

@@ -1,6 +1,6 @@
 """Reproducing, step 4: the verdict, and the first cause where the model is another one."""
 
-from configs.load import code_version
+from configs.environment import code_version
 from tasks.domain.registry.reproduction import (
     LoadedRecord,
     RefittedHead,

@@ -6,8 +6,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from configs import schema
+from configs.environment import home
 from configs.errors import PedigreeError
-from configs.load import home, parse
+from configs.load import parse
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.registry.model_record import Record, trained_by_epochs

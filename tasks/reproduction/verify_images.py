@@ -20,7 +20,7 @@ def verify_images(original: LoadedRecord, store: schema.Store) -> VerifiedImages
     if dataset_hash(rows) != name:
         raise PedigreeError(f"The manifest of {name[:12]} is damaged: put it back from a copy of the store.")
     lost = []
-    with progress("prove", len(rows)) as advance:
+    with progress("verify_images", len(rows)) as advance:
         for image, data in ImageStore(store.url).salvage([row.image for row in rows]):
             advance(1)
             if isinstance(data, PedigreeError) or sha256_of_bytes(data) != image:

@@ -11,7 +11,7 @@ from tasks.step import step
 from tasks.stores.files.format_version import check_format
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tracking import runs
-from tasks.stores.tracking.runs import check as check_tracking
+from tasks.stores.tracking.health import check_tracking
 
 
 @step(hours=2)

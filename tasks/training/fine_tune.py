@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import schema
+from configs.environment import workers
 from configs.errors import PedigreeError, SettingsError
-from configs.load import workers
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of

@@ -61,7 +61,7 @@ def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) ->
     with (
         TemporaryFile() as complaints,
         _start_worker(request, complaints) as worker,
-        progress("trial", total) as advance,
+        progress("try_fine_tuning", total) as advance,
     ):
         for message in map(json.loads, worker.stdout or ()):
             advance(message.get("advance", 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configs import schema
-from configs.load import code_version
+from configs.environment import code_version
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.registry.decisions import Decision

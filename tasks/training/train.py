@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from configs import schema
-from configs.load import code_version, workers
+from configs.environment import code_version, workers
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record, flatten_settings, recipe, training_settings

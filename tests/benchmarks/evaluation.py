@@ -40,6 +40,7 @@ from tasks.reports.pages.svg_figures import draw_figures
 from tasks.reports.pages.template import thumbnail
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.health import check_tracking
 
 CLASSES = tuple(f"breed {number:03}" for number in range(120))
 WIDTH = 2048
@@ -137,7 +138,7 @@ def main() -> None:
     with TemporaryDirectory() as place:
         rows, made = stored(drawn, some, place)
         url = f"sqlite:///{place}/mlflow.db"
-        runs.check(url)
+        check_tracking(url)
         run = runs.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
         # The night's data card has loaded scikit-learn before.

@@ -11,7 +11,8 @@ from time import perf_counter
 
 from requests import PreparedRequest, Response, Session
 
-from configs.load import prepare_environment
+from configs.environment import prepare_environment
+from tasks.stores.tracking.health import check_tracking
 
 # MLflow reads the environment when it is imported, and would count itself otherwise.
 prepare_environment()
@@ -62,7 +63,7 @@ def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSE
 
 def main(url: str, turns: int) -> None:
     """Print a Markdown table; the first turn, which makes the experiment, does not count."""
-    runs.check(url)
+    check_tracking(url)
     night(url)
     seconds = []
     for _ in range(turns):

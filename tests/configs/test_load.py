@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from configs.environment import lock_hash
 from configs.errors import SettingsError
-from configs.load import lock_hash, parse, read_operations, read_settings, resolve
+from configs.load import parse, read_operations, read_settings, resolve
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 LEAST = "source: {url: photos}\nstore: {url: store}\n"

@@ -63,7 +63,7 @@ def read_all(terminal: int) -> str:
 
 def words_of(lines: str) -> list[str]:
     """Return the first word of every line of the diary, which names its step."""
-    return re.findall(r"^  ([a-z]+) ", lines, flags=re.MULTILINE)
+    return re.findall(r"^  ([a-z_]+) ", lines, flags=re.MULTILINE)
 
 
 def test_the_diary_shows_in_every_process(settings: Path) -> None:
@@ -73,9 +73,10 @@ def test_the_diary_shows_in_every_process(settings: Path) -> None:
     with log.open("w") as file:
         answer = retrain(settings, file.fileno())
     lines = log.read_text()
-    steps = ["check", "snapshot", "ingest", "label", "assemble", "embed", "inspect", "train", "evaluate", "explain"]
+    steps = ["preflight", "snapshot", "ingest", "label", "assemble", "embed", "write_data_card", "train", "evaluate"]
+    steps.append("write_report")
     assert [word for word in words_of(lines) if word in steps] == steps
-    assert "promote   decision 1, model version 1 promoted" in lines
+    assert "promote          decision 1, model version 1 promoted" in lines
     reason = answer.splitlines()[0].partition(": ")[2]
     assert reason
     assert lines.count(reason) == 1
@@ -90,7 +91,7 @@ def test_the_diary_shows_in_every_process(settings: Path) -> None:
         screen = shown.result()
     os.close(terminal)
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen)
-    assert "ingest    ━" in plain
-    assert "embed     ━" in plain
+    assert "ingest           ━" in plain
+    assert "embed            ━" in plain
     assert "6 objects fetched: 6 new images, 0 rejected" in screen
     assert "promote   decision 2" in screen

@@ -29,7 +29,7 @@ from configs.credentials import make_password, password, prefect_login
 from configs.errors import PedigreeError
 from infra import browser, stack
 from infra.local_stack import health, processes
-from tasks.stores.tracking import runs
+from tasks.stores.tracking.health import check_tracking
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.running import Running, address
 from tests.servers import free_port
@@ -184,9 +184,9 @@ def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
     with pytest.raises(PedigreeError, match="does not answer"):
-        runs.check(f"http://127.0.0.1:{free_port()}")
+        check_tracking(f"http://127.0.0.1:{free_port()}")
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == ""
-    runs.check(address(running.status, "MLflow"))
+    check_tracking(address(running.status, "MLflow"))
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == password(running.home)
 
 

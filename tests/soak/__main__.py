@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from configs.load import prepare_environment
+from configs.environment import prepare_environment
 from tests.leftovers import end_with_this_process
 
 

@@ -25,6 +25,7 @@ from tasks.stores.files.manifests import write_card, write_manifest
 from tasks.stores.files.records import write_record
 from tasks.stores.files.weights import write_backbone, write_head
 from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.health import check_tracking
 from tasks.stores.tracking.ownership import store_identity
 
 ANN = Approver("ann", "the dogs look right")
@@ -36,7 +37,7 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     (folder / "store").mkdir()
     check_format(str(folder / "store"))
     address = url or f"sqlite:///{folder}/mlflow.db"
-    runs.check(address)
+    check_tracking(address)
     return Workspace(str(folder / "store"), Tracking(url=address, model=model))
 
 
@@ -113,7 +114,7 @@ def emptied(place: Workspace) -> None:
     """Put a new and empty MLflow in the place of one."""
     fresh = database(place).with_name("fresh.db")
     if not fresh.exists():
-        runs.check(f"sqlite:///{fresh}")
+        check_tracking(f"sqlite:///{fresh}")
     copied(fresh, database(place))
 
 

@@ -42,7 +42,7 @@ def _update(artifact: object, percent: float) -> None:
 
 def _bar() -> Progress:
     return Progress(
-        TextColumn("{task.description:<9}"),
+        TextColumn("{task.description:<16}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -17,8 +17,8 @@ from botocore.credentials import RefreshableCredentials
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies, parse_timestamp
 
+from configs.environment import home
 from configs.errors import InaccessibleError
-from configs.load import home
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.objects.s3_errors import no_credentials, sentences
 

@@ -2,9 +2,7 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,43 +14,25 @@ from urllib.parse import quote
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.rest_utils import http_request
 
 from configs.addresses import shown
-from configs.errors import PedigreeError, SettingsError
-from configs.load import mlflow_pages
+from configs.environment import mlflow_pages
+from configs.errors import PedigreeError
 from configs.visible_text import visible, visible_lines
 from tasks.stores.files.leases import is_alive
 from tasks.stores.tracking.client import (
     NO_SUCH_RUN,
-    credentials,
     experiment_deleted,
     mlflow_at,
-    unauthorized,
-    unavailable,
 )
+from tasks.stores.tracking.health import SQLITE, database_path
 from tasks.stores.tracking.saved_view import saved_view
 
 #: The tag of a run that says which process opened it.
 OWNER = "pedigree.owner"
-_SQLITE = "sqlite:///"
-_PATIENCE = 10  # Seconds that a server may take to say that it is there.
 # MLflow takes a thousand things in a request, a hundred of them parameters and a hundred tags.
 _METRICS_A_REQUEST, _OTHERS_A_REQUEST = 800, 100
 _LONGEST_TAG = 5000
-
-
-def check(url: str) -> None:
-    """Raise PedigreeError, within seconds, where MLflow does not answer, wants other credentials, or is too old."""
-    if url.startswith(_SQLITE):
-        _check_database(url)
-    elif url.startswith(("http://", "https://")):
-        _check_server(url)
-    else:
-        message = (
-            f"tracking.url {shown(url)} is no MLflow address: write http://…, https://… or sqlite:///path/mlflow.db."
-        )
-        raise SettingsError(message)
 
 
 def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
@@ -229,63 +209,6 @@ def _log(
         metrics, params, tags = metrics[many:], params[few:], tags[few:]
 
 
-def _check_server(url: str) -> None:
-    try:
-        answer = http_request(  # type: ignore[no-untyped-call]
-            credentials(url),
-            "/api/2.0/mlflow/experiments/search",
-            "GET",
-            params={"max_results": 1},
-            max_retries=0,
-            timeout=_PATIENCE,
-            raise_on_status=False,
-        )
-    except MlflowException as error:
-        raise unavailable(url) from error
-    if answer.status_code in {401, 403}:
-        raise unauthorized(url)
-    if answer.status_code >= 500:  # noqa: PLR2004
-        raise unavailable(url)
-    if not (answer.ok and answer.text.startswith("{")):
-        message = (
-            f"{shown(url)} answers, but not as MLflow does (HTTP status {answer.status_code}): correct tracking.url."
-        )
-        raise PedigreeError(message)
-
-
-def _check_database(url: str) -> None:
-    path = _database(url)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _create_database(path)
-        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as database:
-            database.execute("BEGIN IMMEDIATE")
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"The MLflow database {path} cannot be written ({reason}): correct tracking.url or PEDIGREE_HOME."
-        raise PedigreeError(message) from error
-    _open_database(url)
-
-
-def _create_database(path: Path) -> None:
-    """Make the database aside and put it in place whole; MLflow's many steps survive neither a kill nor a rival."""
-    with TemporaryDirectory(dir=path.parent) as folder:
-        fresh = Path(folder) / "mlflow.db"
-        _open_database(f"{_SQLITE}{fresh}")
-        with suppress(FileExistsError):
-            path.hardlink_to(fresh)
-
-
-def _open_database(url: str) -> None:
-    with mlflow_at(url) as client:
-        client.search_experiments(max_results=1)
-
-
-def _database(url: str) -> Path:
-    return Path(url.removeprefix(_SQLITE)).absolute()
-
-
 def _experiment(client: MlflowClient, url: str, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -305,4 +228,4 @@ def _experiment(client: MlflowClient, url: str, name: str) -> str:
 
 def _artifacts(url: str) -> str | None:
     """Keep files beside an embedded database; left to itself, MLflow puts them into the current folder."""
-    return (_database(url).parent / "mlflow-artifacts").as_uri() if url.startswith(_SQLITE) else None
+    return (database_path(url).parent / "mlflow-artifacts").as_uri() if url.startswith(SQLITE) else None

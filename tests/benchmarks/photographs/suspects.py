@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.label_issues import find_label_errors, fit_pca
+from tasks.domain.datasets.label_issues import fit_pca
+from tasks.domain.labels.confident_learning import find_label_errors
 from tests.benchmarks.photographs.collection import Collection
 
 _SEEDS = 20

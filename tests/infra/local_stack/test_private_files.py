@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import prepare_environment
+from configs.environment import prepare_environment
 from infra.local_stack import private_files
 from tasks.stores.files.export_folder import new_folder
 from tasks.stores.objects.folder import FolderBucket

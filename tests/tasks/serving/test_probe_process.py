@@ -19,6 +19,7 @@ from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
 from tasks.serving.probe_process import ServingProbe
 from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.health import check_tracking
 
 NIGHT = """
 import sys
@@ -32,7 +33,7 @@ with Stranger("sqlite:///nowhere.db"):
 def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded by its address, where this project is not at hand, it answers bit for bit; a damaged one says so."""
     url, packaged = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "packaged"
-    runs.check(url)
+    check_tracking(url)
     run = runs.start_run(url, "strangers", {}, {})
     packaged.mkdir()
     backbone = random_backbone("mixed0", 75)

@@ -27,6 +27,7 @@ from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.health import check_tracking
 from tests import servers
 
 # An environment with TensorFlow is made first: half a minute, or several on a machine that does other work too.
@@ -51,7 +52,7 @@ def served(
 ) -> Iterator[str]:
     """Address of the champion, served as the README says, from a folder that knows nothing of this project."""
     model = f"served {uuid4()}"
-    runs.check(mlflow_server.url)
+    check_tracking(mlflow_server.url)
     run_id = runs.start_run(mlflow_server.url, "service tests", {}, {})
     version = registry.register(mlflow_server.url, model, run_id, {}, partial(write_mlflow_model, packaged))
     registry.set_alias(mlflow_server.url, model, "champion", version)

@@ -18,6 +18,7 @@ from tasks.serving.served_package import ServedPackage, check_champion, compare_
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.weights import write_backbone, write_head
 from tasks.stores.tracking import packages, registry, runs
+from tasks.stores.tracking.health import check_tracking
 from tasks.stores.tracking.packages import files_in
 
 HEAD, DATASET, BACKBONE = "a" * 64, "b" * 64, "f" * 64
@@ -63,7 +64,7 @@ def _register(store: str, place: Tracking, folder: Path, *, kept: bool) -> Path:
 def served(tmp_path: Path) -> Served:
     """Register a package in an embedded MLflow, and return the folder that it serves."""
     place = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    runs.check(place.url)
+    check_tracking(place.url)
     store = str(tmp_path / "store")
     return store, place, _register(store, place, tmp_path / "packaged", kept=True)
 
@@ -118,7 +119,7 @@ def test_files_that_cannot_be_read_are_said(served: Served) -> None:
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
     """It gets its checksums by the next night, which says so, and an exchange after that is an alarm."""
     store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    runs.check(place.url)
+    check_tracking(place.url)
     folder = _register(store, place, tmp_path / "packaged", kept=False)
     assert "earlier Pedigree" in str(compare_package(store, place, CHAMPION, every_file=True))
     assert check_champion(store, place, CHAMPION, every_file=False).note.endswith("are taken on trust")
@@ -130,7 +131,7 @@ def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path)
 def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
     """Weights that are not the store's are an alarm, whoever registered them."""
     store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    runs.check(place.url)
+    check_tracking(place.url)
     folder = _register(store, place, tmp_path / "packaged", kept=False)
     (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")
     assert "artifacts/head.npz" in check_champion(store, place, CHAMPION, every_file=False).alarm
@@ -139,7 +140,7 @@ def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: 
 def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_server: object) -> None:
     """Where MLflow is a server, each night fetches a few files, and model show all of them."""
     place = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
-    runs.check(place.url)
+    check_tracking(place.url)
     store = str(tmp_path / "store")
     _register(store, place, tmp_path / "packaged", kept=True)
     look = partial(check_champion, store, place, CHAMPION)

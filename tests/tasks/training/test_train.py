@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import code_version
+from configs.environment import code_version
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
@@ -27,7 +27,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     embedded = DatasetFeatures(made, made, 0, 3)
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
     heads = iter("abcd")
-    monkeypatch.setattr(train, "say", lambda _text: None)
+    monkeypatch.setattr(train, "log_line", lambda _text: None)
 
     def trains(*_: object) -> TrainingResult:
         head = next(heads)

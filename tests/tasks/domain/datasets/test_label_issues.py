@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.label_issues import find_label_errors
+from tasks.domain.labels.confident_learning import find_label_errors
 
 CLASSES, EACH = 6, 80
 TRUTH = np.repeat(np.arange(CLASSES), EACH)

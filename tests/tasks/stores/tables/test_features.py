@@ -63,7 +63,7 @@ def test_precision_decides_the_space(tmp_path: Path, precision: Literal["float32
 def test_features_of_another_width_are_refused(store: FeatureStore) -> None:
     """A table of three numbers an image is neither read nor added to as one of four."""
     other = FeatureStore(store.url, "net", 4)
-    for use in (other.known, lambda: other.add(["x"], np.ones((1, 4), np.float32)), lambda: other.read(NAMES[:1])):
+    for use in (other.stored, lambda: other.add(["x"], np.ones((1, 4), np.float32)), lambda: other.read(NAMES[:1])):
         with pytest.raises(PedigreeError, match=r"holds 3 numbers an image, and this backbone makes 4: move it away"):
             use()
 

@@ -14,6 +14,7 @@ from mlflow.models import Model
 from configs.errors import PedigreeError
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.health import check_tracking
 
 _TAGS = {"pedigree.head": "a" * 64, "pedigree.dataset": "b" * 64}
 
@@ -29,7 +30,7 @@ def url(request: pytest.FixtureRequest) -> str:
     """Each of the two places where MLflow can keep models."""
     place = request.getfixturevalue(request.param)
     address = place if isinstance(place, str) else str(place.url)
-    runs.check(address)
+    check_tracking(address)
     return address
 
 

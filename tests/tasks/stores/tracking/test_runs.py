@@ -19,6 +19,7 @@ from mlflow.utils.validation import _validate_metric_name
 
 from configs.errors import PedigreeError, SettingsError
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.health import check_tracking
 from tests.benchmarks.tracking import CLASSES, counted, night
 from tests.servers import MlflowServer
 
@@ -41,7 +42,7 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def run_id(url: str) -> str:
     """Run that has just been opened."""
-    runs.check(url)
+    check_tracking(url)
     return runs.start_run(url, "tracking tests", {"training.seed": "1"}, {"pedigree.dataset": _HASH})
 
 
@@ -121,7 +122,7 @@ def test_a_finished_run_says_what_was_decided(url: str, run_id: str) -> None:
 
 def test_nothing_is_printed(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     """MLflow's diary and its links stay off the terminal, where progress bars and JSON are."""
-    runs.check(url)
+    check_tracking(url)
     run_id = runs.start_run(url, "tracking tests", {}, {})
     runs.finish(url, run_id, "a night", {}, {})
     assert capfd.readouterr() == ("", "")
@@ -129,7 +130,7 @@ def test_nothing_is_printed(url: str, capfd: pytest.CaptureFixture[str]) -> None
 
 def test_a_run_that_is_gone_is_told_in_one_sentence(url: str) -> None:
     """What MLflow refuses is a Problem and not a traceback."""
-    runs.check(url)
+    check_tracking(url)
     _one_sentence(lambda: runs.log_metrics(url, "0" * 32, {"accuracy": 1.0}), "refused")
 
 
@@ -146,7 +147,7 @@ def test_nights_that_start_at_once_share_one_new_database(tmp_path: Path) -> Non
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://dog:biscuit@127.0.0.1:1", "http://nowhere.invalid"])
 def test_a_server_that_does_not_answer_is_named_without_its_password(address: str) -> None:
     """Nobody waits minutes for a server that is not there, and no message gives a password away."""
-    assert "biscuit" not in _one_sentence(lambda: runs.check(address), "does not answer")
+    assert "biscuit" not in _one_sentence(lambda: check_tracking(address), "does not answer")
 
 
 @pytest.mark.parametrize(
@@ -162,21 +163,21 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(address: st
 def test_a_server_that_is_not_mlflow_or_wants_a_password_is_told_apart(status: int, body: bytes, words: str) -> None:
     """The sentence says which of the two it was."""
     with _answering(status, body) as address:
-        _one_sentence(lambda: runs.check(address), words)
+        _one_sentence(lambda: check_tracking(address), words)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     """A file of another kind, and a folder that cannot be made, are told in one sentence."""
     (tmp_path / "notes").write_bytes(b"not a database" * 100)
-    _one_sentence(lambda: runs.check(f"sqlite:///{tmp_path}/notes"), "file is not a database")
-    _one_sentence(lambda: runs.check(f"sqlite:///{tmp_path}/notes/mlflow.db"), "cannot be written")
+    _one_sentence(lambda: check_tracking(f"sqlite:///{tmp_path}/notes"), "file is not a database")
+    _one_sentence(lambda: check_tracking(f"sqlite:///{tmp_path}/notes/mlflow.db"), "cannot be written")
 
 
 @pytest.mark.parametrize("address", ["mlruns", "ftp://somewhere", "sqlite://"])
 def test_an_address_of_another_kind_is_a_wrong_setting(address: str) -> None:
     """Only servers and embedded databases are places for runs."""
     with pytest.raises(SettingsError, match="is no MLflow address"):
-        runs.check(address)
+        check_tracking(address)
 
 
 @given(st.text(min_size=1))

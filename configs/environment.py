@@ -1,0 +1,142 @@
+"""What the environment of this process says: folders, addresses, secrets, workers and the code's version."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from configs.errors import PedigreeError, SettingsError
+
+# Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "LANCE_LOG": "error",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Other kernels give other bits, and TensorFlow reads this when it is first imported, by whomever.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
+
+
+def home() -> Path:
+    """Name the folder for what Pedigree keeps on this machine: PEDIGREE_HOME, or .pedigree in the current folder."""
+    return _absolute(Path(os.environ.get("PEDIGREE_HOME") or ".pedigree"))
+
+
+def prepare_environment(**extra: str) -> None:
+    """Set what Prefect, MLflow and TensorFlow read when they are first imported, where the user has not set it."""
+    folder = home()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = (
+            f"Pedigree's home folder {folder} cannot be made ({error.strerror}): set PEDIGREE_HOME to one that can."
+        )
+        raise PedigreeError(message) from error
+    if not _has_home():
+        os.environ["HOME"] = str(folder)
+    for name, value in {
+        **_QUIET,
+        "PEDIGREE_HOME": str(folder),
+        "PREFECT_HOME": str(folder / "prefect"),
+        **extra,
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def check_home() -> None:
+    """Raise PedigreeError where the home folder cannot be written, which Prefect and MLflow need."""
+    if not os.access(home(), os.W_OK | os.X_OK):
+        raise PedigreeError(f"Pedigree's home folder {home()} cannot be written: set PEDIGREE_HOME to one that can.")
+
+
+def prefect_address() -> str:
+    """Name the Prefect API that the user chose, or nothing when the embedded one serves."""
+    return os.environ.get("PREFECT_API_URL", "")
+
+
+def secret(name: str) -> str:
+    """Read what no settings file may hold; nothing where the environment does not say."""
+    return os.environ.get(name, "")
+
+
+def workers() -> tuple[tuple[str, ...], int] | None:
+    """Return the addresses of all workers and our own number, as TF_CONFIG says; nothing where it is not set."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return None
+    try:
+        tf_config = json.loads(text)
+        addresses, number = tuple(map(str, tf_config["cluster"]["worker"])), int(tf_config["task"]["index"])
+        fine = (
+            set(tf_config["cluster"]) == {"worker"}
+            and tf_config["task"]["type"] == "worker"
+            and 0 <= number < len(addresses)
+        )
+    except (ValueError, KeyError, TypeError):
+        fine = False
+    if not fine:
+        example = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+        raise SettingsError(f"TF_CONFIG does not name workers and one's own number: write it as {example}.")
+    return addresses, number
+
+
+def mlflow_pages(url: str) -> str:
+    """Name the MLflow server whose pages show what is kept at this address; empty where no server does."""
+    if url.startswith(("http://", "https://")):
+        return url
+    return os.environ.get("PEDIGREE_MLFLOW_PAGES", "") if url == embedded_mlflow() else ""
+
+
+def embedded_mlflow() -> str:
+    """Name the database of the MLflow that runs inside Pedigree."""
+    return f"sqlite:///{home() / 'mlflow.db'}"
+
+
+@cache
+def code_version() -> Mapping[str, str]:
+    """Tell the git commit of the code, whether the checkout was dirty, and the hash of the lock file."""
+    root = Path(__file__).parent.parent
+    commit = _git(root, "rev-parse", "HEAD") or "not a git checkout"
+    dirty = "yes" if _git(root, "status", "--porcelain") else "no"
+    return {"git_commit": commit, "git_dirty": dirty, "lock": lock_hash()}
+
+
+def lock_hash() -> str:
+    """Hash the lock file that this installation was made from."""
+    return hashlib.sha256((Path(__file__).parent.parent / "infra" / "requirements.lock").read_bytes()).hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str:
+    if not (root / ".git").exists():
+        return ""
+    answer = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return answer.stdout.strip()
+
+
+def absolute(url: str) -> str:
+    """Make a path independent of the current folder; an address stays as it is."""
+    return url if "://" in url or not url else str(_absolute(Path(url)))
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except FileNotFoundError:
+        raise SettingsError("The current folder does not exist any more: change to another one.") from None
+    except RuntimeError:
+        raise SettingsError(f"{path} begins with ~, and nobody knows that home folder: write it out.") from None
+
+
+def _has_home() -> bool:
+    """Tell whether this user has a home folder: a container's user without a name has none."""
+    try:
+        return bool(os.environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return False
