@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from configs.addresses import secret_in
 from configs.gate_rules import DEFAULT_RULES, SERVED, Rule, parse_rule, parse_rules
+from configs.visible_text import secret_in
 
 # YAML 1.2's other ways to write a whole number.
 _INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")

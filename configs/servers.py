@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from configs.addresses import secret_in
 from configs.sections import Section
+from configs.visible_text import secret_in
 
 NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
 

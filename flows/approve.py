@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from configs.schema import Store, Tracking
-from flows.parameters import flat_parameters
+from flows.decorators import flat_parameters
 from tasks.promotion.overrides import Approver, Override
 from tasks.promotion.overrides import approve as approved
 

@@ -6,8 +6,8 @@ from configs.schema import Settings
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.domain.training.cut_comparison import CutComparison
-from tasks.features.compare_cuts import check_comparable
-from tasks.features.compare_cuts import compare_backbone_cuts as compare_cuts
+from tasks.features.backbone_cuts import check_comparable
+from tasks.features.backbone_cuts import compare_backbone_cuts as compare_cuts
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.runs.preflight import preflight

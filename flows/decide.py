@@ -11,7 +11,7 @@ from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.smoke_test import smoke_test
 from tasks.evaluation.write_report import write_report
 from tasks.features.embed import embed
-from tasks.promotion.apply_gate import apply_gate
+from tasks.promotion.gate import apply_gate
 from tasks.promotion.promote import promote
 from tasks.serving.probe_process import ServingProbe
 

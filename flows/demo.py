@@ -9,7 +9,7 @@ from configs.environment import home
 from configs.load import read_settings
 from configs.schema import Settings
 from flows.runner import run_retrain
-from tasks.domain.runs.outcome import Outcome
+from tasks.domain.runs.results import Outcome
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 SETTINGS = Path(__file__).parent.parent / "configs" / "demo.yaml"

@@ -3,12 +3,10 @@
 from prefect import flow
 
 from configs.schema import Store
-from flows.parameters import flat_parameters
-from tasks.domain.registry.reproduction import Reproduction
-from tasks.reproduction.compare import compare
-from tasks.reproduction.load_record import load_record
-from tasks.reproduction.refit import refit
-from tasks.reproduction.verify_images import verify_images
+from flows.decorators import flat_parameters
+from tasks.domain.registry.model_record import Reproduction
+from tasks.reproduction.original import load_record, verify_images
+from tasks.reproduction.refit import compare, refit
 
 
 @flow(name="reproduce", persist_result=False, validate_parameters=False)

@@ -6,27 +6,23 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from configs.schema import AUTO, Settings
-from flows.concurrency import one_at_a_time
 from flows.decide import decide
-from flows.parameters import flat_parameters
+from flows.decorators import flat_parameters, one_at_a_time
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.registry.decisions import AlreadyDecided
-from tasks.domain.runs.outcome import Outcome
-from tasks.domain.runs.results import Data
+from tasks.domain.runs.results import Data, Outcome
 from tasks.evaluation.smoke_test import serving_probe
-from tasks.features.choose_cut import choose_cut
+from tasks.features.backbone_cuts import choose_cut
 from tasks.features.embed import embed
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.promotion.check_rules import check_rules
-from tasks.promotion.request_approval import request_approval
+from tasks.promotion.gate import check_rules, request_approval
 from tasks.promotion.sync_registry import sync_registry
-from tasks.reports.prefect_ui.names import make_final_state, run_name
-from tasks.runs.mark_processed import mark_processed
+from tasks.reports.prefect_ui.artifacts import make_final_state, run_name
 from tasks.runs.preflight import preflight, restore_registry
-from tasks.runs.summarize import summarize
+from tasks.runs.summarize import mark_processed, summarize
 from tasks.training.fine_tuning_trial import try_fine_tuning
 from tasks.training.train import train
 

@@ -1,17 +1,20 @@
 """Running one night, its first half, or a former one again, in this process, at a terminal."""
 
-from configs.addresses import shown
+import sys
+import time
+from collections.abc import Iterator
+
 from configs.credentials import introduce_to_prefect, prefect_login
 from configs.environment import check_home, home, prefect_address, prepare_environment
-from configs.errors import PedigreeError
-from configs.flat_fields import filled
+from configs.errors import PedigreeError, SettingsError
+from configs.load import filled
 from configs.schema import Settings
+from configs.visible_text import shown
 from infra import stack
 from infra.local_stack import health
 from tasks.domain.ingestion.triggers import PollResult
-from tasks.domain.registry.reproduction import Reproduction
-from tasks.domain.runs.outcome import Outcome
-from tasks.domain.runs.results import Data
+from tasks.domain.registry.model_record import Reproduction
+from tasks.domain.runs.results import Data, Outcome
 from tasks.domain.training.cut_comparison import CutComparison
 
 
@@ -56,13 +59,35 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
     return reproduce(store_url=store, model=model, from_pixels=from_pixels)
 
 
+def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
+    """Yield what each look found; a look that fails is told on standard error, and the next one comes all the same.
+
+    Raises:
+        PedigreeError: The only look failed, or settings are wrong.
+    """
+    from infra.orchestration.deployments import every_seconds
+
+    while True:
+        try:
+            yield run_watch(settings)
+        except SettingsError:
+            raise
+        except PedigreeError as problem:
+            if once:
+                raise
+            sys.stderr.write(f"{problem}\n")
+        if once:
+            return
+        time.sleep(every_seconds("watch"))
+
+
 def _prepare() -> None:
     # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
     check_home()
     _find_prefect()
     prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
-    from tasks.reports.prefect_ui.console import show_run_log
+    from tasks.reports.prefect_ui.progress import show_run_log
 
     show_run_log()
 

@@ -6,7 +6,7 @@ from prefect.states import Completed, Failed
 
 from configs.environment import absolute
 from configs.schema import Store
-from flows.parameters import flat_parameters
+from flows.decorators import flat_parameters
 from tasks.catalog.verify import Verification, verify_all
 from tasks.domain.phrasing import count, listed
 from tasks.reports.prefect_ui.artifacts import show_damage

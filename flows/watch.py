@@ -6,10 +6,9 @@ from prefect.states import Completed
 
 from configs.load import resolve
 from configs.schema import Settings
-from flows.parameters import flat_parameters
+from flows.decorators import flat_parameters
 from tasks.domain.ingestion.triggers import PollResult
-from tasks.watching.poll_source import poll_source
-from tasks.watching.trigger_retraining import trigger_retraining
+from tasks.watching.watch_source import poll_source, trigger_retraining
 
 
 @flow(name="watch", persist_result=False, validate_parameters=False)

@@ -1,20 +1,25 @@
 """The local stack: a Prefect server, an MLflow server and a worker, in the background of this machine."""
 
 import fcntl
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from configs.addresses import shown
 from configs.credentials import introduce_to_prefect, mlflow_login, password, prefect_login
 from configs.environment import prefect_address
 from configs.errors import PedigreeError
 from configs.schema import Settings
 from configs.servers import Operations, Servers
-from infra.local_stack import health, private_files, processes, servers
+from configs.visible_text import shown
+from infra.local_stack import health, processes, servers
+from infra.local_stack.guard import LINK
 from infra.local_stack.processes import Background
 from infra.orchestration import deployments
 from infra.orchestration.deployments import POOL
@@ -54,7 +59,7 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
     Without ``operations`` the servers are started as the last time.
     """
     with _alone(home):
-        private_files.restrict_permissions(home)
+        processes.restrict_permissions(home)
         left_alone: list[str] = []
         server_settings = _servers(home, operations)
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, server_settings))
@@ -195,3 +200,37 @@ def _alone(home: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+_PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={link}">'
+
+
+def links(home: Path) -> dict[str, str]:
+    """Make a link for each server's pages that logs in once; where a team has passwords, the pages ask for theirs.
+
+    Raises:
+        PedigreeError: A server does not run.
+    """
+    addresses = {"prefect": prefect_api(home).removesuffix("/api"), "mlflow": mlflow_pages(home)}
+    if not all(addresses.values()):
+        raise PedigreeError("Prefect or MLflow does not run here: start both by pedigree up.")
+    if not password(home):
+        return addresses
+    return {name: url + health.ask_for_link(url + LINK, prefect_login(home, url)) for name, url in addresses.items()}
+
+
+def show(home: Path, pages: Mapping[str, str]) -> bool:
+    """Open the pages where this machine has a screen, and tell whether they were.
+
+    Everybody here can read the arguments of a browser, so it gets the name of a file that only its owner can read.
+    """
+    if not (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    files = [_redirect(home / "stack" / f"open-{name}.html", link) for name, link in pages.items()]
+    return all([webbrowser.open(file.as_uri()) for file in files])  # noqa: C419 - each, also after one that failed
+
+
+def _redirect(file: Path, link: str) -> Path:
+    file.touch(mode=0o600)
+    file.write_text(_PAGE.format(link=escape(link)), encoding="utf-8")
+    return file

@@ -9,8 +9,8 @@ from rich.console import Console
 from configs.environment import home
 from configs.errors import PedigreeError
 from configs.load import read_operations, read_settings
-from flows.cli import backbone, data, model, streams, tables
-from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli import backbone, data, model, tables, terminal
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
@@ -84,10 +84,10 @@ def watch(
 ) -> None:
     """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
     with sentences():
-        from flows.cli import watch_loop
+        from flows.runner import poll_repeatedly
 
         settings = read_settings(config, changes or [])
-        for poll_result in watch_loop.looks(settings, once=once):
+        for poll_result in poll_repeatedly(settings, once=once):
             if not answer(poll_result.to_dict(), as_json, str(poll_result)):
                 break
 
@@ -164,11 +164,11 @@ def down(as_json: Json = False) -> None:
 def open_pages(as_json: Json = False) -> None:
     """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
     with sentences():
-        from infra import browser
+        from infra import stack
 
-        links = browser.links(home())
+        links = stack.links(home())
         if not as_json:
-            browser.show(home(), links)
+            stack.show(home(), links)
         answer(links, as_json, tables.links(links))
 
 
@@ -184,5 +184,5 @@ def status(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run a command on streams of any kind; this is what the installed program calls."""
-    streams.ready()
+    terminal.ready()
     app()

@@ -1,10 +1,15 @@
 """The commands of ``pedigree backbone``: parse, delegate, and answer."""
 
+from typing import TYPE_CHECKING
+
 import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from configs.load import read_settings
-from flows.cli import backbone_tables as screens
-from flows.cli.options import Changes, Config, Json, answer, sentences
+from configs.schema import AUTO
+from flows.cli.terminal import Changes, Config, Json, answer, sentences
 
 app = typer.Typer(help="Look at the network that turns photographs into features.", no_args_is_help=True)
 
@@ -22,9 +27,37 @@ def compare(config: Config, changes: Changes = None, as_json: Json = False) -> N
     """
     with sentences():
         from flows.runner import run_compare
-        from tasks.features.choose_cut import with_chosen_cut
+        from tasks.features.backbone_cuts import with_chosen_cut
 
         settings = read_settings(config, changes or [])
         comparison = run_compare(settings)
         present_cut = with_chosen_cut(settings).backbone.cut
-        answer({**comparison.to_dict(), "now": present_cut}, as_json, screens.cut_comparison(comparison, present_cut))
+        answer({**comparison.to_dict(), "now": present_cut}, as_json, cut_comparison(comparison, present_cut))
+
+
+if TYPE_CHECKING:
+    from tasks.domain.training.cut_comparison import CutComparison
+
+
+def cut_comparison(comparison: "CutComparison", present_cut: str) -> RenderableType:
+    """Show each cut's log loss and accuracy with their intervals, which one is best, and what to set."""
+    table = Table("cut", box=None, padding=(0, 1), pad_edge=False)
+    for head in ("numbers", "log loss", "95%", "accuracy", "95%"):
+        table.add_column(head, justify="right")
+    for cut in comparison.cuts:
+        loss = f"{cut.log_loss:.3f}", f"{cut.log_loss_low:.3f} to {cut.log_loss_high:.3f}"
+        accuracy = f"{cut.accuracy:.3f}", f"{cut.accuracy_low:.3f} to {cut.accuracy_high:.3f}"
+        style = "bold green" if cut.cut == comparison.chosen else None
+        table.add_row(cut.cut, f"{cut.width:,}", *loss, *accuracy, style=style)
+    return Group(table, Text(f"\nBest is {comparison}.\n{_advice(comparison.chosen, present_cut)}"))
+
+
+def _advice(chosen: str, cut: str) -> str:
+    if cut == AUTO:
+        return "backbone.cut is auto, and this store has no model yet: its first night measures as here, and chooses."
+    if cut == chosen:
+        return f"backbone.cut is {cut} already."
+    return (
+        f"backbone.cut is {cut}. To change it, set it to {chosen}; the next night then embeds all photographs that "
+        "were not measured here."
+    )

@@ -8,7 +8,7 @@ import typer
 from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
-from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 app = typer.Typer(
     help="Look at the dataset versions of a store, take them out as plain folders, and prove them whole.",
@@ -64,7 +64,7 @@ def diff(
         store_url = store_of(config, changes, store)
         comparison = versions.diff(store_url, before, after)
         if html:
-            from tasks.catalog.diff_report import write_report
+            from tasks.catalog.export import write_report
 
             write_report(store_url, comparison, html, screens.progress)
         answer(comparison.to_dict(), as_json, screens.version_comparison(comparison, html))
@@ -120,7 +120,7 @@ def retry(
 ) -> None:
     """Have rejected photographs examined again by the next retraining, whatever they were rejected for."""
     with sentences():
-        from tasks.catalog.retry import retry as release
+        from tasks.catalog.images import retry as release
 
         released = release(store_of(config, changes, store), reason)
         answer(released.to_dict(), as_json, screens.released(released))
@@ -188,7 +188,7 @@ def forget(
 ) -> None:
     """Remove an image's bytes and features from the store for good; only a note that it was removed stays."""
     with sentences():
-        from tasks.catalog import forget as removal
+        from tasks.catalog import images as removal
 
         removed_image = removal.forget(store_of(config, changes, store), image)
         answer(removed_image.to_dict(), as_json, screens.removed_image(removed_image))

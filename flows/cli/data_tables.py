@@ -15,14 +15,13 @@ from rich.text import Text
 from configs.visible_text import visible
 from tasks.domain.datasets.version_diff import SHORT, RowPair, VersionDiff
 from tasks.domain.evaluation.misclassifications import Kind, PredictionFlip, PredictionFlips
-from tasks.domain.ingestion.source_filter import passed_over_words
+from tasks.domain.ingestion.source_objects import passed_over_words
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:
     from tasks.catalog.export import ExportedVersion
-    from tasks.catalog.forget import RemovedImage
+    from tasks.catalog.images import ReleasedRejects, RemovedImage
     from tasks.catalog.lineage import Lineage, ModelDecision
-    from tasks.catalog.retry import ReleasedRejects
     from tasks.catalog.verify import Verification
     from tasks.catalog.versions import Rejects, Version, VersionComparison, VersionDetails, Versions
     from tasks.domain.datasets.manifest import Row

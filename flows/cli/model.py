@@ -8,8 +8,8 @@ import typer
 
 from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
-from flows.cli import model_tables as screens
-from flows.cli.options import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli import tables as screens
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
 
 if TYPE_CHECKING:
     from tasks.promotion.aliases import Workspace

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-from configs.addresses import shown
 from configs.errors import PedigreeError
+from configs.visible_text import shown
 
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)

@@ -13,7 +13,7 @@ from configs.credentials import password
 from configs.environment import home, secret
 from configs.errors import PedigreeError
 from infra.local_stack.guard import App, Guard
-from infra.local_stack.private_files import owner_only
+from infra.local_stack.processes import owner_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import PedigreeError
-from tasks.catalog.versions import find_version
+from tasks.catalog.versions import VersionComparison, find_version
 from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, manifest_csv
+from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
+from tasks.reports.pages.template import thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.tombstones import describe_tombstones
+from tasks.stores.files.records import describe_tombstones
 from tasks.stores.tables.images import ImageStore
 
 #: Shows how far the work has come: takes a title and how much there is to do, yields what takes how much more is done.
@@ -48,3 +50,15 @@ def checkout(store: str, word: str, target: Path, progress: Progress) -> Exporte
         write_images(folder, files, images.read(list(formats)), advance)
         write_file(folder / MANIFEST, manifest_csv(rows, files))
     return ExportedVersion(name, str(target), len(rows), len(folders))
+
+
+def write_report(store: str, compared: VersionComparison, page: Path, progress: Progress) -> None:
+    """Write the page about a comparison, with thumbnails of those images that the store still holds."""
+    names = list_pictured_images(compared.difference, compared.flips)
+    small = {}
+    with progress("pictures", len(names)) as advance:
+        for image, data in ImageStore(store).salvage(names):
+            small[image] = thumbnail(data) if isinstance(data, bytes) else None
+            advance(1)
+    written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips)
+    write_file(page, written.encode())

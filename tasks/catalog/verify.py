@@ -18,8 +18,7 @@ from tasks.modeling.backbone.serialization import from_bytes, weights_hash
 from tasks.modeling.head.head import Head
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import labels_hash, read_card, read_manifest, written
-from tasks.stores.files.records import read_record
-from tasks.stores.files.tombstones import read_tombstones
+from tasks.stores.files.records import read_record, read_tombstones
 from tasks.stores.files.weights import read_backbone, read_head
 from tasks.stores.objects.object_store import ObjectChangedError
 from tasks.stores.tables.features import FeatureStore

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
-from tasks.domain.datasets.contradictions import ImageName, report_contradictions
 from tasks.domain.datasets.data_card import build_class_cards
 from tasks.domain.datasets.exclusions import WAITING, Excluded, list_doubtful, list_excluded, list_rejected
+from tasks.domain.datasets.image_issues import ImageName, report_contradictions
 from tasks.domain.datasets.version_diff import LATEST, VersionDiff, diff_versions, resolve_version, sort_versions
 from tasks.domain.evaluation.misclassifications import PredictionFlips
 from tasks.domain.registry.decisions import Decision

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from configs import schema
 from configs.errors import PedigreeError
-from tasks.domain.datasets.contradictions import NearDuplicates, Twin, count_contradictory, find_contradictions
+from tasks.domain.datasets.image_issues import NearDuplicates, Twin, count_contradictory, find_contradictions
 from tasks.domain.datasets.manifest import Dataset, Row, Selection, dataset_hash, select_classes
 from tasks.domain.datasets.published_splits import (
     ATTRIBUTE,

@@ -6,20 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 from configs import schema
 from configs.errors import PedigreeError
-from tasks.domain.ingestion.source_filter import SourceFilter
-from tasks.domain.ingestion.source_objects import Entry, IngestSummary
+from tasks.domain.ingestion.source_objects import Entry, IngestSummary, SourceFilter
 from tasks.domain.ingestion.triggers import FEW
 from tasks.domain.labels.labeling import Attributes, LocatedImage, SourceLabel, Spelling, label_images, read_layout
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, Reading, listing
-from tasks.domain.labels.manifest_formats.use import ManifestUse, MatchedStatements, manifest_use, match_statements
-from tasks.domain.labels.results import Labels
+from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, manifest_use, match_statements
 from tasks.domain.phrasing import count
 from tasks.reports.prefect_ui.progress import progress
 from tasks.step import log_line, step
 from tasks.stores.files.manifests import read_label_manifest, record_labelling, write_label_manifest, write_labels
-from tasks.stores.files.tombstones import read_tombstones
+from tasks.stores.files.records import read_tombstones
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.tables.snapshots import SnapshotStore
 

@@ -19,7 +19,7 @@ from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.pca import Reduce, fit_reduction
+from tasks.features.embedding import Reduce, fit_reduction
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_record
 from tasks.stores.tables.features import FeatureStore

@@ -9,12 +9,12 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.evaluation.misclassifications import PredictionFlips, find_prediction_flips
 from tasks.domain.labels.labeling import spelled
+from tasks.features.embedding import predict
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import thumbnail
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_record
 from tasks.stores.tables.images import ImageStore
-from tasks.training.predict_stored import predict
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.champion_failure import excuse_champion_failure
+from tasks.domain.gate.serving_check import excuse_champion_failure
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Trained
@@ -26,12 +26,11 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.data_growth import measure_growth
 from tasks.evaluation.evaluation_sets import build_evaluation_set, embed_golden, golden_rows
 from tasks.evaluation.label_changes import compare_labels, gather_label_evidence
-from tasks.features.stored_weights import stored_head
+from tasks.features.embedding import predict, read_features, stored_head
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tracking import runs
-from tasks.training.predict_stored import predict, read_features
 
 # MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
 _LONGEST_TAG = 5000

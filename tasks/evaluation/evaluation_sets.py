@@ -7,11 +7,9 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.label_changes import Relabelling
-from tasks.domain.labels.image_attributes import image_attributes
-from tasks.domain.labels.labeling import spelled
+from tasks.domain.labels.labeling import image_attributes, spelled
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_missing
-from tasks.features.stored_weights import stored_backbone
+from tasks.features.embedding import embed_missing, stored_backbone
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore

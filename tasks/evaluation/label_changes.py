@@ -19,7 +19,7 @@ from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.training.results import FeatureSet
-from tasks.features.pca import fit_reduction
+from tasks.features.embedding import fit_reduction
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.splits import SplitStore

@@ -9,12 +9,12 @@ from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import NO_PICTURE, SAMPLE, ServingCheck, check_serving, serving_failure
 from tasks.domain.runs.results import Trained
+from tasks.features.embedding import predict
 from tasks.serving.probe_process import ServingProbe
 from tasks.step import step
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
-from tasks.stores.tracking.health import check_tracking
-from tasks.training.predict_stored import predict
+from tasks.stores.tracking.client import check_tracking
 from tasks.training.register import register
 
 

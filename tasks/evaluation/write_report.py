@@ -20,13 +20,11 @@ from tasks.domain.evaluation.results import ReportSummary
 from tasks.domain.runs.results import Challenger, Data
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, render_diff_files
-from tasks.features.pca import fit_reduction
-from tasks.reports.pages.evaluation_page import Report, list_pictured_images, render_evaluation_report
+from tasks.features.embedding import fit_reduction
+from tasks.reports.pages.evaluation_page import Report, draw_figures, list_pictured_images, render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
-from tasks.reports.pages.svg_figures import draw_figures
 from tasks.reports.pages.template import thumbnail
-from tasks.reports.prefect_ui.artifacts import show_evaluation
-from tasks.reports.prefect_ui.names import flow_run_tags, label_flow_run
+from tasks.reports.prefect_ui.artifacts import flow_run_tags, label_flow_run, show_evaluation
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest

@@ -6,13 +6,20 @@ from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.champion_failure import excuse_champion_failure
+from tasks.domain.gate.serving_check import excuse_champion_failure
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.phrasing import count
 from tasks.domain.training.results import DatasetFeatures
-from tasks.features.choose_cut import find_choice
-from tasks.features.embedding import embed_missing, feature_set, join_workers, take_on_trust, views_to_embed
-from tasks.features.stored_weights import check_backbone, stored_backbone
+from tasks.features.backbone_cuts import find_choice
+from tasks.features.embedding import (
+    check_backbone,
+    embed_missing,
+    feature_set,
+    join_workers,
+    stored_backbone,
+    take_on_trust,
+    views_to_embed,
+)
 from tasks.step import log_line, step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest

@@ -1,21 +1,26 @@
 """Passing images through a backbone: only what the store lacks, once, and what is finished is kept."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from configs import schema
 from configs.environment import workers
+from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import progress
 from tasks.stores.files.leases import hold_lease
+from tasks.stores.files.weights import read_backbone, read_head
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
 
@@ -121,3 +126,98 @@ def join_workers(settings: schema.Settings) -> None:
         from tasks.modeling.fine_tuning.distribution import devices_of_workers
 
         devices_of_workers(*cluster)
+
+
+# The names are hashes, so the first of them in order are a fair sample; 2,048 numbers of each are 40 MB.
+_AT_ONCE = 5000
+
+Reduce = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def fit_reduction(features: FeatureStore, images: Sequence[str]) -> Reduce:
+    """Find the main directions of these images' features; what is returned gives those of any: (images, directions)."""
+    from tasks.domain.datasets.label_issues import fit_pca
+
+    directions = fit_pca(features.read(sorted(images)[:_AT_ONCE]))
+
+    def reduce(names: Sequence[str]) -> NDArray[np.float32]:
+        parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+        return np.concatenate([directions.transform(features.read(part)) for part in parts])
+
+    return reduce
+
+
+if TYPE_CHECKING:
+    from tasks.modeling.backbone.backbone import Backbone
+    from tasks.modeling.head.head import Head
+
+_COPY = "put it back from a copy of the store"
+
+
+def head_bytes(store: str, name: str) -> bytes:
+    """Return a head's file; raise PedigreeError, naming it, where its weights have another hash than its name."""
+    from tasks.modeling.head.head import Head
+
+    data = read_head(store, name)
+    try:
+        intact = Head.from_bytes(data).name == name
+    except PedigreeError:
+        intact = False
+    if not intact:
+        remedy = "or remove it and train again with pedigree retrain --force"
+        raise PedigreeError(f"The file heads/{name}.npz in {store} is not what was written: {_COPY}, {remedy}.")
+    return data
+
+
+def stored_head(store: str, name: str) -> "Head":
+    """Read a head; raise PedigreeError where it is missing, or not what was written."""
+    from tasks.modeling.head.head import Head
+
+    return Head.from_bytes(head_bytes(store, name))
+
+
+def backbone_files(store: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a backbone's weights file and its facts; raise Problem, naming the file that is not what was written."""
+    from tasks.modeling.backbone.serialization import from_bytes, weights_hash
+
+    data, facts = read_backbone(store, fingerprint)
+    if sha256_of(facts) != fingerprint:
+        raise _altered_file(store, f"backbones/{fingerprint}.json")
+    try:
+        intact = weights_hash(from_bytes(data, "")) == facts["weights"]
+    except PedigreeError:
+        intact = False
+    if not intact:
+        raise _altered_file(store, f"backbones/{fingerprint}.npz")
+    return data, facts
+
+
+def stored_backbone(store: str, fingerprint: str) -> "Backbone":
+    """Build a backbone from the store; raise Problem where one of its files is missing, or not what was written."""
+    from tasks.modeling.backbone.backbone import restore
+
+    return restore(*backbone_files(store, fingerprint))
+
+
+def check_backbone(store: str, fingerprint: str, facts: Mapping[str, Any]) -> None:
+    """Raise PedigreeError where the stored backbone is not this one, which the settings' own weights made."""
+    if backbone_files(store, fingerprint)[1] != facts:
+        raise _altered_file(store, f"backbones/{fingerprint}.json")
+
+
+def _altered_file(store: str, key: str) -> PedigreeError:
+    remedy = "or move both files of that backbone away, and the next night writes what its settings name anew"
+    return PedigreeError(f"The file {key} in {store} is not what was written: {_COPY}, {remedy}.")
+
+
+def predict(store: str, feature_set: FeatureSet, head: str, images: Sequence[str]) -> Predictions:
+    """Return the probabilities that a head gives to images, in the order asked: (images, classes)."""
+    classifier = stored_head(store, head)
+    return Predictions(
+        classifier.classes, classifier.probabilities(read_features(store, feature_set, images)), classifier.threshold
+    )
+
+
+def read_features(store: str, feature_set: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:
+    """Read what a backbone made of images, in the order asked: (images, width)."""
+    return FeatureStore(store, feature_set.fingerprint, feature_set.width).read(images)

@@ -18,7 +18,7 @@ from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.reports.prefect_ui.progress import progress
 from tasks.step import log_line, step
-from tasks.stores.files.tombstones import read_tombstones
+from tasks.stores.files.records import read_tombstones
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tables.snapshots import SnapshotStore

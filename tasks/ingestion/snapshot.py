@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime, time
 from configs.errors import PedigreeError, SettingsError
 from configs.schema import Store
 from configs.sections import Source
-from tasks.domain.ingestion.source_filter import SourceFilter, passed_over_words
-from tasks.domain.ingestion.source_objects import Snapshot
+from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, passed_over_words
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step

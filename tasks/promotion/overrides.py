@@ -26,8 +26,8 @@ from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tracking import registry
-from tasks.stores.tracking.health import check_tracking
-from tasks.stores.tracking.ownership import check_owner
+from tasks.stores.tracking.client import check_tracking
+from tasks.stores.tracking.registry import check_owner
 
 
 @dataclass(frozen=True, slots=True)

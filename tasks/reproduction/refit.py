@@ -6,23 +6,32 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from configs import schema
-from configs.environment import home
+from configs.environment import code_version, home
 from configs.errors import PedigreeError
 from configs.load import parse
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.registry.model_record import Record, trained_by_epochs
-from tasks.domain.registry.reproduction import Agreement, LoadedRecord, RefittedHead, measure_agreement
+from tasks.domain.registry.model_record import (
+    Agreement,
+    LoadedRecord,
+    Record,
+    RefittedHead,
+    Reproduction,
+    VerifiedImages,
+    decide_verdict,
+    differences,
+    measure_agreement,
+    trained_by_epochs,
+)
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_missing, feature_set, views_to_embed
-from tasks.features.stored_weights import stored_backbone
+from tasks.features.embedding import embed_missing, feature_set, predict, stored_backbone, views_to_embed
+from tasks.reports.prefect_ui.artifacts import show_reproduction
 from tasks.step import step
 from tasks.stores.copying import copy_backbone, copy_features, copy_images
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.features import FeatureStore
 from tasks.training.fine_tune import train_model
 from tasks.training.fit_head import read_groups
-from tasks.training.predict_stored import predict
 
 # So many features are compared at once.
 _BATCH = 4096
@@ -84,3 +93,18 @@ def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], recomputed: tu
     images = [row.image for row in rows]
     parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     return sum(int(np.any(before.read(part) != after.read(part), axis=1).sum()) for part in parts)
+
+
+@step(hours=48)
+def compare(original: LoadedRecord, verified: VerifiedImages, refitted: RefittedHead | None = None) -> Reproduction:
+    """Say whether the model is identical, equal within the tolerance, or different, and why."""
+    from tasks.modeling.determinism import machine
+
+    record = original.record
+    changed = differences({**record.code, **record.machine}, {**code_version(), **machine()})
+    verdict, reason = decide_verdict(record.head, refitted, changed) if refitted else ("different", verified.lost)
+    reproduction = Reproduction(
+        verdict, reason, original.model_version, record.dataset, verified.images, record.head, refitted, changed
+    )
+    show_reproduction(reproduction)
+    return reproduction

@@ -4,14 +4,14 @@ from configs import schema
 from configs.errors import SettingsError
 from configs.load import resolve
 from configs.schema import AUTO, Settings
-from tasks.features.choose_cut import with_chosen_cut
+from tasks.features.backbone_cuts import with_chosen_cut
 from tasks.modeling.backbone.inception import check_size
 from tasks.promotion import sync_registry
 from tasks.step import step
 from tasks.stores.files.format_version import check_format
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tracking import runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 
 
 @step(hours=2)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from configs import schema
 from configs.errors import PedigreeError
+from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.registry.decisions import Promotion
 from tasks.domain.runs.mlflow_summary import cost_figures
-from tasks.domain.runs.outcome import Outcome, outcome_of_decision, outcome_without_training
-from tasks.domain.runs.results import Challenger, Data
+from tasks.domain.runs.results import Challenger, Data, Outcome, outcome_of_decision, outcome_without_training
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.step import log_line, seconds_by_step, step
+from tasks.stores.files import records
 from tasks.stores.files.manifests import read_card
 from tasks.stores.tracking import runs
 
@@ -46,3 +47,11 @@ def _log_cost(url: str, outcome: Outcome) -> None:
             runs.log_metrics(url, outcome.run_id, cost_figures(outcome))
     except PedigreeError as problem:
         log_line(f"What the night cost is in the summary, and not in MLflow: {problem}")
+
+
+@step(hours=2, logged=False)
+def mark_processed(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
+    """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
+    if not listed.moment:
+        records.write_processed_snapshot(store.url, listed.source, listed.taken, str(outcome))
+    return outcome

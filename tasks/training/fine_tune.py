@@ -15,21 +15,25 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.registry.model_record import recipe, training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_missing, feature_set, join_workers
-from tasks.features.stored_weights import stored_backbone, stored_head
+from tasks.features.embedding import (
+    embed_missing,
+    feature_set,
+    join_workers,
+    read_features,
+    stored_backbone,
+    stored_head,
+)
 from tasks.reports.prefect_ui.progress import progress
-from tasks.stores.files.checkpoints import CheckpointStore
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.files.weights import CheckpointStore, write_backbone, write_head
 from tasks.stores.tables.images import ImageStore
 from tasks.training.fit_head import Groups, TrainingResult, fit
-from tasks.training.predict_stored import read_features
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone.backbone import Backbone
-    from tasks.modeling.fine_tuning.checkpoint import Checkpoint
     from tasks.modeling.fine_tuning.distribution import Devices
     from tasks.modeling.fine_tuning.fine_tuning import FineTuning
+    from tasks.modeling.fine_tuning.train_state import Checkpoint
     from tasks.modeling.head.head import Head
 
 Advance = Callable[[int], None]
@@ -113,7 +117,7 @@ def _store_fine_tuned(
     groups: Groups,
 ) -> TrainingResult:
     """Keep a fine-tuned backbone and its head, calibrated on features that are made as serving makes them."""
-    from tasks.modeling.fine_tuning.checkpoint import best_epoch
+    from tasks.modeling.fine_tuning.train_state import best_epoch
     from tasks.modeling.head.training import HeldOut, calibrate
 
     backbone, trained = best_model
@@ -166,7 +170,7 @@ def _broadcast_inputs(inputs: FineTuningInputs, epoch: int) -> None:
 
 def _last_checkpoint(store: CheckpointStore) -> "Checkpoint | None":
     """Read the newest checkpoint; a damaged one is removed, and the fine-tuning begins again."""
-    from tasks.modeling.fine_tuning.checkpoint import Checkpoint
+    from tasks.modeling.fine_tuning.train_state import Checkpoint
 
     stored = store.last()
     last = Checkpoint.from_bytes(stored[1]) if stored else None

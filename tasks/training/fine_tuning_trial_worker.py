@@ -29,7 +29,7 @@ from tasks.domain.evaluation.fine_tuning_trial import (
 )
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
-from tasks.features.stored_weights import stored_backbone
+from tasks.features.embedding import read_features, stored_backbone
 from tasks.modeling.backbone.embedding import embed
 from tasks.modeling.fine_tuning.distribution import devices_of_this_machine
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
@@ -39,7 +39,6 @@ from tasks.modeling.head.training import recipe_of, train_head
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
 from tasks.training.fit_head import Groups, read_examples, read_groups
-from tasks.training.predict_stored import read_features
 
 Advance = Callable[[int], None]
 

@@ -13,15 +13,14 @@ from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import recipe
 from tasks.domain.runs.results import Trained
-from tasks.features.stored_weights import backbone_files, head_bytes
-from tasks.reports.prefect_ui.names import flow_run_tags
+from tasks.features.embedding import backbone_files, head_bytes
+from tasks.reports.prefect_ui.artifacts import flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.records import read_record
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import lifecycle
-from tasks.stores.tracking.ownership import check_owner, store_identity
-from tasks.stores.tracking.registry import RegisteredVersion
+from tasks.stores.tracking.registry import RegisteredVersion, check_owner, store_identity
 
 
 def register(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:

@@ -9,9 +9,9 @@ from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record, flatten_settings, recipe, training_settings
 from tasks.domain.runs.results import Trained
+from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.domain.training.selective_accuracy import Promise
-from tasks.reports.prefect_ui.names import flow_run_tags
+from tasks.reports.prefect_ui.artifacts import flow_run_tags
 from tasks.step import log_line, step
 from tasks.stores.files.leases import owner
 from tasks.stores.files.ledger import Ledger
@@ -51,7 +51,7 @@ def _promise(figures: Mapping[str, float], precision: float) -> Promise:
 
 
 def _train_or_reuse(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainingResult:
-    from tasks.modeling.environment import machine
+    from tasks.modeling.determinism import machine
 
     store = settings.store.url
     # The record names the code and machine of the night that writes it: another one's training is not its own.
@@ -78,7 +78,7 @@ def _final_figures(fitted: TrainingResult) -> dict[str, float]:
 
 
 def _record(dataset: Dataset, embedded: DatasetFeatures, fitted: TrainingResult, settings: schema.Settings) -> Record:
-    from tasks.modeling.environment import machine
+    from tasks.modeling.determinism import machine
 
     return Record(
         dataset=dataset.hash,

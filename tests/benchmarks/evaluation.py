@@ -16,10 +16,10 @@ from numpy.random import Generator
 from PIL import Image
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import DatasetDrift
 from tasks.domain.datasets.label_issues import fit_pca
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.learning_curves import LearningCurves
 from tasks.domain.evaluation.metrics import Measurement, measure_models
@@ -30,17 +30,16 @@ from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.hashing import sha256_of
 from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.domain.training.selective_accuracy import Promise
 from tasks.evaluation.write_report import compute_learning_curves
 from tasks.modeling.head.head import Head
-from tasks.reports.pages.evaluation_page import Report, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.evaluation_page import Report, draw_figures, list_pictured_images, render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
-from tasks.reports.pages.svg_figures import draw_figures
 from tasks.reports.pages.template import thumbnail
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tracking import runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 
 CLASSES = tuple(f"breed {number:03}" for number in range(120))
 WIDTH = 2048

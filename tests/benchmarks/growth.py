@@ -23,8 +23,7 @@ import numpy as np
 
 from tasks.domain.datasets.splits import Shares, assign_splits
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.files.weights import write_backbone

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.preprocessing import Limits
 
 

@@ -12,7 +12,7 @@ from time import perf_counter
 from requests import PreparedRequest, Response, Session
 
 from configs.environment import prepare_environment
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 
 # MLflow reads the environment when it is imported, and would count itself otherwise.
 prepare_environment()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from configs.addresses import secret_in, shown
 from configs.errors import SettingsError
 from configs.load import read_operations, read_settings
+from configs.visible_text import secret_in, shown
 from tasks.stores.objects.object_store import open_bucket
 
 LEAST = "source: {url: photos}\nstore: {url: store}\n"

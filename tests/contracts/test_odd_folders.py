@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
 from tasks.domain.images.rejections import Reason
-from tasks.domain.ingestion.source_filter import LINKS, SourceFilter
+from tasks.domain.ingestion.source_objects import LINKS, SourceFilter
 from tasks.stores.objects.folder_walk import displayed
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
 from tests.strangers import open_folder, ordinary_user

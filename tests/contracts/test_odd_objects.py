@@ -10,7 +10,7 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.domain.images.rejections import Reason
-from tasks.domain.ingestion.source_filter import SourceFilter
+from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.stores.objects import s3
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
 from tests.conftest import _forget_s3_client

@@ -11,13 +11,11 @@ from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Assignment, Split
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling, LocatedImage
-from tasks.stores.files.checkpoints import CheckpointStore
 from tasks.stores.files.format_version import check_format, claim_format
 from tasks.stores.files.manifests import (
     dataset_files,
@@ -31,8 +29,8 @@ from tasks.stores.files.manifests import (
     write_manifest,
     write_page,
 )
-from tasks.stores.files.tombstones import describe_tombstones, read_tombstones, write_tombstone
-from tasks.stores.files.weights import remember_backbone, remembered_backbone, write_backbone
+from tasks.stores.files.records import describe_tombstones, read_tombstones, write_tombstone
+from tasks.stores.files.weights import CheckpointStore, remember_backbone, remembered_backbone, write_backbone
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.features import FeatureStore, remove_features
 from tasks.stores.tables.images import ImageStore

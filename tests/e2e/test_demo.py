@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 
 from configs.credentials import NAME, password
 from flows.demo import demo_settings
-from infra import browser as opening
 from infra import stack
-from tasks.domain.datasets.drift import DatasetDrift
+from infra import stack as opening
+from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.synthetic.drawn_dogs import BREEDS

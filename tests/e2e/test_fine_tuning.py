@@ -27,7 +27,7 @@ tracking: {{url: "sqlite:///{place}/mlflow.db"}}
 # Runs the command line, and dies as if the power had failed when the checkpoint of this epoch stands.
 COMMAND = """
 import os, sys
-from tasks.stores.files.checkpoints import CheckpointStore
+from tasks.stores.files.weights import CheckpointStore
 deadly, keep = int(sys.argv.pop(1)), CheckpointStore.keep
 def last(store, epoch, data):
     keep(store, epoch, data)

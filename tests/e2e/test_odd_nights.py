@@ -9,7 +9,7 @@ import pytest
 
 from configs.load import parse, resolve
 from flows.runner import run_retrain
-from tasks.domain.runs.outcome import Outcome
+from tasks.domain.runs.results import Outcome
 from tasks.domain.synthetic.drawn_dogs import draw
 from tests.servers import PrefectServer
 

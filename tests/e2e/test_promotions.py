@@ -131,7 +131,7 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
 ) -> None:
     """Without a version to promote there is no decision, and the next night comes to it with the work already done."""
     url, running = server()
-    night = begin(url, stop="tasks.promotion.apply_gate:gate.judge")
+    night = begin(url, stop="tasks.promotion.gate:gate.judge")
     running.close()
     assert f"MLflow at {url} does not answer" in ended(night, code=1)
     assert Ledger(str(tmp_path / "store")).entries() == []

@@ -15,12 +15,10 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from configs.errors import PedigreeError, SettingsError
-from configs.flat_fields import filled
-from configs.load import parse
+from configs.load import filled, parse
 from configs.schema import Settings
-from tasks.domain.registry.model_record import record_from_dict
-from tasks.domain.registry.reproduction import Reproduction
-from tasks.domain.runs.outcome import Outcome
+from tasks.domain.registry.model_record import Reproduction, record_from_dict
+from tasks.domain.runs.results import Outcome
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_record, record_bytes
@@ -208,7 +206,7 @@ def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, 
 
 def test_a_forgotten_image_is_the_reason_why_not(made: Made, reproduce: Reproduce) -> None:
     """A model that used an image which was removed for good is different, and one sentence says why."""
-    from tasks.catalog.forget import forget
+    from tasks.catalog.images import forget
 
     store, dataset = made[0].store.url, made[1].dataset
     image = read_manifest(store, dataset)[0].image

@@ -8,10 +8,9 @@ from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import ValidationError, validate
 
 from configs.errors import SettingsError
-from configs.flat_fields import filled, leaves
-from configs.load import parse
+from configs.load import filled, leaves, parse
 from configs.schema import Settings
-from flows.parameters import flat_parameters
+from flows.decorators import flat_parameters
 from infra.orchestration.deployments import parameters, read_prefect_yaml
 
 LEAST = {"source_url": "photos", "store_url": "store"}

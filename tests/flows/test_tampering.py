@@ -18,8 +18,7 @@ from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.files.format_version import claim_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import write_card, write_label_manifest, write_page
-from tasks.stores.files.records import write_processed_snapshot, write_training_result
-from tasks.stores.files.tombstones import write_tombstone
+from tasks.stores.files.records import write_processed_snapshot, write_tombstone, write_training_result
 from tasks.stores.files.weights import remember_backbone
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.snapshots import SnapshotStore

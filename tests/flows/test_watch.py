@@ -22,10 +22,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
 from configs.errors import PedigreeError
-from configs.flat_fields import filled
-from configs.load import parse, resolve
+from configs.load import filled, parse, resolve
 from configs.schema import Settings, Store
-from flows.concurrency import one_at_a_time
+from flows.decorators import one_at_a_time
 from flows.runner import run_watch
 from infra.orchestration.deployments import deploy_elsewhere
 from tasks.stores.files import records

@@ -18,7 +18,7 @@ from tasks.domain.hashing import canonical_json
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions
-from tasks.domain.labels.manifest_formats.use import manifest_use, match_statements
+from tasks.domain.labels.results import manifest_use, match_statements
 
 KEYS = ("pug/1.jpg", "2.jpg", "0003.jpg", "Bo\u0308hme.jpg")
 _BREED = {"class-name": "pug", "type": "groundtruth/image-classification"}

@@ -9,7 +9,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from configs.flat_fields import leaves
+from configs.load import leaves
 from configs.schema import Settings
 from infra.orchestration.deployments import parameters
 from tests.infra.running import Running

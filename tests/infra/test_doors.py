@@ -27,9 +27,9 @@ from websockets.typing import Subprotocol
 
 from configs.credentials import make_password, password, prefect_login
 from configs.errors import PedigreeError
-from infra import browser, stack
+from infra import stack
 from infra.local_stack import health, processes
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.running import Running, address
 from tests.servers import free_port
@@ -196,7 +196,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     before = _by_hand(running)
     with _stranger() as (origin, heard), open_page("about:blank") as page:
-        log_in(page, browser.links(running.home))
+        log_in(page, stack.links(running.home))
         page.goto(f"{mlflow}/static-files/favicon.ico")  # a picture that the browser keeps
         page.goto(origin)
         tries = page.evaluate(_ATTACK, [prefect, mlflow, str(running.nightly.id)])
@@ -209,7 +209,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
 @needs_chromium
 def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
     """By the links both servers' pages show their data without typing, and no request leaves for another host."""
-    links = browser.links(running.home)
+    links = stack.links(running.home)
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     seen = {f"{prefect}/deployments": "nightly", f"{prefect}/v2/deployments": "nightly", mlflow: "Default"}
     with open_page("about:blank") as page:
@@ -230,7 +230,7 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
 def test_the_servers_of_a_stopped_stack_open_nothing(tmp_path: Path) -> None:
     """Where nothing runs, the command that opens the pages says how to start them."""
     with pytest.raises(PedigreeError, match="pedigree up"):
-        browser.links(tmp_path)
+        stack.links(tmp_path)
     assert stack.prefect_api(tmp_path) == ""
 
 

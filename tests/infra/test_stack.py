@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling
 
-from infra import browser, stack
+from infra import stack
 from infra.local_stack import health
 from infra.orchestration.deployments import ONE_RETRAINING, parameters
 from tests.browser import log_in, needs_chromium, open_page
@@ -108,7 +108,7 @@ def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running
     the form which promotes what waited.
     """
     with open_page("about:blank", height=1400) as page:
-        log_in(page, browser.links(running.home))
+        log_in(page, stack.links(running.home))
         journey = Journey(page, running)
         run = journey.fill_in_the_form()
         journey.watch_its_progress(run)

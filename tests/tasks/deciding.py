@@ -25,8 +25,8 @@ from tasks.stores.files.manifests import write_card, write_manifest
 from tasks.stores.files.records import write_record
 from tasks.stores.files.weights import write_backbone, write_head
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.health import check_tracking
-from tasks.stores.tracking.ownership import store_identity
+from tasks.stores.tracking.client import check_tracking
+from tasks.stores.tracking.registry import store_identity
 
 ANN = Approver("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"

@@ -15,7 +15,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Trained
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.evaluate import evaluate
-from tasks.promotion.check_rules import check_rules
+from tasks.promotion.gate import check_rules
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.tables.features import FeatureStore

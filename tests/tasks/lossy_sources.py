@@ -13,8 +13,7 @@ import lance  # noqa: F401 - what a store imports when it needs it, which may li
 from configs.load import parse, resolve
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot

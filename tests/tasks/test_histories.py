@@ -21,7 +21,7 @@ from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
 
 Event = Callable[[Workspace], object]

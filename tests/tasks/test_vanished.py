@@ -17,7 +17,7 @@ from tasks.domain.ingestion.triggers import check_vanished
 from tasks.ingestion import ingest as ingesting
 from tasks.ingestion.snapshot import snapshot
 from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.watching.poll_source import poll_source
+from tasks.watching.watch_source import poll_source
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
 FEW = 5

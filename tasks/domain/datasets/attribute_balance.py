@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.phrasing import count
 

@@ -15,13 +15,12 @@ from tasks.domain.datasets.attribute_balance import (
 )
 from tasks.domain.datasets.exclusions import Excluded, list_excluded
 from tasks.domain.datasets.image_issues import Issue
-from tasks.domain.datasets.label_issue_counts import LabelIssues
+from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.labels.image_attributes import PICTURE, image_attributes
-from tasks.domain.labels.labeling import Attributes, Labelling, suggest_aliases
-from tasks.domain.labels.manifest_formats.use import ManifestUse
+from tasks.domain.labels.labeling import PICTURE, Attributes, Labelling, image_attributes, suggest_aliases
+from tasks.domain.labels.results import ManifestUse
 from tasks.domain.phrasing import count, listed
 
 _LOPSIDED = 10

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.domain.datasets.contradictions import ALIKE
+from tasks.domain.datasets.image_issues import ALIKE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.published_splits import ELSEWHERE
 from tasks.domain.images.rejections import Rejection

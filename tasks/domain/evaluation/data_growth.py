@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
+from tasks.domain.evaluation.learning_curves import compute_moments, discriminant_scores
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.linear_discriminant import compute_moments, discriminant_scores
 
 Recipe = Literal["same", "another backbone", "other"]
 

@@ -6,16 +6,15 @@ from typing import Any, Literal
 
 from configs.gate_rules import RELABELLED, SUSPECTS, Rule
 from configs.sections import Gate
-from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.data_growth import DataGrowth
 from tasks.domain.evaluation.label_evidence import LabelEvidence
 from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.gate.improvement import apply_improvement_rule
-from tasks.domain.gate.relabelled_rule import apply_relabelled_rule
 from tasks.domain.gate.rule_result import RuleResult, chance, failed_result, name_failures, passed_result, silent
+from tasks.domain.gate.rules import apply_relabelled_rule, figures_for_rule
 from tasks.domain.gate.serving_check import ServingCheck
-from tasks.domain.gate.thresholds import figures_for_rule
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm
 

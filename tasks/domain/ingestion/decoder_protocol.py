@@ -6,8 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import Description
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import Description, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.preprocessing import FORMATS, Limits
 from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection

@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from configs.schema import Labels, Watch
 from configs.sections import Source
-from tasks.domain.ingestion.source_filter import SourceFilter
-from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.domain.labels.labeling import normalize_name, read_layout, spelled
 from tasks.domain.phrasing import count, listed
 

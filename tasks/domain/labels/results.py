@@ -1,9 +1,129 @@
-"""The labels of a run: how many images have one, and what a manifest names in vain."""
+"""How a manifest and a source fit: which statement is about which key, and what either says nothing of."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
-from tasks.domain.labels.manifest_formats.use import ManifestUse
+from tasks.domain.labels.manifest_formats.references import KeyIndex, without_query
+from tasks.domain.labels.manifest_formats.statements import Reading, Statement, listing
 from tasks.domain.phrasing import count
+
+Thing = TypeVar("Thing")
+
+# So many of a kind are named; their number says the rest.
+_NAMED = 3
+
+
+class Examples(NamedTuple):
+    """How many there are, and the first few of them in words."""
+
+    number: int = 0
+    first: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Name the first few, and say how many more there are."""
+        more = self.number - len(self.first)
+        return "; ".join(self.first) + (f"; and {more:,} more" if more else "")
+
+
+NO_EXAMPLES = Examples()
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestUse:
+    """What of a manifest could not be used, and what of the source it does not label.
+
+    Args:
+        rows: Statements that were read.
+        fits: Those that are about an object of the source.
+        missing: References that fit no object of the source.
+        skipped: Rows that could not be read.
+        doubtful: Rows whose label the manifest itself calls wrong.
+        ambiguous: References that may mean several keys.
+        without_row: Images of the source that no row is about.
+        without_label: Images whose rows give no label.
+    """
+
+    rows: int
+    fits: int
+    missing: Examples = NO_EXAMPLES
+    skipped: Examples = NO_EXAMPLES
+    doubtful: Examples = NO_EXAMPLES
+    ambiguous: Examples = NO_EXAMPLES
+    without_row: Examples = NO_EXAMPLES
+    without_label: Examples = NO_EXAMPLES
+
+    def sentences(self) -> Iterator[str]:
+        """Say each figure that is not nothing, in the words of the run's log and the data card."""
+        if self.missing.number and not self.fits:
+            yield (
+                f"no reference of the manifest fits an object of the source: {self.missing}; write keys, or say in "
+                "labels.root where the references start"
+            )
+        elif self.missing.number:
+            yield f"{count(self.missing.number, 'reference')} of the manifest not in the source: {self.missing}"
+        if self.skipped.number:
+            yield f"{count(self.skipped.number, 'row')} of the manifest skipped: {self.skipped}"
+        if self.doubtful.number:
+            yield f"{count(self.doubtful.number, 'row')} of the manifest doubtful and not used: {self.doubtful}"
+        if self.ambiguous.number:
+            several = count(self.ambiguous.number, "reference")
+            yield f"{several} of the manifest not used, since several objects fit: {self.ambiguous}"
+        if self.without_row.number:
+            yield f"the manifest says nothing of {count(self.without_row.number, 'object')}: {self.without_row}"
+        if self.without_label.number:
+            nameless = count(self.without_label.number, "object")
+            yield f"the manifest gives no label for {nameless} that it names: {self.without_label}"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedStatements:
+    """Statements with their keys, the references that fit none, and those that fit several."""
+
+    statements: list[tuple[str, Statement]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    ambiguous: list[tuple[Statement, tuple[str, ...]]] = field(default_factory=list)
+
+
+def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
+    """Find the object of every statement."""
+    matched = MatchedStatements()
+    for statement in reading.statements:
+        keys = index.named(statement.reference, stems=reading.stems)
+        if len(keys) == 1:
+            matched.statements.append((keys[0], statement))
+        elif keys:
+            matched.ambiguous.append((statement, keys))
+        else:
+            matched.missing.append(statement.reference)
+    return matched
+
+
+def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[str]) -> ManifestUse:
+    """Count what could not be used of a manifest, and which of these keys it does not label."""
+    named = {key for key, _ in matched.statements}
+    labelled = {key for key, statement in matched.statements if statement.label}
+    present = sorted(keys)
+    doubtful = [statement for statement in reading.statements if statement.doubtful]
+    return ManifestUse(
+        rows=len(reading.statements),
+        fits=len(matched.statements),
+        missing=_examples(matched.missing, lambda reference: listing([without_query(reference)])),
+        skipped=_examples(reading.skipped, str),
+        doubtful=_examples(doubtful, lambda row: f"{row.place}, {listing([row.reference])}"),
+        ambiguous=_examples(
+            matched.ambiguous,
+            lambda pair: f"{pair[0].place}, {listing([pair[0].reference])}, may be {listing(pair[1])}",
+        ),
+        without_row=_examples([key for key in present if key not in named], lambda key: listing([key])),
+        without_label=_examples(
+            [key for key in present if key in named and key not in labelled], lambda key: listing([key])
+        ),
+    )
+
+
+def _examples(things: Sequence[Thing], words: Callable[[Thing], str]) -> Examples:
+    return Examples(len(things), tuple(words(thing) for thing in things[:_NAMED]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from tasks.domain.datasets.leakage import KEY, leakage_sentences
 from tasks.domain.gate.rule_result import in_one_line
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.outcome import Outcome
+from tasks.domain.runs.results import Outcome
 
 #: The columns that MLflow's table of runs shows from left to right, as its saved views name them.
 COLUMNS = (

@@ -10,7 +10,6 @@ import psutil
 
 from configs.errors import PedigreeError
 from tasks.modeling.backbone.backbone import Backbone
-from tasks.modeling.fine_tuning.checkpoint import Checkpoint, best_epoch
 from tasks.modeling.fine_tuning.distribution import Devices, report_lost_worker
 from tasks.modeling.fine_tuning.input_pipeline import (
     EpochPlan,
@@ -20,7 +19,14 @@ from tasks.modeling.fine_tuning.input_pipeline import (
     plan_validation,
     read_batches,
 )
-from tasks.modeling.fine_tuning.train_state import Step, TrainState, create_train_state, extract_model
+from tasks.modeling.fine_tuning.train_state import (
+    Checkpoint,
+    Step,
+    TrainState,
+    best_epoch,
+    create_train_state,
+    extract_model,
+)
 from tasks.modeling.head.head import Head
 
 if TYPE_CHECKING:

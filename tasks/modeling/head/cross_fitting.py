@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
 from tasks.domain.training import calibration
-from tasks.modeling.head.scaler import Numbers, fit_scaler
+from tasks.modeling.head.head import Numbers, fit_scaler
 from tasks.modeling.head.softmax_regression import Sample, Theta, fit_softmax, logits_of
 
 #: The weight decays that are tried, the strongest first: each solution is where the next fit begins.

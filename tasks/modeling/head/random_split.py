@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.domain.datasets.leakage import Files, RandomSplit, clustered_interval, list_files, share_in_other_folds
 from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit
-from tasks.modeling.head.scaler import Numbers, check_features, fit_scaler
+from tasks.modeling.head.head import Numbers, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import Theta, single_threaded_blas
 
 # The files are dealt so many times.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.modeling.determinism import cores
-from tasks.modeling.head.scaler import Numbers
+from tasks.modeling.head.head import Numbers
 
 #: Weights of shape (width, classes) with the bias as one row more.
 Theta = NDArray[np.float64]

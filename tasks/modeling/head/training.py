@@ -19,8 +19,7 @@ from tasks.modeling.head.cross_fitting import (
     probabilities_of,
     sample,
 )
-from tasks.modeling.head.head import Head
-from tasks.modeling.head.scaler import check_features, fit_scaler
+from tasks.modeling.head.head import Head, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.domain.datasets.contradictions import summarize_duplicates
+from tasks.domain.datasets.image_issues import summarize_duplicates
 from tasks.domain.datasets.leakage import leakage_sentences
 from tasks.domain.datasets.splits import Split
 from tasks.reports.pages.template import render

@@ -1,13 +1,17 @@
 """Showing how far long work has come: a bar at a terminal, a progress artifact in Prefect."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+import prefect.main  # noqa: F401
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from configs.visible_text import visible
 
 # An update of the artifact is a request of about a tenth of a second: more than one a second would slow the work down.
 _SECONDS_BETWEEN_UPDATES = 1.0
@@ -50,3 +54,23 @@ def _bar() -> Progress:
         disable=not sys.stderr.isatty(),
         transient=True,
     )
+
+
+# Prefect's first import in a process configures logging anew, which would take away a handler that was there before.
+
+
+class _RunLogHandler(logging.Handler):
+    """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "diary", False):
+            Console(stderr=True, highlight=False).print(
+                f"  {visible(record.getMessage())}", markup=False, soft_wrap=True
+            )
+
+
+def show_run_log() -> None:
+    """Show the diary on standard error from now on, once."""
+    for logger in map(logging.getLogger, ("prefect.task_runs", "prefect.flow_runs")):
+        if sys.stderr and not any(isinstance(handler, _RunLogHandler) for handler in logger.handlers):
+            logger.addHandler(_RunLogHandler())

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import PedigreeError
-from tasks.domain.datasets.contradictions import Twin
+from tasks.domain.datasets.image_issues import Twin
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import canonical_json, sha256_of, sha256_of_bytes

@@ -1,8 +1,10 @@
 """Small JSON records: what each model was made from, how each training ended, and which listings were answered."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
@@ -82,3 +84,89 @@ def last_processed_snapshot(url: str, source: str) -> str:
 
 def _processed_folder(source: str) -> str:
     return f"nights/{sha256_of(source)[:16]}"
+
+
+if TYPE_CHECKING:
+    from configs import schema
+
+
+@dataclass(frozen=True, slots=True)
+class CutChoice:
+    """The cut, the day on which it was chosen, and why."""
+
+    cut: str
+    day: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Say what auto means, since when, and why."""
+        return f"backbone.cut auto means {self.cut} since {self.day}: {self.reason}"
+
+
+def write_choice(
+    url: str, backbone: "schema.Backbone", cut: str, reason: str, measured: Mapping[str, Any]
+) -> CutChoice:
+    """Write down what auto means under these weights and this size; return what stands, which may be another's word.
+
+    Args:
+        url: The store.
+        backbone: The weights and the size that the choice is for.
+        cut: The cut that was chosen.
+        reason: Why, in a sentence.
+        measured: The comparison that it comes from; empty where nothing was measured.
+
+    Returns:
+        The first choice that was written: of several nights at once, all obey it.
+    """
+    facts = {"cut": cut, "day": datetime.now(UTC).date().isoformat(), "reason": reason, "measured": measured}
+    checksums.create(url, _choice_key(backbone), json.dumps(facts, ensure_ascii=False, indent=1).encode())
+    choice = read_choice(url, backbone)
+    if choice is None:
+        raise PedigreeError(f"The file {_choice_key(backbone)} has vanished from {url}: run the night again.")
+    return choice
+
+
+def read_choice(url: str, backbone: "schema.Backbone") -> CutChoice | None:
+    """Return what auto means under these weights and this size; None where nobody has chosen yet."""
+    key = _choice_key(backbone)
+    try:
+        facts = json.loads(open_bucket(url).read(key))
+        return CutChoice(str(facts["cut"]), str(facts["day"]), str(facts["reason"]))
+    except ObjectChangedError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise PedigreeError(
+            f"The file {key} in {url} is damaged: put it back from a copy, or set backbone.cut."
+        ) from None
+
+
+def _choice_key(backbone: "schema.Backbone") -> str:
+    """Name the choice by what it is for; a weights file is known by its hash, wherever it lies."""
+    weights = backbone.sha256 if backbone.is_file else backbone.weights
+    return f"cuts/{sha256_of([weights, backbone.size])}.json"
+
+
+_FOLDER = "forgotten/"
+
+
+def write_tombstone(url: str, image: str, time: str) -> bool:
+    """Write down that an image was removed at a time (ISO 8601); return False when that was written before."""
+    return checksums.create(url, f"{_FOLDER}{image}.json", json.dumps({"image": image, "time": time}).encode())
+
+
+def read_tombstones(url: str) -> set[str]:
+    """Name the images that were removed for good."""
+    keys = [entry.key for entry in open_bucket(url).entries(_FOLDER)]
+    return {key.removeprefix(_FOLDER).removesuffix(".json") for key in keys}
+
+
+def describe_tombstones(url: str, version: str, images: Collection[str]) -> str:
+    """Say in one sentence which of a version's images were removed for good; nothing where none was."""
+    gone = sorted(read_tombstones(url) & set(images))
+    if not gone:
+        return ""
+    notes = [json.loads(open_bucket(url).read(f"{_FOLDER}{image}.json")) for image in gone]
+    named = ", ".join(f"{note['image'][:12]} on {note['time'][:10]}" for note in notes[:3])
+    more = f" and {len(notes) - 3:,} more" if len(notes) > 3 else ""  # noqa: PLR2004
+    used = "an image that was" if len(notes) == 1 else f"{len(notes):,} images that were"
+    return f"Version {version[:12]} used {used} removed for good ({named}{more}), so it cannot be rebuilt as it was."

@@ -14,8 +14,7 @@ from uuid import uuid4
 
 from configs.errors import InaccessibleError, PedigreeError
 from tasks.domain.images.rejections import Reason
-from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
-from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.ingestion.source_objects import PARTIAL, Entry, SourceFilter
 from tasks.stores.objects.folder_walk import UNUSABLE, files_below, unlisted
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from configs.errors import InaccessibleError
-from tasks.domain.ingestion.source_filter import PARTIAL, SourceFilter
+from tasks.domain.ingestion.source_objects import PARTIAL, SourceFilter
 
 #: No name of a folder's file has two slashes: behind them stands one that is no UTF-8, its bytes as ``\xf6``.
 UNUSABLE = "//"

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from configs.addresses import secret_in, shown
 from configs.errors import InaccessibleError, PedigreeError, SettingsError
+from configs.visible_text import secret_in, shown
 from tasks.domain.images.rejections import Reason
-from tasks.domain.ingestion.source_filter import SourceFilter
-from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 
 
 class ObjectChangedError(Exception):

@@ -12,8 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from configs.errors import PedigreeError
-from tasks.domain.ingestion.source_filter import SourceFilter
-from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, s3_http
 from tasks.stores.objects.s3_errors import TAKEN, decoded, not_s3, one_object
 from tasks.stores.objects.s3_errors import sentences as _sentences

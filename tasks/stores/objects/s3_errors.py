@@ -30,8 +30,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from configs.addresses import shown
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
+from configs.visible_text import shown
 from tasks.domain.images.rejections import Reason
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
 from tasks.stores.objects.transient_errors import concerns_one_object, is_transient

@@ -11,8 +11,7 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images import crops
 from tasks.domain.images.crops import PARTS_BYTES, middle_hash
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.stores.tables.lance_rows import row_numbers
 from tasks.stores.tables.lance_table import Table

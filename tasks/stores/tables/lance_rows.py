@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from configs.addresses import shown
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
+from configs.visible_text import shown
 from tasks.stores.objects.object_store import open_bucket
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from configs.schema import Dataset, Images
 from configs.sections import Gate
 from tasks.domain.datasets.attribute_balance import find_narrow_ranges
-from tasks.domain.datasets.drift import measure_drift
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Shares, Split, assign_splits
+from tasks.domain.datasets.version_diff import measure_drift
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.data_growth import VersionFeatures, compare_training_data, cross_validate
 from tasks.domain.evaluation.metrics import Measurement, measure_models
@@ -20,10 +20,10 @@ from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_of
-from tasks.domain.labels.image_attributes import image_attributes
+from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.significance import wilson_share
 from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, probabilities_of, sample
-from tasks.modeling.head.scaler import fit_scaler
+from tasks.modeling.head.head import fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax, logits_of
 from tests.benchmarks.photographs.collection import Collection
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from tasks.domain.training.cut_comparison import CutComparison, compare_cuts
-from tasks.features.compare_cuts import cross_fit_cut
+from tasks.features.backbone_cuts import cross_fit_cut
 from tasks.modeling.backbone.inception import CUTS
 from tests.benchmarks.photographs.collection import Collection
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
 from tasks.domain.training.calibration import calibration_error
-from tasks.modeling.head.scaler import fit_scaler
+from tasks.modeling.head.head import fit_scaler
 from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 

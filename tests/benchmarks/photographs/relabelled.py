@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from configs.schema import Dataset, Training
 from configs.sections import Gate
-from tasks.domain.datasets.drift import measure_drift
 from tasks.domain.datasets.label_issues import fit_pca
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Shares, Split, assign_splits
+from tasks.domain.datasets.version_diff import measure_drift
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.data_growth import DataGrowth, VersionFeatures, compare_training_data, cross_validate
 from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling
@@ -33,8 +33,7 @@ from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.significance import wilson_interval
 from tasks.modeling.head.cross_fitting import sample
-from tasks.modeling.head.head import Head
-from tasks.modeling.head.scaler import fit_scaler
+from tasks.modeling.head.head import Head, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
 from tasks.modeling.head.training import Examples, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import DatasetDrift
 from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.comparison import Comparison, EvaluationSet
 from tasks.domain.evaluation.data_growth import (
     DataGrowth,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.environment import prepare_environment
-from infra.local_stack import private_files
+from infra.local_stack import processes
 from tasks.stores.files.export_folder import new_folder
 from tasks.stores.objects.folder import FolderBucket
 
@@ -42,11 +42,11 @@ def test_an_older_home_is_tightened(tmp_path: Path) -> None:
         (tmp_path / "home" / name).chmod(0o755)
     (tmp_path / "home" / "stack" / "worker.log").touch(0o644)
     (tmp_path / "home").chmod(0o755)
-    private_files.restrict_permissions(tmp_path / "home")
+    processes.restrict_permissions(tmp_path / "home")
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (tmp_path / "home").rglob("*")}
     assert modes == {"stack": "0o700", "mlflow-artifacts": "0o700", "store": "0o755", "worker.log": "0o600"}
     assert _mode(tmp_path / "home") == 0o700
     (tmp_path / "home" / "letters.txt").touch()
     (tmp_path / "home").chmod(0o755)
-    private_files.restrict_permissions(tmp_path / "home")
+    processes.restrict_permissions(tmp_path / "home")
     assert _mode(tmp_path / "home") == 0o755

@@ -15,8 +15,7 @@ from configs.load import parse, resolve
 from configs.schema import Settings
 from infra.local_stack import health
 from infra.orchestration import deployments
-from infra.orchestration.deployments import ONE_RETRAINING
-from infra.orchestration.zombie_runs import NAME
+from infra.orchestration.deployments import NAME, ONE_RETRAINING
 from tests.servers import PrefectServer, prefect_server
 
 _SETTINGS = {"source": {"url": "/photos"}, "store": {"url": "/store"}}

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import emit_event
 from prefect.states import Completed, Running
 
-from infra.orchestration.zombie_runs import NAME, notice_dead_runs
+from infra.orchestration.deployments import NAME, notice_dead_runs
 from tests.servers import PrefectServer, wait_until
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.catalog.export import checkout
-from tasks.catalog.forget import forget
+from tasks.catalog.images import forget
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.features import FeatureStore

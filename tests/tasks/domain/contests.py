@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from configs.sections import Gate
-from tasks.domain.datasets.drift import DatasetDrift
+from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import listing
-from tasks.domain.labels.manifest_formats.use import Examples, ManifestUse, manifest_use, match_statements
+from tasks.domain.labels.results import Examples, ManifestUse, manifest_use, match_statements
 
 DECOMPOSED, COMPOSED = (normalize(form, "pug/Böhme.jpg") for form in ("NFD", "NFC"))
 KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)

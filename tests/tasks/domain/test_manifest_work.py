@@ -12,7 +12,7 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions
-from tasks.domain.labels.manifest_formats.use import manifest_use, match_statements
+from tasks.domain.labels.results import manifest_use, match_statements
 from tests.tasks.domain.manifests_of_tools import dumped
 
 

@@ -9,7 +9,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.label_changes import find_relabelling
 from tasks.domain.evaluation.label_evidence import LabelEvidence, LabelPrediction, collect_label_evidence
 from tasks.domain.gate.gate import Facts, apply_gate_rules
-from tasks.domain.gate.relabelled_rule import apply_relabelled_rule
+from tasks.domain.gate.rules import apply_relabelled_rule
 from tests.tasks.domain.contests import CLASSES, HOLDINGS, SERVED, measured
 
 RULE = parse_rule("relabelled of any class at most 0.1")

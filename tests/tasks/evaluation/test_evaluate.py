@@ -11,7 +11,7 @@ from configs.errors import PedigreeError, SettingsError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.rule_check import find_overlaps
+from tasks.domain.gate.rule_result import find_overlaps
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits

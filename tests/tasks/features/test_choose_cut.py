@@ -9,10 +9,9 @@ from configs.schema import Backbone, Settings
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.features.choose_cut import find_choice, with_chosen_cut
-from tasks.stores.files.cut_choices import read_choice, write_choice
+from tasks.features.backbone_cuts import find_choice, with_chosen_cut
 from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.records import write_record
+from tasks.stores.files.records import read_choice, write_choice, write_record
 
 
 @pytest.fixture

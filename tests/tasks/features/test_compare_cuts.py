@@ -11,7 +11,7 @@ from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Assignment, Split
 from tasks.domain.hashing import sha256_of
-from tasks.features.compare_cuts import candidates, cross_fit_cut, measure_cuts, sample
+from tasks.features.backbone_cuts import candidates, cross_fit_cut, measure_cuts, sample
 from tasks.modeling.backbone.inception import CUTS
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.tables.splits import SplitStore

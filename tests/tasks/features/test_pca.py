@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.features import pca
+from tasks.features import embedding
 from tasks.stores.tables.features import FeatureStore
 
 
@@ -14,8 +14,8 @@ def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypat
     features = FeatureStore(str(tmp_path), "f" * 64, 8)
     images = [f"{number * 37 % 30:064x}" for number in range(30)]
     features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
-    monkeypatch.setattr(pca, "_AT_ONCE", 12)
-    reduce = pca.fit_reduction(features, images)
+    monkeypatch.setattr(embedding, "_AT_ONCE", 12)
+    reduce = embedding.fit_reduction(features, images)
     found, backwards = reduce(images), reduce(images[::-1])
     assert found.shape == (30, 8)
     assert len(np.unique(found.round(4), axis=0)) == 30

@@ -9,7 +9,7 @@ from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import recipe
-from tasks.features.stored_weights import backbone_files, check_backbone, head_bytes, stored_head
+from tasks.features.embedding import backbone_files, check_backbone, head_bytes, stored_head
 from tasks.modeling.backbone.serialization import to_bytes, weights_hash
 from tasks.modeling.head.head import Head
 from tasks.stores.files.weights import write_backbone, write_head

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import Description, ImageInfo, validate_image
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import Description, ImageInfo, ImageProperties, validate_image
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import DECODERS_REASONS, read_answers

@@ -16,10 +16,10 @@ from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.serialization import weights_hash
-from tasks.modeling.fine_tuning.checkpoint import Checkpoint
 from tasks.modeling.fine_tuning.distribution import Devices, broadcast, devices_of_this_machine, devices_of_workers
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
 from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
+from tasks.modeling.fine_tuning.train_state import Checkpoint
 from tasks.modeling.head.head import Head
 
 _SIZE = 75

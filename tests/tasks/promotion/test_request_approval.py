@@ -7,8 +7,8 @@ from prefect.artifacts import Artifact
 
 from configs.schema import Settings, Store, Tracking
 from configs.sections import Source
-from tasks.domain.runs.outcome import Images, Outcome
-from tasks.promotion.request_approval import request_approval
+from tasks.domain.runs.results import Images, Outcome
+from tasks.promotion.gate import request_approval
 from tests.servers import PrefectServer
 
 RULE = {"rule": "recall of pug at least 0.9 else ask", "outcome": "ask", "said": "recall of pug 0.70 on 30 images"}

@@ -13,8 +13,8 @@ from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.domain.training.selective_accuracy import Promise
 from tasks.reports.pages.evaluation_page import Report
 from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
 

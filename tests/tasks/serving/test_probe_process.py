@@ -19,7 +19,7 @@ from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
 from tasks.serving.probe_process import ServingProbe
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 
 NIGHT = """
 import sys

@@ -27,7 +27,7 @@ from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 from tests import servers
 
 # An environment with TensorFlow is made first: half a minute, or several on a machine that does other work too.

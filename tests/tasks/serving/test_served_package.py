@@ -18,7 +18,7 @@ from tasks.serving.served_package import ServedPackage, check_champion, compare_
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.weights import write_backbone, write_head
 from tasks.stores.tracking import packages, registry, runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.packages import files_in
 
 HEAD, DATASET, BACKBONE = "a" * 64, "b" * 64, "f" * 64

@@ -9,7 +9,7 @@ from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.modeling import environment
+from tasks.modeling import determinism
 from tasks.stores.files.manifests import write_manifest
 from tasks.stores.files.weights import write_head
 from tasks.training import train
@@ -43,5 +43,5 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     here = dict(code_version())
     monkeypatch.setattr(train, "code_version", lambda: {**here, "git_dirty": "since a minute ago"})
     assert trained() == "b"
-    monkeypatch.setattr(environment, "machine", lambda: {"cpu": "another one"})
+    monkeypatch.setattr(determinism, "machine", lambda: {"cpu": "another one"})
     assert [trained(), trained()] == ["c", "c"]

@@ -6,10 +6,9 @@ import pytest
 from tasks.domain.datasets.attribute_balance import NarrowRange, find_narrow_ranges, range_warnings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.collection_advice import advise_collection
 from tasks.domain.evaluation.metrics import Figures
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.evaluation.results import advise_collection
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 
 KINDS = ("boxer", "husky", "pug")
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.datasets.contradictions import (
+from tasks.domain.datasets.image_issues import (
     ALIKE,
     ImageName,
     NearDuplicates,
@@ -13,9 +13,9 @@ from tasks.domain.datasets.contradictions import (
     find_contradictions,
     report_contradictions,
 )
-from tasks.domain.datasets.drift import measure_drift
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_diff import measure_drift
 from tasks.domain.images.near_duplicates import HASH_BYTES, group_near_duplicates
 
 BITS = 12

@@ -9,10 +9,9 @@ from tasks.domain.datasets.data_card import Change, Evidence, build_class_cards,
 from tasks.domain.datasets.exclusions import Excluded
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.image_properties import ImageProperties
+from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.labels.labeling import Attributes, LabelledImage, Labelling, LocatedImage
-from tasks.domain.labels.manifest_formats.use import Examples, ManifestUse
+from tasks.domain.labels.results import Examples, ManifestUse
 
 NOTHING = Labelling((), (), ())
 

@@ -9,13 +9,12 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from tasks.domain.datasets.image_issues import find_odd_images
-from tasks.domain.datasets.label_issue_counts import LabelIssues
-from tasks.domain.datasets.label_issues import find_label_issues, fit_pca
+from tasks.domain.datasets.label_issues import LabelIssues, find_label_issues, fit_pca
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.labels.image_attributes import image_attributes
+from tasks.domain.labels.labeling import image_attributes
 
 LIMITS = Limits(10**8, 10**8, 1)
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.sections import Gate
-from tasks.domain.datasets.label_issue_counts import ClassIssues, LabelIssues
-from tasks.domain.datasets.label_issues import find_label_issues
+from tasks.domain.datasets.label_issues import ClassIssues, LabelIssues, find_label_issues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules

@@ -2,9 +2,8 @@
 
 from dataclasses import asdict
 
-from tasks.domain.datasets.contradictions import ALIKE, summarize_duplicates
 from tasks.domain.datasets.data_card import Evidence, build_data_card
-from tasks.domain.datasets.image_issues import FlaggedImage, Issue
+from tasks.domain.datasets.image_issues import ALIKE, FlaggedImage, Issue, summarize_duplicates
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.labels.labeling import Labelling

@@ -12,7 +12,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import EvaluationSet, compare
 from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling, match_classes
 from tasks.domain.evaluation.label_evidence import LabelPrediction, collect_label_evidence, predict_with_head
-from tasks.domain.gate.relabelled_rule import apply_relabelled_rule
+from tasks.domain.gate.rules import apply_relabelled_rule
 from tests.tasks.domain.contests import CLASSES, predictions
 
 RULE = parse_rule("relabelled of any class at most 0.1")

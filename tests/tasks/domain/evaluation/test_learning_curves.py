@@ -3,9 +3,15 @@
 import numpy as np
 from numpy.random import Generator
 
-from tasks.domain.evaluation.collection_advice import advise_collection
-from tasks.domain.evaluation.learning_curves import MORE, LabelledFeatures, LearningCurves, fit_learning_curves
-from tasks.domain.linear_discriminant import compute_moments, discriminant_scores
+from tasks.domain.evaluation.learning_curves import (
+    MORE,
+    LabelledFeatures,
+    LearningCurves,
+    compute_moments,
+    discriminant_scores,
+    fit_learning_curves,
+)
+from tasks.domain.evaluation.results import advise_collection
 from tests.tasks.domain.contests import measured
 
 NAMES = tuple(f"breed {number}" for number in range(8))

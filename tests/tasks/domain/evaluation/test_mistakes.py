@@ -4,11 +4,11 @@ import numpy as np
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.evaluation.collection_advice import advise_collection
 from tasks.domain.evaluation.learning_curves import LearningCurve
 from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.misclassifications import MOST, Query, find_misclassifications, find_nearest
 from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.evaluation.results import advise_collection
 from tests.tasks.domain.contests import exam, predictions
 
 CLASSES = ("boxer", "pug")

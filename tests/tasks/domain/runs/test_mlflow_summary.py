@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.mlflow_summary import COLUMNS, cost_figures, dataset_figures, run_name, verdict_tags
-from tasks.domain.runs.outcome import Images, Outcome
+from tasks.domain.runs.results import Images, Outcome
 
 _RULE = {"rule": "accuracy at least 0.9", "outcome": "passed", "value": 0.93, "limit": 0.9, "passed": True}
 _DECISION = Decision(

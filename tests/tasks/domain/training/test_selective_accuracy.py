@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from flows.cli.model_tables import _figures
-from tasks.domain.training.calibration import NEVER
-from tasks.domain.training.selective_accuracy import Promise
+from flows.cli.tables import _figures
+from tasks.domain.training.calibration import NEVER, Promise
 from tasks.reports.pages.evaluation_page import render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_markdown
 from tests.tasks.domain.contests import CLASSES

@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from configs.errors import PedigreeError, SettingsError
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.modeling.fine_tuning.checkpoint import Checkpoint
 from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
-from tasks.modeling.fine_tuning.train_state import _rate, open_from
+from tasks.modeling.fine_tuning.train_state import Checkpoint, _rate, open_from
 from tests.servers import ROOT, free_port
 from tests.tasks.modeling.lessons import small_course, small_settings, tuned
 

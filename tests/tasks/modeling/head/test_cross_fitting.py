@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
 from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, out_of_fold
-from tasks.modeling.head.scaler import Numbers
+from tasks.modeling.head.head import Numbers
 
 _WIDTH = 24
 

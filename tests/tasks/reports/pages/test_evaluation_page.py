@@ -18,10 +18,14 @@ from tasks.domain.evaluation.label_changes import find_relabelling
 from tasks.domain.evaluation.label_evidence import LabelPrediction, collect_label_evidence
 from tasks.domain.evaluation.learning_curves import LearningCurve, LearningCurves
 from tasks.reports.pages.confusion_matrix import CORNER, MATRIX, build_confusion_matrix
-from tasks.reports.pages.evaluation_page import classify_rule, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.evaluation_page import (
+    classify_rule,
+    draw_figures,
+    list_pictured_images,
+    render_evaluation_report,
+)
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
-from tasks.reports.pages.svg_figures import draw_figures
 from tests.browser import needs_chromium, open_page
 from tests.tasks.domain.contests import CLASSES
 from tests.tasks.reports.reports import RULES, report

@@ -14,7 +14,7 @@ from mlflow.models import Model
 from configs.errors import PedigreeError
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 
 _TAGS = {"pedigree.head": "a" * 64, "pedigree.dataset": "b" * 64}
 

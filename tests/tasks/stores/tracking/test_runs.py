@@ -19,7 +19,7 @@ from mlflow.utils.validation import _validate_metric_name
 
 from configs.errors import PedigreeError, SettingsError
 from tasks.stores.tracking import runs
-from tasks.stores.tracking.health import check_tracking
+from tasks.stores.tracking.client import check_tracking
 from tests.benchmarks.tracking import CLASSES, counted, night
 from tests.servers import MlflowServer
 

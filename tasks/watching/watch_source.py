@@ -1,12 +1,20 @@
 """Watching, step 1: compare the source's whole listing with the one that the last retraining answered."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+
 from configs import schema
+from configs.errors import PedigreeError
+from configs.load import filled
 from tasks.domain.hashing import sha256_of
 from tasks.domain.ingestion import triggers
-from tasks.domain.ingestion.source_filter import SourceFilter
+from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_vanished
 from tasks.step import step
 from tasks.stores.files.records import last_processed_snapshot
@@ -45,3 +53,44 @@ def poll_source(settings: schema.Settings) -> PollResult:
 def _key(settings: schema.Settings, answered: str, difference: SourceDiff, moment: datetime) -> str:
     entries = [[*entry.identity, entry.modified] for entry in chain(difference.gone, difference.came)]
     return sha256_of([settings.source.url, settings.store.url, answered, entries, f"{moment:%Y-%m-%d}"])
+
+
+_DEPLOYMENT = "retrain/retrain"
+# Those that work, and those whose time has come and that wait for a worker or for the one that works.
+_AT_WORK = {
+    "operator": "or_",
+    "type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]},
+    "name": {"any_": ["Late", "AwaitingConcurrencySlot"]},
+}
+
+
+@step(hours=2)
+def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> PollResult:
+    """Start the deployment ``retrain`` with these settings; two looks that saw the same start the same run.
+
+    Raises:
+        PedigreeError: Nobody has deployed it to this Prefect server.
+    """
+    with get_client(sync_client=True) as client:
+        if working := _at_work(client):
+            return PollResult("Not yet", f"the retraining {working.name} works, and the next look goes on from it")
+        try:
+            deployment = client.read_deployment_by_name(_DEPLOYMENT)
+        except ObjectNotFound:
+            message = f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy"
+            raise PedigreeError(f"{message} elsewhere.") from None
+        run = client.create_flow_run_from_deployment(
+            deployment.id, parameters=filled(settings, "watch"), idempotency_key=poll_result.key
+        )
+    if run.state and run.state.is_final():
+        return PollResult("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")
+    return replace(poll_result, why=f"{poll_result.why}: retraining {run.name}")
+
+
+def _at_work(client: SyncPrefectClient) -> FlowRun | None:
+    runs = client.read_flow_runs(
+        flow_filter=FlowFilter.model_validate({"name": {"any_": ["retrain"]}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": _AT_WORK}),
+        limit=1,
+    )
+    return runs[0] if runs else None

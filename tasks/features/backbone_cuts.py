@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.errors import PedigreeError
+from configs.load import parse
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
-from tasks.features.embedding import embed_missing
+from tasks.features.embedding import embed_missing, join_workers
 from tasks.reports.prefect_ui.progress import progress
-from tasks.step import step
+from tasks.step import log_result, step
 from tasks.stores.files.leases import hold_lease
+from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
+from tasks.stores.files.records import CutChoice, read_choice, read_record, write_choice
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.splits import SplitStore
@@ -174,10 +177,66 @@ def cross_fit_cut(
     """
     from tasks.modeling.backbone.inception import width_of
     from tasks.modeling.head.cross_fitting import out_of_fold
-    from tasks.modeling.head.scaler import fit_scaler
+    from tasks.modeling.head.head import fit_scaler
 
     probabilities = out_of_fold(features, truth, groups)
     true_probabilities = probabilities[np.arange(len(truth)), truth]
     losses = -np.log(np.maximum(true_probabilities, np.finfo(np.float32).tiny))
     correct = probabilities.argmax(axis=1) == truth
     return CutPredictions(cut, width_of(cut), correct, losses, fit_scaler(features).varies)
+
+
+@step(hours=24, logged=False)
+def choose_cut(dataset: Dataset, settings: schema.Settings) -> schema.Settings:
+    """Measure each cut, keep the choice in the store, say it, and return the settings with that cut."""
+    from tasks.modeling.backbone.backbone import DEMO_CUT
+
+    join_workers(settings)
+    store, backbone = settings.store.url, settings.backbone
+    if backbone.weights == "demo":
+        choice = write_choice(store, backbone, DEMO_CUT, "the demo's weights end there", {})
+    else:
+        compared = measure_cuts(dataset.hash, settings)
+        choice = write_choice(store, backbone, compared.chosen, compared.reason, compared.to_dict())
+    log_result("choose_cut", str(choice))
+    return with_cut(settings, choice.cut)
+
+
+def with_chosen_cut(settings: schema.Settings) -> schema.Settings:
+    """Put the chosen cut in the place of auto; leave auto where a first night has still to choose.
+
+    A store whose champion has these weights already keeps that champion's cut: what serves is not changed by a word in
+    a settings file.
+    """
+    if settings.backbone.cut != schema.AUTO:
+        return settings
+    choice = read_choice(settings.store.url, settings.backbone) or _champion_cut(settings)
+    return with_cut(settings, choice.cut) if choice else settings
+
+
+def with_cut(settings: schema.Settings, cut: str) -> schema.Settings:
+    """Set the cut; raise SettingsError where fine-tuning would begin behind it."""
+    values = settings.model_dump(mode="json")
+    values["backbone"]["cut"] = cut
+    return parse(values, "backbone.cut auto")
+
+
+def find_choice(settings: schema.Settings) -> CutChoice | None:
+    """Return the choice that this cut comes from; None where a person named another one, or auto never chose."""
+    choice = read_choice(settings.store.url, settings.backbone)
+    return choice if choice and choice.cut == settings.backbone.cut else None
+
+
+def _champion_cut(settings: schema.Settings) -> CutChoice | None:
+    champion = Ledger(settings.store.url).champion()
+    if champion is None:
+        return None
+    recorded = read_record(settings.store.url, champion.head, champion.dataset).settings.get("backbone")
+    used, configured = schema.Backbone.model_validate(recorded or {}), settings.backbone
+    if not recorded or (used.sha256 or used.weights, used.size) != (
+        configured.sha256 or configured.weights,
+        configured.size,
+    ):
+        return None
+    reason = f"the champion, model version {champion.model_version}, used it; pedigree backbone compare measures others"
+    return write_choice(settings.store.url, configured, used.cut, reason, {})

@@ -1,15 +1,28 @@
-"""Reproducing, step 2: see that every image is still there, byte for byte."""
+"""Reproducing, step 1: find the decision that a person means, and the record of its model."""
 
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import dataset_hash
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.registry.reproduction import LoadedRecord, VerifiedImages
+from tasks.domain.registry.model_record import LoadedRecord, VerifiedImages
 from tasks.reports.prefect_ui.progress import progress
 from tasks.step import step
+from tasks.stores.files.format_version import check_format
+from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.tombstones import describe_tombstones
+from tasks.stores.files.records import describe_tombstones, read_record
+from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.images import ImageStore
+
+
+@step(hours=2)
+def load_record(store: schema.Store, model: str) -> LoadedRecord:
+    """Read what a model was made from; raise PedigreeError where nothing was decided about such a model."""
+    open_bucket(store.url).check()
+    check_format(store.url)
+    decision = Ledger(store.url).named(model)
+    record = read_record(store.url, decision.head, decision.dataset)
+    return LoadedRecord(decision.number, decision.model_version, decision.run_id, record)
 
 
 @step(hours=12)

@@ -1,19 +1,57 @@
-"""The run form in the Prefect UI: one flat field a setting, made from the settings, so that it is their manual."""
+"""One retraining at a time, whatever starts it: Prefect's limit, which runs of a deployment hold already."""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import deployment
 from pydantic import Field, JsonValue
 from pydantic_core import PydanticUndefined
 
-from configs.flat_fields import Leaf, is_section, leaves, nested
-from configs.load import parse_section
+from configs.load import Leaf, is_section, leaves, nested, parse_section
 from configs.schema import Settings
 from configs.sections import Section
+from infra.orchestration.deployments import ONE_RETRAINING
 
+P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a flow that starts at a terminal wait while another retraining of the same Prefect server works.
+
+    Where nobody has deployed anything there is no limit: then, as between two servers, the store's rules alone keep two
+    retrainings from each other's work, and the later one ends unchanged.
+    """
+
+    @wraps(function)
+    def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
+        if deployment.id or not _limited():
+            return function(*arguments, **named)
+        # A night is not lost where Prefect is gone for a while: what two of them do at once is harmless.
+        with concurrency(ONE_RETRAINING, strict=False, raise_on_lease_renewal_failure=False):
+            return function(*arguments, **named)
+
+    return wrapper
+
+
+def _limited() -> bool:
+    """Tell whether the server has the limit, and say so where this run will have to wait for it."""
+    with get_client(sync_client=True) as client:
+        try:
+            limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
+        except ObjectNotFound:
+            return False
+    if limit.active_slots >= limit.limit:
+        get_run_logger().info("another retraining works: this one waits until it has ended", extra={"diary": True})
+    return True
+
+
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 

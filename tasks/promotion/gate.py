@@ -1,0 +1,100 @@
+"""Step 4b: before anything is trained, see that the rules and the golden set fit this dataset version."""
+
+import json
+from dataclasses import asdict, replace
+
+from configs import schema
+from configs.errors import PedigreeError, SettingsError
+from configs.load import filled
+from tasks.domain.datasets.manifest import Dataset, Row
+from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_diff import measure_drift
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.gate import gate
+from tasks.domain.gate.rule_result import RuleCheck, describe_unknown_name, find_overlaps
+from tasks.domain.gate.serving_check import ServingCheck
+from tasks.domain.images.near_duplicates import group_near_duplicates
+from tasks.domain.runs.results import Data, Outcome, Trained
+from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
+from tasks.reports.prefect_ui.artifacts import approval_form_address, show_approval_request
+from tasks.step import log_result, step
+from tasks.stores.files.ledger import Ledger
+from tasks.stores.files.manifests import read_manifest
+from tasks.stores.tables.images import ImageStore
+from tasks.stores.tracking import runs
+
+# So many overlapping images are named in the sentence.
+_NAMED = 5
+
+
+@step(hours=2)
+def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
+    """Raise Problem where rules name what does not exist, the golden set is trained on, or the ledger was altered."""
+    Ledger(settings.store.url).verified_entries()
+    rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
+    evaluation_set = build_evaluation_set(settings.store.url, [*rows, *golden])
+    wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
+    if wrong:
+        raise SettingsError(f"gate.rules: {wrong}.")
+    if golden:
+        _check_overlaps(rows, golden, settings)
+    return RuleCheck(len(golden))
+
+
+def _check_overlaps(rows: list[Row], golden: list[Row], settings: schema.Settings) -> None:
+    trained = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
+    hashes = ImageStore(settings.store.url).hashes([row.image for row in (*trained, *golden)])
+    shared = find_overlaps(golden, trained, group_near_duplicates(hashes, settings.dataset.near_duplicate_bits))
+    if shared:
+        pairs = ", ".join(f"{overlap.golden} and {overlap.trained}" for overlap in shared[:_NAMED])
+        more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
+        message = f"The golden set is not apart from what is trained on: the same or alike are {pairs}{more}; take them"
+        raise PedigreeError(f"{message} out of the source, or make the golden set again without them.")
+
+
+@step(hours=2, logged=False)
+def apply_gate(
+    data: Data, trained: Trained, evaluation: Evaluation, served: ServingCheck, settings: schema.Settings
+) -> gate.Verdict:
+    """Ask every rule about models, data and the packaged model's answers, and keep what each said with the run."""
+    store, dataset = settings.store.url, data.dataset
+    parent = read_manifest(store, dataset.parent) if dataset.parent else []
+    lost = evaluation.comparison.only_champion if evaluation.comparison else ()
+    held = measure_drift(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
+    held = replace(held, label_issues=data.inspected.labels) if data.inspected else held
+    facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
+    verdict = gate.apply_gate_rules(facts, settings.gate)
+    record = {
+        "verdict": asdict(verdict),
+        "data": asdict(held),
+        "served": asdict(served),
+        "settings": settings.gate.model_dump(mode="json"),
+    }
+    file = json.dumps(record, ensure_ascii=False, indent=1).encode()
+    runs.log_files(settings.tracking.url, trained.run_id, {"evaluation/gate.json": file})
+    return verdict
+
+
+_EVIDENCE = {
+    "the evaluation report": "evaluation/report.html",
+    "the model card": "evaluation/model-card.html",
+    "the data card": "dataset/card.html",
+}
+
+
+@step(hours=2, logged=False)
+def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
+    """Show the question that this night leaves to a person, and name the form that answers it; else change nothing."""
+    if outcome.status != "needs-approval" or not outcome.run_id:
+        return outcome
+    form_sections = ("store", "tracking")
+    fields = filled(settings, *(section for section in schema.Settings.model_fields if section not in form_sections))
+    form = approval_form_address({"version": outcome.model_version, **fields})
+    url = settings.tracking.url
+    show_approval_request(
+        outcome, form, {name: runs.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
+    )
+    if not form:
+        return outcome
+    log_result("request_approval", f"version {outcome.model_version} waits for a person, who decides here: {form}")
+    return replace(outcome, reason=f"{outcome.reason}, or here: {form}")
