@@ -27,6 +27,6 @@ def rebuild(settings: Settings, as_of: str = "") -> Data:
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force=True)
     data = Data(ingested, labels, dataset)
-    if dataset.state == "new":
+    if dataset.trainable:
         write_data_card(data, settings)
     return data

@@ -1,30 +1,39 @@
-"""One night, from the photographs in the source to the model that serves."""
+"""A retraining run, from the photographs in the source to the model that serves."""
 
 from dataclasses import replace
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from configs.errors import PedigreeError
 from configs.schema import AUTO, Settings
-from flows.decide import decide
 from flows.decorators import flat_parameters, one_at_a_time
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.datasets.write_data_card import write_data_card
-from tasks.domain.registry.decisions import AlreadyDecided
-from tasks.domain.runs.results import Data, Outcome
-from tasks.evaluation.smoke_test import serving_probe
+from tasks.domain.ingestion.source_objects import Snapshot
+from tasks.domain.registry.decisions import AlreadyDecided, ChampionReplaced
+from tasks.domain.runs.results import Challenger, Data, DecidedChallenger, Outcome, Trained
+from tasks.domain.training.results import DatasetFeatures
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.smoke_test import serving_probe, smoke_test
+from tasks.evaluation.write_report import write_report
 from tasks.features.backbone_cuts import choose_cut
 from tasks.features.embed import embed
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.promotion.gate import check_rules, request_approval
-from tasks.promotion.sync_registry import sync_registry
+from tasks.promotion.gate import apply_gate, check_rules, request_approval
+from tasks.promotion.promote import promote
+from tasks.promotion.sync_registry import RegistrySync, sync_registry
 from tasks.reports.prefect_ui.artifacts import make_final_state, run_name
 from tasks.runs.preflight import preflight, restore_registry
 from tasks.runs.summarize import mark_processed, summarize
+from tasks.serving.probe_process import ServingProbe
 from tasks.training.fine_tuning_trial import try_fine_tuning
+from tasks.training.register import register
 from tasks.training.train import train
+
+_ROUNDS = 10
 
 
 @flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
@@ -39,35 +48,95 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
     """
     settings = preflight(settings)
-
     listed = snapshot(settings.source, settings.store, as_of)
     ingested = ingest(listed, settings)
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force)
     data = Data(ingested, labels, dataset)
-    if dataset.state != "new":
-        return make_final_state(
-            mark_processed(listed, summarize(data, sync_registry(settings), settings), settings.store)
-        )
+    if not dataset.trainable:
+        return finish(listed, data, settings)
 
     check_rules(dataset, settings)
     if settings.backbone.cut == AUTO:
         settings = choose_cut(dataset, settings)
     restored = restore_registry(settings)
     with serving_probe(settings) as probe:
-        embedded = embed(dataset, settings)
-        data = replace(data, inspected=write_data_card(data, settings, embedded))
-        trained = train(dataset, embedded, settings)
+        features = embed(dataset, settings)
+        card = write_data_card(data, settings, features)
+        data = replace(data, inspected=card)
+        trained = train(dataset, features, settings)
         if settings.fine_tuning.trial and settings.training.method == "head":
-            trained = replace(trained, trial=try_fine_tuning(dataset, embedded.today, trained.run_id, settings))
-        # rehearse, evaluate, judge, explain, promote
-        decided = decide(data, embedded, trained, settings, probe)
-    if isinstance(decided, AlreadyDecided):
-        data = data.decided_by(decided)
-        followed = sync_registry(settings, restored).beside(decided.decision)
-        return make_final_state(mark_processed(listed, summarize(data, followed, settings), settings.store))
-    challenger, promotion = decided
-    outcome = request_approval(
-        summarize(data, sync_registry(settings, restored), settings, challenger, promotion), settings
-    )
-    return make_final_state(mark_processed(listed, outcome, settings.store))
+            trial = try_fine_tuning(dataset, features.today, trained.run_id, settings)
+            trained = replace(trained, trial=trial)
+        version = register(dataset, trained, settings)
+        decided = decide(data, features, trained, version, probe, settings)
+    return finish(listed, data, settings, restored, decided)
+
+
+def decide(
+    data: Data,
+    features: DatasetFeatures,
+    trained: Trained,
+    version: str,
+    probe: ServingProbe | None,
+    settings: Settings,
+) -> DecidedChallenger | AlreadyDecided:
+    """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
+
+    Args:
+        data: What the photographs came to.
+        features: The features of the dataset version, by the backbones of challenger and champion.
+        trained: The challenger.
+        version: The challenger's version in the registry.
+        probe: The process that asks the packaged model; None where no rule wants to know.
+        settings: All of them, since five stages take part.
+
+    Returns:
+        The challenger and what was decided about it, or the decision that another run took meanwhile about the same
+        data and recipe.
+
+    Raises:
+        PedigreeError: Another champion came in each of ten rounds.
+    """
+    # The probe takes five seconds to load a model and to answer, on another core: meanwhile both models are measured.
+    serving_check = smoke_test.submit(data.dataset, trained, version, settings, probe)
+    for _ in range(_ROUNDS):
+        evaluation = evaluate(data.dataset, features, trained, settings)
+        verdict = apply_gate(data, trained, evaluation, serving_check.result(), settings)
+        challenger = Challenger(features, trained, evaluation, verdict)
+        report = write_report(data, challenger, settings)
+        promotion = promote(data.dataset, challenger, version, settings)
+        if isinstance(promotion, AlreadyDecided):
+            return promotion
+        if not isinstance(promotion, ChampionReplaced):
+            return DecidedChallenger(replace(challenger, collect=report.collect), promotion)
+        # A champion that came meanwhile, or came back, may have another backbone: the test images get its features.
+        features = embed(data.dataset, settings)
+    raise PedigreeError(f"Another champion came {_ROUNDS} times while this run decided: run it again when others rest.")
+
+
+def finish(
+    listed: Snapshot,
+    data: Data,
+    settings: Settings,
+    restored: RegistrySync | None = None,
+    decided: DecidedChallenger | AlreadyDecided | None = None,
+) -> State[Outcome]:
+    """Let MLflow follow the ledger, tell people how the run ended, and note that the listing is answered.
+
+    Args:
+        listed: The listing of the source that the run answers.
+        data: What the photographs came to.
+        settings: All of them, since the form that asks a person is filled in with them.
+        restored: What was put right in MLflow before the training.
+        decided: What was decided about a challenger; None where none was trained.
+
+    Returns:
+        The run's final state, whose name Prefect shows.
+    """
+    synced = sync_registry(settings, restored)
+    outcome = summarize(data, synced, settings, decided)
+    if outcome.status == "needs-approval":
+        outcome = request_approval(outcome, settings)
+    outcome = mark_processed(listed, outcome, settings.store)
+    return make_final_state(outcome)

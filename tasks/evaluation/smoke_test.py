@@ -1,4 +1,4 @@
-"""Step 7b: register the challenger, and let a stranger ask it what the evaluation asks."""
+"""Smoke test of the packaged model: whether it answers as it was evaluated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,6 @@ from tasks.step import step
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
 from tasks.stores.tracking.client import check_tracking
-from tasks.training.register import register
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
 
 @step(hours=2)
 def smoke_test(
-    dataset: Dataset, trained: Trained, settings: schema.Settings, probe: ServingProbe | None
+    dataset: Dataset, trained: Trained, version: str, settings: schema.Settings, probe: ServingProbe | None
 ) -> ServingCheck:
     """Let the stranger load the version from the registry, and hold its answers against the evaluation's.
 
@@ -42,7 +41,6 @@ def smoke_test(
     images = _sample(dataset, store)
     if not images:
         return ServingCheck("", 0)
-    version = register(dataset, trained, settings)
     expected = predict(store, trained.made, trained.head, list(images))
     try:
         return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))

@@ -1,4 +1,4 @@
-"""Step 10: register the challenger and write the decision about it into the ledger."""
+"""The decision about a challenger, written into the ledger once."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,19 +21,17 @@ from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.packages import read_packages
-from tasks.training.register import register
 
 
 @step(hours=2)
 def promote(
-    dataset: Dataset, challenger: Challenger, settings: schema.Settings
+    dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings
 ) -> Promotion | ChampionReplaced | AlreadyDecided:
-    """Decide once, after the version is registered; Overtaken where another champion serves than it was judged against.
+    """Decide once about a registered version; ChampionReplaced where another serves than the one compared with.
 
     The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
     run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
     """
-    version = register(dataset, challenger.trained, settings)
     # MLflow is asked before the decision: from then on a night must be able to end without it.
     pages = _pages(settings.tracking.url, challenger.trained.run_id)
     decision = _decision(dataset, challenger, version, settings)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_objects import Snapshot
-from tasks.domain.registry.decisions import Promotion
+from tasks.domain.registry.decisions import AlreadyDecided
 from tasks.domain.runs.mlflow_summary import cost_figures
-from tasks.domain.runs.results import Challenger, Data, Outcome, outcome_of_decision, outcome_without_training
+from tasks.domain.runs.results import Data, DecidedChallenger, Outcome, outcome_of_decision, outcome_without_training
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.step import log_line, seconds_by_step, step
@@ -21,21 +21,33 @@ def summarize(
     data: Data,
     sync: RegistrySync,
     settings: schema.Settings,
-    challenger: Challenger | None = None,
-    promotion: Promotion | None = None,
+    decided: DecidedChallenger | AlreadyDecided | None = None,
 ) -> Outcome:
-    """Put the night together in one outcome, show it as the run's summary artifact, and write its cost into MLflow."""
+    """Put the run together in one outcome, show it as the run's summary artifact, and write its cost into MLflow.
+
+    Args:
+        data: What the photographs came to.
+        sync: What MLflow had to catch up with.
+        settings: Those of the store, the tracking and the gate are read.
+        decided: What was decided about a challenger; None where none was trained.
+
+    Returns:
+        How the run ended, with the time that each step took.
+    """
+    if isinstance(decided, AlreadyDecided):
+        data, sync, decided = data.decided_by(decided), sync.beside(decided.decision), None
+    promotion = decided.promotion if decided else None
     seconds, words = seconds_by_step(), sync.words(promotion.decision if promotion else None)
     if promotion and not settings.gate.serve_check:
         words = (*words, "the packaged model was not asked, since gate.serve_check is off")
     outcome = (
-        outcome_of_decision(data, challenger, promotion, seconds)
-        if challenger and promotion
+        outcome_of_decision(data, decided.challenger, decided.promotion, seconds)
+        if decided
         else outcome_without_training(data, seconds)
     )
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=sync.alarm)
     card = read_card(settings.store.url, data.dataset.hash) if promotion else None
-    show_outcome(outcome, data, challenger, promotion.pages if promotion else {}, card)
+    show_outcome(outcome, data, decided.challenger if decided else None, promotion.pages if promotion else {}, card)
     _log_cost(settings.tracking.url, outcome)
     return outcome
 

@@ -16,6 +16,7 @@ from tasks.domain.runs.results import Trained
 from tasks.features.embedding import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
+from tasks.step import step
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.records import read_record
 from tasks.stores.tracking import packages, registry, runs
@@ -23,6 +24,7 @@ from tasks.stores.tracking.client import lifecycle
 from tasks.stores.tracking.registry import RegisteredVersion, check_owner, store_identity
 
 
+@step(hours=2, logged=False)
 def register(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
     """Package and register the challenger, and return its version; who asks again gets the one that was registered.
 

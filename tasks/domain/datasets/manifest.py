@@ -95,6 +95,11 @@ class Dataset:
     decided: int = 0
     contradictory: int = 0
 
+    @property
+    def trainable(self) -> bool:
+        """Whether a model is to be trained on it now."""
+        return self.state == "new"
+
     def __str__(self) -> str:
         """Name the version and say what it holds."""
         classes = count(len(self.classes), "class", "classes")

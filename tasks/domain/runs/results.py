@@ -66,6 +66,14 @@ class Challenger:
     collect: tuple[CollectionAdvice, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedChallenger:
+    """A challenger, and what the ledger says about it."""
+
+    challenger: Challenger
+    promotion: Promotion
+
+
 Status = DecisionOutcome | Literal["unchanged", "waiting"]
 
 
