@@ -1,0 +1,1 @@
+"""The servers around the retraining: starting them on this machine, and deploying flows to them."""

@@ -1,0 +1,1 @@
+"""Pure functions and values: what can be computed without files, network or clock."""

@@ -1,0 +1,1 @@
+"""Challenger and champion measured on the same images, the smoke test, and the evaluation report."""

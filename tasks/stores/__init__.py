@@ -1,0 +1,1 @@
+"""Where data are kept: objects, tables, plain files, and the tracking server."""

@@ -1,0 +1,1 @@
+"""Watching a source: whether new uploads are a reason to retrain before the nightly run."""

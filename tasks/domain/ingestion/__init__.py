@@ -1,0 +1,1 @@
+"""What a source holds, what a decoding process may answer, and when uploads start a retraining."""

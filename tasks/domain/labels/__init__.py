@@ -1,0 +1,1 @@
+"""Labels: what folders, manifests and metadata say, and which labels are probably wrong."""

@@ -1,0 +1,1 @@
+"""Decisions about models, and the record from which a model can be reproduced."""

@@ -1,0 +1,1 @@
+"""What a run comes to: its data, its challenger, its outcome, and its summary in MLflow."""

@@ -1,0 +1,1 @@
+"""Drawn dogs: synthetic photographs for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""Plain files in a store: ledger, manifests, records, weights and checksums."""

@@ -1,0 +1,1 @@
+"""MLflow: its runs, its model registry, and the files of registered models."""

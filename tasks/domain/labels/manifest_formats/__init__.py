@@ -1,0 +1,1 @@
+"""Formats of label manifests: CSV, JSON Lines, Label Studio, COCO and Roboflow."""
