@@ -68,15 +68,17 @@ class Evaluation(Section):
 
 
 class Gate(Section):
-    """The written rules that a challenger must pass; docs/gate.md says how they are read."""
+    """The written rules that a challenger must pass; docs/reference/gate-rules.md says how they are read."""
 
     rules: tuple[str, ...] = Field(
-        default=DEFAULT_RULES, description="One line each, such as recall of any slice at least 0.4; see docs/gate.md."
+        default=DEFAULT_RULES,
+        description="One line each, such as recall of any slice at least 0.4; see docs/reference/gate-rules.md.",
     )
     needs: Literal["likely-improvement", "improvement", "no-harm"] = Field(
         default="likely-improvement",
         description="What a champion gives way to: improvement: a model shown to be better, or with new classes. "
-        "likely-improvement: that, or one that learned from more; see docs/gate.md. no-harm: any without harm.",
+        "likely-improvement: that, or one that learned from more; see docs/reference/gate-rules.md. "
+        "no-harm: any without harm.",
     )
     more_data: Annotated[float, Field(gt=0, le=10)] = Field(
         default=0.1,
@@ -131,7 +133,8 @@ class Source(Section):
     )
     vanished: str = Field(
         default="at most 0.3",
-        description="Share of the known source that may be gone or unreadable at once; see docs/gate.md.",
+        description="Share of the known source that may be gone or unreadable at once; "
+        "see docs/reference/gate-rules.md.",
     )
 
     @field_validator("vanished", mode="before")

@@ -27,7 +27,7 @@ class Servers(Section):
         description="Where MLflow keeps files: a path or s3://bucket/prefix; empty means Pedigree's home folder.",
     )
     authentication: bool = Field(
-        default=False, description="Prefect and MLflow ask for a name and a password, see docs/servers.md."
+        default=False, description="Prefect and MLflow ask for a name and a password, see docs/how-to/servers.md."
     )
 
     @field_validator("prefect_database", "mlflow_database")
@@ -45,7 +45,8 @@ class Notify(Section):
 
     channels: tuple[Literal["slack", "email", "webhook"], ...] = Field(
         default=(),
-        description="Ways to tell: slack, email, webhook; secrets come from the environment, see docs/servers.md.",
+        description="Ways to tell: slack, email, webhook; "
+        "secrets come from the environment, see docs/how-to/servers.md.",
     )
     blocks: tuple[str, ...] = Field(
         default=(),

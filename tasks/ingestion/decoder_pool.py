@@ -27,7 +27,7 @@ from tasks.domain.ingestion.decoder_protocol import ANSWER_BYTES, read_answers, 
 
 Answer = ImageInfo | Rejection
 
-# A hundred megapixels take up to 17 seconds of a busy core (docs/decisions.md). A rejection stands for a week, so a
+# A hundred megapixels take up to 17 seconds of a busy core. A rejection stands for a week, so a
 # machine that has other things to do must not cause one.
 _SECONDS = 60.0
 # A worker is replaced after so many seconds, which bounds what one that was taken over can do, and how long one lives

@@ -88,7 +88,10 @@ def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
             rejected += sum(isinstance(result, Rejection) for _, result in batch_results)
     if decoder.left_open:
         doors = " and ".join(decoder.left_open)
-        log_line(f"this machine's kernel does not keep a decoder from {doors}: docs/rejections.md says what that means")
+        log_line(
+            f"this machine's kernel does not keep a decoder from {doors}: "
+            "docs/reference/rejections.md says what that means"
+        )
     return IngestSummary(snapshot.source, len(pending), new, rejected, snapshot.moment)
 
 

@@ -1,4 +1,4 @@
-"""How long it takes to group hashes: docs/near-duplicates.md shows what it printed.
+"""How long it takes to group hashes: docs/explanation/near-duplicates.md shows what it printed.
 
 Half a minute: python -m tests.benchmarks.grouping
 """

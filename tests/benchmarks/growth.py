@@ -1,6 +1,6 @@
 """What a night with 1% new photographs costs as the store grows, step by step, and how much memory it takes.
 
-Fifteen minutes on two cores; docs/speed.md shows what it printed:
+Fifteen minutes on two cores; docs/explanation/speed.md shows what it printed:
 
     python -m tests.benchmarks.growth FOLDER [--known 1000 10000 100000] [--plot docs/images/growth.svg]
 

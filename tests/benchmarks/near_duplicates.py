@@ -1,4 +1,6 @@
-"""How many changed copies the hash of the whole groups, and how many different pictures; docs/near-duplicates.md.
+"""How many changed copies the hash of the whole groups, and how many different pictures.
+
+docs/explanation/near-duplicates.md shows what it printed.
 
 Crops are found by hashes of parts, which tests.benchmarks.photographs.splits measures.
 

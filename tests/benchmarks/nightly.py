@@ -1,6 +1,6 @@
 """A night on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
 
-An hour on two cores, of which by hand takes a quarter a night; docs/speed.md shows what it printed:
+An hour on two cores, of which by hand takes a quarter a night; docs/explanation/speed.md shows what it printed:
 
     python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree bottlenecks by-hand]
 

@@ -1,4 +1,6 @@
-"""Everything that Pedigree claims of real photographs, table by table; docs/accuracy.md shows what it printed.
+"""Everything that Pedigree claims of real photographs, table by table.
+
+docs/explanation/accuracy.md shows what it printed.
 
 python -m tests.benchmarks.real_photographs MONKEYS DOGS WEIGHTS [--keep FOLDER] [--only TABLE …]
 """

@@ -1,4 +1,7 @@
-"""Crops: pictures that show a part of another one, found by hashes of parts; docs/near-duplicates.md measures it."""
+"""Crops: pictures that show a part of another one, found by hashes of parts.
+
+Measured in docs/explanation/near-duplicates.md.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256

@@ -1,4 +1,7 @@
-"""Near duplicates: pictures that look the same, grouped by perceptual hashes; docs/near-duplicates.md measures it."""
+"""Near duplicates: pictures that look the same, grouped by perceptual hashes.
+
+Measured in docs/explanation/near-duplicates.md.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The whole list of reasons; docs/rejections.md says for each what it means and what to do."""
+    """The whole list of reasons; docs/reference/rejections.md says for each what it means and what to do."""
 
     EMPTY = "empty"
     NOT_AN_IMAGE = "not-an-image"

@@ -1,6 +1,7 @@
 """A source's listing in columns, how one differs from the next, and what a history of differences leaves.
 
-Columns take a third of the memory of as many objects of Python; what a million keys take is in docs/speed.md.
+Columns take a third of the memory of as many objects of Python; docs/explanation/speed.md says what a
+million keys take.
 """
 
 from collections.abc import Iterable, Iterator

@@ -39,7 +39,7 @@ from tasks.modeling.head.training import Examples, recipe_of, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 CUTS = ("mixed9", "mixed10")
-# The figures in docs/accuracy.md are of ten worlds.
+# The figures in docs/explanation/accuracy.md are of ten worlds.
 WORLDS, NIGHTS_EACH = 2, 20
 # More than so much of a class's true recall must no promotion cost.
 HARM = 0.1

@@ -32,7 +32,7 @@ def between(first: bytes, second: bytes) -> bytes:
 
 
 def alike(first: bytes, second: bytes, bits: int) -> bool:
-    """Compare two hashes as docs/near-duplicates.md says, one of them mirrored or not."""
+    """Compare two hashes as docs/explanation/near-duplicates.md says, one of them mirrored or not."""
     for turned in (0, _TURNED):
         differing = int.from_bytes(first) ^ int.from_bytes(second) ^ turned
         if differing.bit_count() <= bits and (differing & _OUTLINE).bit_count() <= 5:

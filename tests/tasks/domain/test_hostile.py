@@ -138,6 +138,6 @@ def test_the_setting_for_pixels_is_the_only_limit() -> None:
 
 
 def test_every_reason_is_documented() -> None:
-    """docs/rejections.md has one row for each reason, in the order of the list, and no other."""
-    text = (ROOT / "docs" / "rejections.md").read_text()
+    """docs/reference/rejections.md has one row for each reason, in the order of the list, and no other."""
+    text = (ROOT / "docs" / "reference" / "rejections.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == [reason.value for reason in Reason]

@@ -214,7 +214,7 @@ def _read_records(records: Records, name: str, options: ManifestOptions) -> Read
         return label_studio.read_tasks(records, name, options)
     columns = columns_of(records)
     if not rows:
-        raise PedigreeError(f"The manifest {name} must hold one JSON object a row: see docs/labels.md.")
+        raise PedigreeError(f"The manifest {name} must hold one JSON object a row: see docs/how-to/labels.md.")
     if label_studio.SIGNS & set(columns):
         return label_studio.read_short(columns, records, name, options)
     return read_table(columns, records, name, options)

@@ -22,7 +22,7 @@ def pictures(photos: Path) -> dict[str, Image.Image]:
     [("re-encoded", 0.99), ("resized", 0.99), ("lightly cropped", 0.9), ("light and colour", 0.9), ("mirrored", 0.9)],
 )
 def test_changed_copies_are_grouped(pictures: dict[str, Image.Image], kind: str, least: float) -> None:
-    """Copies are in their original's group as often as docs/near-duplicates.md promises, and originals never meet."""
+    """Copies join their original as often as docs/explanation/near-duplicates.md says; originals never meet."""
     originals = {name: perceptual_hash(picture) for name, picture in pictures.items()}
     copies = {
         f"{name} {change}": perceptual_hash(CHANGES[kind][change](picture))

@@ -1,0 +1,54 @@
+"""The documentation holds together: its links lead somewhere, and what names a page names one that exists."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_DOCS_PATH = re.compile(r"(?<![\w/.-])docs/[\w/.-]*\w")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def _tracked(pattern: str = "*") -> list[Path]:
+    names = subprocess.run(  # noqa: S603
+        ["git", "ls-files", "-z", pattern],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [Path(name) for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = _HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (ROOT / page.parent / path) if path else ROOT / page
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+@pytest.mark.parametrize("page", _tracked("*.md"), ids=str)
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """A link from page to page names a file that exists, and a heading that stands in it."""
+    links = _LINK.findall((ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not _leads_somewhere(page, link)] == []
+
+
+def test_every_page_that_a_file_names_exists() -> None:
+    """Code, settings, errors and pages name only paths under docs/ that exist."""
+    missing = []
+    for file in _tracked():
+        data = (ROOT / file).read_bytes()
+        if b"\0" not in data:
+            paths = _DOCS_PATH.findall(data.decode(errors="replace"))
+            missing += [f"{file}: {path}" for path in paths if not (ROOT / path).exists()]
+    assert missing == []
