@@ -23,7 +23,9 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     if not total:
         yield lambda _done: None
         return
-    artifact = create_progress_artifact(progress=0.0, key=f"progress-{title}", description=f"{title}: {total:,} in all")
+    # Prefect takes no underscore in a key.
+    key = f"progress-{title.replace('_', '-')}"
+    artifact = create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} in all")
     done, updated = 0, monotonic()
     with _bar() as bar:
         line = bar.add_task(title, total=total)
