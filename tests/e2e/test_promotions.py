@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from tasks.stores.files.ledger import Ledger
 from tests import servers
 from tests.e2e.test_at_once import COMMAND
-from tests.flows.test_bad_input import pedigree
+from tests.flows.cli.test_app import pedigree
 
 SETTINGS = """
 source: {{url: "{place}/photos"}}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.cli.test_app import Done, pedigree, refused
 from tests.flows.made_store import night, photographs
-from tests.flows.test_bad_input import Done, pedigree, refused
 from tests.tasks.catalog.test_verify import flip, largest
 
 COMMANDS = [

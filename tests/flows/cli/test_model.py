@@ -12,9 +12,9 @@ import pytest
 from tasks.domain.registry.decisions import Decision
 from tasks.promotion.aliases import Workspace
 from tasks.stores.files.ledger import Ledger
+from tests.flows.cli.test_app import Done, pedigree, refused
 from tests.flows.cli.test_data import LOADED
 from tests.flows.made_store import night, photographs
-from tests.flows.test_bad_input import Done, pedigree, refused
 from tests.tasks.deciding import judged, place_at, shown
 
 RULES = [{"rule": "minimum accuracy", "value": 0.9, "limit": 0.5, "passed": True}]

@@ -20,8 +20,8 @@ from tasks.domain.ingestion.decoder_protocol import DECODERS_REASONS, read_answe
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.ingestion.decoder_worker import answer
 from tests.tasks.domain.images.test_preprocessing import WAYS
+from tests.tasks.domain.images.test_preprocessing_hostile import BAD, GOOD
 from tests.tasks.domain.pictures import LIMITS
-from tests.tasks.domain.test_hostile import BAD, GOOD
 from tests.tasks.taken_over import EXAMINER
 
 SECRETS = (

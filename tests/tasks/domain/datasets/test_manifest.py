@@ -1,18 +1,25 @@
-"""Which classes are learned and which wait."""
+"""Manifests of dataset versions: their hash sees every change, and small classes wait."""
 
-from tasks.domain.datasets.manifest import Row, Waiting, select_classes
+from random import Random
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tasks.domain.datasets.manifest import Row, Waiting, canonical_row, dataset_hash, select_classes
 from tasks.domain.datasets.splits import Split
+from tasks.domain.hashing import canonical_json
+from tasks.domain.labels.labeling import Attributes
 
 
-def rows(label: str, *splits: Split) -> list[Row]:
+def rows_of(label: str, *splits: Split) -> list[Row]:
     """Make one image of a class for each split."""
     return [Row(f"{label}{number}", label, split, (), "") for number, split in enumerate(splits)]
 
 
 def test_a_small_class_waits() -> None:
     """A class with fewer images than the minimum waits, and held-out images do not count."""
-    few = rows("pug", Split.TRAIN, Split.TEST, Split.HELD_OUT)
-    many = rows("boxer", Split.TRAIN, Split.TEST, Split.VALIDATION)
+    few = rows_of("pug", Split.TRAIN, Split.TEST, Split.HELD_OUT)
+    many = rows_of("boxer", Split.TRAIN, Split.TEST, Split.VALIDATION)
     found = select_classes([*few, *many], 3)
     assert {row.label for row in found.rows} == {"boxer"}
     assert found.waiting == (Waiting("pug", 2, "2 of 3 images, lacks 1"),)
@@ -20,6 +27,58 @@ def test_a_small_class_waits() -> None:
 
 def test_a_class_without_training_images_waits() -> None:
     """A class that has nothing to be trained on waits, however many images it has."""
-    found = select_classes(rows("pug", *[Split.TEST] * 5), 3)
+    found = select_classes(rows_of("pug", *[Split.TEST] * 5), 3)
     assert found.rows == ()
     assert [one.label for one in found.waiting] == ["pug"]
+
+
+names = st.text("0123456789abcdef", min_size=4, max_size=6)
+
+
+attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from(["white", "пёстрый"])).map(
+    lambda found: tuple(sorted(found.items()))
+)
+
+
+rows = st.builds(Row, names, st.sampled_from(["poodle", "pug", "ñ"]), st.sampled_from(Split), attributes, st.text())
+
+
+manifests = st.lists(rows, min_size=1, max_size=12, unique_by=lambda row: row.image)
+
+
+@given(rows)
+def test_a_row_is_hashed_as_what_anybody_can_write(row: Row) -> None:
+    """The hash covers the canonical JSON of a row's image, label, split and sorted attributes."""
+    told = [row.image, row.label, row.split.value, [list(one) for one in sorted(row.attributes)]]
+    assert canonical_row(row) == canonical_json(told)
+
+
+@given(manifests, st.randoms(), st.text())
+def test_the_hash_forgets_order_and_keys(manifest: list[Row], random: Random, key: str) -> None:
+    """The dataset hash is the same in any order, and under any keys."""
+    shuffled = [row._replace(key=key) for row in manifest]
+    random.shuffle(shuffled)
+    assert dataset_hash(shuffled) == dataset_hash(manifest)
+
+
+@given(manifests, st.data())
+def test_the_hash_sees_every_change(manifest: list[Row], data: st.DataObject) -> None:
+    """The dataset hash changes when one image's bytes, label, split or attributes change, or one image more or less."""
+    index = data.draw(st.integers(0, len(manifest) - 1))
+    row = manifest[index]
+    field = data.draw(st.sampled_from(["image", "label", "split", "attributes"]))
+    other = data.draw(
+        {"image": names, "label": st.text(), "split": st.sampled_from(Split), "attributes": attributes}[field]
+    )
+    assume(other != getattr(row, field))
+    assert dataset_hash([*manifest[:index], row._replace(**{field: other}), *manifest[index + 1 :]]) != dataset_hash(
+        manifest
+    )
+    assert dataset_hash([*manifest[:index], *manifest[index + 1 :]]) != dataset_hash(manifest)
+
+
+def test_the_hash_is_the_one_that_others_computed() -> None:
+    """The dataset hash of a given manifest never changes between versions of the code."""
+    known: Attributes = (("coat", "white"),)
+    manifest = [Row("b" * 64, "poodle", Split.TEST, known, "x"), Row("a" * 64, "pug", Split.TRAIN, (), "y")]
+    assert dataset_hash(manifest) == "b978b627478a852cb4a7dd6ad534e6be166585b8de34f5cbe1c6bf9023616c2d"

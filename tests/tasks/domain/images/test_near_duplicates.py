@@ -1,20 +1,22 @@
-"""Real photographs: changed copies are grouped with their originals, different photographs are not."""
+"""Near duplicates: changed copies are grouped with their originals, different photographs are not."""
 
-from pathlib import Path
+from itertools import combinations
+from random import Random
 
+import imagehash
+import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
-from tasks.domain.images.crops import PARTS, CropIndex, group_with_crops, hash_parts, middle_hash
-from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, perceptual_hash, shrink
-from tests.benchmarks.near_duplicates import BITS, CHANGES, cropped, encoded
-
-
-@pytest.fixture(scope="module")
-def pictures(photos: Path) -> dict[str, Image.Image]:
-    """One photograph of each breed."""
-    firsts = [min(breed.glob("*.jpg")) for breed in sorted(photos.iterdir()) if breed.is_dir()]
-    return {path.stem: Image.open(path).convert("RGB") for path in firsts}
+from tasks.domain.images.near_duplicates import (
+    METHOD,
+    group_near_duplicates,
+    perceptual_hash,
+)
+from tests.benchmarks.near_duplicates import BITS, CHANGES
+from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
 
 
 @pytest.mark.parametrize(
@@ -34,50 +36,51 @@ def test_changed_copies_are_grouped(pictures: dict[str, Image.Image], kind: str,
     assert sum(together[copy] == together[copy.split(" ")[0]] for copy in copies) / len(copies) >= least
 
 
-BORDERS = {
-    "5% at each border": ((5, 5, 5, 5), 0.9),
-    "10% at each border": ((10, 10, 10, 10), 0.7),
-    "7% at each border, mirrored": ((-7, 7, 7, 7), 0.9),
-    "uneven": ((2, 9, 6, 4), 0.7),
-}
+names = st.text("0123456789abcdef", min_size=4, max_size=6)
 
 
-@pytest.mark.parametrize("kind", BORDERS)
-@pytest.mark.parametrize("first", ["the original", "the crop", "both at once"])
-def test_crops_are_grouped_whichever_arrives_first(pictures: dict[str, Image.Image], kind: str, first: str) -> None:
-    """A crop joins its original's group, whether it comes later, earlier or with it, and originals never meet."""
-    (left, top, right, bottom), least = BORDERS[kind]
-    copies = {
-        f"{name} crop": encoded(
-            cropped(picture if left > 0 else ImageOps.mirror(picture), abs(left), top, right, bottom), "JPEG", 75
-        )
-        for name, picture in pictures.items()
-    }
-    levels = {name: shrink(picture) for name, picture in (pictures | copies).items()}
-    hashes = {name: hash_levels(one) for name, one in levels.items()}
-    parts = {name: hash_parts(one) for name, one in levels.items()}
-    new = {"the original": copies, "the crop": pictures, "both at once": pictures | copies}[first]
-    middles = {name: middle_hash(one) for name, one in parts.items()}
-    together = group_with_crops(hashes, middles, [[(name, parts[name]) for name in new]], BITS)
-    assert len({together[name] for name in pictures}) == len(pictures)
-    assert sum(together[copy] == together[copy.split(" ")[0]] for copy in copies) / len(copies) >= least
+@given(st.dictionaries(names, hashes, max_size=12), st.sampled_from([0, 1, 8, 72, 80]), st.data())
+def test_groups_are_those_of_a_plain_comparison(pictures: dict[str, bytes], bits: int, data: st.DataObject) -> None:
+    """Grouping finds exactly the groups that comparing every pair finds, each named by its smallest image."""
+    for number in range(data.draw(st.integers(0, 8)) if pictures else 0):
+        old = data.draw(st.sampled_from(sorted(pictures)))
+        pictures[f"{old}~{number}"] = data.draw(near(pictures[old], bits))
+    expected = {image: {image} for image in pictures}
+    for first, second in combinations(pictures, 2):
+        if alike(pictures[first], pictures[second], bits) and expected[first] is not expected[second]:
+            joined = expected[first] | expected[second]
+            expected.update(dict.fromkeys(joined, joined))
+    assert group_near_duplicates(pictures, bits) == {image: min(together) for image, together in expected.items()}
 
 
-def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: dict[str, Image.Image]) -> None:
-    """A crop that an older store holds is found when its original arrives, though only its whole was hashed then."""
-    old, new = (dict(list(pictures.items())[:5]), {f"{name} original": one for name, one in list(pictures.items())[:5]})
-    crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
-    finder = CropIndex(crops | {name: perceptual_hash(one) for name, one in new.items()}, {}, BITS)
-    pairs = set(
-        finder.near([*((name, b"") for name in old), *((name, hash_parts(shrink(one))) for name, one in new.items())])
-    )
-    assert pairs == {(f"{name} original", name) for name in old}
+def test_every_light_difference_of_outlines_is_found() -> None:
+    """Whichever five bits of the outline differ, the two pictures are grouped; with a sixth they are not."""
+    random = Random(5)  # noqa: S311 - no secret
+    for _ in range(30):
+        picture, bits = random.randbytes(32), random.sample(OUTLINE, 6)
+        assert set(group_near_duplicates({"a": picture, "b": flipped(picture, bits[:5])}, 72).values()) == {"a"}
+        assert set(group_near_duplicates({"a": picture, "b": flipped(picture, bits)}, 72).values()) == {"a", "b"}
 
 
-def test_pictures_that_too_many_others_share_an_outline_with_are_passed_over() -> None:
-    """A thousand pictures with one outline cost no comparison of each with each."""
-    hashes = {f"{number:04}": bytes(28) + number.to_bytes(4) for number in range(1000)}
-    parts = [(name, one * PARTS) for name, one in hashes.items()]
-    assert list(CropIndex(hashes, {}, BITS).near(parts)) == []
-    few = dict(list(hashes.items())[:50])
-    assert len(set(CropIndex(few, {}, BITS).near(parts[:50]))) == 50 * 49
+def test_many_at_once_are_grouped_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that share outlines get the same groups when they are compared in small portions."""
+    random = Random(1)  # noqa: S311 - no secret
+    pictures = {f"{number:03}": flipped(bytes(32), random.sample(DETAIL, 48)) for number in range(120)}
+    whole = group_near_duplicates(pictures, 64)
+    monkeypatch.setattr("tasks.domain.images.near_duplicates._PAIRS_AT_ONCE", 7)
+    assert group_near_duplicates(pictures, 64) == whole
+    assert 1 < len(set(whole.values())) < len(pictures)
+
+
+def test_the_hash_is_the_method_that_its_name_says() -> None:
+    """A picture's hash never changes under the same method's name, and it is imagehash's own."""
+    down, sideways = np.mgrid[:64, :64]
+    picture = Image.fromarray(((down * down * 7 + sideways * 13 + down * sideways) % 256).astype(np.uint8))
+    assert METHOD == "phash-16x16"
+    assert perceptual_hash(picture).hex() == str(imagehash.phash(picture, hash_size=16))
+    assert perceptual_hash(picture).hex() == "89b5d0c580f379fec1f610f2018331e900e941b529fc81f6d1ae5dd661f399eb"
+
+
+def test_a_picture_of_one_colour_has_the_same_hash_on_every_machine() -> None:
+    """All cosines but the mean of a picture of one colour are nothing at all, and not the noise of a machine's sums."""
+    assert perceptual_hash(Image.new("RGB", (300, 200), (77, 3, 9))) == bytes([128, *([0] * 31)])

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, SkippedRow, Statement
-from tests.tasks.domain.labels.test_manifest_formats import SHORT
+from tests.tasks.domain.labels.manifest_formats.test_reading import SHORT
 from tests.tasks.domain.manifests_of_tools import dumped
 
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
+from tasks.domain.images.near_duplicates import group_near_duplicates
+from tests.tasks.domain.looks import hashes, near
 
 SHARES = Shares(test=20, validation=15)
 TRAIN, TEST, VALIDATION = Split.TRAIN, Split.TEST, Split.VALIDATION
@@ -122,3 +124,48 @@ def test_images_that_left_the_source_do_not_count() -> None:
     """A class whose former images were all removed begins again with training."""
     known = {f"{number}": Assignment(f"{number}", TRAIN) for number in range(10)}
     assert dealt({"x": "pug"}, known)["x"].split is TRAIN
+
+
+names = st.text("0123456789abcdef", min_size=4, max_size=6)
+
+
+@st.composite
+def nights(draw: st.DrawFn) -> list[dict[str, bytes]]:
+    """Draw nights that add pictures, near copies of old ones, and pictures that lie between two old ones."""
+    seen: dict[str, bytes] = {}
+    history = []
+    for night in range(draw(st.integers(1, 5))):
+        new = {f"{name}{night}": draw(hashes) for name in draw(st.lists(names, max_size=4, unique=True))}
+        for number, old in enumerate(draw(st.lists(st.sampled_from(sorted(seen)), max_size=3)) if seen else []):
+            new[f"{draw(names)}{night}n{number}"] = draw(near(seen[old], 72))
+        seen |= new
+        history.append(new)
+    return history
+
+
+@given(nights())
+def test_a_split_is_for_life(history: list[dict[str, bytes]]) -> None:
+    """Whatever later nights add, no image ever changes its split, and every image has one."""
+    pictures: dict[str, bytes] = {}
+    known: dict[str, Assignment] = {}
+    for new in history:
+        pictures |= new
+        fresh = assign_splits(group_near_duplicates(pictures, 72), known, SHARES)
+        assert not fresh.keys() & known.keys()
+        known |= fresh
+        assert known.keys() == pictures.keys()
+
+
+@given(nights())
+def test_no_new_image_stands_across_the_line(history: list[dict[str, bytes]]) -> None:
+    """A new image is never used on one side while an image that it resembles is used on the other."""
+    pictures: dict[str, bytes] = {}
+    known: dict[str, Assignment] = {}
+    for new in history:
+        pictures |= new
+        together = group_near_duplicates(pictures, 72)
+        fresh = assign_splits(together, known, SHARES)
+        known |= fresh
+        for image, assigned in fresh.items():
+            used = {known[other].split for other, group in together.items() if group == together[image]}
+            assert assigned.split is Split.HELD_OUT or used <= {assigned.split, Split.HELD_OUT}

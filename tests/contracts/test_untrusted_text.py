@@ -22,8 +22,8 @@ from tasks.reports.pages.model_card import build_model_card, render_card_html, r
 from tasks.reports.prefect_ui import artifacts
 from tasks.stores.files.manifests import read_card
 from tests.browser import needs_chromium, open_page
+from tests.flows.cli.test_app import pedigree
 from tests.flows.made_store import night, photographs
-from tests.flows.test_bad_input import pedigree
 from tests.tasks.reports.reports import report
 
 ANSI = "\x1b]0;pwned\x07\x1b[31mred\x1b[0m"

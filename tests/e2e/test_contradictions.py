@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.flows.test_bad_input import pedigree
+from tests.flows.cli.test_app import pedigree
 from tests.servers import PrefectServer
 
 Command = Callable[..., Any]

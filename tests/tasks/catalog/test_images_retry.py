@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tasks.stores.objects.object_store import open_bucket
-from tests.flows.test_bad_input import pedigree, refused
+from tests.flows.cli.test_app import pedigree, refused
 from tests.servers import PrefectServer
 
 Command = Callable[..., Any]
