@@ -16,7 +16,7 @@ _SERVERS = ("prefect", "mlflow")
 
 def make_password(home_folder: Path) -> None:
     """Make the password of this home's stack, where there is none yet."""
-    if password(home_folder):
+    if read_password(home_folder):
         return
     partial = _file(home_folder).with_suffix(".partial")
     partial.touch(mode=0o600)
@@ -29,7 +29,7 @@ def forget_password(home_folder: Path) -> None:
     _file(home_folder).unlink(missing_ok=True)
 
 
-def password(home_folder: Path) -> str:
+def read_password(home_folder: Path) -> str:
     """Read the password of this home's stack; nothing where there is none."""
     try:
         return _file(home_folder).read_text(encoding="utf-8")
@@ -40,7 +40,7 @@ def password(home_folder: Path) -> str:
 def local_login(home_folder: Path, url: str) -> str:
     """Return name:password where this address is one of the home's own servers; no other server may see it."""
     stack_password = (
-        password(home_folder) if any(_is_below(url, address) for address in _addresses(home_folder)) else ""
+        read_password(home_folder) if any(_is_below(url, address) for address in _addresses(home_folder)) else ""
     )
     return f"{NAME}:{stack_password}" if stack_password else ""
 
@@ -71,13 +71,13 @@ def mlflow_login(home_folder: Path, url: str) -> dict[str, str]:
     return _basic(f"{name}:{word}") if name and word else {}
 
 
-def introduce_to_prefect(url: str) -> None:
+def set_prefect_login(url: str) -> None:
     """Let Prefect's clients of this process and of those below know the password of the local server there."""
     if login := local_login(home(), url):
         os.environ["PREFECT_API_AUTH_STRING"] = login
 
 
-def introduce_to_mlflow(url: str) -> None:
+def set_mlflow_login(url: str) -> None:
     """Let MLflow's clients of this process and of those below know the password of the local server there."""
     if login := local_login(home(), url):
         os.environ["MLFLOW_TRACKING_USERNAME"], _, os.environ["MLFLOW_TRACKING_PASSWORD"] = login.partition(":")

@@ -123,7 +123,7 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
+def suggest_nearest(word: str, choices: Iterable[str]) -> str:
     """Say which known word somebody may have meant, as the end of a sentence."""
     names = sorted(choices)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
@@ -142,7 +142,7 @@ def _subject(subject: str, text: str) -> tuple[str, Scope, str]:
     if figure in _PARTS:
         raise ValueError(f"the rule {text!r} does not say of what: write {figure} of {ANY[_PARTS[figure]]}")
     figures = [*FIGURES, *_DATA, *_PARTS]
-    raise ValueError(f"the rule {text!r} names {figure!r}, which is no figure: {nearest(figure, figures)}")
+    raise ValueError(f"the rule {text!r} names {figure!r}, which is no figure: {suggest_nearest(figure, figures)}")
 
 
 def _scope(figure: str, of: str) -> Scope:

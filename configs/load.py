@@ -34,7 +34,7 @@ def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
     """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsError for what is wrong."""
     values = _changed(path, changes)
     operations = _operations(values, path)
-    settings = parse(
+    settings = parse_settings(
         {name: section for name, section in values.items() if name not in Operations.model_fields}, str(path)
     )
     if not settings.tracking.url and (operations.servers.mlflow_database or operations.servers.authentication):
@@ -60,7 +60,7 @@ def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:
     return operations.model_copy(update={"servers": servers})
 
 
-def parse(values: object, origin: str) -> Settings:
+def parse_settings(values: object, origin: str) -> Settings:
     """Turn plain values into settings; raise SettingsError naming the origin and the first wrong setting."""
     try:
         return Settings.model_validate(values)
@@ -69,7 +69,7 @@ def parse(values: object, origin: str) -> Settings:
 
 
 def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, Any]) -> S:
-    """Turn what a form holds into a section, or all of them where the place is empty, as ``parse`` does."""
+    """Turn what a form holds into a section, or all of them where the place is empty, as ``parse_settings`` does."""
     fields: Any = values
     for name in path:
         fields = fields.get(name, {})
@@ -189,22 +189,22 @@ class Leaf:
         return "_".join(self.path)
 
 
-def leaves(model: type[Section], path: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Iterator[Leaf]:
+def list_leaves(model: type[Section], path: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """Yield every setting of a section in its order, or of all of them but those that are left out."""
     for name, info in model.model_fields.items():
         if not is_section(info.annotation):
             yield Leaf((*path, name), info)
         elif name not in without:
-            yield from leaves(info.annotation, (*path, name), without)
+            yield from list_leaves(info.annotation, (*path, name), without)
 
 
-def filled(settings: Settings, *without: str) -> dict[str, Any]:
+def fill_form(settings: Settings, *without: str) -> dict[str, Any]:
     """Return all fields, but those of sections left out, as these settings fill them in, in what JSON can hold."""
     plain = settings.model_dump(mode="json")
-    return {leaf.name: _at(plain, leaf.path) for leaf in leaves(Settings, without=without)}
+    return {leaf.name: _at(plain, leaf.path) for leaf in list_leaves(Settings, without=without)}
 
 
-def nested(fields: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
+def nest_fields(fields: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
     """Put fields back into sections; a field that is not given is not there."""
     values: dict[str, Any] = {}
     for leaf in fields:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from configs.gate_rules import DEFAULT_RULES, SERVED, Rule, parse_rule, parse_rules
-from configs.visible_text import secret_in
+from configs.visible_text import find_secret
 
 # YAML 1.2's other ways to write a whole number.
 _INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -25,7 +25,7 @@ class Section(BaseModel):
     def _without_secrets(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a person wrote
         kind = cls.model_fields[str(info.field_name)].annotation
         for text in () if isinstance(kind, type) and issubclass(kind, Section) else _texts(value):
-            if belongs := secret_in(text):
+            if belongs := find_secret(text):
                 # The value is not repeated: it would show the secret again.
                 message = "holds a password, a key or a token: leave it out, and {belongs}"
                 raise PydanticCustomError("secret", message, {"belongs": belongs})

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from configs.sections import Section
-from configs.visible_text import secret_in
+from configs.visible_text import find_secret
 
 NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
 
@@ -70,7 +70,7 @@ class Notify(Section):
     @field_validator("smtp_server")
     @classmethod
     def _no_login(cls, server: str) -> str:
-        if "://" not in server and secret_in(f"smtp://{server}"):
+        if "://" not in server and find_secret(f"smtp://{server}"):
             message = "notify.smtp_server holds a password: leave it out, and set PEDIGREE_SMTP_PASSWORD"
             raise ValueError(message)
         return server

@@ -120,7 +120,7 @@ _DATABASE = "set PGPASSWORD or write ~/.pgpass"
 _ELSEWHERE = "give it to the server that needs it, in its environment"
 
 
-def secret_in(address: str) -> str:
+def find_secret(address: str) -> str:
     """Say where the secret of this address belongs; nothing where it holds none, or is a path."""
     scheme, colon, rest = address.strip().partition("://")
     kind = _SAME.get(scheme.lower(), scheme.lower()).partition("+")[0]

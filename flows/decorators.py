@@ -13,7 +13,7 @@ from prefect.runtime import deployment
 from pydantic import Field, JsonValue
 from pydantic_core import PydanticUndefined
 
-from configs.load import Leaf, is_section, leaves, nested, parse_section
+from configs.load import Leaf, is_section, list_leaves, nest_fields, parse_section
 from configs.schema import Settings
 from configs.sections import Section
 from infra.orchestration.deployments import ONE_RETRAINING
@@ -67,13 +67,13 @@ def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[...,
         models: dict[str, type[Section]] = {
             name: parameter.annotation for name, parameter in parameters.items() if _is_whole(parameter)
         }
-        fields = {name: list(leaves(model, _prefix(name, model), without)) for name, model in models.items()}
+        fields = {name: list(list_leaves(model, _prefix(name, model), without)) for name, model in models.items()}
 
         @wraps(function)
         def flow(**given: Any) -> R:  # noqa: ANN401 - what the form was filled in with
             arguments = {name: value for name, value in given.items() if value is not PydanticUndefined}
             parts = {
-                name: parse_section(model, _prefix(name, model), nested(fields[name], arguments))
+                name: parse_section(model, _prefix(name, model), nest_fields(fields[name], arguments))
                 for name, model in models.items()
             }
             return function(**{name: value for name, value in arguments.items() if name in parameters}, **parts)

@@ -67,7 +67,7 @@ def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
     settings = demo_settings(folder, changes)
     for act in STORY:
         yield act, None
-        prepare(Path(settings.source.url), act)
+        place_photographs(Path(settings.source.url), act)
         yield act, run_retrain(settings)
 
 
@@ -76,7 +76,7 @@ def demo_settings(folder: Path, changes: Sequence[str] = ()) -> Settings:
     return read_settings(SETTINGS, [f"source.url={folder / 'photos'}", f"store.url={folder / 'store'}", *changes])
 
 
-def prepare(photos: Path, act: Act) -> None:
+def place_photographs(photos: Path, act: Act) -> None:
     """Draw what arrives before a night, and move what lies in a wrong folder."""
     for arrival in act.arrivals:
         for coat, seed, file in arrival.place(photos):

@@ -25,7 +25,7 @@ from tasks.ingestion.snapshot import snapshot
 from tasks.promotion.gate import apply_gate, check_rules, request_approval
 from tasks.promotion.promote import promote
 from tasks.promotion.sync_registry import RegistrySync, sync_registry
-from tasks.reports.prefect_ui.artifacts import make_final_state, run_name
+from tasks.reports.prefect_ui.artifacts import make_final_state, name_flow_run
 from tasks.runs.preflight import preflight, restore_registry
 from tasks.runs.summarize import mark_processed, summarize
 from tasks.serving.probe_process import ServingProbe
@@ -36,7 +36,7 @@ from tasks.training.train import train
 _ROUNDS = 10
 
 
-@flow(name="retrain", flow_run_name=run_name, persist_result=False, validate_parameters=False)
+@flow(name="retrain", flow_run_name=name_flow_run, persist_result=False, validate_parameters=False)
 @flat_parameters("watch")
 @one_at_a_time
 def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[Outcome]:  # noqa: FBT001, FBT002 - a tick box

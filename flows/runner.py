@@ -4,10 +4,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from configs.credentials import introduce_to_prefect, prefect_login
+from configs.credentials import prefect_login, set_prefect_login
 from configs.environment import check_home, home, prefect_address, prepare_environment
 from configs.errors import PedigreeError, SettingsError
-from configs.load import filled
+from configs.load import fill_form
 from configs.schema import Settings
 from configs.visible_text import shown
 from infra import stack
@@ -23,7 +23,7 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> 
     _prepare()
     from flows.retrain import retrain
 
-    state = retrain(**filled(settings, "watch"), force=force, as_of=as_of, return_state=True)
+    state = retrain(**fill_form(settings, "watch"), force=force, as_of=as_of, return_state=True)
     return state.result()
 
 
@@ -32,7 +32,7 @@ def run_watch(settings: Settings) -> PollResult:
     _prepare()
     from flows.watch import watch
 
-    return watch(**filled(settings), return_state=True).result()
+    return watch(**fill_form(settings), return_state=True).result()
 
 
 def run_rebuild(settings: Settings, as_of: str = "") -> Data:
@@ -65,7 +65,7 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
     Raises:
         PedigreeError: The only look failed, or settings are wrong.
     """
-    from infra.orchestration.deployments import every_seconds
+    from infra.orchestration.deployments import read_interval
 
     while True:
         try:
@@ -78,7 +78,7 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
             sys.stderr.write(f"{problem}\n")
         if once:
             return
-        time.sleep(every_seconds("watch"))
+        time.sleep(read_interval("watch"))
 
 
 def _prepare() -> None:
@@ -98,7 +98,7 @@ def _find_prefect() -> None:
     if not address:
         return
     prepare_environment(PREFECT_API_URL=address)
-    introduce_to_prefect(address)
+    set_prefect_login(address)
     try:
         health.check_prefect(address, prefect_login(home(), address))
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from flows.decorators import flat_parameters
 from tasks.catalog.verify import Verification, verify_all
 from tasks.domain.phrasing import count, listed
 from tasks.reports.prefect_ui.artifacts import show_damage
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 
 
 @flow(name="verify-store", persist_result=False, validate_parameters=False)
@@ -21,7 +21,7 @@ def verify_store(store: Store) -> State[tuple[Verification, ...]]:
     Args:
         store: Where Pedigree keeps what it knows.
     """
-    versions = verify_all(absolute(store.url), progress)
+    versions = verify_all(absolute(store.url), show_progress)
     damage = [(version.dataset, entry.what, entry.detail) for version in versions for entry in version.damage]
     summary = (
         f"{count(len(versions), 'version')}, {count(sum(version.images for version in versions), 'image')} hashed again"

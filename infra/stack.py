@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from configs.credentials import introduce_to_prefect, mlflow_login, password, prefect_login
+from configs.credentials import mlflow_login, prefect_login, read_password, set_prefect_login
 from configs.environment import prefect_address
 from configs.errors import PedigreeError
 from configs.schema import Settings
@@ -64,15 +64,17 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         server_settings = _servers(home, operations)
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, server_settings))
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, server_settings))
-        _wait(home, _PREFECT, lambda: health.answers(f"{prefect.address}/api/health"))
+        _wait(home, _PREFECT, lambda: health.responds(f"{prefect.address}/api/health"))
         login = prefect_login(home, prefect.address)
         health.check_prefect(f"{prefect.address}/api", login)
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
-        _wait(home, _MLFLOW, lambda: health.answers(f"{mlflow.address}/health"))
+        _wait(home, _MLFLOW, lambda: health.responds(f"{mlflow.address}/health"))
         health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
         _wait(home, _WORKER, lambda: health.worker_is_online(prefect.address, login, POOL))
         if settings:
-            left_alone = deployments.deploy(home, servers.with_login(home, f"{prefect.address}/api"), settings)
+            left_alone = deployments.deploy(
+                home, servers.environment_with_login(home, f"{prefect.address}/api"), settings
+            )
             if operations:
                 _tell(f"{prefect.address}/api", settings, operations, mlflow.address)
         return replace(status(home), left_alone=tuple(left_alone))
@@ -121,18 +123,18 @@ def mlflow_pages(home: Path) -> str:
 
 def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
     # It loads Prefect, which reads the environment when it is loaded: whoever runs a night here prepares that first.
-    introduce_to_prefect(api)
+    set_prefect_login(api)
     from infra.orchestration import automations
 
     pages = settings.tracking.url if settings.tracking.url.startswith("http") else mlflow
-    return automations.set_up(api, operations.notify, pages)
+    return automations.set_up_automations(api, operations.notify, pages)
 
 
 def _part(home: Path, name: str) -> Part:
     background = processes.read_background(_record(home, name))
     if background is None or not background.alive:
         return Part(name, "stopped", "")
-    served = name == _WORKER or health.answers(background.address)
+    served = name == _WORKER or health.responds(background.address)
     return Part(name, "running" if served else "stopped", background.address)
 
 
@@ -147,8 +149,8 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
 
 def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Background:
     login = prefect_login(home, prefect.address)
-    health.keep_pool_closed(prefect.address, login, POOL)
-    health.close_left_over_runs(prefect.address, login, POOL)
+    health.secure_work_pool(prefect.address, login, POOL)
+    health.crash_left_over_runs(prefect.address, login, POOL)
     return servers.start_worker(_record(home, _WORKER), home, prefect.address, mlflow.address, POOL)
 
 
@@ -162,7 +164,7 @@ def _servers(home: Path, operations: Operations | None) -> Servers:
         raise PedigreeError(
             "The servers run with other settings of the section servers: first stop them by pedigree down."
         )
-    if not (server_settings.authentication or password(home)) and any(
+    if not (server_settings.authentication or read_password(home)) and any(
         _runs(home, name) for name in (_PREFECT, _MLFLOW)
     ):
         raise PedigreeError(
@@ -205,7 +207,7 @@ def _alone(home: Path) -> Iterator[None]:
 _PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={link}">'
 
 
-def links(home: Path) -> dict[str, str]:
+def make_login_links(home: Path) -> dict[str, str]:
     """Make a link for each server's pages that logs in once; where a team has passwords, the pages ask for theirs.
 
     Raises:
@@ -214,12 +216,14 @@ def links(home: Path) -> dict[str, str]:
     addresses = {"prefect": prefect_api(home).removesuffix("/api"), "mlflow": mlflow_pages(home)}
     if not all(addresses.values()):
         raise PedigreeError("Prefect or MLflow does not run here: start both by pedigree up.")
-    if not password(home):
+    if not read_password(home):
         return addresses
-    return {name: url + health.ask_for_link(url + LINK, prefect_login(home, url)) for name, url in addresses.items()}
+    return {
+        name: url + health.request_login_link(url + LINK, prefect_login(home, url)) for name, url in addresses.items()
+    }
 
 
-def show(home: Path, pages: Mapping[str, str]) -> bool:
+def open_in_browser(home: Path, pages: Mapping[str, str]) -> bool:
     """Open the pages where this machine has a screen, and tell whether they were.
 
     Everybody here can read the arguments of a browser, so it gets the name of a file that only its owner can read.

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import psutil
 
-from infra.local_stack.processes import end as processes_end
+from infra.local_stack.processes import terminate as processes_end
 
 MARK = "PEDIGREE_TEST_RUN"
 _PATIENCE = 10  # seconds until what was asked to end is killed

@@ -10,7 +10,7 @@ from configs.environment import home
 from configs.errors import PedigreeError
 from configs.load import read_operations, read_settings
 from flows.cli import backbone, data, model, tables, terminal
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
@@ -32,11 +32,11 @@ def retrain(
     as_json: Json = False,
 ) -> None:
     """Run one night: look at the source, retrain where there is something new, promote what is better."""
-    with sentences():
+    with report_errors():
         from flows.runner import run_retrain
 
         outcome = run_retrain(read_settings(config, changes or []), force=force, as_of=as_of)
-        answer(outcome.to_dict(), as_json, tables.run_outcome(outcome))
+        print_answer(outcome.to_dict(), as_json, tables.render_outcome(outcome))
 
 
 @app.command()
@@ -54,11 +54,11 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Make a model again from its data, settings and seed, and compare it bit for bit (exit code 1: it is another)."""
-    with sentences():
+    with report_errors():
         from flows.runner import run_reproduce
 
-        reproduction = run_reproduce(store_of(config, changes, store), model, from_pixels=from_pixels)
-        answer(reproduction.to_dict(), as_json, tables.reproduction(reproduction))
+        reproduction = run_reproduce(choose_store(config, changes, store), model, from_pixels=from_pixels)
+        print_answer(reproduction.to_dict(), as_json, tables.render_reproduction(reproduction))
         if reproduction.verdict == "different":
             raise PedigreeError(
                 f"Model version {reproduction.model_version} did not come out again: {reproduction.reason}."
@@ -68,11 +68,11 @@ def reproduce(
 @app.command()
 def worker(config: Config, changes: Changes = None, as_json: Json = False) -> None:
     """Help another machine's night with its fine-tuning; TF_CONFIG says who takes part."""
-    with sentences():
+    with report_errors():
         from tasks.training.fine_tune import take_part
 
         dataset = take_part(read_settings(config, changes or []))
-        answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
+        print_answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
 
 
 @app.command()
@@ -83,12 +83,12 @@ def watch(
     as_json: Json = False,
 ) -> None:
     """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
-    with sentences():
+    with report_errors():
         from flows.runner import poll_repeatedly
 
         settings = read_settings(config, changes or [])
         for poll_result in poll_repeatedly(settings, once=once):
-            if not answer(poll_result.to_dict(), as_json, str(poll_result)):
+            if not print_answer(poll_result.to_dict(), as_json, str(poll_result)):
                 break
 
 
@@ -100,18 +100,20 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names."""
-    with sentences():
+    with report_errors():
         from infra.orchestration import deployments
 
-        names, left_alone = deployments.deploy_elsewhere(home(), read_settings(config, changes or []), pool)
-        screen = "\n".join([f"deployed for the pool {pool}: {', '.join(names)}", *tables.left_alone(left_alone)])
-        answer({"deployments": names, "pool": pool, "left_alone": left_alone}, as_json, screen)
+        names, left_alone = deployments.deploy_to_server(home(), read_settings(config, changes or []), pool)
+        screen = "\n".join(
+            [f"deployed for the pool {pool}: {', '.join(names)}", *tables.describe_left_alone(left_alone)]
+        )
+        print_answer({"deployments": names, "pool": pool, "left_alone": left_alone}, as_json, screen)
 
 
 @app.command()
 def demo(as_json: Json = False) -> None:
     """Play the story with drawn dogs: a first model, a better one, and a night with nothing new."""
-    with sentences():
+    with report_errors():
         from flows.demo import play
 
         outcomes = []
@@ -120,7 +122,9 @@ def demo(as_json: Json = False) -> None:
                 Console(stderr=True).rule(act.title)
             else:
                 outcomes.append((act.title, outcome))
-        answer({title: outcome.to_dict() for title, outcome in outcomes}, as_json, tables.story(outcomes, home()))
+        print_answer(
+            {title: outcome.to_dict() for title, outcome in outcomes}, as_json, tables.render_demo(outcomes, home())
+        )
 
 
 @app.command()
@@ -130,59 +134,59 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the local Prefect server, worker and MLflow, and deploy what runs there when settings are given."""
-    with sentences():
+    with report_errors():
         from infra import stack
 
         settings = read_settings(config, changes or []) if config else None
         operations = read_operations(config, changes or []) if config else None
         status = stack.up(home(), settings, operations)
-        answer(status.to_dict(), as_json, tables.stack(status))
+        print_answer(status.to_dict(), as_json, tables.render_stack(status))
 
 
 @app.command()
 def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
     """Let Prefect tell people what nights come to, as the section notify says; pedigree up -c FILE does it too."""
-    with sentences():
+    with report_errors():
         from infra import stack
 
         settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
         names = stack.notify(home(), settings, operations)
-        answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
+        print_answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
 
 
 @app.command()
 def down(as_json: Json = False) -> None:
     """Stop what ``pedigree up`` started; nothing that was stored is lost."""
-    with sentences():
+    with report_errors():
         from infra import stack
 
         status = stack.down(home())
-        answer(status.to_dict(), as_json, tables.stack(status))
+        print_answer(status.to_dict(), as_json, tables.render_stack(status))
 
 
 @app.command("open")
 def open_pages(as_json: Json = False) -> None:
     """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
-    with sentences():
+    with report_errors():
         from infra import stack
 
-        links = stack.links(home())
+        links = stack.make_login_links(home())
         if not as_json:
-            stack.show(home(), links)
-        answer(links, as_json, tables.links(links))
+            stack.open_in_browser(home(), links)
+        print_answer(links, as_json, tables.render_links(links))
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """Tell what of the local stack is running, and where to look at it."""
-    with sentences():
+    with report_errors():
         from infra import stack
 
         stack_status = stack.status(home())
-        answer(stack_status.to_dict(), as_json, tables.stack(stack_status))
+        print_answer(stack_status.to_dict(), as_json, tables.render_stack(stack_status))
 
 
 def main() -> None:
     """Run a command on streams of any kind; this is what the installed program calls."""
-    terminal.ready()
+    terminal.prepare_streams()
     app()

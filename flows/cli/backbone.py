@@ -9,7 +9,7 @@ from rich.text import Text
 
 from configs.load import read_settings
 from configs.schema import AUTO
-from flows.cli.terminal import Changes, Config, Json, answer, sentences
+from flows.cli.terminal import Changes, Config, Json, print_answer, report_errors
 
 app = typer.Typer(help="Look at the network that turns photographs into features.", no_args_is_help=True)
 
@@ -25,21 +25,23 @@ def compare(config: Config, changes: Changes = None, as_json: Json = False) -> N
 
     No test image is looked at, and of many photographs 2,000. Nothing is trained or decided; set backbone.cut yourself.
     """
-    with sentences():
+    with report_errors():
         from flows.runner import run_compare
         from tasks.features.backbone_cuts import with_chosen_cut
 
         settings = read_settings(config, changes or [])
         comparison = run_compare(settings)
         present_cut = with_chosen_cut(settings).backbone.cut
-        answer({**comparison.to_dict(), "now": present_cut}, as_json, cut_comparison(comparison, present_cut))
+        print_answer(
+            {**comparison.to_dict(), "now": present_cut}, as_json, render_cut_comparison(comparison, present_cut)
+        )
 
 
 if TYPE_CHECKING:
     from tasks.domain.training.cut_comparison import CutComparison
 
 
-def cut_comparison(comparison: "CutComparison", present_cut: str) -> RenderableType:
+def render_cut_comparison(comparison: "CutComparison", present_cut: str) -> RenderableType:
     """Show each cut's log loss and accuracy with their intervals, which one is best, and what to set."""
     table = Table("cut", box=None, padding=(0, 1), pad_edge=False)
     for head in ("numbers", "log loss", "95%", "accuracy", "95%"):

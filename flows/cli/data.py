@@ -8,7 +8,7 @@ import typer
 from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
 
 app = typer.Typer(
     help="Look at the dataset versions of a store, take them out as plain folders, and prove them whole.",
@@ -24,11 +24,11 @@ def list_versions(
     config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
 ) -> None:
     """List the dataset versions, the newest last, and what was decided about each."""
-    with sentences():
+    with report_errors():
         from tasks.catalog.versions import versions
 
-        listing = versions(store_of(config, changes, store))
-        answer(listing.to_dict(), as_json, screens.versions(listing))
+        listing = versions(choose_store(config, changes, store))
+        print_answer(listing.to_dict(), as_json, screens.render_versions(listing))
 
 
 @app.command()
@@ -40,11 +40,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a version holds: each class by split, attributes, warnings, and what was decided about it."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import versions
 
-        details = versions.show(store_of(config, changes, store), version)
-        answer(details.to_dict(), as_json, screens.version_details(details))
+        details = versions.show(choose_store(config, changes, store), version)
+        print_answer(details.to_dict(), as_json, screens.render_version_details(details))
 
 
 @app.command()
@@ -58,16 +58,16 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Name what differs from A to B: images, labels, splits, attributes; of models also answers that flipped."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import versions
 
-        store_url = store_of(config, changes, store)
+        store_url = choose_store(config, changes, store)
         comparison = versions.diff(store_url, before, after)
         if html:
             from tasks.catalog.export import write_report
 
-            write_report(store_url, comparison, html, screens.progress)
-        answer(comparison.to_dict(), as_json, screens.version_comparison(comparison, html))
+            write_report(store_url, comparison, html, screens.show_progress)
+        print_answer(comparison.to_dict(), as_json, screens.render_version_comparison(comparison, html))
 
 
 @app.command("find")
@@ -82,12 +82,12 @@ def find_uses(
     as_json: Json = False,
 ) -> None:
     """Name every version and model that used an image or came from a version, and with -c the Prefect run of each."""
-    with sentences():
+    with report_errors():
         from tasks.catalog.lineage import find
 
         tracking = read_settings(config, changes or []).tracking if config else None
-        lineage = find(store_of(config, changes, store), word, tracking)
-        answer(lineage.to_dict(), as_json, screens.lineage(lineage))
+        lineage = find(choose_store(config, changes, store), word, tracking)
+        print_answer(lineage.to_dict(), as_json, screens.render_lineage(lineage))
 
 
 @app.command()
@@ -101,11 +101,11 @@ def rejects(
     as_json: Json = False,
 ) -> None:
     """List the photographs that are no training images, each with the reason."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import versions
 
-        listing = versions.rejects(store_of(config, changes, store), version)
-        answer(listing.to_dict(), as_json, screens.rejects(listing))
+        listing = versions.rejects(choose_store(config, changes, store), version)
+        print_answer(listing.to_dict(), as_json, screens.render_rejects(listing))
 
 
 @app.command()
@@ -119,11 +119,11 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Have rejected photographs examined again by the next retraining, whatever they were rejected for."""
-    with sentences():
+    with report_errors():
         from tasks.catalog.images import retry as release
 
-        released = release(store_of(config, changes, store), reason)
-        answer(released.to_dict(), as_json, screens.released(released))
+        released = release(choose_store(config, changes, store), reason)
+        print_answer(released.to_dict(), as_json, screens.render_released(released))
 
 
 @app.command()
@@ -136,11 +136,11 @@ def checkout(
     as_json: Json = False,
 ) -> None:
     """Write a version as a plain folder, class/sha256.jpg and manifest.csv, for Keras, torchvision, fastai or a zip."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import export as plain
 
-        export = plain.checkout(store_of(config, changes, store), version, folder, screens.progress)
-        answer(export.to_dict(), as_json, screens.exported_version(export))
+        export = plain.checkout(choose_store(config, changes, store), version, folder, screens.show_progress)
+        print_answer(export.to_dict(), as_json, screens.render_exported_version(export))
 
 
 @app.command()
@@ -152,11 +152,11 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Hash every image and every record of a version again, and name what is damaged."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import verify as proof
 
-        verification = proof.verify(store_of(config, changes, store), version, screens.progress)
-        answer(verification.to_dict(), as_json, screens.verification(verification))
+        verification = proof.verify(choose_store(config, changes, store), version, screens.show_progress)
+        print_answer(verification.to_dict(), as_json, screens.render_verification(verification))
         if verification.damage:
             number, first = len(verification.damage), verification.damage[0].what
             message = f"Version {verification.dataset[:12]} is damaged in {number:,} places, the first is {first}"
@@ -171,11 +171,11 @@ def rebuild(
     as_json: Json = False,
 ) -> None:
     """Make the version of what the source holds, or held on a former day, without training on it."""
-    with sentences():
+    with report_errors():
         from flows.runner import run_rebuild
 
         rebuilt_data = run_rebuild(read_settings(config, changes or []), as_of)
-        answer(rebuilt_data.to_dict(), as_json, screens.rebuilt_data(rebuilt_data))
+        print_answer(rebuilt_data.to_dict(), as_json, screens.render_rebuilt_data(rebuilt_data))
 
 
 @app.command()
@@ -187,8 +187,8 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Remove an image's bytes and features from the store for good; only a note that it was removed stays."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import images as removal
 
-        removed_image = removal.forget(store_of(config, changes, store), image)
-        answer(removed_image.to_dict(), as_json, screens.removed_image(removed_image))
+        removed_image = removal.forget(choose_store(config, changes, store), image)
+        print_answer(removed_image.to_dict(), as_json, screens.render_removed_image(removed_image))

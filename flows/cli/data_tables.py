@@ -35,7 +35,7 @@ _MOST = 20
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar at a terminal, and yield a function that takes how many more are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
@@ -43,7 +43,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda more: bar.advance(line, more)
 
 
-def versions(listing: "Versions") -> RenderableType:
+def render_versions(listing: "Versions") -> RenderableType:
     """Show each version in a line."""
     table = _table("version", "written", "images", "classes", "decisions")
     for version in listing.versions:
@@ -52,7 +52,7 @@ def versions(listing: "Versions") -> RenderableType:
     return table
 
 
-def version_details(details: "VersionDetails") -> RenderableType:
+def render_version_details(details: "VersionDetails") -> RenderableType:
     """Show a version's classes by split, then its attributes, warnings and decisions."""
     head = Text(f"Version {details.dataset}\n{details.images:,} images; parent {(details.parent or 'none')[:SHORT]}")
     table = _table("class", "images", *_SPLITS)
@@ -71,7 +71,7 @@ def version_details(details: "VersionDetails") -> RenderableType:
     return Group(head, table, *(Text(visible(line)) for line in lines))
 
 
-def version_comparison(comparison: "VersionComparison", page: Path | None) -> RenderableType:
+def render_version_comparison(comparison: "VersionComparison", page: Path | None) -> RenderableType:
     """Show how many images differ in each way, and name the first of them."""
     difference, flips = comparison.difference, comparison.flips
     head = Text(f"From {comparison.before[:SHORT]} to {comparison.after[:SHORT]}: {_counts(difference)}")
@@ -89,7 +89,7 @@ def version_comparison(comparison: "VersionComparison", page: Path | None) -> Re
     )
 
 
-def lineage(lineage: "Lineage") -> RenderableType:
+def render_lineage(lineage: "Lineage") -> RenderableType:
     """Show where an image was used, and each model in a line."""
     uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in lineage.images]
     parts = [Text(f"{lineage.word} is {_A[lineage.what]}."), _named("used in version", uses)]
@@ -109,12 +109,12 @@ def _run_address(model: "ModelDecision") -> str:
     return model.flow_run_url if model.flow_run_url not in {"", "none"} else model.flow_run
 
 
-def rebuilt_data(data: "Data") -> RenderableType:
+def render_rebuilt_data(data: "Data") -> RenderableType:
     """Show what a version was made of, in the words of the night's diary."""
     return Text("\n".join(visible(part) for part in (data.ingested, data.labels, data.dataset)))
 
 
-def removed_image(removal: "RemovedImage") -> RenderableType:
+def render_removed_image(removal: "RemovedImage") -> RenderableType:
     """Say what was removed, and which versions cannot be rebuilt any more."""
     text = (
         f"Removed {removal.image[:SHORT]} for good, and the features that {removal.features} backbones had made of it."
@@ -126,7 +126,7 @@ def removed_image(removal: "RemovedImage") -> RenderableType:
     return Text(f"{text}{lost}{cards}")
 
 
-def rejects(listing: "Rejects") -> RenderableType:
+def render_rejects(listing: "Rejects") -> RenderableType:
     """Count what was turned down by reason, and name the first of each."""
     passed = passed_over_words(listing.passed_over.items())
     beside = [Text(visible(f"passed over: {passed}"))] if passed else []
@@ -142,7 +142,7 @@ def rejects(listing: "Rejects") -> RenderableType:
     return Group(table, *parts, *(Text(visible(f"waits: {line}")) for line in listing.waiting), *beside)
 
 
-def released(rejects: "ReleasedRejects") -> RenderableType:
+def render_released(rejects: "ReleasedRejects") -> RenderableType:
     """Count by reason what the next retraining examines again."""
     if not rejects.released:
         return Text("Nothing that the sources hold is rejected for that.")
@@ -152,13 +152,13 @@ def released(rejects: "ReleasedRejects") -> RenderableType:
     return Group(table, Text("The next pedigree retrain examines them again."))
 
 
-def exported_version(export: "ExportedVersion") -> RenderableType:
+def render_exported_version(export: "ExportedVersion") -> RenderableType:
     """Say what lies where."""
     held = f"{count(export.images, 'image')} of {count(export.classes, 'class', 'classes')}"
     return Text(f"{held}, with manifest.csv, in {export.folder}")
 
 
-def verification(version: "Verification") -> RenderableType:
+def render_verification(version: "Verification") -> RenderableType:
     """Say that a version is whole, or name what is damaged."""
     if not version.damage:
         parts = f"{count(version.images, 'image')}, {count(version.decisions, 'decision')} and all that belongs to them"

@@ -9,7 +9,7 @@ import typer
 from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
 from flows.cli import tables as screens
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, answer, sentences, store_of
+from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
 
 if TYPE_CHECKING:
     from tasks.promotion.aliases import Workspace
@@ -31,11 +31,11 @@ def list_models(
     config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
 ) -> None:
     """List the model versions, the newest last: the last decision about each, and which ones serve or are held."""
-    with sentences():
+    with report_errors():
         from tasks.catalog.models import models
 
-        listing = models(store_of(config, changes, store))
-        answer(listing.to_dict(), as_json, screens.models(listing))
+        listing = models(choose_store(config, changes, store))
+        print_answer(listing.to_dict(), as_json, screens.render_models(listing))
 
 
 @app.command()
@@ -47,12 +47,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a version was made of, and with --config whether MLflow serves the files that were registered."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import models
 
         tracking = read_settings(config, changes or []).tracking if config else None
-        details = models.show(store_of(config, changes, store), version, tracking)
-        answer(details.to_dict(), as_json, screens.model_details(details))
+        details = models.show(choose_store(config, changes, store), version, tracking)
+        print_answer(details.to_dict(), as_json, screens.render_model_details(details))
         if details.alarm:
             raise PedigreeError(f"{details.alarm}.")
 
@@ -66,11 +66,11 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Tell a version's whole story: what its data changed, figures, rules, and who decided what and why."""
-    with sentences():
+    with report_errors():
         from tasks.catalog import models
 
-        history = models.why(store_of(config, changes, store), version)
-        answer(history.to_dict(), as_json, screens.model_history(history))
+        history = models.why(choose_store(config, changes, store), version)
+        print_answer(history.to_dict(), as_json, screens.render_model_history(history))
 
 
 @app.command()
@@ -86,21 +86,21 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a version champion that waits for approval, was refused, or served before."""
-    with sentences():
+    with report_errors():
         from tasks.promotion import overrides
 
         override = overrides.promote(_workspace(config, changes), version, _person(by, why), instead_of)
-        answer(override.to_dict(), as_json, screens.override(override))
+        print_answer(override.to_dict(), as_json, screens.render_override(override))
 
 
 @app.command()
 def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False) -> None:
     """Let the previous champion serve again, and hold the present one's weights and data until somebody lifts that."""
-    with sentences():
+    with report_errors():
         from tasks.promotion import overrides
 
         override = overrides.roll_back(_workspace(config, changes), _person(by, why))
-        answer(override.to_dict(), as_json, screens.override(override))
+        print_answer(override.to_dict(), as_json, screens.render_override(override))
 
 
 @app.command()
@@ -108,11 +108,11 @@ def hold(
     version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
 ) -> None:
     """Keep a version's weights and data from being promoted until somebody lifts that."""
-    with sentences():
+    with report_errors():
         from tasks.promotion import overrides
 
         override = overrides.hold(_workspace(config, changes), version, _person(by, why))
-        answer(override.to_dict(), as_json, screens.override(override))
+        print_answer(override.to_dict(), as_json, screens.render_override(override))
 
 
 @app.command()
@@ -120,11 +120,11 @@ def lift(
     version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
 ) -> None:
     """End the hold on a version, whether it came by a hold or by a rollback."""
-    with sentences():
+    with report_errors():
         from tasks.promotion import overrides
 
         override = overrides.release(_workspace(config, changes), version, _person(by, why))
-        answer(override.to_dict(), as_json, screens.override(override))
+        print_answer(override.to_dict(), as_json, screens.render_override(override))
 
 
 def _workspace(config: Path, changes: list[str] | None) -> "Workspace":

@@ -31,7 +31,7 @@ _COLOURS = {
 }
 
 
-def run_outcome(outcome: "Outcome") -> RenderableType:
+def render_outcome(outcome: "Outcome") -> RenderableType:
     """Show one night: how it ended and why, and each rule of the gate with what happened."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
     if not outcome.gate:
@@ -42,7 +42,7 @@ def run_outcome(outcome: "Outcome") -> RenderableType:
     return Group(head, table)
 
 
-def reproduction(reproduction: "Reproduction") -> RenderableType:
+def render_reproduction(reproduction: "Reproduction") -> RenderableType:
     """Show the verdict on a model that was made again, the evidence, and what differs between then and now."""
     parts: list[RenderableType] = [
         Text.assemble((reproduction.verdict, f"bold {_COLOURS[reproduction.verdict]}"), f": {reproduction.reason}")
@@ -57,7 +57,7 @@ def reproduction(reproduction: "Reproduction") -> RenderableType:
     return Group(*parts)
 
 
-def story(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
+def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
     """Show the demo's nights side by side, what each cost, and how to look further."""
     table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
     for title, outcome in outcomes:
@@ -80,23 +80,23 @@ def story(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableTy
     return Group(table, why, ways)
 
 
-def links(links: Mapping[str, str]) -> str:
+def render_links(links: Mapping[str, str]) -> str:
     """Show where each server's pages open; as a string, no terminal cuts a link."""
     names = {"prefect": "Prefect", "mlflow": "MLflow"}
     lines = [f"{names[name]}: {link}" for name, link in links.items()]
     return "\n".join([*lines, "A link that ends in a word after # works once, within ten minutes."])
 
 
-def stack(status: "Status") -> RenderableType:
+def render_stack(status: "Status") -> RenderableType:
     """Show each part of the local stack: whether it runs, its address, and how to open its pages."""
     table = Table("part", "state", "address", box=None, padding=(0, 2))
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
     ways = "Open the pages, logged in: pedigree open" if any(part.address for part in status.parts) else ""
-    return Group(table, Text("\n".join([*left_alone(status.left_alone), ways])))
+    return Group(table, Text("\n".join([*describe_left_alone(status.left_alone), ways])))
 
 
-def left_alone(names: Sequence[str]) -> list[str]:
+def describe_left_alone(names: Sequence[str]) -> list[str]:
     """Name what a person had changed in Prefect, and deploying left alone."""
     return [f"left alone, as somebody set it in Prefect: {name}" for name in names]
 
@@ -112,7 +112,7 @@ _MOST = 10
 _HEAD = 8
 
 
-def models(listing: "Models") -> RenderableType:
+def render_models(listing: "Models") -> RenderableType:
     """Show each version in a line."""
     if not listing.models:
         return Text("Nothing was decided yet: pedigree retrain makes the first model.")
@@ -140,7 +140,7 @@ def models(listing: "Models") -> RenderableType:
     return Group(table, Text(warning))
 
 
-def model_details(details: "ModelDetails") -> RenderableType:
+def render_model_details(details: "ModelDetails") -> RenderableType:
     """Show what a version was made of, a fact in a line."""
     facts = {
         "version": f"{details.model.version}  {', '.join(details.model.roles)}".rstrip(),
@@ -158,7 +158,7 @@ def model_details(details: "ModelDetails") -> RenderableType:
     return Text("\n".join(map(visible, lines)))
 
 
-def model_history(history: "ModelHistory") -> RenderableType:
+def render_model_history(history: "ModelHistory") -> RenderableType:
     """Tell the story in its order: data, figures, rules, decisions."""
     head = Text(f"Version {history.model.version}: {', '.join(history.model.roles) or 'does not serve'}")
     parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(history.data))]))]
@@ -181,7 +181,7 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
     return [*(f"  {name} {value:.3f}" for name, value in numbers.items()), f"  {promise}"]
 
 
-def override(override: "Override") -> RenderableType:
+def render_override(override: "Override") -> RenderableType:
     """Say what was decided, and who serves now."""
     return Text(str(override))
 

@@ -20,7 +20,7 @@ from configs.load import read_settings
 from configs.visible_text import json_text, shown, visible_lines
 
 
-def ready() -> None:
+def prepare_streams() -> None:
     """Let every character be printed, and every line of progress be lost without a word where nobody reads it.
 
     A stream that is closed becomes one that swallows all: the next file that is opened would take its number.
@@ -36,7 +36,7 @@ def ready() -> None:
     sys.stderr = _opened(_Patient(2, "w", closefd=False), sys.stderr.encoding if sys.stderr else "utf-8")
 
 
-def rendered(screen: RenderableType) -> str:
+def render(screen: RenderableType) -> str:
     """Draw a screen for the terminal, or whatever standard output is; a sentence is one line, however long."""
     terminal, paper = Console(), io.StringIO()
     # Brackets and colons are themselves, since a class may be named with them.
@@ -118,7 +118,7 @@ StoreUrl = Annotated[
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn whatever stops a command into one sentence and an exit code."""
     try:
         prepare_environment()
@@ -131,15 +131,15 @@ def sentences() -> Iterator[None]:
         _fail(_unexpected(error), 1)
 
 
-def answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool:  # noqa: FBT001 - the flag as it was given
+def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool:  # noqa: FBT001 - the flag as it was given
     """Print the answer: one JSON object, or a screen for people; return False where nobody reads it any more."""
     if not as_json:
-        return write(rendered(screen))
+        return write(render(screen))
     text = json_text(plain)
     return write(f"{text if can_show(text) else json.dumps(plain)}\n")
 
 
-def store_of(config: Path | None, changes: list[str] | None, store: str | None) -> str:
+def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> str:
     """Name the store, by the settings or by itself."""
     if (config is None) == (not store) or (store and changes):
         raise SettingsError("Say which store to read: either -c FILE, with --set where needed, or --store URL.")

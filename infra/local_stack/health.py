@@ -19,7 +19,7 @@ _NOT_FROM_OUTSIDE = {"command", "env", "working_dir"}
 Login = Mapping[str, str]
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     """Tell whether an address answers with success, or by asking for a password."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
@@ -60,13 +60,13 @@ def worker_is_online(prefect: str, login: Login, pool: str) -> bool:
     return any(worker["status"] == "ONLINE" for worker in workers)
 
 
-def ask_for_link(url: str, login: Login) -> str:
+def request_login_link(url: str, login: Login) -> str:
     """Ask the guard of a local server for a link that logs in once: a path with a word in its fragment."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(login)), timeout=10) as answer:  # noqa: S310
         return str(answer.read().decode())
 
 
-def keep_pool_closed(prefect: str, login: Login, pool: str) -> None:
+def secure_work_pool(prefect: str, login: Login, pool: str) -> None:
     """Let runs of this pool bring neither a command nor variables of their own; what else a person set there stays.
 
     The pool is made where there is none. Prefect's own template would take both from whoever starts a run.
@@ -83,7 +83,7 @@ def keep_pool_closed(prefect: str, login: Login, pool: str) -> None:
             _ask(f"{pools}/{pool}", login, {"base_job_template": template}, "PATCH")
 
 
-def close_left_over_runs(prefect: str, login: Login, pool: str) -> None:
+def crash_left_over_runs(prefect: str, login: Login, pool: str) -> None:
     """Call crashed what a stopped worker left running: it would hold the deployment's only place for ever."""
     run_filter = {"flow_runs": {"state": {"type": {"any_": _LEFT_OVER}}}, "work_pools": {"name": {"any_": [pool]}}}
     state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next night carries on."}

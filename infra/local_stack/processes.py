@@ -89,8 +89,8 @@ def stop(record: Path, patience: float = 15) -> None:
     background = read_background(record)
     if background:
         family = _family(background)
-        end([process for process in family if process.pid == background.pid], patience)
-        end(family, patience)
+        terminate([process for process in family if process.pid == background.pid], patience)
+        terminate(family, patience)
     record.unlink(missing_ok=True)
 
 
@@ -109,7 +109,7 @@ def _session(pid: int) -> int | None:
     return None
 
 
-def end(processes: Sequence[psutil.Process], patience: float) -> None:
+def terminate(processes: Sequence[psutil.Process], patience: float) -> None:
     """Ask processes to end, and kill those that have not after so many seconds."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -149,6 +149,6 @@ def restrict_permissions(home: Path) -> None:
         raise PedigreeError(message) from None
 
 
-def owner_only() -> None:
+def restrict_new_files() -> None:
     """Let what this process and those below it make from now on be for its owner alone."""
     os.umask(0o077)

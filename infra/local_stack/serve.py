@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from configs.credentials import password
+from configs.credentials import read_password
 from configs.environment import home, secret
 from configs.errors import PedigreeError
 from infra.local_stack.guard import App, Guard
-from infra.local_stack.processes import owner_only
+from infra.local_stack.processes import restrict_new_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,13 +47,13 @@ def _mlflow(database: str, files: str) -> App:
 
 def main() -> None:
     """Serve what the command line names until the process is ended."""
-    owner_only()
+    restrict_new_files()
     import uvicorn
 
     name, descriptor, *places = sys.argv[1:]
     listener = socket.socket(fileno=int(descriptor))
     apps: dict[str, Callable[..., App]] = {"prefect": _prefect, "mlflow": _mlflow}
-    word, guarded_by_itself = password(home()), secret("PREFECT_SERVER_API_AUTH_STRING")
+    word, guarded_by_itself = read_password(home()), secret("PREFECT_SERVER_API_AUTH_STRING")
     if not (word or guarded_by_itself):
         raise PedigreeError("The servers of this home have no password: start them by pedigree up.")
     app = apps[name](*places)

@@ -48,7 +48,7 @@ def prepare_login(home: Path, servers: Servers) -> None:
         make_password(home)
 
 
-def environment(home: Path) -> dict[str, str]:
+def stack_environment(home: Path) -> dict[str, str]:
     """Hand down the environment, so that MLflow and the worker's runs see the same AWS settings as this terminal."""
     # MLflow's own boto3 knows the older name of the region alone.
     region = os.environ.get("AWS_REGION")
@@ -56,9 +56,9 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **aws, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
 
 
-def with_login(home: Path, api: str) -> dict[str, str]:
+def environment_with_login(home: Path, api: str) -> dict[str, str]:
     """Hand down the environment with the address of Prefect's API and, where it is this home's own, the password."""
-    variables = environment(home) | {"PREFECT_API_URL": api}
+    variables = stack_environment(home) | {"PREFECT_API_URL": api}
     login = local_login(home, api)
     return variables | {"PREFECT_API_AUTH_STRING": login} if login else variables
 
@@ -68,7 +68,7 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     listener = _listener(4200)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
-    variables = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **environment(home)}
+    variables = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **stack_environment(home)}
     # A server that starts anew still knows who holds the limit of one retraining, and until when.
     variables["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
     # A server that finds another server's address in its environment would send its own work there.
@@ -92,7 +92,7 @@ def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
     files = servers.artifacts or str(home / "mlflow-artifacts")
     # Its background jobs start seven helpers, and nothing here asks them for anything.
-    variables = environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = stack_environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not servers.authentication:
         command = [*_GUARDED, "mlflow", str(listener.fileno()), database, files]
         return processes.start(record, command, variables, url, listener)
@@ -107,7 +107,7 @@ def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str)
     """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", pool, "--type", "process", "--name", pool]
-    variables = with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
+    variables = environment_with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
     # As in prefect.yaml: runs of this pool take nothing from outside.
     variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     return processes.start(record, command, variables, f"{prefect}/work-pools/work-pool/{pool}")

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from configs.environment import secret
 from configs.errors import SettingsError
 from configs.servers import NotifiedOutcome, Notify
-from infra.orchestration.messages import MESSAGES, Message, payload, silence
+from infra.orchestration.messages import MESSAGES, Message, build_silence_message, build_webhook_payload
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,7 +41,7 @@ _EVENTS: Mapping[NotifiedOutcome, tuple[str, ...]] = {
 _GOOD = ("Promoted", "Rejected", "Needs approval", "Unchanged", "Waiting")
 
 
-def set_up(api: str, notify: Notify, mlflow: str) -> list[str]:
+def set_up_automations(api: str, notify: Notify, mlflow: str) -> list[str]:
     """Let the Prefect server at this API tell people as the settings say, and name the automations that it has now.
 
     What is there already and the same is left alone, so that the hours of silence go on; what the settings no longer
@@ -71,7 +71,9 @@ def _automations(notify: Notify, blocks: Mapping[str, "UUID"], prefect: str, mlf
     automations = [_automation(MESSAGES[end](prefect), _ends(end), blocks) for end in notify.when]
     if notify.silent_hours:
         hours = timedelta(hours=notify.silent_hours)
-        automations.append(_automation(silence(notify.silent_hours, prefect, mlflow), _silent(hours), blocks))
+        automations.append(
+            _automation(build_silence_message(notify.silent_hours, prefect, mlflow), _silent(hours), blocks)
+        )
     return automations
 
 
@@ -91,7 +93,7 @@ def _action(block: str, identity: "UUID", message: Message) -> "SendNotification
     from prefect.events.actions import CallWebhook, SendNotification
 
     if block.startswith("webhook/"):
-        return CallWebhook(block_document_id=identity, payload=payload(message))
+        return CallWebhook(block_document_id=identity, payload=build_webhook_payload(message))
     return SendNotification(block_document_id=identity, subject=message.subject, body=message.body)
 
 
@@ -179,7 +181,7 @@ def _new(channel: str, notify: Notify, word: str) -> "Block":
     if channel == "webhook":
         return Webhook(url=SecretStr(word), headers=SecretDict({"Content-Type": "application/json"}))
     # Prefect has no block for a mail server; this one hands to Apprise whatever is not Slack's.
-    return SlackWebhook(url=SecretStr(mail_address(notify, word) if channel == "email" else word))
+    return SlackWebhook(url=SecretStr(build_mail_address(notify, word) if channel == "email" else word))
 
 
 def _stored_secret(client: "SyncPrefectClient", channel: str) -> str:
@@ -204,7 +206,7 @@ def _forget_blocks(client: "SyncPrefectClient", blocks: Mapping[str, "UUID"]) ->
                 client.delete_block_document(_document(client, block).id)
 
 
-def mail_address(notify: Notify, password: str) -> str:
+def build_mail_address(notify: Notify, password: str) -> str:
     """Write a mail server, who logs in there, and the letter's ends as the one address that Apprise reads."""
     server = urlsplit(f"//{notify.smtp_server}")
     try:

@@ -13,11 +13,11 @@ import yaml
 from configs.credentials import prefect_login
 from configs.environment import prefect_address
 from configs.errors import PedigreeError
-from configs.load import filled
+from configs.load import fill_form
 from configs.schema import Settings
 from configs.visible_text import shown
 from infra.local_stack import health
-from infra.local_stack.servers import with_login
+from infra.local_stack.servers import environment_with_login
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -28,7 +28,7 @@ NAME = "pedigree: a run died with its worker"
 _SILENCE = timedelta(minutes=5)
 
 
-def notice_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE) -> list[str]:
+def detect_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE) -> list[str]:
     """Let the server call a run crashed that says nothing for so long, so that it holds no place and people are told.
 
     A worker that lives says this of its runs by itself; this is for a machine that went down with both.
@@ -74,7 +74,7 @@ def _automation(silence: timedelta) -> "AutomationCore":
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from infra.orchestration.redeployment import Present
+    from infra.orchestration.redeployment import DeployedState
 
 POOL = "pedigree"
 #: Prefect's limit that every retraining of a server shares, whatever starts it.
@@ -99,13 +99,13 @@ def read_prefect_yaml() -> dict[str, Any]:
     return contents
 
 
-def parameters(name: str, settings: Settings) -> dict[str, Any]:
+def fill_parameters(name: str, settings: Settings) -> dict[str, Any]:
     """Fill in the form of this deployment with these settings."""
     sections = _SECTIONS.get(name, tuple(Settings.model_fields))
-    return filled(settings, *(section for section in Settings.model_fields if section not in sections))
+    return fill_form(settings, *(section for section in Settings.model_fields if section not in sections))
 
 
-def every_seconds(name: str) -> int:
+def read_interval(name: str) -> int:
     """Tell how often a deployment with an interval runs."""
     schedules = next(
         deployment["schedules"] for deployment in read_prefect_yaml()["deployments"] if deployment["name"] == name
@@ -113,7 +113,7 @@ def every_seconds(name: str) -> int:
     return int(schedules[0]["interval"])
 
 
-def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> tuple[list[str], list[str]]:
+def deploy_to_server(home: Path, settings: Settings, pool: str) -> tuple[list[str], list[str]]:
     """Deploy all of the file to the Prefect server that the user chose; name what is there, and what stayed."""
     address = prefect_address()
     if not address:
@@ -124,7 +124,7 @@ def deploy_elsewhere(home: Path, settings: Settings, pool: str) -> tuple[list[st
         health.check_prefect(address, prefect_login(home, address))
     except (OSError, ValueError) as error:
         raise PedigreeError(f"Prefect does not answer at {shown(address)}: correct PREFECT_API_URL.") from error
-    left_alone = deploy(home, with_login(home, address), settings, pool)
+    left_alone = deploy(home, environment_with_login(home, address), settings, pool)
     return [deployment["name"] for deployment in read_prefect_yaml()["deployments"]], left_alone
 
 
@@ -147,7 +147,7 @@ def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool:
             environment,
             [deployed[entry["name"]].apply_to(entry) if entry["name"] in deployed else entry for entry in entries],
         )
-        left_alone += notice_dead_runs(client)
+        left_alone += detect_dead_runs(client)
         left_alone += _share_the_limit(client, entries, deployed)
         redeployment.restore_changes(client, entries, deployed)
     return left_alone
@@ -156,7 +156,7 @@ def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool:
 def _filled_in(settings: Settings, pool: str) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = read_prefect_yaml()["deployments"]
     for entry in entries:
-        entry["parameters"] = parameters(entry["name"], settings)
+        entry["parameters"] = fill_parameters(entry["name"], settings)
         entry["work_pool"] = {**entry["work_pool"], "name": pool}
     return entries
 
@@ -188,7 +188,7 @@ def _client(environment: Mapping[str, str]) -> "Iterator[SyncPrefectClient]":
 
 
 def _share_the_limit(
-    client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], deployed: "Mapping[str, Present]"
+    client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], deployed: "Mapping[str, DeployedState]"
 ) -> list[str]:
     """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone.
 
@@ -197,7 +197,7 @@ def _share_the_limit(
     """
     from prefect.exceptions import ObjectNotFound
 
-    from infra.orchestration.redeployment import find
+    from infra.orchestration.redeployment import find_deployment
 
     try:
         limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
@@ -212,7 +212,7 @@ def _share_the_limit(
             if changed_limit is None and entry["entrypoint"] == _RETRAINS
             else (changed_limit or {}).get("shared")
         )
-        if name and (deployment := find(client, entry)):
+        if name and (deployment := find_deployment(client, entry)):
             _hold(client, str(deployment.id), str(client.read_global_concurrency_limit_by_name(name).id))
     if (limit.limit, limit.active) == (1, True):
         return []

@@ -25,7 +25,7 @@ class Message:
     body: str
 
 
-def silence(hours: float, prefect: str, mlflow: str) -> Message:
+def build_silence_message(hours: float, prefect: str, mlflow: str) -> Message:
     """Say that no night has ended well for too long; where to look: the runs in Prefect, the models in MLflow."""
     lines = [
         f"No night has ended well for {hours:g} hours: none began, or none came to its end.",
@@ -37,7 +37,7 @@ def silence(hours: float, prefect: str, mlflow: str) -> Message:
     )
 
 
-def payload(message: Message) -> str:
+def build_webhook_payload(message: Message) -> str:
     """Make a webhook's body: JSON whose ``text`` Slack, Mattermost and others show as it is.
 
     Class names may stand in it, so that nothing in it becomes Slack's link or call, or a Markdown link or picture.

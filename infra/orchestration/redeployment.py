@@ -26,7 +26,7 @@ _OF_ONE = "deployment:"  # So begins Prefect's name for the limit of one deploym
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class DeployedState:
     """A deployment as Prefect has it, and which of its settings a person changed."""
 
     looks: Mapping[str, Any]
@@ -50,11 +50,11 @@ class Present:
         return {**entry, **present}
 
 
-def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, Present]:
+def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, DeployedState]:
     """Read which of the file's deployments Prefect has already, by their names."""
     remembered, deployed = _remembered(client), {}
     for entry in entries:
-        if deployment := find(client, entry):
+        if deployment := find_deployment(client, entry):
             automations = _automations(client, deployment)
             looks = _looks(deployment, automations)
             before = remembered.get(entry["name"], {})
@@ -64,18 +64,20 @@ def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> d
                     setting for setting in changed if setting != "work_queue_name"
                 ]  # Another pool has queues of its own.
             limit = deployment.global_concurrency_limit
-            deployed[entry["name"]] = Present(looks, automations, changed, limit.limit if limit else None)
+            deployed[entry["name"]] = DeployedState(looks, automations, changed, limit.limit if limit else None)
     return deployed
 
 
-def restore_changes(client: "SyncPrefectClient", entries: Iterable[Entry], deployed: Mapping[str, Present]) -> None:
+def restore_changes(
+    client: "SyncPrefectClient", entries: Iterable[Entry], deployed: Mapping[str, DeployedState]
+) -> None:
     """Make again the automations that a person had changed, and remember how all looks now.
 
     What a person changed is not remembered: it stays a person's however often it is deployed.
     """
     remembered, looks = _remembered(client), {}
     for entry in entries:
-        if not (deployment := find(client, entry)):
+        if not (deployment := find_deployment(client, entry)):
             continue
         before, state = remembered.get(entry["name"], {}), deployed.get(entry["name"])
         if state and "triggers" in state.changed:
@@ -86,7 +88,7 @@ def restore_changes(client: "SyncPrefectClient", entries: Iterable[Entry], deplo
     _remember(client, looks)
 
 
-def describe_changes(deployed: Mapping[str, Present]) -> list[str]:
+def describe_changes(deployed: Mapping[str, DeployedState]) -> list[str]:
     """Say in words what a person had changed, and deploying left alone."""
     return [
         f"{name}: {_words(setting, state.looks[setting])}"
@@ -95,7 +97,7 @@ def describe_changes(deployed: Mapping[str, Present]) -> list[str]:
     ]
 
 
-def find(client: "SyncPrefectClient", entry: Entry) -> "DeploymentResponse | None":
+def find_deployment(client: "SyncPrefectClient", entry: Entry) -> "DeploymentResponse | None":
     """Find the deployment of an entry of the file; its flow bears the name of its function, with hyphens."""
     flow = entry["entrypoint"].rpartition(".")[2].replace("_", "-")
     try:

@@ -8,7 +8,7 @@ from PIL import Image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 
-def sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
+def draw_contact_sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
     """Return one picture with a row for each breed and a column for each coat."""
     page = Image.new("RGB", (side * len(COATS), side * len(breeds)))
     for row, breed in enumerate(breeds):
@@ -18,4 +18,4 @@ def sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
 
 
 if __name__ == "__main__":
-    sheet(BREEDS).quantize(256).save(Path(sys.argv[1]), optimize=True)
+    draw_contact_sheet(BREEDS).quantize(256).save(Path(sys.argv[1]), optimize=True)

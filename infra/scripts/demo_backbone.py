@@ -23,7 +23,7 @@ _TRAIN, _VALIDATION, _EPOCHS = 36, 6, 12
 
 def main() -> None:
     """Train, write the weights in half precision, and say whether they are those that were shipped."""
-    data = to_bytes(make(_TRAIN, _VALIDATION, _EPOCHS).model.get_weights(), np.float16)
+    data = to_bytes(train_demo_backbone(_TRAIN, _VALIDATION, _EPOCHS).model.get_weights(), np.float16)
     DEMO_WEIGHTS.write_bytes(data)
     sha256 = sha256_of_bytes(data)
     comparison = (
@@ -32,7 +32,7 @@ def main() -> None:
     _say(f"{DEMO_WEIGHTS}: {len(data):,} bytes, {comparison}")
 
 
-def make(train: int, validation: int, epochs: int) -> Backbone:
+def train_demo_backbone(train: int, validation: int, epochs: int) -> Backbone:
     """Draw so many dogs of each breed and coat, train on them, and print each epoch's figures."""
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:

@@ -10,7 +10,7 @@ from configs.errors import PedigreeError
 from tasks.catalog.versions import VersionComparison, find_version
 from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, manifest_csv
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import describe_tombstones
@@ -58,7 +58,7 @@ def write_report(store: str, compared: VersionComparison, page: Path, progress: 
     small = {}
     with progress("pictures", len(names)) as advance:
         for image, data in ImageStore(store).salvage(names):
-            small[image] = thumbnail(data) if isinstance(data, bytes) else None
+            small[image] = make_thumbnail(data) if isinstance(data, bytes) else None
             advance(1)
     written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips)
     write_file(page, written.encode())

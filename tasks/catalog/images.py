@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from configs.errors import PedigreeError, SettingsError
-from configs.gate_rules import nearest
+from configs.gate_rules import suggest_nearest
 from tasks.domain.images.rejections import Reason
 from tasks.reports.pages.data_card_page import list_pictured_images, render_data_card
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest, replace_page, written
@@ -59,7 +59,7 @@ def _reason(word: str) -> Reason:
     try:
         return Reason(word)
     except ValueError:
-        raise SettingsError(f"There is no reason {word!r}: {nearest(word, _RELEASABLE)}.") from None
+        raise SettingsError(f"There is no reason {word!r}: {suggest_nearest(word, _RELEASABLE)}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def _remove_from_card(store: str, name: str, image: str) -> None:
         images = ImageStore(store)
         held = images.stored()
         pictures = {
-            picture: thumbnail(data) for picture, data in images.read([picture for picture in shown if picture in held])
+            picture: make_thumbnail(data)
+            for picture, data in images.read([picture for picture in shown if picture in held])
         }
         replace_page(store, name, render_data_card(card, pictures))

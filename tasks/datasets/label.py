@@ -14,7 +14,7 @@ from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, Reading, listing
 from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, manifest_use, match_statements
 from tasks.domain.phrasing import count
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
 from tasks.stores.files.manifests import read_label_manifest, record_labelling, write_label_manifest, write_labels
 from tasks.stores.files.records import read_tombstones
@@ -182,7 +182,7 @@ def _read_metadata(bucket: Bucket, entries: list[Entry], snapshots: SnapshotStor
             return entry, unreadable
 
     refused: dict[str, UnreadableObjectError] = {}
-    with progress("label", len(entries)) as advance, ThreadPoolExecutor(_REQUESTS) as pool:
+    with show_progress("label", len(entries)) as advance, ThreadPoolExecutor(_REQUESTS) as pool:
         for start in range(0, len(entries), _BATCH):
             batch = entries[start : start + _BATCH]
             answers = list(filter(None, pool.map(fetch, batch)))

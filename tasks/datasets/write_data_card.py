@@ -33,7 +33,7 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.label_changes import compare_labels
 from tasks.features.embedding import fit_reduction
 from tasks.reports.pages.data_card_page import list_pictured_images, render_data_card
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.reports.prefect_ui.artifacts import show_data_card
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
@@ -141,7 +141,10 @@ def write_data_card(data: Data, settings: schema.Settings, embedded: DatasetFeat
     facts = {**facts, **write_card(store, dataset.hash, facts, described)}
     page = render_data_card(
         facts,
-        {image: thumbnail(image_bytes) for image, image_bytes in ImageStore(store).read(list_pictured_images(facts))},
+        {
+            image: make_thumbnail(image_bytes)
+            for image, image_bytes in ImageStore(store).read(list_pictured_images(facts))
+        },
     )
     show_data_card(facts, write_page(store, dataset.hash, page))
     return DataCardSummary(

@@ -11,7 +11,7 @@ from tasks.domain.evaluation.misclassifications import PredictionFlips, find_pre
 from tasks.domain.labels.labeling import spelled
 from tasks.features.embedding import predict
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_record
 from tasks.stores.tables.images import ImageStore
@@ -53,7 +53,8 @@ def render_diff_files(store: str, before: Model, after: Model) -> dict[str, byte
         flipped = None
     names = list_pictured_images(diff, flipped)
     small = {
-        image: thumbnail(data) if isinstance(data, bytes) else None for image, data in ImageStore(store).salvage(names)
+        image: make_thumbnail(data) if isinstance(data, bytes) else None
+        for image, data in ImageStore(store).salvage(names)
     }
     facts = {"before": before.dataset, "after": after.dataset, **diff.to_dict()}
     facts |= {"predictions": flipped.to_dict()} if flipped else {}

@@ -21,10 +21,15 @@ from tasks.domain.runs.results import Challenger, Data
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, render_diff_files
 from tasks.features.embedding import fit_reduction
-from tasks.reports.pages.evaluation_page import Report, draw_figures, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.evaluation_page import (
+    EvaluationReport,
+    draw_figures,
+    list_pictured_images,
+    render_evaluation_report,
+)
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
-from tasks.reports.pages.template import thumbnail
-from tasks.reports.prefect_ui.artifacts import flow_run_tags, label_flow_run, show_evaluation
+from tasks.reports.pages.template import make_thumbnail
+from tasks.reports.prefect_ui.artifacts import build_flow_run_tags, label_flow_run, show_evaluation
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest
@@ -53,7 +58,7 @@ def write_report(data: Data, challenger: Challenger, settings: schema.Settings) 
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = read_card(store, data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
-    report = Report(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
+    report = EvaluationReport(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
     files |= _since_champion(data, challenger, store)
     run_files = {f"evaluation/{name}": text for name, text in files.items()}
@@ -71,16 +76,16 @@ def write_report(data: Data, challenger: Challenger, settings: schema.Settings) 
     return ReportSummary(mistakes.total, since, pages["the evaluation report"], report.wanted)
 
 
-def _page(report: Report, store: str) -> dict[str, bytes]:
+def _page(report: EvaluationReport, store: str) -> dict[str, bytes]:
     """Write the report, with pictures as far as the store has them."""
     pictures = {
-        image: None if isinstance(stored, PedigreeError) else thumbnail(stored)
+        image: None if isinstance(stored, PedigreeError) else make_thumbnail(stored)
         for image, stored in ImageStore(store).salvage(list_pictured_images(report))
     }
     return {"report.html": render_evaluation_report(report, pictures).encode()}
 
 
-def _tables(report: Report) -> dict[str, bytes]:
+def _tables(report: EvaluationReport) -> dict[str, bytes]:
     """Write for programs what the pages show: mistakes, learning curves, what to collect next, and a trial."""
     tables = {
         "mistakes": asdict(report.mistakes),
@@ -102,7 +107,7 @@ def _since_champion(data: Data, challenger: Challenger, store: str) -> dict[str,
     return render_diff_files(store, Model(former.head, former.dataset), current)
 
 
-def _card(report: Report, url: str, run_id: str) -> dict[str, bytes]:
+def _card(report: EvaluationReport, url: str, run_id: str) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
     title = f"Model card: head {report.challenger.trained.head[:12]}"
     sections = build_model_card(report, runs.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
@@ -116,7 +121,7 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
     """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
     verdict, trial, choice = challenger.verdict, challenger.trained.trial, challenger.embedded.choice
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
-    night = flow_run_tags()["flow_run_url"]
+    night = build_flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     sentence = f"Dataset `{dataset.hash}`: {of}."

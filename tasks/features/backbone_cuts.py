@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.errors import PedigreeError
-from configs.load import parse
+from configs.load import parse_settings
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
 from tasks.features.embedding import embed_missing, join_workers
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_result, step
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.ledger import Ledger
@@ -143,7 +143,7 @@ def _cross_fit_cuts(
     truth = np.unique([row.label for row in rows], return_inverse=True)[1]
     features = FeatureStore(settings.store.url, all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
     cuts = candidates(all_cuts.cut, settings)
-    with progress("compare_cuts", len(cuts)) as advance:
+    with show_progress("compare_cuts", len(cuts)) as advance:
         for cut in cuts:
             yield cross_fit_cut(cut, features[:, cut_columns(all_cuts.cut, cut)], truth, groups)
             advance(1)
@@ -218,7 +218,7 @@ def with_cut(settings: schema.Settings, cut: str) -> schema.Settings:
     """Set the cut; raise SettingsError where fine-tuning would begin behind it."""
     values = settings.model_dump(mode="json")
     values["backbone"]["cut"] = cut
-    return parse(values, "backbone.cut auto")
+    return parse_settings(values, "backbone.cut auto")
 
 
 def find_choice(settings: schema.Settings) -> CutChoice | None:

@@ -18,7 +18,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.files.weights import read_backbone, read_head
 from tasks.stores.tables.features import FeatureStore
@@ -50,7 +50,7 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
         return 0
     self_test(backbone)
     done = 0
-    with progress("embed", len(missing)) as advance:
+    with show_progress("embed", len(missing)) as advance:
         while missing:
             with hold_lease(settings.store.url, f"features-{backbone.fingerprint}"):
                 before, missing = len(missing), _missing_views(store, missing)

@@ -16,7 +16,7 @@ from tasks.domain.images.rejections import Circumstances, Reason, Rejection, is_
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary, Snapshot
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
 from tasks.stores.files.records import read_tombstones
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
@@ -77,7 +77,7 @@ def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     known_images = ImageStore(store.url).stored()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
-    with progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
+    with show_progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
         examine = partial(_examine, bucket, limits, decoder, read_tombstones(store.url))
         for batch, results in _examine_batches(bucket.reads_at_once, examine, pending):
             batch_results = []

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
-from configs.load import filled
+from configs.load import fill_form
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import measure_drift
@@ -16,7 +16,7 @@ from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.runs.results import Data, Outcome, Trained
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
-from tasks.reports.prefect_ui.artifacts import approval_form_address, show_approval_request
+from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
 from tasks.step import log_result, step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_manifest
@@ -88,8 +88,8 @@ def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
     if outcome.status != "needs-approval" or not outcome.run_id:
         return outcome
     form_sections = ("store", "tracking")
-    fields = filled(settings, *(section for section in schema.Settings.model_fields if section not in form_sections))
-    form = approval_form_address({"version": outcome.model_version, **fields})
+    fields = fill_form(settings, *(section for section in schema.Settings.model_fields if section not in form_sections))
+    form = build_approval_form_address({"version": outcome.model_version, **fields})
     url = settings.tracking.url
     show_approval_request(
         outcome, form, {name: runs.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}

@@ -5,7 +5,7 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import dataset_hash
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry.model_record import LoadedRecord, VerifiedImages
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import step
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
@@ -33,7 +33,7 @@ def verify_images(original: LoadedRecord, store: schema.Store) -> VerifiedImages
     if dataset_hash(rows) != name:
         raise PedigreeError(f"The manifest of {name[:12]} is damaged: put it back from a copy of the store.")
     lost = []
-    with progress("verify_images", len(rows)) as advance:
+    with show_progress("verify_images", len(rows)) as advance:
         for image, data in ImageStore(store.url).salvage([row.image for row in rows]):
             advance(1)
             if isinstance(data, PedigreeError) or sha256_of_bytes(data) != image:

@@ -8,7 +8,7 @@ import numpy as np
 from configs import schema
 from configs.environment import code_version, home
 from configs.errors import PedigreeError
-from configs.load import parse
+from configs.load import parse_settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.registry.model_record import (
@@ -64,7 +64,9 @@ def refit(original: LoadedRecord, store: schema.Store, from_pixels: bool) -> Ref
 
 def _settings(record: Record, folder: str) -> schema.Settings:
     values = {**record.settings, "source": {"url": folder}, "store": {"url": folder}}
-    return parse(values, f"The record of head {record.head[:12]}, made by commit {record.code['git_commit'][:12]}")
+    return parse_settings(
+        values, f"The record of head {record.head[:12]}, made by commit {record.code['git_commit'][:12]}"
+    )
 
 
 def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from configs.credentials import introduce_to_mlflow
+from configs.credentials import set_mlflow_login
 from configs.errors import PedigreeError
 
 _PROGRAM = Path(__file__).with_name("probe.py")
@@ -54,7 +54,7 @@ class ServingProbe:
 
     def _started(self) -> subprocess.Popen[str]:
         """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
-        introduce_to_mlflow(self._url)
+        set_mlflow_login(self._url)
         return subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-I", str(_PROGRAM)],
             cwd=self._folder.name,

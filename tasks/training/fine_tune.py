@@ -23,7 +23,7 @@ from tasks.features.embedding import (
     stored_backbone,
     stored_head,
 )
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.weights import CheckpointStore, write_backbone, write_head
 from tasks.stores.tables.images import ImageStore
@@ -78,7 +78,7 @@ def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settin
     store = CheckpointStore(settings.store.url, inputs.name(settings))
     reached = _last_checkpoint(store)
     _broadcast_inputs(inputs, reached.epoch if reached else _NO_CHECKPOINT)
-    with progress("fine-tune", _count_images(rows, settings, 0)) as advance:
+    with show_progress("fine-tune", _count_images(rows, settings, 0)) as advance:
         advance(_count_images(rows, settings, 0) - _count_images(rows, settings, reached.epoch + 1 if reached else 0))
         fine_tuning = _fine_tuning(inputs, rows, settings, advance)
         for last in fine_tuning.checkpoints(reached):

@@ -18,7 +18,7 @@ from tasks.domain.evaluation.fine_tuning_trial import EPOCHS, Trial, choose_tria
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import step
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.files.records import read_training_result, write_training_result
@@ -61,7 +61,7 @@ def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) ->
     with (
         TemporaryFile() as complaints,
         _start_worker(request, complaints) as worker,
-        progress("try_fine_tuning", total) as advance,
+        show_progress("try_fine_tuning", total) as advance,
     ):
         for message in map(json.loads, worker.stdout or ()):
             advance(message.get("advance", 0))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from configs import schema
 from configs.errors import PedigreeError
-from configs.load import parse
+from configs.load import parse_settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.fine_tuning_trial import (
     Trial,
@@ -49,7 +49,7 @@ def main() -> None:
     # Whatever a library prints goes to where its complaints go.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        settings = parse(request["settings"], "The settings of a trial of fine-tuning")
+        settings = parse_settings(request["settings"], "The settings of a trial of fine-tuning")
         try:
             trial = try_fine_tuning(
                 request["dataset"],

@@ -11,7 +11,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.augmentation import VIEWS
 from tasks.domain.training.results import FeatureSet
-from tasks.reports.prefect_ui.progress import progress
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.files.weights import write_head
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.splits import SplitStore
@@ -50,7 +50,7 @@ def fit(
     chosen = [row for row in rows if row.split in splits]
     classes = sorted({row.label for row in chosen})
     recipe, steps = recipe_of(settings.training), list[tuple[int, Mapping[str, float]]]()
-    with progress("train", len(recipe.strengths)) as advance:
+    with show_progress("train", len(recipe.strengths)) as advance:
 
         def on_step(number: int, figures: Mapping[str, float]) -> None:
             steps.append((number, figures))

@@ -14,7 +14,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import recipe
 from tasks.domain.runs.results import Trained
 from tasks.features.embedding import backbone_files, head_bytes
-from tasks.reports.prefect_ui.artifacts import flow_run_tags
+from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
 from tasks.step import step
 from tasks.stores.files.leases import hold_lease
@@ -38,7 +38,7 @@ def register(dataset: Dataset, trained: Trained, settings: schema.Settings) -> s
         if existing := registry.find_version(url, model, identity):
             return existing
         check_owner(store, url, model, registry.read_aliases_and_tags(url, model)[1])
-        origin = {"parent": dataset.parent or "none", **code_version(), **flow_run_tags()}
+        origin = {"parent": dataset.parent or "none", **code_version(), **build_flow_run_tags()}
         links = {f"pedigree.{name}": value for name, value in origin.items()}
         version = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
         return _lowest_version(url, model, identity, version)

@@ -11,7 +11,7 @@ from tasks.domain.registry.model_record import Record, flatten_settings, recipe,
 from tasks.domain.runs.results import Trained
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.reports.prefect_ui.artifacts import flow_run_tags
+from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.step import log_line, step
 from tasks.stores.files.leases import owner
 from tasks.stores.files.ledger import Ledger
@@ -100,7 +100,7 @@ def _open_run(dataset: Dataset, fitted: TrainingResult, settings: schema.Setting
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
     }
-    origin = {f"pedigree.{name}": value for name, value in {**code_version(), **flow_run_tags()}.items()}
+    origin = {f"pedigree.{name}": value for name, value in {**code_version(), **build_flow_run_tags()}.items()}
     run_id = runs.find_open_run(url, experiment, made_of, origin["pedigree.flow_run"])
     if run_id:
         runs.tag(url, run_id, {runs.OWNER: owner()})

@@ -11,7 +11,7 @@ from prefect.exceptions import ObjectNotFound
 
 from configs import schema
 from configs.errors import PedigreeError
-from configs.load import filled
+from configs.load import fill_form
 from tasks.domain.hashing import sha256_of
 from tasks.domain.ingestion import triggers
 from tasks.domain.ingestion.source_objects import SourceFilter
@@ -80,7 +80,7 @@ def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> Po
             message = f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy"
             raise PedigreeError(f"{message} elsewhere.") from None
         run = client.create_flow_run_from_deployment(
-            deployment.id, parameters=filled(settings, "watch"), idempotency_key=poll_result.key
+            deployment.id, parameters=fill_form(settings, "watch"), idempotency_key=poll_result.key
         )
     if run.state and run.state.is_final():
         return PollResult("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")

@@ -34,9 +34,14 @@ from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.write_report import compute_learning_curves
 from tasks.modeling.head.head import Head
-from tasks.reports.pages.evaluation_page import Report, draw_figures, list_pictured_images, render_evaluation_report
+from tasks.reports.pages.evaluation_page import (
+    EvaluationReport,
+    draw_figures,
+    list_pictured_images,
+    render_evaluation_report,
+)
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tracking import runs
 from tasks.stores.tracking.client import check_tracking
@@ -89,7 +94,7 @@ def explained(
     made = FeatureSet("f" * 64, WIDTH)
     evaluation = Evaluation(len(rows), found.flat(), 1, found)
     trained = Trained(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
-    report = Report(
+    report = EvaluationReport(
         Dataset("d" * 64, None, 6 * len(rows), CLASSES, (), "new", "new"),
         Challenger(DatasetFeatures(made, made, 0, 0), trained, evaluation, verdict),
         replace(seen, worst=tuple(worst)),
@@ -100,7 +105,7 @@ def explained(
     sink = io.BytesIO()
     Image.effect_noise((1600, 1200), 64).convert("RGB").save(sink, "JPEG", quality=80)
     page = render_evaluation_report(
-        report, {image: thumbnail(sink.getvalue()) for image in list_pictured_images(report)}
+        report, {image: make_thumbnail(sink.getvalue()) for image in list_pictured_images(report)}
     )
     sections = build_model_card(report, "../dataset/card.html")
     return {

@@ -4,7 +4,7 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.gate_rules import DEFAULT_RULES, parse_rule, parse_rules
-from configs.load import parse
+from configs.load import parse_settings
 
 PLACES = {"source": {"url": "photos"}, "store": {"url": "store"}}
 
@@ -69,7 +69,7 @@ def test_a_line_is_read_as_a_person_reads_it(text: str, expected: tuple[object, 
 def test_what_is_no_rule_is_a_sentence(rules: list[str], said: str) -> None:
     """A line that is no rule, and lines that contradict, are refused with the settings, naming the line."""
     with pytest.raises(SettingsError) as caught:
-        parse({**PLACES, "gate": {"rules": rules}}, "settings.yaml")
+        parse_settings({**PLACES, "gate": {"rules": rules}}, "settings.yaml")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -92,5 +92,9 @@ def test_a_golden_rule_needs_a_golden_set() -> None:
     """A rule on the golden set without one is refused with the settings."""
     gate = {"rules": ["accuracy on golden at least 0.9"]}
     with pytest.raises(SettingsError, match=r"set evaluation\.golden"):
-        parse({**PLACES, "gate": gate}, "settings.yaml")
-    assert parse({**PLACES, "gate": gate, "evaluation": {"golden": "a" * 64}}, "settings.yaml").gate.parsed[0].golden
+        parse_settings({**PLACES, "gate": gate}, "settings.yaml")
+    assert (
+        parse_settings({**PLACES, "gate": gate, "evaluation": {"golden": "a" * 64}}, "settings.yaml")
+        .gate.parsed[0]
+        .golden
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from configs.environment import lock_hash
 from configs.errors import SettingsError
-from configs.load import parse, read_operations, read_settings, resolve
+from configs.load import parse_settings, read_operations, read_settings, resolve
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 LEAST = "source: {url: photos}\nstore: {url: store}\n"
@@ -89,7 +89,7 @@ def test_changes_win_over_the_file(tmp_path: Path) -> None:
 def test_paths_become_absolute_and_addresses_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path is taken from the folder where the command was given; an s3:// address stays as it is."""
     monkeypatch.chdir(tmp_path)
-    settings = resolve(parse({"source": {"url": "photos"}, "store": {"url": "s3://bucket/store"}}, "here"))
+    settings = resolve(parse_settings({"source": {"url": "photos"}, "store": {"url": "s3://bucket/store"}}, "here"))
     assert settings.source.url == str(tmp_path / "photos")
     assert settings.store.url == "s3://bucket/store"
 

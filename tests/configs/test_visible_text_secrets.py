@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.load import read_operations, read_settings
-from configs.visible_text import secret_in, shown
+from configs.visible_text import find_secret, shown
 from tasks.stores.objects.object_store import open_bucket
 
 LEAST = "source: {url: photos}\nstore: {url: store}\n"
@@ -60,8 +60,8 @@ def test_secrets_in_settings_are_refused(tmp_path: Path, change: str, said: str,
 )
 def test_addresses_without_secrets_stay(address: str) -> None:
     """A key, a path or a database's user is no secret, whatever signs are in it."""
-    assert not secret_in(address)
-    assert secret_in(shown(address)) == ""
+    assert not find_secret(address)
+    assert find_secret(shown(address)) == ""
 
 
 def test_a_store_named_by_itself_may_not_hold_a_secret() -> None:

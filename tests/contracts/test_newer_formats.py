@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from configs.errors import InaccessibleError, PedigreeError
-from flows.cli.data_tables import progress
+from flows.cli.data_tables import show_progress
 from tasks.catalog.verify import verify
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
@@ -112,10 +112,10 @@ def test_a_part_of_a_store_that_is_closed_is_not_damaged(closed: str) -> None:
         unpack("three_nights", folder)
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)  # noqa: S603, S607
         store = str(folder / "store")
-        assert verify(store, "latest", progress).damage == ()
+        assert verify(store, "latest", show_progress).damage == ()
         (folder / "store" / closed).chmod(0)
         with ordinary_user(), pytest.raises(InaccessibleError, match=r"Permission denied") as caught:
-            verify(store, "latest", progress)
+            verify(store, "latest", show_progress)
         (folder / "store" / closed).chmod(0o755)
         assert "damaged" not in str(caught.value)
         assert "copy" not in str(caught.value)

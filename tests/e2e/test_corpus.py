@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from configs.errors import PedigreeError
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from flows.runner import run_retrain
 from tasks.catalog.versions import find_version, rejects
@@ -47,7 +47,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, tracking: str) -> S
         _upload(case, bucket.removeprefix("s3://"))
     model = re.sub("[^a-z]+", "-", f"{name}-{place}")
     values = {"source": {"url": source}, "store": {"url": store}, "tracking": {"url": tracking, "model": model}}
-    return resolve(parse({**_SHARED, **values, **case.settings}, "the case"))
+    return resolve(parse_settings({**_SHARED, **values, **case.settings}, "the case"))
 
 
 def _upload(case: Case, bucket: str) -> None:

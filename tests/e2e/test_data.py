@@ -13,7 +13,7 @@ import pytest
 
 from tasks.domain.datasets.manifest import Row
 from tasks.reports.pages.data_card_page import render_data_card
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.manifests import read_labels, read_manifest
 from tasks.stores.tables.snapshots import SnapshotStore
 from tests.servers import Ceph, PrefectServer
@@ -207,7 +207,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     page = store / "datasets" / old / "card.html"
     facts = {**card(str(store), old), "findings": [finding_about(gone)]}
     (page.with_name("card.json")).write_text(json.dumps(facts))
-    small = thumbnail(data)
+    small = make_thumbnail(data)
     assert small
     page.write_text(render_data_card(facts, {gone.image: small}))
     assert small.encode() in page.read_bytes()

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from pydantic import TypeAdapter
 
-from configs.credentials import NAME, password
+from configs.credentials import NAME, read_password
 from flows.demo import demo_settings
 from infra import stack
 from infra import stack as opening
@@ -61,7 +61,7 @@ def pages(played: Played) -> Iterator[dict[str, str]]:
         try:
             status = stack.up(played.home, None)
             patch.setenv("MLFLOW_TRACKING_USERNAME", NAME)
-            patch.setenv("MLFLOW_TRACKING_PASSWORD", password(played.home))
+            patch.setenv("MLFLOW_TRACKING_PASSWORD", read_password(played.home))
             yield {part.name: part.address for part in status.parts}
         finally:
             stack.down(played.home)
@@ -160,7 +160,7 @@ def test_prefect_shows_the_night(played: Played, pages: dict[str, str]) -> None:
 
     first = next(iter(played.nights.values()))
     with open_page("about:blank") as page:
-        log_in(page, opening.links(played.home))
+        log_in(page, opening.make_login_links(played.home))
         page.goto(f"{pages['Prefect']}/runs")
         expect(page.get_by_text("Unchanged").first).to_be_visible(timeout=PATIENCE)
         page.get_by_text("Promoted").first.wait_for(timeout=PATIENCE)
@@ -178,7 +178,7 @@ def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -
     runs = [night["run_id"] for night in played.nights.values() if night["run_id"]]
     address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
     with open_page("about:blank") as page:
-        log_in(page, opening.links(played.home))
+        log_in(page, opening.make_login_links(played.home))
         page.goto(address)
         for words in ("backbone.cut", "macro_f1", "training.seed"):
             expect(page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)

@@ -15,9 +15,9 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
-from infra.orchestration.deployments import parameters
+from infra.orchestration.deployments import fill_parameters
 from tasks.stores.files.ledger import Ledger
 from tests.servers import ROOT, PrefectServer, running, wait_until
 
@@ -76,13 +76,13 @@ class Nights:
             "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm", "serve_check": False},
             "tracking": {"url": f"sqlite:///{self.place / name / 'mlflow.db'}"},
         }
-        return resolve(parse(values, "the test's settings"))
+        return resolve(parse_settings(values, "the test's settings"))
 
     def begin(self, name: str, deadly: str = "") -> FlowRun:
         """Let the worker run a night, which the instant kills."""
         return self.client.create_flow_run_from_deployment(
             self.deployment,
-            parameters=parameters("retrain", self.settings(name)),
+            parameters=fill_parameters("retrain", self.settings(name)),
             job_variables={"env": {"DEADLY": deadly, "PYTHONPATH": f"{self.place}:{ROOT}"}},
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from flows.runner import run_retrain
 from tasks.domain.runs.results import Outcome
 from tasks.domain.synthetic.drawn_dogs import draw
@@ -41,7 +41,7 @@ def night(place: Path, prefect_server: PrefectServer) -> Night:
         "gate": {"serve_check": False},
         "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
     }
-    return lambda: run_retrain(resolve(parse(settings, "the test")))
+    return lambda: run_retrain(resolve(parse_settings(settings, "the test")))
 
 
 @pytest.fixture(scope="module")

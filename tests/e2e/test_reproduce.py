@@ -15,7 +15,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from configs.errors import PedigreeError, SettingsError
-from configs.load import filled, parse
+from configs.load import fill_form, parse_settings
 from configs.schema import Settings
 from tasks.domain.registry.model_record import Reproduction, record_from_dict
 from tasks.domain.runs.results import Outcome
@@ -52,8 +52,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: Prefe
     with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=here):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(place))
-        settings = parse(values, "test")
-        yield settings, retrain(**filled(settings, "watch"), return_state=True).result()
+        settings = parse_settings(values, "test")
+        yield settings, retrain(**fill_form(settings, "watch"), return_state=True).result()
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         "views": "mirror",
         "label_smoothing": 0.1,
     }
-    settings = parse(
+    settings = parse_settings(
         {
             **made[0].model_dump(mode="json"),
             "store": {"url": str(tmp_path)},
@@ -179,7 +179,7 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         },
         "test",
     )
-    outcome = retrain(**filled(settings, "watch"), return_state=True).result()
+    outcome = retrain(**fill_form(settings, "watch"), return_state=True).result()
     record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
     found = flow(store_url=settings.store.url, model="champion", from_pixels=True)

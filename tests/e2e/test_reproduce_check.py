@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.demo import SETTINGS, STORY, prepare
+from flows.demo import SETTINGS, STORY, place_photographs
 from tasks.stores.files.ledger import Ledger
 from tests.servers import PrefectServer
 
@@ -67,7 +67,7 @@ def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server:
     """
     assert prefect_server.api_url
     photographs = tmp_path / "photos"
-    prepare(photographs, STORY[0])
+    place_photographs(photographs, STORY[0])
     nights = {
         "first": night(tmp_path / "first", photographs, 64),
         "again, on one core": night(tmp_path / "again", photographs, 1),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import PedigreeError, SettingsError
-from configs.load import parse
+from configs.load import parse_settings
 from configs.sections import Source
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import Snapshot
@@ -26,7 +26,7 @@ FEW = 5
 @pytest.fixture(autouse=True)
 def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingesting, "Decoder", EverythingIsAPicture)
-    monkeypatch.setattr(ingesting, "progress", lambda *_: nullcontext(lambda _: None))
+    monkeypatch.setattr(ingesting, "show_progress", lambda *_: nullcontext(lambda _: None))
 
 
 def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_photographs_that_move_are_not_gone(tmp_path: Path) -> None:
 
 def test_a_few_are_tidied_up_without_a_question() -> None:
     """Of few objects nothing is said, whatever their share."""
-    source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
+    source = parse_settings({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
     keys = [f"pug/{number}.jpg" for number in range(FEW)]
     assert check_vanished(source, keys, keys[:-1]) == ""
     assert check_vanished(source, keys, keys) != ""
@@ -132,12 +132,12 @@ def test_a_few_are_tidied_up_without_a_question() -> None:
 def test_a_rule_that_is_none_is_refused(rule: object) -> None:
     """What is no rule of this kind is refused with the settings, in the words of one that is."""
     with pytest.raises(SettingsError, match=r"source\.vanished = .* is no such rule: write at most 0\.3"):
-        parse({"source": {"url": "photos", "vanished": rule}, "store": {"url": "store"}}, "test")
+        parse_settings({"source": {"url": "photos", "vanished": rule}, "store": {"url": "store"}}, "test")
 
 
 def test_what_is_passed_over_now_is_not_gone() -> None:
     """A store that knows pictures of a bin, from before bins were passed over, is not asked about them."""
-    source = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
+    source = parse_settings({"source": {"url": "photos"}, "store": {"url": "store"}}, "test").source
     keys = [f".Trash-1000/{number}.jpg" for number in range(50)]
     assert check_vanished(source, [*keys, "pug/1.jpg"], keys) == ""
 

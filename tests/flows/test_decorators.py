@@ -8,10 +8,10 @@ from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import ValidationError, validate
 
 from configs.errors import SettingsError
-from configs.load import filled, leaves, parse
+from configs.load import fill_form, list_leaves, parse_settings
 from configs.schema import Settings
 from flows.decorators import flat_parameters
-from infra.orchestration.deployments import parameters, read_prefect_yaml
+from infra.orchestration.deployments import fill_parameters, read_prefect_yaml
 
 LEAST = {"source_url": "photos", "store_url": "store"}
 DEPLOYMENTS = {one["name"]: one["entrypoint"] for one in read_prefect_yaml()["deployments"]}
@@ -31,7 +31,7 @@ def told(settings: Settings, loud: bool = False) -> tuple[Settings, bool]:  # no
 def test_the_form_is_the_manual_of_the_settings() -> None:
     """Every setting is one flat field under its own name, with type, limits, choices, meaning and default."""
     fields = asked("watch")["properties"]
-    for leaf in leaves(Settings):
+    for leaf in list_leaves(Settings):
         field = fields[leaf.name]
         assert (field["title"], field["description"]) == (".".join(leaf.path), leaf.info.description)
         assert field["type"] in {"string", "integer", "number", "boolean", "array", "object"}
@@ -44,8 +44,8 @@ def test_the_form_is_the_manual_of_the_settings() -> None:
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_every_form_is_filled_in_with_what_it_asks_for(name: str) -> None:
     """What is deployed fits the form: each field exists, has a description, and starts with an allowed value."""
-    settings = parse({"source": {"url": "photos"}, "store": {"url": "store"}}, "test")
-    schema, given = asked(name), parameters(name, settings)
+    settings = parse_settings({"source": {"url": "photos"}, "store": {"url": "store"}}, "test")
+    schema, given = asked(name), fill_parameters(name, settings)
     assert given.keys() <= schema["properties"].keys()
     assert all(one["description"] for one in schema["properties"].values())
     assert set(schema["required"]) - given.keys() <= {"version", "why", "by", "model"}
@@ -95,5 +95,5 @@ def test_the_fields_come_back_as_the_settings_they_were_made_from() -> None:
         "gate": {"rules": ["accuracy at least 0.25"]},
         "training": {"seed": 7, "l2": 0.5},
     }
-    settings = parse({**values, "watch": {"new_images": 3}}, "test")
-    assert told(**filled(settings, "watch"), loud=True) == (parse(values, "test"), True)
+    settings = parse_settings({**values, "watch": {"new_images": 3}}, "test")
+    assert told(**fill_form(settings, "watch"), loud=True) == (parse_settings(values, "test"), True)

@@ -22,11 +22,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
 from configs.errors import PedigreeError
-from configs.load import filled, parse, resolve
+from configs.load import fill_form, parse_settings, resolve
 from configs.schema import Settings, Store
 from flows.decorators import one_at_a_time
 from flows.runner import run_watch
-from infra.orchestration.deployments import deploy_elsewhere
+from infra.orchestration.deployments import deploy_to_server
 from tasks.stores.files import records
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.tables.listings import in_columns
@@ -50,7 +50,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "dataset": {"min_images_per_class": 3},
         "watch": {"settle_minutes": 0},
     }
-    return resolve(parse(values, "test"))
+    return resolve(parse_settings(values, "test"))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def deployed(
     client.create_work_pool(WorkPoolCreate(name=POOL, type="kubernetes", base_job_template=job), overwrite=True)
     with pytest.MonkeyPatch.context() as patch, temporary_settings(updates={PREFECT_API_URL: _prefect.api_url}):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
-        names, _ = deploy_elsewhere(tmp_path_factory.mktemp("home"), settings, POOL)
+        names, _ = deploy_to_server(tmp_path_factory.mktemp("home"), settings, POOL)
     found = {one.name: one.id for one in client.read_deployments() if one.work_pool_name == POOL}
     assert set(found) == set(names)
     yield found
@@ -103,7 +103,7 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
     (run,) = runs(client, deployed["retrain"])
     assert run.name in first.why
     assert run.name in second.why
-    assert run.parameters == {**filled(settings, "watch")}
+    assert run.parameters == {**fill_form(settings, "watch")}
 
     client.set_flow_run_state(run.id, Pending())
     assert run_watch(settings).why == f"the retraining {run.name} works, and the next look goes on from it"

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from configs.credentials import local_login
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra import stack
 from tests.infra.running import NIGHT, Running, address
@@ -48,7 +48,7 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "watch": {"settle_minutes": 1440},
         "tracking": {"url": f"sqlite:///{home / 'mlflow.db'}"},
     }
-    return resolve(parse(values, "the test's settings"))
+    return resolve(parse_settings(values, "the test's settings"))
 
 
 @pytest.fixture(scope="module")

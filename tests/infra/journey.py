@@ -9,9 +9,9 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from configs.load import leaves
+from configs.load import list_leaves
 from configs.schema import Settings
-from infra.orchestration.deployments import parameters
+from infra.orchestration.deployments import fill_parameters
 from tests.infra.running import Running
 from tests.servers import ROOT
 
@@ -35,7 +35,7 @@ class Journey:
         self.page.goto(f"{self.running.address}/deployments/deployment/{deployment.id}/run")
         self._see("Name of the registered model.")
         shown = self.page.locator("body").inner_text()
-        meanings = [str(leaf.info.description) for leaf in leaves(Settings, without=("watch",))]
+        meanings = [str(leaf.info.description) for leaf in list_leaves(Settings, without=("watch",))]
         assert [text for text in meanings if text not in shown] == []
         self._field("force").get_by_role("switch").click()
         self._field("gate.when_silent").locator(".p-select-button__control").focus()
@@ -44,7 +44,7 @@ class Journey:
         self._keep("run-form", whole=True)
         self._submit()
         run = self._latest_run(deployment.id)
-        wanted = {**parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
+        wanted = {**fill_parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
         assert {name: run.parameters.get(name) for name in wanted} == wanted
         return run
 

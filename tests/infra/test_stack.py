@@ -16,7 +16,7 @@ from prefect.states import Cancelling
 
 from infra import stack
 from infra.local_stack import health
-from infra.orchestration.deployments import ONE_RETRAINING, parameters
+from infra.orchestration.deployments import ONE_RETRAINING, fill_parameters
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.journey import Journey
 from tests.infra.running import NIGHT, Running, address
@@ -30,8 +30,8 @@ def test_all_parts_run_and_answer(running: Running) -> None:
         ("MLflow", "running"),
         ("worker", "running"),
     ]
-    assert health.answers(address(running.status, "Prefect"))
-    assert health.answers(address(running.status, "MLflow"))
+    assert health.responds(address(running.status, "Prefect"))
+    assert health.responds(address(running.status, "MLflow"))
     assert running.status.to_dict()["mlflow"] == {"state": "running", "address": address(running.status, "MLflow")}
 
 
@@ -68,7 +68,7 @@ def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> N
     assert nightly.concurrency_options.collision_strategy.value == "CANCEL_NEW"
     assert nightly.global_concurrency_limit
     assert (nightly.global_concurrency_limit.name, nightly.global_concurrency_limit.limit) == (ONE_RETRAINING, 1)
-    assert nightly.parameters == parameters("nightly", running.settings)
+    assert nightly.parameters == fill_parameters("nightly", running.settings)
 
 
 def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
@@ -108,7 +108,7 @@ def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running
     the form which promotes what waited.
     """
     with open_page("about:blank", height=1400) as page:
-        log_in(page, stack.links(running.home))
+        log_in(page, stack.make_login_links(running.home))
         journey = Journey(page, running)
         run = journey.fill_in_the_form()
         journey.watch_its_progress(run)

@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from configs.credentials import make_password, password, prefect_login
+from configs.credentials import make_password, prefect_login, read_password
 from configs.errors import PedigreeError
 from infra import stack
 from infra.local_stack import health, processes
@@ -151,9 +151,9 @@ def test_servers_that_an_older_pedigree_started_are_not_taken_for_closed_ones(tm
 
 def test_the_password_stays_in_its_file(running: Running) -> None:
     """It is in no command line, no log and no record, and a second start keeps it."""
-    word = password(running.home)
+    word = read_password(running.home)
     make_password(running.home)
-    assert password(running.home) == word
+    assert read_password(running.home) == word
     lines = [" ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
     assert [line for line in lines if word in line] == []
     files = [path for path in (running.home / "stack").iterdir() if path.name != "password"]
@@ -166,7 +166,7 @@ def test_a_run_brings_no_command_and_no_variables(running: Running) -> None:
     older = ProcessWorker.get_default_base_job_template()
     running.prefect.create_work_pool(WorkPoolCreate(name="older", type="process", base_job_template=older))
     running.prefect.update_work_pool("older", WorkPoolUpdate(concurrency_limit=7))
-    health.keep_pool_closed(running.address, login, "older")
+    health.secure_work_pool(running.address, login, "older")
     assert running.prefect.read_work_pool("older").concurrency_limit == 7
     for pool in ("older", "pedigree"):
         template = running.prefect.read_work_pool(pool).base_job_template
@@ -187,7 +187,7 @@ def test_a_command_reaches_mlflow_by_its_address_without_a_password_of_its_own(
         check_tracking(f"http://127.0.0.1:{free_port()}")
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == ""
     check_tracking(address(running.status, "MLflow"))
-    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == password(running.home)
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == read_password(running.home)
 
 
 @needs_chromium
@@ -196,7 +196,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     before = _by_hand(running)
     with _stranger() as (origin, heard), open_page("about:blank") as page:
-        log_in(page, stack.links(running.home))
+        log_in(page, stack.make_login_links(running.home))
         page.goto(f"{mlflow}/static-files/favicon.ico")  # a picture that the browser keeps
         page.goto(origin)
         tries = page.evaluate(_ATTACK, [prefect, mlflow, str(running.nightly.id)])
@@ -209,7 +209,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
 @needs_chromium
 def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
     """By the links both servers' pages show their data without typing, and no request leaves for another host."""
-    links = stack.links(running.home)
+    links = stack.make_login_links(running.home)
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     seen = {f"{prefect}/deployments": "nightly", f"{prefect}/v2/deployments": "nightly", mlflow: "Default"}
     with open_page("about:blank") as page:
@@ -230,7 +230,7 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
 def test_the_servers_of_a_stopped_stack_open_nothing(tmp_path: Path) -> None:
     """Where nothing runs, the command that opens the pages says how to start them."""
     with pytest.raises(PedigreeError, match="pedigree up"):
-        stack.links(tmp_path)
+        stack.make_login_links(tmp_path)
     assert stack.prefect_api(tmp_path) == ""
 
 

@@ -19,7 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import TaskRunFilter
 from prefect.client.schemas.objects import FlowRun
 
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra.local_stack import health
 from infra.orchestration import deployments
@@ -192,4 +192,4 @@ def _settings(mlflow: str) -> Settings:
         "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm", "serve_check": False},
         "tracking": {"url": mlflow},
     }
-    return resolve(parse(values, "the soak's settings"))
+    return resolve(parse_settings(values, "the soak's settings"))

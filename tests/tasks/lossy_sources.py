@@ -10,7 +10,7 @@ from typing import Self
 
 import lance  # noqa: F401 - what a store imports when it needs it, which may lie where only root may read
 
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
@@ -67,7 +67,7 @@ class World:
     def with_rule(self, vanished: str) -> Settings:
         """Make settings with this rule about what vanished."""
         values = {"source": {"url": str(self.photos), "vanished": vanished}, "store": {"url": self.store}}
-        return resolve(parse(values, "test"))
+        return resolve(parse_settings(values, "test"))
 
     def night(self, vanished: str = "") -> Snapshot:
         """List and fetch as a retraining does that comes to its end, and answer the listing."""

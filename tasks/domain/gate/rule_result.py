@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from configs.gate_rules import FIGURES, RELABELLED, SERVED, Rule, nearest
+from configs.gate_rules import FIGURES, RELABELLED, SERVED, Rule, suggest_nearest
 from configs.sections import Gate
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
@@ -148,7 +148,7 @@ def describe_unknown_name(rule: Rule, evaluation_set: EvaluationSet) -> str:
     if not rule.of or rule.any or rule.of in names:
         return ""
     kind = {"class": "no class", "slice": "no slice", "attribute": "no attribute"}[rule.scope]
-    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {nearest(rule.of, names)}"
+    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, names)}"
 
 
 def _names_by_scope(evaluation_set: EvaluationSet) -> Mapping[str, set[str]]:

@@ -32,7 +32,7 @@ _SUSPECTS = "probably a wrong label"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EvaluationReport:
     """All that the page tells of: the data card as it is kept in JSON, and how many images make a slice known."""
 
     dataset: Dataset
@@ -86,7 +86,7 @@ class RuleView:
         return rule_row(asdict(self.ruling))
 
 
-def list_pictured_images(report: Report) -> list[str]:
+def list_pictured_images(report: EvaluationReport) -> list[str]:
     """Name the images that the page shows, each once, sorted."""
     mistakes = report.mistakes
     neighbours = [entry for mistake in mistakes.worst for entry in (*mistake.like_truth, *mistake.like_guess)]
@@ -97,7 +97,7 @@ def list_pictured_images(report: Report) -> list[str]:
     )
 
 
-def render_evaluation_report(report: Report, thumbnails: Mapping[str, str | None]) -> str:
+def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, str | None]) -> str:
     """Write the page; thumbnails are ``data:`` addresses by image."""
     evaluation, verdict = report.challenger.evaluation, report.challenger.verdict
     sets = [("test split", evaluation.test)] + ([("golden set", evaluation.golden)] if evaluation.golden else [])
@@ -143,7 +143,7 @@ _TOP, _ROW = 72, 26
 _SQUARE, _EMPTY = 670, 110
 
 
-def draw_figures(report: Report) -> dict[str, bytes]:
+def draw_figures(report: EvaluationReport) -> dict[str, bytes]:
     """Draw what is compared, classes, slices, confusion, calibration and the learning curve, each as SVG."""
     evaluation, about, learning_curve = report.challenger.evaluation, _about(report), draw_learning_curve(report.curves)
     figures, confused = evaluation.test.figures, build_confusion_matrix(evaluation.test.figures)
@@ -166,7 +166,7 @@ def draw_figures(report: Report) -> dict[str, bytes]:
     return {f"figures/{name}.svg": text.encode() for name, text in drawings.items()}
 
 
-def _about(report: Report) -> str:
+def _about(report: EvaluationReport) -> str:
     challenger = report.challenger
     return (
         f"{challenger.verdict.title}. Head {challenger.trained.head[:12]} on dataset {report.dataset.hash[:12]}, "

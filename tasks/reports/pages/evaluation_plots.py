@@ -60,7 +60,7 @@ class LearningCurvePlot:
     words: str
 
 
-def figure_name(figure: str) -> str:
+def name_figure(figure: str) -> str:
     """Name a figure as a person would."""
     return _NAMES.get(figure, figure)
 
@@ -109,7 +109,7 @@ def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line
     low, high = (pair.low, pair.high) if more else (-pair.high, -pair.low)
     look: Literal["better", "worse", "even"] = "better" if low > 0 else "worse" if high < 0 else "even"
     words = f"{pair.challenger:.3f} against {pair.champion:.3f}"
-    name = pair.of or figure_name(pair.figure)
+    name = pair.of or name_figure(pair.figure)
     return Line(
         name,
         f"{words}, {count(pair.images, 'image')}" if pair.of else words,
@@ -194,14 +194,16 @@ def _slice_line(data_slice: Slice) -> Line:
 def rank_confused_pairs(confused: Sequence[ConfusedPair]) -> list[tuple[ConfusedPair, int]]:
     """Take the pairs that are confused most, each with the length of its bar."""
     shown = confused[:_PAIRS]
-    return list(zip(shown, plot_geometry.bar_lengths([pair.images for pair in shown]), strict=True))
+    return list(zip(shown, plot_geometry.compute_bar_lengths([pair.images for pair in shown]), strict=True))
 
 
 def scale_bins(reliability: Iterable[ReliabilityBin]) -> list[tuple[ReliabilityBin, float]]:
     """Give each bin of the reliability diagram its dot's radius."""
     bins = list(reliability)
     most = max((reliability_bin.images for reliability_bin in bins), default=1)
-    return [(reliability_bin, plot_geometry.dot_radius(reliability_bin.images, most)) for reliability_bin in bins]
+    return [
+        (reliability_bin, plot_geometry.compute_dot_radius(reliability_bin.images, most)) for reliability_bin in bins
+    ]
 
 
 def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:

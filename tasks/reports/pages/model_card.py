@@ -14,8 +14,8 @@ from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count, format_figure
 from tasks.domain.significance import wilson_share
-from tasks.reports.pages.evaluation_page import Report
-from tasks.reports.pages.evaluation_plots import figure_name
+from tasks.reports.pages.evaluation_page import EvaluationReport
+from tasks.reports.pages.evaluation_plots import name_figure
 from tasks.reports.pages.template import render
 
 # So many slices, gaps and wishes are listed; evaluation.json has all slices.
@@ -43,7 +43,7 @@ class Section:
     link: tuple[str, str] | None = None
 
 
-def build_model_card(report: Report, data_card: str) -> tuple[Section, ...]:
+def build_model_card(report: EvaluationReport, data_card: str) -> tuple[Section, ...]:
     """Write the sections of a card; ``data_card`` is the address of the data card's page."""
     evaluation = report.challenger.evaluation
     sections = (
@@ -77,7 +77,7 @@ def render_card_html(title: str, sections: Sequence[Section]) -> str:
     return render("model-card.html.j2", title=title, sections=sections)
 
 
-def _use(report: Report) -> Section:
+def _use(report: EvaluationReport) -> Section:
     classes, promise = report.dataset.classes, report.challenger.trained.promise
     doubt = "Each answer means I don't know, beside its best guess."
     if not promise.never:
@@ -93,12 +93,12 @@ def _use(report: Report) -> Section:
     )
 
 
-def _decision(report: Report) -> Section:
+def _decision(report: EvaluationReport) -> Section:
     verdict = report.challenger.verdict
     return Section("Decision", (f"{verdict.title}: {verdict.reason}.",))
 
 
-def _data(report: Report, address: str) -> Section:
+def _data(report: EvaluationReport, address: str) -> Section:
     dataset, trained, choice = report.dataset, report.challenger.trained, report.challenger.embedded.choice
     sentences = (
         f"Dataset version {dataset.hash}, {dataset.images:,} images.",
@@ -109,13 +109,13 @@ def _data(report: Report, address: str) -> Section:
     return Section("Data", sentences, link=("The data card", address))
 
 
-def _figures(report: Report) -> Section:
+def _figures(report: EvaluationReport) -> Section:
     evaluation = report.challenger.evaluation
     overall, images = evaluation.test.figures.overall, evaluation.images
     confident = round(overall.get("coverage", 0.0) * images)
     counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": confident}
     rows = tuple(
-        (figure_name(name), f"{value:.3f}", _interval(*wilson_share(value, counts[name])) if name in counts else "")
+        (name_figure(name), f"{value:.3f}", _interval(*wilson_share(value, counts[name])) if name in counts else "")
         for name, value in overall.items()
     )
     note = (
@@ -173,10 +173,10 @@ def _comparison(evaluation: Evaluation) -> Section:
 
 def _pair(pair: PairedDifference) -> tuple[str, ...]:
     difference = f"{pair.difference:+.3f} ({pair.low:+.3f} to {pair.high:+.3f})"
-    return figure_name(pair.figure), f"{pair.challenger:.3f}", f"{pair.champion:.3f}", difference
+    return name_figure(pair.figure), f"{pair.challenger:.3f}", f"{pair.champion:.3f}", difference
 
 
-def _gaps(report: Report) -> Section:
+def _gaps(report: EvaluationReport) -> Section:
     evaluation, warnings = report.challenger.evaluation, report.card.get("warnings", ())
     unknown = [entry.name for entry in exclude_whole_slices(evaluation.test.slices) if not entry.known]
     classes = [f"{entry.label} ({entry.images:,})" for entry in evaluation.test.figures.classes if not entry.known]
@@ -196,7 +196,7 @@ def _gaps(report: Report) -> Section:
     return Section("Known gaps", items=tuple(items))
 
 
-def _advice(report: Report) -> Section:
+def _advice(report: EvaluationReport) -> Section:
     advice = report.wanted
     more = len(advice) - _LISTED
     items = [f"{suggestion.of}: {suggestion.why}." for suggestion in advice[:_LISTED]] + (
@@ -209,7 +209,7 @@ def _advice(report: Report) -> Section:
     return Section("What to collect next", (note,) if items else (), items=tuple(items))
 
 
-def _trial(report: Report) -> Section:
+def _trial(report: EvaluationReport) -> Section:
     trial = report.challenger.trained.trial
     return Section("Would fine-tuning help?", (trial.sentence,) if trial else ())
 

@@ -78,12 +78,12 @@ def _round(width: float) -> float:
     return next(unit * times for times in (5, 2, 1) if unit * times <= width * (1 + 1e-9))
 
 
-def dot_radius(images: int, most: int) -> float:
+def compute_dot_radius(images: int, most: int) -> float:
     """Give a dot's radius, in hundredths of a plot's width, for so many images: its area grows with them."""
     return round(1 + 3 * sqrt(images / max(most, 1)), 2)
 
 
-def bar_lengths(counts: Sequence[int]) -> list[int]:
+def compute_bar_lengths(counts: Sequence[int]) -> list[int]:
     """Turn counts into lengths of bars, in percent of the longest."""
     most = max(counts, default=1)
     return [ceil(100 * count / most) for count in counts]

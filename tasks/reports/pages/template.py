@@ -43,7 +43,7 @@ _SIDE = 96
 _LIMITS = Limits(max_bytes=2**30, max_pixels=170_000_000, min_side=1)
 
 
-def thumbnail(data: bytes) -> str | None:
+def make_thumbnail(data: bytes) -> str | None:
     """Turn an image's bytes into a data: address of a JPEG with sides of at most 96 pixels; None where none decodes."""
     picture = open_picture(data, _LIMITS)
     if isinstance(picture, Rejection):

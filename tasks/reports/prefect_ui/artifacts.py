@@ -177,7 +177,7 @@ def format_table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> l
 _DEPLOYMENT = "approve/approve"
 
 
-def approval_form_address(fields: Mapping[str, Any]) -> str:
+def build_approval_form_address(fields: Mapping[str, Any]) -> str:
     """Name the page of the form, filled in as far as it does not start like that; empty where nothing is deployed."""
     with get_client(sync_client=True) as client:
         try:
@@ -210,7 +210,7 @@ def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, st
     create_markdown_artifact("\n".join(lines), key="approval", description=f"Version {version} waits for a person")
 
 
-def run_name() -> str:
+def name_flow_run() -> str:
     """Name a run by the minute of its beginning, which says more in a list than two words of chance."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -228,7 +228,7 @@ def make_final_state(outcome: Outcome) -> State[Outcome]:
     return state
 
 
-def flow_run_tags() -> dict[str, str]:
+def build_flow_run_tags() -> dict[str, str]:
     """Name the Prefect flow run that this code runs in, and the address of its page where a server has pages."""
     page = str(flow_run.ui_url)
     return {"flow_run": str(flow_run.id or "none"), "flow_run_url": page if page.startswith("http") else "none"}

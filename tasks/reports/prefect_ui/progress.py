@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_UPDATES = 1.0
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that takes how many more are done; work of no items shows nothing."""
     if not total:
         yield lambda _done: None

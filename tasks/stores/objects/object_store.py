@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from configs.errors import InaccessibleError, PedigreeError, SettingsError
-from configs.visible_text import secret_in, shown
+from configs.visible_text import find_secret, shown
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 
@@ -59,7 +59,7 @@ class Bucket(Protocol):
 
 def open_bucket(url: str) -> Bucket:
     """Open a folder (a path or file:///…) or a bucket (s3://bucket/prefix), whose address holds no secret."""
-    if belongs := secret_in(url):
+    if belongs := find_secret(url):
         raise SettingsError(f"An address holds a password, a key or a token: leave it out, and {belongs}.")
     if url.startswith("s3://"):
         from tasks.stores.objects.s3 import S3Bucket

@@ -16,7 +16,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import MlflowHostCreds, http_request
 from requests import RequestException
 
-from configs.credentials import introduce_to_mlflow
+from configs.credentials import set_mlflow_login
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from configs.visible_text import shown
 from tasks.stores.objects.transient_errors import is_transient
@@ -33,7 +33,7 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 @contextmanager
 def mlflow_at(url: str) -> Iterator[MlflowClient]:
     """Lend a client of the MLflow at this address; raise PedigreeError for whatever goes wrong there."""
-    introduce_to_mlflow(url)
+    set_mlflow_login(url)
     try:
         yield MlflowClient(tracking_uri=url, registry_uri=url)
     except MlflowException as error:
@@ -45,7 +45,7 @@ def mlflow_at(url: str) -> Iterator[MlflowClient]:
 
 def credentials(url: str) -> MlflowHostCreds:
     """Look up who we are to the server at this address."""
-    introduce_to_mlflow(url)
+    set_mlflow_login(url)
     host_credentials: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
     return host_credentials
 

@@ -217,5 +217,5 @@ def test_the_region_reaches_every_boto3(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     s3_client.cache_clear()
     assert s3_client().meta.region_name == "eu-west-1"
-    assert servers.environment(tmp_path)["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert servers.stack_environment(tmp_path)["AWS_DEFAULT_REGION"] == "eu-west-1"
     s3_client.cache_clear()

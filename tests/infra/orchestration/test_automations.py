@@ -66,14 +66,14 @@ def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
     """Client of the server, which tells nobody any more after the test."""
     with SyncPrefectClient(prefect_server.api_url) as client:
         yield client
-        automations.set_up(prefect_server.api_url, Notify(), "")
+        automations.set_up_automations(prefect_server.api_url, Notify(), "")
 
 
 def test_each_end_of_a_night_is_one_message(
     client: SyncPrefectClient, prefect_server: PrefectServer, notify: Notify, web: Received, mail: Received
 ) -> None:
     """A night in each state leads to one message a channel, with what, why and where to click; others to none."""
-    automations.set_up(prefect_server.api_url, notify, _MLFLOW)
+    automations.set_up_automations(prefect_server.api_url, notify, _MLFLOW)
     for name, kind in _UNTOLD.items():
         _end(client, name, kind)
     runs = {name: _end(client, name, kind) for name, (kind, _) in _ENDS.items()}
@@ -102,7 +102,7 @@ def test_a_night_that_never_came_is_told(prefect_server: PrefectServer, notify: 
     """Where no night begins for so many hours, somebody is told that, and where to look."""
     hours = 10 / 3600  # Prefect knows no shorter time.
     silent = notify.model_copy(update={"channels": ("webhook",), "when": (), "silent_hours": hours})
-    assert automations.set_up(prefect_server.api_url, silent, _MLFLOW) == ["Pedigree: no successful night"]
+    assert automations.set_up_automations(prefect_server.api_url, silent, _MLFLOW) == ["Pedigree: no successful night"]
     wait_until(lambda: web.calls, 60, "the first message")
     assert web.calls[0][1]["text"].endswith(f"\nRuns: {prefect_server.url}/runs\nMLflow: {_MLFLOW}")
 
@@ -110,13 +110,13 @@ def test_a_night_that_never_came_is_told(prefect_server: PrefectServer, notify: 
 def test_again_is_an_update(client: SyncPrefectClient, prefect_server: PrefectServer, notify: Notify) -> None:
     """The same settings again change nothing; what they no longer say is gone, with its secrets."""
     first = notify.model_copy(update={"silent_hours": 26})
-    names = automations.set_up(prefect_server.api_url, first, _MLFLOW)
+    names = automations.set_up_automations(prefect_server.api_url, first, _MLFLOW)
     before = _ours(client)
     assert sorted(names) == sorted(before)
-    automations.set_up(prefect_server.api_url, first, _MLFLOW)
+    automations.set_up_automations(prefect_server.api_url, first, _MLFLOW)
     assert _ours(client) == before
     fewer = first.model_copy(update={"channels": ("webhook",), "when": ("failed",)})
-    assert automations.set_up(prefect_server.api_url, fewer, _MLFLOW) == [
+    assert automations.set_up_automations(prefect_server.api_url, fewer, _MLFLOW) == [
         "Pedigree: failed",
         "Pedigree: no successful night",
     ]
@@ -131,16 +131,16 @@ def test_a_secret_that_nobody_set_is_a_sentence(
 ) -> None:
     """A channel without its secret, and a block that does not exist, are named; a block that exists is enough."""
     slack = notify.model_copy(update={"channels": ("slack",)})
-    automations.set_up(prefect_server.api_url, slack, _MLFLOW)
+    automations.set_up_automations(prefect_server.api_url, slack, _MLFLOW)
     monkeypatch.delenv("PEDIGREE_SLACK_URL")
-    assert automations.set_up(prefect_server.api_url, slack, _MLFLOW)
+    assert automations.set_up_automations(prefect_server.api_url, slack, _MLFLOW)
     monkeypatch.delenv("PEDIGREE_WEBHOOK_URL")
     with pytest.raises(SettingsError, match="set PEDIGREE_WEBHOOK_URL"):
-        automations.set_up(prefect_server.api_url, notify, _MLFLOW)
+        automations.set_up_automations(prefect_server.api_url, notify, _MLFLOW)
     with pytest.raises(SettingsError, match="slack-webhook/nobody, which Prefect does not know"):
-        automations.set_up(prefect_server.api_url, Notify(blocks=("slack-webhook/nobody",)), _MLFLOW)
+        automations.set_up_automations(prefect_server.api_url, Notify(blocks=("slack-webhook/nobody",)), _MLFLOW)
     named = Notify(blocks=("slack-webhook/pedigree-slack",), when=("failed",), silent_hours=0)
-    assert automations.set_up(prefect_server.api_url, named, _MLFLOW) == ["Pedigree: failed"]
+    assert automations.set_up_automations(prefect_server.api_url, named, _MLFLOW) == ["Pedigree: failed"]
     assert client.read_block_document_by_name("pedigree-slack", "slack-webhook")
 
 
@@ -148,9 +148,11 @@ def test_who_is_written_to_changes_without_the_password(
     client: SyncPrefectClient, prefect_server: PrefectServer, notify: Notify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prefect keeps the mail server's password: a changed address arrives there though nobody says it again."""
-    automations.set_up(prefect_server.api_url, notify, _MLFLOW)
+    automations.set_up_automations(prefect_server.api_url, notify, _MLFLOW)
     monkeypatch.delenv("PEDIGREE_SMTP_PASSWORD")
-    automations.set_up(prefect_server.api_url, notify.model_copy(update={"email_to": ("eve@example.org",)}), _MLFLOW)
+    automations.set_up_automations(
+        prefect_server.api_url, notify.model_copy(update={"email_to": ("eve@example.org",)}), _MLFLOW
+    )
     url = client.read_block_document_by_name("pedigree-email", "slack-webhook").data["url"]
     assert f":{_PASSWORD}@" in url
     assert "eve" in url

@@ -16,8 +16,8 @@ from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import is_valid_schema, validate
 
 from configs.errors import PedigreeError
-from configs.load import parse
-from infra.orchestration.deployments import deploy_elsewhere, read_prefect_yaml
+from configs.load import parse_settings
+from infra.orchestration.deployments import deploy_to_server, read_prefect_yaml
 from tests.servers import ROOT, free_port
 
 KUBERNETES = ROOT / "infra" / "kubernetes"
@@ -138,5 +138,5 @@ def test_a_prefect_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     """Deploying to an address where nobody answers ends in a sentence with that address, without its password."""
     monkeypatch.setenv("PREFECT_API_URL", f"http://ann:hush@127.0.0.1:{free_port()}/api")
     with pytest.raises(PedigreeError, match="Prefect does not answer at http://ann:…@127") as caught:
-        deploy_elsewhere(tmp_path, parse({"source": {"url": "a"}, "store": {"url": "b"}}, "here"), "pool")
+        deploy_to_server(tmp_path, parse_settings({"source": {"url": "a"}, "store": {"url": "b"}}, "here"), "pool")
     assert "hush" not in str(caught.value)

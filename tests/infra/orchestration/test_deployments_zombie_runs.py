@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import emit_event
 from prefect.states import Completed, Running
 
-from infra.orchestration.deployments import NAME, notice_dead_runs
+from infra.orchestration.deployments import NAME, detect_dead_runs
 from tests.servers import PrefectServer, wait_until
 
 
@@ -29,8 +29,8 @@ def _says_that_it_lives(run: FlowRun) -> None:
 def test_a_run_that_says_nothing_more_is_called_crashed(prefect_server: PrefectServer) -> None:
     """A run of ours whose heartbeat stopped ends as crashed and says why; one that had ended, or is not ours, stays."""
     with SyncPrefectClient(prefect_server.api_url) as client:
-        notice_dead_runs(client, timedelta(seconds=10))
-        notice_dead_runs(client, timedelta(seconds=10))
+        detect_dead_runs(client, timedelta(seconds=10))
+        detect_dead_runs(client, timedelta(seconds=10))
         assert len(client.read_automations_by_name(NAME)) == 1
         runs = {
             name: client.create_flow_run(_night, name=name, tags=tags, state=Running())

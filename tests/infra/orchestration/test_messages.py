@@ -6,7 +6,7 @@ import jinja2
 import pytest
 
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
-from infra.orchestration.messages import MESSAGES, payload
+from infra.orchestration.messages import MESSAGES, build_webhook_payload
 
 
 @pytest.mark.parametrize("kind", [PedigreeError, ServiceUnavailableError, SettingsError])
@@ -23,7 +23,7 @@ def test_what_a_webhook_is_sent_holds_names_as_text() -> None:
     """No class name in a reason becomes Slack's link or call to everybody, or Mattermost's link or picture."""
     reason = 'recall of <http://evil|click> <!channel> ![t](http://evil/t.png) & "quotes" 0.1'
     event = {"resource": {"prefect.state-message": reason}}
-    template = jinja2.Template(payload(MESSAGES["rejected"]("http://prefect")))
+    template = jinja2.Template(build_webhook_payload(MESSAGES["rejected"]("http://prefect")))
     text = json.loads(template.render(event=event, flow_run={"id": "1", "labels": {}}))["text"]
     told = 'recall of &lt;http://evil|click&gt; &lt;!channel&gt; ![t] (http://evil/t.png) &amp; "quotes" 0.1'
     assert text == f"Pedigree: the new model was rejected\n{told}\nRun: http://prefect/runs/flow-run/1"

@@ -11,7 +11,7 @@ from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentU
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 
-from configs.load import parse, resolve
+from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra.local_stack import health
 from infra.orchestration import deployments
@@ -25,7 +25,7 @@ _SETTINGS = {"source": {"url": "/photos"}, "store": {"url": "/store"}}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """Start a server of its own, with the pool that deployments need."""
     with prefect_server(tmp_path_factory.mktemp("prefect")) as server:
-        health.keep_pool_closed(server.url, {}, deployments.POOL)
+        health.secure_work_pool(server.url, {}, deployments.POOL)
         yield server
 
 
@@ -76,7 +76,7 @@ def _looks(client: SyncPrefectClient) -> dict[str, object]:
 
 def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client: SyncPrefectClient) -> None:
     """A switched-off schedule, a paused deployment, another time, limit, trigger or tag stay; the settings arrive."""
-    assert _deploy(server, resolve(parse(_SETTINGS, "the test"))) == []
+    assert _deploy(server, resolve(parse_settings(_SETTINGS, "the test"))) == []
     nightly = _read(client, "retrain/nightly")
     client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=False)
     _set(client, "retrain/nightly", tags=["pedigree", "mine"])
@@ -92,7 +92,7 @@ def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client:
     client.create_work_queue("low", work_pool_name=deployments.POOL)
     _set(client, "verify-store/verify-store", work_queue_name="low", job_variables={"stream_output": False})
     before = _looks(client)
-    others = resolve(parse({**_SETTINGS, "training": {"seed": 3}}, "the test"))
+    others = resolve(parse_settings({**_SETTINGS, "training": {"seed": 3}}, "the test"))
     for _ in range(2):
         kept = _deploy(server, others)
         assert set(kept) == {
@@ -119,7 +119,7 @@ def test_what_the_file_changed_arrives(
     server: PrefectServer, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another time written into the file is what was asked, where nobody changed it in Prefect."""
-    settings = resolve(parse(_SETTINGS, "the test"))
+    settings = resolve(parse_settings(_SETTINGS, "the test"))
     described = deployments.read_prefect_yaml()
     for one in described["deployments"]:
         if one["name"] == "reproduce":
@@ -136,7 +136,7 @@ def test_what_the_file_changed_arrives(
 
 def test_where_an_older_pedigree_deployed(server: PrefectServer, client: SyncPrefectClient) -> None:
     """Without a word of how it was deployed, what differs from the file is a person's; what was taken away stays so."""
-    settings = resolve(parse(_SETTINGS, "the test"))
+    settings = resolve(parse_settings(_SETTINGS, "the test"))
     client.delete_variable_by_name("pedigree_deployed")
     watch = _read(client, "watch/watch")
     client.delete_deployment_schedule(watch.id, watch.schedules[0].id)

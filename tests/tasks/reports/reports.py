@@ -15,7 +15,7 @@ from tasks.domain.gate.gate import Facts, apply_gate_rules
 from tasks.domain.runs.results import Challenger, Trained
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
-from tasks.reports.pages.evaluation_page import Report
+from tasks.reports.pages.evaluation_page import EvaluationReport
 from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
 
 RULES = (
@@ -26,7 +26,9 @@ RULES = (
 )
 
 
-def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES, first: bool = False) -> Report:
+def report(
+    classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES, first: bool = False
+) -> EvaluationReport:
     """Report of two models that are wrong about a tenth of the images, not the same ones; each third image is white."""
     truth = [number % len(classes) for number in range(images)]
     labels = [classes[place] for place in truth]
@@ -53,6 +55,6 @@ def report(classes: Sequence[str], images: int, *, rules: Sequence[str] = RULES,
     doubted = {"kind": "probably a wrong label", "meaning": meaning, "images": [suspect]}
     card = {"findings": [doubted], "warnings": ["look"]}
     dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
-    return Report(
+    return EvaluationReport(
         dataset, challenger, find_misclassifications(rows, ours, None if first else theirs), card, gate.minimum_support
     )

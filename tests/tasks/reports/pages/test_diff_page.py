@@ -12,7 +12,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.reports.pages.diff_page import MOST, list_pictured_images, render_version_diff
-from tasks.reports.pages.template import thumbnail
+from tasks.reports.pages.template import make_thumbnail
 from tests.browser import needs_chromium, open_page
 
 
@@ -52,7 +52,7 @@ def test_a_page_says_how_many_it_does_not_show() -> None:
 def test_a_thumbnail_is_small_and_keeps_its_shape(photos: Path) -> None:
     """A photograph becomes a JPEG of at most 96 pixels a side with the same proportions; other bytes become none."""
     path = next(iter(sorted(photos.glob("beagle/*"))))
-    address = thumbnail(path.read_bytes())
+    address = make_thumbnail(path.read_bytes())
     assert address
     small = Image.open(io.BytesIO(base64.b64decode(address.removeprefix("data:image/jpeg;base64,"))))
     whole = Image.open(path)
@@ -60,13 +60,13 @@ def test_a_thumbnail_is_small_and_keeps_its_shape(photos: Path) -> None:
     assert max(small.size) == 96
     assert small.width / small.height == pytest.approx(whole.width / whole.height, abs=0.03)
     assert len(address) < 10_000
-    assert thumbnail(b"words") is None
+    assert make_thumbnail(b"words") is None
 
 
 @needs_chromium
 def test_a_page_needs_nothing_else_and_fits_a_phone(photos: Path, tmp_path: Path) -> None:
     """On a phone nothing is wider than the screen, all pictures show, none is fetched, and dark follows the reader."""
-    data = {path.name: thumbnail(path.read_bytes()) for path in sorted(photos.glob("beagle/*"))}
+    data = {path.name: make_thumbnail(path.read_bytes()) for path in sorted(photos.glob("beagle/*"))}
     found = diff_versions([], [row(name, "a_breed_with_a_very_long_name_" * 3) for name in data])
     text = render_version_diff("1" * 64, "2" * 64, found, data)
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
