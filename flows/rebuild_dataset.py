@@ -6,14 +6,14 @@ from configs.schema import Settings
 from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.datasets.write_data_card import write_data_card
-from tasks.domain.runs.results import Data
+from tasks.domain.runs.results import RunData
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.runs.preflight import preflight
 
 
 @flow(name="rebuild", persist_result=False)
-def rebuild(settings: Settings, as_of: str = "") -> Data:
+def rebuild(settings: Settings, as_of: str = "") -> RunData:
     """Make the dataset version of what the source holds, or held on a former day, without training on it.
 
     Args:
@@ -26,7 +26,7 @@ def rebuild(settings: Settings, as_of: str = "") -> Data:
     ingested = ingest(listed, settings)
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force=True)
-    data = Data(ingested, labels, dataset)
+    data = RunData(ingested, labels, dataset)
     if dataset.trainable:
         write_data_card(data, settings)
     return data

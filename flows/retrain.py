@@ -13,7 +13,7 @@ from tasks.datasets.label import label
 from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.registry.decisions import AlreadyDecided, ChampionReplaced
-from tasks.domain.runs.results import Challenger, Data, DecidedChallenger, Outcome, Trained
+from tasks.domain.runs.results import Challenger, ChallengerOutcome, Outcome, RunData, TrainedModel
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.smoke_test import serving_probe, smoke_test
@@ -52,7 +52,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     ingested = ingest(listed, settings)
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force)
-    data = Data(ingested, labels, dataset)
+    data = RunData(ingested, labels, dataset)
     if not dataset.trainable:
         return finish(listed, data, settings)
 
@@ -63,10 +63,10 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     with serving_probe(settings) as probe:
         features = embed(dataset, settings)
         card = write_data_card(data, settings, features)
-        data = replace(data, inspected=card)
+        data = replace(data, card=card)
         trained = train(dataset, features, settings)
         if settings.fine_tuning.trial and settings.training.method == "head":
-            trial = try_fine_tuning(dataset, features.today, trained.run_id, settings)
+            trial = try_fine_tuning(dataset, features.current, trained.run_id, settings)
             trained = replace(trained, trial=trial)
         version = register(dataset, trained, settings)
         decided = decide(data, features, trained, version, probe, settings)
@@ -74,13 +74,13 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
 
 
 def decide(
-    data: Data,
+    data: RunData,
     features: DatasetFeatures,
-    trained: Trained,
+    trained: TrainedModel,
     version: str,
     probe: ServingProbe | None,
     settings: Settings,
-) -> DecidedChallenger | AlreadyDecided:
+) -> ChallengerOutcome | AlreadyDecided:
     """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
 
     Args:
@@ -109,7 +109,7 @@ def decide(
         if isinstance(promotion, AlreadyDecided):
             return promotion
         if not isinstance(promotion, ChampionReplaced):
-            return DecidedChallenger(replace(challenger, collect=report.collect), promotion)
+            return ChallengerOutcome(replace(challenger, collect=report.collect), promotion)
         # A champion that came meanwhile, or came back, may have another backbone: the test images get its features.
         features = embed(data.dataset, settings)
     raise PedigreeError(f"Another champion came {_ROUNDS} times while this run decided: run it again when others rest.")
@@ -117,10 +117,10 @@ def decide(
 
 def finish(
     listed: Snapshot,
-    data: Data,
+    data: RunData,
     settings: Settings,
     restored: RegistrySync | None = None,
-    decided: DecidedChallenger | AlreadyDecided | None = None,
+    decided: ChallengerOutcome | AlreadyDecided | None = None,
 ) -> State[Outcome]:
     """Let MLflow follow the ledger, tell people how the run ended, and note that the listing is answered.
 

@@ -14,7 +14,7 @@ from infra import stack
 from infra.local_stack import health
 from tasks.domain.ingestion.triggers import PollResult
 from tasks.domain.registry.model_record import Reproduction
-from tasks.domain.runs.results import Data, Outcome
+from tasks.domain.runs.results import Outcome, RunData
 from tasks.domain.training.cut_comparison import CutComparison
 
 
@@ -35,7 +35,7 @@ def run_watch(settings: Settings) -> PollResult:
     return watch(**fill_form(settings), return_state=True).result()
 
 
-def run_rebuild(settings: Settings, as_of: str = "") -> Data:
+def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
     """Make a dataset version here, without training on it; raise what made it fail."""
     _prepare()
     from flows.rebuild_dataset import rebuild

@@ -8,7 +8,7 @@ from configs.environment import absolute
 from configs.schema import Store
 from flows.decorators import flat_parameters
 from tasks.catalog.verify import Verification, verify_all
-from tasks.domain.phrasing import count, listed
+from tasks.domain.phrasing import count, list_names
 from tasks.reports.prefect_ui.artifacts import show_damage
 from tasks.reports.prefect_ui.progress import show_progress
 
@@ -28,5 +28,5 @@ def verify_store(store: Store) -> State[tuple[Verification, ...]]:
     )
     show_damage(summary, damage)
     if damage:
-        return Failed(name="Damaged", message=f"{summary}: damaged are {listed([name for _, name, _ in damage])}")
+        return Failed(name="Damaged", message=f"{summary}: damaged are {list_names([name for _, name, _ in damage])}")
     return Completed(name="Whole", message=f"{summary}: all as it was written", data=versions)

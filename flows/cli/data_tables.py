@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tasks.catalog.verify import Verification
     from tasks.catalog.versions import Rejects, Version, VersionComparison, VersionDetails, Versions
     from tasks.domain.datasets.manifest import Row
-    from tasks.domain.runs.results import Data
+    from tasks.domain.runs.results import RunData
 
 _SPLITS = ("train", "validation", "test", "held-out")
 _KINDS: tuple[Kind, ...] = ("now wrong", "now right", "wrong in another way")
@@ -76,7 +76,7 @@ def render_version_comparison(comparison: "VersionComparison", page: Path | None
     difference, flips = comparison.difference, comparison.flips
     head = Text(f"From {comparison.before[:SHORT]} to {comparison.after[:SHORT]}: {_counts(difference)}")
     parts = [
-        *([_named(kind, [_flip(flip) for flip in flips.of(kind)]) for kind in _KINDS] if flips else ()),
+        *([_named(kind, [_flip(flip) for flip in flips.select(kind)]) for kind in _KINDS] if flips else ()),
         _named("added", [_row(row) for row in difference.added]),
         _named("removed", [_row(row) for row in difference.removed]),
         _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in difference.relabelled]),
@@ -109,7 +109,7 @@ def _run_address(model: "ModelDecision") -> str:
     return model.flow_run_url if model.flow_run_url not in {"", "none"} else model.flow_run
 
 
-def render_rebuilt_data(data: "Data") -> RenderableType:
+def render_rebuilt_data(data: "RunData") -> RenderableType:
     """Show what a version was made of, in the words of the night's diary."""
     return Text("\n".join(visible(part) for part in (data.ingested, data.labels, data.dataset)))
 
@@ -198,7 +198,7 @@ def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
 
 
 def _flip_counts(models: tuple[str, str], flips: PredictionFlips) -> str:
-    counts = ", ".join(f"{len(flips.of(kind)):,} {kind}" for kind in _KINDS)
+    counts = ", ".join(f"{len(flips.select(kind)):,} {kind}" for kind in _KINDS)
     return f"Models {models[0]} and {models[1]} on {count(flips.images, 'common test image')}: {counts}"
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from configs.visible_text import visible
 from tasks.domain.datasets.version_diff import SHORT
-from tasks.domain.gate.rule_result import COLUMNS, rule_row
+from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.phrasing import count, format_figure
 from tasks.domain.training.calibration import Promise
 
@@ -38,7 +38,7 @@ def render_outcome(outcome: "Outcome") -> RenderableType:
         return head
     table = Table(*COLUMNS, box=None, padding=(0, 2))
     for rule in outcome.gate:
-        table.add_row(*rule_row(rule))
+        table.add_row(*build_rule_row(rule))
     return Group(head, table)
 
 
@@ -204,11 +204,11 @@ def _named(counts: Mapping[str, int]) -> str:
 def _rules(history: "ModelHistory") -> Table:
     table = Table(*COLUMNS, box=None, padding=(0, 2))
     for rule in history.rules:
-        table.add_row(*(Text(visible(cell)) for cell in rule_row(rule)))
+        table.add_row(*(Text(visible(cell)) for cell in build_rule_row(rule)))
     return table
 
 
 def _decision(entry: "Decision") -> str:
-    by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.by_the_gate else ""
+    by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.decided_by_gate else ""
     why = f"\n     why: {visible(entry.why)}" if entry.why else ""
     return f"  {entry.number}  {entry.time[:16].replace('T', ' ')}  {entry.outcome}{by}: {visible(entry.reason)}{why}"

@@ -9,7 +9,7 @@ from configs.errors import SettingsError
 from configs.schema import Tracking
 from tasks.catalog.versions import find_model
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.registry.decisions import Decision, champion
+from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_rows_of, written
 from tasks.stores.tables.snapshots import SnapshotStore
@@ -84,7 +84,9 @@ def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
         what=kind,
         versions=tuple(sorted(versions)) or (str(find_model(store, word)),),
         images=images,
-        models=_add_flow_runs(tuple(_model_decision(decision, champion(entries)) for decision in chosen), tracking),
+        models=_add_flow_runs(
+            tuple(_model_decision(decision, find_champion(entries)) for decision in chosen), tracking
+        ),
     )
 
 

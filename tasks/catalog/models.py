@@ -7,7 +7,7 @@ from typing import Any
 
 from configs.schema import Tracking
 from tasks.domain.datasets.version_diff import diff_versions
-from tasks.domain.registry.decisions import Decision, aliases, find_hold, judged_against, last_decision
+from tasks.domain.registry.decisions import Decision, find_hold, find_last_decision, find_rival, resolve_aliases
 from tasks.stores.files.format_version import check_format
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_card, read_manifest
@@ -100,7 +100,7 @@ class ModelHistory:
 def models(store: str) -> Models:
     """List the model versions of a store; raise PedigreeError where there is no store."""
     entries = _entries(store)
-    latest = [last_decision(entries, model) for model in dict.fromkeys(decision.model for decision in entries)]
+    latest = [find_last_decision(entries, model) for model in dict.fromkeys(decision.model for decision in entries)]
     return Models(store, tuple(_summarize_model(decision, entries) for decision in latest))
 
 
@@ -139,7 +139,7 @@ def why(store: str, word: str) -> ModelHistory:
     entries = _entries(store)
     last = Ledger(store).named(word)
     about = [decision for decision in entries if decision.model == last.model]
-    judged, rival = [decision for decision in about if decision.by_the_gate][-1], judged_against(entries, last)
+    judged, rival = [decision for decision in about if decision.decided_by_gate][-1], find_rival(entries, last)
     against = rival.model_version if rival else None
     return ModelHistory(
         _summarize_model(last, entries), _data_diff(store, last.dataset), against, tuple(judged.rules), tuple(about)
@@ -153,7 +153,7 @@ def _entries(store: str) -> list[Decision]:
 
 
 def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
-    roles = [alias for alias, named in aliases(entries).items() if named and named.model == decision.model]
+    roles = [alias for alias, named in resolve_aliases(entries).items() if named and named.model == decision.model]
     hold = find_hold(entries, decision.head)
     roles += ["held"] if hold else []
     facts = (decision.model_version, decision.time, decision.outcome, decision.person)

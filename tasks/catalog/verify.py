@@ -14,7 +14,7 @@ from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.version_diff import LATEST
 from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.registry.decisions import Decision
-from tasks.modeling.backbone.serialization import from_bytes, weights_hash
+from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 from tasks.modeling.head.head import Head
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import labels_hash, read_card, read_manifest, written
@@ -202,7 +202,7 @@ def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
     data, facts = read_backbone(store, fingerprint)
     if sha256_of(facts) != fingerprint:
         yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
-    if weights_hash(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
+    if hash_weights(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
         yield Damage(f"backbone {fingerprint}", "Its weights have another hash.")
 
 

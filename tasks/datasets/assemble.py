@@ -19,7 +19,7 @@ from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.labels.labeling import Labelling
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
-from tasks.domain.registry.model_record import recipe
+from tasks.domain.registry.model_record import hash_settings
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import read_labels, read_twins, write_manifest, write_twins
@@ -41,8 +41,8 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     selection = select_classes(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.rows)
     entries = Ledger(store).entries()
-    judged = [entry for entry in entries if entry.by_the_gate]
-    done = not force and any((entry.dataset, entry.recipe) == (name, recipe(settings)) for entry in judged)
+    judged = [entry for entry in entries if entry.decided_by_gate]
+    done = not force and any((entry.dataset, entry.recipe) == (name, hash_settings(settings)) for entry in judged)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
     alike = (
         ()

@@ -28,7 +28,7 @@ from tasks.domain.datasets.leakage import (
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.published_splits import published_words, report_misplaced
 from tasks.domain.datasets.splits import Split
-from tasks.domain.runs.results import Data
+from tasks.domain.runs.results import RunData
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.label_changes import compare_labels
 from tasks.features.embedding import fit_reduction
@@ -57,7 +57,7 @@ _TESTED, _TRAINED = 2000, 20_000
 
 
 def measure_leakage(
-    data: Data, rows: Sequence[Row], feature_set: FeatureSet, settings: schema.Settings
+    data: RunData, rows: Sequence[Row], feature_set: FeatureSet, settings: schema.Settings
 ) -> dict[str, Any]:
     """Measure for a data card what a random split over files would have claimed; nothing where the card knows it.
 
@@ -67,8 +67,8 @@ def measure_leakage(
         feature_set: The features in the store that heads are to take.
         settings: How heads are trained.
     """
-    from tasks.modeling.head.random_split import Images, random_split
-    from tasks.modeling.head.training import recipe_of
+    from tasks.modeling.head.random_split import Images, measure_random_split
+    from tasks.modeling.head.training import build_fit_options
 
     store = settings.store.url
     if KEY in (read_card(store, data.dataset.hash) or {}):
@@ -83,7 +83,7 @@ def measure_leakage(
     )
     labels = [used[index].label for index in indices]
     images = Images(features, labels, [groups[index] for index in indices], [copies[index] for index in indices])
-    if (measured := random_split(images, recipe_of(settings.training))) is None:
+    if (measured := measure_random_split(images, build_fit_options(settings.training))) is None:
         return {}
     return {KEY: asdict(replace(measured, of=sum(copies), backbone=feature_set.fingerprint))}
 
@@ -108,7 +108,9 @@ def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store
 
 
 @step(hours=6)
-def write_data_card(data: Data, settings: schema.Settings, embedded: DatasetFeatures | None = None) -> DataCardSummary:
+def write_data_card(
+    data: RunData, settings: schema.Settings, embedded: DatasetFeatures | None = None
+) -> DataCardSummary:
     """Write the data card: counts, balance, what is odd, missing or new, as JSON, a page, and Croissant metadata.
 
     With features at hand, labels that they speak against and images unlike all others are found too, and what a random
@@ -118,7 +120,7 @@ def write_data_card(data: Data, settings: schema.Settings, embedded: DatasetFeat
     rows = read_manifest(store, dataset.hash)
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     suspected, issues = _label_issues(rows, store, embedded)
-    close = find_close_across_splits(rows, embedded.today, store) if embedded else ()
+    close = find_close_across_splits(rows, embedded.current, store) if embedded else ()
     card = build_data_card(rows, parent, _evidence(data, rows, settings, (*close, *suspected)))
     changes = compare_labels(rows, Ledger(store).champion(), dataset.parent, settings)
     moved = changes.sentences() if changes else ()
@@ -134,7 +136,7 @@ def write_data_card(data: Data, settings: schema.Settings, embedded: DatasetFeat
         "passed_over": dict(data.ingested.passed_over),
         "manifest": asdict(data.labels.manifest) if data.labels.manifest else None,
         **_count_copies(data, rows, store),
-        **(measure_leakage(data, rows, embedded.today, settings) if embedded else {}),
+        **(measure_leakage(data, rows, embedded.current, settings) if embedded else {}),
     }
     described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
     # A card is written once: where an earlier Pedigree wrote it, what that did not know is added.
@@ -159,19 +161,19 @@ def write_data_card(data: Data, settings: schema.Settings, embedded: DatasetFeat
     )
 
 
-def _manifest_warnings(data: Data) -> Iterable[str]:
+def _manifest_warnings(data: RunData) -> Iterable[str]:
     return data.labels.manifest.sentences() if data.labels.manifest else ()
 
 
-def _evidence(data: Data, rows: list[Row], settings: schema.Settings, suspected: Iterable[Issue]) -> Evidence:
+def _evidence(data: RunData, rows: list[Row], settings: schema.Settings, suspected: Iterable[Issue]) -> Evidence:
     store, source = settings.store.url, data.ingested.source
-    examined = ImageStore(store).examined([row.image for row in rows])
+    examined = ImageStore(store).read_infos([row.image for row in rows])
     rejections = SnapshotStore(store).rejected(source, data.ingested.moment)
     return Evidence(
         labelling=read_labels(store, data.labels.name),
         rejected=list_rejected(source, rejections),
         waiting=data.dataset.waiting,
-        examined=examined,
+        image_infos=examined,
         forgotten=frozenset(read_tombstones(store)),
         findings=(
             *_contradictions(data, rows, settings),
@@ -183,7 +185,7 @@ def _evidence(data: Data, rows: list[Row], settings: schema.Settings, suspected:
     )
 
 
-def _contradictions(data: Data, rows: list[Row], settings: schema.Settings) -> tuple[Issue, ...]:
+def _contradictions(data: RunData, rows: list[Row], settings: schema.Settings) -> tuple[Issue, ...]:
     """Name near duplicates under two labels, and images that are not in the split that was published for them."""
     store, labelling = settings.store.url, read_labels(settings.store.url, data.labels.name)
     twins = read_twins(store, data.labels.name, settings.dataset.near_duplicate_bits)
@@ -204,7 +206,7 @@ def _label_issues(
 
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     assigned = SplitStore(store).stored()
-    features = FeatureStore(store, embedded.today.fingerprint, embedded.today.width)
+    features = FeatureStore(store, embedded.current.fingerprint, embedded.current.width)
     images = [row.image for row in used]
     issues = find_label_issues(
         used, [assigned[image].group for image in images], fit_reduction(features, images)(images)
@@ -212,7 +214,7 @@ def _label_issues(
     return issues.findings, issues.labels
 
 
-def _count_copies(data: Data, rows: list[Row], store: str) -> dict[str, Any]:
+def _count_copies(data: RunData, rows: list[Row], store: str) -> dict[str, Any]:
     """Count the objects that are copies, and the images that share a near-duplicate group."""
     located = SnapshotStore(store).located(data.ingested.source, data.ingested.moment)
     assigned = SplitStore(store).stored()

@@ -105,7 +105,7 @@ def holm(chances: Sequence[float], rate: float, least: Sequence[float] | None = 
     return [index in spoken for index in range(len(chances))]
 
 
-def images_needed(better: float, worse: float, rate: float, power: float = 0.8) -> int:
+def estimate_images_needed(better: float, worse: float, rate: float, power: float = 0.8) -> int:
     """Estimate how many images would tell two models apart, by the shares on which only one of them is right.
 
     Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 1987: enough

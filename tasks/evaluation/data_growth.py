@@ -14,7 +14,7 @@ from tasks.domain.evaluation.data_growth import (
     compare_training_data,
     cross_validate,
 )
-from tasks.domain.gate.improvement import growth_shortfall
+from tasks.domain.gate.improvement import describe_growth_shortfall
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import training_settings
@@ -53,7 +53,7 @@ def measure_growth(
     made_by = [_recipe(sections) for sections in (record.settings, training_settings(settings))]
     comparison = compare_training_data(rows, former, _likeness(*made_by, same_features=record.features == today))
     # It costs seconds of a night with many images: only where it can decide.
-    if gate.needs == "no-harm" or growth_shortfall(comparison, gate):
+    if gate.needs == "no-harm" or describe_growth_shortfall(comparison, gate):
         return comparison
     images = [row.image for row in rows]
     reduces = {feature_set: _reduction(feature_set, images, store) for feature_set in {today, record.features}}

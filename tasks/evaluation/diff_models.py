@@ -37,7 +37,9 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
     images = [row.image for row in rows]
     old, new = (read_record(store, model.head, model.dataset) for model in (before, after))
     predictions = predict(store, old.made, old.head, images)
-    predictions = predictions.named(spelled(predictions.classes, new.settings.get("labels", {}).get("aliases", {})))
+    predictions = predictions.rename_classes(
+        spelled(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
+    )
     return find_prediction_flips(rows, predictions, predict(store, new.made, new.head, images))
 
 

@@ -20,7 +20,7 @@ from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate.serving_check import excuse_champion_failure
 from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.results import Trained
+from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import calibration_error
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.data_growth import measure_growth
@@ -40,7 +40,9 @@ _LIKELIEST = 5
 
 
 @step(hours=6)
-def evaluate(dataset: Dataset, embedded: DatasetFeatures, trained: Trained, settings: schema.Settings) -> Evaluation:
+def evaluate(
+    dataset: Dataset, embedded: DatasetFeatures, trained: TrainedModel, settings: schema.Settings
+) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
     version = read_manifest(store, dataset.hash)
@@ -55,29 +57,29 @@ def evaluate(dataset: Dataset, embedded: DatasetFeatures, trained: Trained, sett
     test_predictions = predictions.challenger.test, predictions.champion.test if predictions.champion else None
     evaluation = Evaluation(
         images=len(rows),
-        metrics={**test.flat(), **_head_metrics(store, trained, rows)},
+        metrics={**test.to_metrics(), **_head_metrics(store, trained, rows)},
         champion=predictions.decision.number if predictions.decision else None,
         test=test,
         golden=golden,
         latency=embedded.latency,
         champion_problem=predictions.problem,
         mistakes=find_misclassifications(rows, *test_predictions),
-        growth=measure_growth(version, embedded.today, former, settings) if former else None,
-        labels=gather_label_evidence(predictions.changes, version, embedded.today, test_predictions, store)
+        growth=measure_growth(version, embedded.current, former, settings) if former else None,
+        labels=gather_label_evidence(predictions.changes, version, embedded.current, test_predictions, store)
         if predictions.changes
         else None,
     )
-    sure = f"{trained.promise}; {trained.promise.held(test.figures.overall, len(rows))}"
+    sure = f"{trained.promise}; {trained.promise.describe_held(test.figures.overall, len(rows))}"
     tags = {"pedigree.sure": sure, **(_tags(test.comparison) if test.comparison else {})}
     runs.log_metrics(url, trained.run_id, {**evaluation.metrics, **_other_metrics(evaluation)}, tags)
     runs.log_files(url, trained.run_id, _evaluation_files(rows, predictions.challenger.test, evaluation))
     return evaluation
 
 
-def _head_metrics(store: str, trained: Trained, rows: Sequence[Row]) -> dict[str, float]:
+def _head_metrics(store: str, trained: TrainedModel, rows: Sequence[Row]) -> dict[str, float]:
     """Say what calibration did, by the error with and without it."""
     head = stored_head(store, trained.head)
-    features = read_features(store, trained.made, [row.image for row in rows])
+    features = read_features(store, trained.features, [row.image for row in rows])
     truth = [head.classes.index(row.label) for row in rows]
     uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
     return {
@@ -94,7 +96,7 @@ def _other_metrics(evaluation: Evaluation) -> dict[str, float]:
     The latency is another one each time, and two nights that make the same model have the same figures.
     """
     golden = {
-        f"golden/{name}": value for name, value in (evaluation.golden.flat() if evaluation.golden else {}).items()
+        f"golden/{name}": value for name, value in (evaluation.golden.to_metrics() if evaluation.golden else {}).items()
     }
     pairs = evaluation.comparison.paired if evaluation.comparison else ()
     time = {"latency_ms": evaluation.latency} if evaluation.latency else {}
@@ -134,7 +136,7 @@ def _evaluation_files(rows: Sequence[Row], predictions: Predictions, evaluation:
 
 def _truncate_labels(evaluation: Evaluation) -> Evaluation:
     """Keep of very many moved photographs the first; pedigree data diff names all."""
-    return replace(evaluation, labels=evaluation.labels.first(_MOST_MOVED)) if evaluation.labels else evaluation
+    return replace(evaluation, labels=evaluation.labels.truncate(_MOST_MOVED)) if evaluation.labels else evaluation
 
 
 def _prediction_lines(rows: Sequence[Row], predictions: Predictions) -> list[dict[str, object]]:
@@ -158,12 +160,14 @@ class ModelPredictions:
     test: Predictions
     golden: Predictions | None
 
-    def today(self, words: Vocabulary) -> "ModelPredictions":
+    def rename_classes(self, words: Vocabulary) -> "ModelPredictions":
         """Give classes that were renamed or merged since their names of today."""
         if not words.former:
             return self
         test, golden = (
-            predictions.named([words.of_former(label) for label in predictions.classes]) if predictions else None
+            predictions.rename_classes([words.translate_former(label) for label in predictions.classes])
+            if predictions
+            else None
             for predictions in (self.test, self.golden)
         )
         return ModelPredictions(test or self.test, golden)
@@ -184,7 +188,11 @@ class PairedPredictions:
 
 
 def predict_with_both_models(
-    version: Sequence[Row], dataset: Dataset, embedded: DatasetFeatures, trained: Trained, settings: schema.Settings
+    version: Sequence[Row],
+    dataset: Dataset,
+    embedded: DatasetFeatures,
+    trained: TrainedModel,
+    settings: schema.Settings,
 ) -> PairedPredictions:
     """Let challenger and champion answer about a version's test images, the latter under today's names of its classes.
 
@@ -192,7 +200,7 @@ def predict_with_both_models(
     """
     golden, decision = golden_rows(settings), Ledger(settings.store.url).champion()
     rows = [row for row in version if row.split is Split.TEST]
-    challenger = _predict_sets(trained.made, trained.head, (rows, golden), settings)
+    challenger = _predict_sets(trained.features, trained.head, (rows, golden), settings)
     if decision is None:
         return PairedPredictions(challenger, None, None, "")
     changes = compare_labels(version, decision, dataset.parent, settings)
@@ -205,7 +213,7 @@ def predict_with_both_models(
             challenger, None, decision, excuse_champion_failure(error, decision.model_version, settings.gate), changes
         )
     return PairedPredictions(
-        challenger, champion.today(changes.vocabulary) if changes else champion, decision, "", changes
+        challenger, champion.rename_classes(changes.vocabulary) if changes else champion, decision, "", changes
     )
 
 
@@ -240,4 +248,4 @@ def _predict_sets(
 
 def _predict_rows(feature_set: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
     predictions = predict(settings.store.url, feature_set, head, [row.image for row in rows])
-    return predictions.named(spelled(predictions.classes, settings.labels.aliases))
+    return predictions.rename_classes(spelled(predictions.classes, settings.labels.aliases))

@@ -22,7 +22,7 @@ def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling |
     ``changes`` tell which labels are not those under which the champion was judged, as far as that is known.
     """
     images = [row.image for row in rows]
-    splits, examined = SplitStore(store).stored(), ImageStore(store).examined(images)
+    splits, examined = SplitStore(store).stored(), ImageStore(store).read_infos(images)
 
     def attributes(row: Row) -> tuple[tuple[str, str], ...]:
         measured_attributes = dict(image_attributes(examined[row.image])) if row.image in examined else {}
@@ -32,7 +32,7 @@ def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling |
         labels=[row.label for row in rows],
         groups=[splits[image].group if image in splits else image for image in images],
         attributes=[attributes(row) for row in rows],
-        moved=changes.places([row.image for row in rows]) if changes else frozenset(),
+        moved=changes.find_moved([row.image for row in rows]) if changes else frozenset(),
         finer=changes.vocabulary.finer if changes else {},
     )
 

@@ -73,8 +73,8 @@ def gather_label_evidence(
     words = changes.vocabulary
     tested = [row for row in rows if row.split is Split.TEST]
     before = {change.image: change.before for change in changes.moved}
-    earlier = [before.get(row.image, words.of_today(row.label)) for row in tested]
-    challenger_today = challenger.named([words.of_today(label) for label in challenger.classes])
+    earlier = [before.get(row.image, words.translate_current(row.label)) for row in tested]
+    challenger_today = challenger.rename_classes([words.translate_current(label) for label in challenger.classes])
     return collect_label_evidence(
         changes,
         _head_words(changes, rows, today, store),
@@ -89,7 +89,7 @@ def _head_words(
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     images, splits = [row.image for row in used], SplitStore(store).stored()
     groups = [splits[image].group if image in splits else image for image in images]
-    labels = [changes.vocabulary.of_today(row.label) for row in used]
+    labels = [changes.vocabulary.translate_current(row.label) for row in used]
     features = fit_reduction(FeatureStore(store, today.fingerprint, today.width), images)(images)
     return predict_with_head(changes, features, labels, groups, images)
 

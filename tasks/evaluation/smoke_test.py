@@ -8,7 +8,7 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import NO_PICTURE, SAMPLE, ServingCheck, check_serving, serving_failure
-from tasks.domain.runs.results import Trained
+from tasks.domain.runs.results import TrainedModel
 from tasks.features.embedding import predict
 from tasks.serving.probe_process import ServingProbe
 from tasks.step import step
@@ -29,7 +29,7 @@ def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
 
 @step(hours=2)
 def smoke_test(
-    dataset: Dataset, trained: Trained, version: str, settings: schema.Settings, probe: ServingProbe | None
+    dataset: Dataset, trained: TrainedModel, version: str, settings: schema.Settings, probe: ServingProbe | None
 ) -> ServingCheck:
     """Let the stranger load the version from the registry, and hold its answers against the evaluation's.
 
@@ -41,7 +41,7 @@ def smoke_test(
     images = _sample(dataset, store)
     if not images:
         return ServingCheck("", 0)
-    expected = predict(store, trained.made, trained.head, list(images))
+    expected = predict(store, trained.features, trained.head, list(images))
     try:
         return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))
     except PedigreeError as problem:

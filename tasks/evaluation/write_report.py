@@ -17,7 +17,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, LearningCurves, fit_learning_curves
 from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
 from tasks.domain.evaluation.results import ReportSummary
-from tasks.domain.runs.results import Challenger, Data
+from tasks.domain.runs.results import Challenger, RunData
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, render_diff_files
 from tasks.features.embedding import fit_reduction
@@ -51,13 +51,13 @@ _PAGES = {
 
 
 @step(hours=6)
-def write_report(data: Data, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
+def write_report(data: RunData, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
     """Write the report and the model card into the night's run, and the way to them where people look."""
-    store, url, run_id = settings.store.url, settings.tracking.url, challenger.trained.run_id
+    store, url, run_id = settings.store.url, settings.tracking.url, challenger.model.run_id
     rows = read_manifest(store, data.dataset.hash)
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = read_card(store, data.dataset.hash) or {}
-    learned = compute_learning_curves(rows, challenger.embedded.today, store, settings.gate.minimum_support)
+    learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     report = EvaluationReport(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
     files |= _since_champion(data, challenger, store)
@@ -92,24 +92,24 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
         "learning": asdict(report.curves),
         "collect": [asdict(advice) for advice in report.wanted],
     }
-    if trial := report.challenger.trained.trial:
+    if trial := report.challenger.model.trial:
         tables["fine-tuning-trial"] = asdict(trial)
     return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
-def _since_champion(data: Data, challenger: Challenger, store: str) -> dict[str, bytes]:
+def _since_champion(data: RunData, challenger: Challenger, store: str) -> dict[str, bytes]:
     """Write what differs from the champion that the challenger was held against; nothing on a first night."""
     number = challenger.evaluation.champion
     former = next((decision for decision in Ledger(store).entries() if decision.number == number), None)
     if former is None:
         return {}
-    current = Model(challenger.trained.head, data.dataset.hash)
+    current = Model(challenger.model.head, data.dataset.hash)
     return render_diff_files(store, Model(former.head, former.dataset), current)
 
 
 def _card(report: EvaluationReport, url: str, run_id: str) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
-    title = f"Model card: head {report.challenger.trained.head[:12]}"
+    title = f"Model card: head {report.challenger.model.head[:12]}"
     sections = build_model_card(report, runs.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
     return {
         "model-card.md": render_card_markdown(title, sections).encode(),
@@ -119,7 +119,7 @@ def _card(report: EvaluationReport, url: str, run_id: str) -> dict[str, bytes]:
 
 def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]) -> str:
     """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
-    verdict, trial, choice = challenger.verdict, challenger.trained.trial, challenger.embedded.choice
+    verdict, trial, choice = challenger.verdict, challenger.model.trial, challenger.features.choice
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     night = build_flow_run_tags()["flow_run_url"]
     links += [f"[the night in Prefect]({night})"] if night != "none" else []
@@ -135,7 +135,7 @@ def _add_nearest(
     mistakes: Misclassifications, rows: Sequence[Row], challenger: Challenger, store: str
 ) -> Misclassifications:
     """Put beside each of the surest mistakes what the model may have mixed it up with."""
-    feature_set = challenger.embedded.today
+    feature_set = challenger.features.current
     features = FeatureStore(store, feature_set.fingerprint, feature_set.width)
     worst = mistakes.worst
     if not worst:

@@ -71,7 +71,7 @@ def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
         SettingsError: The weights end at a cut of their own.
         PedigreeError: There are not two classes to tell apart, or nothing of them can be held out.
     """
-    from tasks.modeling.backbone.backbone import load
+    from tasks.modeling.backbone.backbone import load_backbone
     from tasks.modeling.backbone.embedding import load_every_cut
 
     chosen, store = settings.backbone, settings.store.url
@@ -85,7 +85,7 @@ def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
     embed_missing(all_cuts, images, settings)
     answers = list(_cross_fit_cuts(all_cuts, rows, groups, settings))
     compared = compare_cuts(answers, np.unique(groups, return_inverse=True)[1])
-    _store_single_cut(all_cuts, load(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
+    _store_single_cut(all_cuts, load_backbone(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
     return compared
 
 
@@ -119,7 +119,7 @@ def _check_enough(rows: Sequence[Row], groups: Sequence[str]) -> None:
 
 def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
     """Keep what the pass through every cut made for one of them, where that one alone makes the same bits here."""
-    from tasks.modeling.backbone.embedding import cut_columns, gives_same_features
+    from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features
 
     origin = FeatureStore(store, all_cuts.fingerprint, all_cuts.width, all_cuts.precision)
     target = FeatureStore(store, single.fingerprint, single.width, single.precision)
@@ -128,7 +128,7 @@ def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence
         lacking = [image for image in images if image not in stored]
         if not lacking or not gives_same_features(all_cuts, single):
             return
-        column_indices = cut_columns(all_cuts.cut, single.cut)
+        column_indices = find_cut_columns(all_cuts.cut, single.cut)
         for start in range(0, len(lacking), _AT_ONCE):
             part = lacking[start : start + _AT_ONCE]
             target.add(part, origin.read(part)[:, column_indices])
@@ -138,27 +138,27 @@ def _cross_fit_cuts(
     all_cuts: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
 ) -> Iterator[CutPredictions]:
     """Cross-fit heads on each cut's features, and on those of two together."""
-    from tasks.modeling.backbone.embedding import cut_columns
+    from tasks.modeling.backbone.embedding import find_cut_columns
 
     truth = np.unique([row.label for row in rows], return_inverse=True)[1]
     features = FeatureStore(settings.store.url, all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
     cuts = candidates(all_cuts.cut, settings)
     with show_progress("compare_cuts", len(cuts)) as advance:
         for cut in cuts:
-            yield cross_fit_cut(cut, features[:, cut_columns(all_cuts.cut, cut)], truth, groups)
+            yield cross_fit_cut(cut, features[:, find_cut_columns(all_cuts.cut, cut)], truth, groups)
             advance(1)
 
 
 def candidates(all_cuts: str, settings: schema.Settings) -> list[str]:
     """Name each cut, and each two of the last ones; where the backbone's end learns, none that ends before it."""
-    from tasks.modeling.backbone.inception import CUTS, layers_of
+    from tasks.modeling.backbone.inception import CUTS, split_cut
 
-    single = layers_of(all_cuts)
+    single = split_cut(all_cuts)
     cuts = [*single, *(f"{first}+{second}" for first, second in combinations(single[-_LAST:], 2))]
     if settings.training.method != "fine-tune":
         return cuts
     first = CUTS.index(settings.fine_tuning.from_block)
-    return [cut for cut in cuts if CUTS.index(layers_of(cut)[-1]) >= first]
+    return [cut for cut in cuts if CUTS.index(split_cut(cut)[-1]) >= first]
 
 
 def cross_fit_cut(
@@ -175,7 +175,7 @@ def cross_fit_cut(
     Returns:
         By image whether the likeliest class is the right one, and the loss.
     """
-    from tasks.modeling.backbone.inception import width_of
+    from tasks.modeling.backbone.inception import feature_width
     from tasks.modeling.head.cross_fitting import out_of_fold
     from tasks.modeling.head.head import fit_scaler
 
@@ -183,7 +183,7 @@ def cross_fit_cut(
     true_probabilities = probabilities[np.arange(len(truth)), truth]
     losses = -np.log(np.maximum(true_probabilities, np.finfo(np.float32).tiny))
     correct = probabilities.argmax(axis=1) == truth
-    return CutPredictions(cut, width_of(cut), correct, losses, fit_scaler(features).varies)
+    return CutPredictions(cut, feature_width(cut), correct, losses, fit_scaler(features).varies)
 
 
 @step(hours=24, logged=False)

@@ -78,14 +78,14 @@ def _measure_latency(backbone: "Backbone", image: str, settings: schema.Settings
 
 def _current_backbone(settings: schema.Settings) -> "Backbone":
     """Take the backbone from the store where it came from outside before, else from where the settings say."""
-    from tasks.modeling.backbone.backbone import external_weights_name, load
+    from tasks.modeling.backbone.backbone import load_backbone, name_external_weights
 
     store, chosen = settings.store.url, settings.backbone
-    name = external_weights_name(chosen)
+    name = name_external_weights(chosen)
     remembered = remembered_backbone(store, name) if name else None
     if remembered:
         return stored_backbone(store, remembered)
-    today = load(chosen, read_url(chosen.weights) if chosen.is_file else None)
+    today = load_backbone(chosen, read_url(chosen.weights) if chosen.is_file else None)
     if has_backbone(store, today.fingerprint):
         check_backbone(store, today.fingerprint, today.facts)
     else:

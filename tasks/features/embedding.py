@@ -41,14 +41,14 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     Images come in a sequence, as they are, or with the views that are wanted of each. Of several runs at once one
     embeds a batch while the others wait, and then finds it done.
     """
-    from tasks.modeling.backbone.embedding import self_test
+    from tasks.modeling.backbone.embedding import check_determinism
 
     views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width, backbone.precision)
     missing = _missing_views(store, views)
     if not missing:
         return 0
-    self_test(backbone)
+    check_determinism(backbone)
     done = 0
     with show_progress("embed", len(missing)) as advance:
         while missing:
@@ -178,13 +178,13 @@ def stored_head(store: str, name: str) -> "Head":
 
 def backbone_files(store: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
     """Return a backbone's weights file and its facts; raise Problem, naming the file that is not what was written."""
-    from tasks.modeling.backbone.serialization import from_bytes, weights_hash
+    from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 
     data, facts = read_backbone(store, fingerprint)
     if sha256_of(facts) != fingerprint:
         raise _altered_file(store, f"backbones/{fingerprint}.json")
     try:
-        intact = weights_hash(from_bytes(data, "")) == facts["weights"]
+        intact = hash_weights(from_bytes(data, "")) == facts["weights"]
     except PedigreeError:
         intact = False
     if not intact:
@@ -194,9 +194,9 @@ def backbone_files(store: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]
 
 def stored_backbone(store: str, fingerprint: str) -> "Backbone":
     """Build a backbone from the store; raise Problem where one of its files is missing, or not what was written."""
-    from tasks.modeling.backbone.backbone import restore
+    from tasks.modeling.backbone.backbone import restore_backbone
 
-    return restore(*backbone_files(store, fingerprint))
+    return restore_backbone(*backbone_files(store, fingerprint))
 
 
 def check_backbone(store: str, fingerprint: str, facts: Mapping[str, Any]) -> None:

@@ -33,9 +33,9 @@ def configure_tensorflow() -> None:
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(cores())
+    tf.config.threading.set_inter_op_parallelism_threads(count_cores())
     # Each core can be a device of its own in fine-tuning; this must be said before TensorFlow computes anything.
-    logical = [tf.config.LogicalDeviceConfiguration()] * cores()
+    logical = [tf.config.LogicalDeviceConfiguration()] * count_cores()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tf.config.experimental.enable_op_determinism()
 
@@ -62,12 +62,12 @@ def _without_stderr() -> Iterator[None]:
             os.close(saved_stderr)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def engine() -> str:
+def describe_engine() -> str:
     """Name what computes features, with its version: another one gives other bits."""
     configure_tensorflow()
     import tensorflow as tf
@@ -80,7 +80,7 @@ _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
 _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 
-def machine() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """Name processor, cores, threads and the versions of what computes."""
     configure_tensorflow()
     import tensorflow as tf
@@ -89,7 +89,7 @@ def machine() -> dict[str, str]:
     return {
         "cpu": model,
         "instructions": " ".join(name for name in _INSTRUCTIONS if name in flags),
-        "cores": str(cores()),
+        "cores": str(count_cores()),
         "threads": f"{tf.config.threading.get_intra_op_parallelism_threads()} an operation",
         "onednn": _kernels(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -9,7 +9,7 @@ from typing import Any
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, model_input
 from tasks.domain.images.rejections import Rejection
-from tasks.modeling.backbone.backbone import Backbone, restore
+from tasks.modeling.backbone.backbone import Backbone, restore_backbone
 from tasks.modeling.backbone.embedding import map_in_parallel
 from tasks.modeling.head.head import Head
 
@@ -66,7 +66,7 @@ class Predictor:
         # Packages from before the head's name was written beside it have none.
         if facts.get("head", head.name) != head.name:
             raise PedigreeError(f"The head in {folder} is not the one that was packaged: download the model again.")
-        return cls(restore(weights, named), head, limits)
+        return cls(restore_backbone(weights, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Answer for each image's bytes on its own, in order."""
@@ -81,4 +81,4 @@ class Predictor:
         probabilities = self.head.probabilities(self.backbone.network(pixels)[None])[0]
         named = dict(zip(self.head.classes, map(float, probabilities), strict=True))
         label = max(named, key=named.__getitem__)
-        return Prediction(label, named[label], self.head.sure(named[label]), named, "")
+        return Prediction(label, named[label], self.head.is_confident(named[label]), named, "")

@@ -8,10 +8,10 @@ from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import (
     Decision,
-    aliases,
-    last_decision,
-    promotion_command,
-    shortest_name,
+    build_promotion_command,
+    find_last_decision,
+    find_shortest_name,
+    resolve_aliases,
     was_promoted,
 )
 from tasks.stores.files.ledger import Ledger
@@ -58,7 +58,7 @@ def point_aliases(workspace: Workspace, state: RegistryState) -> AliasReport:
     model carries ``champion`` that the ledger never promoted.
     """
     report = AliasReport()
-    assignments = [aliases(state.entries[:end]) for end in range(state.since, len(state.entries) + 1)]
+    assignments = [resolve_aliases(state.entries[:end]) for end in range(state.since, len(state.entries) + 1)]
     for alias, decision in assignments[-1].items():
         version = _find_version(workspace, alias, decision, state, report) if decision else None
         if version and decision:
@@ -83,7 +83,7 @@ def _find_version(
     if version or alias != "champion":
         return version
     lost = f"MLflow does not hold version {decision.model_version}, which serves"
-    last = last_decision(Ledger(workspace.store).entries(), decision.model)
+    last = find_last_decision(Ledger(workspace.store).entries(), decision.model)
     try:
         version = register_again(workspace.store, workspace.tracking, last)
     except ServiceUnavailableError:
@@ -159,9 +159,9 @@ def _settling_commands(
     decision = next(entry for entry in reversed(state.entries) if current.matches(entry))
     _renumber(workspace, decision, current, report)
     entries = [*state.entries, *report.renumbered]
-    serving = aliases(entries)["champion"]
-    commands = [promotion_command(entries, last_decision(entries, decision.model))]
-    commands += [f"pedigree model promote {shortest_name(entries, serving)}"] if serving else []
+    serving = resolve_aliases(entries)["champion"]
+    commands = [build_promotion_command(entries, find_last_decision(entries, decision.model))]
+    commands += [f"pedigree model promote {find_shortest_name(entries, serving)}"] if serving else []
     return f" ({' or '.join(filter(None, commands))} settles it)" if any(commands) else ""
 
 
@@ -173,7 +173,7 @@ def _renumber(workspace: Workspace, decision: Decision, version: RegisteredVersi
     """Write into the ledger that MLflow holds a model under another number than the ledger knew."""
 
     def make_decision(entries: list[Decision]) -> Decision | None:
-        last = last_decision(entries, decision.model)
+        last = find_last_decision(entries, decision.model)
         if last.model_version == version.number:
             return None
         return replace(

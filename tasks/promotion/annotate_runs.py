@@ -5,7 +5,12 @@ from collections.abc import Callable
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.mlflow_summary import dataset_figures, dataset_tags, run_name, verdict_tags
+from tasks.domain.runs.mlflow_summary import (
+    build_dataset_tags,
+    build_run_name,
+    build_verdict_tags,
+    collect_dataset_metrics,
+)
 from tasks.stores.files.manifests import dataset_files, read_card
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
@@ -50,7 +55,7 @@ def _tag_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
     A run that MLflow has no longer has nothing to show.
     """
     try:
-        if decision.by_the_gate:
+        if decision.decided_by_gate:
             _finish_run(store, tracking, decision)
         else:
             runs.tag(tracking.url, decision.run_id, _decision_tags(decision))
@@ -66,9 +71,9 @@ def _tag_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
 
 def _finish_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
     card = read_card(store, decision.dataset) or {}
-    tags = verdict_tags(decision) | dataset_tags(card)
+    tags = build_verdict_tags(decision) | build_dataset_tags(card)
     runs.log_files(tracking.url, decision.run_id, dataset_files(store, decision.dataset))
-    runs.finish(tracking.url, decision.run_id, run_name(decision, card), tags, dataset_figures(card))
+    runs.finish(tracking.url, decision.run_id, build_run_name(decision, card), tags, collect_dataset_metrics(card))
 
 
 def _decision_tags(decision: Decision) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tasks.domain.gate import gate
 from tasks.domain.gate.rule_result import RuleCheck, describe_unknown_name, find_overlaps
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.images.near_duplicates import group_near_duplicates
-from tasks.domain.runs.results import Data, Outcome, Trained
+from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
 from tasks.step import log_result, step
@@ -54,15 +54,15 @@ def _check_overlaps(rows: list[Row], golden: list[Row], settings: schema.Setting
 
 @step(hours=2, logged=False)
 def apply_gate(
-    data: Data, trained: Trained, evaluation: Evaluation, served: ServingCheck, settings: schema.Settings
+    data: RunData, trained: TrainedModel, evaluation: Evaluation, served: ServingCheck, settings: schema.Settings
 ) -> gate.Verdict:
     """Ask every rule about models, data and the packaged model's answers, and keep what each said with the run."""
     store, dataset = settings.store.url, data.dataset
     parent = read_manifest(store, dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
     held = measure_drift(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
-    held = replace(held, label_issues=data.inspected.labels) if data.inspected else held
-    facts = gate.Facts(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
+    held = replace(held, label_issues=data.card.labels) if data.card else held
+    facts = gate.GateInputs(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.apply_gate_rules(facts, settings.gate)
     record = {
         "verdict": asdict(verdict),

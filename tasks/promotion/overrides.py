@@ -15,9 +15,9 @@ from tasks.domain.registry.decisions import (
     DecisionOutcome,
     describe_hold,
     find_hold,
-    judged_against,
-    last_decision,
-    shortest_name,
+    find_last_decision,
+    find_rival,
+    find_shortest_name,
 )
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.sync_registry import RegistrySync, follow_ledger
@@ -57,7 +57,7 @@ class Override:
         return {"decision": decision, "champion": self.champion or None, "notes": list(self._notes())}
 
     def _notes(self) -> tuple[str, ...]:
-        return self.sync.words(self.decision.number if self.decision else None)
+        return self.sync.messages(self.decision.number if self.decision else None)
 
 
 def promote(workspace: Workspace, version: str, approver: Approver, instead_of: str = "") -> Override:
@@ -70,7 +70,7 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
     decision = _find_decision(workspace, version)
 
     def make_decision(entries: Sequence[Decision]) -> Decision | None:
-        serving = decisions.champion(entries)
+        serving = decisions.find_champion(entries)
         if serving and serving.model == decision.model:
             return None
         if hold_decision := find_hold(entries, decision.head, decision.dataset):
@@ -91,7 +91,7 @@ def roll_back(workspace: Workspace, approver: Approver) -> Override:
     champion = Ledger(workspace.store).champion()
 
     def make_decision(entries: Sequence[Decision]) -> Decision:
-        serving, former = decisions.champion(entries), decisions.previous(entries)
+        serving, former = decisions.find_champion(entries), decisions.find_previous(entries)
         if serving is None or former is None:
             only = f"version {serving.model_version} is the first champion" if serving else "there is no champion"
             raise PedigreeError(f"Nothing to roll back to in {workspace.store}: {only}.")
@@ -164,7 +164,7 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
         return ledger.named(word)
     entries = ledger.entries()
     models = dict.fromkeys(decision.model for decision in entries if version.matches(decision))
-    registered = [last_decision(entries, model) for model in models]
+    registered = [find_last_decision(entries, model) for model in models]
     candidates = {decision.model: decision for decision in (*decisions.find_decisions(entries, number), *registered)}
     if not candidates:
         return ledger.named(word)
@@ -181,13 +181,13 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
 
 def _require_same_champion(entries: Sequence[Decision], decision: Decision, instead_of: str) -> None:
     """Raise PedigreeError where another version serves than the person knows of."""
-    serving, rival = decisions.champion(entries), judged_against(entries, decision)
+    serving, rival = decisions.find_champion(entries), find_rival(entries, decision)
     if _knows(entries, serving, rival, instead_of):
         return
     current, judged = (champion.model_version if champion else "none" for champion in (serving, rival))
     reason = f"--instead-of says version {instead_of}" if instead_of else f"it was judged against version {judged}"
     message = f"Version {decision.model_version} is not promoted, since {reason} and version {current} serves"
-    option = f"--instead-of {shortest_name(entries, serving)}" if serving else ""
+    option = f"--instead-of {find_shortest_name(entries, serving)}" if serving else ""
     raise PedigreeError(f"{message}: look at both, and add {option} to replace it all the same.")
 
 
@@ -224,7 +224,7 @@ def _entry(
 def _sync_registry(workspace: Workspace, decision: Decision | None, *, overrule: bool = False) -> Override:
     """Let MLflow follow; where the person said who serves, that goes for aliases which somebody moved by hand too."""
     sync = follow_ledger(workspace.store, workspace.tracking, overrule=overrule)
-    if sync.unmoved:
+    if sync.alias_problem:
         ledger_state = f"The ledger holds {decision}" if decision else "The ledger has nothing to add"
         raise PedigreeError(f"{ledger_state}, and another model may serve: {'; '.join(sync.notes)}.")
     serving = Ledger(workspace.store).champion()

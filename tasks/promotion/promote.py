@@ -10,12 +10,12 @@ from tasks.domain.registry.decisions import (
     ChampionReplaced,
     Decision,
     Promotion,
-    champion,
     describe_hold,
+    find_champion,
     find_hold,
-    shortest_name,
+    find_shortest_name,
 )
-from tasks.domain.registry.model_record import recipe
+from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import Challenger
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
@@ -33,11 +33,11 @@ def promote(
     run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
     """
     # MLflow is asked before the decision: from then on a night must be able to end without it.
-    pages = _pages(settings.tracking.url, challenger.trained.run_id)
+    pages = _pages(settings.tracking.url, challenger.model.run_id)
     decision = _decision(dataset, challenger, version, settings)
 
     def make_decision(entries: list[Decision]) -> Decision | None:
-        serving = champion(entries)
+        serving = find_champion(entries)
         if _rival(entries, decision, dataset) or (serving.number if serving else None) != decision.against:
             return None
         return _number_decision(_with_command(decision, entries), entries)
@@ -54,7 +54,7 @@ def promote(
 
 def _rival(entries: list[Decision], decision: Decision, dataset: Dataset) -> Decision | None:
     """Return what was decided about the same data and recipe since this run looked whether anything was."""
-    younger = (entry for entry in entries if entry.by_the_gate and entry.number > dataset.decided)
+    younger = (entry for entry in entries if entry.decided_by_gate and entry.number > dataset.decided)
     return next(
         (entry for entry in younger if (entry.dataset, entry.recipe) == (decision.dataset, decision.recipe)), None
     )
@@ -97,14 +97,14 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         champion=evaluation.champion,
         against=evaluation.champion,
         dataset=dataset.hash,
-        recipe=recipe(settings),
-        backbone=challenger.trained.made.fingerprint,
-        head=challenger.trained.head,
-        run_id=challenger.trained.run_id,
+        recipe=hash_settings(settings),
+        backbone=challenger.model.features.fingerprint,
+        head=challenger.model.head,
+        run_id=challenger.model.run_id,
         model_version=version,
-        package=next(reversed(read_packages(settings.store.url, challenger.trained.head, dataset.hash)), ""),
+        package=next(reversed(read_packages(settings.store.url, challenger.model.head, dataset.hash)), ""),
         reason=verdict.reason,
-        rules=verdict.lines(),
+        rules=verdict.rules_to_dicts(),
         # The figures of single classes stay in MLflow: a ledger is read every night.
         figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
     )
@@ -125,5 +125,5 @@ def _with_command(decision: Decision, entries: list[Decision]) -> Decision:
     """Say of what waits for a person how that one decides; a number that two models have had is none."""
     if decision.outcome != "needs-approval":
         return decision
-    command = f"a person decides, by pedigree model promote {shortest_name([*entries, decision], decision)}"
+    command = f"a person decides, by pedigree model promote {find_shortest_name([*entries, decision], decision)}"
     return replace(decision, reason=f"{decision.reason}; {command}")

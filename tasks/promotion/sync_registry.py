@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
-from tasks.domain.registry.decisions import Decision, promotion_command, waiting
+from tasks.domain.registry.decisions import Decision, build_promotion_command, find_waiting
 from tasks.promotion.aliases import AliasReport, RegistryState, Workspace, point_aliases
 from tasks.promotion.annotate_runs import annotate_runs
 from tasks.serving.served_package import check_champion
@@ -19,9 +19,9 @@ from tasks.stores.tracking.registry import check_owner
 class Lag:
     """Whether MLflow and the ledger tell of different times, decisions that MLflow has lost, and what to say of it."""
 
-    any: bool
+    differs: bool
     lost: tuple[Decision, ...] = ()
-    words: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 def measure_lag(
@@ -37,15 +37,15 @@ def measure_lag(
     shown = int(followed) if followed.isdecimal() else 0
     if entries and shown > entries[-1].number:
         words = f"the ledger is older than MLflow, which had followed decision {shown}: the ledger says who serves"
-        return Lag(any=True, words=(words,))
+        return Lag(differs=True, messages=(words,))
     lost = [decision for decision in real if decision.number > shown]
-    return _describe_lag(lost, shown) if lost else Lag(any=False)
+    return _describe_lag(lost, shown) if lost else Lag(differs=False)
 
 
 def _lag_of_versions(tracking: schema.Tracking, handled: Sequence[Decision]) -> Lag:
     """Look which decision the versions in MLflow tell of last."""
     if handled and not registry.find_version(tracking.url, tracking.model, {}):
-        return Lag(any=True)
+        return Lag(differs=True)
     lost: list[Decision] = []
     for decision in reversed(handled):
         version = registry.version_of(tracking.url, tracking.model, decision)
@@ -56,13 +56,13 @@ def _lag_of_versions(tracking: schema.Tracking, handled: Sequence[Decision]) -> 
     return (
         _describe_lag(lost, handled[-len(lost) - 1].number if len(lost) < len(handled) else 0)
         if lost
-        else Lag(any=False)
+        else Lag(differs=False)
     )
 
 
 def _describe_lag(lost: Sequence[Decision], shown: int) -> Lag:
     words = f"MLflow is older than the ledger, as after a restored copy: it had followed decision {shown} and not"
-    return Lag(any=True, lost=tuple(lost), words=(f"{words} {lost[-1].number}, and follows the ledger again",))
+    return Lag(differs=True, lost=tuple(lost), messages=(f"{words} {lost[-1].number}, and follows the ledger again",))
 
 
 _BY_HAND = "pedigree.moved_by_hand"
@@ -81,9 +81,9 @@ class RegistrySync:
     finished: tuple[Decision, ...]
     notes: tuple[str, ...]
     waiting: Decision | None = None
-    way: str = ""
-    unmoved: str = ""
-    before: tuple[str, ...] = ()
+    command: str = ""
+    alias_problem: str = ""
+    earlier_messages: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
     alarm: str = ""
 
@@ -92,7 +92,7 @@ class RegistrySync:
         decisions = ", ".join(str(decision) for decision in self.finished)
         return "; ".join(filter(None, (decisions, *self.notes)))
 
-    def words(self, own_number: int | None = None) -> tuple[str, ...]:
+    def messages(self, own_number: int | None = None) -> tuple[str, ...]:
         """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [
             f"{decision} is finished now, which an earlier run could not"
@@ -100,27 +100,29 @@ class RegistrySync:
             if decision.number != own_number
         ]
         alarm = [self.alarm] if self.alarm else []
-        return tuple(dict.fromkeys((*alarm, *self.before, *late, *self.notes, *self.waits(own_number))))
+        return tuple(
+            dict.fromkeys((*alarm, *self.earlier_messages, *late, *self.notes, *self.describe_waiting(own_number)))
+        )
 
-    def waits(self, own_number: int | None = None) -> tuple[str, ...]:
+    def describe_waiting(self, own_number: int | None = None) -> tuple[str, ...]:
         """Say who waits for a person, and for which command."""
         decision = self.waiting
         return (
-            (f"version {decision.model_version} waits for {self.way}",)
+            (f"version {decision.model_version} waits for {self.command}",)
             if decision and decision.number != own_number
             else ()
         )
 
-    def beside(self, number: int) -> "RegistrySync":
+    def leave_out(self, number: int) -> "RegistrySync":
         """Leave out a decision of another run that is still at work, and finishes it as well."""
         return replace(self, finished=tuple(decision for decision in self.finished if decision.number != number))
 
-    def after(self, earlier: "RegistrySync") -> "RegistrySync":
+    def add_earlier(self, earlier: "RegistrySync") -> "RegistrySync":
         """Add to what a night says at its end what it found and finished before it trained."""
-        repeated = {*earlier.deviations, *earlier.waits()}
-        before = tuple(word for word in earlier.words() if word not in repeated)
+        repeated = {*earlier.deviations, *earlier.describe_waiting()}
+        before = tuple(word for word in earlier.messages() if word not in repeated)
         # Also of a model that this night has replaced: whoever was served meanwhile got what nobody registered.
-        return replace(self, before=before, alarm=self.alarm or earlier.alarm)
+        return replace(self, earlier_messages=before, alarm=self.alarm or earlier.alarm)
 
 
 def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = False) -> RegistrySync:
@@ -154,9 +156,9 @@ def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = Fal
     new = [
         f"MLflow refuses {decision}: {why}" for decision, why in refused if ledger.mark_refused(decision.number, why)
     ]
-    waits = waiting(entries)
-    way = promotion_command(entries, waits) if waits else ""
-    notes = (*behind.words, *report.corrections, *report.deviations, *([unmoved] if unmoved else []), *new)
+    waits = find_waiting(entries)
+    way = build_promotion_command(entries, waits) if waits else ""
+    notes = (*behind.messages, *report.corrections, *report.deviations, *([unmoved] if unmoved else []), *new)
     return RegistrySync(tuple(finished), notes, waits, way, unmoved, deviations=tuple(report.deviations))
 
 
@@ -172,7 +174,7 @@ def check_served_files(sync: RegistrySync, store: str, tracking: schema.Tracking
 
 def _since(entries: Sequence[Decision], pending: Sequence[Decision], behind: Lag) -> int:
     """Tell after how many entries the aliases may stand that somebody other than a person left."""
-    if behind.any:
+    if behind.differs:
         return 0
     return list(entries).index(pending[0]) if pending else len(entries)
 
@@ -250,4 +252,4 @@ def sync_registry(settings: schema.Settings, earlier: RegistrySync | None = None
             f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}."
         )
     sync = check_served_files(sync, settings.store.url, tracking)
-    return sync.after(earlier) if earlier else sync
+    return sync.add_earlier(earlier) if earlier else sync

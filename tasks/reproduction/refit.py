@@ -19,7 +19,7 @@ from tasks.domain.registry.model_record import (
     Reproduction,
     VerifiedImages,
     decide_verdict,
-    differences,
+    find_differences,
     measure_agreement,
     trained_by_epochs,
 )
@@ -100,10 +100,10 @@ def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], recomputed: tu
 @step(hours=48)
 def compare(original: LoadedRecord, verified: VerifiedImages, refitted: RefittedHead | None = None) -> Reproduction:
     """Say whether the model is identical, equal within the tolerance, or different, and why."""
-    from tasks.modeling.determinism import machine
+    from tasks.modeling.determinism import describe_machine
 
     record = original.record
-    changed = differences({**record.code, **record.machine}, {**code_version(), **machine()})
+    changed = find_differences({**record.code, **record.machine}, {**code_version(), **describe_machine()})
     verdict, reason = decide_verdict(record.head, refitted, changed) if refitted else ("different", verified.lost)
     reproduction = Reproduction(
         verdict, reason, original.model_version, record.dataset, verified.images, record.head, refitted, changed

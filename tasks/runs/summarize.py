@@ -6,8 +6,14 @@ from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.registry.decisions import AlreadyDecided
-from tasks.domain.runs.mlflow_summary import cost_figures
-from tasks.domain.runs.results import Data, DecidedChallenger, Outcome, outcome_of_decision, outcome_without_training
+from tasks.domain.runs.mlflow_summary import collect_cost_metrics
+from tasks.domain.runs.results import (
+    ChallengerOutcome,
+    Outcome,
+    RunData,
+    summarize_decided_run,
+    summarize_untrained_run,
+)
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.step import log_line, seconds_by_step, step
@@ -18,10 +24,10 @@ from tasks.stores.tracking import runs
 
 @step(hours=2, logged=False)
 def summarize(
-    data: Data,
+    data: RunData,
     sync: RegistrySync,
     settings: schema.Settings,
-    decided: DecidedChallenger | AlreadyDecided | None = None,
+    decided: ChallengerOutcome | AlreadyDecided | None = None,
 ) -> Outcome:
     """Put the run together in one outcome, show it as the run's summary artifact, and write its cost into MLflow.
 
@@ -35,15 +41,15 @@ def summarize(
         How the run ended, with the time that each step took.
     """
     if isinstance(decided, AlreadyDecided):
-        data, sync, decided = data.decided_by(decided), sync.beside(decided.decision), None
+        data, sync, decided = data.mark_decided(decided), sync.leave_out(decided.decision), None
     promotion = decided.promotion if decided else None
-    seconds, words = seconds_by_step(), sync.words(promotion.decision if promotion else None)
+    seconds, words = seconds_by_step(), sync.messages(promotion.decision if promotion else None)
     if promotion and not settings.gate.serve_check:
         words = (*words, "the packaged model was not asked, since gate.serve_check is off")
     outcome = (
-        outcome_of_decision(data, decided.challenger, decided.promotion, seconds)
+        summarize_decided_run(data, decided.challenger, decided.promotion, seconds)
         if decided
-        else outcome_without_training(data, seconds)
+        else summarize_untrained_run(data, seconds)
     )
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=sync.alarm)
     card = read_card(settings.store.url, data.dataset.hash) if promotion else None
@@ -56,7 +62,7 @@ def _log_cost(url: str, outcome: Outcome) -> None:
     """Write what a night cost into its run; where MLflow does not take it, a night that is decided does not fail."""
     try:
         if outcome.run_id:
-            runs.log_metrics(url, outcome.run_id, cost_figures(outcome))
+            runs.log_metrics(url, outcome.run_id, collect_cost_metrics(outcome))
     except PedigreeError as problem:
         log_line(f"What the night cost is in the summary, and not in MLflow: {problem}")
 

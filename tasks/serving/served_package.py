@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.phrasing import listed
+from tasks.domain.phrasing import list_names
 from tasks.domain.registry.decisions import Decision
 from tasks.stores.files.weights import read_backbone, read_head
 from tasks.stores.tracking import packages, registry
@@ -97,9 +97,9 @@ def _take_on_trust(store: str, tracking: schema.Tracking, decision: Decision, nu
 
 
 def _alarm(number: str, names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    files = list_names(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
     return (
-        f"ALARM: MLflow serves version {number} with other files than were registered, {listed(names[:_NAMED])}{more}: "
+        f"ALARM: MLflow serves version {number} with other files than were registered, {files}: "
         "whoever serves it runs them. Put MLflow's artifacts back from a copy, or delete that version in MLflow, and "
         "the next night registers it again from the store"
     )

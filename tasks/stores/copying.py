@@ -15,7 +15,7 @@ _IMAGES, _FEATURES = 64, 4096
 
 def copy_images(origin: str, target: str, images: Sequence[str]) -> None:
     """Copy images with their bytes and what was measured when they were first decoded."""
-    examined, contents = ImageStore(origin).examined(images), ImageStore(origin).read(images)
+    examined, contents = ImageStore(origin).read_infos(images), ImageStore(origin).read(images)
     for batch in _batches(contents, _IMAGES):
         ImageStore(target).add([(examined[image], data) for image, data in batch])
 

@@ -13,7 +13,7 @@ from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import limits_of
-from tasks.domain.registry.model_record import recipe, training_settings
+from tasks.domain.registry.model_record import hash_settings, training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import (
     embed_missing,
@@ -74,7 +74,7 @@ def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settin
         )
     # What the first head learned from must leave out what it is measured by beside its fine-tuned successors.
     first = fit(rows, features, settings, groups, (Split.TRAIN,))
-    inputs = FineTuningInputs(dataset_hash(rows), features.fingerprint, first.head, recipe(settings))
+    inputs = FineTuningInputs(dataset_hash(rows), features.fingerprint, first.head, hash_settings(settings))
     store = CheckpointStore(settings.store.url, inputs.name(settings))
     reached = _last_checkpoint(store)
     _broadcast_inputs(inputs, reached.epoch if reached else _NO_CHECKPOINT)
@@ -99,7 +99,7 @@ def take_part(settings: schema.Settings) -> str:
     message = broadcast(_devices(settings), None)
     epoch = message.pop("epoch")
     inputs = FineTuningInputs(**message)
-    if inputs.recipe != recipe(settings):
+    if inputs.recipe != hash_settings(settings):
         raise SettingsError("The first worker has other settings: start all workers with the same ones.")
     store = CheckpointStore(settings.store.url, inputs.name(settings))
     last = None if epoch == _NO_CHECKPOINT else _last_checkpoint(store)

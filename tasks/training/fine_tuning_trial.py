@@ -57,7 +57,7 @@ def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) ->
     # What cannot be is known before a process starts and TensorFlow with it.
     images = choose_trial_images(read_manifest(store, dataset), read_groups(store), settings)
     request = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
-    total = count_trial_epochs(settings) * len(images.learned) + len(images.judged)
+    total = count_trial_epochs(settings) * len(images.train) + len(images.validation)
     with (
         TemporaryFile() as complaints,
         _start_worker(request, complaints) as worker,

@@ -30,12 +30,12 @@ from tasks.domain.evaluation.fine_tuning_trial import (
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import read_features, stored_backbone
-from tasks.modeling.backbone.embedding import embed
+from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.fine_tuning.distribution import devices_of_this_machine
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
 from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
 from tasks.modeling.head.head import Head
-from tasks.modeling.head.training import recipe_of, train_head
+from tasks.modeling.head.training import build_fit_options, train_head
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
 from tasks.training.fit_head import Groups, read_examples, read_groups
@@ -84,26 +84,28 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
     started = process_time()
     backbone, tuned = fine_tuning.run_without_validation()
     learned = process_time()
-    stored = ImageStore(store).read([row.image for row in images.judged])
+    stored = ImageStore(store).read([row.image for row in images.validation])
     vectors = []
-    for _, vector in embed(backbone, stored, limits_of(settings.images)):
+    for _, vector in embed_images(backbone, stored, limits_of(settings.images)):
         vectors.append(vector)
         advance(1)
-    passes = count_trial_epochs(settings) * len(images.learned)
+    passes = count_trial_epochs(settings) * len(images.train)
     measured = TrialMeasurement(
-        tuned=_correct(tuned, np.stack(vectors), images.judged),
-        frozen=_correct(head, read_features(store, features, [row.image for row in images.judged]), images.judged),
-        groups=[groups.get(row.image, row.image) for row in images.judged],
-        learning=(learned - started) / passes,
-        judging=(process_time() - learned) / len(images.judged),
+        tuned_correct=_correct(tuned, np.stack(vectors), images.validation),
+        head_correct=_correct(
+            head, read_features(store, features, [row.image for row in images.validation]), images.validation
+        ),
+        groups=[groups.get(row.image, row.image) for row in images.validation],
+        seconds_per_training_image=(learned - started) / passes,
+        seconds_per_evaluated_image=(process_time() - learned) / len(images.validation),
         seconds=process_time(),
     )
     return conclude_trial(images, measured, rows, settings, datetime.now(UTC).date().isoformat())
 
 
 def _train_head(images: TrialImages, features: FeatureSet, settings: schema.Settings, groups: Groups) -> Head:
-    examples = read_examples(images.learned, images.classes, features, settings, groups)
-    return train_head(images.classes, examples, recipe_of(settings.training))[0]
+    examples = read_examples(images.train, images.classes, features, settings, groups)
+    return train_head(images.classes, examples, build_fit_options(settings.training))[0]
 
 
 def _fine_tuning(
@@ -113,7 +115,7 @@ def _fine_tuning(
     backbone = stored_backbone(store, features.fingerprint)
     train, nothing = (
         LabelledImages([row.image for row in rows], [images.classes.index(row.label) for row in rows])
-        for rows in (images.learned, ())
+        for rows in (images.train, ())
     )
     reader = ImageReader(ImageStore(store).read, limits_of(settings.images), backbone.size)
     data = FineTuningData(train, nothing, reader, settings.model_copy(update={"fine_tuning": tuning}))

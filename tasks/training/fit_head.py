@@ -45,11 +45,11 @@ def fit(
     splits: Sequence[Split] = (Split.TRAIN, Split.VALIDATION),
 ) -> TrainingResult:
     """Fit a head to these splits, choose and calibrate it by cross-validation over groups, and keep it by its hash."""
-    from tasks.modeling.head.training import calibrate, recipe_of, train_head
+    from tasks.modeling.head.training import build_fit_options, calibrate, train_head
 
     chosen = [row for row in rows if row.split in splits]
     classes = sorted({row.label for row in chosen})
-    recipe, steps = recipe_of(settings.training), list[tuple[int, Mapping[str, float]]]()
+    recipe, steps = build_fit_options(settings.training), list[tuple[int, Mapping[str, float]]]()
     with show_progress("train", len(recipe.strengths)) as advance:
 
         def on_step(number: int, figures: Mapping[str, float]) -> None:

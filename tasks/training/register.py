@@ -11,8 +11,8 @@ from configs.environment import code_version
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.registry.model_record import recipe
-from tasks.domain.runs.results import Trained
+from tasks.domain.registry.model_record import hash_settings
+from tasks.domain.runs.results import TrainedModel
 from tasks.features.embedding import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
@@ -25,13 +25,13 @@ from tasks.stores.tracking.registry import RegisteredVersion, check_owner, store
 
 
 @step(hours=2, logged=False)
-def register(dataset: Dataset, trained: Trained, settings: schema.Settings) -> str:
+def register(dataset: Dataset, trained: TrainedModel, settings: schema.Settings) -> str:
     """Package and register the challenger, and return its version; who asks again gets the one that was registered.
 
     Raises SettingsError where another store has taken the model's name meanwhile.
     """
     url, model, store = settings.tracking.url, settings.tracking.model, settings.store.url
-    identity = _identity_tags(trained.head, dataset.hash, trained.made.fingerprint, recipe(settings))
+    identity = _identity_tags(trained.head, dataset.hash, trained.features.fingerprint, hash_settings(settings))
     if existing := registry.find_version(url, model, identity):
         return existing
     with hold_lease(store, f"register-{trained.head[:16]}-{dataset.hash[:16]}"):

@@ -7,8 +7,8 @@ from configs import schema
 from configs.environment import code_version, workers
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import Record, flatten_settings, recipe, training_settings
-from tasks.domain.runs.results import Trained
+from tasks.domain.registry.model_record import Record, flatten_settings, hash_settings, training_settings
+from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
@@ -24,7 +24,7 @@ from tasks.training.fit_head import TrainingResult, read_groups
 
 
 @step(hours=48)
-def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> Trained:
+def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainedModel:
     """Fit a head, or the backbone's end as well, and tell MLflow how that went.
 
     What an earlier night trained, and could not bring to a decision, is not trained again.
@@ -35,8 +35,8 @@ def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings
     run_id = _open_run(dataset, fitted, settings)
     runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
     runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final_figures(fitted))])
-    return Trained(
-        made=fitted.made,
+    return TrainedModel(
+        features=fitted.made,
         head=fitted.head,
         run_id=run_id,
         # Weight decays that were tried are no epochs, nor is what was measured before a fine-tuning.
@@ -51,18 +51,18 @@ def _promise(figures: Mapping[str, float], precision: float) -> Promise:
 
 
 def _train_or_reuse(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainingResult:
-    from tasks.modeling.determinism import machine
+    from tasks.modeling.determinism import describe_machine
 
     store = settings.store.url
     # The record names the code and machine of the night that writes it: another one's training is not its own.
-    made_by = [dict(code_version()), machine()]
-    name = sha256_of([dataset.hash, asdict(embedded.today), training_settings(settings), made_by])
+    made_by = [dict(code_version()), describe_machine()]
+    name = sha256_of([dataset.hash, asdict(embedded.current), training_settings(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
     stored = None if workers() else read_training_result(store, name)
     if stored and has_head(store, stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
         log_line("train     found what an earlier night had trained and could not bring to a decision")
         return TrainingResult(**{**stored, "made": FeatureSet(**stored["made"])})
-    fitted = train_model(read_manifest(store, dataset.hash), embedded.today, settings, read_groups(store))
+    fitted = train_model(read_manifest(store, dataset.hash), embedded.current, settings, read_groups(store))
     write_training_result(store, name, asdict(fitted))
     return fitted
 
@@ -78,16 +78,16 @@ def _final_figures(fitted: TrainingResult) -> dict[str, float]:
 
 
 def _record(dataset: Dataset, embedded: DatasetFeatures, fitted: TrainingResult, settings: schema.Settings) -> Record:
-    from tasks.modeling.determinism import machine
+    from tasks.modeling.determinism import describe_machine
 
     return Record(
         dataset=dataset.hash,
         settings=training_settings(settings),
-        features=embedded.today,
+        features=embedded.current,
         made=fitted.made,
         head=fitted.head,
         code=code_version(),
-        machine=machine(),
+        machine=describe_machine(),
     )
 
 
@@ -96,7 +96,7 @@ def _open_run(dataset: Dataset, fitted: TrainingResult, settings: schema.Setting
     made_of = {
         "pedigree.dataset": dataset.hash,
         "pedigree.parent": dataset.parent or "none",
-        "pedigree.recipe": recipe(settings),
+        "pedigree.recipe": hash_settings(settings),
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
     }

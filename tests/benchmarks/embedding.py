@@ -23,8 +23,8 @@ from tasks.domain.images.preprocessing import limits_of, model_input
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.embedding import map_in_parallel, self_test
-from tasks.modeling.determinism import cores
+from tasks.modeling.backbone.embedding import check_determinism, map_in_parallel
+from tasks.modeling.determinism import count_cores
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore
@@ -80,7 +80,10 @@ def rates(work: Callable[[], object]) -> tuple[float, float]:
 
 def print_table(bare: Rates, whole: Rates) -> None:
     """Print the medians of all rounds, and of each round's ratio."""
-    print(f"{cores()} threads, {ROUNDS} rounds of {IMAGES} images of {WIDTH} x {HEIGHT} in turn, mixed10 at 299 px\n")
+    print(
+        f"{count_cores()} threads, {ROUNDS} rounds of {IMAGES} images of {WIDTH} x {HEIGHT} in turn, "
+        "mixed10 at 299 px\n"
+    )
     print("| images a second | bare tf.function | end to end | ratio, median (least to most) |\n|---|---|---|---|")
     for name, one, other in zip(("by the clock", "of CPU"), bare.T, whole.T, strict=True):
         ratio = other / one
@@ -94,7 +97,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         settings = Settings(source=Source(url="none"), store=Store(url=str(Path(folder, "store"))))
         images = fill(settings)
-        self_test(backbone)
+        check_determinism(backbone)
         for start in range(0, len(images), IMAGES):
             part = images[start : start + IMAGES]
             pixels = list(pixels_of(settings, part))

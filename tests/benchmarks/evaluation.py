@@ -26,10 +26,10 @@ from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.misclassifications import Query, find_misclassifications, find_nearest
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.hashing import sha256_of
-from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.runs.results import Challenger, TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.write_report import compute_learning_curves
@@ -92,8 +92,8 @@ def explained(
     )
     worst = [replace(one, like_truth=near[2 * n], like_guess=near[2 * n + 1]) for n, one in enumerate(seen.worst)]
     made = FeatureSet("f" * 64, WIDTH)
-    evaluation = Evaluation(len(rows), found.flat(), 1, found)
-    trained = Trained(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
+    evaluation = Evaluation(len(rows), found.to_metrics(), 1, found)
+    trained = TrainedModel(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
     report = EvaluationReport(
         Dataset("d" * 64, None, 6 * len(rows), CLASSES, (), "new", "new"),
         Challenger(DatasetFeatures(made, made, 0, 0), trained, evaluation, verdict),
@@ -156,14 +156,14 @@ def main() -> None:
         found = measure_models(said[0], said[1], some, gate.minimum_support)
         marks.append(time.perf_counter())
         holdings = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
-        verdict = apply_gate_rules(Facts(found, None, holdings, ServingCheck("1", 8)), gate)
+        verdict = apply_gate_rules(GateInputs(found, None, holdings, ServingCheck("1", 8)), gate)
         marks.append(time.perf_counter())
         learned = compute_learning_curves(rows, made, place, gate.minimum_support)
         marks.append(time.perf_counter())
         files = explained(said, some, features, (found, verdict), learned)
         files["evaluation/evaluation.json"] = json.dumps(asdict(found)).encode()
         marks.append(time.perf_counter())
-        metrics = {**found.flat(), **{f"champion/{name}": value for name, value in found.figures.overall.items()}}
+        metrics = {**found.to_metrics(), **{f"champion/{name}": value for name, value in found.figures.overall.items()}}
         runs.log_metrics(url, run, metrics)
         runs.log_files(url, run, files)
         marks.append(time.perf_counter())

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from configs.schema import Training
-from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
+from tasks.modeling.head.training import Examples, build_fit_options, calibrate, train_head
 
 COUNTS = (1_000, 10_000, 100_000)
 CLASSES, WIDTH, BLOCK = 120, 2048, 1000
@@ -42,7 +42,7 @@ def measure(images: int) -> None:
     head, held = train_head(
         [f"class {index}" for index in range(CLASSES)],
         examples,
-        recipe_of(settings),
+        build_fit_options(settings),
         lambda _number, figures: told.append(figures["validation_loss"]),
     )
     calibrate(head, held, settings.sure_precision)

@@ -146,7 +146,7 @@ def test_images_come_back_as_they_came(place: str) -> None:
     assert store.stored() == {examined.image for examined, _ in images}
     assert list(store.read([names[3], names[0]])) == [(names[3], contents[3]), (names[0], contents[0])]
     assert store.hashes([names[1], "unknown"]) == {names[1]: bytes([1]) * 32}
-    assert store.examined([names[1], "unknown"]) == {names[1]: images[1][0]}
+    assert store.read_infos([names[1], "unknown"]) == {names[1]: images[1][0]}
 
 
 def test_hashes_of_parts_come_back_and_older_images_have_none(place: str) -> None:

@@ -11,7 +11,7 @@ from configs.schema import Settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.runs.results import Trained
+from tasks.domain.runs.results import TrainedModel
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.weights import read_head
 from tasks.stores.tables.features import FeatureStore
@@ -30,7 +30,7 @@ def night(settings: dict[str, object], prefect_server: PrefectServer) -> Night:
     """Train and evaluate on tonight's labels, and promote what was trained."""
     assert prefect_server.api_url
 
-    def run(named: dict[str, str], **changes: object) -> tuple[Trained, Evaluation]:
+    def run(named: dict[str, str], **changes: object) -> tuple[TrainedModel, Evaluation]:
         return half_night(Settings.model_validate(settings | changes), rows_of(named))
 
     return run
@@ -117,7 +117,7 @@ def test_figures_survive_other_classes(night: Night, settings: dict[str, object]
     assert {"ece", "ece_uncalibrated", "temperature", "threshold", "coverage"} <= run.metrics.keys()
     assert {"validation_ece", "validation_ece_uncalibrated", "held_out_groups"} <= run.metrics.keys()
     assert run.metrics["sure_promised"] == chosen.training.sure_precision
-    held = trained.promise.held(found.test.figures.overall, found.images)
+    held = trained.promise.describe_held(found.test.figures.overall, found.images)
     assert run.tags["pedigree.sure"] == f"{trained.promise}; {held}"
     assert read_head(chosen.store.url, trained.head)
 

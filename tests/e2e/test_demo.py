@@ -21,7 +21,7 @@ from infra import stack
 from infra import stack as opening
 from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.metrics import Measurement
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, needs_chromium, open_page
 
@@ -85,7 +85,7 @@ def test_the_biased_night_is_refused_for_its_slices_alone(played: Played) -> Non
     folder = Path(download_artifacts(run, tracking_uri=f"sqlite:///{played.home}/mlflow.db"))
     evaluation, told = (json.loads((folder / name).read_text()) for name in ("evaluation.json", "gate.json"))
     test = TypeAdapter(Measurement).validate_python(evaluation["test"])
-    facts = Facts(test, None, TypeAdapter(DatasetDrift).validate_python(told["data"]))
+    facts = GateInputs(test, None, TypeAdapter(DatasetDrift).validate_python(told["data"]))
     rules = demo_settings(played.home).gate
     again = apply_gate_rules(facts, rules)
     assert (again.outcome, again.reason) == ("rejected", third["reason"])

@@ -10,7 +10,7 @@ from configs.errors import ServiceUnavailableError
 from configs.schema import Settings
 from tasks.domain.datasets.manifest import Dataset, dataset_hash
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.runs.results import Trained
+from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.evaluate import evaluate
 from tasks.promotion.sync_registry import RegistrySync, sync_registry
@@ -23,12 +23,12 @@ _KINDS = ("boxer", "pug")
 
 
 @flow(name="trains")
-def _train(dataset: Dataset, chosen: Settings) -> Trained:
+def _train(dataset: Dataset, chosen: Settings) -> TrainedModel:
     return training.train(dataset, DatasetFeatures(MADE, MADE, 0, 0), chosen)
 
 
 @flow(name="evaluates")
-def _evaluate(dataset: Dataset, trained: Trained, chosen: Settings) -> Evaluation:
+def _evaluate(dataset: Dataset, trained: TrainedModel, chosen: Settings) -> Evaluation:
     return evaluate(dataset, DatasetFeatures(MADE, MADE, 0, 0), trained, chosen)
 
 

@@ -18,7 +18,7 @@ from tasks.domain.labels.labeling import Spelling, label_images, read_layout
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.manifests import write_card, write_labels, write_manifest
@@ -86,7 +86,7 @@ def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
 def _decide(store: str, dataset: str, images: list[str]) -> None:
     number = len(Ledger(store).entries()) + 1
     weights = [np.ones((2, 2), np.float32)]
-    facts = {"weights": weights_hash(weights)}
+    facts = {"weights": hash_weights(weights)}
     backbone = sha256_of(facts)
     write_backbone(store, backbone, to_bytes(weights), facts)
     head = Head(("a", "b"), np.full((WIDTH, 2), number, np.float32), np.zeros(2, np.float32))

@@ -11,10 +11,10 @@ from configs.schema import Tracking
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.decisions import Decision, DecisionOutcome, aliases
+from tasks.domain.registry.decisions import Decision, DecisionOutcome, resolve_aliases
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Approver
@@ -64,7 +64,7 @@ def judged(place: Workspace, outcome: DecisionOutcome, *, dataset: str = "", app
     if applied:
         registry.tag_version(at.url, at.model, version, {"pedigree.decision": str(number), "pedigree.outcome": outcome})
         registry.tag_model(at.url, at.model, "pedigree.followed", str(number))
-        for alias, one in aliases([*entries, decision]).items():
+        for alias, one in resolve_aliases([*entries, decision]).items():
             registry.set_alias(at.url, at.model, alias, one.model_version if one else None)
         ledger.mark_applied(number)
     return decision
@@ -78,7 +78,7 @@ def _head(place: Workspace, number: int) -> str:
 
 def _backbone(place: Workspace) -> str:
     weights = [np.ones((2, 2), np.float32)]
-    facts = {"weights": weights_hash(weights)}
+    facts = {"weights": hash_weights(weights)}
     write_backbone(place.store, sha256_of(facts), to_bytes(weights), facts)
     return sha256_of(facts)
 

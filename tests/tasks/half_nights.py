@@ -12,7 +12,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.results import Trained
+from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.evaluate import evaluate
 from tasks.promotion.gate import check_rules
@@ -24,7 +24,7 @@ from tasks.training.train import train
 MADE = FeatureSet(fingerprint="f" * 64, width=16)
 SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4
 KINDS = ("alsatian", "boxer", "pug", "vizsla")
-Night = Callable[..., tuple[Trained, Evaluation]]
+Night = Callable[..., tuple[TrainedModel, Evaluation]]
 
 
 def same(*kinds: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def small_settings(place: Path) -> dict[str, object]:
     }
 
 
-def half_night(settings: Settings, rows: list[Row]) -> tuple[Trained, Evaluation]:
+def half_night(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evaluation]:
     """Review, train and evaluate on these rows, and promote what was trained."""
     name = dataset_hash(rows)
     write_manifest(settings.store.url, name, rows)
@@ -73,14 +73,14 @@ def half_night(settings: Settings, rows: list[Row]) -> tuple[Trained, Evaluation
 
 
 @flow(name="half a night")
-def _half(dataset: Dataset, chosen: Settings) -> tuple[Trained, Evaluation]:
+def _half(dataset: Dataset, chosen: Settings) -> tuple[TrainedModel, Evaluation]:
     check_rules(dataset, chosen)
     embedded = DatasetFeatures(MADE, MADE, 0, 0)
     trained = train(dataset, embedded, chosen)
     return trained, evaluate(dataset, embedded, trained, chosen)
 
 
-def _promote(store: str, trained: Trained, dataset: str) -> None:
+def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
     number = len(Ledger(store).entries()) + 1
     made = Decision(
         number=number,

@@ -197,7 +197,7 @@ def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in image_infos]
     labels, truth = np.unique([row.label for row in used], return_inverse=True)
-    values = {name: _values(name, [image_infos[row.image].measures for row in used]) for name in _WORDS}
+    values = {name: _values(name, [image_infos[row.image].properties for row in used]) for name in _WORDS}
     candidates = [
         narrow
         for class_index, label in enumerate(labels.tolist())

@@ -21,7 +21,7 @@ from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.labels.labeling import PICTURE, Attributes, Labelling, image_attributes, suggest_aliases
 from tasks.domain.labels.results import ManifestUse
-from tasks.domain.phrasing import count, listed
+from tasks.domain.phrasing import count, list_names
 
 _LOPSIDED = 10
 _GONE = "no object holds it any more"
@@ -67,7 +67,7 @@ class Evidence:
     labelling: Labelling
     rejected: Sequence[Excluded] = ()
     waiting: Sequence[str] = ()
-    examined: Mapping[str, ImageInfo] = field(default_factory=dict)
+    image_infos: Mapping[str, ImageInfo] = field(default_factory=dict)
     forgotten: frozenset[str] = frozenset()
     findings: Sequence[Issue] = ()
     manifest: ManifestUse | None = None
@@ -116,7 +116,7 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
     """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
     classes = build_class_cards(rows)
     attributes, origins = collect_attributes(rows, evidence)
-    spread, narrow = balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.examined)
+    spread, narrow = balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.image_infos)
     exclusions = [*evidence.rejected, *list_excluded(evidence.labelling, rows, evidence.waiting)]
     fates = _fates(exclusions, evidence.forgotten)
     difference = diff_versions(parent, rows if parent else ())
@@ -150,7 +150,7 @@ def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[st
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         picture_attributes = (
-            dict(image_attributes(evidence.examined[row.image])) if row.image in evidence.examined else {}
+            dict(image_attributes(evidence.image_infos[row.image])) if row.image in evidence.image_infos else {}
         )
         attributes[row.image] = tuple(sorted((picture_attributes | dict(row.attributes)).items()))
         for name, _ in attributes[row.image]:
@@ -191,9 +191,9 @@ def _test_warnings(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
     if len(none) == 1:
         yield f"{none[0]} has no test image, so nothing is known about it"
     elif none:
-        yield f"{len(none):,} classes have no test image, so nothing is known about them: {listed(none)}"
+        yield f"{len(none):,} classes have no test image, so nothing is known about them: {list_names(none)}"
     if few:
-        names = listed([f"{label} ({images:,})" for images, label in few])
+        names = list_names([f"{label} ({images:,})" for images, label in few])
         yield f"fewer than {minimum:,} test images, so it is unknown how well they are recognised: {names}"
 
 

@@ -37,15 +37,20 @@ def find_odd_images(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo], s
     """Find pictures that are too dark, too bright, nearly uniform, blurred, very long, or tiny for the network."""
     pictures = [(row, image_infos[row.image]) for row in rows if row.image in image_infos]
     kinds: tuple[tuple[str, str, Callable[[ImageInfo], float], Callable[[float], bool]], ...] = (
-        ("too dark", "less light than a tenth of white", lambda entry: entry.measures.brightness, lambda x: x < _DARK),
+        (
+            "too dark",
+            "less light than a tenth of white",
+            lambda entry: entry.properties.brightness,
+            lambda x: x < _DARK,
+        ),
         (
             "too bright",
             "nine tenths of white and more",
-            lambda entry: entry.measures.brightness,
+            lambda entry: entry.properties.brightness,
             lambda x: x > _BRIGHT,
         ),
-        ("nearly uniform", "hardly any contrast", lambda entry: entry.measures.contrast, lambda x: x < _FLAT),
-        ("blurred", "no sharp edge", lambda entry: entry.measures.sharpness, lambda x: x < _BLURRED),
+        ("nearly uniform", "hardly any contrast", lambda entry: entry.properties.contrast, lambda x: x < _FLAT),
+        ("blurred", "no sharp edge", lambda entry: entry.properties.sharpness, lambda x: x < _BLURRED),
         ("very long", "one side over three times the other", _ratio, lambda x: x > _LONG),
         (
             "tiny",

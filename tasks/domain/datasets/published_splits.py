@@ -7,7 +7,7 @@ from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.labels.labeling import LabelledImage, Labelling, normalize_name
-from tasks.domain.phrasing import listed
+from tasks.domain.phrasing import list_names
 
 #: The attribute that says an image's published split.
 ATTRIBUTE = "split"
@@ -43,7 +43,7 @@ def check_split_words(words: Mapping[str, str]) -> str:
     if not odd:
         return ""
     return (
-        f"labels.splits is keep, and {listed(odd)} in the attribute {ATTRIBUTE} names no split: write train, "
+        f"labels.splits is keep, and {list_names(odd)} in the attribute {ATTRIBUTE} names no split: write train, "
         "validation or test, or set labels.splits to ignore."
     )
 
@@ -60,7 +60,7 @@ def check_layout(labelling: Labelling, layout: str) -> str:
             if len(sides) > 1
             else "is the only class, and a split's name"
         )
-        return f"{listed(sorted(sides))} {are}: {_advice(labelling)}"
+        return f"{list_names(sorted(sides))} {are}: {_advice(labelling)}"
     return _nested(labelling, labels, layout)
 
 

@@ -29,7 +29,7 @@ class EvaluationSet:
     moved: frozenset[int] = frozenset()
     finer: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, images: Sequence[bool], labels: Sequence[str] = ()) -> "EvaluationSet":
+    def select(self, images: Sequence[bool], labels: Sequence[str] = ()) -> "EvaluationSet":
         """Keep some of the images, under other labels where such are given."""
 
         def select(values: Sequence[T]) -> list[T]:
@@ -82,9 +82,10 @@ def compare(challenger: Predictions, champion: Predictions, evaluation_set: Eval
     comparable = of_shared & np.array([index not in evaluation_set.moved for index in range(len(labels))], bool)
     differences: tuple[PairedDifference, ...] = ()
     if comparable.any():
-        subset = evaluation_set.of(comparable.tolist(), labels)
+        subset = evaluation_set.select(comparable.tolist(), labels)
         new_answers, old_answers = (
-            score_predictions(predictions.of(comparable), subset.labels, shared) for predictions in (coarse, champion)
+            score_predictions(predictions.select(comparable), subset.labels, shared)
+            for predictions in (coarse, champion)
         )
         _, groups = np.unique(np.array(subset.groups), return_inverse=True)
         differences = compare_paired_figures(
@@ -112,7 +113,7 @@ def _coarse(challenger: Predictions, evaluation_set: EvaluationSet) -> tuple[Pre
         [evaluation_set.finer.get(label, label) for label in originals]
         for originals in (challenger.classes, evaluation_set.labels)
     )
-    return challenger.named(names), labels
+    return challenger.rename_classes(names), labels
 
 
 def _accuracies(

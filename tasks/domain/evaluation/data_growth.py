@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
-from tasks.domain.evaluation.learning_curves import compute_moments, discriminant_scores
+from tasks.domain.evaluation.learning_curves import compute_discriminant_scores, compute_moments
 from tasks.domain.evaluation.predictions import Predictions
 
 Recipe = Literal["same", "another backbone", "other"]
@@ -118,7 +118,7 @@ def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> Cr
 
 def _select_predictions(learned: VersionFeatures, predictions: Predictions, images: Sequence[str]) -> Predictions:
     positions = {image: number for number, image in enumerate(learned.images)}
-    return predictions.of(np.array([positions[image] for image in images]))
+    return predictions.select(np.array([positions[image] for image in images]))
 
 
 def _fit_of_new(
@@ -168,6 +168,6 @@ def _predict_held_out(learned: VersionFeatures) -> Predictions:
     logits = np.empty((len(truth), len(classes)))
     for held_out in range(_FOLDS):
         other_sums = [sums[other] for other in range(_FOLDS) if other != held_out]
-        logits[fold == held_out] = discriminant_scores(other_sums, learned.features[fold == held_out])
+        logits[fold == held_out] = compute_discriminant_scores(other_sums, learned.features[fold == held_out])
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return Predictions(tuple(map(str, classes)), (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32))

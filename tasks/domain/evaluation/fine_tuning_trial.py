@@ -30,13 +30,13 @@ Groups = Mapping[str, str]
 class TrialImages:
     """What a trial learns from, and what it is judged by: images of the same classes."""
 
-    learned: Sequence[Row]
-    judged: Sequence[Row]
+    train: Sequence[Row]
+    validation: Sequence[Row]
 
     @property
     def classes(self) -> list[str]:
         """Name the classes, sorted."""
-        return sorted({row.label for row in self.learned})
+        return sorted({row.label for row in self.train})
 
 
 def choose_trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> TrialImages:
@@ -133,11 +133,11 @@ class TrialMeasurement:
         seconds: CPU seconds of the whole trial.
     """
 
-    tuned: NDArray[np.bool_]
-    frozen: NDArray[np.bool_]
+    tuned_correct: NDArray[np.bool_]
+    head_correct: NDArray[np.bool_]
     groups: Sequence[str]
-    learning: float
-    judging: float
+    seconds_per_training_image: float
+    seconds_per_evaluated_image: float
     seconds: float
 
 
@@ -170,17 +170,19 @@ def conclude_trial(
     Returns:
         The answer with its figures.
     """
-    tuned, frozen = (wilson_share(float(right.mean()), len(right)) for right in (measurement.tuned, measurement.frozen))
-    gain, low, high = estimate_gain(measurement.tuned, measurement.frozen, measurement.groups)
+    tuned, frozen = (
+        wilson_share(float(right.mean()), len(right)) for right in (measurement.tuned_correct, measurement.head_correct)
+    )
+    gain, low, high = estimate_gain(measurement.tuned_correct, measurement.head_correct, measurement.groups)
     figures = {
-        "photographs": len(images.learned),
+        "photographs": len(images.train),
         "classes": len(images.classes),
         "epochs": count_trial_epochs(settings),
-        "images": len(measurement.tuned),
-        "accuracy": float(measurement.tuned.mean()),
+        "images": len(measurement.tuned_correct),
+        "accuracy": float(measurement.tuned_correct.mean()),
         "accuracy_low": tuned[0],
         "accuracy_high": tuned[1],
-        "head_accuracy": float(measurement.frozen.mean()),
+        "head_accuracy": float(measurement.head_correct.mean()),
         "head_accuracy_low": frozen[0],
         "head_accuracy_high": frozen[1],
         "gain": gain,
@@ -236,7 +238,10 @@ def _estimate_cpu_seconds(measurement: TrialMeasurement, rows: Sequence[Row], se
     """Estimate the CPU seconds of a whole fine-tuning: its epochs, what each is measured by, and what serves."""
     sizes, epochs = Counter(row.split for row in rows), settings.fine_tuning.epochs
     judged = (epochs + 2) * sizes[Split.VALIDATION] + sizes[Split.TEST]
-    return epochs * sizes[Split.TRAIN] * measurement.learning + judged * measurement.judging
+    return (
+        epochs * sizes[Split.TRAIN] * measurement.seconds_per_training_image
+        + judged * measurement.seconds_per_evaluated_image
+    )
 
 
 def _compared(figures: Mapping[str, float], settings: "Settings") -> str:

@@ -29,11 +29,11 @@ class Vocabulary:
     finer: Mapping[str, str] = field(default_factory=dict)
     merged: tuple[str, ...] = ()
 
-    def of_former(self, label: str) -> str:
+    def translate_former(self, label: str) -> str:
         """Name a class of the former version as the common vocabulary does."""
         return self.former.get(label, label)
 
-    def of_today(self, label: str) -> str:
+    def translate_current(self, label: str) -> str:
         """Name a class of today's version as the common vocabulary does."""
         return self.finer.get(label, label)
 
@@ -152,7 +152,7 @@ class Relabelling:
     moved: tuple[RelabelledImage, ...] = ()
     changes: tuple[ClassChange, ...] = ()
 
-    def places(self, images: Sequence[str]) -> frozenset[int]:
+    def find_moved(self, images: Sequence[str]) -> frozenset[int]:
         """Tell which of some images moved, by their places."""
         moved = {photograph.image for photograph in self.moved}
         return frozenset(index for index, image in enumerate(images) if image in moved)
@@ -187,8 +187,8 @@ def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Map
         RelabelledImage(
             row.image,
             row.key,
-            vocabulary.of_former(former[row.image]),
-            vocabulary.of_today(row.label),
+            vocabulary.translate_former(former[row.image]),
+            vocabulary.translate_current(row.label),
             row.split.value,
             groups.get(row.image, row.image),
         )
@@ -203,7 +203,7 @@ def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Map
     )
     changed = {photograph.image for photograph in moved}
     remaining = Counter(
-        vocabulary.of_today(row.label) for row in used if row.split is Split.TEST and row.image not in changed
+        vocabulary.translate_current(row.label) for row in used if row.split is Split.TEST and row.image not in changed
     )
     return Relabelling(len(shared), vocabulary, moved, _changes(shared, moved, remaining))
 

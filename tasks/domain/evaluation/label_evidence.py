@@ -24,12 +24,12 @@ class LabelVotes:
     new: int = 0
 
     @property
-    def for_new(self) -> float:
+    def p_value_for_new(self) -> float:
         """Give the p value of so many groups for the new labels, if both were as likely (the exact binomial test)."""
         return float(mcnemar(np.array(self.new), np.array(self.old)))
 
     @property
-    def for_old(self) -> float:
+    def p_value_for_old(self) -> float:
         """Give the p value of so many groups for the old labels, if both were as likely (the exact binomial test)."""
         return float(mcnemar(np.array(self.old), np.array(self.new)))
 
@@ -62,7 +62,7 @@ class RecallDrop:
     champion: float
 
     @property
-    def points(self) -> float:
+    def drop(self) -> float:
         """Tell by how much the challenger is behind."""
         return self.champion - self.challenger
 
@@ -86,12 +86,12 @@ class LabelEvidence:
     champion: tuple[LabelPrediction | None, ...] = ()
     falls: tuple[RecallDrop, ...] = ()
 
-    def first(self, most: int) -> "LabelEvidence":
+    def truncate(self, most: int) -> "LabelEvidence":
         """Keep the first of the moved photographs, and of what was said of them."""
         relabelling = replace(self.relabelling, moved=self.relabelling.moved[:most])
         return replace(self, relabelling=relabelling, head=self.head[:most], champion=self.champion[:most])
 
-    def pooled(self, classes: Sequence[ClassEvidence]) -> LabelVotes:
+    def pool_votes(self, classes: Sequence[ClassEvidence]) -> LabelVotes:
         """Put together what the head says of all photographs that moved in some of these ways."""
         ways = {(evidence.change.label, evidence.change.direction) for evidence in classes}
         moved = [
@@ -140,7 +140,7 @@ def find_recall_drops(labels: Sequence[str], challenger: Sequence[str], champion
         for label in sorted(set(labels))
         if (members := truth == label).any()
     ]
-    return sorted((drop for drop in drops if drop.points > 0), key=lambda drop: -drop.points)
+    return sorted((drop for drop in drops if drop.drop > 0), key=lambda drop: -drop.drop)
 
 
 def predict_with_head(
@@ -178,7 +178,7 @@ def read_champion_predictions(
     """Read what the champion says of the moved test images; its answers are about ``images``, in their order."""
     moved = {photograph.image: photograph for photograph in relabelling.moved if photograph.split == Split.TEST.value}
     queried = np.array([image in moved for image in images], bool)
-    return read_label_predictions([moved[image] for image in images if image in moved], predictions.of(queried))
+    return read_label_predictions([moved[image] for image in images if image in moved], predictions.select(queried))
 
 
 def read_label_predictions(

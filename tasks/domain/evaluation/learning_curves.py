@@ -24,7 +24,7 @@ def compute_moments(features: NDArray[np.float32], truth: NDArray[np.int64], cla
     return of.sum(axis=1), of @ exact, exact.T @ exact
 
 
-def discriminant_scores(learned: Sequence[Moments], features: NDArray[np.float32]) -> Floats:
+def compute_discriminant_scores(learned: Sequence[Moments], features: NDArray[np.float32]) -> Floats:
     """Fit a linear discriminant to sums of images, all classes alike likely, and ask it: (images, classes).
 
     A score is the logarithm of a probability but for what all classes have in common. The covariance is shrunk as in
@@ -145,8 +145,8 @@ def _wrong(train: LabelledFeatures, quarters: NDArray[np.int64], validation: Lab
     for first in range(_QUARTERS):
         for size in range(1, _QUARTERS):
             used = [sums[(first + more) % _QUARTERS] for more in range(size)]
-            wrong[first, :, size - 1] = discriminant_scores(used, validation.features).argmax(axis=1) != right
-    wrong[:, :, -1] = discriminant_scores(sums, validation.features).argmax(axis=1) != right
+            wrong[first, :, size - 1] = compute_discriminant_scores(used, validation.features).argmax(axis=1) != right
+    wrong[:, :, -1] = compute_discriminant_scores(sums, validation.features).argmax(axis=1) != right
     return wrong
 
 

@@ -17,11 +17,11 @@ from tasks.domain.evaluation.predictions import (
 from tasks.domain.evaluation.slices import (
     Gap,
     Slice,
+    collect_slice_metrics,
     find_slices,
     find_worst_slice,
     measure_gaps,
     measure_slices,
-    slice_metrics,
 )
 from tasks.domain.significance import wilson_interval
 
@@ -72,7 +72,7 @@ class Figures:
     reliability: tuple[ReliabilityBin, ...]
     confused: tuple[ConfusedPair, ...]
 
-    def flat(self) -> dict[str, float]:
+    def to_metrics(self) -> dict[str, float]:
         """List the figures under the names that stay the same from night to night, such as ``recall/poodle``.
 
         Of a class that is not known only its images are counted.
@@ -121,7 +121,7 @@ def _reliability(answers: ScoredPredictions) -> tuple[ReliabilityBin, ...]:
     bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
     images = np.bincount(bins, minlength=BINS)
     confidence = np.bincount(bins, answers.confidence, BINS)
-    right = np.bincount(bins, answers.right, BINS)
+    right = np.bincount(bins, answers.correct, BINS)
     return tuple(
         ReliabilityBin(
             i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(right[i] / images[i])
@@ -133,8 +133,8 @@ def _reliability(answers: ScoredPredictions) -> tuple[ReliabilityBin, ...]:
 
 def _confused(answers: ScoredPredictions) -> tuple[ConfusedPair, ...]:
     """List the pairs of classes that were confused, the most frequent first; other guesses have no name here."""
-    wrong = ~answers.right & (answers.guess >= 0)
-    pairs, counts = np.unique(np.stack([answers.truth[wrong], answers.guess[wrong]]), axis=1, return_counts=True)
+    wrong = ~answers.correct & (answers.predicted >= 0)
+    pairs, counts = np.unique(np.stack([answers.truth[wrong], answers.predicted[wrong]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     names = answers.classes
     return tuple(ConfusedPair(names[pairs[0, i]], names[pairs[1, i]], int(counts[i])) for i in order)
@@ -154,14 +154,14 @@ class Measurement:
     champion: Figures | None
     comparison: Comparison | None
 
-    def flat(self) -> dict[str, float]:
+    def to_metrics(self) -> dict[str, float]:
         """List the figures under the names that stay the same from night to night."""
         gap_metrics = {
             f"gap/{attribute_gap.attribute}": attribute_gap.gap
             for attribute_gap in self.gaps
             if attribute_gap.gap is not None
         }
-        return {**self.figures.flat(), **slice_metrics(self.slices), **gap_metrics}
+        return {**self.figures.to_metrics(), **collect_slice_metrics(self.slices), **gap_metrics}
 
 
 def measure_models(
@@ -171,7 +171,7 @@ def measure_models(
     classes = tuple(sorted({*challenger.classes, *evaluation_set.labels}))
     answers = score_predictions(challenger, evaluation_set.labels, classes)
     measured_slices = measure_slices(
-        find_slices(evaluation_set.labels, evaluation_set.attributes), answers.right, minimum
+        find_slices(evaluation_set.labels, evaluation_set.attributes), answers.correct, minimum
     )
     return Measurement(
         figures=compute_figures(answers, minimum),
@@ -187,5 +187,5 @@ def _champion_figures(champion: Predictions, evaluation_set: EvaluationSet, mini
     covered = np.array([label in champion.classes for label in evaluation_set.labels], bool)
     if not covered.any():
         return None
-    labels = evaluation_set.of(covered.tolist()).labels
-    return compute_figures(score_predictions(champion.of(covered), labels, champion.classes), minimum)
+    labels = evaluation_set.select(covered.tolist()).labels
+    return compute_figures(score_predictions(champion.select(covered), labels, champion.classes), minimum)

@@ -165,7 +165,7 @@ class PredictionFlips:
     images: int
     flips: tuple[PredictionFlip, ...]
 
-    def of(self, kind: Kind) -> tuple[PredictionFlip, ...]:
+    def select(self, kind: Kind) -> tuple[PredictionFlip, ...]:
         """Take those of one kind, the surest answers of the later model first."""
         flips = [flip for flip in self.flips if flip.kind == kind]
         return tuple(sorted(flips, key=lambda flip: (-flip.sure_after, flip.key)))

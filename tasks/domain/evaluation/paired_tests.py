@@ -48,7 +48,7 @@ class PairedDifference:
     losses: int | None = None
 
     @property
-    def fall(self) -> float:
+    def drop(self) -> float:
         """Tell by how much the challenger is behind; negative where it is ahead."""
         return -self.difference if FIGURES.get(self.figure, True) else self.difference
 
@@ -61,7 +61,7 @@ def compare_paired_figures(
     Groups are drawn with replacement; p values of what is no plain share come from these rounds.
     """
     sets, grouping = _sets(challenger, membership), _grouping(groups)
-    challenger_right, champion_right = challenger.right.astype(np.float64), champion.right.astype(np.float64)
+    challenger_right, champion_right = challenger.correct.astype(np.float64), champion.correct.astype(np.float64)
     table = _table(sets, grouping, challenger, champion)
     across = table.T.tocsr().astype(np.float32)
     shares, width = sets.shape[1], compute_summands(challenger).shape[1]
@@ -152,7 +152,7 @@ def _table(
     """Lay out the sums of both models side by side, one row a group, so that a resample is one product."""
     from scipy.sparse import hstack
 
-    right = [sets.multiply(answers.right.astype(np.float64)[:, None]) for answers in (challenger, champion)]
+    right = [sets.multiply(answers.correct.astype(np.float64)[:, None]) for answers in (challenger, champion)]
     return (
         grouping @ hstack([sets, *right, compute_summands(challenger), compute_summands(champion)], format="csr")
     ).tocsr()
@@ -167,7 +167,7 @@ def _figures(shares: Floats, sums: Floats) -> Floats:
 
 
 def _names(classes: tuple[str, ...], membership: SliceMembership) -> list[tuple[str, str]]:
-    recalls = [("recall", name) for name in (*classes, *map(str, membership.parts))]
+    recalls = [("recall", name) for name in (*classes, *map(str, membership.keys))]
     other_figures = [(name, "") for name in _OTHERS]
     return [("accuracy", ""), *recalls, *other_figures, *(("precision", name) for name in classes)]
 

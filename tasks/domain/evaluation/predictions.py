@@ -40,7 +40,7 @@ class Predictions:
         """Name the likeliest class of each image."""
         return [self.classes[index] for index in self.probabilities.argmax(axis=1)]
 
-    def named(self, classes: Sequence[str]) -> "Predictions":
+    def rename_classes(self, classes: Sequence[str]) -> "Predictions":
         """Give the classes other names, in their order; those of one name become one class, with their sum."""
         names = tuple(dict.fromkeys(classes))
         sums = np.zeros((len(self.probabilities), len(names)), np.float32)
@@ -50,7 +50,7 @@ class Predictions:
         renamed = {name for original, name in zip(self.classes, classes, strict=True) if original in self.merged}
         return Predictions(names, sums, self.threshold, frozenset(merged | renamed))
 
-    def of(self, images: NDArray[np.bool_]) -> "Predictions":
+    def select(self, images: NDArray[np.bool_]) -> "Predictions":
         """Keep what is said of some of the images."""
         return Predictions(self.classes, self.probabilities[images], self.threshold, self.merged)
 
@@ -61,16 +61,16 @@ class ScoredPredictions:
 
     classes: tuple[str, ...]
     truth: Ints
-    guess: Ints
+    predicted: Ints
     confidence: Floats
     loss: Floats
-    top: NDArray[np.bool_]
-    sure: NDArray[np.bool_]
+    in_top_3: NDArray[np.bool_]
+    confident: NDArray[np.bool_]
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def correct(self) -> NDArray[np.bool_]:
         """Tell about which images the model is right."""
-        return np.asarray(self.truth == self.guess)
+        return np.asarray(self.truth == self.predicted)
 
 
 def score_predictions(predictions: Predictions, truth: Sequence[str], classes: Sequence[str]) -> ScoredPredictions:
@@ -85,13 +85,13 @@ def score_predictions(predictions: Predictions, truth: Sequence[str], classes: S
     return ScoredPredictions(
         classes=tuple(classes),
         truth=np.array([index_of[label] for label in truth], np.int64),
-        guess=np.array([index_of.get(name, -1) for name in predictions.classes], np.int64)[
+        predicted=np.array([index_of.get(name, -1) for name in predictions.classes], np.int64)[
             predictions.probabilities.argmax(axis=1)
         ],
         confidence=largest,
         loss=-np.log(np.maximum(given, _LEAST)),
-        top=likelier < _TOP,
-        sure=largest >= predictions.threshold,
+        in_top_3=likelier < _TOP,
+        confident=largest >= predictions.threshold,
     )
 
 
@@ -100,17 +100,17 @@ def compute_summands(answers: ScoredPredictions) -> "csr_array":
     from scipy.sparse import csr_array
 
     images, classes = len(answers.truth), len(answers.classes)
-    rows, right = np.arange(images), answers.right.astype(np.float64)
-    guessed = answers.guess >= 0
+    rows, right = np.arange(images), answers.correct.astype(np.float64)
+    guessed = answers.predicted >= 0
     bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
-    plain = (np.ones(images), right, answers.top, answers.loss, answers.sure, answers.sure * right)
+    plain = (np.ones(images), right, answers.in_top_3, answers.loss, answers.confident, answers.confident * right)
     first = _PLAIN + BINS
     entries = [
         *((rows, np.full(images, number), values) for number, values in enumerate(plain)),
         (rows, _PLAIN + bins, right - answers.confidence),
         (rows, first + answers.truth, np.ones(images)),
         (rows, first + classes + answers.truth, right),
-        (rows[guessed], first + 2 * classes + answers.guess[guessed], np.ones(int(guessed.sum()))),
+        (rows[guessed], first + 2 * classes + answers.predicted[guessed], np.ones(int(guessed.sum()))),
     ]
     row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
     return csr_array((value.astype(np.float64), (row, column)), shape=(images, first + 3 * classes))

@@ -11,7 +11,7 @@ from tasks.domain.evaluation.learning_curves import MORE, LearningCurve
 from tasks.domain.evaluation.metrics import Figures, Measurement
 from tasks.domain.evaluation.misclassifications import NO_MISCLASSIFICATIONS, Misclassifications
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
-from tasks.domain.phrasing import count, listed
+from tasks.domain.phrasing import count, list_names
 
 # Below half a point nobody would go out for photographs.
 _WORTH = 0.005
@@ -145,8 +145,10 @@ def _describe_comparison(comparison: Comparison) -> list[str]:
     if comparison.moved and comparison.everywhere:
         challenger, champion = comparison.everywhere
         lines += [f"with {count(comparison.moved, 'relabelled one')} {challenger:.3f} against {champion:.3f}"]
-    lines += [f"new to the champion: {listed(comparison.only_challenger)}"] if comparison.only_challenger else []
-    lines += [f"known to the champion alone: {listed(comparison.only_champion)}"] if comparison.only_champion else []
+    lines += [f"new to the champion: {list_names(comparison.only_challenger)}"] if comparison.only_challenger else []
+    lines += (
+        [f"known to the champion alone: {list_names(comparison.only_champion)}"] if comparison.only_champion else []
+    )
     return lines
 
 

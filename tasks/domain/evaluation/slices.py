@@ -18,7 +18,7 @@ _WHOLE = 0.95
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Part:
+class SliceKey:
     """What a slice is: an attribute's value, within one class or, with no label, within all."""
 
     attribute: str
@@ -75,7 +75,7 @@ class SliceMembership:
     ``is_whole_class`` tells of each whether it is nothing but one class, or all images, as good as wholly.
     """
 
-    parts: tuple[Part, ...]
+    keys: tuple[SliceKey, ...]
     matrix: "csr_array"
     is_whole_class: tuple[bool, ...]
 
@@ -84,11 +84,11 @@ def find_slices(labels: Sequence[str], attributes: Sequence[Iterable[tuple[str, 
     """Find the slices of images by their labels and attributes, in the order of their names."""
     from scipy.sparse import csr_array
 
-    rows_by_part: defaultdict[Part, list[int]] = defaultdict(list)
+    rows_by_part: defaultdict[SliceKey, list[int]] = defaultdict(list)
     for row, (label, pairs) in enumerate(zip(labels, attributes, strict=True)):
         for attribute, value in dict(pairs).items():
-            rows_by_part[Part(attribute, "", value)].append(row)
-            rows_by_part[Part(attribute, label, value)].append(row)
+            rows_by_part[SliceKey(attribute, "", value)].append(row)
+            rows_by_part[SliceKey(attribute, label, value)].append(row)
     parts = tuple(sorted(rows_by_part))
     rows = np.array([row for part in parts for row in rows_by_part[part]], np.int64)
     columns = np.repeat(np.arange(len(parts)), [len(rows_by_part[part]) for part in parts])
@@ -121,7 +121,7 @@ def measure_slices(membership: SliceMembership, right: NDArray[np.bool_], minimu
             known=bool(images[i] >= minimum),
             whole=membership.is_whole_class[i],
         )
-        for i, part in enumerate(membership.parts)
+        for i, part in enumerate(membership.keys)
     )
 
 
@@ -154,11 +154,11 @@ def measure_gaps(slices: Sequence[Slice]) -> tuple[Gap, ...]:
     )
 
 
-def slice_metrics(slices: Iterable[Slice]) -> Mapping[str, float]:
+def collect_slice_metrics(slices: Iterable[Slice]) -> Mapping[str, float]:
     """List images, and the recall where it is known, under the names that MLflow shows."""
     metrics = {}
     for data_slice in exclude_whole_slices(slices):
-        path = Part(data_slice.attribute, data_slice.label, data_slice.value).path
+        path = SliceKey(data_slice.attribute, data_slice.label, data_slice.value).path
         metrics[f"slice/{path}/support"] = float(data_slice.images)
         if data_slice.known:
             metrics[f"slice/{path}/recall"] = data_slice.recall

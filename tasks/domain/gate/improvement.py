@@ -4,9 +4,9 @@ from configs.sections import Gate
 from tasks.domain.evaluation.comparison import Comparison
 from tasks.domain.evaluation.data_growth import DataGrowth
 from tasks.domain.evaluation.paired_tests import PairedDifference
-from tasks.domain.gate.rule_result import RuleResult, chance
+from tasks.domain.gate.rule_result import RuleResult, format_p_value
 from tasks.domain.phrasing import count
-from tasks.domain.significance import holm, images_needed
+from tasks.domain.significance import estimate_images_needed, holm
 
 # Beyond so many times the test images, more of them is no advice.
 _OUT_OF_REACH = 100
@@ -21,8 +21,8 @@ def apply_improvement_rule(comparison: Comparison, gate: Gate, growth: DataGrowt
     """
     likely = gate.needs == "likely-improvement"
     pair = next((pair for pair in comparison.paired if (pair.figure, pair.of) == (gate.better_at, "")), None)
-    if pair and pair.fall < 0 and pair.better <= gate.error_rate:
-        return _result(pair, gate, f"better: {_describe_figures(pair)}, {chance(pair.better)}", passed=True)
+    if pair and pair.drop < 0 and pair.better <= gate.error_rate:
+        return _result(pair, gate, f"better: {_describe_figures(pair)}, {format_p_value(pair.better)}", passed=True)
     if comparison.only_challenger:
         more = len(comparison.only_challenger) - _NAMED
         message = (
@@ -39,11 +39,11 @@ def apply_improvement_rule(comparison: Comparison, gate: Gate, growth: DataGrowt
 
 def _result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: bool) -> RuleResult:
     more = "more data, " if gate.needs == "likely-improvement" else ""
-    p_value = pair.better if pair and pair.fall < 0 else None
+    p_value = pair.better if pair and pair.drop < 0 else None
     return RuleResult(
         f"better at {gate.better_at}, {more}or new classes",
         "passed" if passed else "failed",
-        -pair.fall if pair else None,
+        -pair.drop if pair else None,
         0.0,
         passed=passed,
         said=message,
@@ -52,19 +52,19 @@ def _result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: 
     )
 
 
-def more_images_needed(pair: PairedDifference, rate: float) -> int:
+def estimate_more_images(pair: PairedDifference, rate: float) -> int:
     """Estimate how many more test images would show a difference of this size, if it is there, four times in five."""
     from scipy.special import ndtri
 
     if pair.wins is not None and pair.losses is not None:
-        groups = images_needed(pair.wins / pair.groups, pair.losses / pair.groups, rate)
+        groups = estimate_images_needed(pair.wins / pair.groups, pair.losses / pair.groups, rate)
         images = groups * pair.images / pair.groups
     else:
-        images = pair.images * ((ndtri(1 - rate) + ndtri(0.8)) * pair.spread / pair.fall) ** 2
+        images = pair.images * ((ndtri(1 - rate) + ndtri(0.8)) * pair.spread / pair.drop) ** 2
     return max(1, round(images) - pair.images)
 
 
-def growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
+def describe_growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
     """Say why more data are no evidence yet, whatever cross-validation says of them; nothing where they may be."""
     if growth.kept < growth.learned:
         gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
@@ -87,7 +87,7 @@ def _objection(growth: DataGrowth | None, gate: Gate) -> str:
     """Say what keeps more data from being evidence; nothing where they are."""
     if growth is None:
         return "nothing is known of what the champion learned from"
-    return growth_shortfall(growth, gate) or _cross_validation_objection(growth, gate)
+    return describe_growth_shortfall(growth, gate) or _cross_validation_objection(growth, gate)
 
 
 def _cross_validation_objection(growth: DataGrowth, gate: Gate) -> str:
@@ -99,24 +99,26 @@ def _cross_validation_objection(growth: DataGrowth, gate: Gate) -> str:
     if folds is None or not folds.comparison.paired:
         return "there is nothing to cross-validate"
     if folds.unlike <= gate.error_rate:
-        share = f"{folds.new_right:.3f} against {folds.expected:.3f}, {chance(folds.unlike)}"
+        share = f"{folds.new_right:.3f} against {folds.expected:.3f}, {format_p_value(folds.unlike)}"
         return (
             f"cross-validation puts the {folds.new:,} new images under their labels less often than old ones ({share})"
         )
     pairs = [pair for pair in folds.comparison.paired if pair.wins is not None]
     significant = holm([pair.worse for pair in pairs], gate.error_rate, [pair.least for pair in pairs])
     harmful = [
-        pair for pair, is_significant in zip(pairs, significant, strict=True) if is_significant and pair.fall > 0
+        pair for pair, is_significant in zip(pairs, significant, strict=True) if is_significant and pair.drop > 0
     ]
-    behind = [pair for pair in pairs if pair.figure == "accuracy" and pair.fall > 0]
+    behind = [pair for pair in pairs if pair.figure == "accuracy" and pair.drop > 0]
     if harmful or behind:
-        worst = max(harmful or behind, key=lambda pair: pair.fall)
+        worst = max(harmful or behind, key=lambda pair: pair.drop)
         maybe = "" if harmful else ", which chance may explain"
         message = f"{_describe_pair(worst)} on {count(worst.images, 'image')}{maybe}"
         new = "the other backbone" if growth.recipe == "another backbone" else "the new images"
         return f"in cross-validation old images are recognised less often with {new}: {message}"
     shown = pairs[0].better <= gate.error_rate or growth.recipe == "same"
-    return "" if shown else f"cross-validation does not show either that it is better ({chance(pairs[0].better)})"
+    return (
+        "" if shown else f"cross-validation does not show either that it is better ({format_p_value(pairs[0].better)})"
+    )
 
 
 def _describe_growth(growth: DataGrowth) -> str:
@@ -135,12 +137,14 @@ def _describe_alternative(objection: str, gate: Gate) -> str:
 
 
 def _describe_unproven(pair: PairedDifference, gate: Gate) -> str:
-    if pair.fall >= 0 or (pair.wins is not None and pair.losses is not None and pair.wins <= pair.losses):
+    if pair.drop >= 0 or (pair.wins is not None and pair.losses is not None and pair.wins <= pair.losses):
         return f"not better than the champion: {_describe_figures(pair)}"
-    more = more_images_needed(pair, gate.error_rate)
+    more = estimate_more_images(pair, gate.error_rate)
     if more > _OUT_OF_REACH * pair.images:
-        return f"not shown to be better: {_describe_figures(pair)}, {chance(pair.better)}"
-    message = f"not enough test images to tell whether it is better: {_describe_figures(pair)}, {chance(pair.better)}"
+        return f"not shown to be better: {_describe_figures(pair)}, {format_p_value(pair.better)}"
+    message = (
+        f"not enough test images to tell whether it is better: {_describe_figures(pair)}, {format_p_value(pair.better)}"
+    )
     return f"{message}; about {_round(more):,} more would do"
 
 

@@ -48,7 +48,7 @@ def failed_result(rule: Rule, value: float | None, message: str) -> RuleResult:
     return RuleResult(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=message)
 
 
-def silent(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
+def inconclusive_result(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
     """Make the ruling of a rule that cannot say anything, for lack of images or else why: what the settings want."""
     outcome: Literal["passed", "failed", "ask"] = "passed"
     if gate.when_silent != "pass":
@@ -57,7 +57,7 @@ def silent(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
     return RuleResult(rule.text, outcome, None, rule.limit, outcome == "passed", message, silent=True)
 
 
-def chance(p: float) -> str:
+def format_p_value(p: float) -> str:
     """Write a p value."""
     return f"p {p:.2g}" if p >= _SMALLEST else f"p below {_SMALLEST:g}"
 
@@ -83,7 +83,7 @@ class RuleRow(NamedTuple):
     outcome: str
 
 
-def rule_row(rule: Mapping[str, Any]) -> RuleRow:
+def build_rule_row(rule: Mapping[str, Any]) -> RuleRow:
     """Write a ruling as the ledger keeps it, also one of an earlier version that kept less, as a row."""
     outcome = str(rule.get("outcome", "passed" if rule.get("passed") else "failed"))
     text, value = str(rule["rule"]), rule.get("value")
@@ -91,9 +91,9 @@ def rule_row(rule: Mapping[str, Any]) -> RuleRow:
     return RuleRow(text, str(happened), _chance(rule), outcome)
 
 
-def in_one_line(rule: Mapping[str, Any]) -> str:
+def summarize_rule(rule: Mapping[str, Any]) -> str:
     """Say the row in one line, without the rule itself."""
-    return " · ".join(cell for cell in rule_row(rule)[1:] if cell)
+    return " · ".join(cell for cell in build_rule_row(rule)[1:] if cell)
 
 
 def _happened(text: str, value: float | None, *, silent: bool) -> str:
@@ -121,7 +121,7 @@ def _chance(rule: Mapping[str, Any]) -> str:
     p = rule.get("p")
     if p is None:
         return ""
-    return f"chance {'does not' if rule.get('unlikely') else 'may'} explain it ({chance(p)})"
+    return f"chance {'does not' if rule.get('unlikely') else 'may'} explain it ({format_p_value(p)})"
 
 
 @dataclass(frozen=True, slots=True)

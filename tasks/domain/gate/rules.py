@@ -9,7 +9,14 @@ from tasks.domain.datasets.label_issues import ClassIssues
 from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.label_evidence import ClassEvidence, LabelEvidence, LabelVotes
 from tasks.domain.evaluation.metrics import Measurement
-from tasks.domain.gate.rule_result import RuleResult, chance, failed_result, name_failures, passed_result, silent
+from tasks.domain.gate.rule_result import (
+    RuleResult,
+    failed_result,
+    format_p_value,
+    inconclusive_result,
+    name_failures,
+    passed_result,
+)
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm
 
@@ -27,7 +34,7 @@ class RuleFigure:
     note: str = ""
     happened: str = ""
 
-    def words(self, figure: str) -> str:
+    def describe(self, figure: str) -> str:
         """Say it in words."""
         name = f"{figure} of {self.of}" if self.of else figure
         value = f"{self.value:.3f}" if self.value % 1 or self.images else f"{self.value:,.0f}"
@@ -35,7 +42,7 @@ class RuleFigure:
         return f"{name} {value}{images}" + (f" ({self.note})" if self.note else "")
 
 
-def figures_for_rule(rule: Rule, measured: Measurement, data: DatasetDrift, minimum: int) -> list[RuleFigure]:
+def select_figures(rule: Rule, measured: Measurement, data: DatasetDrift, minimum: int) -> list[RuleFigure]:
     """List the figures that a rule speaks of, without those of fewer images than the minimum."""
     if rule.scope == "data":
         return list(_of_data(rule.figure, data))
@@ -99,7 +106,7 @@ def apply_relabelled_rule(rule: Rule, evidence: LabelEvidence | None, gate: Gate
     chance explains it or not. Nothing is asked of photographs that speak for their new labels beyond chance.
     """
     if evidence is None:
-        return silent(rule, gate, "the labels under which the champion was judged cannot be read")
+        return inconclusive_result(rule, gate, "the labels under which the champion was judged cannot be read")
     contradicted = _contradicted(evidence, gate)
     movements = [
         movement
@@ -127,14 +134,16 @@ def apply_relabelled_rule(rule: Rule, evidence: LabelEvidence | None, gate: Gate
 
 def supports_new_labels(movement: ClassEvidence, gate: Gate) -> bool:
     """Tell whether the photographs that moved speak for their new labels beyond chance, and no witness against them."""
-    return movement.head.for_new <= gate.error_rate < movement.champion.for_old
+    return movement.head.p_value_for_new <= gate.error_rate < movement.champion.p_value_for_old
 
 
 def _contradicted(evidence: LabelEvidence, gate: Gate) -> list[ClassEvidence]:
     """List the movements of which a witness speaks for the old labels beyond chance."""
     testimonies = [testimony for movement in evidence.classes for testimony in (movement.head, movement.champion)]
     least = [0.5 ** (testimony.old + testimony.new) for testimony in testimonies]
-    significant = holm([testimony.for_old for testimony in testimonies], gate.error_rate, least) if testimonies else []
+    significant = (
+        holm([testimony.p_value_for_old for testimony in testimonies], gate.error_rate, least) if testimonies else []
+    )
     return [
         movement for number, movement in enumerate(evidence.classes) if any(significant[2 * number : 2 * number + 2])
     ]
@@ -142,11 +151,11 @@ def _contradicted(evidence: LabelEvidence, gate: Gate) -> list[ClassEvidence]:
 
 def _pooled_message(evidence: LabelEvidence, gate: Gate) -> str:
     """Say what all movements together are asked about that no single one is; nothing where there is nothing to ask."""
-    pooled = evidence.pooled([movement for movement in evidence.classes if not supports_new_labels(movement, gate)])
-    if pooled.for_old <= gate.error_rate:
+    pooled = evidence.pool_votes([movement for movement in evidence.classes if not supports_new_labels(movement, gate)])
+    if pooled.p_value_for_old <= gate.error_rate:
         return f"all relabelled photographs together speak for their old labels ({_preference('the head', pooled)})"
     fall = next(iter(evidence.falls), None)
-    if fall is None or fall.points <= _FALL or pooled.for_new <= gate.error_rate:
+    if fall is None or fall.drop <= _FALL or pooled.p_value_for_new <= gate.error_rate:
         return ""
     figures = f"{fall.challenger:.3f} against {fall.champion:.3f} on {count(fall.images, 'image')}"
     return f"recall of {fall.label} {figures} by the labels before, while nothing speaks for the new ones"
@@ -183,5 +192,5 @@ def _describe_movement(movement: ClassEvidence, gate: Gate) -> str:
 def _preference(witness: str, testimony: LabelVotes) -> str:
     if not testimony.old + testimony.new:
         return f"{witness} cannot tell"
-    p = min(testimony.for_old, testimony.for_new)
-    return f"{witness} prefers the old label of {testimony.old:,} and the new one of {testimony.new:,}, {chance(p)}"
+    p = format_p_value(min(testimony.p_value_for_old, testimony.p_value_for_new))
+    return f"{witness} prefers the old label of {testimony.old:,} and the new one of {testimony.new:,}, {p}"

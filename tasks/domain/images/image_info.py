@@ -80,7 +80,7 @@ class ImageInfo:
     height: int
     format: str
     phash: bytes
-    measures: ImageProperties
+    properties: ImageProperties
     parts: bytes = b""
 
 
@@ -116,6 +116,6 @@ def name_image(data: bytes, description: Description | Rejection) -> ImageInfo |
         height=description.height,
         format=description.format,
         phash=description.phash,
-        measures=description.measures,
+        properties=description.measures,
         parts=description.parts,
     )

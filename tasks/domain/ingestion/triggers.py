@@ -13,7 +13,7 @@ from configs.schema import Labels, Watch
 from configs.sections import Source
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.domain.labels.labeling import normalize_name, read_layout, spelled
-from tasks.domain.phrasing import count, listed
+from tasks.domain.phrasing import count, list_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _reasons(changes: SourceChanges, watch: Watch) -> list[str]:
     reasons = [f"{count(changes.new, 'new image')}, {watch.new_images:,} are enough"] * (
         changes.new >= watch.new_images
     )
-    reasons += [f"enough images of {listed(changes.complete)} for the first time"] if changes.complete else []
+    reasons += [f"enough images of {list_names(changes.complete)} for the first time"] if changes.complete else []
     reasons += [f"{count(changes.relabelled, 'label')} changed"] if changes.relabelled else []
     return reasons
 
@@ -199,7 +199,7 @@ def check_vanished(source: Source, former_keys: Iterable[str], gone: Collection[
 
 
 def _few(keys: Sequence[str]) -> str:
-    return listed(keys[:_EXAMPLES])
+    return list_names(keys[:_EXAMPLES])
 
 
 def _emptied(former_keys: Iterable[str], gone: Iterable[str]) -> list[str]:

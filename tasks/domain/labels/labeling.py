@@ -211,9 +211,9 @@ _RESOLUTIONS = ((299, "low"), (1000, "medium"), (float("inf"), "high"))
 def image_attributes(image_info: ImageInfo) -> Attributes:
     """Tell a picture's tone, of what stands in its middle, its brightness and its resolution, in three steps each."""
     return (
-        ("brightness", _step(image_info.measures.brightness, _BRIGHTNESS)),
+        ("brightness", _step(image_info.properties.brightness, _BRIGHTNESS)),
         ("resolution", _step(min(image_info.width, image_info.height), _RESOLUTIONS)),
-        ("tone", _step(image_info.measures.tone, _TONES)),
+        ("tone", _step(image_info.properties.tone, _TONES)),
     )
 
 

@@ -50,7 +50,7 @@ class Decision:
         return self.head, self.dataset, self.recipe
 
     @property
-    def by_the_gate(self) -> bool:
+    def decided_by_gate(self) -> bool:
         """Tell whether the rules decided, at the end of a night, and no person."""
         return self.outcome in _BY_THE_GATE and not self.person
 
@@ -82,14 +82,14 @@ class AlreadyDecided:
         return f"another retraining of the same data was faster: {decided}"
 
 
-def champion(entries: Sequence[Decision]) -> Decision | None:
+def find_champion(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry whose model serves, under its present number; None before there is one."""
     return _present_entry(entries, entries[-1].champion) if entries else None
 
 
-def previous(entries: Sequence[Decision]) -> Decision | None:
+def find_previous(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that the champion replaced; None where it is the first one."""
-    serving = champion(entries)
+    serving = find_champion(entries)
     former = _entry(entries, serving.against) if serving else None
     # A night that was forced may promote the champion once more.
     while serving and former and former.model == serving.model:
@@ -97,22 +97,26 @@ def previous(entries: Sequence[Decision]) -> Decision | None:
     return _with_present_number(entries, former) if former else None
 
 
-def challenger(entries: Sequence[Decision]) -> Decision | None:
+def find_challenger(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that was judged last, where it was not promoted."""
     judged = [entry for entry in entries if entry.outcome in _BY_THE_GATE]
     return _with_present_number(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
 
 
-def waiting(entries: Sequence[Decision]) -> Decision | None:
+def find_waiting(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that waits for a person's word, unless somebody holds it."""
-    last = challenger(entries)
+    last = find_challenger(entries)
     waits = last and last.outcome == "needs-approval" and not find_hold(entries, last.head, last.dataset)
     return last if waits else None
 
 
-def aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
+def resolve_aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
     """Say of which entry each alias names the model after these entries."""
-    return {"champion": champion(entries), "challenger": challenger(entries), "previous": previous(entries)}
+    return {
+        "champion": find_champion(entries),
+        "challenger": find_challenger(entries),
+        "previous": find_previous(entries),
+    }
 
 
 def find_hold(entries: Sequence[Decision], head: str, dataset: str = "") -> Decision | None:
@@ -129,14 +133,15 @@ def find_hold(entries: Sequence[Decision], head: str, dataset: str = "") -> Deci
 
 def describe_hold(hold: Decision, entries: Sequence[Decision]) -> str:
     """Say since when and by whom a version is held, and how that ends."""
+    name = find_shortest_name(entries, hold)
     state = "rolled back" if hold.outcome == "rolled-back" else "held"
     return (
         f"version {hold.model_version} was {state} by {hold.person} on {hold.time[:10]} ({hold.why}), "
-        f"and until pedigree model lift {shortest_name(entries, hold)} neither its weights nor its data are promoted"
+        f"and until pedigree model lift {name} neither its weights nor its data are promoted"
     )
 
 
-def last_decision(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
+def find_last_decision(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
     """Return what was decided last about a model, under its present number."""
     last = next(entry for entry in reversed(entries) if entry.model == model and entry.outcome != "renumbered")
     return _with_present_number(entries, last)
@@ -152,10 +157,10 @@ def find_decisions(entries: Sequence[Decision], word: str) -> list[Decision]:
         for entry in entries
         if word in {entry.model_version, entry.run_id} or (len(word) >= _SHORTEST and entry.head.startswith(word))
     )
-    return [last_decision(entries, model) for model in dict.fromkeys(entry.model for entry in named)]
+    return [find_last_decision(entries, model) for model in dict.fromkeys(entry.model for entry in named)]
 
 
-def shortest_name(entries: Sequence[Decision], decision: Decision) -> str:
+def find_shortest_name(entries: Sequence[Decision], decision: Decision) -> str:
     """Return the shortest word that means this model alone: its present number, its head, or else its run."""
     words = (decision.model_version, decision.head[:_NAMED], decision.run_id)
     return next((word for word in words if len(find_decisions(entries, word)) == 1), decision.run_id)
@@ -171,20 +176,20 @@ def describe_candidates(entries: Sequence[Decision]) -> str:
     return " or ".join(descriptions)
 
 
-def judged_against(entries: Sequence[Decision], decision: Decision) -> Decision | None:
+def find_rival(entries: Sequence[Decision], decision: Decision) -> Decision | None:
     """Return the entry of the champion that a model was held against when it was judged last."""
-    judged = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.by_the_gate)
+    judged = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.decided_by_gate)
     return _present_entry(entries, judged.against)
 
 
-def promotion_command(entries: Sequence[Decision], decision: Decision) -> str:
+def build_promotion_command(entries: Sequence[Decision], decision: Decision) -> str:
     """Write the command that makes a model champion, as it would be obeyed now; empty where somebody holds it."""
     if find_hold(entries, decision.head, decision.dataset):
         return ""
-    serving, rival = champion(entries), judged_against(entries, decision)
+    serving, rival = find_champion(entries), find_rival(entries, decision)
     replaces = serving and serving.model not in {decision.model, rival.model if rival else None}
-    option = f" --instead-of {shortest_name(entries, serving)}" if serving and replaces else ""
-    return f"pedigree model promote {shortest_name(entries, decision)}{option}"
+    option = f" --instead-of {find_shortest_name(entries, serving)}" if serving and replaces else ""
+    return f"pedigree model promote {find_shortest_name(entries, decision)}{option}"
 
 
 def was_promoted(entries: Sequence[Decision], model: tuple[str, str, str]) -> bool:

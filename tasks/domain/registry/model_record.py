@@ -57,7 +57,7 @@ def record_from_dict(fields: Mapping[str, Any]) -> Record:
 _LONGEST = 6000
 
 
-def recipe(settings: Settings) -> str:
+def hash_settings(settings: Settings) -> str:
     """Hash the settings that decide the model and its judgement: 64 hex digits."""
     sections = settings.model_dump(
         mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
@@ -201,7 +201,7 @@ class Reproduction:
         return asdict(self)
 
 
-def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> tuple[Difference, ...]:
+def find_differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> tuple[Difference, ...]:
     """Name the facts about code and machine that changed, the likeliest cause of other weights first."""
     return tuple(
         Difference(name, recorded.get(name, "not recorded"), current.get(name, "unknown"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.domain.datasets.leakage import KEY, leakage_sentences
-from tasks.domain.gate.rule_result import in_one_line
+from tasks.domain.gate.rule_result import summarize_rule
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Outcome
 
@@ -27,14 +27,14 @@ _RANDOM_SPLIT = ("claimed", "honest", "low", "high", "same_bytes", "alike")
 _CHANGES = ("added", "removed", "relabelled", "findings", "warnings")
 
 
-def run_name(decision: Decision, card: Mapping[str, Any]) -> str:
+def build_run_name(decision: Decision, card: Mapping[str, Any]) -> str:
     """Name a night: ``2026-11-24 promoted, 120 new``; all images of a first version are new."""
-    figures = dataset_figures(card)
+    figures = collect_dataset_metrics(card)
     new = f", {int(figures['dataset/added']):,} new" if figures else ""
     return f"{decision.time[:10]} {decision.outcome}{new}"
 
 
-def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
+def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
     """Count what a data card holds: images in all and by split, classes, and what changed since the parent version.
 
     Nothing is counted where a night died before it wrote the card.
@@ -53,14 +53,14 @@ def dataset_figures(card: Mapping[str, Any]) -> dict[str, float]:
     return {**sizes, **splits, **changes, **first}
 
 
-def dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
+def build_dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
     """Say in words what a random split over files would have claimed, where a data card knows it."""
     return {"pedigree.random_split": "; ".join(leakage_sentences(card))} if KEY in card else {}
 
 
-def verdict_tags(decision: Decision) -> dict[str, str]:
+def build_verdict_tags(decision: Decision) -> dict[str, str]:
     """Write the verdict with its reason, and what happened to each rule, one tag a rule."""
-    rules = {f"pedigree.gate.{rule['rule']}": in_one_line(rule) for rule in decision.rules}
+    rules = {f"pedigree.gate.{rule['rule']}": summarize_rule(rule) for rule in decision.rules}
     return {
         "pedigree.outcome": decision.outcome,
         "pedigree.decision": str(decision.number),
@@ -70,7 +70,7 @@ def verdict_tags(decision: Decision) -> dict[str, str]:
     }
 
 
-def cost_figures(outcome: Outcome) -> dict[str, float]:
+def collect_cost_metrics(outcome: Outcome) -> dict[str, float]:
     """List what a night cost: seconds in all and by step, and how many images came, were turned down and embedded."""
     images, spent = outcome.images, outcome.seconds
     counts = {"images_new": images.new, "images_rejected": images.rejected, "images_embedded": images.embedded}

@@ -18,10 +18,10 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """A stored head, whose features it takes, the MLflow run with its story, and a trial of fine-tuning, if any."""
 
-    made: FeatureSet
+    features: FeatureSet
     head: str
     run_id: str
     epochs: int
@@ -37,19 +37,19 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class RunData:
     """The first half of a night: what the photographs came to; ``inspected`` is missing until features were at hand."""
 
     ingested: IngestSummary
     labels: Labels
     dataset: Dataset
-    inspected: DataCardSummary | None = None
+    card: DataCardSummary | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
-    def decided_by(self, other: AlreadyDecided) -> "Data":
+    def mark_decided(self, other: AlreadyDecided) -> "RunData":
         """Say that there is nothing to decide any more, since another run has."""
         reason = f"nothing new to learn from, since {other}"
         return replace(self, dataset=replace(self.dataset, state="unchanged", reason=reason))
@@ -59,15 +59,15 @@ class Data:
 class Challenger:
     """The second half of a night: the model just trained, what the gate says of it, and what to collect next."""
 
-    embedded: DatasetFeatures
-    trained: Trained
+    features: DatasetFeatures
+    model: TrainedModel
     evaluation: Evaluation
     verdict: Verdict
     collect: tuple[CollectionAdvice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedChallenger:
+class ChallengerOutcome:
     """A challenger, and what the ledger says about it."""
 
     challenger: Challenger
@@ -118,7 +118,7 @@ class Outcome:
         return asdict(self)
 
 
-def outcome_without_training(data: Data, seconds: Mapping[str, float]) -> Outcome:
+def summarize_untrained_run(data: RunData, seconds: Mapping[str, float]) -> Outcome:
     """Describe a night that ended before any training: there was nothing new, or too little."""
     return Outcome(
         status="waiting" if data.dataset.state == "waiting" else "unchanged",
@@ -135,8 +135,8 @@ def outcome_without_training(data: Data, seconds: Mapping[str, float]) -> Outcom
     )
 
 
-def outcome_of_decision(
-    data: Data, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]
+def summarize_decided_run(
+    data: RunData, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]
 ) -> Outcome:
     """Describe a night that trained a model and decided about it."""
     comparison = challenger.evaluation.comparison
@@ -145,9 +145,9 @@ def outcome_of_decision(
         reason=promotion.reason,
         dataset=data.dataset.hash,
         parent=data.dataset.parent,
-        images=_images(data, challenger.embedded.computed),
+        images=_images(data, challenger.features.computed),
         model_version=promotion.model_version,
-        run_id=challenger.trained.run_id,
+        run_id=challenger.model.run_id,
         metrics=challenger.evaluation.metrics,
         gate=promotion.rules,
         seconds=seconds,
@@ -156,6 +156,6 @@ def outcome_of_decision(
     )
 
 
-def _images(data: Data, embedded: int) -> Images:
+def _images(data: RunData, embedded: int) -> Images:
     rejected = data.ingested.rejected + data.labels.conflicts
     return Images(total=data.dataset.images, new=data.ingested.new, rejected=rejected, embedded=embedded)

@@ -98,7 +98,7 @@ def find_threshold(
     return float(levels.confidence[passed[-1]]) if len(passed) else NEVER
 
 
-def witnesses_needed(precision: float) -> int | None:
+def count_required_groups(precision: float) -> int | None:
     """Count the sure answers, all of them right, that it takes at least to promise a precision; None for all right."""
     return int(np.ceil(np.log(_ERROR) / np.log(precision))) if 0 < precision < 1 else None if precision >= 1 else 0
 
@@ -145,7 +145,7 @@ def _firsts(names: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.i
 
 def _sizes(precision: float, most: int) -> list[int]:
     """List the numbers of witnesses that are tested: from the fewest that could promise anything to all of them."""
-    size, sizes = witnesses_needed(precision), list[int]()
+    size, sizes = count_required_groups(precision), list[int]()
     while size is not None and size < most:
         sizes.append(size)
         size = int(np.ceil(size * _GROWTH))
@@ -195,20 +195,20 @@ class Promise:
     groups: int | None = None
 
     @property
-    def never(self) -> bool:
+    def never_confident(self) -> bool:
         """Tell whether no answer of the model is sure."""
         return self.threshold >= NEVER
 
     def __str__(self) -> str:
         """Say from where on the model is sure, or why it never is."""
-        if not self.never:
+        if not self.never_confident:
             right = f"where {self.precision:g} of the answers are promised to be right"
             return f"sure from probability {self.threshold:.3f} on, {right}"
         return f"never sure: {self._why}"
 
     @property
     def _why(self) -> str:
-        needed = witnesses_needed(self.precision)
+        needed = count_required_groups(self.precision)
         promise = f"promise that {self.precision:g} of its sure answers are right"
         if needed is None:
             return f"no number of images is enough to {promise}"
@@ -219,7 +219,7 @@ class Promise:
             return f"{held}, and it takes at least {needed:,} to {promise}"
         return f"{held}, and too many answers about them are wrong to {promise}"
 
-    def held(self, figures: Mapping[str, float], images: int) -> str:
+    def describe_held(self, figures: Mapping[str, float], images: int) -> str:
         """Say what was held on so many test images, and of how many answers: figures holds coverage and precision."""
         coverage = figures.get("coverage", 0.0)
         sure = round(coverage * images)

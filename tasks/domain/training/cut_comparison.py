@@ -26,7 +26,7 @@ class CutPredictions:
 
     cut: str
     width: int
-    right: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
     losses: Floats
     varies: bool = True
 
@@ -133,7 +133,7 @@ def compare_cuts(answers: Sequence[CutPredictions], groups: Ints, seed: int = 0)
 def _drawn(answers: Sequence[CutPredictions], groups: Ints, seed: int) -> _Draws:
     """Draw the groups again and again; each cut gets the very same draws."""
     columns = np.stack(
-        [np.ones(len(groups)), *(cut.right for cut in answers), *(cut.losses for cut in answers)], axis=1
+        [np.ones(len(groups)), *(cut.correct for cut in answers), *(cut.losses for cut in answers)], axis=1
     )
     sums = np.zeros((int(groups.max()) + 1, columns.shape[1]))
     np.add.at(sums, groups, columns)

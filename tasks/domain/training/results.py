@@ -21,7 +21,7 @@ class DatasetFeatures:
     says why today's ends where it does, if ``backbone.cut: auto`` came to mean that; else it is empty.
     """
 
-    today: FeatureSet
+    current: FeatureSet
     champion: FeatureSet
     computed: int
     reused: int
@@ -30,4 +30,6 @@ class DatasetFeatures:
 
     def __str__(self) -> str:
         """Say how many images went through the backbone and how many did not need to."""
-        return f"{count(self.computed, 'image')} through backbone {self.today.fingerprint[:12]}, {self.reused:,} reused"
+        return (
+            f"{count(self.computed, 'image')} through backbone {self.current.fingerprint[:12]}, {self.reused:,} reused"
+        )

@@ -13,9 +13,9 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.images.preprocessing import CONTRACT
 from tasks.modeling.backbone import serialization as files
-from tasks.modeling.backbone.inception import build_untrained, check_size, cut_network
-from tasks.modeling.backbone.keras_weights import from_keras_file, load_imagenet
-from tasks.modeling.determinism import engine
+from tasks.modeling.backbone.inception import build_untrained, check_size, truncate_network
+from tasks.modeling.backbone.keras_weights import load_imagenet, load_keras_file
+from tasks.modeling.determinism import describe_engine
 
 if TYPE_CHECKING:
     import keras
@@ -50,12 +50,12 @@ class Backbone:
     def facts(self) -> dict[str, Any]:
         """List all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
         return {
-            "weights": files.weights_hash(self.model.get_weights()),
+            "weights": files.hash_weights(self.model.get_weights()),
             "cut": self.cut,
             "size": self.size,
             "precision": self.precision,
             "pixels": CONTRACT,
-            "engine": engine(),
+            "engine": describe_engine(),
         }
 
     @cached_property
@@ -79,13 +79,13 @@ class Backbone:
         return files.to_bytes(self.model.get_weights())
 
 
-def load(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
+def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
     """Build the backbone that the settings name; ``data`` is the weights file where they name a path or an address."""
     check_size(settings.cut, settings.size)
     return replace(_build(settings, data or b""), precision=settings.precision)
 
 
-def external_weights_name(settings: "schema.Backbone") -> str | None:
+def name_external_weights(settings: "schema.Backbone") -> str | None:
     """Name, by 64 hex digits, what makes of weights from outside one backbone; None for those that Pedigree brings.
 
     A store that has seen this name needs neither a download nor a file any more.
@@ -93,15 +93,17 @@ def external_weights_name(settings: "schema.Backbone") -> str | None:
     if settings.weights in {"random", "demo"}:
         return None
     chosen = settings.model_dump(include={"cut", "size", "precision"})
-    return sha256_of({**chosen, "weights": settings.sha256 or settings.weights, "pixels": CONTRACT, "engine": engine()})
+    return sha256_of(
+        {**chosen, "weights": settings.sha256 or settings.weights, "pixels": CONTRACT, "engine": describe_engine()}
+    )
 
 
 def random_backbone(cut: str, size: int) -> Backbone:
     """Build a backbone that has learned nothing, the same one in every process."""
-    return Backbone(cut, size, cut_network(build_untrained(), cut, size))
+    return Backbone(cut, size, truncate_network(build_untrained(), cut, size))
 
 
-def from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
+def backbone_from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
     """Build a backbone from a file that ``Backbone.to_bytes`` wrote; raise PedigreeError when it does not fit."""
     arrays = files.from_bytes(data, origin)
     backbone = random_backbone(cut, size)
@@ -113,9 +115,11 @@ def from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
     return backbone
 
 
-def restore(data: bytes, facts: Mapping[str, Any]) -> Backbone:
+def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     """Build a backbone from the store; raise PedigreeError when its weights are not those that its facts name."""
-    backbone = from_weights(data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}")
+    backbone = backbone_from_weights(
+        data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}"
+    )
     if backbone.facts["weights"] != facts["weights"]:
         raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
     return replace(backbone, precision=facts.get("precision", "float32"))
@@ -125,7 +129,7 @@ def _build(settings: "schema.Backbone", data: bytes) -> Backbone:
     cut, size = settings.cut, settings.size
     if settings.weights == "imagenet":
         network, origin = load_imagenet(settings.sha256)
-        return Backbone(cut, size, cut_network(network, cut, size), origin=origin)
+        return Backbone(cut, size, truncate_network(network, cut, size), origin=origin)
     if settings.weights == "random":
         return random_backbone(cut, size)
     if settings.weights == "demo":
@@ -139,7 +143,7 @@ def _demo(cut: str, size: int) -> Backbone:
     data = DEMO_WEIGHTS.read_bytes()
     if sha256_of_bytes(data) != DEMO_SHA256:
         raise PedigreeError(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")
-    return from_weights(data, cut, size, DEMO_WEIGHTS.name)
+    return backbone_from_weights(data, cut, size, DEMO_WEIGHTS.name)
 
 
 def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
@@ -149,9 +153,9 @@ def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
             f"The weights file {settings.weights} has SHA-256 {sha256}, not backbone.sha256: fetch it again."
         )
     if files.is_weights_file(data):
-        return from_weights(data, settings.cut, settings.size, settings.weights)
-    network = from_keras_file(data, settings.weights)
-    return Backbone(settings.cut, settings.size, cut_network(network, settings.cut, settings.size))
+        return backbone_from_weights(data, settings.cut, settings.size, settings.weights)
+    network = load_keras_file(data, settings.weights)
+    return Backbone(settings.cut, settings.size, truncate_network(network, settings.cut, settings.size))
 
 
 def _round(vector: Vector, precision: str) -> Vector:

@@ -15,10 +15,10 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.images.augmentation import IDENTITY, to_view
 from tasks.domain.images.preprocessing import Limits, Picture, open_picture
 from tasks.domain.images.rejections import Rejection
-from tasks.modeling.backbone.backbone import DEMO_CUT, Backbone, Vector, load
-from tasks.modeling.backbone.inception import fitting_cuts, layers_of, width_of
+from tasks.modeling.backbone.backbone import DEMO_CUT, Backbone, Vector, load_backbone
+from tasks.modeling.backbone.inception import feature_width, list_fitting_cuts, split_cut
 from tasks.modeling.backbone.serialization import is_weights_file
-from tasks.modeling.determinism import cores
+from tasks.modeling.determinism import count_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,7 +30,9 @@ _AHEAD = 4
 _TIMED = 7
 
 
-def embed(backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits) -> Iterator[tuple[str, Vector]]:
+def embed_images(
+    backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits
+) -> Iterator[tuple[str, Vector]]:
     """Yield the features of every image as it is, in order."""
     for view_features in embed_views(backbone, ((name, data, (IDENTITY,)) for name, data in images), limits):
         yield from ((name, vector) for name, _, vector in view_features)
@@ -47,13 +49,13 @@ def embed_views(
 
     def embed_image(image: tuple[str, bytes, Sequence[str]]) -> list[ViewFeatures]:
         name, data, views = image
-        picture = decode(name, data, limits)
+        picture = decode_image(name, data, limits)
         return [(name, view, network(to_view(picture, backbone.size, view))) for view in views]
 
     yield from map_in_parallel(embed_image, images)
 
 
-def self_test(backbone: Backbone) -> None:
+def check_determinism(backbone: Backbone) -> None:
     """Prove on this machine that features depend neither on neighbours nor on order; raise Problem where they do."""
     noise = np.random.default_rng(0).integers(0, 256, (4, backbone.size, backbone.size, 3), dtype=np.uint8)
     alone = [backbone.network(pixels) for pixels in noise]
@@ -69,7 +71,7 @@ def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) 
 
     def once() -> float:
         started = perf_counter()
-        backbone.network(to_view(decode(name, data, limits), backbone.size, IDENTITY))
+        backbone.network(to_view(decode_image(name, data, limits), backbone.size, IDENTITY))
         return 1000 * (perf_counter() - started)
 
     once()  # The first call traces the network.
@@ -78,7 +80,7 @@ def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) 
 
 def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield the function's results in order, computed in as many threads as there are cores, a few items ahead."""
-    workers, waiting = cores(), iter(items)
+    workers, waiting = count_cores(), iter(items)
     with ThreadPoolExecutor(workers) as pool:
         running: deque[Future[R]] = deque(pool.submit(function, item) for item in islice(waiting, workers * _AHEAD))
         while running:
@@ -86,7 +88,7 @@ def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
             running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
-def decode(name: str, data: bytes, limits: Limits) -> Picture:
+def decode_image(name: str, data: bytes, limits: Limits) -> Picture:
     """Decode a stored image; raise PedigreeError, naming it, if it is refused now."""
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
@@ -107,7 +109,7 @@ def load_every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Ba
     Raises SettingsError where the weights end at a cut of their own.
     """
     check_has_other_cuts(settings, data)
-    return load(settings.model_copy(update={"cut": "+".join(fitting_cuts(settings.size))}), data)
+    return load_backbone(settings.model_copy(update={"cut": "+".join(list_fitting_cuts(settings.size))}), data)
 
 
 def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None) -> None:
@@ -124,17 +126,20 @@ def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None)
         )
 
 
-def cut_columns(all_cuts: str, cut: str) -> NDArray[np.int64]:
+def find_cut_columns(all_cuts: str, cut: str) -> NDArray[np.int64]:
     """Tell which numbers of every cut's, side by side, are those of one, or of two: (width,)."""
-    layers = layers_of(all_cuts)
-    ends = np.cumsum([width_of(layer) for layer in layers])
+    layers = split_cut(all_cuts)
+    ends = np.cumsum([feature_width(layer) for layer in layers])
     return np.concatenate(
-        [np.arange(ends[layers.index(layer)] - width_of(layer), ends[layers.index(layer)]) for layer in layers_of(cut)]
+        [
+            np.arange(ends[layers.index(layer)] - feature_width(layer), ends[layers.index(layer)])
+            for layer in split_cut(cut)
+        ]
     )
 
 
 def gives_same_features(all_cuts: Backbone, single: Backbone) -> bool:
     """Tell whether one pass through every cut gives, on this machine, the very bits of a network that ends there."""
     noise = np.random.default_rng(0).integers(0, 256, (2, single.size, single.size, 3), dtype=np.uint8)
-    column_indices = cut_columns(all_cuts.cut, single.cut)
+    column_indices = find_cut_columns(all_cuts.cut, single.cut)
     return all(np.array_equal(all_cuts.network(pixels)[column_indices], single.network(pixels)) for pixels in noise)

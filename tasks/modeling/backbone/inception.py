@@ -17,24 +17,24 @@ _SMALLEST = (27, 27, 27, 43, 43, 43, 43, 43, 75, 75, 75)
 _WIDTHS = (256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048)
 
 
-def layers_of(cut: str) -> tuple[str, ...]:
+def split_cut(cut: str) -> tuple[str, ...]:
     """Name the layers of a cut, earlier ones first: of mixed8+mixed9 two."""
     return tuple(cut.split("+"))
 
 
-def width_of(cut: str) -> int:
+def feature_width(cut: str) -> int:
     """Count the numbers that a cut makes of a picture."""
-    return sum(_WIDTHS[CUTS.index(layer)] for layer in layers_of(cut))
+    return sum(_WIDTHS[CUTS.index(layer)] for layer in split_cut(cut))
 
 
-def fitting_cuts(size: int) -> tuple[str, ...]:
+def list_fitting_cuts(size: int) -> tuple[str, ...]:
     """Name the single cuts that leave something of a picture of this size, in pixels."""
     return tuple(cut for cut, smallest in zip(CUTS, _SMALLEST, strict=True) if size >= smallest)
 
 
 def check_size(cut: str, size: int) -> None:
     """Raise SettingsError, naming the smallest side in pixels that works, where nothing is left of a picture."""
-    smallest = max(_SMALLEST[CUTS.index(layer)] for layer in layers_of(cut))
+    smallest = max(_SMALLEST[CUTS.index(layer)] for layer in split_cut(cut))
     if size < smallest:
         message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"
         raise SettingsError(f"{message}, or choose a lower cut.")
@@ -85,12 +85,12 @@ def _split_name(layer: "keras.Layer") -> tuple[str, str]:
     return (kind, number) if number.isdigit() else (layer.name, "")
 
 
-def cut_network(network: "keras.Model", cut: str, size: int) -> "keras.Model":
+def truncate_network(network: "keras.Model", cut: str, size: int) -> "keras.Model":
     """Keep the network up to the cut, average its output over the picture, and take bytes of (size, size, 3)."""
     import keras
 
     check_size(cut, size)
-    outputs = [network.get_layer(layer).output for layer in layers_of(cut)]
+    outputs = [network.get_layer(layer).output for layer in split_cut(cut)]
     body = keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0])
     pixels = keras.Input((size, size, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)

@@ -36,7 +36,7 @@ def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
 
     data = _read_cached()
     if data and sha256:
-        return from_keras_file(_check_sha256(data, sha256), _FILE), sha256
+        return load_keras_file(_check_sha256(data, sha256), _FILE), sha256
     try:
         with _download():
             network = keras.applications.InceptionV3(include_top=False, weights="imagenet")
@@ -50,7 +50,7 @@ def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
     return rename_layers(network), sha256_of_bytes(_check_sha256(_read_cached(), sha256))
 
 
-def from_keras_file(data: bytes, origin: str) -> "keras.Model":
+def load_keras_file(data: bytes, origin: str) -> "keras.Model":
     """Build the whole network with the weights of a file in either of Keras's layouts; raise Problem if it is none."""
     try:
         # Keras tells its two layouts apart by the file's name, we by its content.

@@ -41,7 +41,7 @@ def from_bytes(data: bytes, origin: str) -> list[NDArray[np.float32]]:
         raise PedigreeError(f"The weights file {origin} is damaged or cut short: fetch it again.") from error
 
 
-def weights_hash(weights: Weights) -> str:
+def hash_weights(weights: Weights) -> str:
     """Name weights by SHA-256 over (position, dtype, shape, bytes): the same in any file format, 64 hex digits."""
     digest = hashlib.sha256()
     for number, array in enumerate(weights):

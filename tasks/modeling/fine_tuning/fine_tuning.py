@@ -54,7 +54,7 @@ class FineTuning:
     head: Head
     data: FineTuningData
     devices: Devices
-    advance: Callable[[int], None]
+    on_images: Callable[[int], None]
 
     def checkpoints(self, last: Checkpoint | None) -> Iterator[Checkpoint]:
         """Yield a checkpoint before the first epoch and after each; with a last one, that one and those after it.
@@ -93,7 +93,9 @@ class FineTuning:
         return extract_model(network.weights(), (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
 
     def _check_memory(self, network: TrainState) -> None:
-        check_memory(network.learning, self.data.settings, self.devices.count // len(self.devices.local_devices))
+        check_memory(
+            network.trainable_layers, self.data.settings, self.devices.count // len(self.devices.local_devices)
+        )
 
     def _network(self) -> TrainState:
         tuning, training = self.data.settings.fine_tuning, self.data.settings.training
@@ -105,11 +107,11 @@ class FineTuning:
 
     def _trained(self, network: TrainState, epoch: int) -> dict[str, float]:
         plan = plan_training(self.data.train, self.data.settings, epoch)
-        return self._figures("train", plan, network.train, (epoch - 1) * self._steps())
+        return self._figures("train", plan, network.train_step, (epoch - 1) * self._steps())
 
     def _measured(self, network: TrainState, epoch: int) -> dict[str, float]:
         return self._figures(
-            "validation", plan_validation(self.data.validation), network.measure, epoch * self._steps()
+            "validation", plan_validation(self.data.validation), network.eval_step, epoch * self._steps()
         )
 
     def _figures(self, name: str, plan: EpochPlan, step: Step, before: int) -> dict[str, float]:
@@ -123,7 +125,7 @@ class FineTuning:
             if not isfinite(loss):
                 raise self._broken(name, before + (number if name == "train" else 0))
             losses, hits = losses + loss * size, hits + correct
-            self.advance(size)
+            self.on_images(size)
         return {f"{name}_loss": losses / len(plan.order), f"{name}_accuracy": hits / len(plan.order)}
 
     def _broken(self, name: str, step: int) -> PedigreeError:
@@ -160,7 +162,7 @@ def check_memory(
     bytes_per_picture = count_outputs(learning, settings.backbone.size) * _BYTES
     free = psutil.virtual_memory().available if free is None else free
     if bytes_per_picture * settings.fine_tuning.batch > free * machines:
-        raise too_large(settings, free * machines // bytes_per_picture)
+        raise memory_error(settings, free * machines // bytes_per_picture)
 
 
 def count_outputs(learning: Sequence["keras.layers.Layer"], size: int) -> int:
@@ -180,10 +182,10 @@ def report_memory_shortage(settings: "schema.Settings") -> Iterator[None]:
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise too_large(settings, settings.fine_tuning.batch // 2) from error
+        raise memory_error(settings, settings.fine_tuning.batch // 2) from error
 
 
-def too_large(settings: "schema.Settings", batch: int) -> PedigreeError:
+def memory_error(settings: "schema.Settings", batch: int) -> PedigreeError:
     """Say that a batch does not fit into memory, and what would: a smaller batch, or else fewer blocks that learn."""
     tuning, size = settings.fine_tuning, settings.backbone.size
     better = f"fine_tuning.batch to {batch}" if batch else "fine_tuning.from_block to a later block"

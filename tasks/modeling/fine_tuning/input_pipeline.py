@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.domain.images.augmentation import augment
 from tasks.domain.images.preprocessing import Limits, to_input
 from tasks.modeling.backbone.backbone import Pixels
-from tasks.modeling.backbone.embedding import decode, map_in_parallel
+from tasks.modeling.backbone.embedding import decode_image, map_in_parallel
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ class LabelledImages:
 class ImageReader:
     """How images are read from where they are stored, by name, and turned into squares of so many pixels a side."""
 
-    stored: Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
+    read_stored: Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
     limits: Limits
     size: int
 
-    def pictures(self, images: Sequence[str], change: Callable[[int, Pixels], Pixels]) -> Iterator[Pixels]:
+    def load_pictures(self, images: Sequence[str], change: Callable[[int, Pixels], Pixels]) -> Iterator[Pixels]:
         """Yield these images as model input, each changed by a function that is told its place in the sequence."""
 
         def load_picture(placed: tuple[int, tuple[str, bytes]]) -> Pixels:
-            return change(placed[0], to_input(decode(*placed[1], self.limits), self.size))
+            return change(placed[0], to_input(decode_image(*placed[1], self.limits), self.size))
 
-        yield from map_in_parallel(load_picture, enumerate(self.stored(images)))
+        yield from map_in_parallel(load_picture, enumerate(self.read_stored(images)))
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read_batches(plan: EpochPlan, batch: int, reader: ImageReader, devices: Devi
     dealt = [shard_batch(positions, batch, devices.count)[local_devices] for positions in batches]
     local_positions = [position for batch in dealt for share in batch for position, _ in share]
     images = [plan.images.images[plan.order[position]] for position in local_positions]
-    pictures = reader.pictures(images, lambda number, pixels: plan.change(local_positions[number], pixels))
+    pictures = reader.load_pictures(images, lambda number, pixels: plan.change(local_positions[number], pixels))
     for positions, batch_shares in zip(batches, dealt, strict=True):
         yield [_stack_share(plan, share, len(positions), pictures) for share in batch_shares], len(positions)
 

@@ -73,11 +73,11 @@ _WARM_UP = 0.1
 class TrainState:
     """What learns, all that changes in it, and two steps, which return the loss and how many pictures were right."""
 
-    learning: Sequence["keras.layers.Layer"]
+    trainable_layers: Sequence["keras.layers.Layer"]
     variables: Sequence["keras.Variable"]
     optimizer: "keras.optimizers.Optimizer"
-    train: Step
-    measure: Step
+    train_step: Step
+    eval_step: Step
 
     def state(self) -> Arrays:
         """Copy what a resumed training needs: the variables of the network, then the optimizer's."""
@@ -107,7 +107,7 @@ def create_train_state(
     with devices.strategy.scope():
         copy = random_backbone(backbone.cut, backbone.size)
         copy.model.set_weights(backbone.model.get_weights())
-        learning = open_from(_body(copy), settings.from_block)
+        learning = unfreeze_from(_body(copy), settings.from_block)
         classifier = keras.layers.Dense(len(head.classes))
         network = _network(copy, classifier)
         classifier.set_weights([head.weights, head.bias])
@@ -124,7 +124,7 @@ def extract_model(weights: Arrays, start: tuple[Backbone, Head], block: str) -> 
     backbone, head = start
     tuned = random_backbone(backbone.cut, backbone.size)
     tuned.model.set_weights(backbone.model.get_weights())
-    learned = [variable for layer in open_from(_body(tuned), block) for variable in layer.weights]
+    learned = [variable for layer in unfreeze_from(_body(tuned), block) for variable in layer.weights]
     for variable, array in zip(learned, weights[:-2], strict=True):
         variable.assign(array)
     return tuned, Head(head.classes, weights[-2], weights[-1])
@@ -136,7 +136,7 @@ def _body(backbone: Backbone) -> "keras.Model":
     return next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
 
 
-def open_from(body: "keras.Model", block: str) -> list["keras.layers.Layer"]:
+def unfreeze_from(body: "keras.Model", block: str) -> list["keras.layers.Layer"]:
     """Freeze all layers before a block, open the others, and return these; a block ends with the layer of its name."""
     import keras
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from configs.errors import PedigreeError
 from tasks.domain.training import calibration
 from tasks.modeling.head.head import Numbers, fit_scaler
-from tasks.modeling.head.softmax_regression import Sample, Theta, fit_softmax, logits_of
+from tasks.modeling.head.softmax_regression import Sample, Theta, compute_logits, fit_softmax
 
 #: The weight decays that are tried, the strongest first: each solution is where the next fit begins.
 STRENGTHS = tuple(10.0 ** (-power / 2) for power in range(-1, 13))
@@ -25,7 +25,7 @@ OnStep = Callable[[int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitOptions:
     """How heads are fitted.
 
     Attributes:
@@ -58,29 +58,29 @@ class FoldedImages:
     originals: int | None = None
 
     @property
-    def fair(self) -> NDArray[np.bool_]:
+    def scorable(self) -> NDArray[np.bool_]:
         """Tell which images can be judged: their class lies in other folds, too, whose head knows it."""
         pairs, count = np.unique(np.column_stack([self.truth, self.folds]), axis=0), len(self.truth)
         originals = count if self.originals is None else self.originals
         return (np.bincount(pairs[:, 0])[self.truth] > 1) & (np.arange(count) < originals)
 
-    def needed(self, fair: NDArray[np.bool_]) -> list[int]:
+    def choose_folds(self, fair: NDArray[np.bool_]) -> list[int]:
         """Name as few folds as hold enough fair images to choose by; all of them where there are not enough."""
         counts = np.bincount(self.folds[fair], minlength=int(self.folds.max()) + 1)
         return list(range(min(len(counts), 1 + int(np.searchsorted(counts.cumsum(), _ENOUGH)))))
 
-    def without(self, fold: int, recipe: Recipe, strength: float, start: Theta) -> Theta:
+    def fit_without(self, fold: int, recipe: FitOptions, strength: float, start: Theta) -> Theta:
         """Fit a head to all other folds."""
         in_training = self.folds != fold
         return fit_softmax(
-            sample(self.features[in_training], self.truth[in_training], recipe), strength, recipe.smoothing, start
+            build_sample(self.features[in_training], self.truth[in_training], recipe), strength, recipe.smoothing, start
         )
 
     def logits(self, thetas: Mapping[int, Theta]) -> NDArray[np.float64]:
         """Ask each head about the fold that it was fitted without; NaN for other folds."""
         answers = np.full((len(self.truth), next(iter(thetas.values())).shape[1]), np.nan)
         for fold, theta in thetas.items():
-            answers[self.folds == fold] = logits_of(self.features[self.folds == fold], theta)
+            answers[self.folds == fold] = compute_logits(self.features[self.folds == fold], theta)
         return answers
 
 
@@ -102,13 +102,13 @@ class CrossFit:
     scored: NDArray[np.bool_]
 
     @property
-    def start(self) -> Theta:
+    def mean_theta(self) -> Theta:
         """Average the heads: a fit to all images is a few steps away from that."""
         return np.asarray(np.mean(list(self.thetas.values()), axis=0))
 
 
 def out_of_fold(
-    features: Numbers, truth: Sequence[int] | Truth, groups: Sequence[str], recipe: Recipe | None = None
+    features: Numbers, truth: Sequence[int] | Truth, groups: Sequence[str], recipe: FitOptions | None = None
 ) -> NDArray[np.float64]:
     """Say of each image how likely each class is, by a head that saw neither it nor any image of its group.
 
@@ -127,19 +127,19 @@ def out_of_fold(
     Raises:
         PedigreeError: Where no class has two groups, so that nothing can be held out.
     """
-    recipe, labels = recipe or Recipe(), np.asarray(truth, np.int64)
+    recipe, labels = recipe or FitOptions(), np.asarray(truth, np.int64)
     folded = FoldedImages(fit_scaler(features).transform(features), labels, assign_folds(labels, groups, recipe.seed))
     chosen = cross_fit(folded, recipe)
     other_thetas = {
-        fold: folded.without(fold, recipe, chosen.strength, chosen.start)
+        fold: folded.fit_without(fold, recipe, chosen.strength, chosen.mean_theta)
         for fold in range(int(folded.folds.max()) + 1)
         if fold not in chosen.thetas
     }
     logits = folded.logits({**chosen.thetas, **other_thetas})
-    return probabilities_of(logits / calibration.fit_temperature(chosen.logits[chosen.scored], labels[chosen.scored]))
+    return softmax(logits / calibration.fit_temperature(chosen.logits[chosen.scored], labels[chosen.scored]))
 
 
-def cross_fit(folded: FoldedImages, recipe: Recipe, on_step: OnStep = lambda _number, _figures: None) -> CrossFit:
+def cross_fit(folded: FoldedImages, recipe: FitOptions, on_step: OnStep = lambda _number, _figures: None) -> CrossFit:
     """Fit heads along the path of strengths, each without one fold, and keep the strength with the least log loss.
 
     Args:
@@ -153,7 +153,7 @@ def cross_fit(folded: FoldedImages, recipe: Recipe, on_step: OnStep = lambda _nu
     Raises:
         Problem: Where every class lies in one fold only, so that no head can be asked about a class that it knows.
     """
-    fair = folded.fair
+    fair = folded.scorable
     if not fair.any():
         raise PedigreeError(
             "No class has two photographs that do not look alike, so nothing can be held out: add some."
@@ -171,13 +171,13 @@ def cross_fit(folded: FoldedImages, recipe: Recipe, on_step: OnStep = lambda _nu
     return best
 
 
-def probabilities_of(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn logits of shape (n_images, n_classes) into probabilities."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def sample(features: Numbers, truth: Truth, recipe: Recipe) -> Sample:
+def build_sample(features: Numbers, truth: Truth, recipe: FitOptions) -> Sample:
     """Give each image its weight, on average 1: the same for all, or all classes that occur weigh the same together."""
     if not recipe.balanced:
         return Sample(features, truth, np.ones(len(truth)))
@@ -199,9 +199,9 @@ def assign_folds(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.i
     return np.array([folds[group] for group in groups], np.int64)
 
 
-def _fit_next_strength(folded: FoldedImages, recipe: Recipe, strength: float, before: CrossFit) -> CrossFit:
+def _fit_next_strength(folded: FoldedImages, recipe: FitOptions, strength: float, before: CrossFit) -> CrossFit:
     """Go on along the path to the next strength."""
-    thetas = {fold: folded.without(fold, recipe, strength, start) for fold, start in before.thetas.items()}
+    thetas = {fold: folded.fit_without(fold, recipe, strength, start) for fold, start in before.thetas.items()}
     return CrossFit(strength, thetas, folded.logits(thetas), before.scored)
 
 
@@ -216,6 +216,6 @@ def _figures(folded: FoldedImages, crossed: CrossFit) -> dict[str, float]:
 
 def _initial_fit(folded: FoldedImages, fair: NDArray[np.bool_]) -> CrossFit:
     """Begin with heads that know nothing, one for each fold that is needed."""
-    needed = folded.needed(fair)
+    needed = folded.choose_folds(fair)
     start = np.zeros((folded.features.shape[1] + 1, int(folded.truth.max()) + 1))
     return CrossFit(np.inf, dict.fromkeys(needed, start), np.empty((0, 0)), fair & np.isin(folded.folds, needed))

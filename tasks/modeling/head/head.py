@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
-from tasks.modeling.backbone.serialization import DAMAGE, weights_hash
+from tasks.modeling.backbone.serialization import DAMAGE, hash_weights
 
 # So many images are turned into float64 at once: what bounds memory.
 _BLOCK = 1024
@@ -35,7 +35,7 @@ class Head:
 
         A head from before there was a calibration keeps its name.
         """
-        plain = [list(self.classes), weights_hash([self.weights, self.bias])]
+        plain = [list(self.classes), hash_weights([self.weights, self.bias])]
         calibration = [self.temperature.hex(), self.threshold.hex()]
         return sha256_of(plain if (self.temperature, self.threshold) == (1.0, 0.0) else [*plain, calibration])
 
@@ -57,7 +57,7 @@ class Head:
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
-    def sure(self, probability: float) -> bool:
+    def is_confident(self, probability: float) -> bool:
         """Tell whether an answer of this probability is one, and not I don't know."""
         return probability >= self.threshold
 
@@ -116,9 +116,9 @@ def fit_scaler(features: Numbers) -> Scaler:
     """Measure features of shape (images, width); one that hardly varies is left as it is."""
     count = len(features)
     mean, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
-    for block in blocks(features):
+    for block in iterate_blocks(features):
         mean += block.sum(axis=0, dtype=np.float64) / count
-    for block in blocks(features):
+    for block in iterate_blocks(features):
         squares += np.square(block - mean).sum(axis=0) / count
     deviation = np.sqrt(squares)
     varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
@@ -128,10 +128,10 @@ def fit_scaler(features: Numbers) -> Scaler:
 def check_features(features: Numbers) -> None:
     """Raise PedigreeError where features are no numbers, or larger than any trained network makes them."""
     # A comparison with NaN is false, so this refuses it too.
-    if not all((np.abs(block) < _LARGEST).all() for block in blocks(features)):
+    if not all((np.abs(block) < _LARGEST).all() for block in iterate_blocks(features)):
         raise PedigreeError("Features are beyond all bounds, or no numbers at all: take another weights file.")
 
 
-def blocks(features: Numbers) -> Iterator[Numbers]:
+def iterate_blocks(features: Numbers) -> Iterator[Numbers]:
     """Go through features of shape (images, width), some images at a time."""
     return (features[start : start + _BLOCK] for start in range(0, len(features), _BLOCK))

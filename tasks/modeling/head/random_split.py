@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.domain.datasets.leakage import Files, RandomSplit, clustered_interval, list_files, share_in_other_folds
-from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit
+from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, cross_fit
 from tasks.modeling.head.head import Numbers, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import Theta, single_threaded_blas
 
@@ -44,7 +44,7 @@ class _DealOutcome:
     right: NDArray[np.bool_]
 
 
-def random_split(images: Images, recipe: Recipe) -> RandomSplit | None:
+def measure_random_split(images: Images, recipe: FitOptions) -> RandomSplit | None:
     """Cross-validate heads of one weight decay on files dealt at random, and on whole near-duplicate groups.
 
     Nothing differs between the two but which files are dealt together. The weight decay is the best for whole groups.
@@ -65,14 +65,14 @@ def random_split(images: Images, recipe: Recipe) -> RandomSplit | None:
     features = _directions(scaler.transform(images.features))[files.images]
     by_group, by_file = files.names()
     first = FoldedImages(features, truth, assign_folds(truth, by_group, recipe.seed))
-    if not (scaler.varies and first.fair.any()):
+    if not (scaler.varies and first.scorable.any()):
         return None
     # Every second strength is enough to find the best one's neighbourhood.
     crossed = cross_fit(first, replace(recipe, strengths=recipe.strengths[::-2][::-1]))
 
     def judge_deal(names: Sequence[str], seed: int) -> _DealOutcome:
         folded = FoldedImages(features, truth, assign_folds(truth, names, seed))
-        return _judge_folds(folded, recipe, crossed.strength, crossed.start)
+        return _judge_folds(folded, recipe, crossed.strength, crossed.mean_theta)
 
     seeds = range(recipe.seed, recipe.seed + _SEEDS)
     grouped = [judge_deal(by_group, seed) for seed in seeds]
@@ -90,11 +90,11 @@ def _directions(scaled: Numbers) -> Numbers:
         return np.asarray(PCA(_DIRECTIONS, svd_solver="randomized", random_state=0).fit_transform(scaled), np.float32)
 
 
-def _judge_folds(folded: FoldedImages, recipe: Recipe, strength: float, start: Theta) -> _DealOutcome:
+def _judge_folds(folded: FoldedImages, recipe: FitOptions, strength: float, start: Theta) -> _DealOutcome:
     """Fit a head without each fold, and ask it about that fold."""
     folds = range(int(folded.folds.max()) + 1)
-    logits = folded.logits({fold: folded.without(fold, recipe, strength, start) for fold in folds})
-    return _DealOutcome(folded.folds, folded.fair, logits.argmax(axis=1) == folded.truth)
+    logits = folded.logits({fold: folded.fit_without(fold, recipe, strength, start) for fold in folds})
+    return _DealOutcome(folded.folds, folded.scorable, logits.argmax(axis=1) == folded.truth)
 
 
 def _summary(files: Files, random: Sequence[_DealOutcome], grouped: Sequence[_DealOutcome]) -> RandomSplit | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.modeling.determinism import cores
+from tasks.modeling.determinism import count_cores
 from tasks.modeling.head.head import Numbers
 
 #: Weights of shape (width, classes) with the bias as one row more.
@@ -63,7 +63,7 @@ def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta)
 
     blocks, total = list(_blocks(sample)), float(sample.weights.sum())
 
-    with single_threaded_blas(), ThreadPoolExecutor(cores()) as pool:
+    with single_threaded_blas(), ThreadPoolExecutor(count_cores()) as pool:
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             theta = flat.reshape(start.shape)
@@ -81,7 +81,7 @@ def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta)
     return np.asarray(solution.x.reshape(start.shape))
 
 
-def logits_of(features: Numbers, theta: Theta) -> NDArray[np.float64]:
+def compute_logits(features: Numbers, theta: Theta) -> NDArray[np.float64]:
     """Turn scaled features of shape (n_images, width) into logits of shape (n_images, n_classes)."""
     with single_threaded_blas():
         return _logits(features, theta)

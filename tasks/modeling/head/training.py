@@ -11,13 +11,13 @@ from configs.errors import PedigreeError
 from tasks.domain.training import calibration
 from tasks.modeling.head.cross_fitting import (
     STRENGTHS,
+    FitOptions,
     FoldedImages,
     OnStep,
-    Recipe,
     assign_folds,
+    build_sample,
     cross_fit,
-    probabilities_of,
-    sample,
+    softmax,
 )
 from tasks.modeling.head.head import Head, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
@@ -59,14 +59,14 @@ class HeldOut:
     groups: Sequence[str]
 
 
-def recipe_of(settings: "schema.Training") -> Recipe:
+def build_fit_options(settings: "schema.Training") -> FitOptions:
     """Fit heads as the settings say."""
     strengths = (settings.l2,) if settings.l2 else STRENGTHS
-    return Recipe(settings.balance != "none", settings.label_smoothing, strengths, settings.seed)
+    return FitOptions(settings.balance != "none", settings.label_smoothing, strengths, settings.seed)
 
 
 def train_head(
-    classes: Sequence[str], examples: Examples, recipe: Recipe, on_step: OnStep = lambda _number, _figures: None
+    classes: Sequence[str], examples: Examples, recipe: FitOptions, on_step: OnStep = lambda _number, _figures: None
 ) -> tuple[Head, HeldOut]:
     """Choose a weight decay by cross-validation over groups, and fit a head of that decay to all images.
 
@@ -96,7 +96,9 @@ def train_head(
         examples.originals,
     )
     crossed = cross_fit(folded, recipe, on_step)
-    theta = fit_softmax(sample(folded.features, truth, recipe), crossed.strength, recipe.smoothing, crossed.start)
+    theta = fit_softmax(
+        build_sample(folded.features, truth, recipe), crossed.strength, recipe.smoothing, crossed.mean_theta
+    )
     groups = [examples.groups[index] for index in np.flatnonzero(crossed.scored).tolist()]
     held = HeldOut(crossed.logits[crossed.scored], truth[crossed.scored], groups)
     return Head(tuple(classes), *scaler.unscale_weights(theta)), held
@@ -115,7 +117,7 @@ def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, d
         calibration error on these images, before and after.
     """
     temperature = calibration.fit_temperature(held.logits, held.truth)
-    before, after = (probabilities_of(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
+    before, after = (softmax(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
     threshold = calibration.find_threshold(after, held.truth, sure_precision, held.groups)
     return replace(head, temperature=temperature, threshold=threshold), {
         "temperature": temperature,

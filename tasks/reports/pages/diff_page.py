@@ -66,9 +66,9 @@ def render_version_diff(
 def _parts(difference: VersionDiff, thumbnails: Mapping[str, str | None], flips: PredictionFlips | None) -> list[Part]:
     flipped = (
         {
-            "Test images now right": [_flip_picture(flip) for flip in flips.of("now right")],
-            "Test images now wrong": [_flip_picture(flip) for flip in flips.of("now wrong")],
-            "Test images wrong in another way": [_flip_picture(flip) for flip in flips.of("wrong in another way")],
+            "Test images now right": [_flip_picture(flip) for flip in flips.select("now right")],
+            "Test images now wrong": [_flip_picture(flip) for flip in flips.select("now wrong")],
+            "Test images wrong in another way": [_flip_picture(flip) for flip in flips.select("wrong in another way")],
         }
         if flips
         else {}

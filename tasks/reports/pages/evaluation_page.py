@@ -12,7 +12,7 @@ from tasks.domain.evaluation.label_evidence import LabelPrediction
 from tasks.domain.evaluation.learning_curves import NO_CURVES, LearningCurves
 from tasks.domain.evaluation.misclassifications import MOST, Misclassification, Misclassifications, Neighbour
 from tasks.domain.evaluation.results import CollectionAdvice, advise_collection
-from tasks.domain.gate.rule_result import RuleResult, RuleRow, rule_row
+from tasks.domain.gate.rule_result import RuleResult, RuleRow, build_rule_row
 from tasks.domain.runs.results import Challenger
 from tasks.reports.pages import evaluation_plots
 from tasks.reports.pages.confusion_matrix import build_confusion_matrix
@@ -83,7 +83,7 @@ class RuleView:
     @property
     def row(self) -> RuleRow:
         """Tell what happened, as the tables of other screens do."""
-        return rule_row(asdict(self.ruling))
+        return build_rule_row(asdict(self.ruling))
 
 
 def list_pictured_images(report: EvaluationReport) -> list[str]:
@@ -104,9 +104,9 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
     return render(
         "evaluation.html.j2",
         dataset=report.dataset,
-        leakage=leakage_sentences(report.card, report.challenger.embedded.today.fingerprint),
-        trained=report.challenger.trained,
-        choice=report.challenger.embedded.choice,
+        leakage=leakage_sentences(report.card, report.challenger.features.current.fingerprint),
+        trained=report.challenger.model,
+        choice=report.challenger.features.choice,
         evaluation=evaluation,
         verdict=verdict,
         rules=[classify_rule(entry) for entry in verdict.rules],
@@ -169,7 +169,7 @@ def draw_figures(report: EvaluationReport) -> dict[str, bytes]:
 def _about(report: EvaluationReport) -> str:
     challenger = report.challenger
     return (
-        f"{challenger.verdict.title}. Head {challenger.trained.head[:12]} on dataset {report.dataset.hash[:12]}, "
+        f"{challenger.verdict.title}. Head {challenger.model.head[:12]} on dataset {report.dataset.hash[:12]}, "
         f"{challenger.evaluation.images:,} test images"
     )
 

@@ -88,7 +88,7 @@ def draw_differences(measurement: Measurement, minimum: int) -> list[Plot]:
 
 def _difference_plot(title: str, differences: Sequence[PairedDifference]) -> Plot:
     moved = sorted((pair for pair in differences if pair.difference), key=lambda pair: -abs(pair.difference))[:_ROWS]
-    shown = differences if not differences[0].of else sorted(moved, key=lambda pair: (-pair.fall, pair.of))
+    shown = differences if not differences[0].of else sorted(moved, key=lambda pair: (-pair.drop, pair.of))
     scale = _scale(shown)
     lines = tuple(_difference_line(pair, scale) for pair in shown)
     return Plot(title, lines, plot_geometry.choose_ticks(scale), len(differences) - len(shown))
@@ -113,7 +113,7 @@ def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line
     return Line(
         name,
         f"{words}, {count(pair.images, 'image')}" if pair.of else words,
-        plot_geometry.place_dot(scale, -pair.fall, low, high),
+        plot_geometry.place_dot(scale, -pair.drop, low, high),
         look,
     )
 

@@ -78,9 +78,9 @@ def render_card_html(title: str, sections: Sequence[Section]) -> str:
 
 
 def _use(report: EvaluationReport) -> Section:
-    classes, promise = report.dataset.classes, report.challenger.trained.promise
+    classes, promise = report.dataset.classes, report.challenger.model.promise
     doubt = "Each answer means I don't know, beside its best guess."
-    if not promise.never:
+    if not promise.never_confident:
         doubt = "Below, the answer is I don't know."
     return Section(
         "Intended use",
@@ -99,11 +99,11 @@ def _decision(report: EvaluationReport) -> Section:
 
 
 def _data(report: EvaluationReport, address: str) -> Section:
-    dataset, trained, choice = report.dataset, report.challenger.trained, report.challenger.embedded.choice
+    dataset, trained, choice = report.dataset, report.challenger.model, report.challenger.features.choice
     sentences = (
         f"Dataset version {dataset.hash}, {dataset.images:,} images.",
         f"Parent version: {dataset.parent or 'none'}.",
-        f"Head {trained.head} on backbone {trained.made.fingerprint}.",
+        f"Head {trained.head} on backbone {trained.features.fingerprint}.",
         *((f"{choice}.",) if choice else ()),
     )
     return Section("Data", sentences, link=("The data card", address))
@@ -121,7 +121,7 @@ def _figures(report: EvaluationReport) -> Section:
     note = (
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
-    held = report.challenger.trained.promise.held(overall, images)
+    held = report.challenger.model.promise.describe_held(overall, images)
     leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in leakage_sentences(report.card))
     sentences = (note, f"Sure answers: {held}.", *leaked)
     return Section("Figures", sentences, table=Table(("figure", "value", "interval"), rows))
@@ -210,7 +210,7 @@ def _advice(report: EvaluationReport) -> Section:
 
 
 def _trial(report: EvaluationReport) -> Section:
-    trial = report.challenger.trained.trial
+    trial = report.challenger.model.trial
     return Section("Would fine-tuning help?", (trial.sentence,) if trial else ())
 
 

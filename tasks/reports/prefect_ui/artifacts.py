@@ -20,10 +20,10 @@ from configs.visible_text import Markdown, markdown, visible
 from tasks.domain.datasets.image_issues import summarize_duplicates
 from tasks.domain.datasets.leakage import leakage_sentences
 from tasks.domain.gate.gate import Verdict
-from tasks.domain.gate.rule_result import COLUMNS, rule_row
+from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.phrasing import count
 from tasks.domain.registry.model_record import Reproduction
-from tasks.domain.runs.results import Challenger, Data, Outcome
+from tasks.domain.runs.results import Challenger, Outcome, RunData
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -57,13 +57,13 @@ def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> 
     """Show the verdict, what happened to each rule with its sentence, and the way to the report and the model card."""
     lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
-    lines += format_rules(verdict.lines())
+    lines += format_rules(verdict.rules_to_dicts())
     create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
 
 
 def show_outcome(
     outcome: Outcome,
-    data: Data,
+    data: RunData,
     challenger: Challenger | None,
     pages: Mapping[str, str],
     card: Mapping[str, Any] | None = None,
@@ -103,22 +103,22 @@ def show_outcome(
 
 
 def _evaluation_lines(outcome: Outcome, challenger: Challenger) -> list[str]:
-    evaluation, promise = challenger.evaluation, challenger.trained.promise
+    evaluation, promise = challenger.evaluation, challenger.model.promise
     lines = ["", "## Figures", "", f"- {markdown(evaluation)}", f"- {markdown(promise)}"]
-    lines += [f"- sure answers: {markdown(promise.held(evaluation.test.figures.overall, evaluation.images))}"]
-    lines += [f"- {markdown(challenger.embedded.choice)}"] if challenger.embedded.choice else []
+    lines += [f"- sure answers: {markdown(promise.describe_held(evaluation.test.figures.overall, evaluation.images))}"]
+    lines += [f"- {markdown(challenger.features.choice)}"] if challenger.features.choice else []
     lines += [f"- {_WHO[who]}: {markdown(', '.join(names))}" for who, names in outcome.classes.items() if names]
     return [*lines, "", *format_rules(outcome.gate)]
 
 
-def _saved_work(data: Data, challenger: Challenger | None) -> list[str]:
+def _saved_work(data: RunData, challenger: Challenger | None) -> list[str]:
     """Say what this night did not have to do again, since former ones had kept it."""
     known_images = max(data.dataset.images - data.ingested.new, 0)
     lines = (
         [f"{count(known_images, 'image')} known before: not fetched, decoded or hashed again"] if known_images else []
     )
     if challenger:
-        embedded = challenger.embedded
+        embedded = challenger.features
         lines += [f"{count(embedded.computed, 'image')} embedded"]
         spared = f", about {embedded.reused * embedded.latency / 1000:,.0f} seconds of work" if embedded.latency else ""
         lines += [f"{count(embedded.reused, 'image')} not embedded again{spared}"] if embedded.reused else []
@@ -164,7 +164,7 @@ def _word(outcome: str) -> Markdown:
 
 def format_rules(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write what happened to each rule, with its sentence, as a table in Markdown."""
-    rows = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (rule_row(rule),)]
+    rows = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (build_rule_row(rule),)]
     return format_table((*COLUMNS, "what it says"), rows)
 
 

@@ -86,7 +86,7 @@ class Ledger:
 
     def champion(self) -> Decision | None:
         """Return the decision that made the champion; None before there is one."""
-        return decisions.champion(self.entries())
+        return decisions.find_champion(self.entries())
 
     def named(self, word: str) -> Decision:
         """Find the last decision about the model that a person means.
@@ -98,7 +98,7 @@ class Ledger:
         entries, selector = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [entry for entry in entries if entry.time[:10] <= selector] if _DAY.fullmatch(selector) else entries
         if selector == "champion" or _DAY.fullmatch(selector):
-            serving = decisions.champion(until)
+            serving = decisions.find_champion(until)
             matches = [serving] if serving else []
         else:
             matches = decisions.find_decisions(entries, selector)

@@ -60,7 +60,7 @@ class ImageStore:
             batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
             self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
 
-    def examined(self, images: Collection[str]) -> dict[str, ImageInfo]:
+    def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what is known about those of these images that the store holds, without their bytes."""
         requested = set(images)
         rows = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}]).to_pylist()
@@ -155,7 +155,7 @@ def _rows(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatch:
     columns: dict[str, list[Any]] = {
         name: [getattr(info, name) for info in facts] for name in ("image", "width", "height", "format")
     }
-    columns |= {name: [getattr(info.measures, name) for info in facts] for name in ImageProperties.__slots__}
+    columns |= {name: [getattr(info.properties, name) for info in facts] for name in ImageProperties.__slots__}
     columns |= {METHOD: [info.phash for info in facts], "data": [data for _, data in images]}
     columns |= {
         _PARTS: [info.parts or None for info in facts],
@@ -166,4 +166,4 @@ def _rows(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatch:
 
 def _examined(row: dict[str, Any]) -> ImageInfo:
     measures = ImageProperties(**{name: row.pop(name) for name in ImageProperties.__slots__})
-    return ImageInfo(phash=row.pop(METHOD), **row, measures=measures)
+    return ImageInfo(phash=row.pop(METHOD), **row, properties=measures)

@@ -17,14 +17,14 @@ from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.data_growth import VersionFeatures, compare_training_data, cross_validate
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.significance import wilson_share
-from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, probabilities_of, sample
+from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, build_sample, cross_fit, softmax
 from tasks.modeling.head.head import fit_scaler
-from tasks.modeling.head.softmax_regression import fit_softmax, logits_of
+from tasks.modeling.head.softmax_regression import compute_logits, fit_softmax
 from tests.benchmarks.photographs.collection import Collection
 
 CUT = "mixed9"
@@ -42,11 +42,11 @@ class Plant:
 
 
 PLANTS = (
-    Plant("the brightest third withheld", lambda one: one.measures.brightness, 0, 67),
-    Plant("the middle half of its tones alone", lambda one: one.measures.tone, 25, 75),
+    Plant("the brightest third withheld", lambda one: one.properties.brightness, 0, 67),
+    Plant("the middle half of its tones alone", lambda one: one.properties.tone, 25, 75),
     Plant(
         "the lightest third of backgrounds alone",
-        lambda one: 4 * one.measures.brightness - one.measures.tone,
+        lambda one: 4 * one.properties.brightness - one.properties.tone,
         67,
         100,
     ),
@@ -91,16 +91,16 @@ class Photographs:
         truth = self.collection.truth[chosen]
         groups = [group for group, kept in zip(self.collection.groups, chosen, strict=True) if kept]
         scaled = fit_scaler(self.features[chosen]).transform(self.features[chosen])
-        return cross_fit(FoldedImages(scaled, truth, assign_folds(truth, groups, 0)), Recipe()).strength
+        return cross_fit(FoldedImages(scaled, truth, assign_folds(truth, groups, 0)), FitOptions()).strength
 
     def answers(self, there: Mask) -> NDArray[np.float32]:
         """Fit a head to the training images among those that are there, and ask it about all: (n_images, n_classes)."""
         learned = there & ~self.tested
         scaling = fit_scaler(self.features[learned])
         start = np.zeros((self.features.shape[1] + 1, len(self.collection.classes)))
-        some = sample(scaling.transform(self.features[learned]), self.collection.truth[learned], Recipe())
+        some = build_sample(scaling.transform(self.features[learned]), self.collection.truth[learned], FitOptions())
         theta = fit_softmax(some, self.strength, 0.0, start)
-        return probabilities_of(logits_of(scaling.transform(self.features), theta)).astype(np.float32)
+        return softmax(compute_logits(scaling.transform(self.features), theta)).astype(np.float32)
 
     def measured(self, there: Mask, ours: NDArray[np.float32], theirs: NDArray[np.float32] | None) -> Measurement:
         """Measure one model, beside another or alone, on the test images that are there."""
@@ -191,7 +191,7 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
             print(f"- {line}")
 
 
-def _facts(photographs: Photographs, there: Mask, measured: Measurement) -> Facts:
+def _facts(photographs: Photographs, there: Mask, measured: Measurement) -> GateInputs:
     """Gather what the gate knows of a challenger that learned from all photographs, beside a champion of some."""
     now, former = photographs.rows, [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
     every = np.ones(len(there), bool)
@@ -199,7 +199,7 @@ def _facts(photographs: Photographs, there: Mask, measured: Measurement) -> Fact
         compare_training_data(now, former, "same"),
         cross_validated=cross_validate(photographs.labelled(every), photographs.labelled(there)),
     )
-    return Facts(measured, None, measure_drift(now, former, (), 0), None, more)
+    return GateInputs(measured, None, measure_drift(now, former, (), 0), None, more)
 
 
 def _row(name: str, told: list[Story]) -> str:

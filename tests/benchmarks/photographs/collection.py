@@ -16,7 +16,7 @@ from tasks.domain.images.near_duplicates import hash_levels, shrink
 from tasks.domain.images.preprocessing import Picture, limits_of, open_picture
 from tasks.modeling.backbone.embedding import map_in_parallel
 from tasks.modeling.backbone.inception import CUTS
-from tasks.modeling.backbone.keras_weights import from_keras_file
+from tasks.modeling.backbone.keras_weights import load_keras_file
 
 SIZE = 299
 
@@ -109,7 +109,7 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
     import keras
     import tensorflow as tf
 
-    whole = from_keras_file(weights.read_bytes(), str(weights))
+    whole = load_keras_file(weights.read_bytes(), str(weights))
     pixels = keras.Input((SIZE, SIZE, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
     body = keras.Model(whole.input, [whole.get_layer(cut).output for cut in CUTS])

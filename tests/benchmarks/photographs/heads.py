@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from configs.schema import Training
 from tasks.domain.training.calibration import calibration_error
 from tasks.modeling.head.head import fit_scaler
-from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
+from tasks.modeling.head.training import Examples, build_fit_options, calibrate, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 SPLITS, TEST = 20, 0.2
@@ -107,7 +107,7 @@ def _figures(
 def _ours(images: Images, asked: NDArray[np.float32]) -> Probabilities:
     settings, classes = Training(), [f"{label:03}" for label in range(images.truth.max() + 1)]
     examples = Examples(images.features, images.truth.tolist(), images.groups.tolist(), len(images.truth))
-    head, held = train_head(classes, examples, recipe_of(settings))
+    head, held = train_head(classes, examples, build_fit_options(settings))
     return calibrate(head, held, settings.sure_precision)[0].probabilities(asked)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from configs.schema import Dataset
 from tasks.domain.datasets.leakage import find_split_neighbours
 from tasks.domain.datasets.splits import Shares, Split, assign_splits
-from tasks.modeling.head.cross_fitting import Recipe
-from tasks.modeling.head.random_split import Images, random_split
+from tasks.modeling.head.cross_fitting import FitOptions
+from tasks.modeling.head.random_split import Images, measure_random_split
 from tests.benchmarks.photographs.collection import Collection
 
 _CUTS = ("mixed8", "mixed9", "mixed10")
@@ -39,7 +39,7 @@ def print_naive(monkeys: Collection, dogs: Collection) -> None:
 def _claim(collection: Collection, cut: str) -> str:
     copies = _copies(collection)
     images = Images(collection.features[cut], collection.labels, collection.groups, copies)
-    found = random_split(images, Recipe())
+    found = measure_random_split(images, FitOptions())
     if found is None:
         raise TypeError("photographs of two classes can be split")
     return (

@@ -29,13 +29,13 @@ from tasks.domain.evaluation.label_evidence import (
 )
 from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.significance import wilson_interval
-from tasks.modeling.head.cross_fitting import sample
+from tasks.modeling.head.cross_fitting import build_sample
 from tasks.modeling.head.head import Head, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
-from tasks.modeling.head.training import Examples, recipe_of, train_head
+from tasks.modeling.head.training import Examples, build_fit_options, train_head
 from tests.benchmarks.photographs.collection import Collection
 
 CUTS = ("mixed9", "mixed10")
@@ -110,7 +110,7 @@ def decay(of: World) -> float:
     train_head(
         tuple(map(str, classes)),
         Examples(of.features[learned], truth.tolist(), groups, len(learned)),
-        recipe_of(Training()),
+        build_fit_options(Training()),
         lambda _number, figures: tried.append((figures["validation_loss"], figures["l2"])),
     )
     return min(tried)[1]
@@ -120,9 +120,9 @@ def trained(of: World, labels: Labels, some: Places, l2: float) -> Head:
     """Fit a head as a night does at the end; no default rule asks for a calibrated one."""
     learned = np.flatnonzero(some & ~of.places(Split.TEST))
     classes, truth = np.unique(labels[learned], return_inverse=True)
-    scaling, recipe = fit_scaler(of.features[learned]), recipe_of(Training())
+    scaling, recipe = fit_scaler(of.features[learned]), build_fit_options(Training())
     start = np.zeros((of.features.shape[1] + 1, len(classes)))
-    images = sample(scaling.transform(of.features[learned]), truth, recipe)
+    images = build_sample(scaling.transform(of.features[learned]), truth, recipe)
     return Head(tuple(map(str, classes)), *scaling.unscale_weights(fit_softmax(images, l2, recipe.smoothing, start)))
 
 
@@ -132,14 +132,14 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
     groups = dict(zip(of.found.images, of.found.groups, strict=True))
     changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
     ours, theirs = (of.says(head) for head in heads)
-    theirs = theirs.named([changes.vocabulary.of_former(label) for label in theirs.classes])
+    theirs = theirs.rename_classes([changes.vocabulary.translate_former(label) for label in theirs.classes])
     tested = [row for row in rows if row.split is Split.TEST]
     names = [row.image for row in tested]
     exam = EvaluationSet(
         [row.label for row in tested],
         [groups[name] for name in names],
         [()] * len(names),
-        changes.places(names),
+        changes.find_moved(names),
         changes.vocabulary.finer,
     )
     measured = measure_models(ours, theirs, exam, Gate().minimum_support)
@@ -147,7 +147,7 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
     evidence = _evidence(of, changes, after, (ours, theirs))
     held = measure_drift(rows, former, lost, 0)
     learned = _growth(of, (rows, former))
-    facts = Facts(measured, None, held, ServingCheck("1", 8), learned, evidence)
+    facts = GateInputs(measured, None, held, ServingCheck("1", 8), learned, evidence)
     return {needs: apply_gate_rules(facts, Gate(needs=needs)) for needs in get_args(Policy)}
 
 
@@ -168,11 +168,11 @@ def _evidence(
     of: World, changes: Relabelling, after: Labels, answers: tuple[Predictions, Predictions]
 ) -> LabelEvidence:
     ours, theirs = answers
-    common = [changes.vocabulary.of_today(str(label)) for label in after]
+    common = [changes.vocabulary.translate_current(str(label)) for label in after]
     names = [of.found.images[i] for i in np.flatnonzero(of.places(Split.TEST))]
     earlier = {moved.image: moved.before for moved in changes.moved}
     labels = dict(zip(of.found.images, common, strict=True))
-    coarse = ours.named([changes.vocabulary.of_today(label) for label in ours.classes])
+    coarse = ours.rename_classes([changes.vocabulary.translate_current(label) for label in ours.classes])
     return collect_label_evidence(
         changes,
         predict_with_head(changes, of.reduced, common, of.found.groups, of.found.images),

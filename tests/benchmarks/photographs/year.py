@@ -21,7 +21,7 @@ from tasks.domain.evaluation.data_growth import (
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tests.benchmarks.photographs.collection import Collection
 from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, TRIALS, Year, worlds
 
@@ -89,7 +89,7 @@ class Nights:
         gate = Gate.model_validate({"rules": RULES, "needs": needs, "serve_check": False})
         more = self.growth(night, champion) if needs == "likely-improvement" else None
         return apply_gate_rules(
-            Facts(self.measured(night, champion), None, DatasetDrift({}, (), 0.0, None, ""), None, more), gate
+            GateInputs(self.measured(night, champion), None, DatasetDrift({}, (), 0.0, None, ""), None, more), gate
         ).promoted
 
 
@@ -124,7 +124,7 @@ def _spending(nights: Nights, night: int, champion: int) -> bool:
     nights.memory["looks", champion] = looks
     accuracy = _accuracy(nights, night, champion)
     rate = Gate().error_rate * 6 / np.pi**2 / looks[0] ** 2
-    return accuracy.fall < 0 and accuracy.better <= rate and nights.promoted(night, champion, "no-harm")
+    return accuracy.drop < 0 and accuracy.better <= rate and nights.promoted(night, champion, "no-harm")
 
 
 def _e_values(nights: Nights, night: int, champion: int) -> bool:
@@ -146,7 +146,7 @@ def _shown_by_cross_validation(nights: Nights, night: int, champion: int) -> boo
         return True
     found = nights.growth(night, champion).cross_validated
     accuracy = _first(found.comparison if found else None)
-    return accuracy.fall < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
+    return accuracy.drop < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
 
 
 def _accuracy(nights: Nights, night: int, champion: int) -> PairedDifference:

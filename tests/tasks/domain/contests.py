@@ -12,7 +12,7 @@ from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
@@ -55,7 +55,7 @@ def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generato
     found = measure_models(
         predictions(truth.tolist(), ours), predictions(truth.tolist(), theirs), some, gate.minimum_support
     )
-    return apply_gate_rules(Facts(found, None, HOLDINGS), gate)
+    return apply_gate_rules(GateInputs(found, None, HOLDINGS), gate)
 
 
 def measured(

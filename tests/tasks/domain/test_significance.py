@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from tasks.domain.significance import (
     bootstrap,
     bootstrap_p_value,
+    estimate_images_needed,
     holm,
-    images_needed,
     mcnemar,
     percentile_interval,
     wilson_interval,
@@ -102,9 +102,9 @@ def test_holm_keeps_its_rate_where_tests_are_discrete(seed: int) -> None:
 
 def test_so_many_images_would_do() -> None:
     """With the number of images that is advised, a test of that power speaks about four times in five."""
-    images = images_needed(0.06, 0.02, 0.05)
+    images = estimate_images_needed(0.06, 0.02, 0.05)
     chance = np.random.default_rng(1)
     drawn = chance.multinomial(images, [0.06, 0.02, 0.92], size=4000)
     assert (mcnemar(drawn[:, 0], drawn[:, 1]) <= 0.05).mean() == pytest.approx(0.8, abs=0.06)
     with pytest.raises(ValueError, match="not better"):
-        images_needed(0.02, 0.02, 0.05)
+        estimate_images_needed(0.02, 0.02, 0.05)

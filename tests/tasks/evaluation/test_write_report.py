@@ -13,10 +13,10 @@ from configs.schema import Settings
 from configs.visible_text import markdown
 from tasks.domain.datasets.manifest import Dataset, dataset_hash
 from tasks.domain.evaluation.results import ReportSummary
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.ingestion.source_objects import IngestSummary
 from tasks.domain.labels.results import Labels
-from tasks.domain.runs.results import Challenger, Data
+from tasks.domain.runs.results import Challenger, RunData
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.write_report import write_report
 from tasks.stores.files.manifests import write_manifest
@@ -26,7 +26,7 @@ from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_setti
 
 
 @flow(name="explained")
-def _explained(data: Data, challenger: Challenger, chosen: Settings) -> ReportSummary:
+def _explained(data: RunData, challenger: Challenger, chosen: Settings) -> ReportSummary:
     return write_report(data, challenger, chosen)
 
 
@@ -38,11 +38,11 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
     rows[wrong] = rows[wrong]._replace(label="boxer")
     trained, evaluation = half_night(settings, rows)
-    verdict = apply_gate_rules(Facts(evaluation.test, None, HOLDINGS), settings.gate)
+    verdict = apply_gate_rules(GateInputs(evaluation.test, None, HOLDINGS), settings.gate)
     name = dataset_hash(rows)
     write_manifest(settings.store.url, name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
-    data = Data(IngestSummary("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
+    data = RunData(IngestSummary("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
     embedded = DatasetFeatures(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")
     found = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
     assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"

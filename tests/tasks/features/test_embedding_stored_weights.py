@@ -8,15 +8,15 @@ import pytest
 from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import recipe
+from tasks.domain.registry.model_record import hash_settings
 from tasks.features.embedding import backbone_files, check_backbone, head_bytes, stored_head
-from tasks.modeling.backbone.serialization import to_bytes, weights_hash
+from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
 from tasks.stores.files.weights import write_backbone, write_head
 
 HEAD = Head(("boxer", "pug"), np.ones((3, 2), np.float32), np.zeros(2, np.float32), 1.5, 0.2)
 WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3)]
-FACTS = {"weights": weights_hash(WEIGHTS)}
+FACTS = {"weights": hash_weights(WEIGHTS)}
 FINGERPRINT = sha256_of(FACTS)
 
 
@@ -56,7 +56,7 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: f
         (to_bytes([-WEIGHTS[0]]), FACTS, "npz"),
         (to_bytes(WEIGHTS)[:-30], FACTS, "npz"),
         (to_bytes(WEIGHTS), {**FACTS, "size": 99}, "json"),
-        (to_bytes([-WEIGHTS[0]]), {"weights": weights_hash([-WEIGHTS[0]])}, "json"),
+        (to_bytes([-WEIGHTS[0]]), {"weights": hash_weights([-WEIGHTS[0]])}, "json"),
     ],
 )
 def test_an_exchanged_backbone_is_never_read(tmp_path: Path, data: bytes, facts: dict[str, str], file: str) -> None:
@@ -78,4 +78,4 @@ def test_the_check_of_the_package_leaves_recipes_as_they_were() -> None:
     """A store from before the check had its setting finds its recipe again; switching it off is another recipe."""
     values = {"source": {"url": "photos"}, "store": {"url": "store"}}
     on, off = (Settings.model_validate({**values, "gate": {"serve_check": word}}) for word in (True, False))
-    assert recipe(on) == recipe(Settings.model_validate(values)) != recipe(off)
+    assert hash_settings(on) == hash_settings(Settings.model_validate(values)) != hash_settings(off)

@@ -15,7 +15,7 @@ from configs.schema import Settings
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.serialization import weights_hash
+from tasks.modeling.backbone.serialization import hash_weights
 from tasks.modeling.fine_tuning.distribution import Devices, broadcast, devices_of_this_machine, devices_of_workers
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
 from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
@@ -64,8 +64,8 @@ def said(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
     """Name the variables of a finished fine-tuning and its result, and repeat its figures."""
     backbone, head = course.result(last)
     return {
-        "state": weights_hash(last.state),
-        "backbone": weights_hash(backbone.model.get_weights()),
+        "state": hash_weights(last.state),
+        "backbone": hash_weights(backbone.model.get_weights()),
         "head": head.name,
         "epochs": [[epoch, dict(figures)] for epoch, figures in last.epochs],
     }

@@ -7,14 +7,14 @@ import numpy as np
 from configs.schema import Training
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.modeling.backbone.embedding import embed
-from tasks.modeling.head.training import Examples, calibrate, recipe_of, train_head
+from tasks.modeling.backbone.embedding import embed_images
+from tasks.modeling.head.training import Examples, build_fit_options, calibrate, train_head
 
 
 def hashes(images: list[tuple[str, bytes]], limits: Limits) -> dict[str, str]:
     """Name a random backbone, the features that it makes of images, and a head that is trained on noise."""
     backbone = random_backbone("mixed0", 75)
-    found = np.stack([vector for _, vector in embed(backbone, images, limits)])
+    found = np.stack([vector for _, vector in embed_images(backbone, images, limits)])
     return {
         "backbone": backbone.fingerprint,
         "features": hashlib.sha256(found.tobytes()).hexdigest(),
@@ -29,5 +29,5 @@ def trained_head(seed: int = 0, **settings: float | str) -> str:
     features, truth = chance.normal(size=(1400, 640)).astype(np.float32), chance.integers(0, 4, 1400).tolist()
     chosen = Training.model_validate({"seed": seed, **settings})
     examples = Examples(features, truth, [f"group {place // 2}" for place in range(1400)], 1400)
-    head, held = train_head("abcd", examples, recipe_of(chosen))
+    head, held = train_head("abcd", examples, build_fit_options(chosen))
     return calibrate(head, held, chosen.sure_precision)[0].name

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.modeling.determinism import configure_tensorflow, cores
+from tasks.modeling.determinism import configure_tensorflow, count_cores
 from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.same import hashes, trained_head
 
@@ -40,7 +40,7 @@ def test_one_thread_an_operation() -> None:
     """Results cannot depend on how many cores share an operation, while all cores have work."""
     configure_tensorflow()
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
-    assert tf.config.threading.get_inter_op_parallelism_threads() == cores()
+    assert tf.config.threading.get_inter_op_parallelism_threads() == count_cores()
     assert keras.config.floatx() == "float32"
 
 

@@ -11,7 +11,7 @@ import pytest
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone
-from tasks.modeling.backbone.embedding import embed
+from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
 from tests.tasks.modeling.processes import run_alone
@@ -41,7 +41,7 @@ def test_an_answer_is_what_evaluation_measures(
     packaged: Path, backbone: Backbone, head: Head, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """From an image's bytes to probabilities: bit for bit those of the head on stored features."""
-    stored = head.probabilities(np.stack([vector for _, vector in embed(backbone, images, limits)]))
+    stored = head.probabilities(np.stack([vector for _, vector in embed_images(backbone, images, limits)]))
     found = Predictor.load(packaged).predict([data for _, data in images])
     assert [list(one.probabilities.values()) for one in found if one.probabilities] == stored.tolist()
     assert [one.label for one in found] == [head.classes[index] for index in stored.argmax(axis=1)]
@@ -52,7 +52,9 @@ def test_an_answer_says_whether_the_model_is_sure(
     backbone: Backbone, head: Head, images: list[tuple[str, bytes]], limits: Limits, tmp_path: Path
 ) -> None:
     """At its threshold the model is sure, below it is not, and its label is told all the same."""
-    ranked = sorted(head.probabilities(np.stack([vector for _, vector in embed(backbone, images, limits)])).max(axis=1))
+    ranked = sorted(
+        head.probabilities(np.stack([vector for _, vector in embed_images(backbone, images, limits)])).max(axis=1)
+    )
     wary = replace(head, threshold=float(ranked[5]))
     Package(backbone.to_bytes(), backbone.facts, wary.to_bytes(), limits).write(tmp_path)
     found = Predictor.load(tmp_path).predict([data for _, data in images])

@@ -38,20 +38,20 @@ def test_nothing_to_follow_says_nothing(place: Workspace) -> None:
 def test_an_empty_store_has_nothing_to_follow(tmp_path: Path) -> None:
     """Before the first decision MLflow need not know the model."""
     place = place_at(tmp_path)
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
 
 
 def test_an_alias_that_was_moved_by_hand_stays_and_is_named(place: Workspace) -> None:
     """Night after night it is said and tagged, until it stands where the ledger says; nothing moves it silently."""
     registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     for _ in range(2):
-        (words,) = follow_ledger(place.store, place.tracking).words()
+        (words,) = follow_ledger(place.store, place.tracking).messages()
         assert "champion was moved by hand in MLflow to version 1" in words
         assert "the ledger says version 2" in words
         assert shown(place)["champion"] == "1"
         assert noted(place) == words
     registry.set_alias(place.tracking.url, "pedigree", "champion", "2")
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
     assert noted(place) == ""
 
 
@@ -67,7 +67,7 @@ def test_a_new_decision_does_not_undo_what_was_moved_by_hand(place: Workspace) -
 def test_an_alias_that_was_removed_is_put_back_and_named(place: Workspace) -> None:
     """A model without its alias serves nobody: it comes back, and the night says so."""
     registry.set_alias(place.tracking.url, "pedigree", "champion", None)
-    (words,) = follow_ledger(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "champion had been removed by hand in MLflow and names version 2 again" in words
     assert shown(place)["champion"] == "2"
 

@@ -44,10 +44,10 @@ def test_a_new_mlflow_gets_what_serves_from_the_store(place: Workspace) -> None:
     emptied(place)
     champion = Ledger(place.store).champion()
     assert champion
-    (words,) = follow_ledger(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
     assert serves(place, champion)
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
     last = Ledger(place.store).entries()[-1]
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
 
@@ -79,7 +79,7 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: W
     emptied(place)
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == "1"
-    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).words(refused.number))
+    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).messages(refused.number))
     assert serves(place, Ledger(place.store).entries()[1])
     assert shown(place)["challenger"] == "1"
 
@@ -89,7 +89,7 @@ def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(place: W
     emptied(place)
     follow_ledger(place.store, place.tracking)
     third = judged(place, "promoted", applied=False)
-    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).words(third.number))
+    assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).messages(third.number))
     assert serves(place, third)
     assert shown(place)["previous"] == "1"
 
@@ -104,14 +104,14 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(place: Workspace,
     copied(copy, database(place))
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == third.model_version == "3"
-    words = "; ".join(follow_ledger(place.store, place.tracking).words(refused.number))
+    words = "; ".join(follow_ledger(place.store, place.tracking).messages(refused.number))
     assert "MLflow is older than the ledger" in words
     assert "by hand" not in words
     assert serves(place, third)
     with pytest.raises(SettingsError, match=rf"{refused.head[:12]} .rejected"):
         promote(place, "3", ANN)
     assert serves(place, third)
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
 
 
 def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Workspace) -> None:
@@ -119,7 +119,7 @@ def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Workspace) 
     judged(place, "promoted")
     for path in Path(place.store).rglob("ledger/000003.*"):  # The entry and its checksum, which a copy lacks as well.
         path.unlink()
-    words = follow_ledger(place.store, place.tracking).words()
+    words = follow_ledger(place.store, place.tracking).messages()
     assert "the ledger is older than MLflow, which had followed decision 3" in words[0]
     assert serves(place, Ledger(place.store).entries()[1])
 
@@ -132,7 +132,7 @@ def test_what_was_deleted_in_mlflow_serves_again(place: Workspace, gone: str) ->
         client.delete_model_version("pedigree", "2")
     else:
         client.delete_registered_model("pedigree")
-    words = "; ".join(follow_ledger(place.store, place.tracking).words())
+    words = "; ".join(follow_ledger(place.store, place.tracking).messages())
     assert "it is registered again from the store" in words
     assert "by hand" not in words
     assert serves(place, Ledger(place.store).entries()[1])
@@ -142,7 +142,7 @@ def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Workspace)
     """No model carries champion that the ledger never promoted, whoever pointed the alias at it."""
     refused = judged(place, "rejected")
     registry.set_alias(place.tracking.url, "pedigree", "champion", refused.model_version)
-    (words,) = follow_ledger(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "moved by hand in MLflow to version 3, which the ledger never promoted, and names version 2 again" in words
     assert shown(place)["champion"] == "2"
 
@@ -150,10 +150,10 @@ def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Workspace)
 def test_the_advice_about_a_moved_alias_works(place: Workspace) -> None:
     """Either command that the note names is obeyed as it stands."""
     registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
-    (words,) = follow_ledger(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "(pedigree model promote 1 --instead-of 2 or pedigree model promote 2 settles it)" in words
     assert promote(place, "1", ANN, instead_of="2").champion == "1"
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
 
 
 def test_a_rollback_to_a_version_that_mlflow_lost(place: Workspace) -> None:
@@ -172,7 +172,7 @@ def test_two_stores_cannot_share_a_model(place: Workspace, tmp_path: Path) -> No
     registry.tag_model(place.tracking.url, "pedigree", registry.STORE, "")
     with pytest.raises(SettingsError, match="belongs to another store"):
         follow_ledger(other.store, other.tracking)
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
     assert registry.read_aliases_and_tags(place.tracking.url, "pedigree")[1][registry.STORE]
 
 
@@ -200,10 +200,10 @@ def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Workspace, dele
     done = roll_back(place, ANN)
     assert f"mlflow {deleted}s restore --{deleted}-id {second.run_id if deleted == 'run' else experiment}" in str(done)
     assert serves(place, first)
-    assert follow_ledger(place.store, place.tracking).words() == ()
+    assert follow_ledger(place.store, place.tracking).messages() == ()
     assert client.get_model_version("pedigree", "2").tags["pedigree.outcome"] == "rolled-back"
     client.restore_run(second.run_id) if deleted == "run" else client.restore_experiment(experiment)
-    (words,) = follow_ledger(place.store, place.tracking).words()
+    (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "decision 3, version 2 rolled-back by ann is finished now" in words
     assert client.get_run(second.run_id).data.tags["pedigree.outcome"] == "rolled-back"
 
@@ -231,9 +231,9 @@ def test_a_user_who_may_only_read(place: Workspace, acts: object, monkeypatch: p
         with pytest.raises(PedigreeError, match="another model may serve: MLflow does not let the aliases follow"):
             roll_back(place, ANN)
         return
-    words = "; ".join(follow_ledger(place.store, place.tracking).words())
+    words = "; ".join(follow_ledger(place.store, place.tracking).messages())
     assert f"MLflow refuses {decided}" in words
-    assert f"MLflow refuses {decided}" not in "; ".join(follow_ledger(place.store, place.tracking).words())
+    assert f"MLflow refuses {decided}" not in "; ".join(follow_ledger(place.store, place.tracking).messages())
     monkeypatch.undo()
-    assert f"{decided} is finished now" in "; ".join(follow_ledger(place.store, place.tracking).words())
+    assert f"{decided} is finished now" in "; ".join(follow_ledger(place.store, place.tracking).messages())
     assert serves(place, decided)

@@ -11,8 +11,8 @@ from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.results import Evaluation
-from tasks.domain.gate.gate import Facts, apply_gate_rules
-from tasks.domain.runs.results import Challenger, Trained
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
+from tasks.domain.runs.results import Challenger, TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.pages.evaluation_page import EvaluationReport
@@ -42,11 +42,11 @@ def report(
         for number, (label, coat) in enumerate(zip(labels, coats, strict=True))
     ]
     made = FeatureSet("f" * 64, 16)
-    evaluation = Evaluation(images, found.flat(), None if first else 1, found)
-    verdict = apply_gate_rules(Facts(found, None, HOLDINGS), gate)
+    evaluation = Evaluation(images, found.to_metrics(), None if first else 1, found)
+    verdict = apply_gate_rules(GateInputs(found, None, HOLDINGS), gate)
     challenger = Challenger(
         DatasetFeatures(made, made, 0, 0),
-        Trained(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),
+        TrainedModel(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),
         evaluation,
         verdict,
     )

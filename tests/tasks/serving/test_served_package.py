@@ -105,9 +105,9 @@ def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None
     (folder / "model.py").write_text("another program")
     restored = check_served_files(RegistrySync((), ()), store, place)
     assert ledger.append(replace(CHAMPION, number=2, champion=2, against=1, head="c" * 64))
-    followed = check_served_files(RegistrySync((), ()), store, place).after(restored)
+    followed = check_served_files(RegistrySync((), ()), store, place).add_earlier(restored)
     assert "model.py" in followed.alarm
-    assert followed.words() == (followed.alarm,)
+    assert followed.messages() == (followed.alarm,)
 
 
 def test_files_that_cannot_be_read_are_said(served: Served) -> None:

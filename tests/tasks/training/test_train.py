@@ -43,5 +43,5 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     here = dict(code_version())
     monkeypatch.setattr(train, "code_version", lambda: {**here, "git_dirty": "since a minute ago"})
     assert trained() == "b"
-    monkeypatch.setattr(determinism, "machine", lambda: {"cpu": "another one"})
+    monkeypatch.setattr(determinism, "describe_machine", lambda: {"cpu": "another one"})
     assert [trained(), trained()] == ["c", "c"]

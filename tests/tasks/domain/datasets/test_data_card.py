@@ -83,7 +83,7 @@ def test_attributes_say_where_they_are_from() -> None:
     written = LabelledImage("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
     rows = [Row("a", "pug", Split.TEST, told, "a"), Row("b", "pug", Split.TEST, (), "b")]
     examined = {image: dark(image) for image in "ab"}
-    card = build_data_card(rows, [], Evidence(Labelling((written,), (), ()), examined=examined))
+    card = build_data_card(rows, [], Evidence(Labelling((written,), (), ()), image_infos=examined))
     found = {one.attribute: one for one in card.balances}
     assert found["coat"].origins == ("manifest",)
     assert found["tone"].origins == ("folder", "picture")

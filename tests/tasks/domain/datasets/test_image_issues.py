@@ -17,7 +17,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.labels.labeling import Labelling, image_attributes
-from tasks.domain.runs.mlflow_summary import dataset_figures
+from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
 from tasks.reports.pages.data_card_page import render_data_card
 
 LIMITS = Limits(10**8, 10**8, 1)
@@ -161,4 +161,4 @@ def test_they_stand_above_the_classes_and_in_mlflow() -> None:
     facts = {**card, **NOTHING, "copies": 69, "dataset": "d" * 64, "parent": None, "written": "2026-11-01T02:00:00"}
     page = render_data_card({**facts, "waiting": [], "passed_over": {}}, {})
     assert page.index("69 objects are copies") < page.index("<h2>Classes")
-    assert dataset_figures(facts)["dataset/copies"] == 69
+    assert collect_dataset_metrics(facts)["dataset/copies"] == 69

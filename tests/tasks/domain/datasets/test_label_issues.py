@@ -12,8 +12,8 @@ from configs.sections import Gate
 from tasks.domain.datasets.label_issues import ClassIssues, LabelIssues, find_label_issues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
-from tasks.domain.gate.rule_result import in_one_line
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
+from tasks.domain.gate.rule_result import summarize_rule
 from tasks.domain.labels.confident_learning import find_label_errors
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
@@ -115,7 +115,7 @@ BOXERS = ClassIssues("boxer", 1, 120, "pug")
 def judged(issues: LabelIssues, rule: str = RULE, when_silent: str = "pass") -> Verdict:
     """Ask one rule about labels in doubt."""
     gate = Gate.model_validate({"rules": (rule,), "serve_check": False, "when_silent": when_silent})
-    return apply_gate_rules(Facts(measured([], None), None, replace(HOLDINGS, label_issues=issues), SERVED), gate)
+    return apply_gate_rules(GateInputs(measured([], None), None, replace(HOLDINGS, label_issues=issues), SERVED), gate)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_rule_names_the_class_and_the_count() -> None:
         "suspects of any class at most 0.2"
     )
     assert verdict.rules[0].value == PUGS.share
-    assert in_one_line(verdict.lines()[0]) == "33 of 143 in pug · failed"
+    assert summarize_rule(verdict.rules_to_dicts()[0]) == "33 of 143 in pug · failed"
     kept = judged(LabelIssues((BOXERS,), "")).rules[0]
     assert kept.said.startswith("suspects of boxer 0.008 on 120 images (1 label is probably wrong, it looks like pug)")
 
@@ -155,7 +155,7 @@ def test_what_cannot_be_measured_is_unknown(when_silent: str, outcome: str) -> N
         verdict = judged(issues, when_silent=when_silent)
         assert verdict.outcome == outcome
         assert verdict.rules[0].silent
-        assert in_one_line(verdict.lines()[0]).startswith("unknown · ")
+        assert summarize_rule(verdict.rules_to_dicts()[0]).startswith("unknown · ")
         assert verdict.rules[0].said.startswith(f"{RULE}: unknown, since {why}")
 
 

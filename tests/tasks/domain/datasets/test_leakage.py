@@ -20,7 +20,7 @@ from tasks.domain.datasets.leakage import (
 )
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.runs.mlflow_summary import dataset_figures, dataset_tags
+from tasks.domain.runs.mlflow_summary import build_dataset_tags, collect_dataset_metrics
 
 FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 64)
 
@@ -35,8 +35,8 @@ def test_the_claim_is_told_beside_the_honest_figure() -> None:
         "head reaches 0.652 (cross-validated on 1,369 files): 0.062 less, 95% interval 0.044 to 0.078"
     )
     assert leaked == "8.2% of its test files have their very bytes in training, 19.9% a copy or a look-alike"
-    assert dataset_figures(card)["random_split/claimed"] == 0.714
-    assert dataset_tags(card) == {"pedigree.random_split": "; ".join(told)}
+    assert collect_dataset_metrics(card)["random_split/claimed"] == 0.714
+    assert build_dataset_tags(card) == {"pedigree.random_split": "; ".join(told)}
 
 
 def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None:
@@ -51,7 +51,7 @@ def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None
         "an accuracy of 0.652 (cross-validated on 1,369 files)"
     )
     assert leakage_sentences({}) == ()
-    assert dataset_tags({}) == {}
+    assert build_dataset_tags({}) == {}
 
 
 def test_a_sample_and_another_backbone_are_told() -> None:

@@ -16,7 +16,7 @@ from tasks.domain.evaluation.data_growth import (
     compare_training_data,
     cross_validate,
 )
-from tasks.domain.gate.gate import Facts, Verdict, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
@@ -56,7 +56,7 @@ def grown(found: CrossValidation) -> DataGrowth:
 
 def verdict(found: DataGrowth | None, gate: Gate) -> Verdict:
     """Judge a model that is right about two images more than its champion, which chance may explain."""
-    return apply_gate_rules(Facts(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
+    return apply_gate_rules(GateInputs(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidation) -> 
 def test_harm_is_refused_however_much_was_learned(ahead: CrossValidation) -> None:
     """More data do not outweigh a rule that finds harm."""
     poodles = [number for number in range(150) if number % 5 == 3]
-    found = apply_gate_rules(Facts(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
+    found = apply_gate_rules(GateInputs(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
     assert found.outcome == "rejected"
     assert "recall of poodle" in found.reason
 

@@ -21,7 +21,7 @@ from tasks.domain.evaluation.fine_tuning_trial import (
     skip_trial,
 )
 from tasks.domain.hashing import sha256_of
-from tasks.domain.registry.model_record import recipe, training_settings
+from tasks.domain.registry.model_record import hash_settings, training_settings
 
 SIZES = {"common": 300, "rare": 20, "usual": 100}
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST, Split.HELD_OUT)
@@ -53,9 +53,9 @@ def said(both: int, gained: int, lost: int, neither: int, **changes: object) -> 
 def test_a_trial_never_sees_a_test_image() -> None:
     """It learns from training images and is judged by validation images alone."""
     images = choose_trial_images(ROWS, GROUPS, chosen())
-    assert {row.split for row in images.learned} == {Split.TRAIN}
-    assert {row.split for row in images.judged} == {Split.VALIDATION}
-    assert len(images.judged) == sum(row.split is Split.VALIDATION for row in ROWS)
+    assert {row.split for row in images.train} == {Split.TRAIN}
+    assert {row.split for row in images.validation} == {Split.VALIDATION}
+    assert len(images.validation) == sum(row.split is Split.VALIDATION for row in ROWS)
     assert images.classes == ["common", "rare", "usual"]
 
 
@@ -155,6 +155,6 @@ def test_where_a_trial_can_say_nothing_it_says_why(values: dict[str, object], ro
 
 def test_a_trial_is_part_of_no_recipe_and_no_record() -> None:
     """Whoever asks for one gets the same model by the same recipe, so a night with nothing new stays one."""
-    assert recipe(chosen()) == recipe(chosen(trial=0))
+    assert hash_settings(chosen()) == hash_settings(chosen(trial=0))
     assert training_settings(chosen()) == training_settings(chosen(trial=0))
     assert "trial" not in training_settings(chosen())["fine_tuning"]

@@ -17,7 +17,7 @@ from tasks.domain.evaluation.label_evidence import (
     collect_label_evidence,
     predict_with_head,
 )
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.rules import apply_relabelled_rule
 from tests.tasks.domain.contests import CLASSES, HOLDINGS, SERVED, measured, predictions
 
@@ -152,7 +152,7 @@ def test_folders_that_changed_names_ask(names: dict[str, str], moved: int, gate:
     assert (ruling.outcome, ruling.value) == ("ask", 1.0)
     assert "gained 20 of 20 photographs from others by relabelling" in ruling.said
     better = measured([], list(range(40)), 40)
-    verdict = apply_gate_rules(Facts(better, None, HOLDINGS, SERVED, labels=found), gate)
+    verdict = apply_gate_rules(GateInputs(better, None, HOLDINGS, SERVED, labels=found), gate)
     assert verdict.outcome != "promoted"
     assert f"{moved} photographs carry another label than before" in verdict.reason
 

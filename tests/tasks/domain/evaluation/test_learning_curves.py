@@ -7,8 +7,8 @@ from tasks.domain.evaluation.learning_curves import (
     MORE,
     LabelledFeatures,
     LearningCurves,
+    compute_discriminant_scores,
     compute_moments,
-    discriminant_scores,
     fit_learning_curves,
 )
 from tasks.domain.evaluation.results import advise_collection
@@ -38,9 +38,9 @@ def recall(each: int, middle: np.ndarray, chance: Generator) -> float:
     for _ in range(8):
         some = lessons(each, middle, chance)
         labels = np.array([NAMES.index(label) for label in some.labels])
-        guesses = discriminant_scores([compute_moments(some.features, labels, len(NAMES))], asked.features).argmax(
-            axis=1
-        )
+        guesses = compute_discriminant_scores(
+            [compute_moments(some.features, labels, len(NAMES))], asked.features
+        ).argmax(axis=1)
         found.append(float((guesses == truth).mean()))
     return float(np.mean(found))
 

@@ -65,8 +65,8 @@ def test_a_class_without_images_has_no_recall() -> None:
     """Nothing is said of a class that the test images do not hold, and its support is nought."""
     found = measured(np.array([[0.9, 0.1, 0.0]], np.float32), [0])
     assert [one.recall for one in found.classes] == [1.0, None, None]
-    assert found.flat()["support/pug"] == 0
-    assert "recall/pug" not in found.flat()
+    assert found.to_metrics()["support/pug"] == 0
+    assert "recall/pug" not in found.to_metrics()
 
 
 def test_a_class_of_few_images_is_unknown() -> None:
@@ -76,8 +76,8 @@ def test_a_class_of_few_images_is_unknown() -> None:
     )
     found = compute_figures(answers, minimum=2)
     assert [one.known for one in found.classes] == [True, False]
-    assert {"recall/boxer", "precision/boxer", "support/poodle"} <= found.flat().keys()
-    assert not {"recall/poodle", "precision/poodle"} & found.flat().keys()
+    assert {"recall/boxer", "precision/boxer", "support/poodle"} <= found.to_metrics().keys()
+    assert not {"recall/poodle", "precision/poodle"} & found.to_metrics().keys()
 
 
 def test_a_model_that_is_never_sure_has_no_precision_when_sure() -> None:
@@ -115,7 +115,7 @@ def test_a_vanished_class_is_a_wrong_answer() -> None:
 def test_renamed_classes_keep_their_probabilities() -> None:
     """Two names that have become one class have one column, with the sum of what each was given."""
     former = Predictions(("boxer", "pudel", "poodle"), np.array([[0.4, 0.35, 0.25]], np.float32), threshold=0.5)
-    found = former.named(["boxer", "poodle", "poodle"])
+    found = former.rename_classes(["boxer", "poodle", "poodle"])
     assert (found.classes, found.threshold) == (("boxer", "poodle"), 0.5)
     assert found.labels() == ["poodle"]
     assert found.probabilities.tolist() == [pytest.approx([0.4, 0.6])]

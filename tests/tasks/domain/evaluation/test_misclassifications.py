@@ -36,7 +36,7 @@ def test_flips_are_told_apart_by_what_they_did() -> None:
         "now right": (rows[2].image, "boxer", "pug"),
         "wrong in another way": (rows[3].image, "boxer", "poodle"),
     }
-    assert [one.key for one in found.of("now right")] == ["pug/2.jpg"]
+    assert [one.key for one in found.select("now right")] == ["pug/2.jpg"]
     assert [one["kind"] for one in found.to_dict()["flips"]] == ["now wrong", "now right", "wrong in another way"]
 
 

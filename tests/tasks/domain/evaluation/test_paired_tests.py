@@ -31,7 +31,7 @@ def test_a_slice_within_a_class_is_compared_alone() -> None:
     """The recall of black poodles counts its four images and no other."""
     one = found([3, 18], [], "recall", "poodle with coat=black")
     assert (one.images, one.challenger, one.champion) == (4, 0.5, 1.0)
-    assert one.fall == 0.5
+    assert one.drop == 0.5
     other = found([3, 18], [], "recall", "poodle with coat=white")
     assert (other.challenger, other.champion, other.worse) == (1.0, 1.0, 1.0)
 
@@ -39,7 +39,7 @@ def test_a_slice_within_a_class_is_compared_alone() -> None:
 def test_a_loss_falls_by_rising() -> None:
     """Of the log loss more is worse: the challenger that is more often wrong is behind, and the p value says so."""
     one = found([0, 1, 2, 3, 4, 5, 6, 7], [], "log_loss")
-    assert one.fall > 0
+    assert one.drop > 0
     assert one.worse < 0.01
     assert one.better > 0.99
 

@@ -7,14 +7,14 @@ from configs.sections import Gate
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.slices import (
+    collect_slice_metrics,
     exclude_whole_slices,
     find_slices,
     find_worst_slice,
     measure_gaps,
     measure_slices,
-    slice_metrics,
 )
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tests.tasks.domain.contests import CLASSES, HOLDINGS, predictions
 
 LABELS = ["poodle"] * 6 + ["pug"] * 4
@@ -49,7 +49,7 @@ def test_the_worst_is_one_that_is_known() -> None:
 
 def test_an_unknown_slice_has_no_recall_in_mlflow() -> None:
     """Its images are counted under its name, but no recall stands there that someone might believe."""
-    metrics = slice_metrics(FOUND)
+    metrics = collect_slice_metrics(FOUND)
     assert metrics["slice/poodle/coat:white/support"] == 3
     assert "slice/poodle/coat:white/recall" not in metrics
     assert metrics["slice/coat:white/recall"] == pytest.approx(6 / 7)
@@ -59,7 +59,7 @@ def test_a_slice_that_is_the_whole_class_is_none() -> None:
     """It's told as its class: it is not the worst slice, no figure in MLflow, no wish and no slice of any slice."""
     assert [one.name for one in FOUND if one.whole] == ["pug with coat=white"]
     assert "pug with coat=white" not in {one.name for one in exclude_whole_slices(FOUND)}
-    assert not any(name.startswith("slice/pug/") for name in slice_metrics(FOUND))
+    assert not any(name.startswith("slice/pug/") for name in collect_slice_metrics(FOUND))
     every = measure_slices(find_slices(LABELS, [(("coat", "white"),)] * 10), RIGHT, minimum=1)
     assert exclude_whole_slices(every) == []
     breeds = [(("coat", "white" if label == "pug" else "black"),) for label in LABELS]
@@ -80,7 +80,7 @@ def test_a_slice_that_is_the_whole_class_is_asked_as_its_class(limit: str) -> No
     labels = [CLASSES[place] for place in truth]
     coats = [(("coat", "black" if label == "poodle" else "white"),) for label in labels]
     ours, theirs = (predictions(truth.tolist(), right) for right in (truth != CLASSES.index("poodle"), truth >= 0))
-    found = Facts(
+    found = GateInputs(
         measure_models(ours, theirs, EvaluationSet(labels, list(map(str, range(150))), coats), 10), None, HOLDINGS
     )
     names = ("any slice", "poodle with coat=black")

@@ -7,16 +7,16 @@ import pytest
 
 from configs.sections import Gate
 from tasks.domain.evaluation.metrics import Measurement
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured, night
 
 IMAGES = 150  # ten of each class and coat
 NIGHTS = 100  # tests/benchmarks/gate_errors.py draws more
 
 
-def facts(ours: list[int], theirs: list[int] | None) -> Facts:
+def facts(ours: list[int], theirs: list[int] | None) -> GateInputs:
     """Put together two models that are wrong about these images."""
-    return Facts(measured(ours, theirs, IMAGES), None, HOLDINGS, SERVED)
+    return GateInputs(measured(ours, theirs, IMAGES), None, HOLDINGS, SERVED)
 
 
 def of(breed: int, coat: int) -> list[int]:
@@ -88,7 +88,7 @@ def test_a_rule_may_ask_a_person() -> None:
 def test_rules_about_the_data() -> None:
     """Too few images of a class, a lost class, conflicts and drift are each refused with what is meant."""
     data = replace(HOLDINGS, images={"pug": 9, "boxer": 10}, lost=("collie",), conflicts=0.1, drift=0.4, drifted="coat")
-    found = Facts(facts([], None).test, None, data)
+    found = GateInputs(facts([], None).test, None, data)
     for rule, words in (
         ("images of any class at least 10", "images of pug 9"),
         ("classes lost at most 0", "classes lost 1 (collie)"),
@@ -109,16 +109,16 @@ def test_rules_on_the_golden_set_look_there() -> None:
     """A rule that ends in on golden speaks of the golden set alone."""
     bad, fine = facts(list(range(100)), None).test, facts([], None).test
     gate = Gate(rules=("accuracy on golden at least 0.9",))
-    assert apply_gate_rules(Facts(bad, fine, HOLDINGS), gate).promoted
-    assert apply_gate_rules(Facts(fine, bad, HOLDINGS), gate).outcome == "rejected"
+    assert apply_gate_rules(GateInputs(bad, fine, HOLDINGS), gate).promoted
+    assert apply_gate_rules(GateInputs(fine, bad, HOLDINGS), gate).outcome == "rejected"
 
 
 def test_new_classes_are_reason_enough_without_harm() -> None:
     """A challenger that knows a class more is promoted unless a rule finds harm, and its new class is named."""
-    verdict = apply_gate_rules(Facts(_with_new("pug", []), None, HOLDINGS), Gate())
+    verdict = apply_gate_rules(GateInputs(_with_new("pug", []), None, HOLDINGS), Gate())
     assert verdict.promoted
     assert verdict.reason.startswith("new to the champion: pug, which is enough where no rule finds harm")
-    harmful = apply_gate_rules(Facts(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
+    harmful = apply_gate_rules(GateInputs(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
     assert harmful.outcome == "rejected"
     assert not any("no rule found harm" in rule.said for rule in harmful.rules)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from configs.sections import Gate
-from tasks.domain.gate.gate import Facts, apply_gate_rules
-from tasks.domain.gate.rule_result import in_one_line, rule_row
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
+from tasks.domain.gate.rule_result import build_rule_row, summarize_rule
 from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
 
 FALL = {"rule": "recall of any class not worse by 0.05", "outcome": "passed", "value": 0.273, "limit": 0.05, "p": 0.12}
@@ -37,21 +37,21 @@ FALL = {"rule": "recall of any class not worse by 0.05", "outcome": "passed", "v
 )
 def test_a_row_says_what_happened(change: dict[str, object], line: str) -> None:
     """Every screen tells the direction, the size and the part that chance may have, not a bare number and a limit."""
-    assert in_one_line({**FALL, **change}) == line
+    assert summarize_rule({**FALL, **change}) == line
 
 
 def test_rules_of_an_earlier_ledger_are_told() -> None:
     """A rule that was kept with less than today still has a row."""
     old = {"rule": "minimum accuracy", "value": 0.9, "limit": 0.5, "passed": True}
-    assert rule_row(old) == ("minimum accuracy", "is 0.900", "", "passed")
+    assert build_rule_row(old) == ("minimum accuracy", "is 0.900", "", "passed")
 
 
 def test_the_gate_keeps_what_rows_tell() -> None:
     """A fall that chance may explain carries its p value, and one that chance does not explain says so."""
     some, many = (
-        {line.rule: in_one_line(row) for line, row in zip(verdict.rules, verdict.lines(), strict=True)}
+        {line.rule: summarize_rule(row) for line, row in zip(verdict.rules, verdict.rules_to_dicts(), strict=True)}
         for wrong, images in (([0, 5], 40), (list(range(0, 200, 2)), 400))
-        for verdict in (apply_gate_rules(Facts(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
+        for verdict in (apply_gate_rules(GateInputs(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
     )
     assert some["accuracy not worse by 0.01"] == "fell by 0.050 · chance may explain it (p 0.25) · passed"
     assert many["accuracy not worse by 0.01"] == "fell by 0.250 · chance does not explain it (p below 0.0001) · failed"

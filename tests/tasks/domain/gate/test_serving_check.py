@@ -7,7 +7,7 @@ import pytest
 
 from configs.sections import Gate
 from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
-from tasks.domain.gate.gate import Facts, apply_gate_rules
+from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck, check_serving, serving_failure
 from tests.tasks.domain.contests import HOLDINGS, measured
 
@@ -44,7 +44,9 @@ def test_the_same_bits_pass_and_so_does_another_processor() -> None:
 )
 def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[dict[str, Any]], said: str) -> None:
     """A lacking row, a class for what is no picture, no answer, and other classes each refuse the challenger."""
-    verdict = apply_gate_rules(Facts(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, found)), RULE)
+    verdict = apply_gate_rules(
+        GateInputs(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, found)), RULE
+    )
     assert verdict.outcome == "rejected"
     assert said in verdict.reason
     assert verdict.reason.endswith(": served as evaluated")
@@ -52,7 +54,7 @@ def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[
 
 def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
     """The reason holds what went wrong; with else ask a person decides."""
-    facts = Facts(measured([], None), None, HOLDINGS, serving_failure("3", 8, "Problem: The model is damaged"))
+    facts = GateInputs(measured([], None), None, HOLDINGS, serving_failure("3", 8, "Problem: The model is damaged"))
     verdict = apply_gate_rules(facts, RULE)
     assert (verdict.outcome, verdict.rules[0].value) == ("rejected", None)
     assert "version 3, does not serve: Problem: The model is damaged" in verdict.reason
@@ -61,7 +63,7 @@ def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
 
 def test_nothing_asked_is_silent_and_not_passed() -> None:
     """Where no test image is there to ask about, silence means what the settings say; the reason counts it."""
-    facts = Facts(measured([], None), None, HOLDINGS, ServingCheck("", 0))
+    facts = GateInputs(measured([], None), None, HOLDINGS, ServingCheck("", 0))
     assert apply_gate_rules(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
     verdict = apply_gate_rules(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
     assert verdict.rules[-1].silent

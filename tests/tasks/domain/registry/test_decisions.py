@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.domain.registry.decisions import Decision, DecisionOutcome, aliases, champion, find_hold, previous
+from tasks.domain.registry.decisions import (
+    Decision,
+    DecisionOutcome,
+    find_champion,
+    find_hold,
+    find_previous,
+    resolve_aliases,
+)
 
 
 def told(*entries: tuple[DecisionOutcome, str, int | None]) -> list[Decision]:
@@ -54,13 +61,13 @@ def test_aliases_follow_from_the_entries_alone(
     life: list[tuple[DecisionOutcome, str, int | None]], named: tuple[str | None, str | None, str | None]
 ) -> None:
     """They name who serves, who was judged last and does not, and whom the champion replaced."""
-    assert tuple(one.model_version if one else None for one in aliases(told(*life)).values()) == named
+    assert tuple(one.model_version if one else None for one in resolve_aliases(told(*life)).values()) == named
 
 
 def test_rolling_back_twice_goes_back_twice() -> None:
     """After a roll-back the previous model is the one before, and not the one that was just taken back."""
     ledger = told(("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "3", 3), ("rolled-back", "3", 2))
-    serving, former = champion(ledger), previous(ledger)
+    serving, former = find_champion(ledger), find_previous(ledger)
     assert serving
     assert former
     assert (serving.model_version, former.model_version) == ("2", "1")
@@ -89,5 +96,5 @@ def test_lifting_one_hold_leaves_the_others() -> None:
 def test_a_person_s_promotion_is_not_the_gate_s() -> None:
     """What a person promotes carries the gate's outcome, but it is no judgement that a night could build on."""
     (gate,) = told(("promoted", "1", 1))
-    assert gate.by_the_gate
-    assert not replace(gate, person="ann").by_the_gate
+    assert gate.decided_by_gate
+    assert not replace(gate, person="ann").decided_by_gate

@@ -9,7 +9,7 @@ from tasks.domain.registry.model_record import (
     Difference,
     RefittedHead,
     decide_verdict,
-    differences,
+    find_differences,
     measure_agreement,
 )
 
@@ -46,7 +46,7 @@ def test_the_likeliest_cause_comes_first() -> None:
     """Of a new commit, a new library and another processor the commit is named first; what is equal is not named."""
     then = {"cpu": "EPYC", "tensorflow": "2.20", "git_commit": "a", "cores": "2"}
     now = {"cpu": "Xeon", "tensorflow": "2.21", "git_commit": "b", "cores": "2"}
-    assert [one.what for one in differences(then, now)] == ["git_commit", "tensorflow", "cpu"]
+    assert [one.what for one in find_differences(then, now)] == ["git_commit", "tensorflow", "cpu"]
 
 
 def test_a_model_that_differs_for_no_known_reason_says_so() -> None:

@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.mlflow_summary import COLUMNS, cost_figures, dataset_figures, run_name, verdict_tags
+from tasks.domain.runs.mlflow_summary import (
+    COLUMNS,
+    build_run_name,
+    build_verdict_tags,
+    collect_cost_metrics,
+    collect_dataset_metrics,
+)
 from tasks.domain.runs.results import Images, Outcome
 
 _RULE = {"rule": "accuracy at least 0.9", "outcome": "passed", "value": 0.93, "limit": 0.9, "passed": True}
@@ -36,14 +42,14 @@ _CARD = {
 
 def test_a_night_is_named_by_its_day_its_verdict_and_what_was_new() -> None:
     """A first version is new as a whole; of a night whose card is missing the name says only what is known."""
-    assert run_name(_DECISION, _CARD) == "2026-11-24 promoted, 3 new"
-    assert run_name(_DECISION, {**_CARD, "parent": None}) == "2026-11-24 promoted, 250 new"
-    assert run_name(replace(_DECISION, outcome="rejected"), {}) == "2026-11-24 rejected"
+    assert build_run_name(_DECISION, _CARD) == "2026-11-24 promoted, 3 new"
+    assert build_run_name(_DECISION, {**_CARD, "parent": None}) == "2026-11-24 promoted, 250 new"
+    assert build_run_name(replace(_DECISION, outcome="rejected"), {}) == "2026-11-24 rejected"
 
 
 def test_a_dataset_is_counted_from_its_card() -> None:
     """Splits are summed over classes, and changes since the parent are counted."""
-    found = dataset_figures(_CARD)
+    found = collect_dataset_metrics(_CARD)
     assert (found["dataset/images"], found["dataset/classes"], found["dataset/train"]) == (250, 2, 230)
     assert (found["dataset/test"], found["dataset/added"], found["dataset/removed"]) == (20, 3, 1)
     assert (found["dataset/relabelled"], found["dataset/warnings"]) == (0, 1)
@@ -51,7 +57,7 @@ def test_a_dataset_is_counted_from_its_card() -> None:
 
 def test_each_rule_is_a_tag_with_its_figure_and_limit() -> None:
     """MLflow's comparison then shows which rule said something else tonight."""
-    found = verdict_tags(_DECISION)
+    found = build_verdict_tags(_DECISION)
     assert found["pedigree.gate.accuracy at least 0.9"] == "is 0.930 · passed"
     assert found["pedigree.gate.images of any class at least 10"] == "passed"
     assert (found["pedigree.outcome"], found["pedigree.model_version"]) == ("promoted", "3")
@@ -61,9 +67,9 @@ def test_the_cost_is_told_by_step_and_in_all() -> None:
     """Seconds add up, and images that were new, turned down and embedded are counted."""
     images = Images(total=250, new=3, rejected=1, embedded=2)
     outcome = Outcome("promoted", "", "d", None, images, "3", "run", {}, (), {"embed": 5.0, "train": 2.5}, {})
-    found = cost_figures(outcome)
+    found = collect_cost_metrics(outcome)
     assert (found["cost/seconds"], found["cost/embed_seconds"], found["cost/images_embedded"]) == (7.5, 5.0, 2.0)
     assert {name.split("`")[1] for name in COLUMNS if "cost/" in name or "dataset/" in name} <= {
         *found,
-        *dataset_figures(_CARD),
+        *collect_dataset_metrics(_CARD),
     }

@@ -15,10 +15,10 @@ from tasks.domain.evaluation.predictions import Predictions, score_predictions
 from tasks.domain.training.calibration import (
     NEVER,
     calibration_error,
+    count_required_groups,
     find_threshold,
     fit_temperature,
     mean_log_loss,
-    witnesses_needed,
 )
 
 
@@ -97,7 +97,7 @@ def test_the_fewest_answers_that_keep_a_promise(images: int, wrong: int, sure: b
     """So many right answers of one probability, and not one fewer, show that 0.95 of all are right."""
     threshold = find_threshold(*_answers([0.9] * images, [0] * wrong + [1] * (images - wrong)), 0.95)
     assert threshold == (np.float32(0.9) if sure else NEVER)
-    assert witnesses_needed(0.95) == 59
+    assert count_required_groups(0.95) == 59
 
 
 def test_nothing_and_everything_can_be_promised() -> None:
@@ -105,7 +105,7 @@ def test_nothing_and_everything_can_be_promised() -> None:
     answers = _answers([0.9, 0.6], [0, 0])
     assert find_threshold(*answers, 0.0) == 0.0
     assert find_threshold(*_answers([0.9] * 5000, [1] * 5000), 1.0) == NEVER
-    assert witnesses_needed(1.0) is None
+    assert count_required_groups(1.0) is None
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.floats(0.5, 0.99))

@@ -38,10 +38,10 @@ def test_a_promise_says_why_nothing_is_sure(promise: Promise, words: str) -> Non
 def test_what_was_held_stands_beside_what_was_promised() -> None:
     """The share of right answers among the sure ones has its interval and its coverage; without any, that is said."""
     figures = {"coverage": 0.5, "precision_when_sure": 0.96}
-    assert Promise(0.95, 0.9).held(figures, 200) == (
+    assert Promise(0.95, 0.9).describe_held(figures, 200) == (
         "promised 0.95, held 0.960 of 100 sure answers (95% interval 0.902 to 0.984), coverage 0.500 of 200 test images"
     )
-    none = Promise(0.95, NEVER).held({"coverage": 0.0}, 200)
+    none = Promise(0.95, NEVER).describe_held({"coverage": 0.0}, 200)
     assert none == "promised 0.95; no answer about 200 test images was sure, coverage 0"
 
 
@@ -49,9 +49,9 @@ def test_what_was_held_stands_beside_what_was_promised() -> None:
 def test_report_card_and_terminal_say_it_alike(promise: Promise) -> None:
     """Report, model card and run log have the same sentence, and the pages what was held as well."""
     found = report(CLASSES, 200)
-    trained = replace(found.challenger.trained, promise=promise)
-    found = replace(found, challenger=replace(found.challenger, trained=trained))
-    held = promise.held(found.challenger.evaluation.test.figures.overall, 200)
+    trained = replace(found.challenger.model, promise=promise)
+    found = replace(found, challenger=replace(found.challenger, model=trained))
+    held = promise.describe_held(found.challenger.evaluation.test.figures.overall, 200)
     page = re.sub(r"<[^>]+>", "", html.unescape(render_evaluation_report(found, {})))
     card = render_card_markdown("Model card", build_model_card(found, "card.html")).replace("\\", "")
     for text in (page, card):

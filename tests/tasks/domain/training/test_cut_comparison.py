@@ -69,7 +69,7 @@ def test_figures_lie_in_their_intervals_and_are_plain() -> None:
     apart, together = (compare_cuts([one, two], groups) for groups in (GROUPS, GROUPS // 4))
     for found in (apart, together):
         figures = found.cuts[0]
-        assert figures.accuracy == pytest.approx(one.right.mean())
+        assert figures.accuracy == pytest.approx(one.correct.mean())
         assert figures.log_loss == pytest.approx(one.losses.mean())
         assert figures.accuracy_low < figures.accuracy < figures.accuracy_high
         assert figures.log_loss_low < figures.log_loss < figures.log_loss_high

@@ -16,9 +16,15 @@ from configs.schema import Backbone as Settings
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone import backbone as backbones
 from tasks.modeling.backbone import inception, keras_weights
-from tasks.modeling.backbone.backbone import Backbone, external_weights_name, load, random_backbone, restore
+from tasks.modeling.backbone.backbone import (
+    Backbone,
+    load_backbone,
+    name_external_weights,
+    random_backbone,
+    restore_backbone,
+)
 from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size
-from tasks.modeling.backbone.serialization import weights_hash
+from tasks.modeling.backbone.serialization import hash_weights
 from tests.tasks.modeling.chance import others_draw
 
 
@@ -47,7 +53,7 @@ def keras_file(
 
 def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: list[np.ndarray]) -> None:
     """The network below the cut gets the file's weights in either layout, whatever else was built in the process."""
-    found = load(_settings(keras_file), keras_file).model.get_weights()
+    found = load_backbone(_settings(keras_file), keras_file).model.get_weights()
     assert len(found) == len(random_backbone("mixed0", 75).model.get_weights())
     assert _hashes(found) <= _hashes(other_weights)
 
@@ -56,7 +62,7 @@ def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
     """While Prefect's threads use Python's source of chance, random weights are those of every other process."""
     with others_draw():
         weights = build_untrained().get_weights()
-    assert weights_hash(weights) == weights_hash(build_untrained().get_weights())
+    assert hash_weights(weights) == hash_weights(build_untrained().get_weights())
 
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:
@@ -72,33 +78,33 @@ def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
     """A file that was cut, and whose hash was taken afterwards, gets a sentence."""
     half = keras_file[: len(keras_file) // 2]
     with pytest.raises(PedigreeError, match=r"w\.h5 is damaged, or not one of InceptionV3"):
-        load(_settings(half), half)
+        load_backbone(_settings(half), half)
 
 
 def test_a_file_of_pedigree_gives_the_same_backbone(backbone: Backbone) -> None:
     """What a backbone writes is a weights file for the settings: the fingerprint is the same."""
     data = backbone.to_bytes()
-    assert load(_settings(data), data).fingerprint == backbone.fingerprint
+    assert load_backbone(_settings(data), data).fingerprint == backbone.fingerprint
 
 
 def test_a_file_with_another_hash_is_refused() -> None:
     """The settings say which bytes are meant; other bytes are not even opened."""
     with pytest.raises(PedigreeError, match=f"has SHA-256 {sha256_of_bytes(b'other')}"):
-        load(_settings(b"expected"), b"other")
+        load_backbone(_settings(b"expected"), b"other")
 
 
 @pytest.mark.parametrize("data", [b"", b"woof", b"PK woof", b"\x89HDF\r\n\x1a\n woof"])
 def test_a_file_that_holds_no_weights_is_refused(data: bytes) -> None:
     """Whatever a file holds, its reader gets one sentence with its name."""
     with pytest.raises(PedigreeError, match=r"^The weights file w\.h5 is damaged"):
-        load(_settings(data), data)
+        load_backbone(_settings(data), data)
 
 
 def test_weights_of_another_cut_do_not_fit(backbone: Backbone) -> None:
     """A file for mixed0 is no file for mixed1."""
     data = backbone.to_bytes()
     with pytest.raises(PedigreeError, match="does not fit InceptionV3 cut at mixed1"):
-        load(_settings(data).model_copy(update={"cut": "mixed1"}), data)
+        load_backbone(_settings(data).model_copy(update={"cut": "mixed1"}), data)
 
 
 @pytest.mark.parametrize(("cut", "size", "width"), [("mixed2", 27, 288), ("mixed7", 43, 768), ("mixed10", 75, 2048)])
@@ -119,7 +125,7 @@ def test_every_size_that_the_architecture_allows_works(
 def test_a_size_too_small_is_told_before_anything_is_downloaded() -> None:
     """Weights that cannot be had do not come into it: the size is looked at first, and never below 27."""
     with pytest.raises(SettingsError, match="set it to 75 or more, or choose a lower cut"):
-        load(Settings(weights="imagenet", size=74))
+        load_backbone(Settings(weights="imagenet", size=74))
     with pytest.raises(ValidationError, match="greater than or equal to 27"):
         Settings(size=26, cut="mixed0")
 
@@ -147,10 +153,13 @@ def test_half_precision_is_another_backbone_whose_numbers_have_16_bits(backbone:
     assert found.dtype == np.float32
     assert np.array_equal(found, exact.astype(np.float16))
     assert not np.array_equal(found, exact)
-    again = restore(half.to_bytes(), half.facts)
+    again = restore_backbone(half.to_bytes(), half.facts)
     assert again.fingerprint == half.fingerprint
     assert np.array_equal(again.network(pixels), found)
-    assert load(Settings(weights="random", cut="mixed0", size=75, precision="float16")).fingerprint == half.fingerprint
+    assert (
+        load_backbone(Settings(weights="random", cut="mixed0", size=75, precision="float16")).fingerprint
+        == half.fingerprint
+    )
 
 
 def test_numbers_too_big_for_half_precision_are_refused() -> None:
@@ -169,28 +178,28 @@ def test_weights_from_outside_are_named_by_all_that_decides() -> None:
         Settings(size=224),
         Settings(precision="float16"),
     ]
-    assert len({external_weights_name(one) for one in settings}) == len(settings)
-    assert external_weights_name(settings[2]) == external_weights_name(
+    assert len({name_external_weights(one) for one in settings}) == len(settings)
+    assert name_external_weights(settings[2]) == name_external_weights(
         Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64)
     )
-    assert external_weights_name(Settings(weights="random")) is None
+    assert name_external_weights(Settings(weights="random")) is None
 
 
 def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
     """From its file and its facts the store gives the very backbone."""
-    assert restore(backbone.to_bytes(), backbone.facts).fingerprint == backbone.fingerprint
+    assert restore_backbone(backbone.to_bytes(), backbone.facts).fingerprint == backbone.fingerprint
 
 
 def test_a_stored_backbone_with_other_weights_is_refused(backbone: Backbone) -> None:
     """A file that fits but is not the one that was kept is noticed by its hash."""
     with pytest.raises(PedigreeError, match="is damaged: its weights have another hash"):
-        restore(backbone.to_bytes(), {**backbone.facts, "weights": "0" * 64})
+        restore_backbone(backbone.to_bytes(), {**backbone.facts, "weights": "0" * 64})
 
 
 def test_the_demo_goes_with_its_cut() -> None:
     """Whoever tries the demo's weights with another cut is told which one they have."""
     with pytest.raises(SettingsError, match=r"set backbone\.cut to mixed2"):
-        load(Settings(weights="demo"))
+        load_backbone(Settings(weights="demo"))
 
 
 def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +208,7 @@ def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     damaged.write_bytes(backbones.DEMO_WEIGHTS.read_bytes()[:-1])
     monkeypatch.setattr(backbones, "DEMO_WEIGHTS", damaged)
     with pytest.raises(PedigreeError, match="is damaged: install Pedigree again"):
-        load(Settings(weights="demo", cut="mixed2", size=96))
+        load_backbone(Settings(weights="demo", cut="mixed2", size=96))
 
 
 @pytest.fixture
@@ -215,14 +224,14 @@ def imagenet_file(keras_file: bytes) -> Iterator[Path]:
 def test_keras_s_own_file_is_held_against_the_sha256(imagenet_file: Path, other_weights: list[np.ndarray]) -> None:
     """With a SHA-256 in the settings Keras's file is used if it has it, and else refused unopened; MD5 has no say."""
     right = sha256_of_bytes(imagenet_file.read_bytes())
-    found = load(Settings(sha256=right, cut="mixed0", size=75))
+    found = load_backbone(Settings(sha256=right, cut="mixed0", size=75))
     assert _hashes(found.model.get_weights()) <= _hashes(other_weights)
     assert found.origin == right
     imagenet_file.write_bytes(imagenet_file.read_bytes()[:-1])
     with pytest.raises(
         PedigreeError, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"
     ):
-        load(Settings(sha256=right, cut="mixed0", size=75))
+        load_backbone(Settings(sha256=right, cut="mixed0", size=75))
 
 
 @pytest.fixture(params=["refused", "silent"])
@@ -243,7 +252,7 @@ def test_imagenet_without_a_network_names_two_ways_out(capfd: pytest.CaptureFixt
     with pytest.raises(
         PedigreeError, match=r"(?s)cannot be downloaded here: either .* backbone\.sha256 .*, or set .* demo"
     ):
-        load(Settings(weights="imagenet", size=75))
+        load_backbone(Settings(weights="imagenet", size=75))
     assert capfd.readouterr() == ("", "")
     assert socket.getdefaulttimeout() is None
 

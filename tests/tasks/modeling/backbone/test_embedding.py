@@ -13,19 +13,19 @@ from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, model_input
 from tasks.modeling.backbone import embedding
 from tasks.modeling.backbone.backbone import Backbone
-from tasks.modeling.backbone.embedding import embed, embed_views, self_test
-from tasks.modeling.determinism import cores
+from tasks.modeling.backbone.embedding import check_determinism, embed_images, embed_views
+from tasks.modeling.determinism import count_cores
 
 
 def test_features_do_not_depend_on_their_neighbours(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """An image has the same bits alone, beside others and in another order, and its name stays with it."""
-    together = dict(embed(backbone, images, limits))
-    backwards = dict(embed(backbone, images[::-1], limits))
+    together = dict(embed_images(backbone, images, limits))
+    backwards = dict(embed_images(backbone, images[::-1], limits))
     assert list(together) == [name for name, _ in images]
     for name, data in images:
-        [(_, alone)] = embed(backbone, [(name, data)], limits)
+        [(_, alone)] = embed_images(backbone, [(name, data)], limits)
         assert np.array_equal(alone, together[name])
         assert np.array_equal(alone, backwards[name])
 
@@ -40,8 +40,8 @@ def test_features_are_the_same_on_every_night(
     ends = sorted(data.draw(st.sets(st.integers(1, len(images) - 1), max_size=4)))
     nights = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "cores", lambda: data.draw(st.integers(1, 5)))
-        found = {name: vector for night in nights for name, vector in embed(backbone, night, limits)}
+        patch.setattr(embedding, "count_cores", lambda: data.draw(st.integers(1, 5)))
+        found = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
     for name, file in images:
         pixels = model_input(file, backbone.size, limits)
         assert isinstance(pixels, np.ndarray)
@@ -58,7 +58,7 @@ def test_each_image_is_seen_in_the_views_asked_of_it(
     pixels = model_input(images[0][1], backbone.size, limits)
     assert isinstance(pixels, np.ndarray)
     assert np.array_equal(mirrored[2], backbone.network(pixels[:, ::-1]))
-    assert np.array_equal(plain[2], dict(embed(backbone, images, limits))["dog 1"])
+    assert np.array_equal(plain[2], dict(embed_images(backbone, images, limits))["dog 1"])
     assert not np.array_equal(plain[2], other[2])
 
 
@@ -66,7 +66,7 @@ def test_different_images_have_different_features(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """The network looks at the picture: width float32 numbers an image, no two images alike."""
-    found = np.stack([vector for _, vector in embed(backbone, images, limits)])
+    found = np.stack([vector for _, vector in embed_images(backbone, images, limits)])
     assert (found.shape, str(found.dtype)) == ((len(images), backbone.width), "float32")
     assert len(np.unique(found, axis=0)) == len(images)
 
@@ -83,19 +83,19 @@ def test_images_are_read_only_a_little_ahead(
             read += 1
             yield images[0]
 
-    next(embed(backbone, endless(), limits))
-    assert read <= 4 * cores()
+    next(embed_images(backbone, endless(), limits))
+    assert read <= 4 * count_cores()
 
 
 def test_no_images_make_no_features(backbone: Backbone, limits: Limits) -> None:
     """Nothing in, nothing out."""
-    assert list(embed(backbone, [], limits)) == []
+    assert list(embed_images(backbone, [], limits)) == []
 
 
 def test_a_damaged_stored_image_is_named(backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits) -> None:
     """An image that the store holds but that cannot be decoded stops the night with its name."""
     with pytest.raises(PedigreeError, match="stored image dog 5 cannot be used"):
-        list(embed(backbone, [*images[:5], ("dog 5", images[5][1][:400])], limits))
+        list(embed_images(backbone, [*images[:5], ("dog 5", images[5][1][:400])], limits))
 
 
 def test_a_network_without_numbers_is_refused(
@@ -104,18 +104,18 @@ def test_a_network_without_numbers_is_refused(
     """Weights that are no numbers get one sentence before anything is stored, not a model that guesses."""
     broken = _with_last_layer(backbone, keras.layers.Lambda(lambda found: found / 0))
     with pytest.raises(PedigreeError, match="no numbers"):
-        list(embed(broken, images[:1], limits))
+        list(embed_images(broken, images[:1], limits))
 
 
 def test_the_self_test_passes_here(backbone: Backbone) -> None:
     """The machine that runs the tests computes the same twice."""
-    self_test(backbone)
+    check_determinism(backbone)
 
 
 def test_the_self_test_notices_a_network_that_rolls_dice(backbone: Backbone) -> None:
     """A network whose features differ from call to call is refused before it fills the store."""
     with pytest.raises(PedigreeError, match="different features twice"):
-        self_test(_with_last_layer(backbone, _Dice()))
+        check_determinism(_with_last_layer(backbone, _Dice()))
 
 
 class _Dice(keras.layers.Layer):

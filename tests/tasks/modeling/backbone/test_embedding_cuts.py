@@ -7,9 +7,9 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.schema import Backbone as Settings
-from tasks.modeling.backbone.backbone import Backbone, load, random_backbone, restore
-from tasks.modeling.backbone.embedding import cut_columns, gives_same_features, load_every_cut
-from tasks.modeling.backbone.inception import CUTS, build_untrained, cut_network, width_of
+from tasks.modeling.backbone.backbone import Backbone, load_backbone, random_backbone, restore_backbone
+from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features, load_every_cut
+from tasks.modeling.backbone.inception import CUTS, build_untrained, feature_width, truncate_network
 
 SIZE = 75
 PIXELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -24,7 +24,7 @@ def every() -> Backbone:
 def test_every_cut_is_there_in_its_width(every: Backbone) -> None:
     """The numbers are those of all eleven cuts, as many as each is said to make."""
     assert every.cut == "+".join(CUTS)
-    assert every.width == sum(map(width_of, CUTS)) == len(every.network(PIXELS))
+    assert every.width == sum(map(feature_width, CUTS)) == len(every.network(PIXELS))
 
 
 def test_small_pictures_have_fewer_cuts() -> None:
@@ -35,8 +35,8 @@ def test_small_pictures_have_fewer_cuts() -> None:
 @pytest.mark.parametrize("cut", ["mixed0", "mixed9", "mixed8+mixed9"])
 def test_one_pass_makes_the_same_bits(every: Backbone, cut: str) -> None:
     """What a cut alone makes, also from the settings, is what stands in its place among all."""
-    single = load(Settings(weights="random", size=SIZE, cut=cut))
-    assert np.array_equal(every.network(PIXELS)[cut_columns(every.cut, cut)], single.network(PIXELS))
+    single = load_backbone(Settings(weights="random", size=SIZE, cut=cut))
+    assert np.array_equal(every.network(PIXELS)[find_cut_columns(every.cut, cut)], single.network(PIXELS))
     assert gives_same_features(every, single)
 
 
@@ -44,16 +44,16 @@ def test_other_bits_are_noticed(every: Backbone) -> None:
     """A network whose weights differ is not taken for the same."""
     whole = build_untrained()
     whole.layers[1].kernel.assign(whole.layers[1].kernel * 1.001)
-    assert not gives_same_features(every, Backbone("mixed0", SIZE, cut_network(whole, "mixed0", SIZE)))
+    assert not gives_same_features(every, Backbone("mixed0", SIZE, truncate_network(whole, "mixed0", SIZE)))
 
 
 def test_two_together_come_back_from_the_store() -> None:
     """A backbone of two cuts is restored from its file and its facts, precision included."""
     pair = replace(random_backbone("mixed8+mixed9", SIZE), precision="float16")
-    again = restore(pair.to_bytes(), pair.facts)
+    again = restore_backbone(pair.to_bytes(), pair.facts)
     assert again.fingerprint == pair.fingerprint
     assert np.array_equal(again.network(PIXELS), pair.network(PIXELS))
-    assert pair.width == width_of("mixed8+mixed9") == 3328
+    assert pair.width == feature_width("mixed8+mixed9") == 3328
 
 
 def test_two_together_make_the_same_bits_at_full_size() -> None:
@@ -62,7 +62,7 @@ def test_two_together_make_the_same_bits_at_full_size() -> None:
     pair, again = (random_backbone("mixed7+mixed9", 299) for _ in range(2))
     alone = [random_backbone(cut, 299).network(pixels) for cut in ("mixed7", "mixed9")]
     assert again.fingerprint == pair.fingerprint
-    for backbone in (pair, pair, again, restore(pair.to_bytes(), pair.facts)):
+    for backbone in (pair, pair, again, restore_backbone(pair.to_bytes(), pair.facts)):
         assert np.array_equal(backbone.network(pixels), np.concatenate(alone))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
-from tasks.modeling.backbone.serialization import from_bytes, to_bytes, weights_hash
+from tasks.modeling.backbone.serialization import from_bytes, hash_weights, to_bytes
 
 _ARRAYS: list[NDArray[np.float32]] = [
     (np.arange(count) / 7).astype(np.float32).reshape(count, 1) for count in range(1, 13)
@@ -18,7 +18,7 @@ _ARRAYS: list[NDArray[np.float32]] = [
 
 def test_what_was_written_is_read_in_its_order() -> None:
     """Twelve arrays come back as they were, the tenth not before the second."""
-    assert weights_hash(from_bytes(to_bytes(_ARRAYS), "here")) == weights_hash(_ARRAYS)
+    assert hash_weights(from_bytes(to_bytes(_ARRAYS), "here")) == hash_weights(_ARRAYS)
 
 
 def test_the_same_weights_make_the_same_file() -> None:
@@ -62,4 +62,4 @@ def test_the_hash_sees_every_bit_shape_and_type() -> None:
         [array.view(np.int32) for array in _ARRAYS],
         _ARRAYS[::-1],
     ]
-    assert len({weights_hash(weights) for weights in [_ARRAYS, *others]}) == 5
+    assert len({hash_weights(weights) for weights in [_ARRAYS, *others]}) == 5

@@ -13,7 +13,7 @@ import tensorflow as tf
 from configs.errors import PedigreeError, SettingsError
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
-from tasks.modeling.fine_tuning.train_state import Checkpoint, _rate, open_from
+from tasks.modeling.fine_tuning.train_state import Checkpoint, _rate, unfreeze_from
 from tests.servers import ROOT, free_port
 from tests.tasks.modeling.lessons import small_course, small_settings, tuned
 
@@ -90,10 +90,10 @@ def test_only_open_blocks_may_learn() -> None:
     """From mixed1 on everything may learn, and nothing before it; mixed0 begins after the stem."""
     body = next(layer for layer in random_backbone("mixed1", 75).model.layers if hasattr(layer, "layers"))
     names = [layer.name for layer in body.layers]
-    learning = open_from(body, "mixed1")
+    learning = unfreeze_from(body, "mixed1")
     assert [layer.trainable for layer in body.layers] == [n > names.index("mixed0") for n in range(len(names))]
     assert learning[0].name == names[names.index("mixed0") + 1]
-    assert len(open_from(body, "mixed0")) > len(learning)
+    assert len(unfreeze_from(body, "mixed0")) > len(learning)
     assert body.layers[1].trainable is False
 
 
@@ -142,14 +142,14 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
     network, settings = small_course(small_settings())._network(), small_settings()
-    needed = 4 * count_outputs(network.learning, settings.backbone.size)
+    needed = 4 * count_outputs(network.trainable_layers, settings.backbone.size)
     assert needed > 4 * 75 * 75
-    check_memory(network.learning, settings, 1, 8 * needed)
-    check_memory(network.learning, settings, 2, 4 * needed)
+    check_memory(network.trainable_layers, settings, 1, 8 * needed)
+    check_memory(network.trainable_layers, settings, 2, 4 * needed)
     with pytest.raises(PedigreeError, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):
-        check_memory(network.learning, settings, 1, 6 * needed - 1)
+        check_memory(network.trainable_layers, settings, 1, 6 * needed - 1)
     with pytest.raises(PedigreeError, match=r"set fine_tuning.from_block to a later block"):
-        check_memory(network.learning, settings, 1, needed - 1)
+        check_memory(network.trainable_layers, settings, 1, needed - 1)
 
 
 def test_the_end_of_memory_is_a_sentence() -> None:

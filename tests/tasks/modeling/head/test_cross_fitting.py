@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
-from tasks.modeling.head.cross_fitting import FoldedImages, Recipe, assign_folds, cross_fit, out_of_fold
+from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, cross_fit, out_of_fold
 from tasks.modeling.head.head import Numbers
 
 _WIDTH = 24
@@ -81,7 +81,7 @@ def test_the_harder_the_features_the_stronger_the_decay() -> None:
     strengths = [
         cross_fit(
             FoldedImages(_drawn(truth.tolist(), 1, apart), truth, assign_folds(truth, _alone(truth.tolist()), 0)),
-            Recipe(),
+            FitOptions(),
         ).strength
         for apart in (0.0, 0.3, 2.0)
     ]
@@ -94,7 +94,7 @@ def test_a_path_ends_where_the_loss_rises() -> None:
     truth = np.array([0, 1, 2] * 60)
     told: list[float] = []
     folded = FoldedImages(_drawn(truth.tolist(), 1, 0.3), truth, assign_folds(truth, _alone(truth.tolist()), 0))
-    chosen = cross_fit(folded, Recipe(), lambda _, figures: told.append(figures["validation_loss"]))
+    chosen = cross_fit(folded, FitOptions(), lambda _, figures: told.append(figures["validation_loss"]))
     best = int(np.argmin(told))
     assert len(told) == best + 3
-    assert chosen.strength == Recipe().strengths[best]
+    assert chosen.strength == FitOptions().strengths[best]

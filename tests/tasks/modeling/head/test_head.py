@@ -8,7 +8,7 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
-from tasks.modeling.backbone.serialization import weights_hash
+from tasks.modeling.backbone.serialization import hash_weights
 from tasks.modeling.head.head import _BLOCK, Head
 
 
@@ -48,8 +48,8 @@ def test_a_head_without_calibration_is_as_before(head: Head) -> None:
     np.savez(sink, classes=np.array(head.classes), weights=head.weights, bias=head.bias)
     found = Head.from_bytes(sink.getvalue())
     assert (found.temperature, found.threshold) == (1.0, 0.0)
-    assert found.name == sha256_of([list(head.classes), weights_hash([head.weights, head.bias])])
-    assert found.sure(0.0)
+    assert found.name == sha256_of([list(head.classes), hash_weights([head.weights, head.bias])])
+    assert found.is_confident(0.0)
 
 
 def test_the_calibration_is_part_of_the_head(head: Head) -> None:

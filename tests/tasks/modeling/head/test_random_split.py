@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs.errors import PedigreeError
-from tasks.modeling.head.cross_fitting import Recipe
-from tasks.modeling.head.random_split import Images, random_split
+from tasks.modeling.head.cross_fitting import FitOptions
+from tasks.modeling.head.random_split import Images, measure_random_split
 
 _IMAGES, _WIDTH = 240, 60
 
@@ -23,9 +23,9 @@ def drawn(seed: int = 0) -> Images:
 
 def test_planted_copies_raise_the_claim_and_not_the_honest_figure() -> None:
     """Half of the images lie there twice: a random split claims more beyond chance, whole groups claim what is true."""
-    clean, recipe = drawn(), Recipe()
-    honest = random_split(clean, recipe)
-    leaking = random_split(replace(clean, copies=[1, 2] * (_IMAGES // 2)), recipe)
+    clean, recipe = drawn(), FitOptions()
+    honest = measure_random_split(clean, recipe)
+    leaking = measure_random_split(replace(clean, copies=[1, 2] * (_IMAGES // 2)), recipe)
     assert honest
     assert leaking
     assert leaking.low > 0.03
@@ -42,7 +42,7 @@ def test_look_alikes_raise_it_as_well() -> None:
     one, chance = drawn(), np.random.default_rng(1)
     twins = (one.features + chance.normal(scale=0.05, size=one.features.shape)).astype(np.float32)
     both = Images(np.concatenate([one.features, twins]), [*one.labels] * 2, [*one.groups] * 2, [1] * 2 * _IMAGES)
-    found = random_split(both, Recipe())
+    found = measure_random_split(both, FitOptions())
     assert found
     assert found.low > 0.03
     assert found.same_bytes == 0
@@ -51,16 +51,16 @@ def test_look_alikes_raise_it_as_well() -> None:
 
 def test_without_look_alikes_both_figures_are_the_same() -> None:
     """Nothing but the split differs: where no two files are alike the figures agree, the second time to the bit."""
-    found = random_split(drawn(), Recipe())
+    found = measure_random_split(drawn(), FitOptions())
     assert found
     assert (found.claimed, found.low, found.high, found.alike) == (found.honest, 0, 0, 0)
-    assert found == random_split(drawn(), Recipe())
+    assert found == measure_random_split(drawn(), FitOptions())
 
 
 def test_where_nothing_can_be_held_out_nothing_is_claimed() -> None:
     """Classes of one group each and features that never vary have no figure; those that are no numbers a sentence."""
     clean = drawn()
-    assert random_split(replace(clean, groups=[*clean.labels]), Recipe()) is None
-    assert random_split(replace(clean, features=np.ones_like(clean.features)), Recipe()) is None
+    assert measure_random_split(replace(clean, groups=[*clean.labels]), FitOptions()) is None
+    assert measure_random_split(replace(clean, features=np.ones_like(clean.features)), FitOptions()) is None
     with pytest.raises(PedigreeError, match="no numbers"):
-        random_split(replace(clean, features=np.full_like(clean.features, np.nan)), Recipe())
+        measure_random_split(replace(clean, features=np.full_like(clean.features, np.nan)), FitOptions())

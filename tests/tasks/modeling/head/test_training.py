@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 
 from configs.errors import PedigreeError
 from configs.schema import Training
-from tasks.modeling.head.cross_fitting import STRENGTHS, Recipe
+from tasks.modeling.head.cross_fitting import STRENGTHS, FitOptions
 from tasks.modeling.head.head import Head
-from tasks.modeling.head.training import Examples, HeldOut, calibrate, recipe_of, train_head
+from tasks.modeling.head.training import Examples, HeldOut, build_fit_options, calibrate, train_head
 
 _CLASSES = ("corgi", "poodle", "pug")
 
@@ -28,7 +28,7 @@ def _examples(counts: tuple[int, ...], seed: int, spread: float = 1.0, width: in
 
 def _train(examples: Examples, **settings: float | str) -> tuple[Head, HeldOut, list[Mapping[str, float]]]:
     told: list[Mapping[str, float]] = []
-    recipe = recipe_of(Training.model_validate(settings))
+    recipe = build_fit_options(Training.model_validate(settings))
     head, held = train_head(_CLASSES, examples, recipe, lambda _number, figures: told.append(figures))
     return head, held, told
 
@@ -161,7 +161,7 @@ def test_a_third_image_of_each_class_is_enough() -> None:
 def test_another_seed_deals_other_folds() -> None:
     """The seed decides which groups are held out together."""
     examples = _examples((30, 30, 30), 1, spread=3)
-    one, same, other = (train_head(_CLASSES, examples, Recipe(seed=seed))[1].logits for seed in (0, 0, 1))
+    one, same, other = (train_head(_CLASSES, examples, FitOptions(seed=seed))[1].logits for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.allclose(one, other)
 

@@ -115,8 +115,8 @@ def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
     """Its sentence is in both where there was a trial, and neither speaks of one where there was none."""
     plain = report(CLASSES, 90)
     trial = Trial("cannot tell", "Fine-tuning was not tried: <too few> images.", {}, "2026-11-29")
-    trained = replace(plain.challenger.trained, trial=trial)
-    tried = replace(plain, challenger=replace(plain.challenger, trained=trained))
+    trained = replace(plain.challenger.model, trial=trial)
+    tried = replace(plain, challenger=replace(plain.challenger, model=trained))
     for found, words in ((tried, True), (plain, False)):
         for text in (render_evaluation_report(found, {}), render_card_html("Card", build_model_card(found, "data"))):
             assert ("Fine-tuning was not tried: &lt;too few&gt; images." in text) == words
