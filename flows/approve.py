@@ -1,4 +1,4 @@
-"""A version that waits for a person, or that the gate refused, made champion from the Prefect UI."""
+"""The approve flow: promote a version that waits for a person, or that the gate rejected, from the Prefect UI."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,7 +13,7 @@ from tasks.promotion.overrides import approve as approved
 @flow(name="approve", persist_result=False, validate_parameters=False)
 @flat_parameters()
 def approve(store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = "") -> State[Override]:
-    """Make a version champion on a person's word; the ledger keeps who, when and why.
+    """Promote a version on a person's decision; the ledger keeps who decided, when and why.
 
     Args:
         store: Where Pedigree keeps what it knows.
@@ -21,7 +21,10 @@ def approve(store: Store, tracking: Tracking, version: str, why: str, by: str, i
         version: The model version to promote, such as 4.
         why: The reason, in a sentence.
         by: Your name.
-        instead_of: The version that serves now, where it is not the one that this version was judged against.
+        instead_of: The version that serves now, where it is not the one that this version was compared with.
+
+    Returns:
+        A completed state named Promoted, with the decision.
     """
     override = approved(store, tracking, version, Approver(by, why), instead_of)
     state: State[Override] = Completed(name="Promoted", message=str(override), data=override)

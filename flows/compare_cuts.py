@@ -1,4 +1,4 @@
-"""The cuts of a backbone beside each other, on the dataset version of what the source holds now."""
+"""The compare flow: measure each cut of the backbone on what the source holds now."""
 
 from prefect import flow
 
@@ -15,10 +15,13 @@ from tasks.runs.preflight import preflight
 
 @flow(name="compare", persist_result=False)
 def compare(settings: Settings) -> CutComparison:
-    """Make the dataset version of what the source holds, and measure each cut of the backbone on it.
+    """Build the dataset version of what the source holds, and measure each cut of the backbone on it.
 
     Args:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
+
+    Returns:
+        The log loss and accuracy of each cut, and which cut is best.
     """
     settings = preflight(settings)
     check_comparable(settings.backbone)

@@ -1,4 +1,4 @@
-"""One retraining at a time, whatever starts it: Prefect's limit, which runs of a deployment hold already."""
+"""Decorators of flows: one retraining at a time, and settings as flat parameters of a form."""
 
 import inspect
 from collections.abc import Callable
@@ -23,17 +23,24 @@ R = TypeVar("R")
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a flow that starts at a terminal wait while another retraining of the same Prefect server works.
+    """Make a flow wait while another retraining of the same Prefect server is running.
 
-    Where nobody has deployed anything there is no limit: then, as between two servers, the store's rules alone keep two
-    retrainings from each other's work, and the later one ends unchanged.
+    Prefect's concurrency limit is held here for runs that start at a terminal; runs of a deployment hold it already.
+    Where nothing was deployed there is no limit: then, as between two servers, the store's own rules keep two
+    retrainings from spoiling each other's work, and the later one ends unchanged.
+
+    Args:
+        function: The flow's function.
+
+    Returns:
+        The function, which takes the limit before it begins.
     """
 
     @wraps(function)
     def wrapper(*arguments: P.args, **named: P.kwargs) -> R:
         if deployment.id or not _limited():
             return function(*arguments, **named)
-        # A night is not lost where Prefect is gone for a while: what two of them do at once is harmless.
+        # A run goes on where Prefect is gone for a while: two retrainings at once are harmless.
         with concurrency(ONE_RETRAINING, strict=False, raise_on_lease_renewal_failure=False):
             return function(*arguments, **named)
 
@@ -41,14 +48,14 @@ def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _limited() -> bool:
-    """Tell whether the server has the limit, and say so where this run will have to wait for it."""
+    """Return whether the server has the limit, and log a line where this run will have to wait for it."""
     with get_client(sync_client=True) as client:
         try:
             limit = client.read_global_concurrency_limit_by_name(ONE_RETRAINING)
         except ObjectNotFound:
             return False
     if limit.active_slots >= limit.limit:
-        get_run_logger().info("another retraining works: this one waits until it has ended", extra={"diary": True})
+        get_run_logger().info("another retraining works: this one waits until it has ended", extra={"run_log": True})
     return True
 
 
@@ -56,10 +63,16 @@ _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
 def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Let a flow take each setting by itself where its function takes whole sections of them.
+    """Return a decorator by which a flow takes single settings where its function takes whole sections.
 
-    ``settings: Settings`` becomes source_url, store_url and so on, ``store: Store`` becomes store_url; sections named
-    here keep their defaults. A value that is not allowed raises SettingsError before the first step.
+    Prefect draws a form field for each parameter: ``settings: Settings`` becomes source_url, store_url and so on,
+    ``store: Store`` becomes store_url. A value that is not allowed raises SettingsError before the first step.
+
+    Args:
+        *without: Names of sections that have no fields and keep their defaults.
+
+    Returns:
+        The decorator.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
@@ -70,7 +83,7 @@ def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[...,
         fields = {name: list(list_leaves(model, _prefix(name, model), without)) for name, model in models.items()}
 
         @wraps(function)
-        def flow(**given: Any) -> R:  # noqa: ANN401 - what the form was filled in with
+        def flow(**given: Any) -> R:  # noqa: ANN401 - the values of the form
             arguments = {name: value for name, value in given.items() if value is not PydanticUndefined}
             parts = {
                 name: parse_section(model, _prefix(name, model), nest_fields(fields[name], arguments))
@@ -95,7 +108,7 @@ def _prefix(name: str, model: type[Section]) -> tuple[str, ...]:
 
 
 def _parameter(leaf: Leaf) -> inspect.Parameter:
-    """Make the field: its type and limits, what it starts with, its meaning, and its name as everywhere else."""
+    """Return the form field of a setting: its type and limits, default, description, and dotted name as title."""
     kind: Any = leaf.info.annotation
     for limit in leaf.info.metadata:
         kind = Annotated[kind, limit]

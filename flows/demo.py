@@ -1,4 +1,4 @@
-"""The demo: a few nights with drawn dogs, from the first model to one that is refused, and to nothing new."""
+"""The demo: five nightly runs with drawn dogs; a first model, better ones, one that is rejected, and nothing new."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,10 @@ SETTINGS = Path(__file__).parent.parent / "configs" / "demo.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Photographs of one breed, one a coat and seed, and the folder that they lie in: a wrong one now and then."""
+    """Photographs of one breed that arrive together, one for each coat and seed.
+
+    ``folder`` is the class folder that they lie in, where it is not that of their breed: a wrong label.
+    """
 
     breed: str
     seeds: range
@@ -25,7 +28,15 @@ class Arrival:
     folder: str = ""
 
     def place(self, photos: Path, *, right: bool = False) -> Iterator[tuple[str, int, Path]]:
-        """Yield the coat, the seed and the file of each."""
+        """List the photographs with the files that they lie in.
+
+        Args:
+            photos: The source's folder.
+            right: Name the files of the right class folder, also where the photographs arrive in a wrong one.
+
+        Yields:
+            Coat, seed and file of each photograph.
+        """
         for coat in self.coats:
             for seed in self.seeds:
                 folder = self.breed if right else self.folder or self.breed
@@ -34,7 +45,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One night of the story: what is told, what arrives before it, and whose labels are put right."""
+    """One night of the demo: its title, the photographs that arrive before it, and those whose labels are corrected."""
 
     title: str
     arrivals: tuple[Arrival, ...] = ()
@@ -61,7 +72,14 @@ STORY = (
 
 
 def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
-    """Yield each night twice: when it begins, without an outcome, and when it has ended."""
+    """Run the demo's nights one after the other.
+
+    Args:
+        changes: Changes of settings such as ``training.seed=1``.
+
+    Yields:
+        Each night twice: with None when it begins, and with its outcome when it has ended.
+    """
     folder = home() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     settings = demo_settings(folder, changes)
@@ -72,12 +90,25 @@ def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
 
 
 def demo_settings(folder: Path, changes: Sequence[str] = ()) -> Settings:
-    """Read the demo's settings, with its photographs and its store in the given folder."""
+    """Read the demo's settings, with its photographs and its store in the given folder.
+
+    Args:
+        folder: The folder that holds both.
+        changes: Changes of settings such as ``training.seed=1``.
+
+    Returns:
+        The settings.
+    """
     return read_settings(SETTINGS, [f"source.url={folder / 'photos'}", f"store.url={folder / 'store'}", *changes])
 
 
 def place_photographs(photos: Path, act: Act) -> None:
-    """Draw what arrives before a night, and move what lies in a wrong folder."""
+    """Write the photographs that arrive before a night, and move corrected ones to their right folder.
+
+    Args:
+        photos: The source's folder.
+        act: The night.
+    """
     for arrival in act.arrivals:
         for coat, seed, file in arrival.place(photos):
             file.parent.mkdir(parents=True, exist_ok=True)

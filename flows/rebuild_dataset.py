@@ -1,4 +1,4 @@
-"""A dataset version and nothing more: the first half of a night, also of a former day."""
+"""The rebuild flow: a dataset version without training, of the source as it is or as it was on a former day."""
 
 from prefect import flow
 
@@ -14,11 +14,14 @@ from tasks.runs.preflight import preflight
 
 @flow(name="rebuild", persist_result=False)
 def rebuild(settings: Settings, as_of: str = "") -> RunData:
-    """Make the dataset version of what the source holds, or held on a former day, without training on it.
+    """Build the dataset version of what the source holds, or held on a former day, without training on it.
 
     Args:
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
         as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
+
+    Returns:
+        What was ingested, the labels, and the dataset version.
     """
     settings = preflight(settings)
 

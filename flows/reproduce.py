@@ -1,4 +1,4 @@
-"""A model of a former day, made again from what its record names, and compared bit for bit."""
+"""The reproduce flow: train a former model again from its record, and compare the two bit for bit."""
 
 from prefect import flow
 
@@ -12,12 +12,15 @@ from tasks.reproduction.refit import compare, refit
 @flow(name="reproduce", persist_result=False, validate_parameters=False)
 @flat_parameters()
 def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
-    """Make a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
+    """Train a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
 
     Args:
         store: Where Pedigree keeps what it knows.
         model: A model version such as 3, champion, an MLflow run id, or a day such as 2026-11-01: its champion.
         from_pixels: Compute the features again from the original bytes too, instead of taking the stored ones.
+
+    Returns:
+        The verdict (identical, equal or different) with its evidence.
     """
     recalled = load_record(store, model)
     proved = verify_images(recalled, store)

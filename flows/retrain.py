@@ -46,6 +46,9 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         settings: Everything a retraining needs to know; the defaults are those of the settings file.
         force: Train also when nothing has changed since the last decision.
         as_of: A former day such as 2026-11-01: the source as it was last seen until its end (UTC); empty means now.
+
+    Returns:
+        The run's final state, whose name Prefect shows and whose data is the outcome.
     """
     settings = preflight(settings)
     listed = snapshot(settings.source, settings.store, as_of)
@@ -81,24 +84,24 @@ def decide(
     probe: ServingProbe | None,
     settings: Settings,
 ) -> ChallengerOutcome | AlreadyDecided:
-    """Hold the challenger against the champion until the ledger takes a decision about the one that serves.
+    """Compare the challenger with the champion, and decide; anew where another champion came in the meantime.
 
     Args:
         data: What the photographs came to.
         features: The features of the dataset version, by the backbones of challenger and champion.
         trained: The challenger.
         version: The challenger's version in the registry.
-        probe: The process that asks the packaged model; None where no rule wants to know.
+        probe: The process that loads the packaged model for the smoke test; None where the gate has no such rule.
         settings: All of them, since five stages take part.
 
     Returns:
-        The challenger and what was decided about it, or the decision that another run took meanwhile about the same
-        data and recipe.
+        The challenger and what was decided about it, or the decision that another run took in the meantime about the
+        same data and settings.
 
     Raises:
-        PedigreeError: Another champion came in each of ten rounds.
+        PedigreeError: Another champion came in each of ten attempts.
     """
-    # The probe takes five seconds to load a model and to answer, on another core: meanwhile both models are measured.
+    # The probe takes five seconds to load a model and to predict: both models are evaluated on another core meanwhile.
     serving_check = smoke_test.submit(data.dataset, trained, version, settings, probe)
     for _ in range(_ROUNDS):
         evaluation = evaluate(data.dataset, features, trained, settings)
@@ -110,7 +113,7 @@ def decide(
             return promotion
         if not isinstance(promotion, ChampionReplaced):
             return ChallengerOutcome(replace(challenger, collect=report.collect), promotion)
-        # A champion that came meanwhile, or came back, may have another backbone: the test images get its features.
+        # The new champion may have another backbone: the test images need its features.
         features = embed(data.dataset, settings)
     raise PedigreeError(f"Another champion came {_ROUNDS} times while this run decided: run it again when others rest.")
 
@@ -122,13 +125,13 @@ def finish(
     restored: RegistrySync | None = None,
     decided: ChallengerOutcome | AlreadyDecided | None = None,
 ) -> State[Outcome]:
-    """Let MLflow follow the ledger, tell people how the run ended, and note that the listing is answered.
+    """Sync MLflow with the ledger, summarize the run for people, and mark the listing as processed.
 
     Args:
-        listed: The listing of the source that the run answers.
+        listed: The listing of the source that the run has processed.
         data: What the photographs came to.
-        settings: All of them, since the form that asks a person is filled in with them.
-        restored: What was put right in MLflow before the training.
+        settings: All of them, since the form of an approval request is filled in with them.
+        restored: What was repaired in MLflow before the training.
         decided: What was decided about a challenger; None where none was trained.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The model that served before, put back in one run."""
+"""The rollback flow: the previous champion serves again."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,13 +12,16 @@ from tasks.promotion.overrides import Approver, Override, roll_back_champion
 @flow(name="rollback", persist_result=False, validate_parameters=False)
 @flat_parameters()
 def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Override]:
-    """Let the previous champion serve again, and hold the present one until a person lifts that.
+    """Promote the previous champion again, and hold the present one until a person releases it.
 
     Args:
         store: Where Pedigree keeps what it knows.
         tracking: The MLflow whose aliases follow.
         why: The reason, in a sentence.
         by: Your name.
+
+    Returns:
+        A completed state named Rolled back, with the decision.
     """
     override = roll_back_champion(store, tracking, Approver(by, why))
     state: State[Override] = Completed(name="Rolled back", message=str(override), data=override)

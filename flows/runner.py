@@ -1,4 +1,4 @@
-"""Running one night, its first half, or a former one again, in this process, at a terminal."""
+"""Flows run in this process, at a terminal: each function starts one, and raises what made it fail."""
 
 import sys
 import time
@@ -19,7 +19,16 @@ from tasks.domain.training.cut_comparison import CutComparison
 
 
 def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
-    """Run the retrain flow here and return how it ended; raise what made it fail."""
+    """Run the retrain flow.
+
+    Args:
+        settings: The settings.
+        force: Train also when nothing has changed since the last decision.
+        as_of: A former day such as 2026-11-01; empty means now.
+
+    Returns:
+        How the run ended.
+    """
     _prepare()
     from flows.retrain import retrain
 
@@ -28,7 +37,7 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> 
 
 
 def run_watch(settings: Settings) -> PollResult:
-    """Look at the source here, and start the deployed retraining where there is a reason; raise what made it fail."""
+    """Run the watch flow: poll the source once, and start the deployed retraining where there is a reason."""
     _prepare()
     from flows.watch import watch
 
@@ -36,7 +45,15 @@ def run_watch(settings: Settings) -> PollResult:
 
 
 def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
-    """Make a dataset version here, without training on it; raise what made it fail."""
+    """Run the rebuild flow: build a dataset version without training on it.
+
+    Args:
+        settings: The settings.
+        as_of: A former day such as 2026-11-01; empty means now.
+
+    Returns:
+        What was ingested, the labels, and the dataset version.
+    """
     _prepare()
     from flows.rebuild_dataset import rebuild
 
@@ -44,7 +61,7 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
 
 
 def run_compare(settings: Settings) -> CutComparison:
-    """Measure the cuts of the backbone here; raise what made it fail."""
+    """Run the compare flow: measure each cut of the backbone."""
     _prepare()
     from flows.compare_cuts import compare
 
@@ -52,7 +69,16 @@ def run_compare(settings: Settings) -> CutComparison:
 
 
 def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Reproduction:
-    """Make a model again here and return the verdict; raise what made it fail."""
+    """Run the reproduce flow: train a former model again.
+
+    Args:
+        store: The store's address.
+        model: A model version, champion, an MLflow run id, or a day.
+        from_pixels: Compute the features again from the original bytes too.
+
+    Returns:
+        The verdict with its evidence.
+    """
     _prepare()
     from flows.reproduce import reproduce
 
@@ -60,10 +86,18 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
 
 
 def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
-    """Yield what each look found; a look that fails is told on standard error, and the next one comes all the same.
+    """Poll the source again and again; a poll that fails is reported on standard error, and the next one follows.
+
+    Args:
+        settings: The settings.
+        once: Poll once and no more.
+
+    Yields:
+        What each poll found.
 
     Raises:
-        PedigreeError: The only look failed, or settings are wrong.
+        SettingsError: The settings are wrong, so that every poll would fail.
+        PedigreeError: The only poll failed.
     """
     from infra.orchestration.deployments import read_interval
 
@@ -82,7 +116,7 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
 
 
 def _prepare() -> None:
-    # The diary says what a person wants to read; Prefect's own lines go to its log and its UI.
+    # The run log says what a person wants to read; Prefect's own lines go to its log file and its UI.
     prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
     check_home()
     _find_prefect()
@@ -93,7 +127,11 @@ def _prepare() -> None:
 
 
 def _find_prefect() -> None:
-    """Use the local stack's server where it runs; raise Problem when Prefect does not answer or does not let us in."""
+    """Use the server that PREFECT_API_URL names, or else the local stack's where it runs.
+
+    Raises:
+        PedigreeError: Prefect does not answer, or refuses the password.
+    """
     address = prefect_address() or stack.prefect_api(home())
     if not address:
         return

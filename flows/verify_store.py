@@ -1,4 +1,4 @@
-"""The whole store proved once a week: every dataset version, and all that was decided about it."""
+"""The verify-store flow: hash everything that the store keeps again, once a week, and name what is damaged."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -20,6 +20,9 @@ def verify_store(store: Store) -> State[tuple[Verification, ...]]:
 
     Args:
         store: Where Pedigree keeps what it knows.
+
+    Returns:
+        A completed state named Whole with what was verified, or a failed state named Damaged.
     """
     versions = verify_all(absolute(store.url), show_progress)
     damage = [(version.dataset, entry.what, entry.detail) for version in versions for entry in version.damage]

@@ -1,4 +1,4 @@
-"""One look at the source, and the retraining that it may start."""
+"""The watch flow: poll the source once, and start a retraining where uploads are a reason."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -14,7 +14,7 @@ from tasks.watching.watch_source import poll_source, trigger_retraining
 @flow(name="watch", persist_result=False, validate_parameters=False)
 @flat_parameters()
 def watch(settings: Settings) -> State[PollResult]:
-    """Look whether uploads are a reason to retrain now, and start a retraining where they are."""
+    """Poll the source for uploads, and start a retraining where they are a reason."""
     settings = resolve(settings)
     poll_result = poll_source(settings)
     if poll_result.key:

@@ -108,7 +108,7 @@ def log_result(name: str, text: str) -> None:
 
 def log_line(text: str) -> None:
     """Write one line of the night's diary: into the run's log, and so to the terminal or the Prefect UI."""
-    get_run_logger().info("%s", visible(text), extra={"diary": True})
+    get_run_logger().info("%s", visible(text), extra={"run_log": True})
 
 
 def seconds_by_step() -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""The command line: parse, delegate, and say in one sentence how it ended."""
+"""The command line: parse a command, call what does the work, and print the result."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +31,7 @@ def retrain(
     as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Run one night: look at the source, retrain where there is something new, promote what is better."""
+    """Run the pipeline once: ingest the source, retrain where there is something new, and promote what is better."""
     with report_errors():
         from flows.runner import run_retrain
 
@@ -53,7 +53,7 @@ def reproduce(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Make a model again from its data, settings and seed, and compare it bit for bit (exit code 1: it is another)."""
+    """Train a model again from its data, settings and seed, and compare it bit for bit (exit code 1: it differs)."""
     with report_errors():
         from flows.runner import run_reproduce
 
@@ -67,7 +67,7 @@ def reproduce(
 
 @app.command()
 def worker(config: Config, changes: Changes = None, as_json: Json = False) -> None:
-    """Help another machine's night with its fine-tuning; TF_CONFIG says who takes part."""
+    """Take part in the fine-tuning of a run on another machine; TF_CONFIG names all workers."""
     with report_errors():
         from tasks.training.fine_tune import take_part
 
@@ -79,10 +79,10 @@ def worker(config: Config, changes: Changes = None, as_json: Json = False) -> No
 def watch(
     config: Config,
     changes: Changes = None,
-    once: Annotated[bool, typer.Option("--once", help="Look once, instead of again and again.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Poll once, instead of again and again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at the source, and start the deployed retraining where uploads are a reason; each look says why."""
+    """Poll the source, and start the deployed retraining where uploads are a reason; each poll says why."""
     with report_errors():
         from flows.runner import poll_repeatedly
 
@@ -112,7 +112,7 @@ def deploy(
 
 @app.command()
 def demo(as_json: Json = False) -> None:
-    """Play the story with drawn dogs: a first model, a better one, and a night with nothing new."""
+    """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
     with report_errors():
         from flows.demo import play
 
@@ -145,7 +145,7 @@ def up(
 
 @app.command()
 def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
-    """Let Prefect tell people what nights come to, as the section notify says; pedigree up -c FILE does it too."""
+    """Let Prefect notify people how runs end, as the section notify says; pedigree up -c FILE does it too."""
     with report_errors():
         from infra import stack
 
@@ -156,7 +156,7 @@ def notify(config: Config, changes: Changes = None, as_json: Json = False) -> No
 
 @app.command()
 def down(as_json: Json = False) -> None:
-    """Stop what ``pedigree up`` started; nothing that was stored is lost."""
+    """Stop what pedigree up started; nothing that was stored is lost."""
     with report_errors():
         from infra import stack
 
@@ -178,7 +178,7 @@ def open_pages(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Tell what of the local stack is running, and where to look at it."""
+    """Show which parts of the local stack are running, and their addresses."""
     with report_errors():
         from infra import stack
 
@@ -187,6 +187,6 @@ def status(as_json: Json = False) -> None:
 
 
 def main() -> None:
-    """Run a command on streams of any kind; this is what the installed program calls."""
+    """Run the command line; the installed program calls this."""
     terminal.prepare_streams()
     app()

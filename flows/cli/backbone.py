@@ -1,4 +1,4 @@
-"""The commands of ``pedigree backbone``: parse, delegate, and answer."""
+"""The commands of ``pedigree backbone``, and the table that they print."""
 
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ def backbone() -> None:
 
 @app.command()
 def compare(config: Config, changes: Changes = None, as_json: Json = False) -> None:
-    """Measure each cut of the backbone, and two together, on the photographs in the source, and say which is best.
+    """Measure each cut of the backbone, and pairs of cuts, on the photographs in the source, and say which is best.
 
-    No test image is looked at, and of many photographs 2,000. Nothing is trained or decided; set backbone.cut yourself.
+    It takes 2,000 photographs at most, and no test image. Nothing is trained or decided; set backbone.cut yourself.
     """
     with report_errors():
         from flows.runner import run_compare
@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 
 
 def render_cut_comparison(comparison: "CutComparison", present_cut: str) -> RenderableType:
-    """Show each cut's log loss and accuracy with their intervals, which one is best, and what to set."""
+    """Render each cut's log loss and accuracy with their intervals, which cut is best, and what to set.
+
+    Args:
+        comparison: The measured cuts.
+        present_cut: The cut that the settings or the store's models have now; auto where neither chose one.
+
+    Returns:
+        The table, and below it the advice.
+    """
     table = Table("cut", box=None, padding=(0, 1), pad_edge=False)
     for head in ("numbers", "log loss", "95%", "accuracy", "95%"):
         table.add_column(head, justify="right")
@@ -56,10 +64,10 @@ def render_cut_comparison(comparison: "CutComparison", present_cut: str) -> Rend
 
 def _advice(chosen: str, cut: str) -> str:
     if cut == AUTO:
-        return "backbone.cut is auto, and this store has no model yet: its first night measures as here, and chooses."
+        return "backbone.cut is auto, and this store has no model yet: its first run measures as here, and chooses."
     if cut == chosen:
         return f"backbone.cut is {cut} already."
     return (
-        f"backbone.cut is {cut}. To change it, set it to {chosen}; the next night then embeds all photographs that "
+        f"backbone.cut is {cut}. To change it, set it to {chosen}; the next run then embeds all photographs that "
         "were not measured here."
     )

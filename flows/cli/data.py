@@ -1,4 +1,4 @@
-"""The commands of ``pedigree data``: parse, delegate, and answer."""
+"""The commands of ``pedigree data``: parse, ask the catalog, and print the answer."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from flows.cli import data_tables as screens
 from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
 
 app = typer.Typer(
-    help="Look at the dataset versions of a store, take them out as plain folders, and prove them whole.",
+    help="Look at the dataset versions of a store, export them as plain folders, and verify that they are whole.",
     no_args_is_help=True,
 )
 _Version = Annotated[
@@ -57,7 +57,7 @@ def diff(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Name what differs from A to B: images, labels, splits, attributes; of models also answers that flipped."""
+    """Show what differs from A to B: images, labels, splits, attributes; of models also predictions that flipped."""
     with report_errors():
         from tasks.catalog import versions
 
@@ -81,7 +81,7 @@ def find_uses(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Name every version and model that used an image or came from a version, and with -c the Prefect run of each."""
+    """List every version and model that used an image or came from a version, and with -c the Prefect run of each."""
     with report_errors():
         from tasks.catalog.lineage import find
 
@@ -93,7 +93,8 @@ def find_uses(
 @app.command()
 def rejects(
     version: Annotated[
-        str | None, typer.Argument(metavar="[V]", help="Also what this version's labelling held and the version lacks.")
+        str | None,
+        typer.Argument(metavar="[V]", help="Also list what this version's labels named and the version leaves out."),
     ] = None,
     config: StoreConfig = None,
     changes: Changes = None,
@@ -170,7 +171,7 @@ def rebuild(
     as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Make the version of what the source holds, or held on a former day, without training on it."""
+    """Build the version of what the source holds, or held on a former day, without training on it."""
     with report_errors():
         from flows.runner import run_rebuild
 

@@ -1,4 +1,4 @@
-"""What ``pedigree data`` prints: short tables that fit 80 columns."""
+"""Screens of ``pedigree data``: short tables that fit 80 columns."""
 
 import sys
 from collections import Counter
@@ -30,13 +30,21 @@ if TYPE_CHECKING:
 _SPLITS = ("train", "validation", "test", "held-out")
 _KINDS: tuple[Kind, ...] = ("now wrong", "now right", "wrong in another way")
 _A = {"image": "an image or its key", "dataset": "a version", "model": "a model", "night": "a run of Prefect's"}
-# A screen names so many things of a kind; --json names all.
+# The most entries of a kind that a screen names; --json names all.
 _MOST = 20
 
 
 @contextmanager
 def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar at a terminal, and yield a function that takes how many more are done."""
+    """Show a progress bar on standard error, at a terminal only.
+
+    Args:
+        title: What stands before the bar.
+        total: Number of items in all.
+
+    Yields:
+        A function that takes how many more items are done.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         line = bar.add_task(title, total=total)
@@ -44,7 +52,7 @@ def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def render_versions(listing: "Versions") -> RenderableType:
-    """Show each version in a line."""
+    """Render the versions, one a line."""
     table = _table("version", "written", "images", "classes", "decisions")
     for version in listing.versions:
         counts = ("damaged", "") if version.problem else (f"{version.images:,}", f"{version.classes:,}")
@@ -53,7 +61,7 @@ def render_versions(listing: "Versions") -> RenderableType:
 
 
 def render_version_details(details: "VersionDetails") -> RenderableType:
-    """Show a version's classes by split, then its attributes, warnings and decisions."""
+    """Render a version's classes by split, then its attributes, warnings and decisions."""
     head = Text(f"Version {details.dataset}\n{details.images:,} images; parent {(details.parent or 'none')[:SHORT]}")
     table = _table("class", "images", *_SPLITS)
     for row in details.classes:
@@ -72,7 +80,15 @@ def render_version_details(details: "VersionDetails") -> RenderableType:
 
 
 def render_version_comparison(comparison: "VersionComparison", page: Path | None) -> RenderableType:
-    """Show how many images differ in each way, and name the first of them."""
+    """Render how many images differ in each way, and name the first of them.
+
+    Args:
+        comparison: What differs between two versions or two models.
+        page: The page that was written, if one was.
+
+    Returns:
+        The counts, the lists, and where the page is.
+    """
     difference, flips = comparison.difference, comparison.flips
     head = Text(f"From {comparison.before[:SHORT]} to {comparison.after[:SHORT]}: {_counts(difference)}")
     parts = [
@@ -90,7 +106,7 @@ def render_version_comparison(comparison: "VersionComparison", page: Path | None
 
 
 def render_lineage(lineage: "Lineage") -> RenderableType:
-    """Show where an image was used, and each model in a line."""
+    """Render where an image was used, and each model, one a line."""
     uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in lineage.images]
     parts = [Text(f"{lineage.word} is {_A[lineage.what]}."), _named("used in version", uses)]
     parts += [] if uses else [_named("versions", [name[:SHORT] for name in lineage.versions])]
@@ -102,7 +118,7 @@ def render_lineage(lineage: "Lineage") -> RenderableType:
         )
     runs = sorted({f"{model.run_id[:SHORT]}: {_run_address(model)}" for model in lineage.models if model.flow_run})
     parts += [Text(), table] if lineage.models else [Text("No model was decided about that used it.")]
-    return Group(*(part for part in (*parts, _named("the nights in Prefect", runs)) if part is not None))
+    return Group(*(part for part in (*parts, _named("the runs in Prefect", runs)) if part is not None))
 
 
 def _run_address(model: "ModelDecision") -> str:
@@ -110,12 +126,12 @@ def _run_address(model: "ModelDecision") -> str:
 
 
 def render_rebuilt_data(data: "RunData") -> RenderableType:
-    """Show what a version was made of, in the words of the night's diary."""
+    """Render what a version was built from, in the words of the run log."""
     return Text("\n".join(visible(part) for part in (data.ingested, data.labels, data.dataset)))
 
 
 def render_removed_image(removal: "RemovedImage") -> RenderableType:
-    """Say what was removed, and which versions cannot be rebuilt any more."""
+    """Render what was removed, and which versions cannot be rebuilt any more."""
     text = (
         f"Removed {removal.image[:SHORT]} for good, and the features that {removal.features} backbones had made of it."
     )
@@ -127,7 +143,7 @@ def render_removed_image(removal: "RemovedImage") -> RenderableType:
 
 
 def render_rejects(listing: "Rejects") -> RenderableType:
-    """Count what was turned down by reason, and name the first of each."""
+    """Render how many objects were rejected for each reason, and name the first of each."""
     passed = passed_over_words(listing.passed_over.items())
     beside = [Text(visible(f"passed over: {passed}"))] if passed else []
     if not listing.absent:
@@ -143,7 +159,7 @@ def render_rejects(listing: "Rejects") -> RenderableType:
 
 
 def render_released(rejects: "ReleasedRejects") -> RenderableType:
-    """Count by reason what the next retraining examines again."""
+    """Render how many objects the next retraining examines again, by reason."""
     if not rejects.released:
         return Text("Nothing that the sources hold is rejected for that.")
     table = _table("reason", "objects")
@@ -153,13 +169,13 @@ def render_released(rejects: "ReleasedRejects") -> RenderableType:
 
 
 def render_exported_version(export: "ExportedVersion") -> RenderableType:
-    """Say what lies where."""
+    """Render what was exported, and where it is."""
     held = f"{count(export.images, 'image')} of {count(export.classes, 'class', 'classes')}"
     return Text(f"{held}, with manifest.csv, in {export.folder}")
 
 
 def render_verification(version: "Verification") -> RenderableType:
-    """Say that a version is whole, or name what is damaged."""
+    """Render that a version is whole, or what is damaged."""
     if not version.damage:
         parts = f"{count(version.images, 'image')}, {count(version.decisions, 'decision')} and all that belongs to them"
         return Text("\n".join((f"Version {version.dataset[:SHORT]} is whole: {parts}", *version.notes)))

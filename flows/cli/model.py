@@ -1,4 +1,4 @@
-"""The commands of ``pedigree model``: parse, delegate, and answer."""
+"""The commands of ``pedigree model``: parse, ask the catalog or decide, and print the answer."""
 
 import getpass
 from pathlib import Path
@@ -65,7 +65,7 @@ def why(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Tell a version's whole story: what its data changed, figures, rules, and who decided what and why."""
+    """Show the history of a version: what changed in its data, figures, rules, and who decided what and why."""
     with report_errors():
         from tasks.catalog import models
 
@@ -80,12 +80,13 @@ def promote(
     why: _Why,
     by: _By = "",
     instead_of: Annotated[
-        str, typer.Option("--instead-of", metavar="VERSION", help="Replace this one, which it was not judged against.")
+        str,
+        typer.Option("--instead-of", metavar="VERSION", help="Replace this champion, which it was not compared with."),
     ] = "",
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Make a version champion that waits for approval, was refused, or served before."""
+    """Promote a version that waits for approval, was rejected, or served before."""
     with report_errors():
         from tasks.promotion import overrides
 
@@ -95,7 +96,7 @@ def promote(
 
 @app.command()
 def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False) -> None:
-    """Let the previous champion serve again, and hold the present one's weights and data until somebody lifts that."""
+    """Promote the previous champion again, and hold the present one's weights and data until somebody lifts it."""
     with report_errors():
         from tasks.promotion import overrides
 
@@ -107,7 +108,7 @@ def rollback(config: Config, why: _Why, by: _By = "", changes: Changes = None, a
 def hold(
     version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
 ) -> None:
-    """Keep a version's weights and data from being promoted until somebody lifts that."""
+    """Keep a version's weights and data from being promoted until somebody lifts the hold."""
     with report_errors():
         from tasks.promotion import overrides
 
@@ -119,7 +120,7 @@ def hold(
 def lift(
     version: _Version, config: Config, why: _Why, by: _By = "", changes: Changes = None, as_json: Json = False
 ) -> None:
-    """End the hold on a version, whether it came by a hold or by a rollback."""
+    """Lift the hold on a version, whether it came from a hold or from a rollback."""
     with report_errors():
         from tasks.promotion import overrides
 
@@ -135,7 +136,11 @@ def _workspace(config: Path, changes: list[str] | None) -> "Workspace":
 
 
 def _person(name: str, why: str) -> "Approver":
-    """Name who decides: whoever is logged in on this machine, where nobody is named."""
+    """Return who decides: the name given, or else whoever is logged in on this machine.
+
+    Raises:
+        SettingsError: Nobody is named, and the machine does not say who is logged in.
+    """
     from tasks.promotion.overrides import Approver
 
     try:

@@ -1,4 +1,4 @@
-"""What the command line prints at the end: outcomes and states as short tables."""
+"""Screens of the command line: outcomes, models and the state of servers as short tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ _COLOURS = {
 
 
 def render_outcome(outcome: "Outcome") -> RenderableType:
-    """Show one night: how it ended and why, and each rule of the gate with what happened."""
+    """Render how a run ended and why, and each rule of the gate with its result."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
     if not outcome.gate:
         return head
@@ -43,12 +43,12 @@ def render_outcome(outcome: "Outcome") -> RenderableType:
 
 
 def render_reproduction(reproduction: "Reproduction") -> RenderableType:
-    """Show the verdict on a model that was made again, the evidence, and what differs between then and now."""
+    """Render the verdict on a model that was trained again, the evidence, and what differs between then and now."""
     parts: list[RenderableType] = [
         Text.assemble((reproduction.verdict, f"bold {_COLOURS[reproduction.verdict]}"), f": {reproduction.reason}")
     ]
     parts.append(Text(f"head {reproduction.head}, dataset {reproduction.dataset}, {reproduction.images:,} images"))
-    parts += [Text(f"made again: {reproduction.refitted}")] if reproduction.refitted else []
+    parts += [Text(f"trained again: {reproduction.refitted}")] if reproduction.refitted else []
     if reproduction.differences:
         table = Table("what differs", "then", "now", box=None, padding=(0, 2))
         for difference in reproduction.differences:
@@ -58,7 +58,15 @@ def render_reproduction(reproduction: "Reproduction") -> RenderableType:
 
 
 def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
-    """Show the demo's nights side by side, what each cost, and how to look further."""
+    """Render the demo's nights side by side, what each cost, and where to look next.
+
+    Args:
+        outcomes: Each night's title and how its run ended.
+        home: The folder that holds the demo.
+
+    Returns:
+        The table, each night's reason, and commands to try.
+    """
     table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
     for title, outcome in outcomes:
         table.add_row(
@@ -81,14 +89,14 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> Render
 
 
 def render_links(links: Mapping[str, str]) -> str:
-    """Show where each server's pages open; as a string, no terminal cuts a link."""
+    """Render where each server's pages open; a string, since a table would cut links at the terminal's width."""
     names = {"prefect": "Prefect", "mlflow": "MLflow"}
     lines = [f"{names[name]}: {link}" for name, link in links.items()]
     return "\n".join([*lines, "A link that ends in a word after # works once, within ten minutes."])
 
 
 def render_stack(status: "Status") -> RenderableType:
-    """Show each part of the local stack: whether it runs, its address, and how to open its pages."""
+    """Render each part of the local stack: whether it runs, its address, and how to open its pages."""
     table = Table("part", "state", "address", box=None, padding=(0, 2))
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
@@ -97,7 +105,7 @@ def render_stack(status: "Status") -> RenderableType:
 
 
 def describe_left_alone(names: Sequence[str]) -> list[str]:
-    """Name what a person had changed in Prefect, and deploying left alone."""
+    """List what somebody had changed in Prefect and deploying therefore left alone."""
     return [f"left alone, as somebody set it in Prefect: {name}" for name in names]
 
 
@@ -106,14 +114,14 @@ if TYPE_CHECKING:
     from tasks.domain.registry.decisions import Decision
     from tasks.promotion.overrides import Override
 
-# A screen names so many classes; --json names all.
+# The most classes that a screen names; --json names all.
 _MOST = 10
-# So many digits of a head name a model.
+# Digits of a head's hash that are enough to name a model.
 _HEAD = 8
 
 
 def render_models(listing: "Models") -> RenderableType:
-    """Show each version in a line."""
+    """Render the model versions, one a line."""
     if not listing.models:
         return Text("Nothing was decided yet: pedigree retrain makes the first model.")
     numbers = [model.version for model in listing.models]
@@ -141,7 +149,7 @@ def render_models(listing: "Models") -> RenderableType:
 
 
 def render_model_details(details: "ModelDetails") -> RenderableType:
-    """Show what a version was made of, a fact in a line."""
+    """Render what a version was made from, one fact a line."""
     facts = {
         "version": f"{details.model.version}  {', '.join(details.model.roles)}".rstrip(),
         "last decision": f"{details.model.outcome} on {details.model.time[:16].replace('T', ' ')}",
@@ -159,21 +167,19 @@ def render_model_details(details: "ModelDetails") -> RenderableType:
 
 
 def render_model_history(history: "ModelHistory") -> RenderableType:
-    """Tell the story in its order: data, figures, rules, decisions."""
+    """Render a version's history in its order: data, figures, rules, decisions."""
     head = Text(f"Version {history.model.version}: {', '.join(history.model.roles) or 'does not serve'}")
     parts: list[RenderableType] = [head, Text("\n".join(["", "data", *map(visible, _data(history.data))]))]
     figures = _figures(history.model.figures)
     parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
-    rival = (
-        f"version {history.judged_against}" if history.judged_against else "no champion, so the absolute rules alone"
-    )
-    parts += [Text(f"\nrules, judged against {rival}"), _rules(history)] if history.rules else []
+    rival = f"version {history.judged_against}" if history.judged_against else "no champion, so absolute rules only"
+    parts += [Text(f"\nrules, compared with {rival}"), _rules(history)] if history.rules else []
     parts.append(Text("\n".join(["", "decisions", *(_decision(entry) for entry in history.decisions)])))
     return Group(*parts)
 
 
 def _figures(figures: Mapping[str, float]) -> list[str]:
-    """Write each figure, and in words what sure answers are promised to be; an earlier ledger kept a bare threshold."""
+    """Format each figure, and the promise about sure answers in words; an earlier ledger kept only a threshold."""
     if "sure_promised" not in figures:
         return [f"  {name} {value:.3f}" for name, value in figures.items()]
     promise = Promise(figures["sure_promised"], figures["threshold"])
@@ -182,7 +188,7 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
 
 
 def render_override(override: "Override") -> RenderableType:
-    """Say what was decided, and who serves now."""
+    """Render what was decided, and which version serves now."""
     return Text(str(override))
 
 

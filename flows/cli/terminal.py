@@ -1,4 +1,4 @@
-"""Standard output and error that any encoding, and a reader that goes away, leave standing."""
+"""The terminal: common options, answers as tables or JSON, errors as sentences, and streams that do not break."""
 
 import io
 import json
@@ -21,9 +21,9 @@ from configs.visible_text import json_text, shown, visible_lines
 
 
 def prepare_streams() -> None:
-    """Let every character be printed, and every line of progress be lost without a word where nobody reads it.
+    """Set up standard output and error so that any character can be printed, and a reader that goes away is no error.
 
-    A stream that is closed becomes one that swallows all: the next file that is opened would take its number.
+    A closed stream is replaced by one that discards everything: otherwise the next file opened would take its number.
     """
     for number in (0, 1, 2):
         try:
@@ -37,9 +37,9 @@ def prepare_streams() -> None:
 
 
 def render(screen: RenderableType) -> str:
-    """Draw a screen for the terminal, or whatever standard output is; a sentence is one line, however long."""
+    """Render a screen as text for standard output; a string is one line, however long."""
     terminal, paper = Console(), io.StringIO()
-    # Brackets and colons are themselves, since a class may be named with them.
+    # Markup and emoji are off, since class names may hold brackets and colons.
     console = Console(file=paper, force_terminal=terminal.is_terminal, width=terminal.width, markup=False, emoji=False)
     if isinstance(screen, str):
         console.print(visible_lines(screen), soft_wrap=True)
@@ -53,7 +53,7 @@ def _visible(segment: Segment) -> Segment:
 
 
 def can_show(text: str) -> bool:
-    """Tell whether standard output has all of these characters."""
+    """Return whether standard output can encode all of these characters."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -62,7 +62,10 @@ def can_show(text: str) -> bool:
 
 
 def write(text: str) -> bool:
-    """Write to standard output; return False where nobody reads it any more, which is no failure.
+    """Write text to standard output.
+
+    Returns:
+        False where nobody reads it any more, which is no failure.
 
     Raises:
         PedigreeError: It cannot be written, as on a full disk.
@@ -80,7 +83,7 @@ def write(text: str) -> bool:
 
 
 class _Patient(io.FileIO):
-    """A stream whose reader may go away."""
+    """A raw stream whose reader may go away: what cannot be written is dropped."""
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
         try:
@@ -95,7 +98,7 @@ def _opened(raw: io.FileIO, encoding: str) -> TextIO:
 
 
 def _silence() -> None:
-    """Throw away what is left: Python would complain of it at its end."""
+    """Discard what is still buffered: Python would fail on it when it exits."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -119,7 +122,7 @@ StoreUrl = Annotated[
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Turn whatever stops a command into one sentence and an exit code."""
+    """Prepare the environment for a command, and turn whatever stops it into one sentence and an exit code."""
     try:
         prepare_environment()
         yield
@@ -132,7 +135,16 @@ def report_errors() -> Iterator[None]:
 
 
 def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool:  # noqa: FBT001 - the flag as it was given
-    """Print the answer: one JSON object, or a screen for people; return False where nobody reads it any more."""
+    """Print the answer of a command.
+
+    Args:
+        plain: The answer as a JSON object.
+        as_json: Print that and nothing else.
+        screen: The answer for people.
+
+    Returns:
+        False where nobody reads it any more.
+    """
     if not as_json:
         return write(render(screen))
     text = json_text(plain)
@@ -140,7 +152,19 @@ def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -
 
 
 def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> str:
-    """Name the store, by the settings or by itself."""
+    """Return the address of the store that a command is to read.
+
+    Args:
+        config: The settings file.
+        changes: Changes of its settings.
+        store: The address itself, instead of a settings file.
+
+    Returns:
+        An address or an absolute path.
+
+    Raises:
+        SettingsError: Neither or both are given, or the settings are wrong.
+    """
     if (config is None) == (not store) or (store and changes):
         raise SettingsError("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
     return read_settings(config, changes or []).store.url if config else absolute(store or "")

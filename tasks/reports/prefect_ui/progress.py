@@ -65,7 +65,7 @@ class _RunLogHandler(logging.Handler):
     """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "diary", False):
+        if getattr(record, "run_log", False):
             Console(stderr=True, highlight=False).print(
                 f"  {visible(record.getMessage())}", markup=False, soft_wrap=True
             )
