@@ -1,6 +1,6 @@
 """How much of the bare network's rate is left of a run's embedding.
 
-docs/explanation/decisions.md shows what it printed.
+docs/explanation/decisions/models.md shows what it printed.
 
 Interleaved, so that what else the machine does slows both alike; some minutes: python -m tests.benchmarks.embedding
 """
