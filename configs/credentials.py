@@ -1,4 +1,4 @@
-"""Who we are to Prefect and MLflow: what the environment says or, to the local stack's own servers, its password."""
+"""Credentials for Prefect and MLflow: from the environment or, for the local stack's servers, its password file."""
 
 import json
 import os
@@ -15,22 +15,22 @@ _SERVERS = ("prefect", "mlflow")
 
 
 def make_password(home_folder: Path) -> None:
-    """Make the password of this home's stack, where there is none yet."""
+    """Create the password of this home's stack, where there is none yet."""
     if read_password(home_folder):
         return
     partial = _file(home_folder).with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-    partial.replace(_file(home_folder))  # A machine that stops here leaves none, and not half of one.
+    partial.replace(_file(home_folder))  # A crash here leaves no half of a password.
 
 
 def forget_password(home_folder: Path) -> None:
-    """Remove the password, where the servers ask for others from now on."""
+    """Remove the password of this home's stack, if there is one."""
     _file(home_folder).unlink(missing_ok=True)
 
 
 def read_password(home_folder: Path) -> str:
-    """Read the password of this home's stack; nothing where there is none."""
+    """Return the password of this home's stack; empty where there is none."""
     try:
         return _file(home_folder).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -38,7 +38,15 @@ def read_password(home_folder: Path) -> str:
 
 
 def local_login(home_folder: Path, url: str) -> str:
-    """Return name:password where this address is one of the home's own servers; no other server may see it."""
+    """Return the login for one of the home's own servers; no other server may see it.
+
+    Args:
+        home_folder: The home folder.
+        url: The server's address.
+
+    Returns:
+        ``name:password``; empty for any other server.
+    """
     stack_password = (
         read_password(home_folder) if any(_is_below(url, address) for address in _addresses(home_folder)) else ""
     )
@@ -46,11 +54,14 @@ def local_login(home_folder: Path, url: str) -> str:
 
 
 def prefect_login(home_folder: Path, url: str) -> dict[str, str]:
-    """Make the HTTP header by which the Prefect at this address knows us; nothing where it asks for none.
+    """Build the HTTP header that logs in to the Prefect at this address.
 
     Args:
         home_folder: The home folder, whose own servers know its password.
         url: Prefect's address.
+
+    Returns:
+        The header; empty where neither home nor environment has credentials.
     """
     if name_and_password := local_login(home_folder, url) or secret("PREFECT_API_AUTH_STRING"):
         return _basic(name_and_password)
@@ -59,11 +70,14 @@ def prefect_login(home_folder: Path, url: str) -> dict[str, str]:
 
 
 def mlflow_login(home_folder: Path, url: str) -> dict[str, str]:
-    """Make the HTTP header by which the MLflow at this address knows us; nothing where the environment names nobody.
+    """Build the HTTP header that logs in to the MLflow at this address.
 
     Args:
         home_folder: The home folder, whose own servers know its password.
         url: MLflow's address.
+
+    Returns:
+        The header; empty where neither home nor environment has credentials.
     """
     if local := local_login(home_folder, url):
         return _basic(local)
@@ -72,13 +86,13 @@ def mlflow_login(home_folder: Path, url: str) -> dict[str, str]:
 
 
 def set_prefect_login(url: str) -> None:
-    """Let Prefect's clients of this process and of those below know the password of the local server there."""
+    """Set the variable by which Prefect's clients here and in child processes log in to the local server."""
     if login := local_login(home(), url):
         os.environ["PREFECT_API_AUTH_STRING"] = login
 
 
 def set_mlflow_login(url: str) -> None:
-    """Let MLflow's clients of this process and of those below know the password of the local server there."""
+    """Set the variables by which MLflow's clients here and in child processes log in to the local server."""
     if login := local_login(home(), url):
         os.environ["MLFLOW_TRACKING_USERNAME"], _, os.environ["MLFLOW_TRACKING_PASSWORD"] = login.partition(":")
 

@@ -1,4 +1,4 @@
-"""What the environment of this process says: folders, addresses, secrets, workers and the code's version."""
+"""The environment of this process: folders, addresses, secrets, workers and the code's version."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from configs.errors import PedigreeError, SettingsError
 
-# Nothing may call home, and a first start of the embedded Prefect server takes longer than Prefect's default allows.
+# No telemetry; and the first start of the embedded Prefect server takes longer than Prefect's default allows.
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "LANCE_LOG": "error",
@@ -19,18 +19,25 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    # Other kernels give other bits, and TensorFlow reads this when it is first imported, by whomever.
+    # Other kernels round differently; TensorFlow reads this when it is first imported.
     "TF_ENABLE_ONEDNN_OPTS": "1",
 }
 
 
 def home() -> Path:
-    """Name the folder for what Pedigree keeps on this machine: PEDIGREE_HOME, or .pedigree in the current folder."""
+    """Return the folder for what Pedigree keeps on this machine: PEDIGREE_HOME, or .pedigree in the current folder."""
     return _absolute(Path(os.environ.get("PEDIGREE_HOME") or ".pedigree"))
 
 
 def prepare_environment(**extra: str) -> None:
-    """Set what Prefect, MLflow and TensorFlow read when they are first imported, where the user has not set it."""
+    """Create the home folder, and set the variables that Prefect, MLflow and TensorFlow read when they are imported.
+
+    Args:
+        **extra: More variables; none replaces what the user has set.
+
+    Raises:
+        PedigreeError: The home folder cannot be created.
+    """
     folder = home()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,23 +58,34 @@ def prepare_environment(**extra: str) -> None:
 
 
 def check_home() -> None:
-    """Raise PedigreeError where the home folder cannot be written, which Prefect and MLflow need."""
+    """Check that the home folder can be written, which Prefect and MLflow need.
+
+    Raises:
+        PedigreeError: It cannot.
+    """
     if not os.access(home(), os.W_OK | os.X_OK):
         raise PedigreeError(f"Pedigree's home folder {home()} cannot be written: set PEDIGREE_HOME to one that can.")
 
 
 def prefect_address() -> str:
-    """Name the Prefect API that the user chose, or nothing when the embedded one serves."""
+    """Return the address of the Prefect API that the user chose; empty means the embedded server."""
     return os.environ.get("PREFECT_API_URL", "")
 
 
 def secret(name: str) -> str:
-    """Read what no settings file may hold; nothing where the environment does not say."""
+    """Return a secret from the environment, since no settings file may hold one; empty where it is not set."""
     return os.environ.get(name, "")
 
 
 def workers() -> tuple[tuple[str, ...], int] | None:
-    """Return the addresses of all workers and our own number, as TF_CONFIG says; nothing where it is not set."""
+    """Return the workers of a distributed training, as TF_CONFIG names them.
+
+    Returns:
+        The addresses of all workers, and the number of this one; None where TF_CONFIG is not set.
+
+    Raises:
+        SettingsError: TF_CONFIG is not understood.
+    """
     text = os.environ.get("TF_CONFIG", "")
     if not text:
         return None
@@ -88,20 +106,20 @@ def workers() -> tuple[tuple[str, ...], int] | None:
 
 
 def mlflow_pages(url: str) -> str:
-    """Name the MLflow server whose pages show what is kept at this address; empty where no server does."""
+    """Return the MLflow server whose pages show what is kept at this address; empty where there is none."""
     if url.startswith(("http://", "https://")):
         return url
     return os.environ.get("PEDIGREE_MLFLOW_PAGES", "") if url == embedded_mlflow() else ""
 
 
 def embedded_mlflow() -> str:
-    """Name the database of the MLflow that runs inside Pedigree."""
+    """Return the address of the database of the MLflow that runs inside Pedigree."""
     return f"sqlite:///{home() / 'mlflow.db'}"
 
 
 @cache
 def code_version() -> Mapping[str, str]:
-    """Tell the git commit of the code, whether the checkout was dirty, and the hash of the lock file."""
+    """Return the git commit of the code, whether the checkout is dirty, and the hash of the lock file."""
     root = Path(__file__).parent.parent
     commit = _git(root, "rev-parse", "HEAD") or "not a git checkout"
     dirty = "yes" if _git(root, "status", "--porcelain") else "no"
@@ -109,7 +127,7 @@ def code_version() -> Mapping[str, str]:
 
 
 def lock_hash() -> str:
-    """Hash the lock file that this installation was made from."""
+    """Return the SHA-256 of the lock file that this installation was made from."""
     return hashlib.sha256((Path(__file__).parent.parent / "infra" / "requirements.lock").read_bytes()).hexdigest()
 
 
@@ -121,7 +139,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def absolute(url: str) -> str:
-    """Make a path independent of the current folder; an address stays as it is."""
+    """Return a path as an absolute one; an address stays as it is."""
     return url if "://" in url or not url else str(_absolute(Path(url)))
 
 

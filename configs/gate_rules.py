@@ -1,8 +1,8 @@
-"""The rules of the gate: each is one line that a person reads, and this is its grammar.
+"""Gate rules: the grammar of the lines in which people write them.
 
 SUBJECT at least NUMBER | SUBJECT at most NUMBER | SUBJECT not worse by NUMBER | served as evaluated
 
-and at its end, if a person is to decide: else ask
+At its end a rule may say "else ask": where it fails, a person decides.
 """
 
 import difflib
@@ -25,11 +25,11 @@ FIGURES = {
     "coverage": True,
     "precision_when_sure": True,
 }
-#: The rule that has no number: the packaged model, loaded as a stranger would, answers as it was evaluated.
+#: The rule without a number, the smoke test: the packaged model, served elsewhere, predicts as it was evaluated.
 SERVED = "served as evaluated"
 #: The share of a class's photographs that carry another label than under the champion; its rule always asks.
 RELABELLED = "relabelled"
-#: The share of a class's labels that the features speak against.
+#: The share of a class's labels that are probably wrong, by the features.
 SUSPECTS = "suspects"
 #: What stands for every class, slice or attribute.
 ANY = {"class": "any class", "slice": "any slice", "attribute": "any attribute"}
@@ -55,7 +55,7 @@ _PARTS: dict[str, Scope] = {
     RELABELLED: "class",
     SUSPECTS: "class",
 }
-# So many words are named where none is near.
+# The most words that are listed where none is near.
 _NAMED = 12
 _COUNTS = ("images", "classes lost")
 _DATA = ("classes lost", "label conflicts", "drift")
@@ -64,10 +64,17 @@ _UNBOUNDED = ("log_loss", *_COUNTS)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: which figure, of which class, slice or attribute, and what it is held against.
+    """A parsed rule: which figure, of which class, slice or attribute, and its limit.
 
-    ``of`` is empty for a whole set; ``golden`` means the golden set and not the test split; ``ask`` that a person must
-    decide where the rule is broken.
+    Attributes:
+        text: The line as it was written.
+        figure: The figure, such as accuracy or recall.
+        scope: What the figure is about.
+        of: The class, slice or attribute; empty for a whole set.
+        kind: How the limit is meant.
+        limit: The limit, a share or a number as the figure has it.
+        golden: Measured on the golden set instead of the test split.
+        ask: A person decides where the rule fails.
     """
 
     text: str
@@ -81,21 +88,31 @@ class Rule:
 
     @property
     def any(self) -> bool:
-        """Tell whether the rule speaks of every class, slice or attribute."""
+        """Return whether the rule is about every class, slice or attribute."""
         return self.of == ANY.get(self.scope)
 
     @property
     def compares(self) -> bool:
-        """Tell whether the rule holds the challenger against the champion."""
+        """Return whether the rule compares the challenger with the champion."""
         return self.kind == "not worse by"
 
     def fails_at(self, value: float) -> bool:
-        """Tell whether a value is on the wrong side of the limit; what differs by a billionth is rounding."""
+        """Return whether a value is on the wrong side of the limit; a difference of a billionth is rounding."""
         return value < self.limit - 1e-9 if self.kind == "at least" else value > self.limit + 1e-9
 
 
 def parse_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
-    """Read rules; raise ValueError, in one sentence, for a line that is none and for lines that contradict."""
+    """Parse rules.
+
+    Args:
+        texts: The lines.
+
+    Returns:
+        The rules in the same order.
+
+    Raises:
+        ValueError: A line is no rule, or two lines contradict each other; the message is a sentence.
+    """
     rules = tuple(parse_rule(text) for text in texts)
     for rule, other in combinations(rules, 2):
         _agree(rule, other)
@@ -103,10 +120,20 @@ def parse_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
 
 
 def parse_rule(text: str) -> Rule:
-    """Read one rule; raise ValueError with a sentence that names the nearest word where one is unknown."""
+    """Parse one rule.
+
+    Args:
+        text: The line.
+
+    Returns:
+        The rule.
+
+    Raises:
+        ValueError: The line is no rule; the message is a sentence that names the nearest known word.
+    """
     words = " ".join(text.split())
     if served := _SERVED.fullmatch(words):
-        # Of the answers to the sample none may be another one.
+        # None of the sample's predictions may differ.
         return Rule(text, SERVED, "served", "", "at most", 0.0, golden=False, ask=bool(served[1]))
     match = _LINE.fullmatch(words)
     if not match:
@@ -116,7 +143,7 @@ def parse_rule(text: str) -> Rule:
         )
     subject, golden, kind, limit, ask = match.groups()
     figure, scope, of = _subject(subject, text)
-    # Labels that moved make a class unknown, which is no fault of the model: a person is asked.
+    # Relabelled photographs make a class's recall unknown, which is no fault of the model: a person decides.
     asks = bool(ask) or figure == RELABELLED
     rule = Rule(text, figure, scope, of, cast("Kind", kind), float(limit), bool(golden), asks)
     _check(rule)
@@ -124,7 +151,15 @@ def parse_rule(text: str) -> Rule:
 
 
 def suggest_nearest(word: str, choices: Iterable[str]) -> str:
-    """Say which known word somebody may have meant, as the end of a sentence."""
+    """Return which known word somebody may have meant, as the end of a sentence.
+
+    Args:
+        word: What was written.
+        choices: The known words.
+
+    Returns:
+        The nearest word, or else the first of all words.
+    """
     names = sorted(choices)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if near:
@@ -150,7 +185,11 @@ def _scope(figure: str, of: str) -> Scope:
 
 
 def _check(rule: Rule) -> None:
-    """See that the rule points the right way and can be met."""
+    """Check that the rule points the right way and can be met.
+
+    Raises:
+        ValueError: It does not, or cannot.
+    """
     more = FIGURES.get(rule.figure, rule.figure in {"recall", "precision", "images"})
     right = "at least" if more else "at most"
     comparable = rule.figure in FIGURES or rule.figure in {"recall", "precision"}
@@ -166,7 +205,11 @@ def _check(rule: Rule) -> None:
 
 
 def _agree(rule: Rule, other: Rule) -> None:
-    """Raise ValueError where of two rules one can never speak, so that a person cannot have meant both."""
+    """Check that of two rules neither makes the other one pointless.
+
+    Raises:
+        ValueError: One of them can never decide anything, so nobody can have meant both.
+    """
     if (rule.figure, rule.golden, rule.kind) != (other.figure, other.golden, other.kind):
         return
     wide, narrow = (other, rule) if other.any else (rule, other)

@@ -1,4 +1,4 @@
-"""Reading settings files, the only place that does."""
+"""Settings files: read, validated, changed by options, and laid out as the fields of a form."""
 
 import difflib
 import re
@@ -25,13 +25,24 @@ from configs.yaml_text import LONGEST, read_yaml
 
 S = TypeVar("S", bound=Section)
 
-# So many characters of what somebody wrote are repeated.
+# The most characters of what somebody wrote that an error repeats.
 _SHOWN = 100
 _NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
-    """Read a settings file and apply changes such as ``training.seed=1``; raise SettingsError for what is wrong."""
+    """Read a settings file.
+
+    Args:
+        path: The file.
+        changes: Changes such as ``training.seed=1``, as --set takes them.
+
+    Returns:
+        The settings with absolute paths.
+
+    Raises:
+        SettingsError: The file cannot be read, or a setting is wrong.
+    """
     values = _changed(path, changes)
     operations = _operations(values, path)
     settings = parse_settings(
@@ -54,38 +65,72 @@ def _note_retired(values: Mapping[str, Any], path: Path) -> None:
 
 
 def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:
-    """Read what the same file says to the servers; raise SettingsError for what is wrong."""
+    """Read the sections of a settings file that are for the servers.
+
+    Args:
+        path: The file.
+        changes: Changes such as ``notify.silent_hours=48``, as --set takes them.
+
+    Returns:
+        The sections with absolute paths.
+
+    Raises:
+        SettingsError: The file cannot be read, or a setting is wrong.
+    """
     operations = _operations(_changed(path, changes), path)
     servers = operations.servers.model_copy(update={"artifacts": absolute(operations.servers.artifacts)})
     return operations.model_copy(update={"servers": servers})
 
 
 def parse_settings(values: object, origin: str) -> Settings:
-    """Turn plain values into settings; raise SettingsError naming the origin and the first wrong setting."""
+    """Build settings from plain values.
+
+    Args:
+        values: Sections by name, as JSON has them.
+        origin: Where the values come from, as the beginning of an error's sentence.
+
+    Returns:
+        The settings.
+
+    Raises:
+        SettingsError: A setting is wrong; the first one is named.
+    """
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise _settings_error(origin, error) from None
+        raise SettingsError(_describe(origin, error)) from None
 
 
 def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, Any]) -> S:
-    """Turn what a form holds into a section, or all of them where the place is empty, as ``parse_settings`` does."""
+    """Build a section of the settings from the values of a form.
+
+    Args:
+        section: The section's class; Settings for all of them.
+        path: The section's name; empty for all of them.
+        values: The form's values, nested by sections.
+
+    Returns:
+        The section.
+
+    Raises:
+        SettingsError: A setting is wrong; the first one is named.
+    """
     fields: Any = values
     for name in path:
         fields = fields.get(name, {})
     try:
         return section.model_validate(fields)
     except ValidationError as error:
-        raise _settings_error("The form", error, path) from None
+        raise SettingsError(_describe("The form", error, path)) from None
 
 
-def _settings_error(origin: str, error: ValidationError, path: tuple[str, ...] = ()) -> SettingsError:
+def _describe(origin: str, error: ValidationError, path: tuple[str, ...] = ()) -> str:
     first = error.errors(include_url=False)[0]
-    return SettingsError(f"{origin}: {_explain({**first, 'loc': (*path, *first['loc'])})}")
+    return f"{origin}: {_explain({**first, 'loc': (*path, *first['loc'])})}"
 
 
 def resolve(settings: Settings) -> Settings:
-    """Make every path absolute and name the embedded MLflow database where no MLflow address is set."""
+    """Return the settings with absolute paths, and with the embedded MLflow database where no MLflow is named."""
     backbone = settings.backbone
     weights = absolute(backbone.weights) if backbone.is_file else backbone.weights
     changes = {
@@ -98,7 +143,7 @@ def resolve(settings: Settings) -> Settings:
 
 
 def resolve_tracking(tracking: Tracking) -> Tracking:
-    """Name the embedded MLflow database where no MLflow address is set."""
+    """Return the section with the embedded MLflow database where no MLflow is named."""
     return tracking.model_copy(update={"url": tracking.url or embedded_mlflow()})
 
 
@@ -164,7 +209,7 @@ def _explain(error: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    """Write what stands in the settings: numbers as they are, words in quotes, and of much only the beginning."""
+    """Format a value of the settings: numbers as they are, words in quotes, long texts cut off."""
     text = shown(value if isinstance(value, str) and _NUMBER.fullmatch(value) else repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
@@ -178,19 +223,28 @@ def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One setting: where it stands, and what the schema says of it."""
+    """One setting: its path in the sections, and its definition in the schema."""
 
     path: tuple[str, ...]
     info: FieldInfo
 
     @property
     def name(self) -> str:
-        """The name of its field."""
+        """Return the name of its form field."""
         return "_".join(self.path)
 
 
 def list_leaves(model: type[Section], path: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """Yield every setting of a section in its order, or of all of them but those that are left out."""
+    """List every setting of a section, or of all sections.
+
+    Args:
+        model: The section's class; Settings for all of them.
+        path: The section's name; empty for all of them.
+        without: Names of sections that are left out.
+
+    Yields:
+        The settings in the schema's order.
+    """
     for name, info in model.model_fields.items():
         if not is_section(info.annotation):
             yield Leaf((*path, name), info)
@@ -199,13 +253,29 @@ def list_leaves(model: type[Section], path: tuple[str, ...] = (), without: tuple
 
 
 def fill_form(settings: Settings, *without: str) -> dict[str, Any]:
-    """Return all fields, but those of sections left out, as these settings fill them in, in what JSON can hold."""
+    """Return the form fields filled in with these settings.
+
+    Args:
+        settings: The settings.
+        *without: Names of sections that are left out.
+
+    Returns:
+        Values that JSON can hold, by the name of their field.
+    """
     plain = settings.model_dump(mode="json")
     return {leaf.name: _at(plain, leaf.path) for leaf in list_leaves(Settings, without=without)}
 
 
 def nest_fields(fields: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Put fields back into sections; a field that is not given is not there."""
+    """Nest the values of form fields by sections.
+
+    Args:
+        fields: The fields of the form.
+        given: The values by the name of their field; a field that is not given is left out.
+
+    Returns:
+        The nested values.
+    """
     values: dict[str, Any] = {}
     for leaf in fields:
         if leaf.name in given:
@@ -217,7 +287,7 @@ def nest_fields(fields: list[Leaf], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_section(kind: Any) -> TypeGuard[type[Section]]:  # noqa: ANN401 - any annotation
-    """Tell whether a type is a section of the settings, or all of them."""
+    """Return whether a type is a section of the settings, or all of them."""
     return isinstance(kind, type) and issubclass(kind, Section)
 
 

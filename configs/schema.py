@@ -1,4 +1,4 @@
-"""The settings: every value a person may choose, with its meaning, its default and its limits."""
+"""The settings: every value that a person may choose, with its meaning, default and limits."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -7,31 +7,31 @@ from pydantic import Field, model_validator
 
 from configs.sections import Evaluation, Gate, Section, Source
 
-# At least a fifth of the images is left to train on.
+# Test and validation split together; at least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
 # InceptionV3's blocks, in their order.
 Block = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
 ]
 _BLOCKS: tuple[Block, ...] = get_args(Block)
-# Two layers side by side: where they help, it is among the last ones.
+# Two layers side by side: only the last ones gain from it.
 Pair = Literal["mixed7+mixed8", "mixed7+mixed9", "mixed7+mixed10", "mixed8+mixed9", "mixed8+mixed10", "mixed9+mixed10"]
-#: The cut that a first night measures and chooses, and that stands from then on.
+#: The cut is measured and chosen by the first run of a store, and stays.
 AUTO: Literal["auto"] = "auto"
 Cut = Literal[Block, Pair, "auto"]
 
-#: Settings of the section training that Adam needed; files and records that name them are read all the same.
+#: Former settings of the section training; files and records that name them are still read.
 RETIRED = frozenset({"epochs", "patience", "batch", "learning_rate", "dropout", "search", "warm_start"})
 
 
 class Store(Section):
-    """What Pedigree owns: append-only, addressed by content."""
+    """The store, which Pedigree owns: append-only, addressed by content."""
 
     url: str = Field(description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix.")
 
 
 class Labels(Section):
-    """Who says what an image shows, and how it is spelled."""
+    """Where labels come from, and how they are spelled."""
 
     sources: tuple[Literal["folder", "manifest", "metadata"], ...] = Field(
         default=("folder",),
@@ -139,7 +139,7 @@ class Backbone(Section):
 
     @property
     def is_file(self) -> bool:
-        """Tell whether the weights are a file, named by its path or address."""
+        """Return whether the weights are a file, named by its path or address."""
         return self.weights not in {"imagenet", "demo", "random"}
 
     @model_validator(mode="after")
@@ -215,7 +215,7 @@ class FineTuning(Section):
     )
     trial: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0,
-        description="On so many photographs a night that trains a head tries fine-tuning for two epochs, "
+        description="On so many photographs a run that trains a head tries fine-tuning for two epochs, "
         "and says whether it is worth it; 0 tries nothing.",
     )
 
@@ -228,13 +228,13 @@ class Tracking(Section):
         description="MLflow address such as http://127.0.0.1:5000; empty means the database in Pedigree's home folder.",
     )
     experiment: str = Field(
-        default="pedigree", min_length=1, description="MLflow experiment that gets one run a night."
+        default="pedigree", min_length=1, description="MLflow experiment that gets one run for each training."
     )
     model: str = Field(default="pedigree", min_length=1, description="Name of the registered model.")
 
 
 class Watch(Section):
-    """When uploads are a reason to retrain before the night."""
+    """When uploads are a reason to retrain before the nightly run."""
 
     settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
         default=10, description="Wait until nothing was uploaded for so long."
@@ -261,11 +261,11 @@ class Settings(Section):
     evaluation: Evaluation = Field(default=Evaluation(), description="What models are measured on.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
-    watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the night.")
+    watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the nightly run.")
 
     @property
     def learns_behind_the_cut(self) -> bool:
-        """Tell whether fine-tuning would begin with a block that the backbone does not have."""
+        """Return whether fine-tuning would begin with a block behind the cut, which the backbone does not have."""
         if self.backbone.cut == AUTO:
             return False
         blocks = [str(block) for block in _BLOCKS]
@@ -294,5 +294,5 @@ class Settings(Section):
         return self
 
     def __str__(self) -> str:
-        """Say where everything lies, in one line."""
+        """Return in one line where photographs and store are."""
         return f"photographs in {self.source.url}, store in {self.store.url}"

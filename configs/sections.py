@@ -1,4 +1,4 @@
-"""Sections of the settings: what every section is, the source, the evaluation and the gate."""
+"""Sections of the settings: the base class of all of them, the source, the evaluation and the gate."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 
 
 class Section(BaseModel):
-    """Frozen, closed to names that it does not know, and to secrets in addresses."""
+    """A section of the settings: frozen, and closed to unknown names and to secrets in addresses."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ class Section(BaseModel):
 
 
 def _parse_whole_number(text: str) -> int | str:
-    """Read 1e3, which YAML 1.2 takes for a number as well; what pydantic reads itself stays as it is."""
+    """Parse 1e3, which is a number in YAML 1.2; any other text stays as it is, for pydantic to read."""
     return (
         int(float(text)) if re.fullmatch(r"[-+]?\d+(\.\d*)?[eE]\+?\d{1,2}", text) and float(text).is_integer() else text
     )
@@ -58,7 +58,7 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - as above
 
 
 class Evaluation(Section):
-    """What challenger and champion are measured on beside the test split."""
+    """What challenger and champion are measured on, besides the test split."""
 
     golden: str = Field(
         default="",
@@ -89,7 +89,7 @@ class Gate(Section):
     )
     error_rate: Annotated[float, Field(gt=0, le=0.2)] = Field(
         default=0.05,
-        description="How often an equal model may be called better, and how often the comparing rules may refuse one.",
+        description="How often an equal model may be called better, and how often the comparing rules may reject one.",
     )
     minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
@@ -99,16 +99,16 @@ class Gate(Section):
         description="Ask the packaged model before each decision, also where no rule says served as evaluated.",
     )
     when_silent: Literal["pass", "fail", "ask"] = Field(
-        default="pass", description="What a rule comes to that has too few test images to say anything."
+        default="pass", description="What a rule counts as that has too few test images: it is inconclusive."
     )
     when_champion_fails: Literal["stop", "absolute"] = Field(
         default="stop",
-        description="Where the champion no longer loads: stop, or judge by the rules that need no champion.",
+        description="Where the champion no longer loads: stop, or apply only the rules that need no champion.",
     )
 
     @property
     def parsed(self) -> tuple[Rule, ...]:
-        """Return the rules that are asked: those that were written, with the check of the packaged model or without."""
+        """Return the rules that apply: those that were written, and the smoke test where serve_check asks for it."""
         rules = parse_rules(self.rules)
         if not self.serve_check:
             return tuple(rule for rule in rules if rule.scope != "served")
@@ -147,5 +147,5 @@ class Source(Section):
 
     @property
     def vanished_share(self) -> float:
-        """Return the share that may be gone."""
+        """Return the share of the known source that may be gone, between 0 and 1."""
         return float(self.vanished.split()[-1])

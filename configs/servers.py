@@ -1,4 +1,4 @@
-"""What the servers need to know beside the settings of a retraining: where they keep things, and whom they tell."""
+"""Settings of the servers, besides those of a retraining: where they keep things, and whom they notify."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
 
 
 class Servers(Section):
-    """Where Prefect and MLflow keep what they know, and who may ask them."""
+    """Where Prefect and MLflow keep their data, and who may access them."""
 
     prefect_database: str = Field(
         default="",
@@ -41,7 +41,7 @@ class Servers(Section):
 
 
 class Notify(Section):
-    """Who is told what the nights come to."""
+    """Who is notified how runs end."""
 
     channels: tuple[Literal["slack", "email", "webhook"], ...] = Field(
         default=(),
@@ -54,10 +54,10 @@ class Notify(Section):
     )
     when: tuple[NotifiedOutcome, ...] = Field(
         default=("promoted", "rejected", "needs-approval", "failed"),
-        description="Which ends of a night are told: promoted, rejected, needs-approval, failed (crashed as well).",
+        description="Which ends of a run are told: promoted, rejected, needs-approval, failed (crashed as well).",
     )
     silent_hours: Annotated[float, Field(ge=0, le=8760)] = Field(
-        default=26, description="Tell also when no night has ended well for so many hours; 0 means never."
+        default=26, description="Tell also when no run has ended well for so many hours; 0 means never."
     )
     email_to: tuple[str, ...] = Field(default=(), description="Who gets the e-mail.")
     email_from: str = Field(default="", description="Whom the e-mail comes from.")
@@ -95,7 +95,7 @@ class Notify(Section):
 
 
 class Operations(Section):
-    """The sections of a settings file that only the servers read: no night depends on them."""
+    """The sections of a settings file that only the servers read: no run depends on them."""
 
     servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep what they know.")
-    notify: Notify = Field(default=Notify(), description="Who is told what the nights come to.")
+    notify: Notify = Field(default=Notify(), description="Who is told how runs end.")

@@ -1,8 +1,8 @@
-r"""Text of strangers made visible: class names, keys and reasons reach each medium as text and do nothing there.
+r"""Untrusted text: class names, keys and reasons are escaped, so that they are text everywhere and do nothing there.
 
-A class name may clear a screen, turn a line around or become a picture that tells who looks. Control, format and other
-invisible characters are therefore shown, as ``\x1b`` and ``\u202e``, and Markdown's signs are escaped. Making visible
-twice changes nothing more. It cannot be undone, since a backslash stays as it is: ``--json`` has the exact text.
+A class name may clear a screen, reverse a line or become a picture that reports who looks. Control, format and other
+invisible characters are therefore shown, as ``\x1b`` and ``\u202e``, and Markdown's signs are escaped. Escaping twice
+changes nothing more. It cannot be undone, since a backslash stays as it is: ``--json`` has the exact text.
 """
 
 import json
@@ -12,37 +12,37 @@ from unicodedata import category
 from urllib.parse import parse_qsl
 
 _JOINERS = "\u200c\u200d"
-# Signs before numbers in Arabic, Syriac and Kaithi, which Unicode counts among the format characters, can be seen.
+# Number signs of Arabic, Syriac and Kaithi: format characters by Unicode, but visible.
 _SEEN = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-# Letters and marks that nobody sees: fillers of Hangul, Khmer's inherent vowels, the grapheme joiner, Mongolian's.
+# Invisible letters and marks: Hangul fillers, Khmer's inherent vowels, the grapheme joiner, Mongolian selectors.
 _UNSEEN = set("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u180b\u180c\u180d\u180f\u2065\u2800")
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# Where scripts and emoji begin that are written with joiners; Latin, Greek and Cyrillic are not.
+# Scripts and emoji that use joiners begin here; Latin, Greek and Cyrillic come before.
 _FIRST_JOINED = "\u0590"
-# What begins a picture, a link, emphasis, code, HTML, an entity or a cell anywhere; what makes a bare address a link;
-# and what makes a line a list, a heading or a rule.
+# Signs that begin a picture, a link, emphasis, code, HTML, an entity or a cell; that make a bare address a link;
+# or that make a line a list, a heading or a rule.
 _MARKDOWN = re.compile(r"""[][\\`*_()<>|!~&#]|:(?=//)|(?<=www)\.|@|\A[-+=]|(?<=\d)[.](?=\s|\Z)""", re.IGNORECASE)
 _BYTE, _TWO_BYTES = 0xFF, 0xFFFF
 
 
 class Markdown(str):
-    """Text that is Markdown already, as ours is."""
+    """Text that is Markdown already and is not escaped again."""
 
     __slots__ = ()
 
 
 def visible(text: object) -> str:
-    """Write any text as one line in which nothing is hidden, for screens, logs, tags and sentences."""
+    """Return any text as one line with invisible characters escaped, for screens, logs, tags and sentences."""
     return _shown(str(text), "", _escaped)
 
 
 def visible_lines(text: object) -> str:
-    """Write any text so that nothing but the ends of its lines is hidden."""
+    """Return any text with invisible characters escaped, but for the ends of its lines."""
     return _shown(str(text), "\n", _escaped)
 
 
 def markdown(text: object) -> Markdown:
-    """Write any text for Markdown, where it is that very text: no link, picture, table, list or HTML."""
+    """Return any text escaped for Markdown, so that it makes no link, picture, table, list or HTML."""
     if isinstance(text, Markdown):
         return text
     escaped = _MARKDOWN.sub(r"\\\g<0>", visible(text))
@@ -53,7 +53,7 @@ def markdown(text: object) -> Markdown:
 
 
 def json_text(value: object) -> str:
-    """Write a value as JSON that means exactly the same, and in which nothing is hidden from whoever reads it."""
+    """Return a value as JSON in which invisible characters are escaped; it means exactly the same."""
     return _shown(json.dumps(value, ensure_ascii=False), "", lambda letter: json.dumps(letter)[1:-1])
 
 
@@ -66,7 +66,7 @@ def _shown(text: str, allowed: str, escape: Callable[[str], str]) -> str:
         return text
     shown: list[str] = []
     for position, letter in enumerate(text):
-        # What was written out is no letter that anything could belong to.
+        # A letter that was escaped is no neighbour any more.
         before = shown[-1] if shown and len(shown[-1]) == 1 else ""
         after = text[position + 1 : position + 2]
         shown.append(letter if letter in allowed or _is_seen(letter, before, after) else escape(letter))
@@ -74,11 +74,20 @@ def _shown(text: str, allowed: str, escape: Callable[[str], str]) -> str:
 
 
 def _is_seen(letter: str, before: str, after: str) -> bool:
-    """Judge a character by its neighbours; what is none, or not shown as itself, is empty."""
+    """Return whether a character is visible between its neighbours.
+
+    Args:
+        letter: The character.
+        before: The character before it; empty where there is none or it was escaped.
+        after: The character after it; empty at the end.
+
+    Returns:
+        Whether it may be shown as it is.
+    """
     if letter in _JOINERS:
         return _is_joined(before) and _is_joined(after) and not _selects(after)
     if _selects(letter):
-        # One selector chooses how a letter is drawn; a row of them carries a hidden message.
+        # One selector chooses how a letter is drawn; a row of them may carry a hidden message.
         return bool(before) and not before.isspace() and not _selects(before) and before not in _JOINERS
     return letter in _SEEN or (category(letter) not in _HIDING and letter not in _UNSEEN)
 
@@ -92,7 +101,7 @@ def _selects(letter: str) -> bool:
 
 
 def _escaped(letter: str) -> str:
-    """Write a character as Python and many others do."""
+    """Return a character as an escape sequence, as Python writes it."""
     named = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
     number = ord(letter)
     if number <= _BYTE:
@@ -100,7 +109,7 @@ def _escaped(letter: str) -> str:
     return rf"\u{number:04x}" if number <= _TWO_BYTES else rf"\U{number:08x}"
 
 
-# Names of parameters whose value opens a door: what signed addresses, databases and web services call them.
+# Names of parameters whose value is a secret in signed addresses, databases and web services.
 _SECRET = re.compile(
     r"(.*[-_.])?(password|passwd|passphrase|pwd|pass|secret|token|signature|sig|credentials?|api-?key|key|auth|code)"
     r"|sslpassword|apikey|accesstoken|(aws)?accesskey(id)?|clientsecret",
@@ -109,7 +118,7 @@ _SECRET = re.compile(
 _PARAMETER = re.compile(r"(?<=[?&;#])([^=&;#\s]+)=([^&;#\s'\"]+)")
 _LOGIN = re.compile(r"(?<=://)([^\s@'\"?#/]*|[^\s@'\"?#/:]+:[^\s@'\"]*)@")
 _PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
-# Before the host of any of these stands a key or a token; a database's user alone is no secret.
+# Any login in an address of these is a secret; of other addresses, such as a database's, only one with a password.
 _BELONGS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "smtp": "set notify.smtp_user and PEDIGREE_SMTP_PASSWORD",
@@ -121,13 +130,13 @@ _ELSEWHERE = "give it to the server that needs it, in its environment"
 
 
 def find_secret(address: str) -> str:
-    """Say where the secret of this address belongs; nothing where it holds none, or is a path."""
+    """Return advice where the secret of this address belongs; empty where it holds none, or is a path."""
     scheme, colon, rest = address.strip().partition("://")
     kind = _SAME.get(scheme.lower(), scheme.lower()).partition("+")[0]
     host, parameters = re.split(r"[/?#]", rest, maxsplit=1)[0], "&".join(re.split(r"[?#]", rest)[1:])
     login, _, server = host.rpartition("@")
     secret = bool(login) if kind in _BELONGS else bool(login.partition(":")[2])
-    # A key with a slash ends the host too early; what stands behind its colon is no port then.
+    # A key that contains a slash ends the host too early; what follows its colon is no port then.
     secret |= not _PORT.fullmatch(server) and "@" in rest
     secret |= kind == "s3" and ":" in server and not server.startswith("arn:")
     secret |= any(_SECRET.fullmatch(name) for name, _ in parse_qsl(parameters.replace(";", "&")))
@@ -137,7 +146,7 @@ def find_secret(address: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Write a text without the logins and the secret parameters of the addresses in it."""
+    """Return a text without the passwords and the secret parameters of the addresses in it."""
     if "://" not in text:
         return text
     return _PARAMETER.sub(
