@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import PedigreeError
-from tasks.domain.images.preprocessing import Limits, model_input
+from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import Backbone, restore_backbone
 from tasks.modeling.backbone.embedding import map_in_parallel
@@ -73,7 +73,7 @@ class Predictor:
         return list(map_in_parallel(self._predict_image, images))
 
     def _predict_image(self, data: bytes) -> Prediction:
-        pixels = model_input(data, self.backbone.size, self.limits)
+        pixels = preprocess_image(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
             return Prediction(
                 None, None, sure=False, probabilities=None, problem=f"{pixels.reason.value}: {pixels.detail}"

@@ -19,7 +19,7 @@ from configs.schema import Settings, Store
 from configs.sections import Source
 from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, validate_image
-from tasks.domain.images.preprocessing import limits_of, model_input
+from tasks.domain.images.preprocessing import limits_of, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
@@ -51,7 +51,7 @@ def fill(settings: Settings) -> list[str]:
 def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint8]]:
     """Decode images before the clock starts."""
     for _, data in ImageStore(settings.store.url).read(images):
-        pixels = model_input(data, settings.backbone.size, limits_of(settings.images))
+        pixels = preprocess_image(data, settings.backbone.size, limits_of(settings.images))
         if isinstance(pixels, np.ndarray):
             yield pixels
 

@@ -1,4 +1,4 @@
-"""Random changes of a picture that leave what it shows: each pass over the training images sees other pictures."""
+"""Image augmentation: random changes for fine-tuning, and the fixed views (mirror, crops) that a head learns from."""
 
 import math
 from collections.abc import Callable
@@ -15,32 +15,42 @@ Kind = Literal["none", "light", "strong"]
 Pixels = NDArray[np.uint8]
 Enhance = Callable[[Image.Image], ImageEnhance.Brightness | ImageEnhance.Contrast | ImageEnhance.Color]
 
-# Shares of the picture's side, of its size, of a full turn's 360 degrees, and of each colour property.
-_SHIFT, _ZOOM, _DEGREES, _COLOUR = 0.08, 0.15, 12.0, 0.25
-_COLOURS: tuple[Enhance, ...] = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+# The largest shift as a share of the side, zoom as a logarithm of the factor, rotation in degrees, and relative change
+# of brightness, contrast and saturation.
+_SHIFT, _ZOOM, _DEGREES, _COLOUR_GAIN = 0.08, 0.15, 12.0, 0.25
+_ENHANCERS: tuple[Enhance, ...] = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
 
-def augment(pixels: Pixels, kind: Kind, chance: Generator) -> Pixels:
-    """Change model input of shape (size, size, 3) by chance: the same generator's state gives the same picture.
+def augment(pixels: Pixels, kind: Kind, rng: Generator) -> Pixels:
+    """Return a randomly changed copy of a picture; the same state of the generator gives the same result.
 
-    Light mirrors half of the pictures and shifts them by up to 8%; strong also zooms by up to 15%, turns by up to 12
-    degrees, and changes brightness, contrast and saturation by up to 25%. What comes into view continues the border.
+    ``light`` mirrors half of the pictures and shifts them by up to 8% of the side. ``strong`` also zooms by up to 15%,
+    rotates by up to 12 degrees, and changes brightness, contrast and saturation by up to 25%. Areas that come into
+    view repeat the pixels of the border.
+
+    Args:
+        pixels: Model input of shape (size, size, 3).
+        kind: How strong the changes are; ``none`` returns the picture itself.
+        rng: The source of randomness.
+
+    Returns:
+        The changed picture, of shape (size, size, 3).
     """
     if kind == "none":
         return pixels
-    mirrored = pixels[:, ::-1] if chance.random() < 1 / 2 else pixels
-    shift = chance.uniform(-_SHIFT, _SHIFT, 2) * len(pixels)
+    mirrored = pixels[:, ::-1] if rng.random() < 1 / 2 else pixels
+    shift = rng.uniform(-_SHIFT, _SHIFT, 2) * len(pixels)
     if kind == "light":
-        return np.asarray(_moved(mirrored, shift, 1.0, 0.0))
-    zoom, turn = np.exp(chance.uniform(-_ZOOM, _ZOOM)), math.radians(chance.uniform(-_DEGREES, _DEGREES))
-    picture = _moved(mirrored, shift, zoom, turn)
-    for enhance in _COLOURS:
-        picture = enhance(picture).enhance(1 + chance.uniform(-_COLOUR, _COLOUR))
+        return np.asarray(_warp(mirrored, shift, 1.0, 0.0))
+    zoom, turn = np.exp(rng.uniform(-_ZOOM, _ZOOM)), math.radians(rng.uniform(-_DEGREES, _DEGREES))
+    picture = _warp(mirrored, shift, zoom, turn)
+    for enhance in _ENHANCERS:
+        picture = enhance(picture).enhance(1 + rng.uniform(-_COLOUR_GAIN, _COLOUR_GAIN))
     return np.asarray(picture)
 
 
-def _moved(pixels: Pixels, shift: NDArray[np.float64], zoom: float, turn: float) -> Image.Image:
-    """Shift by pixels, enlarge by a factor and turn by radians around the middle, resampling once."""
+def _warp(pixels: Pixels, shift: NDArray[np.float64], zoom: float, turn: float) -> Image.Image:
+    """Shift (in pixels), scale (by a factor) and rotate (in radians, around the middle) with a single resampling."""
     size = len(pixels)
     margin = size // 2
     wide = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge"))
@@ -52,10 +62,11 @@ def _moved(pixels: Pixels, shift: NDArray[np.float64], zoom: float, turn: float)
     return wide.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
 
 
-#: The picture as it is: what is validated, tested and served.
+#: The unchanged picture. Validation, test and serving see only this view.
 IDENTITY = "identity"
 _MIRROR = "mirror"
-# A corner's name says how much of each side it shows: other crops would need other names.
+# The names carry the crop's share of each side, because features are stored by view: another crop needs another name.
+# The values are the crop's position, downwards and to the right, as a share of what is cut off.
 _CORNERS = {
     "7/8 top left": (0, 0),
     "7/8 top right": (0, 1),
@@ -63,7 +74,7 @@ _CORNERS = {
     "7/8 bottom right": (1, 1),
     "7/8 centre": (0.5, 0.5),
 }
-_SHOWN = 7 / 8
+_CROP_SHARE = 7 / 8
 #: The views that each choice of ``training.views`` learns from.
 VIEWS = {
     "identity": (IDENTITY,),
@@ -72,13 +83,22 @@ VIEWS = {
 }
 
 
-def to_view(picture: Picture, size: int, view: str) -> NDArray[np.uint8]:
-    """See a picture in one way, as a square of the given side in pixels: (size, size, 3)."""
+def render_view(picture: Picture, size: int, view: str) -> NDArray[np.uint8]:
+    """Render one view of a picture as model input.
+
+    Args:
+        picture: A decoded picture.
+        size: The side of the model input, in pixels.
+        view: One of the names in ``VIEWS``.
+
+    Returns:
+        The pixels of the view, of shape (size, size, 3).
+    """
     if view == IDENTITY:
         return to_input(picture, size)
     if view == _MIRROR:
         return np.ascontiguousarray(to_input(picture, size)[:, ::-1])
     down, right = _CORNERS[view]
-    full_size = round(size / _SHOWN)
+    full_size = round(size / _CROP_SHARE)
     top_edge, left_edge = int(down * (full_size - size)), int(right * (full_size - size))
     return np.ascontiguousarray(to_input(picture, full_size)[top_edge : top_edge + size, left_edge : left_edge + size])

@@ -1,4 +1,4 @@
-"""What a person sees of a decoded picture: upright, eight bits a channel, in sRGB, on white."""
+"""Color management: decoded pictures of any mode become upright sRGB with eight bits a channel, on white."""
 
 import io
 from functools import cache, lru_cache
@@ -6,12 +6,12 @@ from functools import cache, lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-# Numbers that do not say which of them is white, such as heights or temperatures.
+#: Pillow modes for which no white level is defined; such files hold heights or temperatures, not photographs.
 UNSCALED = ("I", "F")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 _BACKGROUND = (255, 255, 255)
 _SRGB = ImageCms.createProfile("sRGB")
-# EXIF and TIFF number what was done to the picture; these undo it.
+# The transposition that undoes each value of the EXIF and TIFF tag Orientation.
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -22,15 +22,15 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SMALL = 256
+_MAX_GREY_SIDE = 256
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
 def to_upright_srgb(image: Image.Image) -> Image.Image:
-    """Turn a picture of any mode but the unscaled ones upright and into sRGB; transparent parts become white."""
+    """Convert a picture of any mode except the unscaled ones to upright sRGB; transparent parts become white."""
     profile = image.info.get("icc_profile")
-    colours, alpha = _colours_and_alpha(_upright(image))
-    opaque = _by_profile(colours, profile)
+    colours, alpha = _split_alpha(_undo_orientation(image))
+    opaque = _apply_profile(colours, profile)
     if alpha is None:
         return opaque
     background = Image.new("RGB", opaque.size, _BACKGROUND)
@@ -38,22 +38,24 @@ def to_upright_srgb(image: Image.Image) -> Image.Image:
     return background
 
 
-def small_grey(picture: Image.Image) -> Image.Image:
-    """Make the copy on which pictures are measured and compared: grey, its longer side at most 256 pixels.
+def to_small_grey(picture: Image.Image) -> Image.Image:
+    """Return the grey copy on which pictures are measured and compared; its longer side has at most 256 pixels.
 
-    One that is so already is returned itself, so that several measurements can share one copy.
+    Returns:
+        The copy. A picture that is already grey and small enough is returned itself, so that several measurements can
+        share one copy.
     """
-    if picture.mode == "L" and max(picture.size) <= _SMALL:
+    if picture.mode == "L" and max(picture.size) <= _MAX_GREY_SIDE:
         return picture
     grey = picture.convert("L")
-    grey.thumbnail((_SMALL, _SMALL), Image.Resampling.BOX)
+    grey.thumbnail((_MAX_GREY_SIDE, _MAX_GREY_SIDE), Image.Resampling.BOX)
     return grey
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Undo the orientation; Pillow's own way would also write the metadata anew, which fails where they are broken."""
+def _undo_orientation(image: Image.Image) -> Image.Image:
+    """Undo the orientation. ``ImageOps.exif_transpose`` would also rewrite the metadata and fail where it is broken."""
     turn = _TURNS.get(_orientation(image))
-    image = _eight_bits(image)
+    image = _to_eight_bits(image)
     return image if turn is None else image.transpose(turn)
 
 
@@ -62,13 +64,13 @@ def _orientation(image: Image.Image) -> int:
         number = image.getexif().get(_ORIENTATION)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - broken metadata raise anything, and viewers show the picture as it is stored
+    except Exception:  # noqa: BLE001 - broken metadata may raise anything, and viewers then show the stored orientation
         return 1
     return number if isinstance(number, int) else 1
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Keep the upper eight of up to sixteen bits; Pillow's own conversion would clip everything above 255."""
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Keep the upper eight of up to sixteen bits, since Pillow's own conversion clips everything above 255."""
     if image.mode not in _SIXTEEN_BITS:
         return image
     tags = getattr(image, "tag_v2", {})
@@ -87,8 +89,8 @@ def _tiff_bits(tags: dict[int, tuple[int, ...]]) -> int:
     return tags.get(_TIFF_BITS, (16,))[0]
 
 
-def _colours_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Take the transparency off, so that a profile meets the very channels that it was made for."""
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Separate the alpha channel, so that a color profile is applied to exactly the channels it was made for."""
     if image.mode == "1":
         image = image.convert("L")
     if image.mode in ("La", "LA") or (image.mode == "L" and "transparency" in image.info):
@@ -100,23 +102,23 @@ def _colours_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | N
     return image, None
 
 
-def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode == "LAB":
-        return _converted(image, _lab_to_srgb())
+        return _apply_transform(image, _lab_to_srgb())
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     if profile:
         try:
-            return _converted(image, _to_srgb(profile, image.mode))
+            return _apply_transform(image, _to_srgb(profile, image.mode))
         except (ImageCms.PyCMSError, OSError, ValueError):
-            # A profile that is broken or meant for other channels says nothing; viewers convert plainly too.
+            # The profile is broken or meant for other channels. Viewers then convert without it, too.
             return image.convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @lru_cache(maxsize=16)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
-    """Read a profile once: most photographs carry one of a few, and reading it takes as long as applying it."""
+    """Build a profile's transform, cached: few profiles are common, and reading one takes as long as applying it."""
     return ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, mode, "RGB")
 
 
@@ -125,8 +127,8 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB")
 
 
-def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+def _apply_transform(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
     converted = ImageCms.applyTransform(image, transform)
     if converted is None:
-        raise ValueError("no picture came back")  # only where it is converted in place
+        raise ValueError("no picture came back")  # never: Pillow returns None only when it converts in place
     return converted

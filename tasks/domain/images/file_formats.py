@@ -1,6 +1,6 @@
-"""What the markers of a JPEG say: how it is coded, and whether all of it is there.
+"""File formats read byte by byte: how a JPEG is coded and whether it is complete, and which TIFFs are camera raw.
 
-Sources: ITU-T T.81 (JPEG), annexes B and G; ITU-T T.87 (JPEG-LS).
+Sources: ITU-T T.81 (JPEG), annexes B and G; ITU-T T.87 (JPEG-LS); TIFF 6.0; the Adobe DNG specification.
 """
 
 import re
@@ -9,23 +9,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _START_OF_SCAN, _END, _JPEG_LS = 0xDA, 0xD9, 0xF7
-# Markers between 0xC0 and 0xCF that begin no frame: tables of Huffman and arithmetic codes, and one that is reserved.
+# Markers between 0xC0 and 0xCF that do not start a frame: Huffman tables, arithmetic coding tables, a reserved one.
 _NO_FRAME = {0xC4, 0xC8, 0xCC}
-_ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}
+_WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
 _PROGRESSIVE = {0xC2, 0xC6}
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _ARITHMETIC = {0xC9, 0xCA, 0xCD, 0xCE}
 _HIERARCHICAL = {0xC5, 0xC6}
-# Coded data end where a marker stands that is no restart and no byte of data, which is followed by a zero.
-_NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Entropy-coded data end at the next marker, except for restart markers and for data bytes 0xFF, which a zero follows.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _COEFFICIENTS = 64
-# Bits that are no picture in any code, without a marker among them.
+# Bytes that decode to noise in any code and contain no marker.
 _NOISE = bytes((7 * offset * offset + 31 * offset + 3) % 251 for offset in range(512))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How a JPEG is coded: the kind of its frame, bits a channel, its channels, and where its first scan begins."""
+    """How a JPEG is coded.
+
+    Attributes:
+        kind: The second byte of the frame's marker (SOF), such as 0xC2 for progressive.
+        precision: Bits a channel.
+        channels: The identifiers of the channels, brightness first.
+        scan: The offset of the first scan's marker, in bytes.
+    """
 
     kind: int
     precision: int
@@ -35,7 +42,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over the picture: which coefficients of which channels, down to which bit, and where its data begin."""
+    """One scan: a pass over the picture that refines some coefficients of some channels.
+
+    Attributes:
+        channels: The identifiers of its channels.
+        first: The first coefficient, from 0 to 63.
+        last: The last coefficient, from 0 to 63.
+        low: The lowest bit that it sends of each; 0 when they are complete.
+        data: The offset of its entropy-coded data, in bytes.
+    """
 
     channels: bytes
     first: int
@@ -45,7 +60,7 @@ class Scan:
 
 
 def read_frame(data: bytes) -> Frame | None:
-    """Read the markers up to the first scan; None where they lead nowhere."""
+    """Read the markers of a JPEG up to its first scan; return None where they lead to none."""
     frame_fields = (0, 0, b"")
     for marker, offset in _segments(data, 2):
         if marker == _START_OF_SCAN:
@@ -56,8 +71,8 @@ def read_frame(data: bytes) -> Frame | None:
     return None
 
 
-def unread_kind(frame: Frame) -> str:
-    """Name the kind of JPEG that is not read; empty for what every program reads, eight bits in Huffman codes."""
+def unsupported_kind(frame: Frame) -> str:
+    """Name an unsupported kind of JPEG; return "" for what every program reads, eight bits with Huffman coding."""
     if frame.kind == _JPEG_LS:
         return "JPEG-LS"
     if frame.kind in _LOSSLESS:
@@ -69,10 +84,18 @@ def unread_kind(frame: Frame) -> str:
     return "hierarchical JPEG" if frame.kind in _HIERARCHICAL else ""
 
 
-def lacks_passes(data: bytes, frame: Frame) -> bool:
-    """Tell whether passes are missing: a channel that never comes, or coefficients that are not sent to their last bit.
+def lacks_scans(data: bytes, frame: Frame) -> bool:
+    """Check whether scans are missing: a channel never comes, or coefficients are not sent down to their last bit.
 
-    Nobody need send the finest coefficients of colour at all, so those are asked of brightness alone.
+    An encoder may leave out the highest frequencies of the color channels, so all 64 coefficients are required of
+    brightness only.
+
+    Args:
+        data: The bytes of the file.
+        frame: What ``read_frame`` read of them.
+
+    Returns:
+        Whether the file ends too early.
     """
     if frame.kind not in _PROGRESSIVE and _scan(data, frame.scan).channels == frame.channels:
         return False
@@ -86,19 +109,27 @@ def lacks_passes(data: bytes, frame: Frame) -> bool:
     return unfinished or absent or min(lowest[frame.channels[0]]) < 0
 
 
-def lengthened(data: bytes, frame: Frame) -> bytes:
-    """Put noise behind the coded data: the picture stays as it is if they were whole, and changes if they were cut."""
+def append_noise(data: bytes, frame: Frame) -> bytes:
+    """Append noise to the entropy-coded data: this changes the decoded picture only if the data were cut off.
+
+    Args:
+        data: The bytes of the file.
+        frame: What ``read_frame`` read of them.
+
+    Returns:
+        The bytes of the longer file.
+    """
     end = _data_end(data, list(_scans(data, frame))[-1].data)
     return data[:end] + _NOISE + data[end:]
 
 
 def _segments(data: bytes, offset: int) -> Iterator[tuple[int, int]]:
-    """Yield each marker with its place, up to the end or to a scan's."""
+    """Yield each marker with its offset, from an offset on, up to the end of the picture."""
     while 0 <= offset < len(data) - 3:
         marker = data[offset + 1]
         if data[offset] != 0xFF or marker == 0xFF:  # noqa: PLR2004 - every marker begins so, after any number of fill bytes
             offset = data.find(b"\xff", offset + 1)
-        elif marker in _ALONE:
+        elif marker in _WITHOUT_LENGTH:
             offset += 2
         elif marker == _END:
             return
@@ -117,7 +148,14 @@ def _scans(data: bytes, frame: Frame) -> Iterator[Scan]:
 
 
 def _scan(data: bytes, offset: int) -> Scan:
-    """Read the header of a scan; raise IndexError where it is cut off."""
+    """Read the header of a scan.
+
+    Returns:
+        The scan.
+
+    Raises:
+        IndexError: The header is cut off.
+    """
     number = data[offset + 4]
     behind = offset + 5 + 2 * number
     first, last, bits = data[behind], min(data[behind + 1], _COEFFICIENTS - 1), data[behind + 2]
@@ -125,7 +163,7 @@ def _scan(data: bytes, offset: int) -> Scan:
 
 
 def _data_end(data: bytes, start: int) -> int:
-    marker = _NEXT.search(data, start)
+    marker = _NEXT_MARKER.search(data, start)
     return marker.start() if marker else len(data)
 
 
@@ -138,18 +176,23 @@ _SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG = 25
 _TAGS = (_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG)
 _SHORT, _LONG, _DIRECTORY = 3, 4, 13
 _REDUCED = 1
-# What a sensor saw through its colour filters, and the same as linear numbers.
+# The photometric interpretations of raw sensor data: behind a color filter array, and linear.
 _SENSOR = {32803, 34892}
-# How Sony, Samsung, Nikon, Kodak and Pentax compress what their sensors saw.
+# The private compression codes of Sony, Samsung, Nikon, Kodak and Pentax for sensor data.
 _MAKERS_CODES = {32767, 32769, 32770, 34713, 65000, 65535}
 _CANON = b"CR"
-# So many pictures and tags of a file are looked at.
+# How many values of a tag, and how many tags of a directory, are read at most.
 _MOST_PICTURES, _MOST_TAGS = 16, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Directory:
-    """The tags of one picture, each with its numbers, and where the next picture's stand; 0 for nowhere."""
+    """An image file directory (IFD) of a TIFF.
+
+    Attributes:
+        tags: The whole numbers of each tag.
+        next: The offset of the next directory, in bytes; 0 for none.
+    """
 
     tags: Mapping[int, Sequence[int]]
     next: int
@@ -159,15 +202,15 @@ class _Directory:
 
 
 def is_camera_raw(data: bytes) -> bool:
-    """Tell whether a TIFF holds what a camera's sensor saw, or begins with the preview of another picture."""
+    """Check whether a TIFF holds raw sensor data, or starts with the preview of another picture."""
     order = _ORDERS.get(data[:4])
     if order is None:
         return False
     try:
         first = _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
-        return data[8:10] == _CANON or _is_sensors(first) or _leads_to_raw(data, order, first)
+        return data[8:10] == _CANON or _is_sensor_data(first) or _leads_to_raw(data, order, first)
     except struct.error:
-        # It is cut off, which whoever decodes it says better.
+        # The file is cut off; the decoder reports this better.
         return False
 
 
@@ -176,16 +219,16 @@ def _leads_to_raw(data: bytes, order: str, first: _Directory) -> bool:
     if first.get(_SUBFILE) & _REDUCED and first.next:
         other_directories.append(_directory(data, order, first.next))
     larger = any(other.get(_WIDTH) > first.get(_WIDTH) for other in other_directories)
-    return any(map(_is_sensors, other_directories)) or bool(first.get(_SUBFILE) & _REDUCED and larger)
+    return any(map(_is_sensor_data, other_directories)) or bool(first.get(_SUBFILE) & _REDUCED and larger)
 
 
-def _is_sensors(picture: _Directory) -> bool:
+def _is_sensor_data(picture: _Directory) -> bool:
     by_maker = _MAKE in picture.tags and picture.get(_COMPRESSION) in _MAKERS_CODES
     return _DNG in picture.tags or picture.get(_PHOTOMETRIC) in _SENSOR or by_maker
 
 
 def _directory(data: bytes, order: str, offset: int) -> _Directory:
-    """Read a directory; raise struct.error where it is cut off."""
+    """Read a directory; a struct.error comes through where it is cut off."""
     (number,) = struct.unpack_from(f"{order}H", data, offset)
     tags = {}
     for at in range(offset + 2, offset + 2 + 12 * min(number, _MOST_TAGS), 12):
@@ -197,7 +240,11 @@ def _directory(data: bytes, order: str, offset: int) -> _Directory:
 
 
 def _numbers(data: bytes, order: str, offset: int, shape: tuple[int, int]) -> Sequence[int]:
-    """Read a tag's whole numbers, which stand in the directory if they fit, and elsewhere if not."""
+    """Read a tag's whole numbers: in the directory itself if they fit into four bytes, else at the offset named there.
+
+    Returns:
+        The numbers; empty for a type that holds no whole numbers.
+    """
     kind, count = shape
     letter = {_SHORT: "H", _LONG: "I", _DIRECTORY: "I"}.get(kind)
     if letter is None:

@@ -1,4 +1,4 @@
-"""What a picture looks like in figures: brightness, contrast, sharpness, and the tone of what stands in its middle."""
+"""Validation of one image: decode it, measure its properties, hash it for look-alikes, and name it by its bytes."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -8,16 +8,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.color_management import small_grey
+from tasks.domain.images.color_management import to_small_grey
 from tasks.domain.images.crops import hash_parts
-from tasks.domain.images.near_duplicates import hash_levels, shrink
+from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
 from tasks.domain.images.preprocessing import Limits, open_picture
 from tasks.domain.images.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class ImageProperties:
-    """Brightness, contrast and tone run from 0 to 1; sharpness is the variance of the Laplacian, in grey levels."""
+    """Properties measured on a grey copy of the picture.
+
+    Attributes:
+        brightness: The mean grey level, from 0 (black) to 1 (white).
+        contrast: The standard deviation of the grey levels, as a share of white.
+        sharpness: The variance of the Laplacian, in squared grey levels of 0 to 255.
+        tone: The mean grey level of the middle quarter of the picture, from 0 to 1.
+    """
 
     brightness: float
     contrast: float
@@ -26,8 +33,8 @@ class ImageProperties:
 
 
 def measure_image(picture: Image.Image) -> ImageProperties:
-    """Measure a decoded picture on a grey copy whose longer side has at most 256 pixels."""
-    levels = np.asarray(small_grey(picture), dtype=np.int16)
+    """Compute the properties of a decoded picture on a grey copy whose longer side has at most 256 pixels."""
+    levels = np.asarray(to_small_grey(picture), dtype=np.int16)
     height, width = levels.shape
     middle = levels[height // 4 : height - height // 4, width // 4 : width - width // 4]
     (mean, variance), (tone, _), (_, sharpness) = map(_moments, (levels, middle, _laplacian(levels)))
@@ -35,10 +42,10 @@ def measure_image(picture: Image.Image) -> ImageProperties:
 
 
 def _moments(levels: NDArray[np.int16]) -> tuple[float, float]:
-    """Return mean and variance, from whole numbers; nothing has neither."""
+    """Return the mean and the variance, summed in whole numbers; both are zero where there are no levels."""
     if not levels.size:
         return 0.0, 0.0
-    # Sums in 64 bits take twice as long; those of at most 256 x 256 levels, each squared at most 255^2, are below 2^32.
+    # 64-bit sums take twice as long, and 32 bits are enough: 256 x 256 levels, each squared at most 255^2, give < 2^32.
     wide = levels.astype(np.int32)
     mean = int(wide.sum(dtype=np.int32)) / levels.size
     squares = int(np.square(wide).view(np.uint32).sum(dtype=np.uint32)) / levels.size
@@ -46,9 +53,15 @@ def _moments(levels: NDArray[np.int16]) -> tuple[float, float]:
 
 
 def _laplacian(levels: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Take the second derivative in both directions, eight bits of it: (n, m) to (n - 2, m - 2).
+    """Compute the Laplacian of grey levels, clipped to eight bits.
 
     Source: Pertuz et al., 2013, "Analysis of focus measure operators", LAPV.
+
+    Args:
+        levels: Grey levels of shape (n, m).
+
+    Returns:
+        Values from -128 to 127, of shape (n - 2, m - 2).
     """
     inner = levels[1:-1, 1:-1]
     around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
@@ -58,7 +71,16 @@ def _laplacian(levels: NDArray[np.int16]) -> NDArray[np.int16]:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What decoding tells of a picture; width and height are those of the upright one."""
+    """What a decoder process reports of a picture; the process does not name it.
+
+    Attributes:
+        width: The width of the upright picture, in pixels.
+        height: Its height.
+        format: The format that Pillow recognized, such as JPEG.
+        phash: The perceptual hash, 32 bytes.
+        measures: The measured properties.
+        parts: The hashes of the picture's parts, for finding crops.
+    """
 
     width: int
     height: int
@@ -70,9 +92,17 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """An image that decodes, named by the SHA-256 of its bytes; width and height are those of the upright picture.
+    """An image that decodes.
 
-    An image of an older store has no hashes of its parts, and what is read of one without its bytes does not have them.
+    Attributes:
+        image: The SHA-256 of its bytes, which names it.
+        width: The width of the upright picture, in pixels.
+        height: Its height.
+        format: The format that Pillow recognized, such as JPEG.
+        phash: The perceptual hash, 32 bytes.
+        measures: The measured properties.
+        parts: The hashes of the picture's parts; empty for images of older stores, and where only the columns without
+            them were read.
     """
 
     image: str
@@ -85,17 +115,33 @@ class ImageInfo:
 
 
 def validate_image(data: bytes, limits: Limits) -> ImageInfo | Rejection:
-    """Decode a file wholly and measure it, or say why it is no training image."""
+    """Check that a file is a training image: decode it completely, measure it and name it.
+
+    Args:
+        data: The bytes of the file.
+        limits: The sizes that are allowed.
+
+    Returns:
+        What is known of the image, or the reason why it is rejected.
+    """
     return name_image(data, describe_image(data, limits))
 
 
 def describe_image(data: bytes, limits: Limits) -> Description | Rejection:
-    """Decode a file wholly and measure it, without naming it, or say why it is no training image."""
+    """Decode a file completely and measure it, without naming it.
+
+    Args:
+        data: The bytes of the file.
+        limits: The sizes that are allowed.
+
+    Returns:
+        The description, or the reason why the file is rejected.
+    """
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         return picture
-    grey = small_grey(picture.image)
-    levels = shrink(grey)
+    grey = to_small_grey(picture.image)
+    levels = to_grey_levels(grey)
     return Description(
         width=picture.image.width,
         height=picture.image.height,
@@ -107,7 +153,15 @@ def describe_image(data: bytes, limits: Limits) -> Description | Rejection:
 
 
 def name_image(data: bytes, description: Description | Rejection) -> ImageInfo | Rejection:
-    """Name what was described by the hash of its bytes."""
+    """Add an image's name, the hash of its bytes, to its description.
+
+    Args:
+        data: The bytes of the file.
+        description: What a decoder reported; a rejection is handed back as it is.
+
+    Returns:
+        The named image, or the rejection.
+    """
     if isinstance(description, Rejection):
         return description
     return ImageInfo(

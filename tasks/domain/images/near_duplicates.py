@@ -1,6 +1,6 @@
 """Near duplicates: pictures that look the same, grouped by perceptual hashes.
 
-Measured in docs/explanation/near-duplicates.md.
+docs/explanation/near-duplicates.md holds the measurements behind the constants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,29 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.domain.images.color_management import small_grey
+from tasks.domain.images.color_management import to_small_grey
 
-# Names the column of the hashes in the store: another kind of hash gets another name, so that no two kinds ever mix.
+#: The name of the hashes' column in the store. Another kind of hash must get another name, so that two kinds never mix.
 METHOD = "phash-16x16"
 HASH_BYTES = 32
 _SHRUNK, _COSINES = 64, 16
-# Whole numbers, so that sums are exact whatever order a machine adds in: at most 255 x 64 x 64 x 2^32 < 2^53.
+# The cosine basis in whole numbers. Sums stay below 255 x 64 x 64 x 2^32 < 2^53, so they are exact in any order.
 _DCT = np.rint(np.cos(np.outer(np.arange(_COSINES), 2 * np.arange(_SHRUNK) + 1) * (np.pi / (2 * _SHRUNK))) * 2**16)
 
-# Bit 16 u + v of a hash is the sign of the cosine of frequency u downwards and v sideways. The signs of the lowest few
-# change least when a picture is cropped or turned: the 36 with the smallest u + v, without the mean, are its outline.
+# Bit 16 u + v of a hash compares the coefficient of the vertical frequency u and the horizontal frequency v with the
+# median. The bits of the lowest frequencies change least when a picture is cropped or rotated. The 36 bits with the
+# smallest u + v, without the mean, are called the outline.
 _LOWEST = sorted(range(256), key=lambda bit: (sum(divmod(bit, 16)), max(divmod(bit, 16)), bit))[1:37]
 OUTLINE_BITS = 5
-# The outline is cut into nine blocks of four bits, neighbours in different ones. Five differing bits leave four blocks
-# alone, so two outlines that are close agree in at least one of the 126 choices of four blocks.
+# The outline is split into nine blocks of four bits; neighbouring bits are in different blocks. Five differing bits
+# touch at most five blocks, so two close outlines agree completely in at least one of the 126 choices of four blocks.
 _BLOCKS, _WIDTH, _AGREEING = 9, 4, 4
 OUTLINE = [bit for block in range(_BLOCKS) for bit in _LOWEST[block::_BLOCKS]]
 _CHOICES = list(combinations(range(_BLOCKS), _AGREEING))
 _MASKS = np.array([sum(1 << block for block in choice) for choice in _CHOICES])
 _FIRST_CHOICE = ((np.arange(1 << _BLOCKS)[:, None] & _MASKS) == _MASKS).argmax(axis=1)
-# A mirrored picture turns the sign of every cosine of odd frequency sideways: every other bit.
+#: Mirroring a picture negates the coefficients of odd horizontal frequency; XOR with this flips their bits.
 MIRROR = np.uint8(0x55)
-_PAIRS_AT_ONCE = 1 << 20  # About 100 MB.
+_PAIRS_AT_ONCE = 1 << 20  # About 100 MB of memory.
 
 _Numbers = NDArray[np.intp]
 _Pairs = tuple[_Numbers, _Numbers]
@@ -40,47 +41,81 @@ _Outlines = NDArray[np.uint64]
 
 
 def perceptual_hash(picture: Image.Image) -> bytes:
-    """Compute the 256-bit pHash of a picture: the signs of its lowest 16 x 16 cosines against their median.
+    """Compute the 256-bit pHash of a picture: its lowest 16 x 16 DCT coefficients compared with their median.
 
-    Source: Zauner, 2010, "Implementation and benchmarking of perceptual image hash functions", as imagehash does it.
+    Source: Zauner, 2010, "Implementation and benchmarking of perceptual image hash functions", in the variant of the
+    package imagehash.
+
+    Returns:
+        32 bytes.
     """
-    return hash_levels(shrink(picture))
+    return hash_levels(to_grey_levels(picture))
 
 
-def shrink(picture: Image.Image) -> NDArray[np.float64]:
-    """Stretch a picture to the grey levels that are hashed: (64, 64)."""
-    small = small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=1.5)
+def to_grey_levels(picture: Image.Image) -> NDArray[np.float64]:
+    """Convert a picture to the grey levels that are hashed.
+
+    Args:
+        picture: A decoded picture, or its small grey copy.
+
+    Returns:
+        The grey levels of the whole picture, stretched to the shape (64, 64).
+    """
+    small = to_small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=1.5)
     return np.asarray(small, np.float64)
 
 
 def hash_levels(levels: NDArray[np.float64]) -> bytes:
-    """Compute the perceptual hash of the grey levels of a picture, (64, 64)."""
+    """Compute the perceptual hash of grey levels.
+
+    Args:
+        levels: The grey levels of the whole picture, of shape (64, 64).
+
+    Returns:
+        32 bytes.
+    """
     cosines = (_DCT @ levels @ _DCT.T).ravel()
-    # NumPy's own median takes seven times as long.
+    # Sorting is seven times as fast as NumPy's median here.
     below, above = np.sort(cosines)[cosines.size // 2 - 1 : cosines.size // 2 + 1]
     return np.packbits(cosines > (below + above) / 2).tobytes()
 
 
 def group_near_duplicates(hashes: Mapping[str, bytes], bits: int) -> dict[str, str]:
-    """Group images that look alike, also through others; a group is named by its smallest image.
+    """Group images that look alike, directly or through other images.
 
-    Two images look alike if their hashes, one of them mirrored or not, differ in at most so many of the 256 bits, and
-    in at most five of the 36 that are their outlines. Outlines that agree in a block are found by sorting, so the work
-    grows with the images and not with their pairs (Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling,
-    WWW 2007).
+    Two images look alike if their hashes (one of them mirrored or not) differ in at most ``bits`` of the 256 bits and
+    in at most five of the 36 outline bits. Outlines that share four blocks are found by sorting, so the work grows with
+    the number of images and not of pairs.
+
+    Source: Manku, Jain, Das Sarma, 2007, "Detecting near-duplicates for web crawling", WWW.
+
+    Args:
+        hashes: The perceptual hash of each image.
+        bits: How many of the 256 bits may differ.
+
+    Returns:
+        The group of each image; a group is named by the smallest of its image names.
     """
     images = sorted(hashes)
     if not images:
         return {}
     rows = np.frombuffer(b"".join(hashes[image] for image in images), np.uint8).reshape(-1, HASH_BYTES)
     distinct, number = np.unique(rows, axis=0, return_inverse=True)
-    group = _grouped(distinct, bits)[number.ravel()]
+    group = _group_hashes(distinct, bits)[number.ravel()]
     _, smallest, group_index = np.unique(group, return_index=True, return_inverse=True)
     return {image: images[first] for image, first in zip(images, smallest[group_index].tolist(), strict=True)}
 
 
 def join_groups(group_of: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Join the groups of images that belong together for another reason; a group is named by its smallest image."""
+    """Merge the groups of images that belong together for another reason.
+
+    Args:
+        group_of: The group of each image.
+        pairs: Images whose groups are merged.
+
+    Returns:
+        The group of each image; a group is named by the smallest of its image names.
+    """
     names = sorted(set(group_of.values()))
     number = {name: index for index, name in enumerate(names)}
     ends = [
@@ -94,15 +129,16 @@ def join_groups(group_of: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -
 
 
 def nearest_hashes(hashes: Sequence[bytes], other_hashes: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
-    """Find for each hash the place of the most alike of the others, and in how many bits they differ.
+    """Find for each hash the most similar one among others, and in how many bits the two differ.
 
     Args:
         hashes: n hashes of 32 bytes.
-        other_hashes: m hashes, of which each is compared as it is and mirrored.
-        bits: So many bits may differ between two that are alike, as in ``group_near_duplicates``.
+        other_hashes: m hashes of 32 bytes; each is compared as it is and mirrored.
+        bits: How many bits may differ between two that look alike, as in ``group_near_duplicates``.
 
     Returns:
-        The places and the bits, of the shape (n,); more than the allowed bits where none is alike.
+        Indices into ``other_hashes`` and numbers of differing bits, each of shape (n,). The number exceeds ``bits``
+        where no other hash is alike.
     """
     query_hashes = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
     upright = np.frombuffer(b"".join(other_hashes), np.uint8).reshape(-1, HASH_BYTES)
@@ -119,8 +155,14 @@ def nearest_hashes(hashes: Sequence[bytes], other_hashes: Sequence[bytes], bits:
     return places, apart
 
 
-def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
-    """Give each of n distinct hashes (n, 32) the number of its group (n,); entry n + i is entry i mirrored."""
+def _group_hashes(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
+    """Return the group number, of shape (n,), of each of n distinct hashes, of shape (n, 32).
+
+    Inside, entry n + i is the mirrored entry i.
+
+    Returns:
+        The smallest index of the hashes in each hash's group.
+    """
     oriented_hashes = np.concatenate([hashes, hashes ^ MIRROR])
     words, count = oriented_hashes.view(np.uint64), len(hashes)
     outlines, outline_of = np.unique(_outlines(oriented_hashes), return_inverse=True)
@@ -128,7 +170,7 @@ def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
     starts = np.searchsorted(outline_of[order], np.arange(len(outlines) + 1))
     upright = starts[:-1] + np.bincount(outline_of[:count], minlength=len(outlines))
     group = np.arange(count)
-    for pairs in _close(outlines):
+    for pairs in _close_pairs(outlines):
         for first, second in _entry_pairs(pairs, starts, upright):
             first_entry, second_entry = order[first], order[second]
             news = (first_entry < second_entry % count) & (group[first_entry] != group[second_entry % count])
@@ -139,43 +181,43 @@ def _grouped(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
 
 
 def _outlines(hashes: NDArray[np.uint8]) -> _Outlines:
-    """Make one number of the bits of each outline: (n, 32) to (n,)."""
+    """Pack the outline bits of each hash into one number: (n, 32) to (n,)."""
     bits = np.unpackbits(hashes, axis=1)[:, OUTLINE].astype(np.uint64)
     outlines: _Outlines = (bits << np.arange(len(OUTLINE), dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
     return outlines
 
 
-def _close(outlines: _Outlines) -> Iterator[_Pairs]:
-    """Yield each pair of outlines, by number, that differ in few enough bits, once; first each with itself."""
+def _close_pairs(outlines: _Outlines) -> Iterator[_Pairs]:
+    """Yield every pair of close outlines once, as indices, after the pairs of each outline with itself."""
     numbers = np.arange(len(outlines))
     yield numbers, numbers
     for number, choice in enumerate(_CHOICES):
-        key = _key(outlines, choice)
+        key = _join_blocks(outlines, choice)
         order = np.argsort(key, kind="stable")
         ordered = outlines[order]
         for first, second in expand_ranges(numbers + 1, _run_ends(key[order])):
             differing = ordered[first] ^ ordered[second]
             near = np.flatnonzero(np.bitwise_count(differing) <= OUTLINE_BITS)
-            news = near[_FIRST_CHOICE[_agreeing(differing[near])] == number]
+            news = near[_FIRST_CHOICE[_agreeing_blocks(differing[near])] == number]
             yield order[first[news]], order[second[news]]
 
 
 def _run_ends(keys: NDArray[np.uint16]) -> _Numbers:
-    """Give each of the sorted keys the place where the run of its equals ends."""
+    """Return, for each of the sorted keys, the index at which its run of equal keys ends."""
     ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) + 1
     return np.repeat(ends, np.diff(ends, prepend=0))
 
 
-def _key(outlines: _Outlines, choice: tuple[int, ...]) -> NDArray[np.uint16]:
-    """Put the chosen blocks of each outline side by side."""
+def _join_blocks(outlines: _Outlines, choice: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Concatenate the bits of the chosen blocks of each outline."""
     key = np.zeros(len(outlines), np.uint64)
     for block in choice:
         key = key << np.uint64(_WIDTH) | _block(outlines, block)
     return key.astype(np.uint16)
 
 
-def _agreeing(differing: _Outlines) -> _Numbers:
-    """Tell by one bit a block which blocks of two outlines are the same."""
+def _agreeing_blocks(differing: _Outlines) -> _Numbers:
+    """Return a bit mask of the blocks in which two outlines agree, given the XOR of the two."""
     same = np.zeros(len(differing), np.intp)
     for block in range(_BLOCKS):
         same |= (_block(differing, block) == 0).astype(np.intp) << block
@@ -187,9 +229,17 @@ def _block(outlines: _Outlines, block: int) -> _Outlines:
 
 
 def _entry_pairs(pairs: _Pairs, starts: _Numbers, upright: _Numbers) -> Iterator[_Pairs]:
-    """Yield the places of entries that have one outline of a pair with those of the other's; the first is upright.
+    """Yield the positions of the entries that have the two outlines of a pair; the first entry is not mirrored.
 
-    The entries of an outline stand together from its start to the next one's, those that are not mirrored first.
+    The entries of an outline stand side by side from its start to the next one's; those not mirrored come first.
+
+    Args:
+        pairs: Indices of outlines.
+        starts: Where the entries of each outline start, and the end of the last.
+        upright: Where the entries of each outline that are not mirrored end.
+
+    Yields:
+        Positions of first and second entries, in batches.
     """
     outline, other_outline = pairs
     other = outline != other_outline
@@ -203,7 +253,15 @@ def _entry_pairs(pairs: _Pairs, starts: _Numbers, upright: _Numbers) -> Iterator
 
 
 def expand_ranges(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
-    """Yield each row's number with each place from its start to before its end, some at once."""
+    """Yield every row's number beside every position of its range, in batches of about a million.
+
+    Args:
+        starts: Where the range of each row starts, of shape (n_rows,).
+        ends: Where it ends, exclusive, of shape (n_rows,).
+
+    Yields:
+        Row numbers and positions, two arrays of the same length.
+    """
     counts = ends - starts
     done = np.concatenate([[0], np.cumsum(counts)])
     row = 0
@@ -215,18 +273,18 @@ def expand_ranges(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
 
 
 def _join_pairs(group: _Numbers, firsts: _Numbers, seconds: _Numbers) -> _Numbers:
-    """Join the groups of each pair; a group keeps its smallest number."""
+    """Merge the groups of each pair (union-find); a merged group keeps its smallest number."""
     smallest = np.arange(len(group))
     for first, second in np.unique(np.stack([group[firsts], group[seconds]], axis=1), axis=0).tolist():
-        low, high = sorted((_end(smallest, first), _end(smallest, second)))
+        low, high = sorted((_find_root(smallest, first), _find_root(smallest, second)))
         smallest[high] = low
     for number in np.flatnonzero(smallest != np.arange(len(group))).tolist():
         smallest[number] = smallest[smallest[number]]
     return smallest[group]
 
 
-def _end(smallest: _Numbers, number: int) -> int:
-    """Follow a group to the one that it was joined to in the end, and shorten the way for the next."""
+def _find_root(smallest: _Numbers, number: int) -> int:
+    """Return the group that this one was finally merged into, and shorten the path for later calls."""
     while smallest[number] != number:
         smallest[number] = smallest[smallest[number]]
         number = int(smallest[number])

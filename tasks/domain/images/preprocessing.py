@@ -1,4 +1,4 @@
-"""The pixel contract: the one function that turns bytes into model input, in training and in serving."""
+"""Preprocessing (the pixel contract): one way from bytes to model input, shared by training and serving."""
 
 import io
 import warnings
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 from tasks.domain.images.color_management import UNSCALED, to_upright_srgb
-from tasks.domain.images.file_formats import is_camera_raw, lacks_passes, lengthened, read_frame, unread_kind
+from tasks.domain.images.file_formats import append_noise, is_camera_raw, lacks_scans, read_frame, unsupported_kind
 from tasks.domain.images.rejections import Reason, Rejection, first_line
 
 if TYPE_CHECKING:
-    # Never at run time: the served model carries this module, but not the settings.
+    # Type checking only: the served model carries this module, but not the settings.
     from configs.schema import Images
 
 try:
-    # The extra "heic": without it such photographs are rejected, and the served model works all the same.
+    # The optional extra "heic". Without it HEIC photographs are rejected, and everything else works.
     import pillow_heif
     from pillow_heif import register_heif_opener
 except ImportError:
@@ -30,17 +30,18 @@ else:
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     _EXTRA_FORMATS = ("HEIF",)
 
-# Changes whenever the same bytes would give other pixels; it is part of every backbone's fingerprint.
+#: The version of the pixel contract: changed whenever the same bytes would give other pixels. It is part of every
+#: backbone's fingerprint.
 CONTRACT = "pillow/exif-upright/srgb/white-behind-alpha/stretch/bicubic/2"
 
-# Rises whenever other files are read or refused than before: then what was damaged or of an unknown format is examined
-# again. The pixels of what is read are the contract's.
-_CHECKS = 2
+# Raised whenever other files than before are accepted or rejected; files that were rejected as damaged or of an unknown
+# format are then examined again.
+_CHECKS_VERSION = 2
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", *_EXTRA_FORMATS)
 _JPEG = b"\xff\xd8\xff"
-# How files begin: those that we read, to tell a damaged picture from none, and those that people take for such.
-_READ = (
+# Signatures as (offset, bytes). Those of supported formats tell a damaged picture from a file that is no picture.
+_SUPPORTED_SIGNATURES = (
     (0, _JPEG),
     (0, b"\x89PNG\r\n\x1a\n"),
     (8, b"WEBPVP8"),
@@ -50,12 +51,12 @@ _READ = (
     (4, b"ftypavi"),
 )
 _PNG_END = b"IEND\xaeB`\x82"
-# A JPEG whose data end too early is filled up with the middle of the range by libjpeg, which tells nobody.
-_FILLING = {127, 128}
-_HEIC = tuple(
+# libjpeg silently fills up a JPEG whose data end too early with the middle of the range.
+_FILL_LEVELS = {127, 128}
+_HEIC_SIGNATURES = tuple(
     (4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
-_NOT_READ = {
+_UNSUPPORTED_SIGNATURES = {
     "JPEG 2000": ((4, b"jP  "), (0, b"\xff\x4f\xff\x51")),
     "JPEG XL": ((4, b"JXL "), (0, b"\xff\x0a")),
     "JPEG XR": ((0, b"II\xbc\x01"),),
@@ -69,15 +70,21 @@ _NOT_READ = {
     "OpenEXR": ((0, b"\x76\x2f\x31\x01"),),
     "DICOM": ((128, b"DICM"),),
 }
-# Stretched to a square, nothing can be recognised in a picture that is so many times longer than wide.
+# In a picture with a larger ratio of its sides nothing can be recognised once it is stretched to a square.
 _MAX_RATIO = 50
-# Our own limit is held against every header; Pillow's would contradict a setting above 178 megapixels.
+# Every header is checked against the settings' limit; Pillow's own would contradict settings above 178 megapixels.
 Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused before it is decoded: bytes, pixels, and pixels of the shorter side."""
+    """The sizes outside of which a file is rejected before it is decoded.
+
+    Attributes:
+        max_bytes: The largest file, in bytes.
+        max_pixels: The largest picture, in pixels (width times height).
+        min_side: The smallest allowed shorter side, in pixels.
+    """
 
     max_bytes: int
     max_pixels: int
@@ -86,85 +93,123 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A wholly decoded picture, upright, in sRGB, and the format that it came in."""
+    """A completely decoded picture.
+
+    Attributes:
+        image: The pixels, upright and in sRGB.
+        format: The format of the file, such as JPEG.
+    """
 
     image: Image.Image
     format: str
 
 
 def decoder_versions() -> str:
-    """Name all that decides how bytes are read, and their versions: with others a file may decode that did not."""
-    return f"Pillow {PIL.__version__}, {_EXTRA_VERSION}, checks {_CHECKS}"
+    """Return the versions of everything that decides how bytes are decoded; others may accept a rejected file."""
+    return f"Pillow {PIL.__version__}, {_EXTRA_VERSION}, checks {_CHECKS_VERSION}"
 
 
 def limits_of(settings: "Images") -> Limits:
-    """Turn the settings' megabytes and megapixels into bytes and pixels."""
+    """Convert the settings' megabytes and megapixels to bytes and pixels."""
     return Limits(settings.max_megabytes * 2**20, settings.max_megapixels * 10**6, settings.min_side)
 
 
-def model_input(data: bytes, size: int, limits: Limits) -> NDArray[np.uint8] | Rejection:
-    """Turn the bytes of a file into what the backbone sees: (size, size, 3), or say why that cannot be done."""
+def preprocess_image(data: bytes, size: int, limits: Limits) -> NDArray[np.uint8] | Rejection:
+    """Convert the bytes of a file to model input.
+
+    Args:
+        data: The bytes of the file.
+        size: The side of the model input, in pixels.
+        limits: The sizes that are allowed.
+
+    Returns:
+        Pixels of shape (size, size, 3), dtype uint8, or the reason why the file is rejected.
+    """
     picture = open_picture(data, limits)
     return picture if isinstance(picture, Rejection) else to_input(picture, size)
 
 
 def to_input(picture: Picture, size: int) -> NDArray[np.uint8]:
-    """Resize the whole picture to a square of the given side, in pixels: (size, size, 3)."""
+    """Stretch the whole picture to the square that the model takes.
+
+    Args:
+        picture: A decoded picture.
+        size: The side of the square, in pixels.
+
+    Returns:
+        Pixels of shape (size, size, 3), dtype uint8.
+    """
     return np.asarray(picture.image.resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def open_picture(data: bytes, limits: Limits) -> Picture | Rejection:
-    """Decode a file wholly and make it upright sRGB; sizes are checked by its header first."""
+    """Decode a file completely to upright sRGB, after its header has passed the size limits.
+
+    Args:
+        data: The bytes of the file.
+        limits: The sizes that are allowed.
+
+    Returns:
+        The picture, or the reason why the file is rejected.
+    """
     if not data:
         return Rejection(Reason.EMPTY, "the file has no bytes")
     if len(data) > limits.max_bytes:
         return Rejection(Reason.TOO_MANY_BYTES, f"{len(data):,} bytes, at most {limits.max_bytes:,} are allowed")
     with warnings.catch_warnings():
-        # Our own limit speaks of size, in words; Pillow's warning would only repeat it.
+        # A rejection already explains a size in words; Pillow's warning would only repeat it.
         warnings.simplefilter("ignore")
         return _open(data, limits)
 
 
 def _open(data: bytes, limits: Limits) -> Picture | Rejection:
-    if name := _not_read(data):
+    if name := _unsupported_format(data):
         return Rejection(Reason.UNKNOWN_FORMAT, f"{name} is not among the allowed formats ({', '.join(FORMATS)})")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return _not_opened(data, error)
+        return _explain_unopened(data, error)
     try:
-        return _refused(image, limits) or _decoded(data, image, limits)
+        return _check_limits(image, limits) or _decode(data, image, limits)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return _failed(f"the {image.format} data cannot be decoded", error)
+        return _failure(f"the {image.format} data cannot be decoded", error)
 
 
-def _decoded(data: bytes, image: Image.Image, limits: Limits) -> Picture | Rejection:
+def _decode(data: bytes, image: Image.Image, limits: Limits) -> Picture | Rejection:
     image.load()
-    # A HEIC file may turn out to hold another size than its header said.
-    return _refused(image, limits) or _cut_off(data, image) or Picture(to_upright_srgb(image), str(image.format))
+    # The decoded size is checked again, since a HEIC file may hold another size than its header says.
+    return (
+        _check_limits(image, limits)
+        or _check_truncation(data, image)
+        or Picture(to_upright_srgb(image), str(image.format))
+    )
 
 
-def _cut_off(data: bytes, image: Image.Image) -> Rejection | None:
-    """Find a JPEG that was cut off and closed again, or a PNG filled up with zeros: no decoder complains of them."""
+def _check_truncation(data: bytes, image: Image.Image) -> Rejection | None:
+    """Reject a JPEG that was cut off and closed again, and a PNG that ends in zeros; no decoder complains of them.
+
+    Returns:
+        The rejection, or None where the file is complete.
+    """
     if image.format == "PNG" and data.endswith(b"\0") and _PNG_END not in data:
         return Rejection(Reason.DAMAGED, "the PNG ends in zeros, and its end mark is lacking: it was not written whole")
     frame = read_frame(data) if data.startswith(_JPEG) else None
     if frame is None:
         return None
-    if lacks_passes(data, frame):
+    if lacks_scans(data, frame):
         return Rejection(Reason.DAMAGED, "the JPEG ends before its last pass: it is cut off and closed again")
     corner = image.crop((image.width - 1, image.height - 1, image.width, image.height)).tobytes()
-    if not _FILLING.issuperset(corner):
+    if not _FILL_LEVELS.issuperset(corner):
         return None
-    # Grey may be what the picture shows. Then it stays the same whatever follows its data.
-    longer = Image.open(io.BytesIO(lengthened(data, frame)), formats=("JPEG",))
+    # A grey corner may be part of the picture. If the data are complete, appended noise does not change the picture.
+    longer = Image.open(io.BytesIO(append_noise(data, frame)), formats=("JPEG",))
     longer.load()
     if ImageChops.difference(image, longer).getbbox() is None:
         return None
     return Rejection(Reason.DAMAGED, "the JPEG ends before its last row: it is cut off and closed again")
 
 
-def _refused(image: Image.Image, limits: Limits) -> Rejection | None:
+def _check_limits(image: Image.Image, limits: Limits) -> Rejection | None:
     (width, height), mode = image.size, image.mode
     if width * height > limits.max_pixels:
         return Rejection(
@@ -181,35 +226,37 @@ def _refused(image: Image.Image, limits: Limits) -> Rejection | None:
     return None
 
 
-def _not_opened(data: bytes, error: Exception) -> Rejection:
-    if not isinstance(error, UnidentifiedImageError) or _begins(data, _READ):
-        return _failed(f"the header of {len(data):,} bytes cannot be read", error)
-    if _begins(data, _HEIC):
+def _explain_unopened(data: bytes, error: Exception) -> Rejection:
+    if not isinstance(error, UnidentifiedImageError) or _starts_with_any(data, _SUPPORTED_SIGNATURES):
+        return _failure(f"the header of {len(data):,} bytes cannot be read", error)
+    if _starts_with_any(data, _HEIC_SIGNATURES):
         if _EXTRA_FORMATS:
-            return _failed("the HEIC header cannot be read", error)
+            return _failure("the HEIC header cannot be read", error)
         return Rejection(
             Reason.UNKNOWN_FORMAT, "HEIC; install Pedigree's extra heic (the package pillow-heif) to use it"
         )
     return Rejection(Reason.NOT_AN_IMAGE, f"not a picture of a known format ({', '.join(FORMATS)})")
 
 
-def _not_read(data: bytes) -> str:
-    """Name the kind of picture that is not read, by how the file begins; empty where it may be read."""
+def _unsupported_format(data: bytes) -> str:
+    """Name an unsupported format by how the file begins; return "" where it may be supported."""
     if data.startswith(_JPEG):
         frame = read_frame(data)
-        return unread_kind(frame) if frame else ""
+        return unsupported_kind(frame) if frame else ""
     if is_camera_raw(data):
         return "camera raw"
-    return next((name for name, signatures in _NOT_READ.items() if _begins(data, signatures)), "")
+    return next(
+        (name for name, signatures in _UNSUPPORTED_SIGNATURES.items() if _starts_with_any(data, signatures)), ""
+    )
 
 
-def _begins(data: bytes, signatures: tuple[tuple[int, bytes], ...]) -> bool:
+def _starts_with_any(data: bytes, signatures: tuple[tuple[int, bytes], ...]) -> bool:
     return any(data.startswith(signature, offset) for offset, signature in signatures)
 
 
-def _failed(failure: str, error: Exception) -> Rejection:
+def _failure(failure: str, error: Exception) -> Rejection:
     if isinstance(error, MemoryError):
         return Rejection(Reason.TOO_MUCH_MEMORY, f"{failure} with the memory that an allowed picture may need")
-    # An error of Pillow's that nothing can be opened names only our own stream.
+    # Pillow's message for a file that it cannot identify only names the in-memory stream.
     words = "it is cut off or overwritten" if isinstance(error, UnidentifiedImageError) else first_line(error)
     return Rejection(Reason.DAMAGED, f"{failure} ({words})")

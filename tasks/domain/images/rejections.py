@@ -1,4 +1,4 @@
-"""Why an object cannot become a training image: a reason from a short list, and a detail for people."""
+"""Rejections: why an object cannot become a training image, and when a rejected object is examined again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The whole list of reasons; docs/reference/rejections.md says for each what it means and what to do."""
+    """All reasons for a rejection; docs/reference/rejections.md says what each one means and what to do about it."""
 
     EMPTY = "empty"
     NOT_AN_IMAGE = "not-an-image"
@@ -28,34 +28,46 @@ class Reason(StrEnum):
     FORGOTTEN = "removed-for-good"
 
 
-# No reason of ours is longer.
+#: The longest detail of a rejection, in characters.
 DETAIL_LETTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An answer, not an error: the object is passed over, and this is why."""
+    """Why one object is rejected; a result that is handed back, not an exception.
+
+    Attributes:
+        reason: The reason.
+        detail: What is wrong with this object, for people.
+    """
 
     reason: Reason
     detail: str
 
 
 def first_line(error: Exception) -> str:
-    """Say what an error says in one line of at most 120 letters, for a rejection's detail."""
+    """Return the first line of an error's message, at most 120 characters, for a rejection's detail."""
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-#: In place of a time: somebody asked for the object to be examined again.
+#: Stored in place of a time when somebody has asked for the object to be examined again.
 RELEASED = "released"
-# What failed on a busy machine costs up to two minutes of a core to try again, so not every night.
-_WAIT = timedelta(days=7)
+# Decoding again what failed on a busy machine takes up to two minutes of a core, so it is not tried in every run.
+_RETRY_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Under which limits, by which decoders and when an object was examined: what a rejection may depend on.
+    """The limits, decoders and time of an examination, on which a rejection may depend.
 
-    A store that was written before these were noted has none of them.
+    All of them are None for rejections stored by versions that did not record them.
+
+    Attributes:
+        max_bytes: The largest file that was allowed, in bytes.
+        max_pixels: The largest picture that was allowed, in pixels.
+        min_side: The smallest shorter side that was allowed, in pixels.
+        decoders: The versions of the decoders, as ``decoder_versions`` returns them.
+        time: When it was examined, in ISO 8601, or ``RELEASED``.
     """
 
     max_bytes: int | None
@@ -65,7 +77,7 @@ class Circumstances:
     time: str | None
 
 
-_Due = Callable[[Circumstances, Circumstances], bool]
+_DueCheck = Callable[[Circumstances, Circumstances], bool]
 
 
 def _never(_former: Circumstances, _current: Circumstances) -> bool:
@@ -93,19 +105,19 @@ def _smaller_sides(former: Circumstances, current: Circumstances) -> bool:
 
 
 def _after_a_while(former: Circumstances, current: Circumstances) -> bool:
-    """Ask for another machine's or another day's answer; a clock that went back does not make the wait longer."""
+    """Retry with other decoders or after a week; a clock that was set back does not lengthen the wait."""
     if former.time is None or current.time is None or _other_decoders(former, current):
         return True
     passed = datetime.fromisoformat(current.time) - datetime.fromisoformat(former.time)
-    return not timedelta() <= passed < _WAIT
+    return not timedelta() <= passed < _RETRY_AFTER
 
 
 def _more_memory(former: Circumstances, current: Circumstances) -> bool:
     return _after_a_while(former, current) or _more_pixels(former, current) or _more_bytes(former, current)
 
 
-#: When an object that was rejected for this reason is examined again.
-_DUE: Mapping[Reason, _Due] = {
+# The check that decides, for each reason, whether an object is examined again.
+_DUE_CHECKS: Mapping[Reason, _DueCheck] = {
     Reason.EMPTY: _never,
     Reason.NOT_AN_IMAGE: _never,
     Reason.UNKNOWN_FORMAT: _other_decoders,
@@ -127,18 +139,21 @@ _DUE: Mapping[Reason, _Due] = {
 
 
 def is_due(reason: str, former: Circumstances, current: Circumstances) -> bool:
-    """Tell whether an object is to be examined again.
+    """Check whether a rejected object is to be examined again.
 
     Args:
-        reason: Why it was rejected; one that only a newer Pedigree knows is due.
-        former: What held when it was rejected.
-        current: What holds today.
+        reason: Why it was rejected; a reason that only a newer Pedigree knows is always due.
+        former: The circumstances in which it was rejected.
+        current: The circumstances of this run.
+
+    Returns:
+        Whether it is examined again.
     """
-    if former.time == RELEASED or reason not in _DUE:
+    if former.time == RELEASED or reason not in _DUE_CHECKS:
         return True
-    return _DUE[Reason(reason)](former, current)
+    return _DUE_CHECKS[Reason(reason)](former, current)
 
 
 def is_tried_every_time(reason: Reason) -> bool:
-    """Tell whether trying costs one request only, so that each run tries again whatever has changed."""
-    return _DUE[reason] is _always
+    """Check whether a retry costs only one request, so that every run tries again."""
+    return _DUE_CHECKS[reason] is _always

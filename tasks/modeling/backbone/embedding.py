@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import PedigreeError, SettingsError
-from tasks.domain.images.augmentation import IDENTITY, to_view
+from tasks.domain.images.augmentation import IDENTITY, render_view
 from tasks.domain.images.preprocessing import Limits, Picture, open_picture
 from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import DEMO_CUT, Backbone, Vector, load_backbone
@@ -50,7 +50,7 @@ def embed_views(
     def embed_image(image: tuple[str, bytes, Sequence[str]]) -> list[ViewFeatures]:
         name, data, views = image
         picture = decode_image(name, data, limits)
-        return [(name, view, network(to_view(picture, backbone.size, view))) for view in views]
+        return [(name, view, network(render_view(picture, backbone.size, view))) for view in views]
 
     yield from map_in_parallel(embed_image, images)
 
@@ -71,7 +71,7 @@ def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) 
 
     def once() -> float:
         started = perf_counter()
-        backbone.network(to_view(decode_image(name, data, limits), backbone.size, IDENTITY))
+        backbone.network(render_view(decode_image(name, data, limits), backbone.size, IDENTITY))
         return 1000 * (perf_counter() - started)
 
     once()  # The first call traces the network.

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Dataset, Images
-from tasks.domain.images.augmentation import IDENTITY, to_view
+from tasks.domain.images.augmentation import IDENTITY, render_view
 from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
-from tasks.domain.images.near_duplicates import hash_levels, shrink
+from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
 from tasks.domain.images.preprocessing import Picture, limits_of, open_picture
 from tasks.modeling.backbone.embedding import map_in_parallel
 from tasks.modeling.backbone.inception import CUTS
@@ -53,7 +53,9 @@ class Collection:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Name each image's near-duplicate group as a night with default settings does."""
-        levels = {image: shrink(opened(path).image) for image, path in zip(self.images, self.files, strict=True)}
+        levels = {
+            image: to_grey_levels(opened(path).image) for image, path in zip(self.images, self.files, strict=True)
+        }
         whole = {image: hash_levels(grey) for image, grey in levels.items()}
         parts = {image: hash_parts(grey) for image, grey in levels.items()}
         middles = {image: middle_hash(hashes) for image, hashes in parts.items()}
@@ -119,7 +121,7 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
     network = tf.function(lambda batch: model(batch, training=False), autograph=False)
 
     def vectors(path: Path) -> list[NDArray[np.float32]]:
-        return [vector.numpy()[0] for vector in network(to_view(opened(path), SIZE, IDENTITY)[None])]
+        return [vector.numpy()[0] for vector in network(render_view(opened(path), SIZE, IDENTITY)[None])]
 
     rows = list(map_in_parallel(vectors, files))
     return {cut: np.stack([row[place] for row in rows]) for place, cut in enumerate(CUTS)}

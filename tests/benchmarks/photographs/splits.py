@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from configs.schema import Dataset
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
 from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
-from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, shrink
+from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, to_grey_levels
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.benchmarks.near_duplicates import cropped, encoded, on_white
 from tests.benchmarks.photographs.collection import Collection, opened
@@ -177,7 +177,7 @@ def _hashed(files: Sequence[Path], change: Callable[[Image.Image], Image.Image])
 
 
 def _hashes(pictures: Iterable[tuple[str, Image.Image]]) -> _Hashed:
-    levels = {name: shrink(picture) for name, picture in pictures}
+    levels = {name: to_grey_levels(picture) for name, picture in pictures}
     return _Hashed(
         {name: hash_levels(grey) for name, grey in levels.items()},
         {name: hash_parts(grey) for name, grey in levels.items()},

@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.crops import METHOD, PARTS, PARTS_BYTES, CropIndex, group_with_crops, hash_parts, middle_hash
-from tasks.domain.images.near_duplicates import HASH_BYTES, hash_levels, perceptual_hash, shrink
+from tasks.domain.images.near_duplicates import HASH_BYTES, hash_levels, perceptual_hash, to_grey_levels
 from tests.benchmarks.near_duplicates import BITS, cropped, encoded
 
 
@@ -14,7 +14,7 @@ def test_the_hashes_of_parts_are_the_method_that_its_name_says() -> None:
     """The hashes of a picture's parts never change under the same method's name, and the last is the middle's."""
     down, sideways = np.mgrid[:64, :64]
     picture = Image.fromarray(((down * down * 7 + sideways * 13 + down * sideways) % 256).astype(np.uint8))
-    parts = hash_parts(shrink(picture))
+    parts = hash_parts(to_grey_levels(picture))
     assert METHOD == "phash-16x16-parts-6x6"
     assert len(parts) == PARTS_BYTES
     assert sha256_of_bytes(parts)[:16] == "67c3b031b384498a"
@@ -40,7 +40,7 @@ def test_crops_are_grouped_whichever_arrives_first(pictures: dict[str, Image.Ima
         )
         for name, picture in pictures.items()
     }
-    levels = {name: shrink(picture) for name, picture in (pictures | copies).items()}
+    levels = {name: to_grey_levels(picture) for name, picture in (pictures | copies).items()}
     hashes = {name: hash_levels(one) for name, one in levels.items()}
     parts = {name: hash_parts(one) for name, one in levels.items()}
     new = {"the original": copies, "the crop": pictures, "both at once": pictures | copies}[first]
@@ -56,7 +56,9 @@ def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: di
     crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
     finder = CropIndex(crops | {name: perceptual_hash(one) for name, one in new.items()}, {}, BITS)
     pairs = set(
-        finder.near([*((name, b"") for name in old), *((name, hash_parts(shrink(one))) for name, one in new.items())])
+        finder.near(
+            [*((name, b"") for name in old), *((name, hash_parts(to_grey_levels(one))) for name, one in new.items())]
+        )
     )
     assert pairs == {(f"{name} original", name) for name in old}
 

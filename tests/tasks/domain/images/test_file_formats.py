@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tasks.domain.images.file_formats import is_camera_raw, lacks_passes, lengthened, read_frame, unread_kind
+from tasks.domain.images.file_formats import append_noise, is_camera_raw, lacks_scans, read_frame, unsupported_kind
 from tasks.domain.images.preprocessing import Picture, open_picture
 from tasks.domain.images.rejections import Reason, Rejection
 from tests.tasks.domain.pictures import LIMITS, saved, scene
@@ -223,7 +223,7 @@ def test_what_follows_a_whole_picture_changes_nothing() -> None:
     data = saved(noisy(), "JPEG")
     frame = read_frame(data)
     assert frame is not None
-    longer = open_picture(lengthened(data, frame), LIMITS)
+    longer = open_picture(append_noise(data, frame), LIMITS)
     whole = open_picture(data, LIMITS)
     assert isinstance(longer, Picture)
     assert isinstance(whole, Picture)
@@ -237,10 +237,10 @@ def test_any_markers_get_an_answer(rest: bytes, place: int) -> None:
     for odd in (data[:3] + rest, data[:place] + rest, data[:place] + rest + data[place:]):
         frame = read_frame(odd)
         if frame is not None:
-            assert unread_kind(frame) in {"", *KINDS} or frame.precision != 8
+            assert unsupported_kind(frame) in {"", *KINDS} or frame.precision != 8
             try:
-                lacks_passes(odd, frame)
-                lengthened(odd, frame)
+                lacks_scans(odd, frame)
+                append_noise(odd, frame)
             except IndexError:
                 pass
         assert isinstance(open_picture(odd, LIMITS), Picture | Rejection)

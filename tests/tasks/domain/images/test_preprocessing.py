@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tasks.domain.images.preprocessing import FORMATS, Limits, model_input, open_picture
+from tasks.domain.images.preprocessing import FORMATS, Limits, open_picture, preprocess_image
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.ingestion.decoder_pool import Decoder
 from tests.tasks.domain.pictures import (
@@ -196,7 +196,7 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
 def test_the_same_scene_arrives_the_same(way: str) -> None:
     """However a scene was saved, the model sees it as a person would, within the format's own loss."""
     data, expected, tolerance = WAYS[way]
-    found = model_input(data(), SIZE, LIMITS)
+    found = preprocess_image(data(), SIZE, LIMITS)
     assert not isinstance(found, Rejection), found
     resized = expected().convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     assert np.abs(found.astype(np.int64) - np.asarray(resized, dtype=np.int64)).mean() <= tolerance
@@ -204,7 +204,7 @@ def test_the_same_scene_arrives_the_same(way: str) -> None:
 
 def fingerprint(data: bytes, limits: Limits) -> Rejection:
     """Hash what the model would see."""
-    found = model_input(data, SIZE, limits)
+    found = preprocess_image(data, SIZE, limits)
     assert not isinstance(found, Rejection)
     return Rejection(Reason.EMPTY, hashlib.sha256(found.tobytes()).hexdigest())
 
@@ -236,7 +236,7 @@ def test_the_allowed_formats_are_those_that_are_promised() -> None:
 def test_every_real_photograph_is_accepted(photos: Path) -> None:
     """All real photographs become model input, the same at every call."""
     for path in sorted(photos.rglob("*.jpg"))[::10]:
-        found = model_input(path.read_bytes(), SIZE, LIMITS)
+        found = preprocess_image(path.read_bytes(), SIZE, LIMITS)
         assert not isinstance(found, Rejection), path
         assert found.shape == (SIZE, SIZE, 3)
         assert not isinstance(open_picture(path.read_bytes(), LIMITS), Rejection)

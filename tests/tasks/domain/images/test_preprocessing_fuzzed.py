@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.domain.images.preprocessing import Picture, model_input, open_picture
+from tasks.domain.images.preprocessing import Picture, open_picture, preprocess_image
 from tasks.domain.images.rejections import Rejection
 from tests.tasks.domain.pictures import ADOBE_RGB, LIMITS, colour_profile, saved
 
@@ -85,6 +85,6 @@ def test_no_mutation_of_a_photograph_raises(files: list[bytes], index: int, muta
     found = open_picture(data, LIMITS)
     if isinstance(found, Picture):
         assert (found.image.mode, min(found.image.size) >= LIMITS.min_side) == ("RGB", True)
-        assert not isinstance(model_input(data, 75, LIMITS), Rejection)
+        assert not isinstance(preprocess_image(data, 75, LIMITS), Rejection)
     else:
         assert "\n" not in found.detail

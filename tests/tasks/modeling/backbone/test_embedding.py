@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
-from tasks.domain.images.preprocessing import Limits, model_input
+from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.modeling.backbone import embedding
 from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import check_determinism, embed_images, embed_views
@@ -43,7 +43,7 @@ def test_features_are_the_same_on_every_night(
         patch.setattr(embedding, "count_cores", lambda: data.draw(st.integers(1, 5)))
         found = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
     for name, file in images:
-        pixels = model_input(file, backbone.size, limits)
+        pixels = preprocess_image(file, backbone.size, limits)
         assert isinstance(pixels, np.ndarray)
         assert np.array_equal(found[name], backbone.network(pixels))
 
@@ -55,7 +55,7 @@ def test_each_image_is_seen_in_the_views_asked_of_it(
     asked = [(*images[0], ("mirror",)), (*images[1], ("identity", "mirror"))]
     (mirrored,), (plain, other) = embed_views(backbone, asked, limits)
     assert [mirrored[:2], plain[:2], other[:2]] == [("dog 0", "mirror"), ("dog 1", "identity"), ("dog 1", "mirror")]
-    pixels = model_input(images[0][1], backbone.size, limits)
+    pixels = preprocess_image(images[0][1], backbone.size, limits)
     assert isinstance(pixels, np.ndarray)
     assert np.array_equal(mirrored[2], backbone.network(pixels[:, ::-1]))
     assert np.array_equal(plain[2], dict(embed_images(backbone, images, limits))["dog 1"])
