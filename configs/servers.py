@@ -46,7 +46,7 @@ class Notify(Section):
     channels: tuple[Literal["slack", "email", "webhook"], ...] = Field(
         default=(),
         description="Ways to tell: slack, email, webhook; "
-        "secrets come from the environment, see docs/how-to/servers.md.",
+        "secrets come from the environment, see docs/how-to/notifications.md.",
     )
     blocks: tuple[str, ...] = Field(
         default=(),

@@ -90,7 +90,7 @@ def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
         doors = " and ".join(decoder.left_open)
         log_line(
             f"this machine's kernel does not keep a decoder from {doors}: "
-            "docs/reference/rejections.md says what that means"
+            "docs/explanation/hostile-files.md says what that means"
         )
     return IngestSummary(snapshot.source, len(pending), new, rejected, snapshot.moment)
 

@@ -27,7 +27,7 @@ _DIRECTIONS = 64
 # Recipes by number: this year's, another backbone's, and from here on one that never comes again.
 _OTHER_BACKBONE, TRIALS = 1, 100
 
-#: What a year brings; docs/reference/gate-rules.md explains each.
+#: What a year brings; docs/explanation/gate-error-rates.md explains each.
 SCENARIOS = {
     "more data": "the images grow fourfold",
     "equal": "10% more images, and a trial of a recipe that is as good each night",
