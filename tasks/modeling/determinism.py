@@ -11,6 +11,9 @@ from pathlib import Path
 from configs.errors import PedigreeError
 
 SEED = 0
+_LIBRARIES = ("keras", "numpy", "scipy", "pillow")
+# The families that TensorFlow and NumPy have kernels of their own for.
+_INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 
 @cache
@@ -73,11 +76,6 @@ def describe_engine() -> str:
     import tensorflow as tf
 
     return f"tensorflow {tf.__version__} onednn=1"
-
-
-_LIBRARIES = ("keras", "numpy", "scipy", "pillow")
-# The families that TensorFlow and NumPy have kernels of their own for.
-_INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 
 def describe_machine() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Challenger and champion on the same images: those of the classes that both know."""
+"""Comparison of challenger and champion on the same images: those of the classes that both models know."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """The images that models are measured on, in one order: labels, groups of near duplicates, attributes.
+    """The images on which models are measured, in one order.
 
-    ``moved`` holds those images, by their place, whose label is not that under which the champion was judged: nothing
-    is compared on them. ``finer`` names the classes that are part of one that the champion knows.
+    Attributes:
+        labels: The true class of each image.
+        groups: The near-duplicate group of each image.
+        attributes: The attributes of each image, as pairs of name and value.
+        moved: The indices of the images whose label has changed since the champion was evaluated. No comparison uses
+            them.
+        finer: Each class that was split off from one that the champion knows, and the name of that one.
     """
 
     labels: Sequence[str]
@@ -30,21 +35,39 @@ class EvaluationSet:
     finer: Mapping[str, str] = field(default_factory=dict)
 
     def select(self, images: Sequence[bool], labels: Sequence[str] = ()) -> "EvaluationSet":
-        """Keep some of the images, under other labels where such are given."""
+        """Return a subset of the images.
 
-        def select(values: Sequence[T]) -> list[T]:
+        Args:
+            images: Whether each image belongs to the subset.
+            labels: Other labels for all images; empty keeps those of the set.
+
+        Returns:
+            The subset. It forgets which labels were moved or split off.
+        """
+
+        def keep(values: Sequence[T]) -> list[T]:
             return [value for value, chosen in zip(values, images, strict=True) if chosen]
 
-        return EvaluationSet(select(labels or self.labels), select(self.groups), select(self.attributes))
+        return EvaluationSet(keep(labels or self.labels), keep(self.groups), keep(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which classes two models share, each sorted, and both accuracies on the test images of these, if there are any.
+    """Which classes two models share, and how accurate both are on the test images of these.
 
-    A model that answers with a class that only it knows is wrong about such an image. ``paired`` holds every figure's
-    difference. So many images were ``moved`` to another label since the champion was judged and are left out, except
-    from ``everywhere``: both accuracies, the challenger's first, on these and all others by today's labels.
+    A model that answers with a class that only it knows is wrong about such an image.
+
+    Attributes:
+        shared: The classes that both know, sorted.
+        only_challenger: The classes that only the challenger knows, sorted.
+        only_champion: The classes that only the champion knows, sorted.
+        images: How many images are compared.
+        challenger: The challenger's accuracy on these; None where there are none.
+        champion: The champion's accuracy on these; None where there are none.
+        paired: The difference in every figure.
+        moved: How many images are left out because their label has changed since the champion was evaluated.
+        everywhere: The accuracies of challenger and champion by today's labels, images with a changed label included;
+            None where no image is of a shared class.
     """
 
     shared: tuple[str, ...]
@@ -58,7 +81,7 @@ class Comparison:
     everywhere: tuple[float, float] | None = None
 
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """List the classes by who knows them."""
+        """Return the classes by which of the models knows them."""
         return {
             "shared": self.shared,
             "only_challenger": self.only_challenger,
@@ -67,30 +90,31 @@ class Comparison:
 
 
 def compare(challenger: Predictions, champion: Predictions, evaluation_set: EvaluationSet, seed: int = 0) -> Comparison:
-    """Compare two models on the images whose class both know and whose label nobody changed since the champion's.
+    """Compare two models on the images of shared classes whose label has not changed since the champion was evaluated.
 
-    A class that was merged from several of the champion's is another one than any that it was judged on.
+    A class that was merged from several of the champion's classes does not count as shared: the champion was never
+    evaluated on it.
+
+    Args:
+        challenger: The challenger's predictions, one row an image of the evaluation set.
+        champion: The champion's predictions, in the same order.
+        evaluation_set: The images.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The classes of both, their accuracies, and the difference in every figure.
     """
-    new, old, split_classes = (
-        set(challenger.classes),
-        {*champion.classes} - champion.merged,
-        {*evaluation_set.finer.values()},
-    )
-    coarse, labels = _coarse(challenger, evaluation_set)
+    new, old = set(challenger.classes), {*champion.classes} - champion.merged
+    split_classes = {*evaluation_set.finer.values()}
+    coarse, labels = _merge_finer_classes(challenger, evaluation_set)
     shared = tuple(sorted({*coarse.classes} & old))
     of_shared = np.array([label in shared for label in labels], bool)
     comparable = of_shared & np.array([index not in evaluation_set.moved for index in range(len(labels))], bool)
     differences: tuple[PairedDifference, ...] = ()
     if comparable.any():
         subset = evaluation_set.select(comparable.tolist(), labels)
-        new_answers, old_answers = (
-            score_predictions(predictions.select(comparable), subset.labels, shared)
-            for predictions in (coarse, champion)
-        )
-        _, groups = np.unique(np.array(subset.groups), return_inverse=True)
-        differences = compare_paired_figures(
-            new_answers, old_answers, find_slices(subset.labels, subset.attributes), groups.astype(np.int64), seed
-        )
+        models = coarse.select(comparable), champion.select(comparable)
+        differences = _compare_on_subset(models, subset, shared, seed)
     accuracy = next((difference for difference in differences if difference.figure == "accuracy"), None)
     return Comparison(
         shared=shared,
@@ -101,12 +125,25 @@ def compare(challenger: Predictions, champion: Predictions, evaluation_set: Eval
         champion=accuracy.champion if accuracy else None,
         paired=differences,
         moved=int(of_shared.sum() - comparable.sum()),
-        everywhere=_accuracies((coarse, champion), labels, of_shared) if of_shared.any() else None,
+        everywhere=_measure_accuracies((coarse, champion), labels, of_shared) if of_shared.any() else None,
     )
 
 
-def _coarse(challenger: Predictions, evaluation_set: EvaluationSet) -> tuple[Predictions, Sequence[str]]:
-    """Give classes that are part of one that the champion knows that one's name, in the answers and on the images."""
+def _compare_on_subset(
+    models: tuple[Predictions, Predictions], subset: EvaluationSet, shared: tuple[str, ...], seed: int
+) -> tuple[PairedDifference, ...]:
+    challenger, champion = (score_predictions(predictions, subset.labels, shared) for predictions in models)
+    membership = find_slices(subset.labels, subset.attributes)
+    _, groups = np.unique(np.array(subset.groups), return_inverse=True)
+    return compare_paired_figures(challenger, champion, membership, groups.astype(np.int64), seed)
+
+
+def _merge_finer_classes(challenger: Predictions, evaluation_set: EvaluationSet) -> tuple[Predictions, Sequence[str]]:
+    """Give classes that were split off the name of the class that the champion knows, in predictions and labels.
+
+    Returns:
+        The challenger's predictions and the labels of all images, under the common names.
+    """
     if not evaluation_set.finer:
         return challenger, evaluation_set.labels
     names, labels = (
@@ -116,7 +153,7 @@ def _coarse(challenger: Predictions, evaluation_set: EvaluationSet) -> tuple[Pre
     return challenger.rename_classes(names), labels
 
 
-def _accuracies(
+def _measure_accuracies(
     models: tuple[Predictions, Predictions], labels: Sequence[str], images: NDArray[np.bool_]
 ) -> tuple[float, float]:
     truth = np.array(labels)[images]

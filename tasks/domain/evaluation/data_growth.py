@@ -1,4 +1,4 @@
-"""What the challenger learned from beyond its champion, and what cross-validation says of these data."""
+"""Growth of the training data since the champion, and what cross-validation says about the data that came."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """What cheap heads that never saw an image's near-duplicate group say of two dataset versions.
+    """What cheap heads that never saw an image's near-duplicate group say about two dataset versions.
 
     Attributes:
         comparison: Heads on the challenger's version beside those on the champion's, on the images that both versions
             hold under the same label.
-        new: Images that are new since the champion, one a group, of classes that are not.
-        new_right: The share of these that the heads on the challenger's version put under their label.
-        expected: That share where new images of each class are recognised as often as its old ones.
+        new: The number of images that are new since the champion, one for each group, of classes that are not new.
+        new_right: The share of these that the heads on the challenger's version classify correctly.
+        expected: The share to expect where new images of each class are recognised as often as its old ones.
         unlike: The one-sided p value that new images are recognised less often than that.
     """
 
@@ -41,12 +41,12 @@ class CrossValidation:
 
 @dataclass(frozen=True, slots=True)
 class DataGrowth:
-    """The challenger's training data and recipe beside those of the champion.
+    """The challenger's training data and settings beside those of the champion.
 
     Attributes:
-        learned: Training images of the champion.
-        kept: Of these, the ones that the challenger learned from too, under the same label.
-        more: Training images of the challenger that the champion did not learn from under that label.
+        learned: The number of the champion's training images.
+        kept: How many of these are training images of the challenger too, under the same label.
+        more: How many training images of the challenger the champion did not learn from under that label.
         recipe: Whether the settings are those that made the champion, all but the backbone, or others.
         cross_validated: Cheap heads on the data of each; None where they could not be trained.
     """
@@ -59,13 +59,20 @@ class DataGrowth:
 
     @property
     def share(self) -> float:
-        """Tell how many training images came, as a share of the champion's."""
+        """Return the number of training images that came, as a share of the champion's."""
         return self.more / max(self.learned, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFeatures:
-    """Images of one dataset version: their names, features (n_images, width), labels, and near-duplicate groups."""
+    """The images of one dataset version.
+
+    Attributes:
+        images: The name of each image.
+        features: Features of shape (n_images, width).
+        labels: The class of each image.
+        groups: The near-duplicate group of each image.
+    """
 
     images: Sequence[str]
     features: NDArray[np.float32]
@@ -74,12 +81,15 @@ class VersionFeatures:
 
 
 def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> DataGrowth:
-    """Compare what two models learned from.
+    """Count the training images that two models share, and those that came.
 
     Args:
         rows: The challenger's dataset version.
         former: The champion's, under today's names of its classes.
         recipe: Whether both were made by the same settings.
+
+    Returns:
+        The counts, without cross-validation.
     """
     challenger_pairs, champion_pairs = (
         {(row.image, row.label) for row in version if row.split is Split.TRAIN} for version in (rows, former)
@@ -90,11 +100,18 @@ def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Re
 
 
 def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> CrossValidation | None:
-    """Compare what two dataset versions teach, and how well new images fit to old ones.
+    """Compare two dataset versions as training data, and test how well new images fit the old ones.
 
-    Each image is answered by linear discriminants that learned from four fifths of the groups, never from its own
-    group. So all images are tested, which are several times as many as the test split holds. This compares data and
-    features; it knows nothing of how the models were trained. None where no image is in both under the same label.
+    Linear discriminants classify each image. They are fitted to four fifths of the near-duplicate groups, never to the
+    image's own group, so every image can be tested; these are several times as many as the test split holds. The result
+    compares data and features. It says nothing about how the models themselves were trained.
+
+    Args:
+        challenger: The challenger's dataset version.
+        champion: The champion's, with features from the champion's backbone.
+
+    Returns:
+        The comparison and the test of new images; None where no image is in both versions under the same label.
     """
     challenger_labels, champion_labels = (
         dict(zip(version.images, version.labels, strict=True)) for version in (challenger, champion)
@@ -112,33 +129,42 @@ def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> Cr
         _select_predictions(champion, _predict_held_out(champion), shared),
         evaluation_set,
     )
-    right = np.array(predictions.labels()) == np.array(challenger.labels)
-    return CrossValidation(comparison, *_fit_of_new(challenger, right, set(champion.images), set(shared)))
+    correct = np.array(predictions.labels()) == np.array(challenger.labels)
+    return CrossValidation(comparison, *_test_new_images(challenger, correct, set(champion.images), set(shared)))
 
 
-def _select_predictions(learned: VersionFeatures, predictions: Predictions, images: Sequence[str]) -> Predictions:
-    positions = {image: number for number, image in enumerate(learned.images)}
+def _select_predictions(version: VersionFeatures, predictions: Predictions, images: Sequence[str]) -> Predictions:
+    positions = {image: number for number, image in enumerate(version.images)}
     return predictions.select(np.array([positions[image] for image in images]))
 
 
-def _fit_of_new(
-    learned: VersionFeatures, right: NDArray[np.bool_], former: set[str], shared: set[str]
+def _test_new_images(
+    version: VersionFeatures, correct: NDArray[np.bool_], former: set[str], shared: set[str]
 ) -> tuple[int, float, float, float]:
-    """Compare by class how often new images and old ones are recognised, one image a group.
+    """Test by class, on one image of each group, whether new images are recognised less often than old ones.
 
     The test of Mantel and Haenszel, "Statistical aspects of the analysis of data from retrospective studies of
     disease", Journal of the National Cancer Institute 1959, one-sided, with their correction for continuity.
+
+    Args:
+        version: The challenger's dataset version.
+        correct: Whether the held-out prediction for each image is correct, of shape (n_images,).
+        former: The images of the champion's version.
+        shared: The images that both versions hold under the same label.
+
+    Returns:
+        The number of new images, the share of these that is recognised, the share to expect, and the p value.
     """
     from scipy.special import ndtr
 
-    first = {group: number for number, group in reversed(list(enumerate(learned.groups)))}
+    first = {group: number for number, group in reversed(list(enumerate(version.groups)))}
     representatives = sorted(first.values())
-    labels = np.array(learned.labels)[representatives]
-    new = np.array([learned.images[number] not in former for number in representatives])
-    old = np.array([learned.images[number] in shared for number in representatives])
+    labels = np.array(version.labels)[representatives]
+    new = np.array([version.images[number] not in former for number in representatives])
+    old = np.array([version.images[number] in shared for number in representatives])
     old_classes = np.unique(labels[old])
     new_counts, old_counts = (
-        _counts(labels[chosen], right[representatives][chosen], old_classes) for chosen in (new, old)
+        _count_by_class(labels[chosen], correct[representatives][chosen], old_classes) for chosen in (new, old)
     )
     together = new_counts + old_counts
     images, share = together[0], together[1] / together[0]
@@ -151,23 +177,33 @@ def _fit_of_new(
     return number, float(new_counts[1].sum() / number), expected, float(ndtr((excess + 0.5) / np.sqrt(variance)))
 
 
-def _counts(labels: NDArray[np.str_], right: NDArray[np.bool_], classes: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Count images and right answers of each known class: (2, classes)."""
-    of = labels[None, :] == classes[:, None]
-    return np.stack([of.sum(axis=1), (of & right[None, :]).sum(axis=1)]).astype(np.float64)
+def _count_by_class(
+    labels: NDArray[np.str_], correct: NDArray[np.bool_], classes: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """Count the images and the correct predictions of each known class.
+
+    Returns:
+        Both counts, of shape (2, n_classes).
+    """
+    members = labels[None, :] == classes[:, None]
+    return np.stack([members.sum(axis=1), (members & correct[None, :]).sum(axis=1)]).astype(np.float64)
 
 
-def _predict_held_out(learned: VersionFeatures) -> Predictions:
-    """Let heads that learned from the other folds answer all images, each once."""
-    classes, truth = np.unique(learned.labels, return_inverse=True)
-    fold = np.array([crc32(group.encode()) % _FOLDS for group in learned.groups])
+def _predict_held_out(version: VersionFeatures) -> Predictions:
+    """Predict each image with a discriminant that was fitted to the other folds.
+
+    Returns:
+        The predictions for all images, in their order.
+    """
+    classes, truth = np.unique(version.labels, return_inverse=True)
+    fold = np.array([crc32(group.encode()) % _FOLDS for group in version.groups])
     sums = [
-        compute_moments(learned.features[fold == held_out], truth[fold == held_out].astype(np.int64), len(classes))
+        compute_moments(version.features[fold == held_out], truth[fold == held_out].astype(np.int64), len(classes))
         for held_out in range(_FOLDS)
     ]
     logits = np.empty((len(truth), len(classes)))
     for held_out in range(_FOLDS):
         other_sums = [sums[other] for other in range(_FOLDS) if other != held_out]
-        logits[fold == held_out] = compute_discriminant_scores(other_sums, learned.features[fold == held_out])
+        logits[fold == held_out] = compute_discriminant_scores(other_sums, version.features[fold == held_out])
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return Predictions(tuple(map(str, classes)), (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Which photographs a trial of fine-tuning learns from, and which it is judged by."""
+"""Trial of fine-tuning: which images it uses, and what its figures say about whether fine-tuning is worth it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,32 +18,42 @@ from tasks.domain.significance import CONFIDENCE, wilson_share
 if TYPE_CHECKING:
     from configs.schema import Settings
 
-# With fewer photographs of a class nothing is learned of it; fewer validation images tell nothing apart.
-_LEAST_OF_A_CLASS, _LEAST_JUDGED = 5, 30
-# So many validation images are looked at: what bounds the time on a large data set.
-_MOST_JUDGED = 1000
-#: The near-duplicate group of an image; one that no group is known of is its own.
+# The fewest photographs of a class that teach anything, and the fewest validation images that tell methods apart.
+_LEAST_OF_A_CLASS, _LEAST_VALIDATION = 5, 30
+# The most validation images that a trial uses, which bounds its time on a large data set.
+_MOST_VALIDATION = 1000
+#: The near-duplicate group of each image; an image without an entry is a group of its own.
 Groups = Mapping[str, str]
+#: The epochs of a trial, unless the settings ask for fewer.
+EPOCHS = 2
+#: A smaller gain in accuracy is not worth the minutes to hours that fine-tuning adds to every run.
+LEAST_GAIN = 0.02
+Answer = Literal["worth it", "not worth it", "cannot tell"]
+_WORDS: Mapping[Answer, str] = {
+    "worth it": "Fine-tuning is worth it",
+    "not worth it": "Fine-tuning is not worth it",
+    "cannot tell": "A trial cannot tell whether fine-tuning is worth it",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class TrialImages:
-    """What a trial learns from, and what it is judged by: images of the same classes."""
+    """The training and validation images of a trial, of the same classes."""
 
     train: Sequence[Row]
     validation: Sequence[Row]
 
     @property
     def classes(self) -> list[str]:
-        """Name the classes, sorted."""
+        """Return the classes, sorted."""
         return sorted({row.label for row in self.train})
 
 
 def choose_trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings") -> TrialImages:
-    """Choose a class-balanced sample of the training images, and the validation images that judge what it teaches.
+    """Choose a class-balanced sample of the training images, and validation images to compare the methods on.
 
-    Never a test image: the test split decides between models, and whoever chose a method by it would promise too much
-    of it. Groups of near duplicates stay whole.
+    Test images are never used: the test split decides between models, and choosing a method by it would make its result
+    too optimistic. Near-duplicate groups stay whole.
 
     Args:
         rows: A dataset version.
@@ -54,7 +64,7 @@ def choose_trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings
         Both sets of images.
 
     Raises:
-        PedigreeError: Where a trial could say nothing.
+        PedigreeError: Where a trial could not tell anything.
     """
     if settings.learns_behind_the_cut:
         block, cut = settings.fine_tuning.from_block, settings.backbone.cut
@@ -67,16 +77,26 @@ def choose_trial_images(rows: Sequence[Row], groups: Groups, settings: "Settings
             f"fine_tuning.trial is {most:,}, too few for {len(classes):,} classes: set it to {least:,} or more"
         )
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in classes]
-    judged = _order_by_group(validation, groups, settings.training.seed)[:_MOST_JUDGED]
-    if len(judged) < _LEAST_JUDGED:
+    chosen = _order_by_group(validation, groups, settings.training.seed)[:_MOST_VALIDATION]
+    if len(chosen) < _LEAST_VALIDATION:
         raise PedigreeError(
-            f"the validation split holds {count(len(judged), 'image')}, too few to tell: {_LEAST_JUDGED} can"
+            f"the validation split holds {count(len(chosen), 'image')}, too few to tell: {_LEAST_VALIDATION} can"
         )
-    return TrialImages(sample_balanced(train, groups, most, settings.training.seed), judged)
+    return TrialImages(sample_balanced(train, groups, most, settings.training.seed), chosen)
 
 
 def sample_balanced(rows: Sequence[Row], groups: Groups, most: int, seed: int) -> list[Row]:
-    """Take whole groups until there are ``most`` images; the next one is always of the class that has fewest so far."""
+    """Sample whole near-duplicate groups, the next one always of the class with the fewest images so far.
+
+    Args:
+        rows: The images to sample from.
+        groups: The near-duplicate group of each image.
+        most: The largest number of images.
+        seed: Seed of the order in which groups are drawn.
+
+    Returns:
+        At most ``most`` images.
+    """
     members: defaultdict[str, list[Row]] = defaultdict(list)
     for row in _order_by_group(rows, groups, seed):
         members[groups.get(row.image, row.image)].append(row)
@@ -96,7 +116,7 @@ def sample_balanced(rows: Sequence[Row], groups: Groups, most: int, seed: int) -
 
 
 def _order_by_group(rows: Sequence[Row], groups: Groups, seed: int) -> list[Row]:
-    """Put the groups in an order that the seed decides, the images of each beside each other."""
+    """Return the images ordered by group, the groups in an order that the seed decides."""
 
     def sort_key(row: Row) -> tuple[bytes, str]:
         group = groups.get(row.image, row.image)
@@ -105,31 +125,16 @@ def _order_by_group(rows: Sequence[Row], groups: Groups, seed: int) -> list[Row]
     return sorted(rows, key=sort_key)
 
 
-if TYPE_CHECKING:
-    from configs.schema import Settings
-
-#: A trial passes over its photographs so often.
-EPOCHS = 2
-#: A smaller gain in accuracy is not worth minutes to hours of every night.
-LEAST_GAIN = 0.02
-Answer = Literal["worth it", "not worth it", "cannot tell"]
-_WORDS: Mapping[Answer, str] = {
-    "worth it": "Fine-tuning is worth it",
-    "not worth it": "Fine-tuning is not worth it",
-    "cannot tell": "A trial cannot tell whether fine-tuning is worth it",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class TrialMeasurement:
     """What a trial measured.
 
     Attributes:
-        tuned: Whether the fine-tuned network is right about each judged image, of shape (n_images,).
-        frozen: Whether a head alone is, fitted to the same photographs, of shape (n_images,).
-        groups: The near-duplicate group of each judged image.
-        learning: CPU seconds of one training image in one epoch.
-        judging: CPU seconds of one image that is only looked at.
+        tuned_correct: Whether the fine-tuned network predicts each validation image correctly, of shape (n_images,).
+        head_correct: Whether a head alone, fitted to the same photographs, does, of shape (n_images,).
+        groups: The near-duplicate group of each validation image.
+        seconds_per_training_image: CPU seconds of one training image in one epoch.
+        seconds_per_evaluated_image: CPU seconds of one image that is only predicted.
         seconds: CPU seconds of the whole trial.
     """
 
@@ -143,7 +148,14 @@ class TrialMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a trial says: its answer, the sentence for people, its figures by name, and the day on which it ran."""
+    """The result of a trial.
+
+    Attributes:
+        answer: Whether fine-tuning is worth it.
+        sentence: The answer in words, with its figures and the cost.
+        figures: The figures by name.
+        day: The day of the trial, such as 2026-11-29.
+    """
 
     answer: Answer
     sentence: str
@@ -151,21 +163,21 @@ class Trial:
     day: str
 
     def __str__(self) -> str:
-        """Say the sentence."""
+        """Return the sentence."""
         return self.sentence
 
 
 def conclude_trial(
     images: TrialImages, measurement: TrialMeasurement, rows: Sequence[Row], settings: "Settings", day: str
 ) -> Trial:
-    """Say whether fine-tuning is worth it for this data, how sure that is, and what it would cost.
+    """Conclude whether fine-tuning is worth it for this data, how certain that is, and what it would cost.
 
     Args:
-        images: What the trial learned from, and what it was judged by.
-        measurement: What it came to.
+        images: The images of the trial.
+        measurement: What the trial measured.
         rows: The whole dataset version.
-        settings: What a whole fine-tuning would be.
-        day: When the trial ran, such as 2026-11-29.
+        settings: The settings of a whole fine-tuning.
+        day: The day of the trial, such as 2026-11-29.
 
     Returns:
         The answer with its figures.
@@ -192,37 +204,45 @@ def conclude_trial(
         "whole_cpu_seconds": _estimate_cpu_seconds(measurement, rows, settings),
     }
     answer: Answer = "not worth it" if high < LEAST_GAIN else "worth it" if low > 0 else "cannot tell"
-    sentence = f"{_WORDS[answer]}: {_compared(figures, settings)}. {_cost(figures, rows, settings, day)}."
+    sentence = f"{_WORDS[answer]}: {_describe_gain(figures, settings)}. {_describe_cost(figures, rows, settings, day)}."
     return Trial(answer, sentence, figures, day)
 
 
 def skip_trial(problem: PedigreeError, day: str) -> Trial:
-    """Say why there was none."""
+    """Return the result of a trial that could not be run.
+
+    Args:
+        problem: Why it could not be run.
+        day: The day of the trial, such as 2026-11-29.
+
+    Returns:
+        A result that cannot tell, with the reason in its sentence.
+    """
     reason = str(problem).removesuffix(" The champion stays.").removesuffix(".")
     return Trial("cannot tell", f"Fine-tuning was not tried: {reason}.", {}, day)
 
 
 def count_trial_epochs(settings: "Settings") -> int:
-    """Count the epochs of a trial."""
+    """Return the number of epochs of a trial."""
     return min(EPOCHS, settings.fine_tuning.epochs)
 
 
 def estimate_gain(
     tuned: NDArray[np.bool_], frozen: NDArray[np.bool_], groups: Sequence[str]
 ) -> tuple[float, float, float]:
-    """Bound by how much more is right in ``tuned`` than in ``frozen``, by an interval of 95%.
+    """Estimate by how much accuracy rises with fine-tuning, with a 95% interval.
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine
-    2005: half an image more for each of the four ways in which two answers can be right and wrong, so that a few images
-    on which both agree prove nothing. Near duplicates count as one witness: the spread is that between their groups.
+    2005: half an image is added to each of the four combinations of right and wrong, so that a few images on which both
+    agree prove nothing. The spread is that between near-duplicate groups, whose images are no independent witnesses.
 
     Args:
-        tuned: Of shape (n_images,).
-        frozen: Of shape (n_images,).
+        tuned: Whether the fine-tuned network predicts each image correctly, of shape (n_images,).
+        frozen: Whether the head alone does, of shape (n_images,).
         groups: The near-duplicate group of each image.
 
     Returns:
-        The gain, and its bounds.
+        The gain, and the lower and the upper end of its interval.
     """
     from scipy.special import ndtri
 
@@ -235,19 +255,19 @@ def estimate_gain(
 
 
 def _estimate_cpu_seconds(measurement: TrialMeasurement, rows: Sequence[Row], settings: "Settings") -> float:
-    """Estimate the CPU seconds of a whole fine-tuning: its epochs, what each is measured by, and what serves."""
+    """Estimate the CPU seconds of a whole fine-tuning, with the evaluations between its epochs and after them."""
     sizes, epochs = Counter(row.split for row in rows), settings.fine_tuning.epochs
-    judged = (epochs + 2) * sizes[Split.VALIDATION] + sizes[Split.TEST]
+    evaluated = (epochs + 2) * sizes[Split.VALIDATION] + sizes[Split.TEST]
     return (
         epochs * sizes[Split.TRAIN] * measurement.seconds_per_training_image
-        + judged * measurement.seconds_per_evaluated_image
+        + evaluated * measurement.seconds_per_evaluated_image
     )
 
 
-def _compared(figures: Mapping[str, float], settings: "Settings") -> str:
+def _describe_gain(figures: Mapping[str, float], settings: "Settings") -> str:
     of = f"{figures['photographs']:,} photographs of {count(int(figures['classes']), 'class', 'classes')}"
     learned = f"{count(int(figures['epochs']), 'epoch')} from {settings.fine_tuning.from_block} on {of}"
-    tuned, head = (_bounded(figures, name) for name in ("accuracy", "head_accuracy"))
+    tuned, head = (_format_interval(figures, name) for name in ("accuracy", "head_accuracy"))
     gain = f"{figures['gain']:+.3f} (95% interval {figures['gain_low']:+.3f} to {figures['gain_high']:+.3f})"
     return (
         f"{learned} recognise {tuned} of {figures['images']:,} validation images, a head alone on the same photographs"
@@ -255,17 +275,17 @@ def _compared(figures: Mapping[str, float], settings: "Settings") -> str:
     )
 
 
-def _bounded(figures: Mapping[str, float], name: str) -> str:
+def _format_interval(figures: Mapping[str, float], name: str) -> str:
     return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"
 
 
-def _cost(figures: Mapping[str, float], rows: Sequence[Row], settings: "Settings", day: str) -> str:
+def _describe_cost(figures: Mapping[str, float], rows: Sequence[Row], settings: "Settings", day: str) -> str:
     train, epochs = sum(row.split is Split.TRAIN for row in rows), settings.fine_tuning.epochs
     tuning = f"{count(epochs, 'epoch')} on all {count(train, 'training image')}"
-    trial, full = (_rounded(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
+    trial, full = (_format_seconds(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
     return f"The trial of {day} took {trial} CPU seconds; {tuning} would take about {full}, each night that trains"
 
 
-def _rounded(seconds: float) -> str:
-    """Round to two figures: the next run takes some more or less."""
+def _format_seconds(seconds: float) -> str:
+    """Return the seconds rounded to two digits: the next run takes some more or less."""
     return f"{float(f'{seconds:.2g}'):,.0f}"

@@ -1,4 +1,4 @@
-"""Classes that moved as a whole: renamed, merged into another, or split with most photographs kept."""
+"""Label changes between two dataset versions: classes that moved as a whole, and relabelled photographs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,23 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.phrasing import count
 
-# A class moved as a whole where at least this share of its photographs has gone the same way.
+# A class moved as a whole where at least this share of its photographs moved to the same class.
 _WHOLE = 0.9
-# A class that was split goes on under its own name where it kept at least this share of its photographs.
+# A class that was split keeps its name where it kept at least this share of its photographs.
 _KEPT = 0.5
+Direction = Literal["lost", "gained"]
+# How many classes a sentence names.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What two versions' classes have in common, however they are called.
+    """The classes of two versions under common names.
 
     Attributes:
-        former: A class that is gone, and the class that its photographs are in today.
-        finer: A new class, and the class that its photographs came from, under its name of today.
-        merged: Those of ``former`` that went into a class with other photographs; the others were only renamed.
+        former: Each class that is gone, and the class that its photographs are in today.
+        finer: Each class that was split off, and the class that its photographs came from, under its name of today.
+        merged: The classes of ``former`` that were merged with other photographs; the others were only renamed.
     """
 
     former: Mapping[str, str] = field(default_factory=dict)
@@ -30,15 +33,15 @@ class Vocabulary:
     merged: tuple[str, ...] = ()
 
     def translate_former(self, label: str) -> str:
-        """Name a class of the former version as the common vocabulary does."""
+        """Return the common name of a class of the former version."""
         return self.former.get(label, label)
 
     def translate_current(self, label: str) -> str:
-        """Name a class of today's version as the common vocabulary does."""
+        """Return the common name of a class of today's version."""
         return self.finer.get(label, label)
 
     def sentences(self) -> tuple[str, ...]:
-        """Say which classes were renamed, merged and split."""
+        """Describe which classes were renamed, merged and split."""
         gone = (
             f"{before} was merged into {after}" if before in self.merged else f"{before} was renamed {after}"
             for before, after in sorted(self.former.items())
@@ -50,22 +53,22 @@ def match_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabu
     """Find the classes that moved as a whole between two versions.
 
     Args:
-        before: The label of each image of the former version, also of those that are gone.
+        before: The label of each image of the former version, also of images that are gone.
         after: The label of each image of today's version.
 
     Returns:
         The common vocabulary. A class that is gone counts as renamed or merged where nine tenths of its photographs are
-        in a single other class; a new class as split off where nine tenths of those that it has from before came from a
-        single class, which is gone too or kept at least half of its photographs.
+        in one other class. A new class counts as split off where nine tenths of the photographs that it has from before
+        came from one class, which is gone too or kept at least half of its photographs.
     """
     sizes, flows = Counter(before.values()), Counter((label, after[i]) for i, label in before.items() if i in after)
     old, new = set(sizes), set(after.values())
     former = {
         label: goal
         for label in old - new
-        if (goal := _goal(label, flows)) and _moved_together(label, goal, sizes, flows)
+        if (goal := _find_goal(label, flows)) and _moved_together(label, goal, sizes, flows)
     }
-    finer = {label: source for label in new - old - {*former.values()} if (source := _source(label, flows))}
+    finer = {label: source for label in new - old - {*former.values()} if (source := _find_source(label, flows))}
     split_off = {
         label: former.get(source, source)
         for label, source in finer.items()
@@ -76,7 +79,7 @@ def match_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabu
     return Vocabulary(former, split_off, merged)
 
 
-def _goal(label: str, flows: Counter[tuple[str, str]]) -> str:
+def _find_goal(label: str, flows: Counter[tuple[str, str]]) -> str:
     goals = sorted(((images, goal) for (source, goal), images in flows.items() if source == label), reverse=True)
     return goals[0][1] if goals else ""
 
@@ -85,21 +88,29 @@ def _moved_together(label: str, goal: str, sizes: Counter[str], flows: Counter[t
     return flows[label, goal] >= _WHOLE * sizes[label]
 
 
-def _source(label: str, flows: Counter[tuple[str, str]]) -> str:
-    """Name the class that nearly all photographs of a new class came from, if there is a single one."""
+def _find_source(label: str, flows: Counter[tuple[str, str]]) -> str:
+    """Find the class from which nearly all photographs of a new class came.
+
+    Returns:
+        The class; empty where there is no such class.
+    """
     came = {source: images for (source, goal), images in flows.items() if goal == label}
     largest = max(came, key=came.__getitem__, default="")
     return largest if largest and came[largest] >= _WHOLE * sum(came.values()) else ""
 
 
-Direction = Literal["lost", "gained"]
-# So many classes are named in a sentence.
-_NAMED = 3
-
-
 @dataclass(frozen=True, slots=True)
 class RelabelledImage:
-    """One photograph under another label than before, in the common vocabulary of both versions."""
+    """A photograph whose label changed, in the common vocabulary of both versions.
+
+    Attributes:
+        image: The name of the image.
+        key: Its key in the source.
+        before: The former label.
+        after: Today's label.
+        split: Today's split.
+        group: The near-duplicate group.
+    """
 
     image: str
     key: str
@@ -111,16 +122,16 @@ class RelabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class ClassChange:
-    """How many photographs a class lost to others, or gained from them, by relabelling alone.
+    """How many photographs a class lost to other classes, or gained from them, by relabelling alone.
 
     Attributes:
         label: The class.
-        direction: Whether it lost or gained them.
-        images: How many moved.
-        of: How many photographs of the class are in both versions: by the former labels where it lost, by today's where
-            it gained.
-        tested: How many test images it had, of those in both versions, by the former labels.
-        left: How many test images it has now whose label nobody changed, new ones among them.
+        direction: Whether the class lost or gained photographs.
+        images: How many photographs moved.
+        of: How many photographs of the class are in both versions, by the former labels where it lost some, by today's
+            where it gained some.
+        tested: How many test images the class had among the images of both versions, by the former labels.
+        left: How many test images with an unchanged label the class has now, new ones included.
     """
 
     label: str
@@ -132,18 +143,18 @@ class ClassChange:
 
     @property
     def share(self) -> float:
-        """Give the share of the class that moved, between 0 and 1."""
+        """Return the share of the class that moved, between 0 and 1."""
         return self.images / self.of
 
 
 @dataclass(frozen=True, slots=True)
 class Relabelling:
-    """What became of the labels between the version that the champion was judged on and today's.
+    """How the labels changed since the champion was evaluated.
 
     Attributes:
-        known: So many images are in both.
-        vocabulary: The classes that moved as a whole, which is no relabelling.
-        moved: The photographs that moved on their own, sorted by image.
+        known: The number of images that are in both versions.
+        vocabulary: The classes that moved as a whole, which does not count as relabelling.
+        moved: The photographs that were relabelled, sorted by image.
         changes: The classes that they left and went to, the largest share first.
     """
 
@@ -153,12 +164,12 @@ class Relabelling:
     changes: tuple[ClassChange, ...] = ()
 
     def find_moved(self, images: Sequence[str]) -> frozenset[int]:
-        """Tell which of some images moved, by their places."""
+        """Return the indices of those images that were relabelled."""
         moved = {photograph.image for photograph in self.moved}
         return frozenset(index for index, image in enumerate(images) if image in moved)
 
     def sentences(self) -> tuple[str, ...]:
-        """Say how many labels changed, of which classes and which way; nothing where none did."""
+        """Describe how many labels changed, of which classes and in which direction; empty where none did."""
         if not self.moved:
             return self.vocabulary.sentences()
         tests = sum(photograph.split == Split.TEST.value for photograph in self.moved)
@@ -174,12 +185,12 @@ def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Map
     """Compare today's labels with former ones.
 
     Args:
-        former: The label of each image under which the champion was judged, also of images that are gone.
+        former: The label of each image under which the champion was evaluated, also of images that are gone.
         rows: Today's version.
-        groups: The near-duplicate group of each image; one that has none is a group of its own.
+        groups: The near-duplicate group of each image; an image without an entry is a group of its own.
 
     Returns:
-        What changed, where renamed, merged and split classes count as the same.
+        What changed; renamed, merged and split classes count as unchanged.
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     vocabulary = match_classes(former, {row.image: row.label for row in rows})
@@ -205,10 +216,10 @@ def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Map
     remaining = Counter(
         vocabulary.translate_current(row.label) for row in used if row.split is Split.TEST and row.image not in changed
     )
-    return Relabelling(len(shared), vocabulary, moved, _changes(shared, moved, remaining))
+    return Relabelling(len(shared), vocabulary, moved, _count_changes(shared, moved, remaining))
 
 
-def _changes(
+def _count_changes(
     shared: Sequence[RelabelledImage], moved: Sequence[RelabelledImage], remaining: Mapping[str, int]
 ) -> tuple[ClassChange, ...]:
     tested = Counter(photograph.before for photograph in shared if photograph.split == Split.TEST.value)

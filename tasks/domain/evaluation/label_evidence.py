@@ -1,4 +1,4 @@
-"""What the champion, and a head that never saw the moved photographs, say of their old labels and their new ones."""
+"""Evidence for old and new labels of relabelled photographs, from the champion and from a head that never saw them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,31 +12,37 @@ from tasks.domain.evaluation.label_changes import ClassChange, RelabelledImage, 
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.significance import mcnemar
 
-# Of a class with fewer photographs that nobody moved the head has no word.
+# The head does not learn a class with fewer photographs that nobody moved.
 _FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LabelVotes:
-    """Of how many near-duplicate groups the old label is the likelier one, and of how many the new one."""
+    """Votes of near-duplicate groups: for how many the old label is the likelier one, and for how many the new one."""
 
     old: int = 0
     new: int = 0
 
     @property
     def p_value_for_new(self) -> float:
-        """Give the p value of so many groups for the new labels, if both were as likely (the exact binomial test)."""
+        """Return the p value of as many votes for the new labels if both were as likely (exact binomial test)."""
         return float(mcnemar(np.array(self.new), np.array(self.old)))
 
     @property
     def p_value_for_old(self) -> float:
-        """Give the p value of so many groups for the old labels, if both were as likely (the exact binomial test)."""
+        """Return the p value of as many votes for the old labels if both were as likely (exact binomial test)."""
         return float(mcnemar(np.array(self.old), np.array(self.new)))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelPrediction:
-    """What a witness takes a photograph for, and how likely it finds its old and its new label."""
+    """What a model predicts for a relabelled photograph.
+
+    Attributes:
+        answer: The predicted class.
+        old: The probability of the old label.
+        new: The probability of the new label.
+    """
 
     answer: str
     old: float
@@ -45,7 +51,7 @@ class LabelPrediction:
 
 @dataclass(frozen=True, slots=True)
 class ClassEvidence:
-    """One class and direction, with what both witnesses say of the photographs that moved that way."""
+    """The evidence for the photographs that one class lost or gained: the head's votes and the champion's."""
 
     change: ClassChange
     head: LabelVotes
@@ -54,7 +60,14 @@ class ClassEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RecallDrop:
-    """Both models' recall of a class on the test images that had its label when the champion was judged, or are new."""
+    """The recall of both models on a class whose recall fell.
+
+    Attributes:
+        label: The class, by its former labels.
+        images: The number of test images with that label, new ones included.
+        challenger: The challenger's recall.
+        champion: The champion's recall.
+    """
 
     label: str
     images: int
@@ -63,21 +76,23 @@ class RecallDrop:
 
     @property
     def drop(self) -> float:
-        """Tell by how much the challenger is behind."""
+        """Return by how much the challenger's recall is lower."""
         return self.champion - self.challenger
 
 
 @dataclass(frozen=True, slots=True)
 class LabelEvidence:
-    """What moved, and what speaks for the old labels and for the new ones.
+    """The relabelled photographs, and the evidence for their old and their new labels.
 
     Attributes:
-        relabelling: The movement itself.
-        classes: Each class and direction of it with both testimonies.
-        head: The head's word on each moved photograph, in their order; None where it knows one of the classes too
-            little. It learned from photographs that nobody moved and that are no near duplicates of moved ones.
-        champion: The champion's word; only on test images, since it has learned the old labels of the others.
-        falls: The classes that the challenger recognises less often by their former labels, the largest fall first.
+        relabelling: What moved.
+        classes: The evidence for each class and direction.
+        head: The head's prediction for each relabelled photograph, in their order; None where it knows one of the two
+            classes too little. It learned only from photographs that nobody moved and that are no near duplicates of
+            moved ones.
+        champion: The champion's prediction for each; only for test images, since it learned the old labels of the
+            others.
+        falls: The classes that the challenger recognises less often by their former labels, the largest drop first.
     """
 
     relabelling: Relabelling
@@ -87,12 +102,12 @@ class LabelEvidence:
     falls: tuple[RecallDrop, ...] = ()
 
     def truncate(self, most: int) -> "LabelEvidence":
-        """Keep the first of the moved photographs, and of what was said of them."""
+        """Return the evidence for the first relabelled photographs."""
         relabelling = replace(self.relabelling, moved=self.relabelling.moved[:most])
         return replace(self, relabelling=relabelling, head=self.head[:most], champion=self.champion[:most])
 
     def pool_votes(self, classes: Sequence[ClassEvidence]) -> LabelVotes:
-        """Put together what the head says of all photographs that moved in some of these ways."""
+        """Count the head's votes on all photographs that moved in one of several ways."""
         ways = {(evidence.change.label, evidence.change.direction) for evidence in classes}
         moved = [
             photograph
@@ -112,7 +127,17 @@ def collect_label_evidence(
     champion: Mapping[str, LabelPrediction | None],
     falls: Sequence[RecallDrop] = (),
 ) -> LabelEvidence:
-    """Put together, by class and direction, what both witnesses say of each moved image."""
+    """Collect the evidence by class and direction.
+
+    Args:
+        relabelling: What moved.
+        head: The head's prediction for each relabelled image, by name.
+        champion: The champion's predictions, by name.
+        falls: The classes that the challenger recognises less often by their former labels.
+
+    Returns:
+        The evidence.
+    """
     classes = tuple(
         ClassEvidence(
             change,
@@ -128,7 +153,16 @@ def collect_label_evidence(
 
 
 def find_recall_drops(labels: Sequence[str], challenger: Sequence[str], champion: Sequence[str]) -> list[RecallDrop]:
-    """Compare both models' answers with the former labels of the same images, class by class."""
+    """Find the classes that the challenger recognises less often than the champion by their former labels.
+
+    Args:
+        labels: The former label of each image.
+        challenger: The challenger's prediction for each image.
+        champion: The champion's prediction for each image.
+
+    Returns:
+        The classes, the largest drop first.
+    """
     truth, challenger_labels, champion_labels = (np.array(names) for names in (labels, challenger, champion))
     drops = [
         RecallDrop(
@@ -150,14 +184,18 @@ def predict_with_head(
     groups: Sequence[str],
     images: Sequence[str],
 ) -> dict[str, LabelPrediction | None]:
-    """Ask a head that learned from nothing that moved.
+    """Predict relabelled photographs with a head that learned from none of them.
 
     Args:
         relabelling: What moved.
-        features: Features of all images of today's version, few enough for a linear discriminant: (n_images, width).
+        features: Features of all images of today's version, of shape (n_images, width), with a width that suits a
+            linear discriminant.
         labels: Their labels in the common vocabulary.
         groups: Their near-duplicate groups.
         images: Their names.
+
+    Returns:
+        The prediction for each relabelled image, by name; empty where fewer than two classes can be learned.
     """
     moved = {photograph.image: photograph for photograph in relabelling.moved}
     tainted = {photograph.group for photograph in relabelling.moved}
@@ -169,13 +207,22 @@ def predict_with_head(
     if len(learnable) < 2 or not queried.any():  # noqa: PLR2004 - a head tells two classes apart
         return {}
     names = [image for image, chosen in zip(images, queried, strict=True) if chosen]
-    return read_label_predictions([moved[name] for name in names], _discriminant(features, labels, learned, queried))
+    return read_label_predictions([moved[name] for name in names], _fit_and_predict(features, labels, learned, queried))
 
 
 def read_champion_predictions(
     relabelling: Relabelling, images: Sequence[str], predictions: Predictions
 ) -> dict[str, LabelPrediction | None]:
-    """Read what the champion says of the moved test images; its answers are about ``images``, in their order."""
+    """Return the champion's predictions for the relabelled test images.
+
+    Args:
+        relabelling: What moved.
+        images: The names of the test images.
+        predictions: The champion's predictions for these, in their order.
+
+    Returns:
+        The prediction for each relabelled test image, by name.
+    """
     moved = {photograph.image: photograph for photograph in relabelling.moved if photograph.split == Split.TEST.value}
     queried = np.array([image in moved for image in images], bool)
     return read_label_predictions([moved[image] for image in images if image in moved], predictions.select(queried))
@@ -184,7 +231,15 @@ def read_champion_predictions(
 def read_label_predictions(
     moved: Sequence[RelabelledImage], predictions: Predictions
 ) -> dict[str, LabelPrediction | None]:
-    """Take from a witness's probabilities what it says of each image; of a class that it does not know, nothing."""
+    """Return what a model predicts for relabelled images.
+
+    Args:
+        moved: The relabelled images.
+        predictions: The model's predictions for these, in their order.
+
+    Returns:
+        The prediction for each image, by name; None where the model does not know one of its two classes.
+    """
     columns = {label: number for number, label in enumerate(predictions.classes)}
     return {
         photograph.image: LabelPrediction(
@@ -196,10 +251,14 @@ def read_label_predictions(
     }
 
 
-def _discriminant(
+def _fit_and_predict(
     features: NDArray[np.float32], labels: Sequence[str], learned: NDArray[np.bool_], queried: NDArray[np.bool_]
 ) -> Predictions:
-    """Fit a linear discriminant to some rows and ask it of others, all classes as likely beforehand."""
+    """Fit a linear discriminant with equal class priors to some images, and predict others.
+
+    Returns:
+        The predictions for the queried images.
+    """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     classes, truth = np.unique(np.array(labels)[learned], return_inverse=True)
@@ -218,7 +277,7 @@ def _select_moved(moved: Sequence[RelabelledImage], change: ClassChange) -> list
 
 
 def _count_votes(moved: Sequence[RelabelledImage], witness: Mapping[str, LabelPrediction | None]) -> LabelVotes:
-    """Count near-duplicate groups by the label that most of their images speak for."""
+    """Count near-duplicate groups by the label that most of their images vote for."""
     votes: defaultdict[str, float] = defaultdict(float)
     for photograph in moved:
         prediction = witness.get(photograph.image)

@@ -1,4 +1,4 @@
-"""How good a model is on a set of images, overall and class by class, as plain facts."""
+"""Metrics of a model on a set of images: overall, by class, by slice, and beside the champion."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,16 @@ from tasks.domain.significance import wilson_interval
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """One class: its images, and shares between 0 and 1, None where there is nothing to divide; recall's interval.
+    """The metrics of one class; shares are between 0 and 1.
 
-    With too few images it is not known how well the class is recognised, whatever the shares are.
+    Attributes:
+        label: The class.
+        images: The number of its images.
+        precision: None where nothing is predicted as this class.
+        recall: None where the class has no image.
+        low: The lower end of the recall's 95% interval.
+        high: Its upper end.
+        known: Whether there are enough images to know how well the class is recognised.
     """
 
     label: str
@@ -44,7 +51,15 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Images whose largest probability lies between two limits: how many, its mean, and the share of right answers."""
+    """The images whose largest probability lies in one bin.
+
+    Attributes:
+        low: The lower limit of the bin.
+        high: Its upper limit.
+        images: The number of images.
+        confidence: The mean of their largest probabilities.
+        right: The share of correct predictions.
+    """
 
     low: float
     high: float
@@ -55,7 +70,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """So many images of one class were taken for another."""
+    """How many images of the class ``truth`` were predicted as the class ``guess``."""
 
     truth: str
     guess: str
@@ -64,7 +79,15 @@ class ConfusedPair:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that is measured on one set of images; ``overall`` holds shares, and the log loss in nats."""
+    """All metrics of one model on one set of images.
+
+    Attributes:
+        images: The number of images.
+        overall: Metrics of all images by name: shares, and the log loss in nats.
+        classes: The metrics of each class.
+        reliability: The bins that hold an image.
+        confused: The pairs of classes that were confused, the most frequent first.
+    """
 
     images: int
     overall: dict[str, float]
@@ -73,9 +96,10 @@ class Figures:
     confused: tuple[ConfusedPair, ...]
 
     def to_metrics(self) -> dict[str, float]:
-        """List the figures under the names that stay the same from night to night, such as ``recall/poodle``.
+        """Return the metrics under names that stay the same from run to run, such as ``recall/poodle``.
 
-        Of a class that is not known only its images are counted.
+        Returns:
+            All metrics; for a class that is not known only the number of its images.
         """
         metrics = dict(self.overall)
         for class_figures in self.classes:
@@ -87,64 +111,79 @@ class Figures:
         return metrics
 
 
-def compute_figures(answers: ScoredPredictions, minimum: int = 1) -> Figures:
-    """Measure a model's answers; fewer images than the minimum make a class unknown."""
-    sums = np.asarray(compute_summands(answers).sum(axis=0), np.float64)
+def compute_figures(scored: ScoredPredictions, minimum: int = 1) -> Figures:
+    """Compute the metrics of a model.
+
+    Args:
+        scored: The model's scored predictions.
+        minimum: A class with fewer images counts as unknown.
+
+    Returns:
+        The metrics, without those that are undefined on these images.
+    """
+    sums = np.asarray(compute_summands(scored).sum(axis=0), np.float64)
     overall = {name: float(value) for name, value in figures_from_sums(sums).items()}
     return Figures(
-        images=len(answers.truth),
+        images=len(scored.truth),
         overall={name: value for name, value in overall.items() if not np.isnan(value)},
-        classes=_classes(answers, sums, minimum),
-        reliability=_reliability(answers),
-        confused=_confused(answers),
+        classes=_compute_class_figures(scored, sums, minimum),
+        reliability=_bin_by_confidence(scored),
+        confused=_rank_confused_pairs(scored),
     )
 
 
-def _classes(answers: ScoredPredictions, sums: np.ndarray, minimum: int) -> tuple[ClassFigures, ...]:
-    images, hits, guesses = (part.astype(np.int64) for part in split_class_counts(sums))
+def _compute_class_figures(scored: ScoredPredictions, sums: np.ndarray, minimum: int) -> tuple[ClassFigures, ...]:
+    images, hits, predicted = (part.astype(np.int64) for part in split_class_counts(sums))
     low, high = wilson_interval(hits, images)
     return tuple(
         ClassFigures(
             label=label,
             images=int(images[i]),
-            precision=float(hits[i] / guesses[i]) if guesses[i] else None,
+            precision=float(hits[i] / predicted[i]) if predicted[i] else None,
             recall=float(hits[i] / images[i]) if images[i] else None,
             low=float(low[i]),
             high=float(high[i]),
             known=bool(images[i] >= minimum),
         )
-        for i, label in enumerate(answers.classes)
+        for i, label in enumerate(scored.classes)
     )
 
 
-def _reliability(answers: ScoredPredictions) -> tuple[ReliabilityBin, ...]:
-    bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
+def _bin_by_confidence(scored: ScoredPredictions) -> tuple[ReliabilityBin, ...]:
+    bins = np.minimum((scored.confidence * BINS).astype(np.int64), BINS - 1)
     images = np.bincount(bins, minlength=BINS)
-    confidence = np.bincount(bins, answers.confidence, BINS)
-    right = np.bincount(bins, answers.correct, BINS)
+    confidence = np.bincount(bins, scored.confidence, BINS)
+    correct = np.bincount(bins, scored.correct, BINS)
     return tuple(
         ReliabilityBin(
-            i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(right[i] / images[i])
+            i / BINS, (i + 1) / BINS, int(images[i]), float(confidence[i] / images[i]), float(correct[i] / images[i])
         )
         for i in range(BINS)
         if images[i]
     )
 
 
-def _confused(answers: ScoredPredictions) -> tuple[ConfusedPair, ...]:
-    """List the pairs of classes that were confused, the most frequent first; other guesses have no name here."""
-    wrong = ~answers.correct & (answers.predicted >= 0)
-    pairs, counts = np.unique(np.stack([answers.truth[wrong], answers.predicted[wrong]]), axis=1, return_counts=True)
+def _rank_confused_pairs(scored: ScoredPredictions) -> tuple[ConfusedPair, ...]:
+    """Return the confused pairs of classes, the most frequent first, without predictions outside of the classes."""
+    wrong = ~scored.correct & (scored.predicted >= 0)
+    pairs, counts = np.unique(np.stack([scored.truth[wrong], scored.predicted[wrong]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    names = answers.classes
+    names = scored.classes
     return tuple(ConfusedPair(names[pairs[0, i]], names[pairs[1, i]], int(counts[i])) for i in order)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The challenger's figures with its slices, and both models' differences where there is a champion.
+    """The challenger's metrics and slices, and the comparison with the champion where there is one.
 
-    ``champion`` are its figures on the images of the classes that it knows itself.
+    Attributes:
+        figures: The challenger's metrics.
+        slices: Its recall on each slice.
+        gaps: The gap between the best and the worst value of each attribute.
+        worst: The known slice with the lowest recall, if any.
+        champion: The champion's metrics on the images of the classes that it knows; None without a champion or such
+            images.
+        comparison: Both models on the same images; None without a champion.
     """
 
     figures: Figures
@@ -155,7 +194,7 @@ class Measurement:
     comparison: Comparison | None
 
     def to_metrics(self) -> dict[str, float]:
-        """List the figures under the names that stay the same from night to night."""
+        """Return the metrics under names that stay the same from run to run."""
         gap_metrics = {
             f"gap/{attribute_gap.attribute}": attribute_gap.gap
             for attribute_gap in self.gaps
@@ -167,23 +206,31 @@ class Measurement:
 def measure_models(
     challenger: Predictions, champion: Predictions | None, evaluation_set: EvaluationSet, minimum: int
 ) -> Measurement:
-    """Measure both models; classes and slices with fewer images than the minimum are unknown."""
+    """Compute the metrics of both models on the same images.
+
+    Args:
+        challenger: The challenger's predictions, one row an image of the set.
+        champion: The champion's predictions in the same order; None without a champion.
+        evaluation_set: The images.
+        minimum: Classes and slices with fewer images count as unknown.
+
+    Returns:
+        The challenger's metrics, beside the champion's.
+    """
     classes = tuple(sorted({*challenger.classes, *evaluation_set.labels}))
-    answers = score_predictions(challenger, evaluation_set.labels, classes)
-    measured_slices = measure_slices(
-        find_slices(evaluation_set.labels, evaluation_set.attributes), answers.correct, minimum
-    )
+    scored = score_predictions(challenger, evaluation_set.labels, classes)
+    slices = measure_slices(find_slices(evaluation_set.labels, evaluation_set.attributes), scored.correct, minimum)
     return Measurement(
-        figures=compute_figures(answers, minimum),
-        slices=measured_slices,
-        gaps=measure_gaps(measured_slices),
-        worst=find_worst_slice(measured_slices),
-        champion=_champion_figures(champion, evaluation_set, minimum) if champion else None,
+        figures=compute_figures(scored, minimum),
+        slices=slices,
+        gaps=measure_gaps(slices),
+        worst=find_worst_slice(slices),
+        champion=_compute_champion_figures(champion, evaluation_set, minimum) if champion else None,
         comparison=compare(challenger, champion, evaluation_set) if champion else None,
     )
 
 
-def _champion_figures(champion: Predictions, evaluation_set: EvaluationSet, minimum: int) -> Figures | None:
+def _compute_champion_figures(champion: Predictions, evaluation_set: EvaluationSet, minimum: int) -> Figures | None:
     covered = np.array([label in champion.classes for label in evaluation_set.labels], bool)
     if not covered.any():
         return None

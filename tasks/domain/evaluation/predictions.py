@@ -1,4 +1,4 @@
-"""What a model answered about images whose class is known, and the sums that every figure is made of."""
+"""Predictions of a model, scored against the true classes, and the sums from which every figure is computed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,20 +15,24 @@ if TYPE_CHECKING:
 
 #: Bins of equal width by the largest probability, for calibration.
 BINS = 15
-#: So far apart may two probabilities be and still count as the same model's, on another processor say.
+#: Two probabilities that differ by no more count as those of the same model, for example on another processor.
 TOLERANCE = 1e-3
 _TOP = 3
-# A probability of nothing would make the log loss infinite; this is the smallest step of the float32 that it comes in.
+# A probability of 0 would make the log loss infinite; this is the smallest step of a float32 near 1.
 _LEAST = float(np.finfo(np.float32).eps)
-# Images, right, among the three likeliest, log loss, sure, sure and right: then the bins, then three parts a class.
+# The columns before the bins: images, correct, in the top 3, log loss, confident, confident and correct.
 _PLAIN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model says of some images: probabilities (images, classes), and from which one on it is sure.
+    """What one model predicts for some images.
 
-    ``merged`` names those classes that are several of the model's own under one name.
+    Attributes:
+        classes: The model's classes.
+        probabilities: Probabilities of shape (n_images, n_classes).
+        threshold: The probability from which on the model is confident.
+        merged: Those names that stand for several of the model's own classes.
     """
 
     classes: tuple[str, ...]
@@ -37,11 +41,19 @@ class Predictions:
     merged: frozenset[str] = frozenset()
 
     def labels(self) -> list[str]:
-        """Name the likeliest class of each image."""
+        """Return the likeliest class of each image."""
         return [self.classes[index] for index in self.probabilities.argmax(axis=1)]
 
     def rename_classes(self, classes: Sequence[str]) -> "Predictions":
-        """Give the classes other names, in their order; those of one name become one class, with their sum."""
+        """Return the predictions under other names of the classes.
+
+        Args:
+            classes: The new name of each class, in their order. Classes of the same name become one, and their
+                probabilities are added.
+
+        Returns:
+            The renamed predictions.
+        """
         names = tuple(dict.fromkeys(classes))
         sums = np.zeros((len(self.probabilities), len(names)), np.float32)
         for name, column in zip(classes, self.probabilities.T, strict=True):
@@ -51,13 +63,30 @@ class Predictions:
         return Predictions(names, sums, self.threshold, frozenset(merged | renamed))
 
     def select(self, images: NDArray[np.bool_]) -> "Predictions":
-        """Keep what is said of some of the images."""
+        """Return the predictions for some of the images.
+
+        Args:
+            images: A mask of shape (n_images,), or the indices of the images.
+
+        Returns:
+            Their predictions, in the order of the mask or the indices.
+        """
         return Predictions(self.classes, self.probabilities[images], self.threshold, self.merged)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredPredictions:
-    """One row an image: true and guessed class as places in ``classes``, -1 for a guess outside of them."""
+    """A model's predictions beside the true classes, one entry an image; all arrays have the shape (n_images,).
+
+    Attributes:
+        classes: The classes that indices count.
+        truth: The index of the true class.
+        predicted: The index of the likeliest class, -1 where it is none of ``classes``.
+        confidence: The largest probability.
+        loss: Minus the logarithm of the true class's probability, in nats.
+        in_top_3: Whether fewer than three classes are likelier than the true one.
+        confident: Whether the largest probability reaches the model's threshold.
+    """
 
     classes: tuple[str, ...]
     truth: Ints
@@ -69,12 +98,21 @@ class ScoredPredictions:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Tell about which images the model is right."""
+        """Return whether each image is predicted correctly, of shape (n_images,)."""
         return np.asarray(self.truth == self.predicted)
 
 
 def score_predictions(predictions: Predictions, truth: Sequence[str], classes: Sequence[str]) -> ScoredPredictions:
-    """Read what a model says of images of ``classes``; a true class that it never learned has probability nought."""
+    """Score predictions against the true classes.
+
+    Args:
+        predictions: What the model says.
+        truth: The true class of each image. A class that the model does not know has the probability 0.
+        classes: The classes that the scores count; they include every true class.
+
+    Returns:
+        The scores of all images.
+    """
     index_of = {name: index for index, name in enumerate(classes)}
     column_of = {name: index for index, name in enumerate(predictions.classes)}
     rows = np.arange(len(truth))
@@ -95,49 +133,73 @@ def score_predictions(predictions: Predictions, truth: Sequence[str], classes: S
     )
 
 
-def compute_summands(answers: ScoredPredictions) -> "csr_array":
-    """Lay out what each image adds to the sums: (images, 6 + bins + 3 classes), mostly nought."""
+def compute_summands(scored: ScoredPredictions) -> "csr_array":
+    """Compute what each image adds to the sums from which figures are computed.
+
+    Args:
+        scored: The scored predictions.
+
+    Returns:
+        CSR matrix of shape (n_images, 6 + n_bins + 3 * n_classes): six plain sums, calibration bins, then three counts
+        of each class.
+    """
     from scipy.sparse import csr_array
 
-    images, classes = len(answers.truth), len(answers.classes)
-    rows, right = np.arange(images), answers.correct.astype(np.float64)
-    guessed = answers.predicted >= 0
-    bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
-    plain = (np.ones(images), right, answers.in_top_3, answers.loss, answers.confident, answers.confident * right)
+    images, classes = len(scored.truth), len(scored.classes)
+    rows, correct = np.arange(images), scored.correct.astype(np.float64)
+    in_classes = scored.predicted >= 0
+    bins = np.minimum((scored.confidence * BINS).astype(np.int64), BINS - 1)
+    plain = (np.ones(images), correct, scored.in_top_3, scored.loss, scored.confident, scored.confident * correct)
     first = _PLAIN + BINS
     entries = [
         *((rows, np.full(images, number), values) for number, values in enumerate(plain)),
-        (rows, _PLAIN + bins, right - answers.confidence),
-        (rows, first + answers.truth, np.ones(images)),
-        (rows, first + classes + answers.truth, right),
-        (rows[guessed], first + 2 * classes + answers.predicted[guessed], np.ones(int(guessed.sum()))),
+        (rows, _PLAIN + bins, correct - scored.confidence),
+        (rows, first + scored.truth, np.ones(images)),
+        (rows, first + classes + scored.truth, correct),
+        (rows[in_classes], first + 2 * classes + scored.predicted[in_classes], np.ones(int(in_classes.sum()))),
     ]
     row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
     return csr_array((value.astype(np.float64), (row, column)), shape=(images, first + 3 * classes))
 
 
 def figures_from_sums(sums: Floats) -> dict[str, Floats]:
-    """Make figures of sums of shape (…, parts): each of shape (…), by the names that ``configs.gate_rules`` knows.
+    """Compute figures from sums.
 
-    Macro F1 is the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among truths or guesses; the expected
-    calibration error is that of Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    Macro F1 is the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among truths or predictions. The
+    expected calibration error is that of Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks",
+    ICML 2017.
+
+    Args:
+        sums: Summed columns of ``compute_summands``, of shape (..., n_columns).
+
+    Returns:
+        Figures of shape (...) under the names that ``configs.gate_rules`` knows. ``coverage`` is the share of confident
+        predictions, and ``precision_when_sure`` the selective accuracy: the accuracy of these.
     """
-    images, right, top, loss, sure, sure_right = np.moveaxis(sums[..., :_PLAIN], -1, 0)
-    truth, hits, guesses = split_class_counts(sums)
-    touched = truth + guesses
+    images, correct, in_top_3, loss, confident, confident_correct = np.moveaxis(sums[..., :_PLAIN], -1, 0)
+    truth, hits, predicted = split_class_counts(sums)
+    occurring = truth + predicted
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "accuracy": right / images,
-            "top_3": top / images,
-            "macro_f1": np.nanmean(2 * hits / np.where(touched > 0, touched, np.nan), axis=-1),
+            "accuracy": correct / images,
+            "top_3": in_top_3 / images,
+            "macro_f1": np.nanmean(2 * hits / np.where(occurring > 0, occurring, np.nan), axis=-1),
             "log_loss": loss / images,
             "ece": np.abs(sums[..., _PLAIN : _PLAIN + BINS]).sum(axis=-1) / images,
-            "coverage": sure / images,
-            "precision_when_sure": sure_right / sure,
+            "coverage": confident / images,
+            "precision_when_sure": confident_correct / confident,
         }
 
 
 def split_class_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
-    """Take from sums of shape (…, parts) how many images each class has, how many are recognised, how many guessed."""
-    truth, hits, guesses = np.split(sums[..., _PLAIN + BINS :], 3, axis=-1)
-    return truth, hits, guesses
+    """Return the counts of each class from sums.
+
+    Args:
+        sums: Summed columns of ``compute_summands``, of shape (..., n_columns).
+
+    Returns:
+        The images of each class, those of them that are predicted correctly, and the predictions of it, each of shape
+        (..., n_classes).
+    """
+    truth, hits, predicted = np.split(sums[..., _PLAIN + BINS :], 3, axis=-1)
+    return truth, hits, predicted

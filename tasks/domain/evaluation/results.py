@@ -1,6 +1,6 @@
-"""Of which photographs more are wanted: what they would bring, what the model is bad at, and what nobody can tell."""
+"""Results of the evaluation step: both models' measurements, advice on what to collect, and the report's summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.domain.datasets.attribute_balance import NarrowRange
@@ -13,15 +13,20 @@ from tasks.domain.evaluation.misclassifications import NO_MISCLASSIFICATIONS, Mi
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count, list_names
 
-# Below half a point nobody would go out for photographs.
+# A smaller gain in recall is not worth collecting photographs for.
 _WORTH = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionAdvice:
-    """A class or slice, why more photographs of it are wanted, and what 50 of them would likely add to its recall.
+    """A class or slice of which more photographs are wanted.
 
-    The gain is a share with its 95% interval; None where only the data card or the test split speaks.
+    Attributes:
+        of: The class or slice.
+        why: The reason, in words.
+        gain: The likely gain in recall from 50 more photographs, between 0 and 1; None where no learning curve tells.
+        low: The lower end of the gain's 95% interval.
+        high: Its upper end.
     """
 
     of: str
@@ -38,53 +43,80 @@ def advise_collection(
     curves: Sequence[LearningCurve] = (),
     narrow: Sequence[NarrowRange] = (),
 ) -> tuple[CollectionAdvice, ...]:
-    """Rank what to collect: first classes that 50 more images would likely help, by how much.
+    """Rank what to collect next.
 
-    Then classes whose images cover little of what the others cover, the narrowest first. Then what is certainly
-    recognised less often than all images, the worst first; certainly means that the whole interval is below the
-    accuracy. Then follow classes with fewer test images than the minimum, and slices of the others, the fewest first:
-    of these nothing is known.
+    First come classes that 50 more images would likely help, by the gain; then classes whose images cover little of the
+    range that the others cover; then classes and slices that are certainly recognised less often than all images (their
+    whole interval lies below the accuracy), the worst first; last those of which nothing is known, the fewest images
+    first.
+
+    Args:
+        figures: The challenger's metrics on the test split.
+        slices: Its recall on each slice.
+        minimum: Classes and slices with fewer test images count as unknown.
+        curves: The learning curve of each class.
+        narrow: The classes with a narrow range of an image property, the narrowest first.
+
+    Returns:
+        The advice, the most useful first.
     """
-    accuracy = figures.overall["accuracy"]
     helped = sorted(
         (curve for curve in curves if (curve.gain or 0) >= _WORTH), key=lambda curve: (-(curve.gain or 0), curve.label)
     )
-    named = {curve.label for curve in helped}
     unknown = {class_figures.label for class_figures in figures.classes if class_figures.images < minimum}
+    known_slices = [data_slice for data_slice in exclude_whole_slices(slices) if data_slice.label not in unknown]
+    return (
+        *(CollectionAdvice(curve.label, _expected_gain(curve), curve.gain, curve.low, curve.high) for curve in helped),
+        *(CollectionAdvice(entry.label, f"{entry.unseen} photographs, since {entry.why}") for entry in narrow),
+        *_advise_on_weak(figures, known_slices, minimum, unknown | {curve.label for curve in helped}),
+        *_advise_on_unknown(figures, known_slices, minimum),
+    )
+
+
+def _advise_on_weak(
+    figures: Figures, slices: Sequence[Slice], minimum: int, excluded: set[str]
+) -> Iterator[CollectionAdvice]:
+    """Yield advice on what is certainly recognised less often than all images, the worst first.
+
+    Args:
+        figures: The figures of the test split.
+        slices: Slices of known classes.
+        minimum: The fewest images of which something is known.
+        excluded: Classes about which nothing is to be said.
+
+    Yields:
+        Classes and slices whose whole interval lies below the accuracy.
+    """
+    accuracy = figures.overall["accuracy"]
     classes = [
         (class_figures.label, class_figures.images, class_figures.recall or 0.0, class_figures.high)
         for class_figures in figures.classes
-        if class_figures.label not in named | unknown
+        if class_figures.label not in excluded
     ]
-    parts = [data_slice for data_slice in exclude_whole_slices(slices) if data_slice.label not in unknown]
-    every = [
-        *classes,
-        *((data_slice.name, data_slice.images, data_slice.recall, data_slice.high) for data_slice in parts),
-    ]
-    weak = sorted((recall, of, images) for of, images, recall, high in every if images >= minimum and high < accuracy)
-    few = [
-        *sorted(
-            (class_figures.images, class_figures.label)
-            for class_figures in figures.classes
-            if class_figures.label in unknown
-        ),
-        *sorted((data_slice.images, data_slice.name) for data_slice in parts if data_slice.images < minimum),
-    ]
-    return (
-        *(CollectionAdvice(curve.label, _expected_gain(curve), curve.gain, curve.low, curve.high) for curve in helped),
-        *(
-            CollectionAdvice(narrow_class.label, f"{narrow_class.unseen} photographs, since {narrow_class.why}")
-            for narrow_class in narrow
-        ),
-        *(
-            CollectionAdvice(of, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
-            for recall, of, images in weak
-        ),
-        *(
-            CollectionAdvice(of, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
-            for images, of in few
-        ),
+    parts = [(data_slice.name, data_slice.images, data_slice.recall, data_slice.high) for data_slice in slices]
+    weak = sorted(
+        (recall, name, images)
+        for name, images, recall, high in [*classes, *parts]
+        if images >= minimum and high < accuracy
     )
+    for recall, name, images in weak:
+        yield CollectionAdvice(name, f"{recall:.1%} of {images:,} test images are recognised, {accuracy:.1%} of all")
+
+
+def _advise_on_unknown(figures: Figures, slices: Sequence[Slice], minimum: int) -> Iterator[CollectionAdvice]:
+    """Yield advice on classes, then slices, with too few test images to know anything, the fewest first.
+
+    Yields:
+        How many more images would do.
+    """
+    classes = sorted(
+        (class_figures.images, class_figures.label)
+        for class_figures in figures.classes
+        if class_figures.images < minimum
+    )
+    parts = sorted((data_slice.images, data_slice.name) for data_slice in slices if data_slice.images < minimum)
+    for images, name in (*classes, *parts):
+        yield CollectionAdvice(name, f"{count(images, 'test image')}: {minimum - images:,} more, and it is known")
 
 
 def _expected_gain(curve: LearningCurve) -> str:
@@ -97,12 +129,19 @@ def _expected_gain(curve: LearningCurve) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Challenger and champion on the same images: the test split's, and those of a golden set where there is one.
+    """Challenger and champion on the same images: the test split and, where there is one, the golden set.
 
-    ``champion`` is the number of the decision that made it; ``champion_problem`` says why it could not be measured, and
-    then nothing is compared. ``latency`` is that of one image on this machine in milliseconds, None if not measured.
-    ``growth`` says what the challenger learned from beyond the champion; None where that cannot be known.
-    ``labels`` is what became of the labels under which the champion was judged.
+    Attributes:
+        images: The number of test images.
+        metrics: The challenger's metrics on the test split, and those of its calibration.
+        champion: The number of the decision that promoted the champion; None without a champion.
+        test: Both models on the test split.
+        golden: Both models on the golden set; None where there is none.
+        latency: Milliseconds for one image on this machine; None where it was not measured.
+        champion_problem: Why the champion could not be measured; then nothing is compared.
+        mistakes: The misclassified test images.
+        growth: How the training data grew since the champion; None where that cannot be known.
+        labels: How labels changed since the champion was evaluated; None where that cannot be known.
     """
 
     images: int
@@ -118,11 +157,11 @@ class Evaluation:
 
     @property
     def comparison(self) -> Comparison | None:
-        """What is compared on the test split; None where there is no champion, or none that can be measured."""
+        """Return the comparison on the test split; None where no champion can be measured."""
         return self.test.comparison
 
     def __str__(self) -> str:
-        """Give the accuracies with the number of images behind them, and name the classes that only one model knows."""
+        """Describe the accuracies, the number of images behind them, and the classes that only one model knows."""
         text = f"accuracy {self.metrics['accuracy']:.3f} on {count(self.images, 'test image')}"
         if self.test.worst:
             text += f", worst slice {self.test.worst.name} {self.test.worst.recall:.3f}"
@@ -154,9 +193,13 @@ def _describe_comparison(comparison: Comparison) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """The evaluation report in short: mistakes on the test split, what came of them since the champion, its page.
+    """The evaluation report in short.
 
-    ``collect`` is what to collect next, ranked.
+    Attributes:
+        mistakes: The number of mistakes on the test split.
+        since: In words, how many of them are new or fixed since the champion.
+        page: The address of the report; empty where MLflow shows no pages.
+        collect: What to collect next, the most useful first.
     """
 
     mistakes: int
@@ -165,6 +208,6 @@ class ReportSummary:
     collect: tuple[CollectionAdvice, ...] = ()
 
     def __str__(self) -> str:
-        """Count the mistakes, and say where they can be looked at."""
+        """Describe how many mistakes there are and where to look at them."""
         text = f"{count(self.mistakes, 'mistake')}{self.since}"
         return f"{text}: {self.page or 'evaluation/report.html in the MLflow run'}"

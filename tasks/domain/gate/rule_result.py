@@ -14,6 +14,10 @@ from tasks.domain.phrasing import count
 # So many classes or slices are named in a sentence; evaluation/evaluation.json has all of them.
 _NAMED = 3
 _SMALLEST = 0.0001
+#: The columns of such a table.
+COLUMNS = ("rule", "what happened", "chance", "outcome")
+# Figures that are whole numbers.
+_COUNTS = ("images of", "classes lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,6 @@ def name_failures(failures: Sequence[str], rule: Rule) -> str:
     """Say what is beyond a rule's limit, naming the first few."""
     more = f" and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
     return f"{', '.join(failures[:_NAMED])}{more}: {rule.text}"
-
-
-#: The columns of such a table.
-COLUMNS = ("rule", "what happened", "chance", "outcome")
-# Figures that are whole numbers.
-_COUNTS = ("images of", "classes lost")
 
 
 class RuleRow(NamedTuple):

@@ -20,6 +20,9 @@ from tasks.domain.gate.rule_result import (
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm
 
+# Where nothing speaks for labels that moved, a class that is recognised less often by more than this is asked about.
+_FALL = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class RuleFigure:
@@ -91,10 +94,6 @@ def _of_data(figure: str, data: DatasetDrift) -> Iterator[RuleFigure]:
         yield RuleFigure("", data.conflicts)
     elif data.drift is not None:
         yield RuleFigure("", data.drift, note=f"of {data.drifted}")
-
-
-# Where nothing speaks for labels that moved, a class that is recognised less often by more than this is asked about.
-_FALL = 0.05
 
 
 def apply_relabelled_rule(rule: Rule, evidence: LabelEvidence | None, gate: Gate) -> RuleResult:

@@ -16,6 +16,27 @@ from tasks.domain.training.results import FeatureSet
 
 # Where a model is kept and what it is judged by do not change it; aliases tell a former head's classes apart.
 _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
+# MLflow takes no more characters for a parameter; only a table of aliases can be so long.
+_LONGEST = 6000
+Verdict = Literal["identical", "equal", "different"]
+# In the order in which they are likely to be the cause.
+_CAUSES = {
+    "git_commit": "another commit of the code",
+    "git_dirty": "code that was changed after its commit",
+    "lock": "another lock file",
+    "tensorflow": "another version of TensorFlow",
+    "keras": "another version of Keras",
+    "numpy": "another version of NumPy",
+    "scipy": "another version of SciPy",
+    "pillow": "another version of Pillow",
+    "python": "another version of Python",
+    "threads": "another number of threads",
+    "onednn": "other oneDNN kernels",
+    "cpu": "another processor",
+    "instructions": "a processor with other instructions",
+    "cores": "another number of cores",
+    "system": "another operating system",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +74,6 @@ def record_from_dict(fields: Mapping[str, Any]) -> Record:
     return Record(**{**fields, "features": FeatureSet(**fields["features"]), "made": FeatureSet(**fields["made"])})
 
 
-# MLflow takes no more characters for a parameter; only a table of aliases can be so long.
-_LONGEST = 6000
-
-
 def hash_settings(settings: Settings) -> str:
     """Hash the settings that decide the model and its judgement: 64 hex digits."""
     sections = settings.model_dump(
@@ -81,28 +98,6 @@ def flatten_settings(settings: Settings) -> dict[str, str]:
         for name, section in sections.items()
         for key, value in section.items()
     }
-
-
-Verdict = Literal["identical", "equal", "different"]
-
-# In the order in which they are likely to be the cause.
-_CAUSES = {
-    "git_commit": "another commit of the code",
-    "git_dirty": "code that was changed after its commit",
-    "lock": "another lock file",
-    "tensorflow": "another version of TensorFlow",
-    "keras": "another version of Keras",
-    "numpy": "another version of NumPy",
-    "scipy": "another version of SciPy",
-    "pillow": "another version of Pillow",
-    "python": "another version of Python",
-    "threads": "another number of threads",
-    "onednn": "other oneDNN kernels",
-    "cpu": "another processor",
-    "instructions": "a processor with other instructions",
-    "cores": "another number of cores",
-    "system": "another operating system",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from tasks.domain.registry.decisions import AlreadyDecided, DecisionOutcome, Pro
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 
+Status = DecisionOutcome | Literal["unchanged", "waiting"]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
@@ -72,9 +74,6 @@ class ChallengerOutcome:
 
     challenger: Challenger
     promotion: Promotion
-
-
-Status = DecisionOutcome | Literal["unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)

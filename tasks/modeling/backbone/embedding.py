@@ -20,6 +20,9 @@ from tasks.modeling.backbone.inception import feature_width, list_fitting_cuts, 
 from tasks.modeling.backbone.serialization import is_weights_file
 from tasks.modeling.determinism import count_cores
 
+if TYPE_CHECKING:
+    from configs import schema
+
 T = TypeVar("T")
 R = TypeVar("R")
 #: An image, a view, and its features in that view.
@@ -97,10 +100,6 @@ def decode_image(name: str, data: bytes, limits: Limits) -> Picture:
             f"{message} Undo the change of the settings under images, or restore the store's images.lance."
         )
     return picture
-
-
-if TYPE_CHECKING:
-    from configs import schema
 
 
 def load_every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:

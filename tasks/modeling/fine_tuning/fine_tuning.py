@@ -30,10 +30,13 @@ from tasks.modeling.fine_tuning.train_state import (
 from tasks.modeling.head.head import Head
 
 if TYPE_CHECKING:
+    import keras
+
     from configs import schema
 
 # A tenth of the learning rate is the usual next try where training broke down.
 _LOWER = 10
+_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,6 @@ class FineTuning:
             f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _LOWER:g}. "
             "No model was made."
         )
-
-
-if TYPE_CHECKING:
-    import keras
-
-    from configs import schema
-
-_BYTES = 4
 
 
 def check_memory(

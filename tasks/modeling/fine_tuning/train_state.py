@@ -16,8 +16,16 @@ from tasks.modeling.fine_tuning.distribution import Devices
 from tasks.modeling.fine_tuning.input_pipeline import Batch
 from tasks.modeling.head.head import Head
 
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from configs import schema
+
 Arrays = list[NDArray[Any]]
 Epoch = tuple[int, Mapping[str, float]]
+Step = Callable[[Batch], tuple[float, int]]
+_WARM_UP = 0.1
 
 
 @dataclass(frozen=True)
@@ -57,16 +65,6 @@ class Checkpoint:
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
     """Name the first epoch with the lowest validation loss, with its figures."""
     return min(epochs, key=lambda epoch: epoch[1]["validation_loss"])
-
-
-if TYPE_CHECKING:
-    import keras
-    import tensorflow as tf
-
-    from configs import schema
-
-Step = Callable[[Batch], tuple[float, int]]
-_WARM_UP = 0.1
 
 
 @dataclass(frozen=True)

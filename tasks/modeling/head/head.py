@@ -14,6 +14,12 @@ from tasks.modeling.backbone.serialization import DAMAGE, hash_weights
 
 # So many images are turned into float64 at once: what bounds memory.
 _BLOCK = 1024
+# So many images are looked at together: what bounds memory.
+# A spread of less than this share of the mean, or of one, is rounding, which nobody should blow up to a spread of one.
+_HARDLY = 1e-6
+# No network that was trained gives features beyond this; with them the head's own numbers would overflow.
+_LARGEST = 1e9
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,6 @@ class Head:
                 return cls(tuple(map(str, file["classes"])), file["weights"], file["bias"], *calibration)
         except (*DAMAGE, TypeError, AttributeError) as error:
             raise PedigreeError("A stored head is damaged: train again with --force.") from error
-
-
-# So many images are looked at together: what bounds memory.
-# A spread of less than this share of the mean, or of one, is rounding, which nobody should blow up to a spread of one.
-_HARDLY = 1e-6
-# No network that was trained gives features beyond this; with them the head's own numbers would overflow.
-_LARGEST = 1e9
-
-Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
