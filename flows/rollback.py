@@ -12,7 +12,7 @@ from tasks.promotion.overrides import Approver, Override, roll_back_champion
 @flow(name="rollback", persist_result=False, validate_parameters=False)
 @flat_parameters()
 def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Override]:
-    """Promote the previous champion again, and hold the present one until a person releases it.
+    """Promote the previous champion again, and hold the present one until a person lifts the hold.
 
     Args:
         store: Where Pedigree keeps what it knows.

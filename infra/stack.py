@@ -27,7 +27,7 @@ from infra.orchestration.deployments import POOL
 DEPLOYMENT = "retrain/nightly"
 _PREFECT, _MLFLOW, _WORKER = "Prefect", "MLflow", "worker"
 _PARTS = (_PREFECT, _MLFLOW, _WORKER)
-_PATIENCE = 180  # seconds: on a busy machine MLflow alone takes one minute
+_PATIENCE = 180  # seconds; on a busy machine MLflow alone takes a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,28 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What of the stack runs, and where to look at it."""
+    """The state of the stack: its programs, and what deploying left as it was."""
 
     parts: tuple[Part, ...]
-    #: What a person changed in Prefect, and deploying therefore left as it is.
+    #: What a person had changed in Prefect, and deploying therefore left as it is.
     left_alone: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn it into what JSON can hold."""
+        """Return a dictionary that JSON can hold."""
         parts = {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
         return {**parts, "left_alone": list(self.left_alone)} if self.left_alone else parts
 
 
 def up(home: Path, settings: Settings | None, operations: Operations | None = None) -> Status:
-    """Start what is not running yet, wait until all of it answers, and deploy the nightly run with these settings.
+    """Start what is not running yet, wait until all of it answers, and deploy the flows.
 
-    Without ``operations`` the servers are started as the last time.
+    Args:
+        home: The home folder.
+        settings: The settings to deploy with; None deploys nothing.
+        operations: The settings of servers and notifications; None starts the servers as they were started last.
+
+    Returns:
+        The state of the stack.
     """
     with _alone(home):
         processes.restrict_permissions(home)
@@ -81,7 +87,7 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
 
 
 def down(home: Path) -> Status:
-    """Stop what ``up`` started, the worker first, so that it can tell the server about its runs."""
+    """Stop what ``up`` started, the worker first, so that it can report its runs to the server."""
     with _alone(home):
         for name in reversed(_PARTS):
             processes.stop(_record(home, name))
@@ -89,12 +95,24 @@ def down(home: Path) -> Status:
 
 
 def status(home: Path) -> Status:
-    """Tell which programs run and answer."""
+    """Return which programs run and answer."""
     return Status(tuple(_part(home, name) for name in _PARTS))
 
 
 def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
-    """Set up who is told, in the Prefect that the user named or else in the stack's, and name what is set up."""
+    """Set up notifications in the Prefect that PREFECT_API_URL names, or else in the stack's.
+
+    Args:
+        home: The home folder.
+        settings: The settings of a retraining.
+        operations: The settings of servers and notifications.
+
+    Returns:
+        The names of the automations.
+
+    Raises:
+        PedigreeError: No Prefect is named or runs here, or it does not answer.
+    """
     api = prefect_address() or prefect_api(home)
     if not api:
         raise PedigreeError(
@@ -110,19 +128,19 @@ def notify(home: Path, settings: Settings, operations: Operations) -> list[str]:
 
 
 def prefect_api(home: Path) -> str:
-    """Name the API of the stack's Prefect server, or nothing when it does not run."""
+    """Return the address of the stack's Prefect API; empty where the server does not run."""
     prefect = _part(home, _PREFECT)
     return f"{prefect.address}/api" if prefect.state == "running" else ""
 
 
 def mlflow_pages(home: Path) -> str:
-    """Name the address of the stack's MLflow server, or nothing when it does not run."""
+    """Return the address of the stack's MLflow server; empty where it does not run."""
     mlflow = _part(home, _MLFLOW)
     return mlflow.address if mlflow.state == "running" else ""
 
 
 def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
-    # It loads Prefect, which reads the environment when it is loaded: whoever runs a night here prepares that first.
+    # The import loads Prefect, which reads the environment then: the login must be set before.
     set_prefect_login(api)
     from infra.orchestration import automations
 
@@ -143,7 +161,7 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
     background = processes.read_background(record)
     if background and background.alive:
         return background
-    processes.stop(record)  # What a program that died left behind would hold its port.
+    processes.stop(record)  # Children of a program that died may still hold its port.
     return begin()
 
 
@@ -155,7 +173,14 @@ def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Backgr
 
 
 def _servers(home: Path, operations: Operations | None) -> Servers:
-    """Tell how the servers are to be started, and keep it for the next time; nothing in it is secret."""
+    """Choose the servers' settings, and keep them for the next start; nothing in them is secret.
+
+    Returns:
+        The settings given, or else those of the last start.
+
+    Raises:
+        PedigreeError: The servers run already, with other settings or without a password.
+    """
     file = home / "stack" / "servers.json"
     before = Servers.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else Servers()
     server_settings = operations.servers if operations else before
@@ -196,7 +221,7 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Let no second ``up`` or ``down`` of this home run meanwhile."""
+    """Hold the lock of this home, so that no second ``up`` or ``down`` runs at the same time."""
     folder = home / "stack"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -208,7 +233,13 @@ _PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content
 
 
 def make_login_links(home: Path) -> dict[str, str]:
-    """Make a link for each server's pages that logs in once; where a team has passwords, the pages ask for theirs.
+    """Create a link to each server's pages that logs in once; where a team has passwords, the pages ask for them.
+
+    Args:
+        home: The home folder.
+
+    Returns:
+        The links, by prefect and mlflow.
 
     Raises:
         PedigreeError: A server does not run.
@@ -224,9 +255,16 @@ def make_login_links(home: Path) -> dict[str, str]:
 
 
 def open_in_browser(home: Path, pages: Mapping[str, str]) -> bool:
-    """Open the pages where this machine has a screen, and tell whether they were.
+    """Open pages in the browser, where this machine has a screen.
 
-    Everybody here can read the arguments of a browser, so it gets the name of a file that only its owner can read.
+    Other users can read the arguments of a browser, so it gets the name of a file that only its owner can read.
+
+    Args:
+        home: The home folder.
+        pages: The links by name.
+
+    Returns:
+        Whether all of them were opened.
     """
     if not (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False

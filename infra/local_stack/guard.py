@@ -1,7 +1,7 @@
-"""The door of the local servers: only who knows the password gets in, and only by the servers' own addresses and pages.
+"""The guard of the local servers: an ASGI app that lets only clients with the password in, and only by its own address.
 
-A browser gets in by a link that works once: it buys a word that the browser then sends as HTTP's own name and password.
-Unlike a cookie, which every port of a machine shares, that word is sent to this very server and to no other.
+A browser logs in by a link that works once: the link's token is exchanged for a session token, which the browser then
+sends as the password of HTTP basic authentication. All ports of a machine share cookies, but not such a password.
 """
 
 import base64
@@ -18,10 +18,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-#: Where a link that works once leads, where its word is exchanged, and where the owner asks for such a link.
+#: The page that a login link opens, where its token is exchanged, and where the owner requests such a link.
 OPEN, SESSION, LINK = "/pedigree/open", "/pedigree/session", "/pedigree/link"
 _LINK_LIFETIME = 600  # seconds
-# Pages load and ask nothing elsewhere: Prefect's would ask a host of its makers.
+# Pages may load nothing from other hosts: Prefect's would call a host of its makers.
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' {sockets}; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
@@ -43,10 +43,17 @@ _USED = "This link was used already, or is older than ten minutes: run pedigree 
 
 
 class Guard:
-    """A server's app behind its door; without a password only the policy of its pages is added."""
+    """A server's ASGI app behind a login; without a password only a content security policy is added."""
 
     def __init__(self, app: App, address: str, password: str, *more: str) -> None:
-        """Guard an app that answers at this address; ``more`` are addresses of APIs that its pages ask as well."""
+        """Guard an app.
+
+        Args:
+            app: The server's app.
+            address: The address at which it answers, such as http://127.0.0.1:4200.
+            password: The password; empty lets everybody in.
+            *more: Origins of other APIs that its pages may call.
+        """
         self._app, self._password = app, password
         port = urlsplit(address).port
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
@@ -56,7 +63,13 @@ class Guard:
         self._sessions: set[str] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it here."""
+        """Pass a request on to the app, or answer it here.
+
+        Args:
+            scope: ASGI's description of the connection.
+            receive: Awaits the next message of the client.
+            send: Sends a message to the client.
+        """
         if scope["type"] == "http":
             await self._http(scope, receive, self._with_policy(send))
         elif scope["type"] == "websocket" and self._password:
@@ -88,7 +101,7 @@ class Guard:
         elif self._knows(headers):
             await self._app(scope, receive, send)
         elif "prefect" in scope.get("subprotocols", ()):
-            # Some of Prefect's clients say who they are in their first message.
+            # Some of Prefect's clients send the password in their first message.
             await self._app(scope, self._introduced(receive), send)
         else:
             await send({"type": "websocket.close", "code": 1008})
@@ -114,10 +127,13 @@ class Guard:
             return False
 
     def _own_page(self, scope: Message, headers: dict[str, str]) -> bool:
-        """Tell whether a request comes to our own address, and not from the page of another one.
+        """Return whether a request is addressed to this server, and does not come from a page of another one.
 
-        Without Origin a browser only opens pages or loads pictures and the like: from elsewhere it may open a page, as
-        the links in messages do.
+        Without an Origin header a browser only opens pages or loads images and the like. From other pages it may open a
+        page here, as the links in messages do.
+
+        Returns:
+            Whether the request is allowed.
         """
         if headers.get("host") not in self._hosts:
             return False
@@ -155,7 +171,7 @@ class Guard:
     def _with_policy(self, send: Send) -> Send:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # The second one is for pages of other ports: a browser's cache shows them a picture without asking.
+                # The second header is for pages of other ports: a browser's cache would show them images unasked.
                 more = [(b"content-security-policy", self._policy), (b"cross-origin-resource-policy", b"same-origin")]
                 message["headers"] = [*message.get("headers", []), *more]
             await send(message)

@@ -1,4 +1,4 @@
-"""Asking Prefect and MLflow with a login, made by ``configs.load``, and without loading either for it."""
+"""Requests to Prefect and MLflow by plain HTTP: health, logins and the work pool, without importing either."""
 
 import json
 import urllib.request
@@ -20,7 +20,7 @@ Login = Mapping[str, str]
 
 
 def responds(url: str) -> bool:
-    """Tell whether an address answers with success, or by asking for a password."""
+    """Return whether an address answers with success, or asks for a password."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
             return True
@@ -31,9 +31,16 @@ def responds(url: str) -> bool:
 
 
 def check_prefect(api: str, login: Login) -> None:
-    """Raise PedigreeError where this API wants another name or password, OSError or ValueError where nobody answers.
+    """Check that Prefect answers and accepts the login; its health page answers anybody, so another one is asked.
 
-    Its health is told to everybody: only another question shows whether we may ask.
+    Args:
+        api: The address of Prefect's API.
+        login: The HTTP header that logs in.
+
+    Raises:
+        PedigreeError: The name or password is wrong.
+        OSError: Nobody answers.
+        ValueError: The address is none.
     """
     if _status(f"{api.rstrip('/')}/admin/version", login) in _LOCKED:
         raise PedigreeError(
@@ -42,7 +49,16 @@ def check_prefect(api: str, login: Login) -> None:
 
 
 def check_mlflow(address: str, login: Login) -> None:
-    """Raise PedigreeError where this MLflow wants another name or password."""
+    """Check that MLflow accepts the login.
+
+    Args:
+        address: MLflow's address.
+        login: The HTTP header that logs in.
+
+    Raises:
+        PedigreeError: The name or password is wrong.
+        OSError: Nobody answers.
+    """
     question = f"{address}/api/2.0/mlflow/experiments/search?max_results=1"
     if _status(question, login) in _LOCKED:
         variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
@@ -52,7 +68,16 @@ def check_mlflow(address: str, login: Login) -> None:
 
 
 def worker_is_online(prefect: str, login: Login, pool: str) -> bool:
-    """Tell whether Prefect has heard of a worker of this pool just now."""
+    """Return whether a worker of this pool is online.
+
+    Args:
+        prefect: The address of Prefect's server.
+        login: The HTTP header that logs in.
+        pool: The work pool.
+
+    Returns:
+        Whether Prefect has heard from such a worker recently; False where Prefect does not answer.
+    """
     try:
         workers = _ask(f"{prefect}/api/work_pools/{pool}/workers/filter", login, {})
     except OSError:
@@ -61,15 +86,31 @@ def worker_is_online(prefect: str, login: Login, pool: str) -> bool:
 
 
 def request_login_link(url: str, login: Login) -> str:
-    """Ask the guard of a local server for a link that logs in once: a path with a word in its fragment."""
+    """Request a link from the guard of a local server that logs in once.
+
+    Args:
+        url: The guard's address for such requests.
+        login: The HTTP header that logs in.
+
+    Returns:
+        A path with a token in its fragment.
+    """
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(login)), timeout=10) as answer:  # noqa: S310
         return str(answer.read().decode())
 
 
 def secure_work_pool(prefect: str, login: Login, pool: str) -> None:
-    """Let runs of this pool bring neither a command nor variables of their own; what else a person set there stays.
+    """Create the work pool, or change its template, so that a run can bring neither a command nor variables of its own.
 
-    The pool is made where there is none. Prefect's own template would take both from whoever starts a run.
+    Prefect's own template would take both from whoever starts a run. What a person set there otherwise stays.
+
+    Args:
+        prefect: The address of Prefect's server.
+        login: The HTTP header that logs in.
+        pool: The work pool.
+
+    Raises:
+        HTTPError: Prefect refuses the request.
     """
     pools, template = f"{prefect}/api/work_pools", json.loads(_TEMPLATE.read_text(encoding="utf-8"))
     try:
@@ -84,15 +125,21 @@ def secure_work_pool(prefect: str, login: Login, pool: str) -> None:
 
 
 def crash_left_over_runs(prefect: str, login: Login, pool: str) -> None:
-    """Call crashed what a stopped worker left running: it would hold the deployment's only place for ever."""
+    """Set runs to crashed that a stopped worker left behind: they would hold the concurrency limit for ever.
+
+    Args:
+        prefect: The address of Prefect's server.
+        login: The HTTP header that logs in.
+        pool: The work pool.
+    """
     run_filter = {"flow_runs": {"state": {"type": {"any_": _LEFT_OVER}}}, "work_pools": {"name": {"any_": [pool]}}}
-    state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next night carries on."}
+    state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next run carries on."}
     for run in _ask(f"{prefect}/api/flow_runs/filter", login, run_filter):
         _ask(f"{prefect}/api/flow_runs/{run['id']}/set_state", login, {"state": state, "force": True})
 
 
 def _status(url: str, headers: Login) -> int:
-    """Ask, and return the HTTP status, whichever it is; raises OSError or ValueError where there is none."""
+    """Return the HTTP status of an address, whichever it is; raises OSError or ValueError where there is none."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=30) as answer:  # noqa: S310
             return int(answer.status)

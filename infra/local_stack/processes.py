@@ -1,4 +1,4 @@
-"""Programs that go on in the background: apart from the terminal, found again by a file, ended with all they began."""
+"""Background processes: started apart from the terminal, recorded in a file, stopped with all their children."""
 
 import json
 import os
@@ -16,7 +16,13 @@ from configs.errors import PedigreeError
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """A program that was started: its process, when that began (ids are given again), and what it serves."""
+    """A background process.
+
+    Attributes:
+        pid: Its process id.
+        started: When it was started, in seconds since 1970; process ids are used again.
+        address: The address that it serves.
+    """
 
     pid: int
     started: float
@@ -24,14 +30,14 @@ class Background:
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Return whether this very process still runs."""
         with suppress(psutil.NoSuchProcess):
             return not self.replaced and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
         return False
 
     @property
     def replaced(self) -> bool:
-        """Whether its id belongs to another process now."""
+        """Return whether its id belongs to another process now."""
         with suppress(psutil.NoSuchProcess):
             return abs(psutil.Process(self.pid).create_time() - self.started) > 1
         return False
@@ -44,17 +50,17 @@ def start(
     address: str,
     listener: socket.socket | None = None,
 ) -> Background:
-    """Start a program in a session of its own, its words in a log beside the record, which its owner alone may read.
+    """Start a program in a session of its own; its output goes to a log beside the record, for its owner only.
 
     Args:
-        record: The file by which the program is found again.
+        record: The file that records the process.
         command: The program and its arguments.
-        environment: All that its environment holds.
-        address: What it serves.
-        listener: A socket that it takes over under the same descriptor, and that is closed here.
+        environment: Its whole environment.
+        address: The address that it serves.
+        listener: A socket that it inherits under the same descriptor; it is closed here.
 
     Returns:
-        The program as it was started.
+        The process, as recorded.
     """
     record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = record.with_suffix(".log")
@@ -77,7 +83,7 @@ def start(
 
 
 def read_background(record: Path) -> Background | None:
-    """Read what was started, whether or not it still runs."""
+    """Read the record of a process, whether or not it still runs; None where there is none."""
     try:
         return Background(**json.loads(record.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -85,7 +91,12 @@ def read_background(record: Path) -> Background | None:
 
 
 def stop(record: Path, patience: float = 15) -> None:
-    """Ask the program to end, then end whatever it left behind, then forget it."""
+    """Stop a process, then whatever it left behind, and remove its record.
+
+    Args:
+        record: The file that records the process.
+        patience: Seconds until a process that does not end is killed.
+    """
     background = read_background(record)
     if background:
         family = _family(background)
@@ -95,7 +106,7 @@ def stop(record: Path, patience: float = 15) -> None:
 
 
 def _family(background: Background) -> list[psutil.Process]:
-    """Find the process, all below it, and what stayed in its session after it died."""
+    """Return the process, all below it, and what stayed in its session after it died."""
     if background.replaced:
         return []
     below = psutil.Process(background.pid).children(recursive=True) if background.alive else []
@@ -110,7 +121,12 @@ def _session(pid: int) -> int | None:
 
 
 def terminate(processes: Sequence[psutil.Process], patience: float) -> None:
-    """Ask processes to end, and kill those that have not after so many seconds."""
+    """Terminate processes, and kill those that do not end.
+
+    Args:
+        processes: The processes.
+        patience: Seconds until those that are left are killed.
+    """
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -123,16 +139,16 @@ def terminate(processes: Sequence[psutil.Process], patience: float) -> None:
 
 _FOLDERS = ("stack", "prefect", "mlflow-artifacts", "demo")
 _FILES = ("mlflow.db", "mlflow-users.db", "unexpected-error.txt")
-# A store may lie there too; its rights stay as they are, since a group may share it.
+# A store in the home folder keeps its permissions, since a group may share it.
 
 
 def restrict_permissions(home: Path) -> None:
-    """Take what Pedigree keeps in its home folder away from others, and the folder itself where it holds nothing else.
+    """Make what Pedigree keeps in its home folder readable for its owner only, and the folder too where it is its own.
 
-    A folder that holds other things as well may be shared by its owner's will: PEDIGREE_HOME can name any.
+    A folder that holds other things as well may be shared on purpose, since PEDIGREE_HOME can name any.
 
     Raises:
-        PedigreeError: Something there belongs to somebody else, who could read the password of the servers.
+        PedigreeError: Something there belongs to another user, who could read the servers' password.
     """
     folders = [home / name for name in _FOLDERS]
     if {entry.name for entry in home.iterdir()} <= {*_FOLDERS, *_FILES, "store"}:
@@ -150,5 +166,5 @@ def restrict_permissions(home: Path) -> None:
 
 
 def restrict_new_files() -> None:
-    """Let what this process and those below it make from now on be for its owner alone."""
+    """Set the umask, so that files of this process and of its children are readable for their owner only."""
     os.umask(0o077)

@@ -1,6 +1,6 @@
-"""Run Prefect's or MLflow's server behind the guard, as ``python -m infra.local_stack.serve NAME DESCRIPTOR …``.
+"""Prefect's or MLflow's server behind the guard: ``python -m infra.local_stack.serve NAME DESCRIPTOR …``.
 
-The descriptor is that of a socket which listens already: whoever starts a server has its port from the beginning.
+The descriptor is that of a socket which listens already, so that nobody else can take the port while a server starts.
 """
 
 import os
@@ -26,10 +26,10 @@ def _prefect() -> App:
 
 
 def _mlflow(database: str, files: str) -> App:
-    """Make MLflow's app as ``mlflow server`` does, which offers no way to put a guard before it."""
+    """Create MLflow's app as ``mlflow server`` does, which cannot put a guard before it."""
     from mlflow.server import constants
 
-    # What the app is to know it reads from the environment when it is imported.
+    # The app reads its configuration from the environment when it is imported.
     os.environ |= {
         constants.BACKEND_STORE_URI_ENV_VAR: database,
         constants.REGISTRY_STORE_URI_ENV_VAR: database,
@@ -46,7 +46,11 @@ def _mlflow(database: str, files: str) -> App:
 
 
 def main() -> None:
-    """Serve what the command line names until the process is ended."""
+    """Serve what the command line names until the process is stopped.
+
+    Raises:
+        PedigreeError: There is no password, so that the server would be open to everybody.
+    """
     restrict_new_files()
     import uvicorn
 
@@ -57,7 +61,7 @@ def main() -> None:
     if not (word or guarded_by_itself):
         raise PedigreeError("The servers of this home have no password: start them by pedigree up.")
     app = apps[name](*places)
-    # Behind a proxy the pages may ask an API at an address of their owner's.
+    # Behind a proxy the pages may call the API at an address that the owner chose.
     api = urlsplit(secret("PREFECT_SERVER_UI_API_URL"))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     guarded = Guard(app, address, word, *([f"{api.scheme}://{api.netloc}"] if api.netloc else []))

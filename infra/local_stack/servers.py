@@ -1,4 +1,4 @@
-"""Starting Prefect's and MLflow's servers: on SQLite and a folder, or on PostgreSQL and S3."""
+"""Prefect's and MLflow's servers and a worker: how each is started, on SQLite and a folder or on PostgreSQL and S3."""
 
 import os
 import secrets
@@ -19,14 +19,18 @@ default_permission = READ
 database_uri = {database}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
-# -P: a folder "infra" where the command was given is none of ours.
+# -P: a folder named infra in the current folder must not be imported.
 _GUARDED = [sys.executable, "-P", "-m", "infra.local_stack.serve"]
-# MLflow refuses a shorter one, and says so only in its log.
+# MLflow refuses a shorter password, and says so only in its log.
 _SHORTEST_PASSWORD = 12
 
 
 def check_credentials(servers: Servers) -> None:
-    """Raise SettingsError where the servers are to ask for passwords that nobody has set."""
+    """Check that passwords are set where the servers are to ask for them.
+
+    Raises:
+        SettingsError: A name or a password is missing or too short.
+    """
     if not servers.authentication:
         return
     if ":" not in secret("PREFECT_API_AUTH_STRING"):
@@ -41,7 +45,12 @@ def check_credentials(servers: Servers) -> None:
 
 
 def prepare_login(home: Path, servers: Servers) -> None:
-    """Make the password that the servers of one person ask for, or forget it where a team has its own."""
+    """Create the password of a single person's servers, or remove it where a team has passwords of its own.
+
+    Args:
+        home: The home folder.
+        servers: The settings of the servers.
+    """
     if servers.authentication:
         forget_password(home)
     else:
@@ -49,31 +58,48 @@ def prepare_login(home: Path, servers: Servers) -> None:
 
 
 def stack_environment(home: Path) -> dict[str, str]:
-    """Hand down the environment, so that MLflow and the worker's runs see the same AWS settings as this terminal."""
-    # MLflow's own boto3 knows the older name of the region alone.
+    """Return the environment for a server or worker: this terminal's, with the same AWS settings and home folders."""
+    # MLflow's own boto3 client reads only the older name of the region.
     region = os.environ.get("AWS_REGION")
     aws = {"AWS_DEFAULT_REGION": region} if region else {}
     return {**os.environ, **aws, "PEDIGREE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
 
 
 def environment_with_login(home: Path, api: str) -> dict[str, str]:
-    """Hand down the environment with the address of Prefect's API and, where it is this home's own, the password."""
+    """Return the environment for a client of Prefect.
+
+    Args:
+        home: The home folder.
+        api: The address of Prefect's API.
+
+    Returns:
+        The environment with that address and, for this home's own server, the password.
+    """
     variables = stack_environment(home) | {"PREFECT_API_URL": api}
     login = local_login(home, api)
     return variables | {"PREFECT_API_AUTH_STRING": login} if login else variables
 
 
 def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
-    """Start Prefect's server on a free port of this machine."""
+    """Start Prefect's server on a free port of this machine.
+
+    Args:
+        record: The file that records the process.
+        home: The home folder.
+        servers: The settings of the servers.
+
+    Returns:
+        The process, with the server's address.
+    """
     listener = _listener(4200)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    # Behind a proxy people reach the pages, and those the API, at addresses that only its owner knows.
+    # Behind a proxy pages and API have other addresses, which the owner sets in the environment.
     variables = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **stack_environment(home)}
-    # A server that starts anew still knows who holds the limit of one retraining, and until when.
+    # A restarted server still knows which run holds the limit of one retraining, and until when.
     variables["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] = "prefect.server.concurrency.lease_storage.filesystem"
     # A server that finds another server's address in its environment would send its own work there.
     variables.pop("PREFECT_API_URL", None)
-    # Pages of other origins may ask nothing, whoever looks at them.
+    # Pages of other origins may send no requests.
     variables.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", variables["PREFECT_UI_URL"])
     if servers.prefect_database:
         _, _, address = servers.prefect_database.partition("://")
@@ -85,18 +111,27 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
 
 
 def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
-    """Start MLflow's server on a free port of this machine."""
+    """Start MLflow's server on a free port of this machine.
+
+    Args:
+        record: The file that records the process.
+        home: The home folder.
+        servers: The settings of the servers.
+
+    Returns:
+        The process, with the server's address.
+    """
     listener = _listener(5000)
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
     files = servers.artifacts or str(home / "mlflow-artifacts")
-    # Its background jobs start seven helpers, and nothing here asks them for anything.
+    # Its background jobs would start seven processes that nothing here uses.
     variables = stack_environment(home) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if not servers.authentication:
         command = [*_GUARDED, "mlflow", str(listener.fileno()), database, files]
         return processes.start(record, command, variables, url, listener)
-    # MLflow's own command opens its port itself.
+    # The command mlflow server opens its port itself.
     listener.close()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", database, "--artifacts-destination", files, "--app-name", "basic-auth"]
@@ -104,17 +139,32 @@ def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
 
 
 def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str) -> Background:
-    """Start a worker of this pool, which it makes where there is none; its runs link to these servers' pages."""
+    """Start a worker.
+
+    Args:
+        record: The file that records the process.
+        home: The home folder.
+        prefect: The address of Prefect's server.
+        mlflow: The address of MLflow's server, for links to its pages.
+        pool: The work pool, which is created where it does not exist.
+
+    Returns:
+        The process, with the address of the pool's page.
+    """
     command = [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"]
     command += ["--pool", pool, "--type", "process", "--name", pool]
     variables = environment_with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
-    # As in prefect.yaml: runs of this pool take nothing from outside.
+    # As in prefect.yaml: runs of this pool take no variables from outside.
     variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
     return processes.start(record, command, variables, f"{prefect}/work-pools/work-pool/{pool}")
 
 
 def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[str, str]:
-    """Make whoever starts the server its administrator; MLflow keeps only a hash of the password."""
+    """Write MLflow's file of its login; the administrator is whoever starts the server.
+
+    Returns:
+        Environment variables that name the file and the administrator, of whose password MLflow keeps a hash.
+    """
     file = record.with_name("mlflow-authentication.ini")
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow-users.db'}"
     # A percent sign would begin a reference to another setting of the file.
@@ -123,16 +173,23 @@ def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[s
         "MLFLOW_AUTH_CONFIG_PATH": str(file),
         "MLFLOW_AUTH_ADMIN_USERNAME": secret("MLFLOW_TRACKING_USERNAME"),
         "MLFLOW_AUTH_ADMIN_PASSWORD": secret("MLFLOW_TRACKING_PASSWORD"),
-        # It signs forms in MLflow's pages; a new one at each start ends nothing but a form left open.
+        # It signs forms of MLflow's pages; a new key at each start only invalidates forms that are open.
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
     }
 
 
 def _listener(first: int) -> socket.socket:
-    """Listen on the first free port from here on: from now on nobody else can, also while the server is starting."""
+    """Listen on the first free port from ``first`` on, so that nobody else takes it while the server starts.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        PedigreeError: A hundred ports are taken.
+    """
     for port in range(first, first + 100):
         listener = socket.socket()
-        # A port whose last server has just ended is free.
+        # A port whose last server has just stopped counts as free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             listener.bind(("127.0.0.1", port))

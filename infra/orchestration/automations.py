@@ -1,4 +1,4 @@
-"""Who is told what the nights come to: Prefect's automations and notification blocks, made from the settings."""
+"""Notifications of how runs end: Prefect's automations and notification blocks, created from the settings."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 
 _TAG = "pedigree-notify"
-# The block of each channel, and the variable that holds its secret.
+# The block of each channel, and the environment variable that holds its secret.
 _CHANNELS: Mapping[str, tuple[str, str]] = {
     "slack": ("slack-webhook/pedigree-slack", "PEDIGREE_SLACK_URL"),
     "webhook": ("webhook/pedigree-webhook", "PEDIGREE_WEBHOOK_URL"),
@@ -37,18 +37,25 @@ _EVENTS: Mapping[NotifiedOutcome, tuple[str, ...]] = {
     "needs-approval": ("Needs approval",),
     "failed": ("Failed", "Crashed", "TimedOut"),
 }
-# Each is a night that did what it could: also one that found nothing new.
+# States of runs that ended well, also with nothing new.
 _GOOD = ("Promoted", "Rejected", "Needs approval", "Unchanged", "Waiting")
 
 
 def set_up_automations(api: str, notify: Notify, mlflow: str) -> list[str]:
-    """Let the Prefect server at this API tell people as the settings say, and name the automations that it has now.
+    """Create, replace and delete automations of a Prefect server, so that it notifies people as the settings say.
 
-    What is there already and the same is left alone, so that the hours of silence go on; what the settings no longer
-    say is removed, with its secrets. ``mlflow`` is the address of MLflow's pages, if it has any.
+    An automation that is already as it should be stays untouched, so that its time of silence goes on.
+
+    Args:
+        api: The address of Prefect's API.
+        notify: The settings.
+        mlflow: The address of MLflow's pages; empty where there are none.
+
+    Returns:
+        The names of the automations, with a remark at those that a person switched off.
 
     Raises:
-        SettingsError: A secret or a block that the settings need is not there.
+        SettingsError: A secret or a block that the settings need is missing.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
@@ -102,11 +109,14 @@ def _ends(end: NotifiedOutcome) -> "EventTrigger":
 
 
 def _silent(hours: timedelta) -> "EventTrigger":
-    """Speak so long after the last good night, and again after twice as long, until there is one.
+    """Build the trigger that fires when no run has ended well for so long, and again at twice the time, until one does.
 
-    The time begins when the automation is made, so a first night that never comes is told as well. Each good night is
-    both what is waited for and where the time begins anew; with ``expect`` alone Prefect would count in fixed spans,
-    and speak up to twice as late or, where good nights lie far apart in two of them, not at all.
+    The time starts when the automation is created, so that a first run that never comes is reported as well. Each good
+    run is both what is expected and what restarts the time. With ``expect`` alone Prefect would count in fixed spans,
+    and would fire up to twice as late or, where two good runs lie far apart in two spans, not at all.
+
+    Returns:
+        The trigger.
     """
     from prefect.events.schemas.automations import Posture
 
@@ -130,10 +140,10 @@ def _names(states: Sequence[str]) -> set[str]:
 
 
 def _settle(client: "SyncPrefectClient", desired: Sequence["AutomationCore"]) -> set[str]:
-    """Delete what is no longer wanted or has changed, and create what is not there; the same stays as it is.
+    """Delete automations that are obsolete or have changed, and create those that are missing.
 
     Returns:
-        The names of those that a person switched off: they stay so, also with other contents.
+        The names of those that a person switched off: they stay off, also with new contents.
     """
     unchanged, switched_off = set(), set()
     for existing in client.read_automations():
@@ -157,7 +167,14 @@ def _same(existing: "Automation", desired: "AutomationCore") -> bool:
 
 
 def _blocks(client: "SyncPrefectClient", notify: Notify) -> dict[str, "UUID"]:
-    """Keep the secrets of the channels in Prefect's blocks, and find the others: their ids by type and name."""
+    """Save the secrets of the channels as blocks in Prefect, and look up the blocks that the settings name.
+
+    Returns:
+        The id of each block, by its type and name.
+
+    Raises:
+        SettingsError: A secret or a block is missing.
+    """
     ids: dict[str, UUID] = {}
     for channel in notify.channels:
         block, variable = _CHANNELS[channel]
@@ -180,12 +197,12 @@ def _new(channel: str, notify: Notify, word: str) -> "Block":
 
     if channel == "webhook":
         return Webhook(url=SecretStr(word), headers=SecretDict({"Content-Type": "application/json"}))
-    # Prefect has no block for a mail server; this one hands to Apprise whatever is not Slack's.
+    # Prefect has no block for a mail server; this one passes any address that is not Slack's on to Apprise.
     return SlackWebhook(url=SecretStr(build_mail_address(notify, word) if channel == "email" else word))
 
 
 def _stored_secret(client: "SyncPrefectClient", channel: str) -> str:
-    """Read the secret that Prefect keeps already, or nothing."""
+    """Return the secret that Prefect already keeps for a channel; empty where there is none."""
     try:
         url = str(_document(client, _CHANNELS[channel][0]).data["url"])
     except ObjectNotFound:
@@ -199,7 +216,7 @@ def _document(client: "SyncPrefectClient", block: str) -> "BlockDocument":
 
 
 def _forget_blocks(client: "SyncPrefectClient", blocks: Mapping[str, "UUID"]) -> None:
-    """Delete the blocks of ours that nothing uses any more, so that no secret outlives its use."""
+    """Delete Pedigree's own blocks that are no longer used, so that no secret outlives its use."""
     for block, _ in _CHANNELS.values():
         if block not in blocks:
             with suppress(ObjectNotFound):
@@ -207,7 +224,18 @@ def _forget_blocks(client: "SyncPrefectClient", blocks: Mapping[str, "UUID"]) ->
 
 
 def build_mail_address(notify: Notify, password: str) -> str:
-    """Write a mail server, who logs in there, and the letter's ends as the one address that Apprise reads."""
+    """Build the address by which Apprise sends e-mail: server, login, sender and recipients.
+
+    Args:
+        notify: The settings of the e-mail.
+        password: The password of the mail server; unused where no user is named.
+
+    Returns:
+        A mailto: or mailtos: address, which holds the password.
+
+    Raises:
+        SettingsError: The mail server is not understood.
+    """
     server = urlsplit(f"//{notify.smtp_server}")
     try:
         port = f":{server.port}" if server.port else ""

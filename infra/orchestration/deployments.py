@@ -1,4 +1,4 @@
-"""Runs whose process died with nobody left to say so: Prefect misses their heartbeat, and calls them crashed."""
+"""Deployments of infra/prefect.yaml, filled in with settings, with their shared limit and the watch over dead runs."""
 
 import subprocess
 import sys
@@ -23,18 +23,25 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
+    from infra.orchestration.redeployment import DeployedState
+
 NAME = "pedigree: a run died with its worker"
-# A run says every half minute that it lives (infra/prefect.yaml); a machine that is out of breath may miss some of it.
+# Runs send a heartbeat every half minute (infra/prefect.yaml); a busy machine may miss some of them.
 _SILENCE = timedelta(minutes=5)
 
 
 def detect_dead_runs(client: "SyncPrefectClient", silence: timedelta = _SILENCE) -> list[str]:
-    """Let the server call a run crashed that says nothing for so long, so that it holds no place and people are told.
+    """Create the automation that sets a run to crashed which sends no heartbeat for so long (a zombie run).
 
-    A worker that lives says this of its runs by itself; this is for a machine that went down with both.
+    A worker reports crashed runs itself; this is for machines that went down with run and worker. A crashed run frees
+    the concurrency limit, and people are notified.
+
+    Args:
+        client: Prefect's client.
+        silence: The time without a heartbeat.
 
     Returns:
-        The automation, where a person switched it off: it stays so.
+        The automation, where a person switched it off: it stays off.
     """
     desired = _automation(silence)
     existing = client.read_automations_by_name(NAME)
@@ -53,10 +60,10 @@ def _automation(silence: timedelta) -> "AutomationCore":
     message = f"The run has said nothing for {silence}: its machine or its worker is gone. The next run carries on."
     trigger = {
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
-        # Runs of our deployments alone, on a server that others use as well.
+        # Only runs of these deployments, on a server that others may use as well.
         "match_related": {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.pedigree"},
         "after": {"prefect.flow-run.heartbeat"},
-        # Whatever a run says next is a sign of life, or its end.
+        # Any event of a run is a sign of life, or its end.
         "expect": {"prefect.flow-run.*"},
         "for_each": {"prefect.resource.id"},
         "posture": Posture.Proactive,
@@ -71,17 +78,12 @@ def _automation(silence: timedelta) -> "AutomationCore":
     )
 
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from infra.orchestration.redeployment import DeployedState
-
 POOL = "pedigree"
-#: Prefect's limit that every retraining of a server shares, whatever starts it.
+#: Prefect's concurrency limit that all retrainings of a server share, whatever starts them.
 ONE_RETRAINING = "pedigree-retraining"
 _RETRAINS = "flows.retrain.retrain"
 _FILE = Path(__file__).parents[1] / "prefect.yaml"
-# The sections that a form asks for; the others take all settings.
+# The sections that a deployment's form has; deployments that are not named have all.
 _RETRAINING = tuple(section for section in Settings.model_fields if section != "watch")
 _SECTIONS = {
     "nightly": _RETRAINING,
@@ -94,19 +96,27 @@ _SECTIONS = {
 
 
 def read_prefect_yaml() -> dict[str, Any]:
-    """Read what ``infra/prefect.yaml`` says."""
+    """Read ``infra/prefect.yaml``."""
     contents: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     return contents
 
 
 def fill_parameters(name: str, settings: Settings) -> dict[str, Any]:
-    """Fill in the form of this deployment with these settings."""
+    """Fill in the form of a deployment with settings.
+
+    Args:
+        name: The deployment.
+        settings: The settings.
+
+    Returns:
+        The values of its parameters, by their names.
+    """
     sections = _SECTIONS.get(name, tuple(Settings.model_fields))
     return fill_form(settings, *(section for section in Settings.model_fields if section not in sections))
 
 
 def read_interval(name: str) -> int:
-    """Tell how often a deployment with an interval runs."""
+    """Read the interval, in seconds, at which a deployment runs."""
     schedules = next(
         deployment["schedules"] for deployment in read_prefect_yaml()["deployments"] if deployment["name"] == name
     )
@@ -114,7 +124,19 @@ def read_interval(name: str) -> int:
 
 
 def deploy_to_server(home: Path, settings: Settings, pool: str) -> tuple[list[str], list[str]]:
-    """Deploy all of the file to the Prefect server that the user chose; name what is there, and what stayed."""
+    """Deploy all of ``infra/prefect.yaml`` to the Prefect server that PREFECT_API_URL names.
+
+    Args:
+        home: The home folder, for a log.
+        settings: The settings for the forms.
+        pool: The work pool that runs the deployments.
+
+    Returns:
+        The names of the deployments, and what a person had changed there and was left as it is.
+
+    Raises:
+        PedigreeError: No server is named, or it does not answer or fails.
+    """
     address = prefect_address()
     if not address:
         raise PedigreeError(
@@ -129,12 +151,19 @@ def deploy_to_server(home: Path, settings: Settings, pool: str) -> tuple[list[st
 
 
 def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool: str = POOL) -> list[str]:
-    """Deploy all of the file to the server that PREFECT_API_URL in the environment names, for this work pool.
+    """Deploy all of ``infra/prefect.yaml`` to a Prefect server; what a person changed there stays as it is.
 
-    What a person changed there since the last time stays as it is; it is named in the answer.
+    Args:
+        home: The home folder, for a log.
+        environment: The environment of a client, with the server's address in PREFECT_API_URL.
+        settings: The settings for the forms.
+        pool: The work pool that runs the deployments.
+
+    Returns:
+        What a person had changed, in words.
 
     Raises:
-        PedigreeError: Prefect said no; its words are in a file that the sentence names.
+        PedigreeError: Prefect's command failed; the error names the file with its output.
     """
     entries = _filled_in(settings, pool)
     with _client(environment) as client:
@@ -176,7 +205,7 @@ def _run_prefect(home: Path, environment: Mapping[str, str], entries: Sequence[M
 
 @contextmanager
 def _client(environment: Mapping[str, str]) -> "Iterator[SyncPrefectClient]":
-    """Lend a client that knows the address and the password of this environment."""
+    """Yield a client of Prefect with the address and the password of this environment."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
@@ -190,10 +219,10 @@ def _client(environment: Mapping[str, str]) -> "Iterator[SyncPrefectClient]":
 def _share_the_limit(
     client: "SyncPrefectClient", entries: Sequence[dict[str, Any]], deployed: "Mapping[str, DeployedState]"
 ) -> list[str]:
-    """Hold the retrainings to one at a time together: prefect.yaml knows a limit for each deployment alone.
+    """Let all retrainings share one concurrency limit: prefect.yaml can only limit each deployment by itself.
 
     Returns:
-        What a person changed of the shared limit, and which therefore stays.
+        The shared limit, where a person changed it: it stays so.
     """
     from prefect.exceptions import ObjectNotFound
 

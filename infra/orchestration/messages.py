@@ -1,4 +1,4 @@
-"""What people are told: one short message an event, as templates that Prefect's server fills in."""
+"""Messages to people: one short message for each kind of event, as templates that Prefect's server fills in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from configs.servers import NotifiedOutcome
 
-# Prefect's words before those of a Problem, which says all there is to say.
+# What Prefect puts before the sentence of a PedigreeError, which says everything by itself.
 _PREFIXES = (
     "Flow run encountered an exception: ",
     *(
         f"{kind.__name__}: " for kind in (SettingsError, InaccessibleError, ServiceUnavailableError, PedigreeError)
-    ),  # The longer name before its own end.
+    ),  # Longer names before those that they end with.
 )
 _LONGEST = 600
 
@@ -26,21 +26,38 @@ class Message:
 
 
 def build_silence_message(hours: float, prefect: str, mlflow: str) -> Message:
-    """Say that no night has ended well for too long; where to look: the runs in Prefect, the models in MLflow."""
+    """Build the message that no run has ended well for too long, with links to runs and models.
+
+    The automation keeps the name by which servers know it, since one that was switched off is found again by its name.
+
+    Args:
+        hours: The time without a good run.
+        prefect: The address of Prefect's pages.
+        mlflow: The address of MLflow's pages; empty where there are none.
+
+    Returns:
+        The message.
+    """
     lines = [
-        f"No night has ended well for {hours:g} hours: none began, or none came to its end.",
+        f"No run has ended well for {hours:g} hours: none started, or none finished.",
         f"Runs: {prefect}/runs",
         *([f"MLflow: {mlflow}"] if mlflow.startswith("http") else []),
     ]
     return Message(
-        "Pedigree: no successful night", f"Pedigree: no successful night for {hours:g} hours", "\n".join(lines)
+        "Pedigree: no successful night", f"Pedigree: no successful run for {hours:g} hours", "\n".join(lines)
     )
 
 
 def build_webhook_payload(message: Message) -> str:
-    """Make a webhook's body: JSON whose ``text`` Slack, Mattermost and others show as it is.
+    """Build the body of a webhook's request: JSON whose ``text`` Slack, Mattermost and others show.
 
-    Class names may stand in it, so that nothing in it becomes Slack's link or call, or a Markdown link or picture.
+    Class names may be part of it, so it is escaped: nothing becomes a link or a mention in Slack, nor a Markdown link.
+
+    Args:
+        message: The message.
+
+    Returns:
+        A Jinja template.
     """
     return (
         f"{{% set subject %}}{message.subject}{{% endset %}}{{% set body %}}{message.body}{{% endset %}}"
@@ -50,7 +67,11 @@ def build_webhook_payload(message: Message) -> str:
 
 
 def _ended(automation: str, subject: str) -> Callable[[str], Message]:
-    """Say why in the night's own words, and where to click: its page, and the evaluation report where there is one."""
+    """Build messages about one kind of end: the run's own reason, its page, and its evaluation report if it has one.
+
+    Returns:
+        A function that builds the message for a Prefect server, from the address of its pages.
+    """
     why = "event.resource['prefect.state-message']"
     for prefix in _PREFIXES:
         why += f" | replace({prefix!r}, '', 1)"
@@ -70,5 +91,5 @@ MESSAGES: Mapping[NotifiedOutcome, Callable[[str], Message]] = {
     "promoted": _ended("promoted", "a new model serves"),
     "rejected": _ended("rejected", "the new model was rejected"),
     "needs-approval": _ended("needs approval", "a new model waits for your approval"),
-    "failed": _ended("failed", "a night failed"),
+    "failed": _ended("failed", "a run failed"),
 }

@@ -1,7 +1,7 @@
-"""Deploying again: what a person changed in Prefect since the last time stays, and is named.
+"""Deploying again: what a person changed in Prefect since the last deployment stays, and is reported.
 
-After each deployment a variable of Prefect's keeps how all looked then. What looks otherwise before the next one was
-changed by a person. Where no such variable tells of a setting, what differs from the file counts so.
+After each deployment a variable in Prefect keeps hashes of all settings. A setting whose hash differs before the next
+deployment was changed by a person. Without a hash, a setting that differs from the file counts as changed.
 """
 
 import hashlib
@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 _VARIABLE = "pedigree_deployed"
-# What an entry says of its pool, and what it means where it says nothing.
+# Settings of an entry's work pool, with their defaults.
 _OF_THE_POOL: Mapping[str, Any] = {"job_variables": {}, "work_queue_name": "default"}
-_OF_ONE = "deployment:"  # So begins Prefect's name for the limit of one deployment alone.
+_OF_ONE = "deployment:"  # Prefect's name for the limit of a single deployment begins like this.
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedState:
-    """A deployment as Prefect has it, and which of its settings a person changed."""
+    """A deployment as it is in Prefect.
+
+    Attributes:
+        looks: Its settings, by their names in ``infra/prefect.yaml``.
+        automations: Its triggers.
+        changed: Names of the settings that a person changed.
+        limit: Its concurrency limit; None where there is none.
+    """
 
     looks: Mapping[str, Any]
     automations: "Sequence[Automation]"
@@ -35,23 +42,31 @@ class DeployedState:
     limit: int | None
 
     def apply_to(self, entry: Entry) -> Entry:
-        """Return an entry of the file where what a person changed is as it is now."""
+        """Return an entry of the file with the settings that a person changed."""
         present = {setting: self.looks[setting] for setting in self.changed}
         pool = {name: present.pop(name) for name in _OF_THE_POOL if name in present}
         if pool:
             present["work_pool"] = {**entry["work_pool"], **pool}
         if limit := present.get("concurrency_limit", entry.get("concurrency_limit")):
-            # Deploying without a number deletes the present limit, a shared one too, with the places that runs hold.
+            # Deploying without a number deletes the present limit, also a shared one, while runs hold it.
             numbered = {"limit": self.limit, **limit}
             numbered.pop("shared", None)
             present["concurrency_limit"] = numbered
         if "triggers" in present:
-            present["triggers"] = []  # Prefect deletes them in any case; they are put back afterwards.
+            present["triggers"] = []  # Prefect deletes them in any case; they are restored afterwards.
         return {**entry, **present}
 
 
 def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> dict[str, DeployedState]:
-    """Read which of the file's deployments Prefect has already, by their names."""
+    """Read the deployments of the file that Prefect already has.
+
+    Args:
+        client: Prefect's client.
+        entries: The deployments of ``infra/prefect.yaml``.
+
+    Returns:
+        The deployments by their names.
+    """
     remembered, deployed = _remembered(client), {}
     for entry in entries:
         if deployment := find_deployment(client, entry):
@@ -71,9 +86,14 @@ def read_deployments(client: "SyncPrefectClient", entries: Iterable[Entry]) -> d
 def restore_changes(
     client: "SyncPrefectClient", entries: Iterable[Entry], deployed: Mapping[str, DeployedState]
 ) -> None:
-    """Make again the automations that a person had changed, and remember how all looks now.
+    """Restore the automations that a person had changed, and remember all settings as they are now.
 
-    What a person changed is not remembered: it stays a person's however often it is deployed.
+    Settings that a person changed keep their former hash, so that they count as changed at every later deployment.
+
+    Args:
+        client: Prefect's client.
+        entries: The deployments of ``infra/prefect.yaml``.
+        deployed: The deployments as they were before, by their names.
     """
     remembered, looks = _remembered(client), {}
     for entry in entries:
@@ -89,7 +109,7 @@ def restore_changes(
 
 
 def describe_changes(deployed: Mapping[str, DeployedState]) -> list[str]:
-    """Say in words what a person had changed, and deploying left alone."""
+    """Return in words what a person had changed and deploying left as it is."""
     return [
         f"{name}: {_words(setting, state.looks[setting])}"
         for name, state in deployed.items()
@@ -98,7 +118,15 @@ def describe_changes(deployed: Mapping[str, DeployedState]) -> list[str]:
 
 
 def find_deployment(client: "SyncPrefectClient", entry: Entry) -> "DeploymentResponse | None":
-    """Find the deployment of an entry of the file; its flow bears the name of its function, with hyphens."""
+    """Find the deployment of an entry of the file.
+
+    Args:
+        client: Prefect's client.
+        entry: The entry; its flow has the name of its function, with hyphens.
+
+    Returns:
+        The deployment; None where Prefect has none.
+    """
     flow = entry["entrypoint"].rpartition(".")[2].replace("_", "-")
     try:
         return client.read_deployment_by_name(f"{flow}/{entry['name']}")
@@ -126,7 +154,7 @@ def _looks(deployment: "DeploymentResponse", automations: "Sequence[Automation]"
 
 
 def _limit(deployment: "DeploymentResponse") -> dict[str, Any]:
-    """Tell the deployment's own limit, or the id of the one that it shares."""
+    """Return the deployment's own limit, or the name of the one that it shares."""
     options, limit = deployment.concurrency_options, deployment.global_concurrency_limit
     settings = options.model_dump(mode="json", exclude_none=True) if options else {}
     if limit and limit.name.startswith(_OF_ONE):
@@ -150,7 +178,7 @@ def _by_file(setting: str, entry: Entry) -> Any:  # noqa: ANN401 - whatever the 
 
 
 def _plain(setting: str, value: Any) -> Any:  # noqa: ANN401 - as above
-    """Reduce a setting to what both the file and Prefect say of it."""
+    """Reduce a setting to what both the file and Prefect know of it."""
     if setting == "schedules":
         names = ("cron", "interval", "rrule", "timezone", "active")
         return [{"timezone": "UTC"} | {name: record[name] for name in names if name in record} for record in value]

@@ -1,4 +1,4 @@
-"""Writes the contact sheet of drawn dogs: `python -m infra.scripts.contact_sheet FILE`."""
+"""A contact sheet of drawn dogs: ``python -m infra.scripts.contact_sheet FILE`` writes it."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,15 @@ from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 
 def draw_contact_sheet(breeds: tuple[str, ...], side: int = 144) -> Image.Image:
-    """Return one picture with a row for each breed and a column for each coat."""
+    """Draw a picture with a row for each breed and a column for each coat.
+
+    Args:
+        breeds: The breeds from top to bottom.
+        side: Width and height of each dog's picture, in pixels.
+
+    Returns:
+        The picture.
+    """
     page = Image.new("RGB", (side * len(COATS), side * len(breeds)))
     for row, breed in enumerate(breeds):
         for column, coat in enumerate(COATS):

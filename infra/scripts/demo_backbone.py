@@ -1,8 +1,8 @@
-"""Make the demo's backbone again: ``python -m infra.scripts.demo_backbone`` draws dogs, trains, and writes the weights.
+"""The demo's backbone: ``python -m infra.scripts.demo_backbone`` draws dogs, trains on them, and writes the weights.
 
-The dogs are of other breeds than the demo's, so what the demo shows is a backbone that meets breeds it never saw.
-It takes about five minutes on two cores. The same drawings give the same weights, bit for bit, on the same kind of
-processor; another one computes other last bits.
+The dogs are of other breeds than the demo's, so that the demo's breeds are new to the backbone. Training takes about
+five minutes on two cores. The same drawings give the same weights, bit for bit, on the same kind of processor; another
+kind rounds differently.
 """
 
 import sys
@@ -22,7 +22,7 @@ _TRAIN, _VALIDATION, _EPOCHS = 36, 6, 12
 
 
 def main() -> None:
-    """Train, write the weights in half precision, and say whether they are those that were shipped."""
+    """Train, write the weights in half precision, and say whether they are the ones that were shipped."""
     data = to_bytes(train_demo_backbone(_TRAIN, _VALIDATION, _EPOCHS).model.get_weights(), np.float16)
     DEMO_WEIGHTS.write_bytes(data)
     sha256 = sha256_of_bytes(data)
@@ -33,7 +33,16 @@ def main() -> None:
 
 
 def train_demo_backbone(train: int, validation: int, epochs: int) -> Backbone:
-    """Draw so many dogs of each breed and coat, train on them, and print each epoch's figures."""
+    """Train a backbone on drawn dogs, and print each epoch's figures.
+
+    Args:
+        train: Training pictures of each breed and coat.
+        validation: Validation pictures of each breed and coat.
+        epochs: Number of passes over the training pictures.
+
+    Returns:
+        The trained backbone.
+    """
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         figures = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
@@ -47,7 +56,15 @@ def train_demo_backbone(train: int, validation: int, epochs: int) -> Backbone:
 
 
 def draw_dogs(breeds: Iterable[str], seeds: range) -> Pictures:
-    """Draw one dog of each breed, coat and seed, as the network sees it."""
+    """Draw one dog of each breed, coat and seed, as the network sees it.
+
+    Args:
+        breeds: The breeds; the index of each is its class.
+        seeds: The seeds of the drawings.
+
+    Returns:
+        Pixels of shape (n_images, 96, 96, 3) and classes of shape (n_images,).
+    """
     dogs = [
         (to_input(Picture(draw(breed, coat, seed), "drawn"), SIZE), index)
         for index, breed in enumerate(breeds)

@@ -23,8 +23,8 @@ _ENDS = {
     "Promoted": (StateType.COMPLETED, "Pedigree: a new model serves"),
     "Rejected": (StateType.COMPLETED, "Pedigree: the new model was rejected"),
     "Needs approval": (StateType.COMPLETED, "Pedigree: a new model waits for your approval"),
-    "Failed": (StateType.FAILED, "Pedigree: a night failed"),
-    "Crashed": (StateType.CRASHED, "Pedigree: a night failed"),
+    "Failed": (StateType.FAILED, "Pedigree: a run failed"),
+    "Crashed": (StateType.CRASHED, "Pedigree: a run failed"),
 }
 _UNTOLD = {"Unchanged": StateType.COMPLETED, "Waiting": StateType.COMPLETED, "Cancelled": StateType.CANCELLED}
 
