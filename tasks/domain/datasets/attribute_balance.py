@@ -17,9 +17,9 @@ from tasks.domain.phrasing import count
 #: What is counted for images of which nobody says the attribute.
 UNKNOWN = "not known"
 # A class of so many images that has one value only is worth a word when at most so much of the others has it.
-_USUAL, _ENOUGH = 0.5, 10
+_MAX_OTHER_SHARE, _MIN_IMAGES = 0.5, 10
 # Where the other classes' share lets so many images of a class be expected, one class in twenty has none by chance.
-_EXPECTED = 3
+_MIN_EXPECTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Balance:
     classes: tuple[ClassBalance, ...]
 
 
-def balances(
+def compute_balances(
     rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: Mapping[str, Iterable[str]]
 ) -> tuple[Balance, ...]:
     """Count every attribute by class; ``attributes`` holds each image's attributes, ``origins`` where each is from."""
     names = sorted({name for row in rows for name, _ in attributes.get(row.image, ())})
-    return tuple(_balance(name, rows, attributes, tuple(sorted(set(origins.get(name, ()))))) for name in names)
+    return tuple(_compute_balance(name, rows, attributes, tuple(sorted(set(origins.get(name, ()))))) for name in names)
 
 
-def balance_warnings(attribute_balances: Sequence[Balance]) -> list[str]:
+def list_balance_warnings(attribute_balances: Sequence[Balance]) -> list[str]:
     """Say which classes know only one value of an attribute that the other classes mix."""
     return [
         f"all {sum(class_balance.counts.values()):,} images of {class_balance.label} have {balance.attribute}={value}, "
@@ -66,12 +66,14 @@ def balance_warnings(attribute_balances: Sequence[Balance]) -> list[str]:
         for value in class_balance.counts
         if class_balance.shares[value] == 1
         and value != UNKNOWN
-        and sum(class_balance.counts.values()) >= _ENOUGH
-        and _share_in_other_classes(balance, class_balance, value) <= _USUAL
+        and sum(class_balance.counts.values()) >= _MIN_IMAGES
+        and _share_in_other_classes(balance, class_balance, value) <= _MAX_OTHER_SHARE
     ]
 
 
-def _balance(name: str, rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: tuple[str, ...]) -> Balance:
+def _compute_balance(
+    name: str, rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: tuple[str, ...]
+) -> Balance:
     counts: dict[str, Counter[str]] = {label: Counter() for label in sorted({row.label for row in rows})}
     for row in rows:
         counts[row.label][dict(attributes.get(row.image, ())).get(name, UNKNOWN)] += 1
@@ -89,7 +91,7 @@ def _balance(name: str, rows: Sequence[Row], attributes: Mapping[str, Attributes
                 label=label,
                 counts=dict(sorted(class_counts.items())),
                 shares=_shares(class_counts, values),
-                lacking=_lacking(class_counts, total - class_counts),
+                lacking=_lacking_values(class_counts, total - class_counts),
                 distance=_distance(class_counts, total - class_counts, values),
             )
             for label, class_counts in counts.items()
@@ -102,14 +104,14 @@ def _shares(counts: Counter[str], values: Iterable[str]) -> dict[str, float]:
     return {value: round(counts[value] / total, 4) for value in values}
 
 
-def _lacking(class_counts: Counter[str], other_counts: Counter[str]) -> tuple[str, ...]:
+def _lacking_values(class_counts: Counter[str], other_counts: Counter[str]) -> tuple[str, ...]:
     expected = {
         value: class_counts.total() * count / other_counts.total() for value, count in sorted(other_counts.items())
     }
     return tuple(
         value
         for value, images in expected.items()
-        if images >= _EXPECTED and not class_counts[value] and value != UNKNOWN
+        if images >= _MIN_EXPECTED and not class_counts[value] and value != UNKNOWN
     )
 
 
@@ -129,14 +131,14 @@ def _share_in_other_classes(balance: Balance, class_balance: ClassBalance, value
 
 # A range that leaves out such a share of the other classes' images is worth a word, unless chance would narrow the
 # range of one class in any dataset of the same classes as often as this.
-_WORTH, _CHANCE = 0.25, 0.05
+_MIN_OUTSIDE, _SIGNIFICANCE = 0.25, 0.05
 # At each end of a class's range so many of its images are not counted, so that a few strays do not hide a gap.
-_STRAYS = 0.02
+_TRIMMED_SHARE = 0.02
 # Where one end of the range leaves out so many times what the other does, only that end is told.
-_ONE_END = 3
+_ONE_SIDED_RATIO = 3
 # So many classes are named in warnings; the card lists all of them.
-_NAMED = 5
-_WORDS = {
+_MAX_WARNINGS = 5
+_PHRASES = {
     "brightness": "a brightness of",
     "tone": "a middle whose tone is",
     "surroundings": "surroundings whose tone is",
@@ -166,15 +168,15 @@ class NarrowRange:
     @property
     def unseen(self) -> Literal["darker", "lighter", "darker and lighter"]:
         """Name the photographs that the class lacks."""
-        if self.lighter >= _ONE_END * self.darker:
+        if self.lighter >= _ONE_SIDED_RATIO * self.darker:
             return "lighter"
-        return "darker" if self.darker >= _ONE_END * self.lighter else "darker and lighter"
+        return "darker" if self.darker >= _ONE_SIDED_RATIO * self.lighter else "darker and lighter"
 
     @property
     def why(self) -> str:
         """Say what the class's images have in common, and the others have not."""
         return (
-            f"nearly all of its {count(self.images, 'image')} have {_WORDS[self.measure]} {self.low:.2f} to "
+            f"nearly all of its {count(self.images, 'image')} have {_PHRASES[self.measure]} {self.low:.2f} to "
             f"{self.high:.2f} (1 is white), {self.outside:.0%} of the other classes' images have not"
         )
 
@@ -197,12 +199,12 @@ def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in image_infos]
     labels, truth = np.unique([row.label for row in used], return_inverse=True)
-    values = {name: _values(name, [image_infos[row.image].properties for row in used]) for name in _WORDS}
+    values = {name: _measured_values(name, [image_infos[row.image].properties for row in used]) for name in _PHRASES}
     candidates = [
         narrow
         for class_index, label in enumerate(labels.tolist())
-        for name in _WORDS
-        if (narrow := _range(label, name, values[name], truth == class_index))
+        for name in _PHRASES
+        if (narrow := _find_range(label, name, values[name], truth == class_index))
         and _beyond_chance(narrow, len(used) - narrow.images, len(labels))
         and _most_classes_outside(narrow, values[name], truth, class_index)
     ]
@@ -212,16 +214,16 @@ def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]
     return tuple(narrowest.values())
 
 
-def range_warnings(narrow: Sequence[NarrowRange]) -> list[str]:
+def list_range_warnings(narrow: Sequence[NarrowRange]) -> list[str]:
     """Say which classes are narrow, the first few of them."""
-    more = len(narrow) - _NAMED
+    more = len(narrow) - _MAX_WARNINGS
     return [
-        *map(str, narrow[:_NAMED]),
+        *map(str, narrow[:_MAX_WARNINGS]),
         *([f"{count(more, 'more class', 'more classes')} have narrow ranges"] if more > 0 else []),
     ]
 
 
-def _values(name: str, measures: Sequence[ImageProperties]) -> NDArray[np.float64]:
+def _measured_values(name: str, measures: Sequence[ImageProperties]) -> NDArray[np.float64]:
     """Take a measure of each image: (n,); the middle that ``tone`` is measured of is a quarter of the picture."""
     brightness, tone = (
         np.array([getattr(measurement, kind) for measurement in measures], np.float64)
@@ -230,9 +232,11 @@ def _values(name: str, measures: Sequence[ImageProperties]) -> NDArray[np.float6
     return {"brightness": brightness, "tone": tone, "surroundings": (4 * brightness - tone) / 3}[name]
 
 
-def _range(label: str, measure: str, values: NDArray[np.float64], in_class: NDArray[np.bool_]) -> NarrowRange | None:
+def _find_range(
+    label: str, measure: str, values: NDArray[np.float64], in_class: NDArray[np.bool_]
+) -> NarrowRange | None:
     ordered, other_values = np.sort(values[in_class]), values[~in_class]
-    strays = _strays(len(ordered))
+    strays = _count_trimmed(len(ordered))
     if len(ordered) < 2 * (strays + 1) or not len(other_values):
         return None
     low, high = float(ordered[strays]), float(ordered[-1 - strays])
@@ -242,13 +246,13 @@ def _range(label: str, measure: str, values: NDArray[np.float64], in_class: NDAr
 
 
 def _beyond_chance(narrow: NarrowRange, other_images: int, classes: int) -> bool:
-    if narrow.outside < _WORTH:
+    if narrow.outside < _MIN_OUTSIDE:
         return False
     from scipy.stats import betabinom
 
-    ends = 2 * (_strays(narrow.images) + 1)
+    ends = 2 * (_count_trimmed(narrow.images) + 1)
     chance = betabinom.sf(round(narrow.outside * other_images) - 1, other_images, ends, narrow.images + 1 - ends)
-    return bool(chance * classes * len(_WORDS) <= _CHANCE)
+    return bool(chance * classes * len(_PHRASES) <= _SIGNIFICANCE)
 
 
 def _most_classes_outside(
@@ -257,8 +261,8 @@ def _most_classes_outside(
     """Tell whether most other classes lie outside, and not a single odd one that is itself the narrow class."""
     outside = (values < narrow.low) | (values > narrow.high)
     shares = np.delete(np.bincount(truth, outside) / np.bincount(truth), class_index)
-    return bool(np.sort(shares)[(len(shares) - 1) // 2] >= _WORTH / 2)
+    return bool(np.sort(shares)[(len(shares) - 1) // 2] >= _MIN_OUTSIDE / 2)
 
 
-def _strays(images: int) -> int:
-    return int(_STRAYS * images)
+def _count_trimmed(images: int) -> int:
+    return int(_TRIMMED_SHARE * images)

@@ -8,10 +8,10 @@ from typing import Any
 from tasks.domain.datasets.attribute_balance import (
     Balance,
     NarrowRange,
-    balance_warnings,
-    balances,
+    compute_balances,
     find_narrow_ranges,
-    range_warnings,
+    list_balance_warnings,
+    list_range_warnings,
 )
 from tasks.domain.datasets.exclusions import Excluded, list_excluded
 from tasks.domain.datasets.image_issues import Issue
@@ -23,7 +23,7 @@ from tasks.domain.labels.labeling import PICTURE, Attributes, Labelling, image_a
 from tasks.domain.labels.results import ManifestUse
 from tasks.domain.phrasing import count, list_names
 
-_LOPSIDED = 10
+_IMBALANCE_RATIO = 10
 _GONE = "no object holds it any more"
 #: So many absent objects of a reason are named in the card; the store knows all of them.
 NAMED = 50
@@ -116,9 +116,9 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
     """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
     classes = build_class_cards(rows)
     attributes, origins = collect_attributes(rows, evidence)
-    spread, narrow = balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.image_infos)
+    spread, narrow = compute_balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.image_infos)
     exclusions = [*evidence.rejected, *list_excluded(evidence.labelling, rows, evidence.waiting)]
-    fates = _fates(exclusions, evidence.forgotten)
+    fates = _explain_removed(exclusions, evidence.forgotten)
     difference = diff_versions(parent, rows if parent else ())
     return DataCard(
         images=len(rows),
@@ -135,8 +135,8 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
         findings=tuple(evidence.findings),
         warnings=(
             *_size_warnings(classes, {row.label for row in parent}, evidence.minimum),
-            *range_warnings(narrow),
-            *balance_warnings(spread),
+            *list_range_warnings(narrow),
+            *list_balance_warnings(spread),
             *suggest_aliases(labelled.label for labelled in evidence.labelling.labelled),
             *(evidence.manifest.sentences() if evidence.manifest else ()),
         ),
@@ -159,7 +159,7 @@ def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[st
     return attributes, dict(origins)
 
 
-def _fates(exclusions: Iterable[Excluded], forgotten: Iterable[str]) -> dict[str, str]:
+def _explain_removed(exclusions: Iterable[Excluded], forgotten: Iterable[str]) -> dict[str, str]:
     """Say of images why they are not in the version."""
     return {excluded.image: f"{excluded.reason}: {excluded.detail}" for excluded in exclusions} | dict.fromkeys(
         forgotten, "removed for good"
@@ -178,7 +178,7 @@ def _missing(exclusions: Sequence[Excluded]) -> tuple[Missing, ...]:
 
 def _size_warnings(classes: Sequence[ClassCard], former: set[str], minimum: int) -> Iterable[str]:
     ordered = sorted(classes, key=lambda class_card: (class_card.images, class_card.label))
-    if ordered and ordered[-1].images > _LOPSIDED * ordered[0].images:
+    if ordered and ordered[-1].images > _IMBALANCE_RATIO * ordered[0].images:
         most, least = ordered[-1], ordered[0]
         yield f"{most.label} has {most.images:,} images, over ten times as many as {least.label}"
     yield from _test_warnings({class_card.label: class_card.splits.get("test", 0) for class_card in classes}, minimum)

@@ -12,7 +12,7 @@ from tasks.domain.labels.labeling import Labelling
 
 CONFLICT, UNLABELLED, LEFT_OUT, WAITING = "conflict", "unlabelled", "left-out", "waiting"
 # What a card finds that a person has to decide, and by which word it is listed beside what is absent.
-_DOUBTS = {ALIKE: "alike-under-two-labels", ELSEWHERE: "not-in-published-split"}
+_ISSUE_REASONS = {ALIKE: "alike-under-two-labels", ELSEWHERE: "not-in-published-split"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[s
         for entry in labelling.left_out
     ]
     excluded += [
-        Excluded(WAITING, _why(entry.label, waiting), entry.key, entry.image, "")
+        Excluded(WAITING, _explain_waiting(entry.label, waiting), entry.key, entry.image, "")
         for entry in labelling.labelled
         if entry.image not in version_images
     ]
@@ -60,9 +60,11 @@ def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[s
 def list_doubtful(findings: Iterable[Mapping[str, Any]]) -> list[Excluded]:
     """List the images of a card's findings that are in a version and contradict another image."""
     return [
-        Excluded(_DOUBTS[finding["kind"]], f"{image['label']}, {image['figure']}", image["key"], image["image"], "")
+        Excluded(
+            _ISSUE_REASONS[finding["kind"]], f"{image['label']}, {image['figure']}", image["key"], image["image"], ""
+        )
         for finding in findings
-        if finding["kind"] in _DOUBTS
+        if finding["kind"] in _ISSUE_REASONS
         for image in finding["images"]
     ]
 
@@ -71,6 +73,6 @@ def _other_claims(label: str, key: str, claims: Iterable[tuple[str, str]]) -> st
     return ", ".join(f"{other} ({at})" for other, at in claims if (other, at) != (label, key))
 
 
-def _why(label: str, waiting: Sequence[str]) -> str:
+def _explain_waiting(label: str, waiting: Sequence[str]) -> str:
     line = next((entry for entry in waiting if entry.startswith(f"{label} (")), label)
     return f"the class waits: {line}"

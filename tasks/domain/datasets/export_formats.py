@@ -33,17 +33,17 @@ def folder_name(label: str) -> str:
         letters[0] = f"%{ord(letters[0]):02X}"
     if letters[-1] in {".", " "}:
         letters[-1] = f"%{ord(letters[-1]):02X}"
-    return "".join(letters) if _size(letters) <= _LONGEST else _shortened(label, letters)
+    return "".join(letters) if _byte_length(letters) <= _LONGEST else _shorten(label, letters)
 
 
-def _shortened(label: str, letters: list[str]) -> str:
+def _shorten(label: str, letters: list[str]) -> str:
     ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
-    sizes = accumulate(_size([letter]) for letter in letters)
+    sizes = accumulate(_byte_length([letter]) for letter in letters)
     prefix_length = sum(size <= _LONGEST - len(ending) for size in sizes)
     return "".join(letters[:prefix_length]) + ending
 
 
-def _size(letters: Sequence[str]) -> int:
+def _byte_length(letters: Sequence[str]) -> int:
     return len("".join(letters).encode())
 
 
@@ -57,7 +57,7 @@ def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
     attributes = sorted({name for row in rows for name, _ in row.attributes})
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\r\n")
-    writer.writerow([*_FIXED_COLUMNS[:-1], *(_column(name) for name in attributes), _FIXED_COLUMNS[-1]])
+    writer.writerow([*_FIXED_COLUMNS[:-1], *(_column_name(name) for name in attributes), _FIXED_COLUMNS[-1]])
     for row in sorted(rows, key=lambda row: row.image):
         attribute_values = dict(row.attributes)
         values = [attribute_values.get(name, "") for name in attributes]
@@ -65,7 +65,7 @@ def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
     return sink.getvalue().encode()
 
 
-def _column(attribute: str) -> str:
+def _column_name(attribute: str) -> str:
     """Name an attribute's column by its name; no attribute holds a colon, so the mark keeps it from our own columns."""
     return f"attribute:{attribute}" if attribute in _FIXED_COLUMNS else attribute
 
@@ -138,11 +138,11 @@ def croissant(dataset: str, images: int, classes: int, written: str, manifest_sh
                 "sha256": manifest_sha256,
             }
         ],
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": _fields()}],
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": _describe_fields()}],
     }
 
 
-def _fields() -> list[dict[str, Any]]:
+def _describe_fields() -> list[dict[str, Any]]:
     return [
         {
             "@type": "cr:Field",

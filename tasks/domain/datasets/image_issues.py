@@ -59,11 +59,11 @@ def find_odd_images(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo], s
             lambda x: 2 * x < size,
         ),
     )
-    issues = [_issue(kind, meaning, pictures, figure, odd) for kind, meaning, figure, odd in kinds]
+    issues = [_make_issue(kind, meaning, pictures, figure, odd) for kind, meaning, figure, odd in kinds]
     return tuple(entry for entry in issues if entry.images)
 
 
-def _issue(
+def _make_issue(
     kind: str,
     meaning: str,
     pictures: Iterable[tuple[Row, ImageInfo]],
@@ -124,7 +124,7 @@ def find_contradictions(near: NearDuplicates, marks: Mapping[str, str]) -> tuple
     for image in sorted(near.hashes.keys() & marks.keys()):
         together[near.groups[image]].append(image)
     mixed = (images for images in together.values() if len({marks[image] for image in images}) > 1)
-    twins = [twin for images in mixed for twin in _twins(images, near, marks)]
+    twins = [twin for images in mixed for twin in _find_pairs(images, near, marks)]
     return tuple(sorted(twins, key=lambda twin: (twin.bits, *sorted(twin[:2]), twin.image)))
 
 
@@ -146,7 +146,7 @@ def _side_by_side(twins: Sequence[Twin]) -> Iterator[Twin]:
                 yield remaining.pop(image)
 
 
-def _twins(images: Sequence[str], near: NearDuplicates, marks: Mapping[str, str]) -> Iterator[Twin]:
+def _find_pairs(images: Sequence[str], near: NearDuplicates, marks: Mapping[str, str]) -> Iterator[Twin]:
     by_mark: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
         by_mark[marks[image]].append(image)

@@ -18,11 +18,11 @@ from tasks.domain.labels.confident_learning import (
 from tasks.domain.phrasing import count
 
 # Of correctly labelled images at most this share is named, so that only more than it says something about a class.
-_CLEAN = 0.02
+_MAX_CLEAN_SHARE = 0.02
 # The chance that any class of a collection without errors is pointed out.
-_CHANCE = 0.01
+_SIGNIFICANCE = 0.01
 # So many classes are named in a sentence.
-_NAMED = 3
+_MAX_CLASSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +63,36 @@ class LabelIssues:
         doubted = sorted(
             (issues for issues in self.classes if issues.doubted), key=lambda issues: (-issues.doubted, issues.label)
         )
-        return _first([str(issues) for issues in doubted])
+        return _list_first([str(issues) for issues in doubted])
 
     def sentences(self) -> tuple[str, ...]:
         """Point out the classes of which more labels are doubted than chance explains, the largest share first."""
         many = sorted(self._beyond_chance(), key=lambda issues: (-issues.share, issues.label))
         if not many:
             return ()
-        return (f"probably wrong labels: {_first([f'{issues} (most look like {issues.like})' for issues in many])}",)
+        return (
+            f"probably wrong labels: {_list_first([f'{issues} (most look like {issues.like})' for issues in many])}",
+        )
 
     def _beyond_chance(self) -> Sequence[ClassIssues]:
-        doubted = [issues for issues in self.classes if issues.share > _CLEAN]
+        doubted = [issues for issues in self.classes if issues.share > _MAX_CLEAN_SHARE]
         if not doubted:
             return ()
         from scipy.stats import binom
 
-        chances = binom.sf([issues.doubted - 1 for issues in doubted], [issues.images for issues in doubted], _CLEAN)
+        chances = binom.sf(
+            [issues.doubted - 1 for issues in doubted], [issues.images for issues in doubted], _MAX_CLEAN_SHARE
+        )
         return [
-            issues for issues, chance in zip(doubted, chances, strict=True) if chance * len(self.classes) <= _CHANCE
+            issues
+            for issues, chance in zip(doubted, chances, strict=True)
+            if chance * len(self.classes) <= _SIGNIFICANCE
         ]
 
 
-def _first(words: Sequence[str]) -> str:
-    more = len(words) - _NAMED
-    return ", ".join(words[:_NAMED]) + (f" and {count(more, 'more class', 'more classes')}" if more > 0 else "")
+def _list_first(words: Sequence[str]) -> str:
+    more = len(words) - _MAX_CLASSES
+    return ", ".join(words[:_MAX_CLASSES]) + (f" and {count(more, 'more class', 'more classes')}" if more > 0 else "")
 
 
 #: The kind of finding that names probably wrong labels.
@@ -94,9 +100,9 @@ WRONG_LABEL = "probably a wrong label"
 # So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
 _COMPONENTS = 128
 # Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
-_NEIGHBOURHOOD = 2000
+_MAX_SAMPLE = 2000
 # cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
-_OUTLIERS, _FAR = 0.02, 0.3
+_MAX_OUTLIER_SHARE, _MAX_OUTLIER_SCORE = 0.02, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,12 @@ def find_label_issues(rows: Sequence[Row], groups: Sequence[str], reduced: NDArr
     """
     labels, truth = np.unique([row.label for row in rows], return_inverse=True)
     errors = find_label_errors(reduced, truth, groups)
-    issues = _issues(errors, labels.tolist(), truth)
-    findings = (_wrong_labels(rows, errors, labels.tolist(), issues), _outliers(rows, reduced))
+    issues = _count_by_class(errors, labels.tolist(), truth)
+    findings = (_report_label_errors(rows, errors, labels.tolist(), issues), _find_outliers(rows, reduced))
     return FeatureIssues(tuple(issue for issue in findings if issue.images), issues)
 
 
-def _issues(errors: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
+def _count_by_class(errors: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
     if not errors.judged.any():
         return LabelIssues(unknown="unknown, since the features do not tell these classes apart")
     sizes, likely = Counter(truth[errors.judged].tolist()), dict[int, Counter[int]]()
@@ -144,7 +150,7 @@ def _issues(errors: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]
     return LabelIssues(tuple(classes), "")
 
 
-def _wrong_labels(rows: Sequence[Row], errors: LabelErrors, labels: Sequence[str], issues: LabelIssues) -> Issue:
+def _report_label_errors(rows: Sequence[Row], errors: LabelErrors, labels: Sequence[str], issues: LabelIssues) -> Issue:
     images = tuple(
         FlaggedImage(
             rows[error.index].image,
@@ -157,16 +163,16 @@ def _wrong_labels(rows: Sequence[Row], errors: LabelErrors, labels: Sequence[str
     return Issue(WRONG_LABEL, f"the features of the other images say another class: {issues.counted()}", images)
 
 
-def _outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Issue:
-    sample = np.sort(np.argsort([row.image for row in rows])[:_NEIGHBOURHOOD])
+def _find_outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Issue:
+    sample = np.sort(np.argsort([row.image for row in rows])[:_MAX_SAMPLE])
     detector = OutOfDistribution({"k": min(10, len(sample) - 1)} if len(sample) > 1 else {})
     images: list[FlaggedImage] = []
     if len(sample) > 1:
         detector.fit(features=features[sample], verbose=False)
         scores = detector.score(features=features)
-        most = max(1, int(_OUTLIERS * len(rows)))
+        most = max(1, int(_MAX_OUTLIER_SHARE * len(rows)))
         for index in np.argsort(scores, kind="stable")[:most].tolist():
-            if scores[index] < _FAR:
+            if scores[index] < _MAX_OUTLIER_SCORE:
                 row = rows[index]
                 images.append(FlaggedImage(row.image, row.key, row.label, f"{scores[index]:.3f}"))
     return Issue("unlike all others", "far from its nearest neighbours, as the backbone sees them", tuple(images))

@@ -124,7 +124,7 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
         card: The card.
         backbone: The fingerprint of the backbone in whose report it is said; empty where it does not matter.
     """
-    near = neighbour_sentences(card)
+    near = describe_split_neighbours(card)
     if not (random_split := card.get(KEY)):
         return near
     measured = RandomSplit(**random_split)
@@ -149,15 +149,15 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
 #: The kind of finding on a data card.
 ACROSS = "nearly the same across splits"
 # The chance that any test image of a version without look-alikes is named.
-_ALLOWED = 0.01
+_SIGNIFICANCE = 0.01
 # The nearest training image is held against the one in the fifth nearest group, so that a burst of up to four in
 # training does not hide itself.
-_FARTHER = 4
+_REFERENCE_GROUP = 4
 _BLOCK = 256
 # So many training images help to estimate the dimension, for which few test images are too few.
-_SAMPLE = 500
+_DIMENSION_SAMPLE = 500
 # Distances below this are the rounding of 32-bit numbers.
-_LEAST = 1e-3
+_MIN_DISTANCE = 1e-3
 
 Numbers = NDArray[np.float32]
 
@@ -171,7 +171,9 @@ class Neighbour:
     cosine: float
 
 
-def find_split_neighbours(tested: Numbers, trained: Numbers, groups: Sequence[str]) -> tuple[Neighbour, ...]:
+def find_split_neighbours(
+    test_features: Numbers, training_features: Numbers, groups: Sequence[str]
+) -> tuple[Neighbour, ...]:
     """Name test images that are far nearer to one training image than to those of other groups, the nearest first.
 
     Near a point of a smooth distribution of dimension m, distances to neighbours grow so that the m-th power of the
@@ -180,25 +182,28 @@ def find_split_neighbours(tested: Numbers, trained: Numbers, groups: Sequence[st
     Reports 2017). So the limit follows from how densely these features lie, and no cosine is chosen by hand.
 
     Args:
-        tested: Features of shape (n_tested, width).
-        trained: Features of shape (n_trained, width).
+        test_features: Features of shape (n_tested, width).
+        training_features: Features of shape (n_trained, width).
         groups: The near-duplicate group of each training image.
 
     Returns:
         Each named test image with its nearest training image; none where there are too few groups to tell.
     """
     number = np.unique(list(groups), return_inverse=True)[1]
-    if not len(tested) or int(number.max(initial=-1)) < _FARTHER:
+    if not len(test_features) or int(number.max(initial=-1)) < _REFERENCE_GROUP:
         return ()
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    learned = _unit(trained)[order]
-    nearest, distances = _nearest(_unit(tested), learned, starts)
+    learned = _normalize(training_features)[order]
+    nearest, distances = _nearest_groups(_normalize(test_features), learned, starts)
     # A training image's own group is the first of its neighbours.
-    training_distances = _nearest(_unit(trained[:_SAMPLE]), learned, starts)[1][:, 1:3]
+    training_distances = _nearest_groups(_normalize(training_features[:_DIMENSION_SAMPLE]), learned, starts)[1][:, 1:3]
     steps = np.concatenate([distances[:, :2], training_distances])
     spread = float(np.median(np.log(steps[:, 1] / steps[:, 0])))
-    ratios, chance = distances[:, 0] / distances[:, _FARTHER], -np.expm1(np.log1p(-_ALLOWED / len(tested)) / _FARTHER)
+    ratios, chance = (
+        distances[:, 0] / distances[:, _REFERENCE_GROUP],
+        -np.expm1(np.log1p(-_SIGNIFICANCE / len(test_features)) / _REFERENCE_GROUP),
+    )
     # The dimension is log 2 / spread; where most have two neighbours at the same distance it has no limit.
     limit = chance ** (spread / np.log(2)) if spread > 0 else 0.0
     return tuple(
@@ -209,24 +214,24 @@ def find_split_neighbours(tested: Numbers, trained: Numbers, groups: Sequence[st
 
 
 def report_split_neighbours(
-    neighbours: Sequence[Neighbour], tested: Sequence[Row], trained: Sequence[Row]
+    neighbours: Sequence[Neighbour], test_rows: Sequence[Row], training_rows: Sequence[Row]
 ) -> tuple[Issue, ...]:
     """Make the finding, the two of a pair side by side; nothing where there is none."""
     if not neighbours:
         return ()
     images: list[FlaggedImage] = []
     for neighbour in neighbours:
-        test, train = tested[neighbour.tested], trained[neighbour.trained]
+        test, train = test_rows[neighbour.tested], training_rows[neighbour.trained]
         images.append(FlaggedImage(test.image, test.key, test.label, f"test, cosine {neighbour.cosine:.3f}"))
         images.append(FlaggedImage(train.image, train.key, train.label, f"{train.split.value}, like {test.key}"))
     meaning = (
-        f"{len(neighbours):,} of {count(len(tested), 'test image')}, each followed by a training image that its "
+        f"{len(neighbours):,} of {count(len(test_rows), 'test image')}, each followed by a training image that its "
         "features agree with far more than with others: a burst, a crop, or one scene twice, which no hash grouped"
     )
     return (Issue(ACROSS, meaning, tuple(images)),)
 
 
-def neighbour_sentences(card: Mapping[str, Any]) -> tuple[str, ...]:
+def describe_split_neighbours(card: Mapping[str, Any]) -> tuple[str, ...]:
     """Count of a data card, as it is kept in JSON, the test images that nearly agree with a training image, if any."""
     pairs = sum(len(issue["images"]) // 2 for issue in card.get("findings", ()) if issue["kind"] == ACROSS)
     if not pairs:
@@ -235,25 +240,25 @@ def neighbour_sentences(card: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"{images} with a training image of another near-duplicate group",)
 
 
-def _unit(features: Numbers) -> Numbers:
-    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST))
+def _normalize(features: Numbers) -> Numbers:
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _MIN_DISTANCE))
 
 
-def _nearest(
-    tested: Numbers, learned: Numbers, starts: NDArray[np.int64]
+def _nearest_groups(
+    test_features: Numbers, training_features: Numbers, starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give the place of the nearest training image and the distances to the nearest groups, the first few, ascending.
 
     Args:
-        tested: Unit vectors of shape (n_asked, width).
-        learned: Unit vectors of shape (n_trained, width), those of a group side by side.
+        test_features: Unit vectors of shape (n_asked, width).
+        training_features: Unit vectors of shape (n_trained, width), those of a group side by side.
         starts: Where each group starts, of shape (n_groups,).
     """
     indices, distances = [], []
-    for start in range(0, len(tested), _BLOCK):
-        cosines = tested[start : start + _BLOCK] @ learned.T
+    for start in range(0, len(test_features), _BLOCK):
+        cosines = test_features[start : start + _BLOCK] @ training_features.T
         of_group = np.maximum.reduceat(cosines, starts, axis=1)
-        nearest = -np.sort(np.partition(-of_group, _FARTHER, axis=1)[:, : _FARTHER + 1], axis=1)
+        nearest = -np.sort(np.partition(-of_group, _REFERENCE_GROUP, axis=1)[:, : _REFERENCE_GROUP + 1], axis=1)
         indices.append(cosines.argmax(axis=1))
-        distances.append(np.sqrt(np.maximum(2 - 2 * nearest.astype(np.float64), _LEAST**2)))
+        distances.append(np.sqrt(np.maximum(2 - 2 * nearest.astype(np.float64), _MIN_DISTANCE**2)))
     return np.concatenate(indices), np.concatenate(distances)

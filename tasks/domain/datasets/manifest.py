@@ -13,7 +13,7 @@ from tasks.domain.labels.labeling import Attributes
 from tasks.domain.phrasing import count
 
 # Changes when a row would mean something else; two versions of different meaning never share a hash.
-_MEANING = b"pedigree dataset 1\n"
+_HASH_PREFIX = b"pedigree dataset 1\n"
 
 
 class Row(NamedTuple):
@@ -39,7 +39,7 @@ def _canonical_columns(label: str, split: Split, attributes: Attributes) -> byte
 
 def dataset_hash(rows: Iterable[Row]) -> str:
     """Name a dataset version: SHA-256 over its sorted rows, 64 hex digits, whatever order they come in."""
-    digest = hashlib.sha256(_MEANING)
+    digest = hashlib.sha256(_HASH_PREFIX)
     for line in sorted(canonical_row(row) for row in rows):
         digest.update(line + b"\n")
     return digest.hexdigest()

@@ -60,11 +60,11 @@ def check_layout(labelling: Labelling, layout: str) -> str:
             if len(sides) > 1
             else "is the only class, and a split's name"
         )
-        return f"{list_names(sorted(sides))} {are}: {_advice(labelling)}"
-    return _nested(labelling, labels, layout)
+        return f"{list_names(sorted(sides))} {are}: {_advise(labelling)}"
+    return _check_nesting(labelling, labels, layout)
 
 
-def _advice(labelling: Labelling) -> str:
+def _advise(labelling: Labelling) -> str:
     origins = {dict(row.origins).get("label") for row in labelling.labelled}
     if "folder" in origins or not origins:
         return (
@@ -73,7 +73,7 @@ def _advice(labelling: Labelling) -> str:
     return "name the field that holds the class in labels.column"
 
 
-def _nested(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
+def _check_nesting(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
     """Ask about a class folder that holds a folder of another class's name, on a level that the layout leaves open."""
     classes = {label.casefold(): label for label in labels}
     deep = len(layout.split("/"))
@@ -106,7 +106,9 @@ def report_misplaced(rows: Iterable[Row], words: Mapping[str, str], twins: Mappi
     # A side that nobody published is taken from what was published to train on.
     taken = {Split.TEST, Split.VALIDATION} - set(sides.values())
     flagged_images = tuple(
-        FlaggedImage(row.image, row.key, row.label, _fate(words[row.image], row.split, twins.get(row.image, "")))
+        FlaggedImage(
+            row.image, row.key, row.label, _explain_split(words[row.image], row.split, twins.get(row.image, ""))
+        )
         for row in sorted(rows, key=lambda row: (row.split, row.key))
         if row.image in words
         and row.split is not sides[row.image]
@@ -115,5 +117,5 @@ def report_misplaced(rows: Iterable[Row], words: Mapping[str, str], twins: Mappi
     return (Issue(ELSEWHERE, _MEANING, flagged_images),) if flagged_images else ()
 
 
-def _fate(word: str, split: Split, twin: str) -> str:
+def _explain_split(word: str, split: Split, twin: str) -> str:
     return f"published as {word}, but {split.value} here" + (f", like {twin}" if twin else "")

@@ -83,14 +83,16 @@ def assign_splits(
     for image, group in new.items():
         if image in published:
             published_sides[group].add(published[image])
-    rest = _not_published(shares, set(published.values()))
-    fixed = {group: {_first(published_sides[group])} - {Split.TRAIN} for group in published_sides if not sides[group]}
+    rest = _unpublished_shares(shares, set(published.values()))
+    fixed = {
+        group: {_first_side(published_sides[group])} - {Split.TRAIN} for group in published_sides if not sides[group]
+    }
     to_deal = {
         group: rest if published_sides[group] else shares
         for group in new.values()
         if not sides[group] and not fixed.get(group)
     }
-    dealt = _dealt(to_deal, {**sides, **fixed}, _classes(groups, labels))
+    dealt = _deal(to_deal, {**sides, **fixed}, _group_classes(groups, labels))
     return {
         image: Assignment(
             group,
@@ -100,7 +102,7 @@ def assign_splits(
     }
 
 
-def _classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+def _group_classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
     """Name each group's class: the label of most of its images, of several such the first by name."""
     members: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for image, group in groups.items():
@@ -109,7 +111,7 @@ def _classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, 
     return {group: min(counts, key=lambda label: (-counts[label], label)) for group, counts in members.items()}
 
 
-def _dealt(
+def _deal(
     to_deal: Mapping[str, Shares], sides: Mapping[str, Iterable[Split]], classes: Mapping[str, str]
 ) -> dict[str, Split]:
     """Deal groups one by one, in the order of their hashes, each to the split that its class lacks most.
@@ -156,23 +158,25 @@ class _Sides(NamedTuple):
 
 def _choose_split(dealt: Split | None, sides: _Sides, rest: Shares) -> Split:
     if not sides.assigned:
-        fits = sides.image_published is None or sides.image_published is _first(sides.group_published)
-        return (dealt or _first(sides.group_published)) if fits else Split.HELD_OUT
+        fits = sides.image_published is None or sides.image_published is _first_side(sides.group_published)
+        return (dealt or _first_side(sides.group_published)) if fits else Split.HELD_OUT
     given = next(iter(sides.assigned)) if len(sides.assigned) == 1 else Split.HELD_OUT
-    fits = sides.image_published in {None, given} or (sides.image_published is Split.TRAIN and given in _taken(rest))
+    fits = sides.image_published in {None, given} or (
+        sides.image_published is Split.TRAIN and given in _substituted_sides(rest)
+    )
     return given if fits else Split.HELD_OUT
 
 
-def _taken(rest: Shares) -> set[Split]:
+def _substituted_sides(rest: Shares) -> set[Split]:
     """Name the sides that are taken from what was published to train on."""
     return {side for side, share in ((Split.TEST, rest.test), (Split.VALIDATION, rest.validation)) if share}
 
 
-def _not_published(shares: Shares, sides: set[Split]) -> Shares:
+def _unpublished_shares(shares: Shares, sides: set[Split]) -> Shares:
     """Return the shares of those sides that nobody published."""
     test = 0 if Split.TEST in sides else shares.test
     return Shares(test, 0 if Split.VALIDATION in sides else shares.validation)
 
 
-def _first(sides: set[Split]) -> Split:
+def _first_side(sides: set[Split]) -> Split:
     return next(side for side in (Split.TEST, Split.VALIDATION, Split.TRAIN) if side in sides)

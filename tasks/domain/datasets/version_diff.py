@@ -39,11 +39,11 @@ class VersionDiff:
     def to_dict(self) -> dict[str, Any]:
         """Turn the difference into what JSON can hold, every image by its name and key."""
         return {
-            "added": [_plain_row(row) for row in self.added],
-            "removed": [_plain_row(row) for row in self.removed],
-            "relabelled": [_plain_pair(pair, "label") for pair in self.relabelled],
-            "resplit": [_plain_pair(pair, "split") for pair in self.resplit],
-            "redescribed": [_plain_pair(pair, "attributes") for pair in self.redescribed],
+            "added": [_row_to_dict(row) for row in self.added],
+            "removed": [_row_to_dict(row) for row in self.removed],
+            "relabelled": [_pair_to_dict(pair, "label") for pair in self.relabelled],
+            "resplit": [_pair_to_dict(pair, "split") for pair in self.resplit],
+            "redescribed": [_pair_to_dict(pair, "attributes") for pair in self.redescribed],
         }
 
 
@@ -78,12 +78,12 @@ def resolve_version(word: str, versions: Sequence[str]) -> str:
     return matches[0]
 
 
-def _plain_row(row: Row) -> dict[str, Any]:
+def _row_to_dict(row: Row) -> dict[str, Any]:
     return {**row._asdict(), "split": row.split.value, "attributes": dict(row.attributes)}
 
 
-def _plain_pair(pair: RowPair, field: str) -> dict[str, Any]:
-    before, after = _plain_row(pair.before), _plain_row(pair.after)
+def _pair_to_dict(pair: RowPair, field: str) -> dict[str, Any]:
+    before, after = _row_to_dict(pair.before), _row_to_dict(pair.after)
     return {"image": pair.after.image, "before": before[field], "after": after[field], "key": pair.after.key}
 
 
@@ -126,7 +126,7 @@ def measure_drift(
         contradictory: So many images of the version are near duplicates of others under another label.
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    drift, drifted = _drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
+    drift, drifted = _largest_drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
     return DatasetDrift(
         images=dict(sorted(Counter(row.label for row in used).items())),
         lost=tuple(lost),
@@ -136,20 +136,22 @@ def measure_drift(
     )
 
 
-def _drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | None, str]:
+def _largest_drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | None, str]:
     if not (rows and parent):
         return None, ""
     names = {name for row in (*rows, *parent) for name, _ in row.attributes}
-    distances = {"classes": _distance(*(Counter(row.label for row in version_rows) for version_rows in (rows, parent)))}
+    distances = {
+        "classes": _total_variation(*(Counter(row.label for row in version_rows) for version_rows in (rows, parent)))
+    }
     for name in names:
-        distances[name] = _distance(
+        distances[name] = _total_variation(
             *(Counter(dict(row.attributes).get(name, "") for row in version_rows) for version_rows in (rows, parent))
         )
     furthest = max(sorted(distances), key=distances.__getitem__)
     return distances[furthest], furthest
 
 
-def _distance(counts: Counter[str], parent_counts: Counter[str]) -> float:
+def _total_variation(counts: Counter[str], parent_counts: Counter[str]) -> float:
     """Halve the sum of the absolute differences of the shares."""
     return (
         sum(

@@ -1,4 +1,4 @@
-"""What a decoding process may answer: JSON of a fixed shape, each value within its bounds, and nothing else."""
+"""The decoder protocol: what a decoding process may answer, as JSON of a fixed shape with bounded values."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -11,12 +11,12 @@ from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.preprocessing import FORMATS, Limits
 from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection
 
-# An answer with the longest detail, each letter of it written as two escapes.
+#: The longest answer about one file, in bytes: a detail whose every character is written as two JSON escapes.
 ANSWER_BYTES = max(12 * DETAIL_LETTERS, 2 * PARTS_BYTES) + 500
-# What could not be taken from the process, as tasks.ingestion.sandbox says it.
-_Missing = TypeAdapter(list[Literal["files", "other processes"]])
-# Why a file may be refused by its bytes; other reasons only the night itself can know.
-DECODERS_REASONS = (
+# The rights that a process could not give up, in the words of tasks.ingestion.sandbox.
+_MissingList = TypeAdapter(list[Literal["files", "other processes"]])
+#: The reasons for which a decoder may reject a file; the other reasons are known only to the run itself.
+DECODER_REASONS = (
     Reason.EMPTY,
     Reason.NOT_AN_IMAGE,
     Reason.UNKNOWN_FORMAT,
@@ -28,9 +28,9 @@ DECODERS_REASONS = (
     Reason.TOO_MUCH_MEMORY,
     Reason.DECODER_DIED,
 )
-# The Laplacian is cut to eight bits, so that its variance is at most the square of 128.
-_SHARPEST = 128.0**2
-# A JPEG of several pictures is opened as one and then calls itself MPO.
+# The Laplacian is clipped to eight bits, so its variance is at most the square of 128.
+_MAX_SHARPNESS = 128.0**2
+# Pillow opens a JPEG that holds several pictures as JPEG and then reports the format MPO.
 _FORMATS = (*FORMATS, "MPO")
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -43,11 +43,11 @@ class _Strict(BaseModel):
 class _Measures(_Strict):
     brightness: _Share
     contrast: _Share
-    sharpness: Annotated[float, Field(ge=0, le=_SHARPEST, allow_inf_nan=False)]
+    sharpness: Annotated[float, Field(ge=0, le=_MAX_SHARPNESS, allow_inf_nan=False)]
     tone: _Share
 
 
-class _Described(_Strict):
+class _DescribedResponse(_Strict):
     width: Annotated[int, Field(ge=1)]
     height: Annotated[int, Field(ge=1)]
     format: Literal[_FORMATS]  # type: ignore[valid-type]
@@ -56,39 +56,47 @@ class _Described(_Strict):
     parts: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * PARTS_BYTES}}}$")]
 
 
-class _Refused(_Strict):
+class _RejectedResponse(_Strict):
     reason: Reason
     detail: Annotated[str, Field(max_length=DETAIL_LETTERS)]
 
     @model_validator(mode="after")
     def _can_be_known_there(self) -> Self:
-        if self.reason not in DECODERS_REASONS:
+        if self.reason not in DECODER_REASONS:
             raise ValueError("no decoder can know that")
         return self
 
 
-_Answers = TypeAdapter(list[_Described | _Refused])
+_ResponseList = TypeAdapter(list[_DescribedResponse | _RejectedResponse])
 
 
 def read_answers(message: bytes, files: int, limits: Limits) -> list[Description | Rejection]:
-    """Read what a process says about so many files.
+    """Parse and validate what a decoding process answers.
+
+    Args:
+        message: The JSON that it wrote.
+        files: How many files it was given.
+        limits: The sizes that were allowed.
+
+    Returns:
+        The description or the rejection of each file, in the order in which they were given.
 
     Raises:
-        ValueError: Where it is not one possible answer for each of them.
+        ValueError: The message is not one valid answer for each file.
     """
-    answers = _Answers.validate_json(message)
+    answers = _ResponseList.validate_json(message)
     if len(answers) != files:
         raise ValueError(f"{len(answers)} answers about {files} files")
-    return [_read(answer, limits) for answer in answers]
+    return [_to_result(answer, limits) for answer in answers]
 
 
 def read_missing(message: bytes) -> Sequence[str]:
-    """Read what a process could not give up; ValueError where it says anything else."""
-    return _Missing.validate_json(message)
+    """Parse the rights that a process could not give up; a message with anything else is a ValueError."""
+    return _MissingList.validate_json(message)
 
 
-def _read(answer: _Described | _Refused, limits: Limits) -> Description | Rejection:
-    if isinstance(answer, _Refused):
+def _to_result(answer: _DescribedResponse | _RejectedResponse, limits: Limits) -> Description | Rejection:
+    if isinstance(answer, _RejectedResponse):
         return Rejection(answer.reason, answer.detail)
     if answer.width * answer.height > limits.max_pixels or min(answer.width, answer.height) < limits.min_side:
         raise ValueError("a size that would have been refused")

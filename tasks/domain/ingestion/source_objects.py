@@ -1,4 +1,4 @@
-"""What of a source is passed over by its name: bins, caches and thumbnails of systems and programs, half uploads."""
+"""The objects of a source: what one listing shows, which names it passes over, and what snapshot and ingest report."""
 
 import re
 from collections import Counter
@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tasks.domain.phrasing import count
 
-#: Names of folders that are no classes, whatever case they are written in; a dot folder is one of another program.
+#: Patterns of folder names that are never classes, compared without regard to case: recycle bins, caches, thumbnails
+#: and hidden folders of systems and programs.
 SYSTEM_FOLDERS = (
     ".[!.]*",
     "..?*",
@@ -31,39 +32,39 @@ SYSTEM_FOLDERS = (
     "Temporary Items",
     "*.lrdata",
 )
-#: What a program that writes beside and then renames may leave behind when it is killed.
+#: The ending of an incomplete upload, by a program that writes to a temporary name and then renames.
 PARTIAL = ".partial"
-#: What links are counted as that leave the source, lead nowhere, or lead to what it holds anyway.
+#: The name under which links are counted that leave the source, lead nowhere, or lead to what it holds anyway.
 LINKS = "links"
-_NAMED = 20
+_MAX_COUNTS = 20
 
 
 class SourceFilter:
-    """The names that one listing of a source passes over, and how many it has passed over by each."""
+    """Decides which names one listing of a source passes over, and counts them by name."""
 
     def __init__(self, more: Sequence[str] = ()) -> None:
-        """Take names of folders that are passed over beside the usual ones; ``*`` and ``?`` stand for letters."""
+        """Take additional patterns of folder names to pass over; ``*`` and ``?`` are wildcards."""
         patterns = [translate(name.casefold()) for name in (*SYSTEM_FOLDERS, *more)]
         self._matches = re.compile("|".join(patterns)).match
         self._counts: Counter[str] = Counter()
         self._outermost: dict[str, str] = {}
 
     def skips_folder(self, name: str) -> bool:
-        """Tell whether a folder of this name is no class, and count it."""
+        """Check whether a folder of this name is passed over, and count it if so."""
         if self._matches(name.casefold()) is None:
             return False
         self._counts[name] += 1
         return True
 
     def skips_file(self, name: str) -> bool:
-        """Tell whether a file of this name is half an upload, and count it."""
+        """Check whether a file of this name is an incomplete upload, and count it if so."""
         if not name.endswith(PARTIAL):
             return False
         self._counts[f"*{PARTIAL}"] += 1
         return True
 
     def skips_key(self, key: str) -> bool:
-        """Tell whether a key lies in such a folder or is half an upload; each folder is counted once."""
+        """Check whether a key lies in such a folder or is an incomplete upload; each folder is counted once."""
         folder, _, name = key.rpartition("/")
         if folder not in self._outermost:
             self._outermost[folder] = self._skipped_part(folder)
@@ -74,7 +75,7 @@ class SourceFilter:
         self._counts[LINKS] += 1
 
     def _skipped_part(self, folder: str) -> str:
-        """Return the outermost folder that is passed over, down to which this one's path leads; count it at first."""
+        """Return the outermost passed-over folder on the path to this one, or ""; it is counted when first seen."""
         parts = folder.split("/")
         for depth, name in enumerate(parts, start=1):
             outer = "/".join(parts[:depth])
@@ -86,19 +87,27 @@ class SourceFilter:
         return ""
 
     def counts(self) -> tuple[tuple[str, int], ...]:
-        """Return how many of each name were passed over, the most frequent first; rare ones of many names together."""
+        """Return how many of each name were passed over, most frequent first; beyond twenty names as "others"."""
         ordered = sorted(self._counts.items(), key=lambda entry: (-entry[1], entry[0]))
-        rest = sum(number for _, number in ordered[_NAMED:])
-        return (*ordered[:_NAMED], *([("others", rest)] if rest else []))
+        rest = sum(number for _, number in ordered[_MAX_COUNTS:])
+        return (*ordered[:_MAX_COUNTS], *([("others", rest)] if rest else []))
 
 
 def passed_over_words(counts: Iterable[tuple[str, int]]) -> str:
-    """Say what was passed over, such as ``2 @eaDir, 1 .Trash-1000``; nothing where nothing was."""
+    """Format what was passed over, such as ``2 @eaDir, 1 .Trash-1000``; "" where nothing was."""
     return ", ".join(count(number, "link") if name == LINKS else f"{number:,} {name}" for name, number in counts)
 
 
 class Entry(NamedTuple):
-    """One object as a listing shows it; ``modified`` is ISO 8601 in UTC, ``version`` may be empty."""
+    """One object as a listing shows it.
+
+    Attributes:
+        key: The path below the source.
+        etag: What stands for its content, such as a hash or, for a folder, size and time.
+        size: In bytes.
+        version: The version of a versioned bucket; may be empty.
+        modified: When it was written, in ISO 8601 and UTC.
+    """
 
     key: str
     etag: str
@@ -108,15 +117,23 @@ class Entry(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, int, str]:
-        """Name the object's content as far as a listing can: what was seen under it is not fetched again."""
+        """Return what identifies the content in a listing; an object with a known identity is not fetched again."""
         return self.key, self.etag, self.size, self.version
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source at one moment; the moment is empty where that is now.
+    """The source at one moment.
 
-    ``answered`` is the listing that a retraining last answered, and ``altered`` counts what of it is gone or replaced.
+    Attributes:
+        source: The address of the source.
+        taken: When it was listed, in ISO 8601; this names the listing in the store.
+        objects: How many objects the source holds.
+        changed: How many of them are new, changed or gone since the last listing.
+        moment: The past moment that was asked for, in ISO 8601; empty for now.
+        answered: The listing that a retraining last answered, by its ``taken``.
+        altered: How many objects of that listing are gone or replaced.
+        passed_over: How many objects of each name were passed over.
     """
 
     source: str
@@ -129,7 +146,7 @@ class Snapshot:
     passed_over: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        """Say how many objects the source holds and how many are different from the last look."""
+        """Say how many objects the source holds and how many differ from the last listing."""
         if self.moment:
             return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
         text = f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
@@ -138,7 +155,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What became of the objects that had never been fetched before."""
+    """What became of the objects that had never been fetched before.
+
+    Attributes:
+        source: The address of the source.
+        fetched: How many objects were fetched.
+        new: How many of them are images that the store did not hold.
+        rejected: How many of them were rejected.
+        moment: The past moment that was asked for, in ISO 8601; empty for now.
+        passed_over: How many objects of each name were passed over.
+    """
 
     source: str
     fetched: int

@@ -1,7 +1,8 @@
-"""Whether uploads are a reason to retrain now: a function of what is listed, what was answered before, and the time.
+"""Retraining triggers: whether uploads are a reason to retrain now, and whether too much of a source has vanished.
 
-Nothing of an earlier look goes into it, so that a look that was lost, doubled or late changes nothing, and an object
-that appears while a look is going on belongs to this look or to the next one.
+The decision depends only on the current listing, on the listing that a retraining last answered, and on the time, never
+on earlier polls. So a poll that is lost, doubled or late changes nothing, and an object that appears during a poll
+belongs to that poll or to the next one.
 """
 
 from collections import Counter
@@ -18,7 +19,13 @@ from tasks.domain.phrasing import count, list_names
 
 @dataclass(frozen=True, slots=True)
 class SourceDiff:
-    """What no retraining has answered yet: entries that are gone, entries that came, and who had their keys before."""
+    """What has changed in a source since the listing that a retraining last answered.
+
+    Attributes:
+        gone: The entries that are gone.
+        came: The entries that are new or changed.
+        before: The former entries under the keys of those that came.
+    """
 
     gone: Collection[Entry]
     came: Collection[Entry]
@@ -27,9 +34,14 @@ class SourceDiff:
 
 @dataclass(frozen=True, slots=True)
 class SourceChanges:
-    """What a difference means: new images, labels that changed, classes complete for the first time, times of uploads.
+    """What a difference means for training.
 
-    The times are those of the new images and changed labels, the oldest first.
+    Attributes:
+        new: How many images are new.
+        relabelled: How many labels changed.
+        gone: How many objects are gone.
+        complete: The classes that have enough images for the first time.
+        times: When the new images and the changed labels were uploaded, oldest first.
     """
 
     new: int
@@ -41,7 +53,13 @@ class SourceChanges:
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What came of one look, in one line; the key names what it saw, and is empty where nothing is to be started."""
+    """The result of one poll of the source.
+
+    Attributes:
+        state: In two words at most, such as ``Started`` or ``Not yet``.
+        why: The reason, in one line.
+        key: What names the state of the source that was seen; empty where nothing is to be started.
+    """
 
     state: str
     why: str
@@ -52,56 +70,79 @@ class PollResult:
         return f"{self.state}: {self.why}"
 
     def to_dict(self) -> dict[str, str]:
-        """Turn it into what JSON can hold."""
+        """Return the state and the reason as a dictionary for JSON."""
         return {"state": self.state, "why": self.why}
 
 
 def classify_changes(difference: SourceDiff, labels: Labels, minimum: int, keys: Iterable[str]) -> SourceChanges:
-    """Say what a difference means, by labels from folders; ``keys`` are all that the source holds now.
+    """Classify the changes of a source into new images, changed labels and moved objects, by labels from folders.
 
-    The same content under another key is no new image; it changes a label where another folder says another class.
+    The same content under another key is no new image. It is a changed label where the other folder means another
+    class.
+
+    Args:
+        difference: What has changed since the last retraining.
+        labels: The settings of labels.
+        minimum: How many images make a class complete.
+        keys: All keys that the source holds now.
+
+    Returns:
+        The changes.
     """
     moved = {(entry.etag, entry.size): entry for entry in difference.gone}
     kinds: Counter[str] = Counter()
     times = []
     for entry in difference.came:
-        kind = _kind(entry, difference.before.get(entry.key), moved, labels)
+        kind = _classify(entry, difference.before.get(entry.key), moved, labels)
         kinds[kind] += 1
         if kind != "same":
             times.append(datetime.fromisoformat(entry.modified))
-    complete = _complete(difference, labels, minimum, keys) if times else ()
+    complete = _newly_complete(difference, labels, minimum, keys) if times else ()
     return SourceChanges(kinds["new"], kinds["relabelled"], len(difference.gone), complete, tuple(sorted(times)))
 
 
 def decide_retraining(
     changes: SourceChanges, watch: Watch, current_time: datetime, answered: str, key: str
 ) -> PollResult:
-    """Say whether a retraining should start now; ``answered`` is when the last one listed the source, empty for never.
+    """Decide whether a retraining should start now.
 
-    Uploads that go on are waited for, but never for longer than ``longest_wait_hours``.
+    A retraining waits until uploads have stopped, but never longer than ``longest_wait_hours``.
+
+    Args:
+        changes: What has changed since the last retraining.
+        watch: The settings of watching.
+        current_time: The time of the poll.
+        answered: When the last retraining listed the source, in ISO 8601; empty where there was none.
+        key: What names the state of the source that was seen.
+
+    Returns:
+        The result of the poll; it holds the key where a retraining is to be started.
     """
     gone = f"; {count(changes.gone, 'object')} gone, which the next retraining sees" if changes.gone else ""
     if not changes.times:
-        since = f"the retraining of {_minute(answered)}" if answered else "anything was uploaded"
+        since = f"the retraining of {_format_minute(answered)}" if answered else "anything was uploaded"
         return PollResult("Nothing new", f"no image came and no label changed since {since}{gone}")
     waited = current_time - max(changes.times[0], datetime.fromisoformat(answered) if answered else changes.times[0])
     overdue = waited >= timedelta(hours=watch.longest_wait_hours)
     reasons = _reasons(changes, watch)
     if overdue:
-        reasons.append(f"the oldest has waited {_span(waited)}, and {watch.longest_wait_hours:g} hours are the longest")
-    quiet = _quiet(changes.times, current_time, timedelta(minutes=watch.settle_minutes))
+        reasons.append(
+            f"the oldest has waited {_format_duration(waited)}, and {watch.longest_wait_hours:g} hours are the longest"
+        )
+    quiet = _time_since_upload(changes.times, current_time, timedelta(minutes=watch.settle_minutes))
     if reasons and (overdue or quiet is None):
         return PollResult("Started", "; ".join(reasons), key)
     if reasons:
-        rest = f"{'; '.join(reasons)}; but the last upload was {_span(quiet or timedelta())} ago"
+        rest = f"{'; '.join(reasons)}; but the last upload was {_format_duration(quiet or timedelta())} ago"
         return PollResult("Not yet", f"{rest}, and {count(watch.settle_minutes, 'minute')} of quiet are wanted")
     few = f"{count(changes.new, 'new image')}, {watch.new_images:,} are enough"
     return PollResult(
-        "Not yet", f"{few}; the oldest has waited {_span(waited)} of {watch.longest_wait_hours:g} hours{gone}"
+        "Not yet",
+        f"{few}; the oldest has waited {_format_duration(waited)} of {watch.longest_wait_hours:g} hours{gone}",
     )
 
 
-def _kind(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:
+def _classify(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:
     if entry.key == labels.manifest:
         return "relabelled"
     if before and (before.etag, before.size) == (entry.etag, entry.size):
@@ -112,8 +153,8 @@ def _kind(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], En
     return "relabelled" if _label(former.key, labels) != _label(entry.key, labels) else "same"
 
 
-def _complete(difference: SourceDiff, labels: Labels, minimum: int, keys: Iterable[str]) -> tuple[str, ...]:
-    """Name the classes that have enough images now and had too few before."""
+def _newly_complete(difference: SourceDiff, labels: Labels, minimum: int, keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes that have enough images now and had too few before."""
     if "folder" not in labels.sources:
         return ()
     current = _classes(keys, labels)
@@ -150,36 +191,39 @@ def _reasons(changes: SourceChanges, watch: Watch) -> list[str]:
     return reasons
 
 
-def _quiet(times: Sequence[datetime], current_time: datetime, settle: timedelta) -> timedelta | None:
-    """Tell how long ago the last upload was, where that is not long enough; a time far in the future says nothing."""
+def _time_since_upload(times: Sequence[datetime], current_time: datetime, settle: timedelta) -> timedelta | None:
+    """Return the time since the last upload if it is too short, else None; times far in the future are ignored."""
     recent = [current_time - time for time in times if -settle <= current_time - time < settle]
     return max(min(recent), timedelta()) if recent else None
 
 
-def _span(time: timedelta) -> str:
+def _format_duration(time: timedelta) -> str:
     minutes = int(time.total_seconds() // 60)
     return count(minutes, "minute") if minutes < 120 else count(minutes // 60, "hour")  # noqa: PLR2004 - two hours
 
 
-def _minute(moment: str) -> str:
+def _format_minute(moment: str) -> str:
     return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} (UTC)"
 
 
-#: Of fewer objects nothing is said: somebody tidies up.
+#: Fewer vanished objects than this are never reported: somebody is tidying up.
 FEW = 5
-_EXAMPLES = 3
+_MAX_EXAMPLES = 3
 
 
 def check_vanished(source: Source, former_keys: Iterable[str], gone: Collection[str], why: str = "") -> str:
-    """Say in one sentence why nothing may be learned from what is left; nothing where few are gone.
+    """Check whether so much of a source has vanished that nothing may be learned from the rest.
 
-    A class folder that is empty now is asked about whatever its share: disks are mounted there.
+    A class folder that is empty now is reported whatever its share, since a disk may be mounted there.
 
     Args:
-        source: The source, with the share that may be gone.
-        former_keys: The keys that it held when it was last answered.
+        source: The settings of the source, with the share that may vanish.
+        former_keys: The keys that it held when a retraining last answered it.
         gone: Those of them that are gone now, or cannot be read.
-        why: What reading one of them came to, where that is known.
+        why: The error of reading one of them, where that is known.
+
+    Returns:
+        The message, or "" where it is safe to go on.
     """
     names = SourceFilter(source.pass_over)
     missing = sorted(key for key in gone if not names.skips_key(key))
@@ -189,21 +233,21 @@ def check_vanished(source: Source, former_keys: Iterable[str], gone: Collection[
     if len(missing) > source.vanished_share * len(held) + 1e-9:
         loss = f"{len(missing):,} of the {len(held):,} objects that {source.url} held are gone or cannot be read"
         return _vanished_message(
-            f"{loss}, such as {_few(missing)}{f' ({why})' if why else ''}", f"allows {source.vanished}"
+            f"{loss}, such as {_list_examples(missing)}{f' ({why})' if why else ''}", f"allows {source.vanished}"
         )
-    for folder in _emptied(held, missing):
+    for folder in _emptied_folders(held, missing):
         folder_keys = [key for key in missing if key.startswith(f"{folder}/")]
         loss = f"All {len(folder_keys):,} objects of the folder {folder} in {source.url} are gone or cannot be read"
-        return _vanished_message(f"{loss}, such as {_few(folder_keys)}", "lets no whole folder go")
+        return _vanished_message(f"{loss}, such as {_list_examples(folder_keys)}", "lets no whole folder go")
     return ""
 
 
-def _few(keys: Sequence[str]) -> str:
-    return list_names(keys[:_EXAMPLES])
+def _list_examples(keys: Sequence[str]) -> str:
+    return list_names(keys[:_MAX_EXAMPLES])
 
 
-def _emptied(former_keys: Iterable[str], gone: Iterable[str]) -> list[str]:
-    """Name the folders at the top that held some objects and hold none of them now."""
+def _emptied_folders(former_keys: Iterable[str], gone: Iterable[str]) -> list[str]:
+    """Return the top-level folders that held at least ``FEW`` objects and hold none of them now."""
     before, lost = (Counter(key.partition("/")[0] for key in keys if "/" in key) for keys in (former_keys, gone))
     return sorted(folder for folder, number in lost.items() if number == before[folder] >= FEW)
 

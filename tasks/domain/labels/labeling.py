@@ -1,4 +1,7 @@
-"""What an image shows: what folders, a manifest and object metadata say, made into one label or a named problem."""
+"""Labeling: what folders, manifest and object metadata say of an image becomes one label, or a conflict.
+
+Attributes that are read from the picture itself (brightness, resolution, tone) are here, too.
+"""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -12,8 +15,8 @@ from tasks.domain.images.image_info import ImageInfo
 
 Attributes = tuple[tuple[str, str], ...]
 
-# From this likeness on (difflib's ratio) two spellings are worth a look: poodel and poodle have 0.83.
-_ALIKE = 0.8
+# The smallest similarity (difflib's ratio) at which two spellings are reported; poodel and poodle have 0.83.
+_MIN_SIMILARITY = 0.8
 
 
 class LocatedImage(NamedTuple):
@@ -24,7 +27,13 @@ class LocatedImage(NamedTuple):
 
 
 class SourceLabel(NamedTuple):
-    """What one source of labels says about an object; the label is empty where it says nothing."""
+    """What one source of labels says about an object.
+
+    Attributes:
+        source: The name of the source: folder, manifest or metadata.
+        label: The label; empty where the source names none.
+        attributes: Names and values, sorted by name.
+    """
 
     source: str
     label: str
@@ -33,16 +42,26 @@ class SourceLabel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """Other spellings of a class, and the classes that are left out; both are compared without regard to case."""
+    """How labels are spelled and which are left out; both are compared without regard to case.
+
+    Attributes:
+        aliases: The label that each other spelling stands for.
+        leave_out: The labels whose images are left out.
+    """
 
     aliases: Mapping[str, str]
     leave_out: Sequence[str]
 
 
 class LabelledImage(NamedTuple):
-    """An image with its label; the key is the first, in sorted order, of those that hold it.
+    """An image with its label.
 
-    The origins say which source the label and each attribute come from.
+    Attributes:
+        key: The first key, in sorted order, of the objects with these bytes.
+        image: The SHA-256 of the bytes.
+        label: The class.
+        attributes: Names and values, sorted by name.
+        origins: Which source the label and each attribute come from, by name.
     """
 
     key: str
@@ -54,7 +73,12 @@ class LabelledImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The same bytes, or the same key, under two labels: every (label, key) that claims them."""
+    """The same bytes, or the same key, under two labels.
+
+    Attributes:
+        image: The SHA-256 of the bytes.
+        claims: Every pair of a label and the key that claims it.
+    """
 
     image: str
     claims: tuple[tuple[str, str], ...]
@@ -62,7 +86,15 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """What all the located objects came to, each part sorted; missing are keys that only a manifest knows."""
+    """The result of labelling all located objects; every part is sorted.
+
+    Attributes:
+        labelled: Images with one label.
+        unlabelled: Images without a label.
+        conflicts: Images with two labels.
+        left_out: Images of classes that are left out.
+        missing: Keys that only a manifest knows.
+    """
 
     labelled: tuple[LabelledImage, ...]
     unlabelled: tuple[LocatedImage, ...]
@@ -72,10 +104,17 @@ class Labelling:
 
 
 def read_layout(key: str, layout: str) -> SourceLabel:
-    """Read label and attributes from a key's folders.
+    """Read the label and the attributes from the folders of a key.
 
     With the layout ``label/coat``, ``poodle/white/1.jpg`` is a poodle with coat=white, and ``poodle/1.jpg`` is a poodle
-    whose coat nobody wrote down.
+    without a coat.
+
+    Args:
+        key: The path of the object below the source.
+        layout: The meaning of each level of folders, separated by slashes.
+
+    Returns:
+        What the folders say.
     """
     return _read_folders(tuple(key.split("/")[:-1]), layout)
 
@@ -87,7 +126,7 @@ def _read_folders(folders: tuple[str, ...], layout: str) -> SourceLabel:
 
 
 def normalize_name(text: str) -> str:
-    """Write a name in one way: composed letters (Unicode NFC, a Mac sends them apart), single spaces."""
+    """Normalize a name: composed characters (Unicode NFC, since macOS decomposes them) and single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -97,13 +136,20 @@ def label_images(
     spelling: Spelling,
     missing: Iterable[str] = (),
 ) -> Labelling:
-    """Label every image once: copies under one label count as one, copies under two labels are a conflict.
+    """Label every image once; copies under one label count as one image, copies under two labels as a conflict.
 
-    What is said about a key stands in the order of the sources: the first that has a label decides, and attributes are
-    gathered from all of them.
+    Args:
+        located: The objects of the source whose bytes are known.
+        source_labels: What the sources of labels say about each key, in the order of their precedence: the first one
+            that has a label decides, and attributes are collected from all of them.
+        spelling: Aliases, and the classes that are left out.
+        missing: Keys that only a manifest knows.
+
+    Returns:
+        The labelled images, and those without one label.
     """
-    # Most objects are told the same as their neighbours.
-    claims = cache(partial(_claims, _aliases(spelling.aliases)))
+    # Cached, since most objects have the same claims as their neighbours.
+    claims = cache(partial(_collect_claims, _normalize_aliases(spelling.aliases)))
     out = {normalize_name(label).casefold() for label in spelling.leave_out}
     first: dict[str, LocatedImage] = {}
     copies: defaultdict[str, list[LabelledImage]] = defaultdict(list)
@@ -128,13 +174,21 @@ def label_images(
 
 
 def spelled(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
-    """Write classes, in their order, as today's aliases do: a model that learned a former name knows the class."""
-    labels_by_alias = _aliases(aliases)
+    """Apply today's aliases to labels, so that a model that learned a former name still knows the class.
+
+    Args:
+        labels: Labels, such as the classes of a model.
+        aliases: The label that each other spelling stands for.
+
+    Returns:
+        The labels in the same order; those without an alias are unchanged.
+    """
+    labels_by_alias = _normalize_aliases(aliases)
     return tuple(labels_by_alias.get(label.casefold(), label) for label in labels)
 
 
 def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
-    """Suggest an alias for each label that occurs once and resembles another, or differs from one only in its looks."""
+    """Suggest aliases for labels that occur once and resemble another, or differ only in case and punctuation."""
     counts = Counter(labels)
     hints = []
     for label in sorted(counts):
@@ -143,7 +197,9 @@ def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
         }
         same = candidates.get(_letters_and_digits(label))
         near = (
-            get_close_matches(_letters_and_digits(label), candidates, n=1, cutoff=_ALIKE) if counts[label] == 1 else []
+            get_close_matches(_letters_and_digits(label), candidates, n=1, cutoff=_MIN_SIMILARITY)
+            if counts[label] == 1
+            else []
         )
         if same and (counts[same], same) > (counts[label], label):
             hints.append(f"{label} and {same} differ only in how they are written: an alias would make them one class")
@@ -153,7 +209,7 @@ def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(hints)
 
 
-def _aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+def _normalize_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
     return {normalize_name(other).casefold(): normalize_name(label) for other, label in aliases.items()}
 
 
@@ -161,10 +217,10 @@ def _letters_and_digits(label: str) -> str:
     return "".join(letter for letter in label.casefold() if letter.isalnum())
 
 
-def _claims(
+def _collect_claims(
     aliases: Mapping[str, str], source_labels: Sequence[SourceLabel]
 ) -> list[tuple[str, Attributes, Attributes]]:
-    """Give every label of the first source that has one, with attributes and origins."""
+    """Return every label of the first source that has one, each with the attributes and the origins."""
     first = next((entry.source for entry in source_labels if normalize_name(entry.label)), "")
     labels = dict.fromkeys(
         normalize_name(entry.label) for entry in source_labels if entry.source == first and normalize_name(entry.label)
@@ -180,7 +236,11 @@ def _claims(
 
 
 def _merge_copies(rows: Sequence[LabelledImage]) -> LabelledImage:
-    """Make one row of an image's copies: the first key's, with what others say about attributes that it lacks."""
+    """Merge the copies of an image: the row of the first key, completed by the attributes that it lacks.
+
+    Returns:
+        The merged row.
+    """
     first = rows[0]
     if len(rows) == 1:
         return first
@@ -197,19 +257,19 @@ def _merge_attributes(copies: Iterable[Attributes]) -> Attributes:
     return tuple(sorted(merged.items()))
 
 
-#: How such an attribute was obtained, beside the sources of labels.
+#: The origin of an attribute that is read from the picture, beside the sources of labels.
 PICTURE = "picture"
 
-# Shares of white: a third and two thirds for what stands in the middle, the rare ends for the whole picture. Of 250
-# photographs of dogs 17% had a dark and 3% a light middle, 7% were dark and 1% bright.
+# Upper limits as shares of white. Tone (the middle of the picture) is cut in thirds, the brightness of the whole
+# picture at its rare ends. Of 250 photographs of dogs 17% had a dark and 3% a light middle; 7% were dark and 1% bright.
 _TONES = ((0.34, "dark"), (0.66, "mid"), (1.01, "light"))
 _BRIGHTNESS = ((0.28, "dark"), (0.72, "normal"), (1.01, "bright"))
-# Pixels of the shorter side; InceptionV3 sees 299.
+# Upper limits in pixels of the shorter side; InceptionV3 takes 299.
 _RESOLUTIONS = ((299, "low"), (1000, "medium"), (float("inf"), "high"))
 
 
 def image_attributes(image_info: ImageInfo) -> Attributes:
-    """Tell a picture's tone, of what stands in its middle, its brightness and its resolution, in three steps each."""
+    """Return the attributes read from the picture: brightness, resolution and tone, each in three steps."""
     return (
         ("brightness", _step(image_info.properties.brightness, _BRIGHTNESS)),
         ("resolution", _step(min(image_info.width, image_info.height), _RESOLUTIONS)),

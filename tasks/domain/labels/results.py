@@ -1,4 +1,4 @@
-"""How a manifest and a source fit: which statement is about which key, and what either says nothing of."""
+"""Results of labelling: how the statements of a manifest match the keys of a source, and what could not be used."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,14 +8,19 @@ from tasks.domain.labels.manifest_formats.references import KeyIndex, without_qu
 from tasks.domain.labels.manifest_formats.statements import Reading, Statement, listing
 from tasks.domain.phrasing import count
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
-# So many of a kind are named; their number says the rest.
-_NAMED = 3
+# How many examples of a kind are named beside their number.
+_MAX_EXAMPLES = 3
 
 
 class Examples(NamedTuple):
-    """How many there are, and the first few of them in words."""
+    """A count with a few examples.
+
+    Attributes:
+        number: How many there are.
+        first: The first few of them, as text.
+    """
 
     number: int = 0
     first: tuple[str, ...] = ()
@@ -33,7 +38,7 @@ NO_EXAMPLES = Examples()
 class ManifestUse:
     """What of a manifest could not be used, and what of the source it does not label.
 
-    Args:
+    Attributes:
         rows: Statements that were read.
         fits: Those that are about an object of the source.
         missing: References that fit no object of the source.
@@ -54,7 +59,7 @@ class ManifestUse:
     without_label: Examples = NO_EXAMPLES
 
     def sentences(self) -> Iterator[str]:
-        """Say each figure that is not nothing, in the words of the run's log and the data card."""
+        """Yield a sentence for each figure that is not zero, for the run log and the data card."""
         if self.missing.number and not self.fits:
             yield (
                 f"no reference of the manifest fits an object of the source: {self.missing}; write keys, or say in "
@@ -78,7 +83,13 @@ class ManifestUse:
 
 @dataclass(frozen=True, slots=True)
 class MatchedStatements:
-    """Statements with their keys, the references that fit none, and those that fit several."""
+    """The statements of a manifest, by how many keys of the source their references fit.
+
+    Attributes:
+        statements: Those that fit one key, each with the key.
+        missing: The references that fit no key.
+        ambiguous: Those that fit several keys, each with the keys.
+    """
 
     statements: list[tuple[str, Statement]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -86,7 +97,15 @@ class MatchedStatements:
 
 
 def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
-    """Find the object of every statement."""
+    """Find the key of every statement.
+
+    Args:
+        reading: The statements of a manifest.
+        index: The keys of the source.
+
+    Returns:
+        The statements, by how many keys fit.
+    """
     matched = MatchedStatements()
     for statement in reading.statements:
         keys = index.named(statement.reference, stems=reading.stems)
@@ -100,7 +119,16 @@ def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
 
 
 def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[str]) -> ManifestUse:
-    """Count what could not be used of a manifest, and which of these keys it does not label."""
+    """Count what could not be used of a manifest, and the keys that it does not label.
+
+    Args:
+        reading: What was read of the manifest.
+        matched: Its statements with their keys.
+        keys: The keys of the source's images.
+
+    Returns:
+        The counts, with examples.
+    """
     named = {key for key, _ in matched.statements}
     labelled = {key for key, statement in matched.statements if statement.label}
     present = sorted(keys)
@@ -122,13 +150,24 @@ def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[st
     )
 
 
-def _examples(things: Sequence[Thing], words: Callable[[Thing], str]) -> Examples:
-    return Examples(len(things), tuple(words(thing) for thing in things[:_NAMED]))
+def _examples(items: Sequence[Item], describe: Callable[[Item], str]) -> Examples:
+    return Examples(len(items), tuple(describe(item) for item in items[:_MAX_EXAMPLES]))
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Which image has which label; the rows lie in the store under ``name``."""
+    """The labels of a run's images; the rows are in the store.
+
+    Attributes:
+        name: The name of the rows in the store.
+        images: How many images have a label.
+        unlabelled: How many have none.
+        conflicts: How many have two.
+        left_out: How many are of classes that are left out.
+        missing: How many keys only a manifest knows.
+        forgotten: How many were removed for good.
+        manifest: What of the manifest could not be used; None without one.
+    """
 
     name: str
     images: int
@@ -140,7 +179,7 @@ class Labels:
     manifest: ManifestUse | None = None
 
     def __str__(self) -> str:
-        """Say how many images have a label, have none, have two, or are left out, and what a manifest names in vain."""
+        """Say how many images have a label, none or two, how many are left out, and what of the manifest is unused."""
         parts = [f"{count(self.images, 'labelled image')}, {self.unlabelled:,} without a label"]
         parts += [count(self.conflicts, "conflict")] if self.conflicts else []
         parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []

@@ -1,4 +1,4 @@
-"""The breeds of drawn dogs, told apart by their shapes and never by their colour."""
+"""The breeds of drawn dogs, which differ in their shapes and never in their colour."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,19 @@ Tail = Literal["curly", "thin", "bushy", "pom-pom", "stub"]
 
 @dataclass(frozen=True)
 class Breed:
-    """The anatomy of one breed, with lengths measured in the same free unit."""
+    """The anatomy of one breed; all lengths share one arbitrary unit.
+
+    Attributes:
+        length: The length of the trunk.
+        depth: The height of the trunk.
+        leg: The length of the legs.
+        head: The radius of the head.
+        snout: The length of the snout.
+        ear: The shape of the ears.
+        ear_size: The size of the ears.
+        tail: The shape of the tail.
+        fluff: How curly the outline is, from 0 (smooth) to 1.
+    """
 
     length: float
     depth: float

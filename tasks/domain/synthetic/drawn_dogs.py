@@ -1,4 +1,4 @@
-"""Drawn dogs: charming side views whose breed is in their shape and whose coat is free."""
+"""Drawn dogs: side views in which the breed decides the shape, and the coat the colour."""
 
 import zlib
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tasks.domain.synthetic.breeds import ANATOMY, BACKBONE_BREEDS, BREEDS, Breed, Ear
-from tasks.domain.synthetic.scenery import BRIGHT, Colour, backdrop, develop, foreground, pick, shade
+from tasks.domain.synthetic.scenery import BRIGHT, Colour, apply_camera, draw_background, draw_foreground, pick, shade
 
 __all__ = ["BACKBONE_BREEDS", "BREEDS", "COATS", "draw"]
 
 Points = NDArray[np.float64]
 
-FURS: dict[str, Colour] = {
+_FURS: dict[str, Colour] = {
     "white": (246, 242, 234),
     "black": (62, 58, 64),
     "brown": (134, 86, 54),
@@ -24,18 +24,18 @@ FURS: dict[str, Colour] = {
     "grey": (150, 154, 164),
 }
 COATS: tuple[str, ...] = ("white", "black", "brown", "golden", "grey")
-INK: Colour = (34, 28, 32)
-TONGUE: Colour = (238, 112, 128)
-# From this fluff on, a dog wears a ruff around its neck.
-_SHAGGY = 0.5
-TURN = np.linspace(0, 2 * np.pi, 36, endpoint=False)
-CIRCLE: Points = np.stack([np.cos(TURN), np.sin(TURN)], axis=1)
-HALF = np.linspace(np.pi / 2, 3 * np.pi / 2, 9)
+_INK: Colour = (34, 28, 32)
+_TONGUE: Colour = (238, 112, 128)
+# Dogs with more fluff than this have a ruff around their neck.
+_MIN_RUFF_FLUFF = 0.5
+_TURN = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+_CIRCLE: Points = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+_HALF = np.linspace(np.pi / 2, 3 * np.pi / 2, 9)
 
 
 @dataclass(frozen=True)
 class _Pose:
-    """How one dog stands: everything about it that its seed decides."""
+    """Everything about one dog that its seed decides; stride, wag and lift run from -1 to 1, nod is in radians."""
 
     stride: float
     wag: float
@@ -49,7 +49,10 @@ class _Pose:
 
 @dataclass(frozen=True)
 class _Brush:
-    """Draws shapes given in dog units, with the ground at zero and the nose to the right."""
+    """Draws shapes that are given in units of the anatomy, with the ground at zero and the nose to the right.
+
+    ``frame`` (2, 2) and ``origin`` (2,) map units to pixels; ``line`` is the width of outlines in pixels.
+    """
 
     pen: ImageDraw.ImageDraw
     origin: Points
@@ -63,7 +66,7 @@ class _Brush:
             self.pen.polygon(self._pixels(shape), fill=colour)
 
     def part(self, colour: Colour, *shapes: Points) -> None:
-        """Fill the union of the shapes and ink its outline."""
+        """Fill the union of the shapes and draw its outline."""
         edge = shade(colour, 0.52)
         for shape in shapes:
             path = self._pixels(shape)
@@ -76,14 +79,24 @@ class _Brush:
 
 
 def draw(breed: str, coat: str, seed: int, side: int = 192) -> Image.Image:
-    """Return the square picture of a dog that the breed, coat and seed decide."""
+    """Draw a dog; the same breed, coat and seed always give the same picture.
+
+    Args:
+        breed: A key of ``ANATOMY``.
+        coat: One of ``COATS``.
+        seed: Decides pose, place and light.
+        side: The side of the picture, in pixels.
+
+    Returns:
+        The square RGB picture.
+    """
     rng = np.random.default_rng(zlib.crc32(f"{breed}/{coat}/{seed}".encode()))
     body, big = ANATOMY[breed], 2 * side
-    image = backdrop(rng, big)
-    brush = _brush(image, rng, body, FURS[coat])
+    image = draw_background(rng, big)
+    brush = _brush(image, rng, body, _FURS[coat])
     _dog(brush, body, _pose(rng))
-    foreground(image, rng)
-    return develop(image.reduce(2), rng)
+    draw_foreground(image, rng)
+    return apply_camera(image.reduce(2), rng)
 
 
 def _brush(image: Image.Image, rng: Generator, body: Breed, fur: Colour) -> _Brush:
@@ -129,14 +142,14 @@ def _pale(colour: Colour) -> Colour:
 
 
 def _blob(centre: tuple[float, float], radii: tuple[float, float], fluff: float = 0.0, tilt: float = 0.0) -> Points:
-    curls = 1 + 0.16 * fluff * np.abs(np.sin(TURN * 4.5))[:, None]
-    blob: Points = _turn(CIRCLE * curls * radii, tilt) + np.asarray(centre)
+    curls = 1 + 0.16 * fluff * np.abs(np.sin(_TURN * 4.5))[:, None]
+    blob: Points = _turn(_CIRCLE * curls * radii, tilt) + np.asarray(centre)
     return blob
 
 
 def _limb(start: tuple[float, float], end: tuple[float, float], thick: float, thin: float) -> Points:
     angle = np.arctan2(end[1] - start[1], end[0] - start[0])
-    ring = np.stack([np.cos(HALF + angle), np.sin(HALF + angle)], axis=1)
+    ring = np.stack([np.cos(_HALF + angle), np.sin(_HALF + angle)], axis=1)
     return np.concatenate([ring * thick + np.asarray(start), -ring * thin + np.asarray(end)])
 
 
@@ -163,18 +176,18 @@ def _legs(brush: _Brush, body: Breed, pose: _Pose, gain: float) -> None:
         if pose.bib:
             brush.fill(_pale(colour), *paw)
         if not far:
-            brush.fill(colour, _blob((hip, body.leg + body.depth * 0.3), (1.65 * _thick(body), body.depth * 0.3)))
+            brush.fill(colour, _blob((hip, body.leg + body.depth * 0.3), (1.65 * _leg_width(body), body.depth * 0.3)))
 
 
 def _leg(body: Breed, hip: float, foot: float) -> list[Points]:
-    thick = _thick(body)
+    thick = _leg_width(body)
     leg = _limb((hip, body.leg + body.depth * 0.25), (foot, 0.05), thick * 1.35, thick * 0.85)
     paw = _blob((foot + 0.03, 0.04), (thick * 1.25, 0.05))
     cuff = [_blob((foot, 0.12), (0.1, 0.085), 1.0)] if body.tail == "pom-pom" else []
     return [leg, paw, *cuff]
 
 
-def _thick(body: Breed) -> float:
+def _leg_width(body: Breed) -> float:
     return 0.055 + body.depth * 0.06
 
 
@@ -211,13 +224,13 @@ def _head(brush: _Brush, body: Breed, pose: _Pose) -> None:
     neck = np.array([body.length / 2 - body.depth * 0.35, body.leg + body.depth * 0.75])
     skull = neck + np.array([0.12 + size * 0.45, size * (1.25 + 0.2 * pose.lift) + body.leg * 0.12])
     _neck(brush, body, (neck, skull), pose)
-    local = _local(brush, skull, pose.nod)
+    local = _local_brush(brush, skull, pose.nod)
     _ear(local, body, (-0.38, 0.5), 0.82)
     _face(local, body, pose)
     _ear(local, body, (-0.3, 0.35) if body.ear in {"floppy", "pom-pom"} else (-0.1, 0.55), 0.9)
 
 
-def _local(brush: _Brush, centre: Points, tilt: float) -> _Brush:
+def _local_brush(brush: _Brush, centre: Points, tilt: float) -> _Brush:
     frame = _turn(np.eye(2), tilt) @ brush.frame
     return _Brush(brush.pen, centre @ brush.frame + brush.origin, frame, brush.line, brush.fur)
 
@@ -226,7 +239,7 @@ def _neck(brush: _Brush, body: Breed, ends: tuple[Points, Points], pose: _Pose) 
     neck, skull = (float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1]))
     wide = body.depth * 0.36
     shapes = [_limb(neck, skull, wide, body.head * 0.6)]
-    if body.fluff > _SHAGGY:
+    if body.fluff > _MIN_RUFF_FLUFF:
         shapes.append(_blob((neck[0] + 0.04, neck[1] + 0.03), (wide * 1.3, wide * 1.2), body.fluff))
     brush.fill(brush.fur, *shapes)
     a, b = ends[0] * 0.55 + ends[1] * 0.45, np.array([body.head * 0.62, -body.head * 0.3])
@@ -237,7 +250,7 @@ def _face(brush: _Brush, body: Breed, pose: _Pose) -> None:
     size, tip = body.head, body.head * 0.6 + body.snout
     if pose.happy:
         tongue = _limb((tip * 0.78, -size * 0.5), (tip * 0.8, -size * 0.95), size * 0.17, size * 0.19)
-        brush.part(TONGUE, tongue)
+        brush.part(_TONGUE, tongue)
     brush.part(brush.fur, *_skull(body, tip))
     if pose.bib:
         muzzle = _limb((size * 0.6, -size * 0.4), (tip - size * 0.2, -size * 0.36), size * 0.36, size * 0.26)
@@ -257,9 +270,9 @@ def _skull(body: Breed, tip: float) -> list[Points]:
 def _features(brush: _Brush, size: float, tip: float) -> None:
     brush.fill(_pink(brush.fur), _blob((size * 0.3, -size * 0.28), (size * 0.2, size * 0.13)))
     brush.fill((252, 252, 250), _blob((size * 0.42, size * 0.2), (size * 0.24, size * 0.27)))
-    brush.fill(INK, _blob((size * 0.47, size * 0.19), (size * 0.18, size * 0.21)))
+    brush.fill(_INK, _blob((size * 0.47, size * 0.19), (size * 0.18, size * 0.21)))
     brush.fill((255, 255, 255), _blob((size * 0.53, size * 0.28), (size * 0.065, size * 0.075)))
-    brush.fill(INK, _blob((tip + size * 0.03, -size * 0.18), (size * 0.2, size * 0.16)))
+    brush.fill(_INK, _blob((tip + size * 0.03, -size * 0.18), (size * 0.2, size * 0.16)))
     smile = [(size * 0.42, -size * 0.5), (size * 0.62, -size * 0.62), (tip - size * 0.12, -size * 0.52)]
     for start, end in pairwise(smile):
         brush.fill(shade(brush.fur, 0.45), _limb(start, end, 0.012, 0.012))

@@ -1,4 +1,4 @@
-"""The cluttered places, light and camera noise around a drawn dog."""
+"""Scenery: the cluttered places, the light and the camera noise around a drawn dog."""
 
 import numpy as np
 from numpy.random import Generator
@@ -14,40 +14,77 @@ BRIGHT: tuple[Colour, ...] = ((226, 82, 72), (66, 130, 204), (246, 196, 64), (11
 
 
 def pick(rng: Generator, colours: tuple[Colour, ...]) -> Colour:
-    """Return one of the colours, a little varied."""
+    """Return one of the colours, slightly darker or lighter.
+
+    Args:
+        rng: The source of randomness.
+        colours: The colours to choose from.
+
+    Returns:
+        The colour.
+    """
     base = colours[int(rng.integers(len(colours)))]
     return shade(base, float(rng.uniform(0.88, 1.08)))
 
 
 def shade(colour: Colour, gain: float) -> Colour:
-    """Return the colour made darker or lighter by the gain."""
+    """Return a colour darkened or lightened.
+
+    Args:
+        colour: Red, green and blue, from 0 to 255.
+        gain: The factor of each of them.
+
+    Returns:
+        The colour, clipped to 0 to 255.
+    """
     red, green, blue = (max(0, min(255, round(value * gain))) for value in colour)
     return red, green, blue
 
 
-def backdrop(rng: Generator, size: int) -> Image.Image:
-    """Return a square picture of a random place that waits for its dog."""
+def draw_background(rng: Generator, size: int) -> Image.Image:
+    """Draw a random place, outdoors or indoors, without a dog.
+
+    Args:
+        rng: The source of randomness.
+        size: The side of the picture, in pixels.
+
+    Returns:
+        The square RGB picture.
+    """
     image = Image.new("RGB", (size, size))
     pen = ImageDraw.Draw(image)
     horizon = float(rng.uniform(0.45, 0.72)) * size
-    draw_scene = _outdoors if _maybe(rng, 0.6) else _indoors
+    draw_scene = _outdoors if _happens(rng, 0.6) else _indoors
     draw_scene(pen, rng, size, horizon)
     for _ in range(int(rng.integers(1, 4))):
         _toy(pen, rng, size, horizon)
     return image
 
 
-def foreground(image: Image.Image, rng: Generator) -> None:
-    """Draw a few tufts of grass or a ball in front of the dog."""
+def draw_foreground(image: Image.Image, rng: Generator) -> None:
+    """Draw a few tufts of grass or a ball in front of the dog.
+
+    Args:
+        image: The square picture, which is changed.
+        rng: The source of randomness.
+    """
     pen, size = ImageDraw.Draw(image), image.width
-    if _maybe(rng, 0.4):
+    if _happens(rng, 0.4):
         _tufts(pen, rng, size, 0.93 * size)
-    if _maybe(rng, 0.3):
+    if _happens(rng, 0.3):
         _ball(pen, rng, (float(rng.uniform(0, size)), 0.95 * size), size * 0.05)
 
 
-def develop(image: Image.Image, rng: Generator) -> Image.Image:
-    """Return the picture under a random light, seen by a noisy camera."""
+def apply_camera(image: Image.Image, rng: Generator) -> Image.Image:
+    """Apply a random gradient of light, a tint and the noise of a camera.
+
+    Args:
+        image: The square picture.
+        rng: The source of randomness.
+
+    Returns:
+        The changed picture.
+    """
     side = image.width
     ramp = np.linspace(-1, 1, side, dtype=np.float32)
     slope = rng.uniform(-0.14, 0.14, 2).astype(np.float32)
@@ -58,7 +95,7 @@ def develop(image: Image.Image, rng: Generator) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _maybe(rng: Generator, odds: float) -> bool:
+def _happens(rng: Generator, odds: float) -> bool:
     return bool(rng.random() < odds)
 
 
@@ -70,18 +107,18 @@ def _outdoors(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: floa
     pen.rectangle((0, horizon, size, size), fill=grass)
     for _ in range(int(rng.integers(0, 4))):
         _tree(pen, rng, size, horizon)
-    if _maybe(rng, 0.5):
+    if _happens(rng, 0.5):
         _fence(pen, rng, size, horizon)
     _tufts(pen, rng, size, horizon)
 
 
 def _sun_and_clouds(pen: ImageDraw.ImageDraw, rng: Generator, size: int) -> None:
     x, y = rng.uniform(0.1, 0.9) * size, rng.uniform(0.06, 0.25) * size
-    pen.ellipse(_round(x, y, size * 0.06), fill=(255, 236, 150))
+    pen.ellipse(_box(x, y, size * 0.06), fill=(255, 236, 150))
     for _ in range(int(rng.integers(0, 4))):
         x, y = rng.uniform(0, 1) * size, rng.uniform(0.05, 0.35) * size
         for step in (-1.0, 0.0, 1.0):
-            pen.ellipse(_round(x + step * size * 0.05, y, size * (0.055 - 0.015 * abs(step))), fill=(250, 250, 252))
+            pen.ellipse(_box(x + step * size * 0.05, y, size * (0.055 - 0.015 * abs(step))), fill=(250, 250, 252))
 
 
 def _hills(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) -> None:
@@ -96,12 +133,12 @@ def _tree(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) -
     trunk = size * 0.018
     pen.rectangle((x - trunk, horizon - tall * 0.6, x + trunk, horizon + size * 0.03), fill=(122, 88, 62))
     leaves = shade(pick(rng, GRASS), 0.75)
-    if _maybe(rng, 0.5):
+    if _happens(rng, 0.5):
         low = horizon - tall * 0.3
         pen.polygon([(x - tall * 0.35, low), (x, horizon - tall * 1.2), (x + tall * 0.35, low)], fill=leaves)
         return
     for dx, dy in ((-0.2, 0.6), (0.2, 0.6), (0.0, 0.85)):
-        pen.ellipse(_round(x + dx * tall, horizon - dy * tall, tall * 0.28), fill=leaves)
+        pen.ellipse(_box(x + dx * tall, horizon - dy * tall, tall * 0.28), fill=leaves)
 
 
 def _fence(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) -> None:
@@ -135,20 +172,20 @@ def _indoors(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float
         pen.line((0, y, size, y), fill=shade(floor, 0.9), width=max(1, size // 150))
     pen.rectangle((0, horizon - size * 0.02, size, horizon), fill=shade(wall, 1.15))
     _window(pen, rng, size)
-    if _maybe(rng, 0.7):
+    if _happens(rng, 0.7):
         _sofa(pen, rng, size, horizon)
     _rug(pen, rng, size, horizon)
 
 
 def _wallpaper(pen: ImageDraw.ImageDraw, rng: Generator, size: int, wall: Colour) -> None:
     tone, gap = shade(wall, 0.95), float(rng.uniform(0.06, 0.14)) * size
-    if _maybe(rng, 0.5):
+    if _happens(rng, 0.5):
         for x in np.arange(0, size, gap):
             pen.rectangle((x, 0, x + gap / 2, size), fill=tone)
         return
     for x in np.arange(gap / 2, size, gap):
         for y in np.arange(gap / 2, size, gap):
-            pen.ellipse(_round(x, y, gap * 0.14), fill=tone)
+            pen.ellipse(_box(x, y, gap * 0.14), fill=tone)
 
 
 def _window(pen: ImageDraw.ImageDraw, rng: Generator, size: int) -> None:
@@ -156,7 +193,7 @@ def _window(pen: ImageDraw.ImageDraw, rng: Generator, size: int) -> None:
     wide, tall = rng.uniform(0.18, 0.3) * size, rng.uniform(0.18, 0.3) * size
     bar, frame = max(2, size // 70), (244, 240, 232)
     pen.rectangle((x, y, x + wide, y + tall), fill=pick(rng, SKIES + BRIGHT), outline=frame, width=bar)
-    if _maybe(rng, 0.7):
+    if _happens(rng, 0.7):
         pen.line((x + wide / 2, y, x + wide / 2, y + tall), fill=frame, width=bar)
         pen.line((x, y + tall / 2, x + wide, y + tall / 2), fill=frame, width=bar)
 
@@ -180,14 +217,14 @@ def _rug(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) ->
 
 def _toy(pen: ImageDraw.ImageDraw, rng: Generator, size: int, horizon: float) -> None:
     spot = float(rng.uniform(0, size)), float(rng.uniform(horizon + size * 0.04, size))
-    toy = _ball if _maybe(rng, 0.5) else _bone
+    toy = _ball if _happens(rng, 0.5) else _bone
     toy(pen, rng, spot, float(rng.uniform(0.03, 0.055)) * size)
 
 
 def _ball(pen: ImageDraw.ImageDraw, rng: Generator, spot: tuple[float, float], radius: float) -> None:
     colour = pick(rng, BRIGHT)
-    pen.ellipse(_round(*spot, radius), fill=colour, outline=shade(colour, 0.7), width=2)
-    pen.arc(_round(spot[0] - radius, spot[1], radius), -50, 50, fill=(250, 250, 250), width=max(2, round(radius / 5)))
+    pen.ellipse(_box(*spot, radius), fill=colour, outline=shade(colour, 0.7), width=2)
+    pen.arc(_box(spot[0] - radius, spot[1], radius), -50, 50, fill=(250, 250, 250), width=max(2, round(radius / 5)))
 
 
 def _bone(pen: ImageDraw.ImageDraw, rng: Generator, spot: tuple[float, float], radius: float) -> None:
@@ -197,8 +234,8 @@ def _bone(pen: ImageDraw.ImageDraw, rng: Generator, spot: tuple[float, float], r
     pen.line([tuple(end) for end in ends.tolist()], fill=white, width=round(radius * 0.5))
     for end in ends:
         for way in (-0.35, 0.35):
-            pen.ellipse(_round(end[0] - way * along[1], end[1] + way * along[0], radius * 0.36), fill=white)
+            pen.ellipse(_box(end[0] - way * along[1], end[1] + way * along[0], radius * 0.36), fill=white)
 
 
-def _round(x: float, y: float, radius: float) -> tuple[float, float, float, float]:
+def _box(x: float, y: float, radius: float) -> tuple[float, float, float, float]:
     return x - radius, y - radius, x + radius, y + radius

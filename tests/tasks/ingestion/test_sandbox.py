@@ -16,7 +16,7 @@ from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import Description, ImageInfo, ImageProperties, validate_image
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.rejections import Reason, Rejection
-from tasks.domain.ingestion.decoder_protocol import DECODERS_REASONS, read_answers
+from tasks.domain.ingestion.decoder_protocol import DECODER_REASONS, read_answers
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.ingestion.decoder_worker import answer
 from tests.tasks.domain.images.test_preprocessing import WAYS
@@ -183,7 +183,7 @@ DESCRIPTIONS = st.builds(
     ),
     parts=st.binary(min_size=PARTS_BYTES, max_size=PARTS_BYTES),
 )
-REJECTIONS = st.builds(Rejection, st.sampled_from(DECODERS_REASONS), st.text(max_size=20))
+REJECTIONS = st.builds(Rejection, st.sampled_from(DECODER_REASONS), st.text(max_size=20))
 
 
 @given(st.lists(DESCRIPTIONS | REJECTIONS, max_size=4))

@@ -13,7 +13,7 @@ from tasks.domain.labels.manifest_formats.statements import listing
 from tasks.domain.phrasing import count
 
 SEPARATORS = ",;\t"
-_SAYS_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n|$)')
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n|$)')
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _SPACES = re.compile(" *")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -42,33 +42,33 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
     Raises:
         PedigreeError: The header or a row does not add up, named with line and column.
     """
-    separator, start = _separator(text, name, references)
+    separator, start = _detect_separator(text, name, references)
     records = _records(text, name, separator, start)
     header = next(records, _Record(1, []))
     columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
     if not references.intersection(columns):
-        raise _no_reference(columns, name)
+        raise _missing_reference(columns, name)
     _check_header(columns, name, header.line)
     nameless = [index for index, column in enumerate(columns) if not column]
     rows = [(f"line {record.line:,}", _fields_by_column(record, columns, nameless, name)) for record in records]
     return Table([column for column in columns if column], rows)
 
 
-def _separator(text: str, name: str, references: frozenset[str]) -> tuple[str, int]:
+def _detect_separator(text: str, name: str, references: frozenset[str]) -> tuple[str, int]:
     """Choose the separator by the header, and tell where the header starts."""
-    says = _SAYS_SEPARATOR.match(text)
+    says = _SEPARATOR_LINE.match(text)
     if says and says[1] not in SEPARATORS:
         raise PedigreeError(f"The manifest {name} says sep={says[1]!a} in line 1: separate by comma, semicolon or tab.")
     if says:
         return says[1], says.end()
-    headers = {separator: _header(text, separator) for separator in SEPARATORS}
+    headers = {separator: _header_fields(text, separator) for separator in SEPARATORS}
     named = [separator for separator in SEPARATORS if headers[separator] & references]
     if named:
         return max(named, key=lambda separator: len(headers[separator])), 0
     return max(SEPARATORS, key=_line(text, 1).count), 0
 
 
-def _header(text: str, separator: str) -> frozenset[str]:
+def _header_fields(text: str, separator: str) -> frozenset[str]:
     """Read the first row that holds something, as one separator would have it; nothing where that cannot be."""
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
@@ -88,7 +88,7 @@ def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Reco
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise _not_csv(text, name, separator, (line + skipped, reader.line_num + skipped), error) from None
+            raise _invalid_csv(text, name, separator, (line + skipped, reader.line_num + skipped), error) from None
         if fields is None:
             return
         if any(map(str.strip, fields)):
@@ -97,7 +97,7 @@ def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Reco
             yield _Record(line + skipped, fields)
 
 
-def _not_csv(text: str, name: str, separator: str, lines: tuple[int, int], error: csv.Error) -> PedigreeError:
+def _invalid_csv(text: str, name: str, separator: str, lines: tuple[int, int], error: csv.Error) -> PedigreeError:
     first, last = lines
     column = _column_of_quote(_line(text, first), separator)
     where = f"The manifest {name}, line {first:,}, column {column:,}:"
@@ -148,7 +148,7 @@ def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[i
             )
 
 
-def _no_reference(columns: Sequence[str], name: str) -> PedigreeError:
+def _missing_reference(columns: Sequence[str], name: str) -> PedigreeError:
     """Say what the header lacks, before a row is held against what may be no header at all."""
     separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
     return PedigreeError(

@@ -12,15 +12,15 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
     Reading,
-    RowFault,
+    RowError,
     Statement,
-    attributes_of,
-    label_of,
+    extract_attributes,
     listing,
     make_statement,
+    parse_label,
+    parse_reference,
     read_rows,
-    reference_of,
-    text_of,
+    to_text,
 )
 
 Records = list[tuple[str, Any]]
@@ -29,7 +29,7 @@ _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # More digits are no number to Python, which would refuse the whole file.
-_DIGITS = 300
+_MAX_DIGITS = 300
 
 
 def read_json(text: str, name: str) -> Records:
@@ -39,16 +39,16 @@ def read_json(text: str, name: str) -> Records:
         PedigreeError: A part of it is no JSON; its line is named.
     """
     if text.lstrip()[:1] == "[":
-        return list(_array(text, name))
+        return list(_read_array(text, name))
     lines = [(number, line) for number, line in _lines(text) if line.strip()]
     try:
         first = _load(lines[0][1])
     except (ValueError, RecursionError) as error:
         document = _load_document(text) if len(lines) > 1 else None
         if document is None:
-            raise _no_json(name, lines[0][0], error) from None
+            raise _invalid_json(name, lines[0][0], error) from None
         return [(f"line {lines[0][0]:,}", document)]
-    rest = ((f"line {number:,}", _parsed(line, name, number)) for number, line in lines[1:])
+    rest = ((f"line {number:,}", _parse_line(line, name, number)) for number, line in lines[1:])
     return [(f"line {lines[0][0]:,}", first), *rest]
 
 
@@ -68,7 +68,7 @@ def _load_document(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _array(text: str, name: str) -> Iterator[tuple[str, Any]]:
+def _read_array(text: str, name: str) -> Iterator[tuple[str, Any]]:
     """Read one record after the other, so that each has a place."""
     position = _after_space(text, text.index("[") + 1)
     number, line, counted, ended = 0, 1, 0, text[position : position + 1] == "]"
@@ -77,27 +77,27 @@ def _array(text: str, name: str) -> Iterator[tuple[str, Any]]:
         try:
             value, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            raise _no_json(name, line, error, text) from None
+            raise _invalid_json(name, line, error, text) from None
         yield f"record {number:,}, line {line:,},", value
         position = _after_space(text, position)
         ended = text[position : position + 1] == "]"
         if text[position : position + 1] == ",":
             position = _after_space(text, position + 1)
         elif not ended:
-            raise _no_json(name, line, ValueError("a comma or the list's end is missing after this record"))
+            raise _invalid_json(name, line, ValueError("a comma or the list's end is missing after this record"))
     if text[position + 1 :].strip():
-        raise _no_json(name, line, ValueError("text follows the list's end"))
+        raise _invalid_json(name, line, ValueError("text follows the list's end"))
 
 
 def _after_space(text: str, position: int) -> int:
     return _SPACE.match(text, position).end()  # type: ignore[union-attr]
 
 
-def _parsed(line: str, name: str, number: int) -> Any:  # noqa: ANN401 - JSON may hold anything
+def _parse_line(line: str, name: str, number: int) -> Any:  # noqa: ANN401 - JSON may hold anything
     try:
         return _load(line)
     except (ValueError, RecursionError) as error:
-        raise _no_json(name, number, error) from None
+        raise _invalid_json(name, number, error) from None
 
 
 def _load(text: str) -> Any:  # noqa: ANN401 - the same
@@ -107,7 +107,7 @@ def _load(text: str) -> Any:  # noqa: ANN401 - the same
     return value
 
 
-def _no_json(name: str, line: int, error: Exception, text: str = "") -> PedigreeError:
+def _invalid_json(name: str, line: int, error: Exception, text: str = "") -> PedigreeError:
     """Say what is wrong where; a text is given where its own positions are the file's."""
     why = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
     if isinstance(error, json.JSONDecodeError):
@@ -116,7 +116,7 @@ def _no_json(name: str, line: int, error: Exception, text: str = "") -> Pedigree
     return PedigreeError(f"The manifest {name} is not valid JSON in line {line:,} ({why}): export it again.")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         twice = (name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
@@ -124,30 +124,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _whole_number(text: str) -> int | str:
-    return int(text) if len(text) <= _DIGITS else text
+def _parse_int(text: str) -> int | str:
+    return int(text) if len(text) <= _MAX_DIGITS else text
 
 
-def _number(text: str) -> float | str:
+def _parse_float(text: str) -> float | str:
     value = float(text)
     return value if math.isfinite(value) else text
 
 
 # NaN is how pandas writes that there is nothing.
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_whole_number,
-    parse_float=_number,
+    object_pairs_hook=_make_object,
+    parse_int=_parse_int,
+    parse_float=_parse_float,
     parse_constant=lambda word: None if word == "NaN" else word,
 )
 
 
 #: The field that tells its rows.
 REFERENCE = "source-ref"
-_ONE, _SEVERAL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
-_VERIFICATION, _NOTE = "groundtruth/label-verification", "-metadata"
+_SINGLE_LABEL, _MULTI_LABEL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
+_VERIFICATION, _METADATA = "groundtruth/label-verification", "-metadata"
 
-Notes = Mapping[str, Mapping[str, Any]]
+JobMetadata = Mapping[str, Mapping[str, Any]]
 
 
 def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
@@ -157,7 +157,7 @@ def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: Manif
         PedigreeError: No row has the job that is set.
     """
     _check_jobs(rows, name, options.column)
-    statements, skipped = read_rows(rows, lambda location, row: _statements(location, row, options.column))
+    statements, skipped = read_rows(rows, lambda location, row: _make_statements(location, row, options.column))
     return Reading(
         statements, skipped, options.column, unlabelled="no row holds the class of an image classification job"
     )
@@ -167,9 +167,9 @@ def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None
     """Refuse a job that is not there, and two that answer different questions where none is set."""
     jobs: defaultdict[str, set[str]] = defaultdict(set)
     for _, row in rows:
-        for job, note in _notes(row).items() if isinstance(row, Mapping) else ():
-            if _labels(note):
-                jobs[job].update(text for value in _values(note) if (text := text_of(value)))
+        for job, note in _job_metadata(row).items() if isinstance(row, Mapping) else ():
+            if _is_classification(note):
+                jobs[job].update(text for value in _values(note) if (text := to_text(value)))
     if column and column not in jobs:
         names = listing(jobs) or "none"
         raise PedigreeError(f"The manifest {name} has no job {column}: set labels.column to one of: {names}.")
@@ -181,14 +181,14 @@ def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None
         )
 
 
-def _statements(location: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
+def _make_statements(location: str, row: Any, column: str) -> Iterator[Statement]:  # noqa: ANN401 - JSON may hold anything
     if not isinstance(row, Mapping):
-        raise RowFault("is no record of fields with names")
-    reference = reference_of(row.get(REFERENCE), REFERENCE)
-    notes = _notes(row)
-    non_attributes = {REFERENCE, *notes, *(f"{job}{_NOTE}" for job in notes)}
-    attributes = attributes_of({field: value for field, value in row.items() if field not in non_attributes})
-    jobs = [job for job, note in notes.items() if _labels(note) and column in {"", job}]
+        raise RowError("is no record of fields with names")
+    reference = parse_reference(row.get(REFERENCE), REFERENCE)
+    notes = _job_metadata(row)
+    non_attributes = {REFERENCE, *notes, *(f"{job}{_METADATA}" for job in notes)}
+    attributes = extract_attributes({field: value for field, value in row.items() if field not in non_attributes})
+    jobs = [job for job, note in notes.items() if _is_classification(note) and column in {"", job}]
     if jobs and _refuted(notes, jobs[-1]):
         yield replace(make_statement(location, reference, "", attributes), doubtful=True)
     else:
@@ -196,36 +196,36 @@ def _statements(location: str, row: Any, column: str) -> Iterator[Statement]:  #
             yield make_statement(location, reference, label, attributes)
 
 
-def _notes(row: Mapping[str, Any]) -> Notes:
+def _job_metadata(row: Mapping[str, Any]) -> JobMetadata:
     """Take what each job wrote beside its answer, by the job's name."""
     return {
-        field.removesuffix(_NOTE): value
+        field.removesuffix(_METADATA): value
         for field, value in row.items()
-        if field.endswith(_NOTE) and isinstance(value, Mapping)
+        if field.endswith(_METADATA) and isinstance(value, Mapping)
     }
 
 
-def _labels(note: Mapping[str, Any]) -> bool:
-    return note.get("type") in (_ONE, _SEVERAL)
+def _is_classification(note: Mapping[str, Any]) -> bool:
+    return note.get("type") in (_SINGLE_LABEL, _MULTI_LABEL)
 
 
 def _classes(note: Mapping[str, Any]) -> list[str]:
     """Take a job's class; several ticked ones become a conflict."""
-    return [label_of(value, "a job's classes") for value in _values(note)] or [""]
+    return [parse_label(value, "a job's classes") for value in _values(note)] or [""]
 
 
 def _values(note: Mapping[str, Any]) -> list[Any]:
     ticked = note.get("class-map", {})
-    if note["type"] == _ONE:
+    if note["type"] == _SINGLE_LABEL:
         return [note.get("class-name")]
     return list(ticked.values()) if isinstance(ticked, Mapping) else [ticked]
 
 
-def _refuted(notes: Notes, job: str) -> bool:
+def _refuted(notes: JobMetadata, job: str) -> bool:
     """Tell whether a later verification job found the label to be anything but correct."""
     later = list(notes)[list(notes).index(job) + 1 :]
     verdicts = [
-        label_of(notes[name].get("class-name"), "class-name")
+        parse_label(notes[name].get("class-name"), "class-name")
         for name in later
         if notes[name].get("type") == _VERIFICATION
     ]

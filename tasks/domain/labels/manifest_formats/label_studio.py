@@ -10,26 +10,26 @@ from tasks.domain.labels.labeling import Attributes
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
     Reading,
-    RowFault,
+    RowError,
     SkippedRow,
     Statement,
-    attributes_of,
-    label_of,
+    extract_attributes,
     listing,
     make_statement,
+    parse_label,
     read_rows,
-    text_of,
+    to_text,
 )
-from tasks.domain.labels.manifest_formats.tables import Rows, TableFormat, choose_label, first_text
+from tasks.domain.labels.manifest_formats.tables import Rows, TableFormat, choose_label, find_text_field
 
 #: Fields that tell JSON-MIN and CSV from other tables.
-SIGNS = frozenset({"annotation_id", "lead_time"})
+SIGNATURE_COLUMNS = frozenset({"annotation_id", "lead_time"})
 #: The fields that may name the image, the most usual first.
-IMAGES = ("image", "img", "key", "url")
+IMAGE_FIELDS = ("image", "img", "key", "url")
 _NOTHING_CHOSEN = "no annotation holds a choice, and predictions do not count"
 _BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "comment"}
 # choice is the control's name in Label Studio's own template.
-_SHORT = TableFormat("", labels=("label", "choice"), lone=True)
+_FLAT_FORMAT = TableFormat("", labels=("label", "choice"), lone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +42,32 @@ class _Task:
     opinions: list[dict[str, list[str]]]
 
 
-def read_short(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
+def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
     """Read JSON-MIN or CSV, where the answers stand beside the task's own data.
 
     Raises:
         PedigreeError: More than one field may be the label.
     """
-    fields = [column for column in columns if column not in _BOOKKEEPING and column not in IMAGES[:1]]
-    images = {first_text(row, IMAGES) for _, row in rows if isinstance(row, Mapping)}
+    fields = [column for column in columns if column not in _BOOKKEEPING and column not in IMAGE_FIELDS[:1]]
+    images = {find_text_field(row, IMAGE_FIELDS) for _, row in rows if isinstance(row, Mapping)}
     fields = [field for field in fields if field not in images]
     candidates = [field for field in fields if field not in options.attributes]
-    label = choose_label(_SHORT, candidates, fields, name, options)
+    label = choose_label(_FLAT_FORMAT, candidates, fields, name, options)
 
     beside = set(fields) - {label}
 
     def read(location: str, row: Mapping[str, Any]) -> Iterator[Statement]:
-        reference = _image(row)
-        attributes = attributes_of(
+        reference = _find_reference(row)
+        attributes = extract_attributes(
             {field: value for field, value in row.items() if field in beside and value != reference}
         )
-        for choice in _choices(row.get(label) if label else None, label) or [""]:
+        for choice in _parse_choices(row.get(label) if label else None, label) or [""]:
             yield make_statement(location, reference.strip(), choice, attributes)
 
     return Reading(*read_rows(rows, read), label, attributes_only=not label and bool(fields) and not candidates)
 
 
-def read_tasks(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
+def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
     """Read the JSON export: a statement for every choice of every annotator, so that two opinions become a conflict.
 
     Raises:
@@ -77,19 +77,21 @@ def read_tasks(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOpti
     skipped: list[SkippedRow] = []
     for location, row in rows:
         try:
-            tasks.append(_task(location, row))
-        except RowFault as fault:
+            tasks.append(_parse_task(location, row))
+        except RowError as fault:
             skipped.append(SkippedRow(location, str(fault)))
-    control = _control(
+    control = _choose_control(
         dict.fromkeys(control_name for task in tasks for opinion in task.opinions for control_name in opinion),
         name,
         options,
     )
-    statements, faulty = read_rows(((task.place, task) for task in tasks), lambda _, task: _statements(task, control))
+    statements, faulty = read_rows(
+        ((task.place, task) for task in tasks), lambda _, task: _make_statements(task, control)
+    )
     return Reading(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
 
 
-def _control(controls: Iterable[str], name: str, options: ManifestOptions) -> str:
+def _choose_control(controls: Iterable[str], name: str, options: ManifestOptions) -> str:
     names = list(controls)
     if options.column:
         if names and options.column not in names:
@@ -105,66 +107,66 @@ def _control(controls: Iterable[str], name: str, options: ManifestOptions) -> st
     return names[0] if names else ""
 
 
-def _statements(task: _Task, control: str) -> Iterator[Statement]:
+def _make_statements(task: _Task, control: str) -> Iterator[Statement]:
     answered = [opinion for opinion in task.opinions if control in opinion]
     for opinion in answered or [{control: [""]}]:
         beside = {name: chosen[0] for name, chosen in opinion.items() if name != control and len(chosen) == 1}
-        attributes = attributes_of(beside | dict(task.attributes))
+        attributes = extract_attributes(beside | dict(task.attributes))
         for choice in opinion[control]:
             yield make_statement(task.place, task.reference, choice, attributes)
 
 
-def _task(location: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
-    data = _mapping(_mapping(row, "the task").get("data"), "data")
-    reference = _image(data)
-    attributes = attributes_of({name: value for name, value in data.items() if value != reference})
+def _parse_task(location: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may hold anything
+    data = _require_mapping(_require_mapping(row, "the task").get("data"), "data")
+    reference = _find_reference(data)
+    attributes = extract_attributes({name: value for name, value in data.items() if value != reference})
     opinions = [
-        _opinion(annotation)
-        for annotation in _list(row.get("annotations"), "annotations")
-        if not _mapping(annotation, "an annotation").get("was_cancelled")
+        _parse_opinion(annotation)
+        for annotation in _require_list(row.get("annotations"), "annotations")
+        if not _require_mapping(annotation, "an annotation").get("was_cancelled")
     ]
     return _Task(location, reference.strip(), attributes, opinions)
 
 
-def _opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
+def _parse_opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
     """Gather what one annotator chose in each control."""
     opinion: dict[str, list[str]] = {}
-    for result in _list(annotation.get("result", []), "result"):
-        value = _mapping(_mapping(result, "a result").get("value", {}), "value")
+    for result in _require_list(annotation.get("result", []), "result"):
+        value = _require_mapping(_require_mapping(result, "a result").get("value", {}), "value")
         if "choices" in value:
-            chosen = [label_of(choice, "choices") for choice in _list(value["choices"], "choices")]
-            opinion.setdefault(text_of(result.get("from_name")), []).extend(filter(None, chosen))
+            chosen = [parse_label(choice, "choices") for choice in _require_list(value["choices"], "choices")]
+            opinion.setdefault(to_text(result.get("from_name")), []).extend(filter(None, chosen))
     return {control: chosen for control, chosen in opinion.items() if chosen}
 
 
-def _choices(value: object, name: str) -> list[str]:
+def _parse_choices(value: object, name: str) -> list[str]:
     """Take the choices of one field; two that are ticked come as a list or an object, in CSV as its text."""
     if isinstance(value, str) and value.lstrip().startswith('{"choices"'):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise RowFault(f"holds choices in {listing([name])} that are no JSON") from None
+            raise RowError(f"holds choices in {listing([name])} that are no JSON") from None
     if isinstance(value, dict) and "choices" in value:
-        value = _list(value["choices"], name)
+        value = _require_list(value["choices"], name)
     if isinstance(value, list):
-        return [label_of(choice, name) for choice in value]
-    return [text for text in [label_of(value, name)] if text]
+        return [parse_label(choice, name) for choice in value]
+    return [text for text in [parse_label(value, name)] if text]
 
 
-def _image(row: Mapping[str, Any]) -> str:
-    name = first_text(_mapping(row, "the record"), IMAGES)
+def _find_reference(row: Mapping[str, Any]) -> str:
+    name = find_text_field(_require_mapping(row, "the record"), IMAGE_FIELDS)
     if not name:
-        raise RowFault("names no image: its data needs a field image (or img, key, url)")
+        raise RowError("names no image: its data needs a field image (or img, key, url)")
     return str(row[name])
 
 
-def _mapping(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - the same
+def _require_mapping(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - the same
     if not isinstance(value, Mapping):
-        raise RowFault(f"is no export of Label Studio: {name} is no object")
+        raise RowError(f"is no export of Label Studio: {name} is no object")
     return value
 
 
-def _list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 - the same
+def _require_list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 - the same
     if not isinstance(value, list):
-        raise RowFault(f"is no export of Label Studio: {name} is no list")
+        raise RowError(f"is no export of Label Studio: {name} is no list")
     return value

@@ -11,23 +11,23 @@ from tasks.domain.labels.manifest_formats.json_lines import Records, read_json
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
     Reading,
-    RowFault,
+    RowError,
     SkippedRow,
     Statement,
-    attributes_of,
+    extract_attributes,
     listing,
     make_statement,
+    parse_reference,
     read_rows,
-    reference_of,
-    text_of,
+    to_text,
 )
-from tasks.domain.labels.manifest_formats.tables import REFERENCES, columns_of, read_table
+from tasks.domain.labels.manifest_formats.tables import REFERENCES, list_columns, read_table
 
 _COCO = ("images", "annotations", "categories")
 _COCO_BOOKKEEPING = {"id", "file_name", "width", "height", "license", "date_captured", "coco_url", "flickr_url"}
 Rows = Sequence[tuple[str, Mapping[str, str]]]
 
-_CLASSES, _FILENAME, _NOTHING = "_classes.csv", "filename", "Unlabeled"
+_CLASSES_FILE, _FILENAME, _UNLABELLED = "_classes.csv", "filename", "Unlabeled"
 
 
 def is_coco(value: object) -> bool:
@@ -41,14 +41,14 @@ def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> 
     Raises:
         PedigreeError: A setting names another label, or an id stands for two images or categories.
     """
-    _no_column(options, name, "COCO's categories say it")
+    _refuse_column(options, name, "COCO's categories say it")
     images, annotations, categories = (value[part] for part in _COCO)
-    names = _by_id(categories, "category", name)
+    names = _index_by_id(categories, "category", name)
     chosen: defaultdict[object, dict[object, None]] = defaultdict(dict)
-    pictures = _by_id(images, "image", name)
+    pictures = _index_by_id(images, "image", name)
     stray: list[SkippedRow] = []
     for number, annotation in enumerate(annotations, 1):
-        if _is_about(annotation, pictures):
+        if _refers_to(annotation, pictures):
             category = annotation.get("category_id")
             chosen[annotation["image_id"]][category if _is_id(category) else None] = None
         else:
@@ -56,29 +56,29 @@ def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> 
 
     def read(location: str, image: object) -> Iterator[Statement]:
         if not isinstance(image, Mapping) or not _is_id(image.get("id")):
-            raise RowFault("is no image with an id")
-        reference = reference_of(image.get("file_name"), "file_name")
-        attributes = attributes_of({field: image[field] for field in image if field not in _COCO_BOOKKEEPING})
+            raise RowError("is no image with an id")
+        reference = parse_reference(image.get("file_name"), "file_name")
+        attributes = extract_attributes({field: image[field] for field in image if field not in _COCO_BOOKKEEPING})
         for category in chosen.get(image["id"], {"": None}):
-            yield make_statement(location, reference, _category(names, category), attributes)
+            yield make_statement(location, reference, _category_name(names, category), attributes)
 
     statements, skipped = read_rows(((f"image {number:,}", image) for number, image in enumerate(images, 1)), read)
     return Reading(statements, skipped + stray, "category", beside=True, unlabelled="no image has an annotation")
 
 
-def _is_about(annotation: object, images: Mapping[object, object]) -> bool:
+def _refers_to(annotation: object, images: Mapping[object, object]) -> bool:
     number = annotation.get("image_id") if isinstance(annotation, Mapping) else None
     return _is_id(number) and number in images
 
 
-def _category(names: Mapping[object, Mapping[str, Any]], category: object) -> str:
-    label = "" if category == "" else text_of(names.get(category, {}).get("name"))
+def _category_name(names: Mapping[object, Mapping[str, Any]], category: object) -> str:
+    label = "" if category == "" else to_text(names.get(category, {}).get("name"))
     if category != "" and not label:
-        raise RowFault("has an annotation whose category has no name")
+        raise RowError("has an annotation whose category has no name")
     return label
 
 
-def _by_id(values: Sequence[Any], kind: str, name: str) -> dict[object, Mapping[str, Any]]:
+def _index_by_id(values: Sequence[Any], kind: str, name: str) -> dict[object, Mapping[str, Any]]:
     held = [value for value in values if isinstance(value, Mapping) and _is_id(value.get("id"))]
     twice = [number for number, times in Counter(value["id"] for value in held).items() if times > 1]
     if twice:
@@ -101,7 +101,7 @@ def is_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
     classes = columns[1:]
     if columns[:1] != [_FILENAME] or not classes:
         return False
-    if name.rpartition("/")[2] == _CLASSES:
+    if name.rpartition("/")[2] == _CLASSES_FILE:
         return True
     ticks = [[row[column].strip() for column in classes] for _, row in rows]
     settled = options.column or "label" in columns or len(classes) == 1 or set(classes) <= {*options.attributes}
@@ -111,7 +111,7 @@ def is_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
         return True
     raise PedigreeError(
         f"The manifest {name} has columns of 0 and 1 ({listing(classes)}): if they are Roboflow's classes, call it "
-        f"{_CLASSES}; if one is the label, set labels.column; if all are attributes, set labels.attributes."
+        f"{_CLASSES_FILE}; if one is the label, set labels.column; if all are attributes, set labels.attributes."
     )
 
 
@@ -121,20 +121,20 @@ def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: Manifes
     Raises:
         PedigreeError: A setting names another label.
     """
-    _no_column(options, name, "its columns are the classes")
+    _refuse_column(options, name, "its columns are the classes")
 
     def read(location: str, row: Mapping[str, str]) -> Iterator[Statement]:
         odd = [column for column in columns[1:] if row[column].strip() not in {"0", "1"}]
         if odd:
-            raise RowFault(f"holds neither 0 nor 1 in {listing(odd)}")
-        ticked = [column for column in columns[1:] if row[column].strip() == "1" and column != _NOTHING]
+            raise RowError(f"holds neither 0 nor 1 in {listing(odd)}")
+        ticked = [column for column in columns[1:] if row[column].strip() == "1" and column != _UNLABELLED]
         for label in ticked or [""]:
-            yield make_statement(location, reference_of(row[_FILENAME], _FILENAME), label, ())
+            yield make_statement(location, parse_reference(row[_FILENAME], _FILENAME), label, ())
 
     return Reading(*read_rows(rows, read), "the classes' columns", beside=True)
 
 
-def _no_column(options: ManifestOptions, name: str, why: str) -> None:
+def _refuse_column(options: ManifestOptions, name: str, why: str) -> None:
     if options.column:
         raise PedigreeError(
             f"The manifest {name} has no field {options.column} for the label: {why}; leave labels.column empty."
@@ -153,7 +153,7 @@ def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None
         Problem: It cannot be read for certain, none of its rows can be used, or it has none of the labels asked for.
     """
     options = options or ManifestOptions()
-    text = _decoded(data, name)
+    text = _decode(data, name)
     start = text.lstrip()[:1]
     if not start:
         raise PedigreeError(f"The manifest {name} is empty: export it again, or take manifest out of labels.sources.")
@@ -175,7 +175,7 @@ def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None
     return reading
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _decode(data: bytes, name: str) -> str:
     try:
         text = data.decode("utf-8-sig").lstrip("\ufeff")
     except UnicodeDecodeError as error:
@@ -194,8 +194,8 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _read_csv(text: str, name: str, options: ManifestOptions) -> Reading:
     columns, rows = read_delimited(text, name, REFERENCES | {"img", "url"})
-    if label_studio.SIGNS & set(columns):
-        return label_studio.read_short(columns, rows, name, options)
+    if label_studio.SIGNATURE_COLUMNS & set(columns):
+        return label_studio.read_flat_export(columns, rows, name, options)
     if is_one_hot(columns, rows, name, options):
         return read_one_hot(columns, rows, name, options)
     return read_table(columns, rows, name, options)
@@ -211,10 +211,10 @@ def _read_records(records: Records, name: str, options: ManifestOptions) -> Read
     if any(json_lines.REFERENCE in row for row in rows):
         return json_lines.read_ground_truth(records, name, options)
     if any(isinstance(row.get("data"), dict) and "annotations" in row for row in rows):
-        return label_studio.read_tasks(records, name, options)
-    columns = columns_of(records)
+        return label_studio.read_task_export(records, name, options)
+    columns = list_columns(records)
     if not rows:
         raise PedigreeError(f"The manifest {name} must hold one JSON object a row: see docs/how-to/labels.md.")
-    if label_studio.SIGNS & set(columns):
-        return label_studio.read_short(columns, records, name, options)
+    if label_studio.SIGNATURE_COLUMNS & set(columns):
+        return label_studio.read_flat_export(columns, records, name, options)
     return read_table(columns, records, name, options)

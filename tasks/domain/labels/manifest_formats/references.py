@@ -41,18 +41,18 @@ class KeyIndex:
         paths = self._paths(reference)
         matches = {key for path in paths for key in self._same(path)}
         if stems:
-            matches.update(key for path in paths for key in self._by_stem.get(_composed(path), ()))
+            matches.update(key for path in paths for key in self._by_stem.get(_normalize(path), ()))
         return tuple(sorted(matches))
 
     def _paths(self, reference: str) -> tuple[str, ...]:
         """Write a reference as the paths below the source that it can be."""
         path = _local_file(reference) if _LOCAL in reference else reference
-        below = _below(path, self._source)
+        below = _relative_path(path, self._source)
         if below is not None:
             return (below,)
         if not self._rooted:
             return (path,)
-        below = _below(path, self._root)
+        below = _relative_path(path, self._root)
         if self._root_is_inside:
             return (f"{self._root}/{path}",) if below is None else (path, f"{self._root}/{path}")
         return (path,) if below is None else (below,)
@@ -60,8 +60,8 @@ class KeyIndex:
     @cached_property
     def _root_is_inside(self) -> bool:
         """Tell whether the root is a folder of the source, or else what stands before its keys."""
-        start = f"{_composed(self._root)}/"
-        return any((key if key.isascii() else _composed(key)).startswith(start) for key in self._keys)
+        start = f"{_normalize(self._root)}/"
+        return any((key if key.isascii() else _normalize(key)).startswith(start) for key in self._keys)
 
     def _same(self, path: str) -> Collection[str]:
         """Return the key of this path, or those that are written in other code points and look the same."""
@@ -69,14 +69,14 @@ class KeyIndex:
             return (path,)
         if path.startswith("./"):
             return self._same(path[2:]) if not path.startswith("././") else ()
-        return () if path.isascii() else self._by_composed.get(_composed(path), ())
+        return () if path.isascii() else self._by_composed.get(_normalize(path), ())
 
     @cached_property
     def _by_composed(self) -> Mapping[str, list[str]]:
         keys: defaultdict[str, list[str]] = defaultdict(list)
         for key in self._keys:
             if not key.isascii():
-                keys[_composed(key)].append(key)
+                keys[_normalize(key)].append(key)
         return keys
 
     @cached_property
@@ -85,11 +85,11 @@ class KeyIndex:
         for key in self._keys:
             stem, dot, extension = key.rpartition(".")
             if dot and extension.casefold() in _EXTENSIONS:
-                stems[_composed(stem)].append(key)
+                stems[_normalize(stem)].append(key)
         return stems
 
 
-def _composed(path: str) -> str:
+def _normalize(path: str) -> str:
     return normalize("NFC", path)
 
 
@@ -109,7 +109,7 @@ def without_query(reference: str) -> str:
     return re.split("[?#]", reference, maxsplit=1)[0] if reference.startswith(_WEB) else reference
 
 
-def _below(path: str, folder: str) -> str | None:
+def _relative_path(path: str, folder: str) -> str | None:
     """Return what follows a place in a path, compared in composed letters; None where it lies elsewhere."""
     start = f"{folder}/"
     file_path = _path(path)
@@ -117,7 +117,7 @@ def _below(path: str, folder: str) -> str | None:
         return file_path[len(start) :]
     if file_path.isascii() and start.isascii():
         return None
-    file_path, start = _composed(file_path), _composed(start)
+    file_path, start = _normalize(file_path), _normalize(start)
     return file_path[len(start) :] if file_path.startswith(start) else None
 
 

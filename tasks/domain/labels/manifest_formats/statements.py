@@ -11,13 +11,13 @@ from tasks.domain.labels.labeling import Attributes
 Row = TypeVar("Row")
 
 # An S3 key has at most 1,024 bytes, a path 4,096; an address stands before it.
-_LONGEST_REFERENCE = 8192
+_MAX_REFERENCE = 8192
 # NUL, and halves of characters, which no file can hold.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]").search
-_LONGEST_NAME, _MOST_NAMES = 100, 8
+_find_invalid = re.compile("[\0\ud800-\udfff]").search
+_MAX_NAME, _MAX_NAMES = 100, 8
 
 
-class RowFault(Exception):  # noqa: N818 - an answer about one row, not an error
+class RowError(Exception):
     """What is wrong with one row: it costs that row alone."""
 
 
@@ -82,35 +82,35 @@ def read_rows(
     for location, row in rows:
         try:
             statements += list(read(location, row))
-        except RowFault as fault:
+        except RowError as fault:
             skipped.append(SkippedRow(location, str(fault)))
     return statements, skipped
 
 
 def make_statement(location: str, reference: str, label: str, attributes: Attributes) -> Statement:
     """Make a statement of texts that can be kept and shown; raise RowFault for others."""
-    if len(reference) > _LONGEST_REFERENCE:
-        raise RowFault(f"names its object in {len(reference):,} letters, where {_LONGEST_REFERENCE:,} are the most")
-    if _NO_TEXT(reference) or _NO_TEXT(label) or _hold_no_text(attributes):
-        raise RowFault("holds a NUL character, or half of a character (a lone surrogate)")
+    if len(reference) > _MAX_REFERENCE:
+        raise RowError(f"names its object in {len(reference):,} letters, where {_MAX_REFERENCE:,} are the most")
+    if _find_invalid(reference) or _find_invalid(label) or _hold_invalid(attributes):
+        raise RowError("holds a NUL character, or half of a character (a lone surrogate)")
     return Statement(reference, label, attributes, location)
 
 
 @lru_cache(maxsize=2**12)
-def _hold_no_text(attributes: Attributes) -> bool:
+def _hold_invalid(attributes: Attributes) -> bool:
     """Tell whether a name or value is no text; most rows have the same ones as others."""
-    return any(_NO_TEXT(text) for pair in attributes for text in pair)
+    return any(_find_invalid(text) for pair in attributes for text in pair)
 
 
-def attributes_of(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:
+def extract_attributes(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:
     """Take the fields that hold a plain value, sorted by name, but for some."""
     pairs = [
-        (name, text) for name, value in fields.items() if name not in without and (text := text_of(value)) and name
+        (name, text) for name, value in fields.items() if name not in without and (text := to_text(value)) and name
     ]
     return tuple(sorted(pairs)) if len(pairs) > 1 else tuple(pairs)
 
 
-def text_of(value: object) -> str:
+def to_text(value: object) -> str:
     """Write a plain value as text; what is no plain value says nothing."""
     if isinstance(value, str):
         return value.strip()
@@ -119,27 +119,27 @@ def text_of(value: object) -> str:
     return str(value) if isinstance(value, int | float) else ""
 
 
-def label_of(value: object, name: str) -> str:
+def parse_label(value: object, name: str) -> str:
     """Write a label as text; raise RowFault where it is no plain value."""
     if isinstance(value, str):
         return value.strip()
     if value is not None and not isinstance(value, int | float):
         kind = "a list" if isinstance(value, list) else "an object"
-        raise RowFault(f"holds {kind} in {listing([name])}, where a label is one word or name")
-    return text_of(value)
+        raise RowError(f"holds {kind} in {listing([name])}, where a label is one word or name")
+    return to_text(value)
 
 
-def reference_of(value: object, name: str) -> str:
+def parse_reference(value: object, name: str) -> str:
     """Write what names an object as text; raise RowFault where nothing does."""
-    text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else text_of(value)
+    text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else to_text(value)
     if not text:
-        raise RowFault(f"does not say which object it is about: {listing([name])} is empty or no text")
+        raise RowError(f"does not say which object it is about: {listing([name])} is empty or no text")
     return text
 
 
 def listing(names: Iterable[str]) -> str:
     """Write names of fields for a sentence: in one line, the first few of them, none too long."""
     one_line = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
-    short = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in one_line]
-    more = f" and {len(short) - _MOST_NAMES:,} more" if len(short) > _MOST_NAMES else ""
-    return ", ".join(short[:_MOST_NAMES]) + more
+    short = [name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…" for name in one_line]
+    more = f" and {len(short) - _MAX_NAMES:,} more" if len(short) > _MAX_NAMES else ""
+    return ", ".join(short[:_MAX_NAMES]) + more

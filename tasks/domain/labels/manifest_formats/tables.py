@@ -8,15 +8,15 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
     Reading,
-    RowFault,
+    RowError,
     Statement,
-    attributes_of,
-    label_of,
+    extract_attributes,
     listing,
     make_statement,
+    parse_label,
+    parse_reference,
     read_rows,
-    reference_of,
-    text_of,
+    to_text,
 )
 
 Rows = Sequence[tuple[str, Mapping[str, Any]]]
@@ -70,10 +70,10 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
 
     def read(location: str, row: Mapping[str, Any]) -> list[Statement]:
         if not isinstance(row, dict):
-            raise RowFault("is no record of fields with names")
-        reference = reference_of(row.get(table_format.reference), table_format.reference)
-        named = label_of(row.get(label) if label else None, label)
-        return [make_statement(location, reference, named, attributes_of(row, non_attributes))]
+            raise RowError("is no record of fields with names")
+        reference = parse_reference(row.get(table_format.reference), table_format.reference)
+        named = parse_label(row.get(label) if label else None, label)
+        return [make_statement(location, reference, named, extract_attributes(row, non_attributes))]
 
     only = not label and not candidates and len(columns) > 1
     return Reading(*read_rows(rows, read), label, table_format.beside, table_format.stems, attributes_only=only)
@@ -127,11 +127,11 @@ def choose_label(
     )
 
 
-def first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
+def find_text_field(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """Name the first of these fields that holds text; empty where none does."""
-    return next((name for name in names if isinstance(row.get(name), str) and text_of(row[name])), "")
+    return next((name for name in names if isinstance(row.get(name), str) and to_text(row[name])), "")
 
 
-def columns_of(rows: Sequence[tuple[str, Any]]) -> list[str]:
+def list_columns(rows: Sequence[tuple[str, Any]]) -> list[str]:
     """Name the fields of all records, in the order in which they first occur."""
     return list(dict.fromkeys(field for _, row in rows if isinstance(row, Mapping) for field in row if field))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.domain.datasets.attribute_balance import NarrowRange, find_narrow_ranges, range_warnings
+from tasks.domain.datasets.attribute_balance import NarrowRange, find_narrow_ranges, list_range_warnings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.metrics import Figures
@@ -75,4 +75,4 @@ def test_narrow_classes_are_wanted_and_many_are_counted() -> None:
         "lighter photographs, since nearly all of its 80 images have a middle whose tone is 0.10 to 0.40 (1 is white), "
         "52% of the other classes' images have not"
     )
-    assert range_warnings([one] * 8)[5:] == ["3 more classes have narrow ranges"]
+    assert list_range_warnings([one] * 8)[5:] == ["3 more classes have narrow ranges"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tasks.domain.datasets.attribute_balance import balances
+from tasks.domain.datasets.attribute_balance import compute_balances
 from tasks.domain.datasets.data_card import Change, Evidence, build_class_cards, build_data_card
 from tasks.domain.datasets.exclusions import Excluded
 from tasks.domain.datasets.manifest import Row
@@ -100,7 +100,7 @@ def test_shares_and_distances_are_figures() -> None:
         for number, coat in enumerate(coats)
     }
     rows = [Row(image, image[:-1], Split.TEST, (), "") for image in told]
-    (coat,) = balances(rows, told, {"coat": ["folder"]})
+    (coat,) = compute_balances(rows, told, {"coat": ["folder"]})
     boxer, husky, pug = coat.classes
     assert boxer.shares == {"b": 0.75, "w": 0.25}
     assert (boxer.distance, husky.distance, pug.distance) == pytest.approx((0.75 - 1 / 8, 0.5, 0.375 - 0.25))
@@ -113,10 +113,10 @@ def test_a_class_lacks_what_others_have_enough_of() -> None:
         for label, white in {"pug": 4, "boxer": 3, "husky": 0}.items()
         for number in range(10 - (label == "husky"))
     }
-    (coat,) = balances([Row(image, image[:-1], Split.TEST, (), "") for image in told], told, {})
+    (coat,) = compute_balances([Row(image, image[:-1], Split.TEST, (), "") for image in told], told, {})
     assert {one.label: one.lacking for one in coat.classes} == {"boxer": (), "husky": ("white",), "pug": ()}
     single = [row(f"{number}", "pug") for number in range(10)]
-    assert balances(single, {one.image: one.attributes for one in single}, {})[0].classes[0].lacking == ()
+    assert compute_balances(single, {one.image: one.attributes for one in single}, {})[0].classes[0].lacking == ()
 
 
 def test_a_card_warns() -> None:
