@@ -1,19 +1,28 @@
-"""The same numbers twice: TensorFlow's switches, thrown once a process before anything is computed."""
+"""The same numbers twice: TensorFlow's switches, thrown once a process, and work shared among threads in order."""
 
 import os
 import platform
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from configs.errors import PedigreeError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SEED = 0
 _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
 # The families that TensorFlow and NumPy have kernels of their own for.
 _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
+# So many items a thread are on their way: enough to keep it busy, few enough to bound memory.
+_AHEAD = 4
 
 
 @cache
@@ -68,6 +77,24 @@ def _without_stderr() -> Iterator[None]:
 def count_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield the function's results in order, computed in as many threads as there are cores, a few items ahead.
+
+    Args:
+        function: Called once an item, by several threads at once.
+        items: Taken from as the results are asked for.
+
+    Yields:
+        One result an item, in the items' order.
+    """
+    workers, waiting = count_cores(), iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque[Future[R]] = deque(pool.submit(function, item) for item in islice(waiting, workers * _AHEAD))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
 def describe_engine() -> str:

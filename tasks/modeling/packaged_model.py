@@ -10,7 +10,7 @@ from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import Backbone, restore_backbone
-from tasks.modeling.backbone.embedding import map_in_parallel
+from tasks.modeling.determinism import map_in_parallel
 from tasks.modeling.head.head import Head
 
 

@@ -22,13 +22,28 @@ from PIL import Image
 os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
 
 _ROOT = Path(__file__).parents[2]
-_CODE = (
+#: The modules that turn a picture into an answer, and no other: what a model carries is read by whoever audits it.
+CODE = (
     "configs/__init__.py",
     "configs/errors.py",
     "configs/visible_text.py",
     "tasks/__init__.py",
-    "tasks/domain",
-    "tasks/modeling",
+    "tasks/domain/__init__.py",
+    "tasks/domain/hashing.py",
+    "tasks/domain/images/__init__.py",
+    "tasks/domain/images/color_management.py",
+    "tasks/domain/images/file_formats.py",
+    "tasks/domain/images/preprocessing.py",
+    "tasks/domain/images/rejections.py",
+    "tasks/modeling/__init__.py",
+    "tasks/modeling/backbone/__init__.py",
+    "tasks/modeling/backbone/backbone.py",
+    "tasks/modeling/backbone/inception.py",
+    "tasks/modeling/backbone/serialization.py",
+    "tasks/modeling/determinism.py",
+    "tasks/modeling/head/__init__.py",
+    "tasks/modeling/head/head.py",
+    "tasks/modeling/packaged_model.py",
 )
 _IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
 # What a server answers to strangers at once; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
@@ -57,8 +72,9 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
     """
     with TemporaryDirectory() as workspace:
         code = Path(workspace) / "code"
-        for name in _CODE:
-            _copy(_ROOT / name, code / name)
+        for name in CODE:
+            (code / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(_ROOT / name, code / name)
         constraints = Path(workspace) / "constraints.txt"
         save_model(
             path=str(folder),
@@ -81,19 +97,6 @@ def _remove_paths(folder: Path, identity: Model) -> None:
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
     identity.save(str(folder / "MLmodel"))
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a module, or a package's modules without the weights that lie beside them."""
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=_no_modules)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-
-
-def _no_modules(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if not (name.endswith(".py") or (Path(folder) / name / "__init__.py").exists())]
 
 
 def _requirements(constraints: Path) -> list[str]:

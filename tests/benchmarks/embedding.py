@@ -23,8 +23,8 @@ from tasks.domain.images.preprocessing import limits_of, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.embedding import check_determinism, map_in_parallel
-from tasks.modeling.determinism import count_cores
+from tasks.modeling.backbone.embedding import check_determinism
+from tasks.modeling.determinism import count_cores, map_in_parallel
 from tasks.stores.files.leases import hold_lease
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tables.images import ImageStore

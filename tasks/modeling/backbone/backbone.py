@@ -14,7 +14,6 @@ from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.images.preprocessing import CONTRACT
 from tasks.modeling.backbone import serialization as files
 from tasks.modeling.backbone.inception import build_untrained, check_size, truncate_network
-from tasks.modeling.backbone.keras_weights import load_imagenet, load_keras_file
 from tasks.modeling.determinism import describe_engine
 
 if TYPE_CHECKING:
@@ -128,6 +127,9 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
 def _build(settings: "schema.Backbone", data: bytes) -> Backbone:
     cut, size = settings.cut, settings.size
     if settings.weights == "imagenet":
+        # What is served never reads Keras's files, and does not carry what does.
+        from tasks.modeling.backbone.keras_weights import load_imagenet
+
         network, origin = load_imagenet(settings.sha256)
         return Backbone(cut, size, truncate_network(network, cut, size), origin=origin)
     if settings.weights == "random":
@@ -147,6 +149,8 @@ def _demo(cut: str, size: int) -> Backbone:
 
 
 def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
+    from tasks.modeling.backbone.keras_weights import load_keras_file
+
     sha256 = sha256_of_bytes(data)
     if sha256 != settings.sha256:
         raise PedigreeError(

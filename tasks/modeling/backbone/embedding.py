@@ -1,12 +1,10 @@
 """Embedding: pictures through the backbone, one a call, as many calls at once as there are cores."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +16,13 @@ from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import DEMO_CUT, Backbone, Vector, load_backbone
 from tasks.modeling.backbone.inception import feature_width, list_fitting_cuts, split_cut
 from tasks.modeling.backbone.serialization import is_weights_file
-from tasks.modeling.determinism import count_cores
+from tasks.modeling.determinism import map_in_parallel
 
 if TYPE_CHECKING:
     from configs import schema
 
-T = TypeVar("T")
-R = TypeVar("R")
 #: An image, a view, and its features in that view.
 ViewFeatures = tuple[str, str, Vector]
-# So many pictures a thread are on their way: enough to keep it busy, few enough to bound memory.
-_AHEAD = 4
 # So many calls are timed.
 _TIMED = 7
 
@@ -79,16 +73,6 @@ def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) 
 
     once()  # The first call traces the network.
     return median(once() for _ in range(_TIMED))
-
-
-def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield the function's results in order, computed in as many threads as there are cores, a few items ahead."""
-    workers, waiting = count_cores(), iter(items)
-    with ThreadPoolExecutor(workers) as pool:
-        running: deque[Future[R]] = deque(pool.submit(function, item) for item in islice(waiting, workers * _AHEAD))
-        while running:
-            yield running.popleft().result()
-            running.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
 
 def decode_image(name: str, data: bytes, limits: Limits) -> Picture:

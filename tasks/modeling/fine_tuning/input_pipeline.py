@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tasks.domain.images.augmentation import augment
 from tasks.domain.images.preprocessing import Limits, to_input
 from tasks.modeling.backbone.backbone import Pixels
-from tasks.modeling.backbone.embedding import decode_image, map_in_parallel
+from tasks.modeling.backbone.embedding import decode_image
+from tasks.modeling.determinism import map_in_parallel
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 
 if TYPE_CHECKING:
