@@ -1,4 +1,4 @@
-"""Whether a challenger is better, or likely to be, and if that cannot be told, what would do."""
+"""The improvement rule: whether a challenger is better or likely to be, and what would tell where that is not known."""
 
 from configs.sections import Gate
 from tasks.domain.evaluation.comparison import Comparison
@@ -8,36 +8,89 @@ from tasks.domain.gate.rule_result import RuleResult, format_p_value
 from tasks.domain.phrasing import count
 from tasks.domain.significance import estimate_images_needed, holm
 
-# Beyond so many times the test images, more of them is no advice.
+# More than this many times the test images are not worth asking for.
 _OUT_OF_REACH = 100
 _NAMED = 3
 
 
 def apply_improvement_rule(comparison: Comparison, gate: Gate, growth: DataGrowth | None = None) -> RuleResult:
-    """Ask for evidence that the challenger is better, or for classes that the champion does not know.
+    """Require evidence that the challenger is better, or that it knows classes which the champion does not.
 
-    The other rules see to it that neither goes with harm. With ``gate.needs: likely-improvement`` more data is evidence
-    too, as far as cross-validation does not speak against them.
+    All other rules watch over harm. With ``gate.needs: likely-improvement`` more training data counts as evidence too,
+    unless cross-validation speaks against it.
+
+    Args:
+        comparison: Both models on the test split.
+        gate: The figure to be better at, the error rate, and what counts as evidence.
+        growth: How the training data grew since the champion; None where that cannot be known.
+
+    Returns:
+        The result of the rule.
     """
     likely = gate.needs == "likely-improvement"
     pair = next((pair for pair in comparison.paired if (pair.figure, pair.of) == (gate.better_at, "")), None)
     if pair and pair.drop < 0 and pair.better <= gate.error_rate:
-        return _result(pair, gate, f"better: {_describe_figures(pair)}, {format_p_value(pair.better)}", passed=True)
+        return _build_result(
+            pair, gate, f"better: {_describe_figures(pair)}, {format_p_value(pair.better)}", passed=True
+        )
     if comparison.only_challenger:
         more = len(comparison.only_challenger) - _NAMED
         message = (
             f"new to the champion: {', '.join(comparison.only_challenger[:_NAMED])}{f' and {more:,} more' * (more > 0)}"
         )
-        return _result(pair, gate, f"{message}, which is enough where no rule finds harm", passed=True)
+        return _build_result(pair, gate, f"{message}, which is enough where no rule finds harm", passed=True)
     message = _describe_unproven(pair, gate) if pair else _describe_nothing_shared(comparison)
-    objection = _objection(growth, gate)
+    objection = _find_objection(growth, gate)
     if growth and likely and not objection:
         message = f"likely better: {_describe_growth(growth)}; gate.needs: improvement would wait ({message})"
-        return _result(pair, gate, message, passed=True)
-    return _result(pair, gate, f"{message}; {_describe_alternative(objection, gate)}", passed=False)
+        return _build_result(pair, gate, message, passed=True)
+    return _build_result(pair, gate, f"{message}; {_describe_alternative(objection, gate)}", passed=False)
 
 
-def _result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: bool) -> RuleResult:
+def estimate_more_images(pair: PairedDifference, rate: float) -> int:
+    """Estimate how many more test images would show a difference of this size, if it is real, four times in five.
+
+    Args:
+        pair: A comparison in which the challenger is ahead.
+        rate: The error rate of the one-sided test.
+
+    Returns:
+        The number of additional images, at least 1.
+    """
+    from scipy.special import ndtri
+
+    if pair.wins is not None and pair.losses is not None:
+        groups = estimate_images_needed(pair.wins / pair.groups, pair.losses / pair.groups, rate)
+        images = groups * pair.images / pair.groups
+    else:
+        images = pair.images * ((ndtri(1 - rate) + ndtri(0.8)) * pair.spread / pair.drop) ** 2
+    return max(1, round(images) - pair.images)
+
+
+def describe_growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
+    """Describe why more data is no evidence of improvement, whatever cross-validation says.
+
+    Args:
+        growth: How the training data grew since the champion.
+        gate: How much more data counts as evidence.
+
+    Returns:
+        The reason; empty where more data may be evidence.
+    """
+    if growth.kept < growth.learned:
+        gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
+        return f"tonight lacks {gone}, gone or under another label"
+    if growth.recipe == "other":
+        return "the champion was made by other training settings"
+    if growth.recipe == "same" and growth.share < gate.more_data:
+        if not growth.more:
+            return f"its training images are the champion's {growth.learned:,} and no others"
+        more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
+        return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
+    return ""
+
+
+def _build_result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: bool) -> RuleResult:
     more = "more data, " if gate.needs == "likely-improvement" else ""
     p_value = pair.better if pair and pair.drop < 0 else None
     return RuleResult(
@@ -52,48 +105,24 @@ def _result(pair: PairedDifference | None, gate: Gate, message: str, *, passed: 
     )
 
 
-def estimate_more_images(pair: PairedDifference, rate: float) -> int:
-    """Estimate how many more test images would show a difference of this size, if it is there, four times in five."""
-    from scipy.special import ndtri
-
-    if pair.wins is not None and pair.losses is not None:
-        groups = estimate_images_needed(pair.wins / pair.groups, pair.losses / pair.groups, rate)
-        images = groups * pair.images / pair.groups
-    else:
-        images = pair.images * ((ndtri(1 - rate) + ndtri(0.8)) * pair.spread / pair.drop) ** 2
-    return max(1, round(images) - pair.images)
-
-
-def describe_growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
-    """Say why more data are no evidence yet, whatever cross-validation says of them; nothing where they may be."""
-    if growth.kept < growth.learned:
-        gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
-        return f"tonight lacks {gone}, gone or under another label"
-    if growth.recipe == "other":
-        return "the champion was made by other training settings"
-    if growth.recipe == "same" and growth.share < gate.more_data:
-        if not growth.more:
-            return f"its training images are the champion's {growth.learned:,} and no others"
-        more = f"it learned from {growth.share:.1%} more images than the champion's {growth.learned:,}"
-        return f"{more}, and gate.more_data asks for {gate.more_data:.0%}"
-    return ""
-
-
 def _describe_nothing_shared(comparison: Comparison) -> str:
     return "no test image kept the label it had" if comparison.moved else "no test image of a class that both know"
 
 
-def _objection(growth: DataGrowth | None, gate: Gate) -> str:
-    """Say what keeps more data from being evidence; nothing where they are."""
+def _find_objection(growth: DataGrowth | None, gate: Gate) -> str:
+    """Return what keeps more data from being evidence; empty where nothing does."""
     if growth is None:
         return "nothing is known of what the champion learned from"
-    return describe_growth_shortfall(growth, gate) or _cross_validation_objection(growth, gate)
+    return describe_growth_shortfall(growth, gate) or _find_cross_validation_objection(growth, gate)
 
 
-def _cross_validation_objection(growth: DataGrowth, gate: Gate) -> str:
-    """Say what cross-validation holds against the challenger; nothing where its data are ahead, fit, and harm no class.
+def _find_cross_validation_objection(growth: DataGrowth, gate: Gate) -> str:
+    """Return what cross-validation holds against the challenger.
 
     Another backbone must be shown to be ahead: unlike more data it is no reason by itself.
+
+    Returns:
+        The objection; empty where the challenger's data are ahead, new images fit the old ones, and no class is harmed.
     """
     folds = growth.cross_validated
     if folds is None or not folds.comparison.paired:
@@ -145,7 +174,7 @@ def _describe_unproven(pair: PairedDifference, gate: Gate) -> str:
     message = (
         f"not enough test images to tell whether it is better: {_describe_figures(pair)}, {format_p_value(pair.better)}"
     )
-    return f"{message}; about {_round(more):,} more would do"
+    return f"{message}; about {_round_up(more):,} more would do"
 
 
 def _describe_figures(pair: PairedDifference) -> str:
@@ -157,7 +186,7 @@ def _describe_pair(pair: PairedDifference) -> str:
     return f"{name} {pair.challenger:.3f} against {pair.champion:.3f}"
 
 
-def _round(number: int) -> int:
-    """Keep two digits: it is an estimate."""
+def _round_up(number: int) -> int:
+    """Round up to two digits: the number is an estimate."""
     unit: int = 10 ** max(len(str(number)) - 2, 0)
     return int(-(-number // unit)) * unit

@@ -1,4 +1,4 @@
-"""What one rule said, with its figure, its limit and a sentence."""
+"""Results of gate rules, their rows in tables, and whether rules and golden set fit a dataset version."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,23 +11,31 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.phrasing import count
 
-# So many classes or slices are named in a sentence; evaluation/evaluation.json has all of them.
+# How many classes or slices a sentence names; evaluation/evaluation.json has all of them.
 _NAMED = 3
-_SMALLEST = 0.0001
-#: The columns of such a table.
+# Smaller p values are written as below this one.
+_SMALLEST_P = 0.0001
+#: The columns of a table of rules.
 COLUMNS = ("rule", "what happened", "chance", "outcome")
-# Figures that are whole numbers.
+# The beginnings of rules whose figures are whole numbers.
 _COUNTS = ("images of", "classes lost")
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """A rule, what came of it, and the figure furthest on the wrong side, as far as there is one.
+    """The result of one rule, with the figure that is furthest on the wrong side.
 
-    Of a comparing rule the figure is by how much the challenger is behind. Where a person must decide, ``passed`` is
-    false; ``silent`` is a rule that had nothing to speak of, and whose outcome is what the settings say of silence.
-    ``p`` is how likely chance alone makes such a difference, where that was asked, and ``unlikely`` whether that is
-    ruled out, beside all other tests. ``happened`` says in words what the figure alone does not.
+    Attributes:
+        rule: The rule as it is written.
+        outcome: Whether the rule passed, failed, or asks a person.
+        value: The figure; of a comparing rule by how much the challenger is behind. None where there is none.
+        limit: The limit of the rule; None where it has none.
+        passed: Whether the outcome is ``passed``.
+        said: The result in words.
+        silent: Whether the rule is inconclusive; then ``gate.when_silent`` decides its outcome.
+        p: The p value of the difference; None where it was not tested.
+        unlikely: Whether chance is ruled out as an explanation, with all tests of the gate taken together.
+        happened: What happened, in words, where the figure alone does not tell.
     """
 
     rule: str
@@ -43,17 +51,44 @@ class RuleResult:
 
 
 def passed_result(rule: Rule, value: float, message: str) -> RuleResult:
-    """Make the ruling of a rule that is kept."""
+    """Return the result of a rule that passed.
+
+    Args:
+        rule: The rule.
+        value: Its figure.
+        message: The result in words.
+
+    Returns:
+        The result.
+    """
     return RuleResult(rule.text, "passed", value, rule.limit, passed=True, said=message)
 
 
 def failed_result(rule: Rule, value: float | None, message: str) -> RuleResult:
-    """Make the ruling of a rule that is broken: a refusal, or a question to a person where the rule says so."""
+    """Return the result of a rule that failed, which asks a person where the rule says so.
+
+    Args:
+        rule: The rule.
+        value: Its figure; None where there is none.
+        message: The result in words.
+
+    Returns:
+        The result.
+    """
     return RuleResult(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=message)
 
 
 def inconclusive_result(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
-    """Make the ruling of a rule that cannot say anything, for lack of images or else why: what the settings want."""
+    """Return the result of a rule that cannot be decided, with the outcome that the settings choose for this case.
+
+    Args:
+        rule: The rule.
+        gate: What an inconclusive rule means.
+        why: The reason; empty where there are too few images.
+
+    Returns:
+        The result.
+    """
     outcome: Literal["passed", "failed", "ask"] = "passed"
     if gate.when_silent != "pass":
         outcome = "failed" if gate.when_silent == "fail" else "ask"
@@ -62,18 +97,26 @@ def inconclusive_result(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
 
 
 def format_p_value(p: float) -> str:
-    """Write a p value."""
-    return f"p {p:.2g}" if p >= _SMALLEST else f"p below {_SMALLEST:g}"
+    """Return a p value in words."""
+    return f"p {p:.2g}" if p >= _SMALLEST_P else f"p below {_SMALLEST_P:g}"
 
 
 def name_failures(failures: Sequence[str], rule: Rule) -> str:
-    """Say what is beyond a rule's limit, naming the first few."""
+    """Return a sentence that names the first few failures of a rule.
+
+    Args:
+        failures: What is beyond the limit, in words.
+        rule: The rule.
+
+    Returns:
+        The sentence.
+    """
     more = f" and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
     return f"{', '.join(failures[:_NAMED])}{more}: {rule.text}"
 
 
 class RuleRow(NamedTuple):
-    """One rule: its line, what became of its figure, whether chance may explain it, and what came of the rule."""
+    """One rule as a row of a table: its text, what happened, whether chance explains it, and the outcome."""
 
     rule: str
     happened: str
@@ -82,19 +125,19 @@ class RuleRow(NamedTuple):
 
 
 def build_rule_row(rule: Mapping[str, Any]) -> RuleRow:
-    """Write a ruling as the ledger keeps it, also one of an earlier version that kept less, as a row."""
+    """Build the row of a stored result; those of earlier versions hold less."""
     outcome = str(rule.get("outcome", "passed" if rule.get("passed") else "failed"))
     text, value = str(rule["rule"]), rule.get("value")
-    happened = rule.get("happened") or _happened(text, value, silent=bool(rule.get("silent")))
-    return RuleRow(text, str(happened), _chance(rule), outcome)
+    happened = rule.get("happened") or _describe_figure(text, value, silent=bool(rule.get("silent")))
+    return RuleRow(text, str(happened), _describe_chance(rule), outcome)
 
 
 def summarize_rule(rule: Mapping[str, Any]) -> str:
-    """Say the row in one line, without the rule itself."""
+    """Return the row of a stored result in one line, without the rule itself."""
     return " · ".join(cell for cell in build_rule_row(rule)[1:] if cell)
 
 
-def _happened(text: str, value: float | None, *, silent: bool) -> str:
+def _describe_figure(text: str, value: float | None, *, silent: bool) -> str:
     if value is None:
         return "nothing to speak of" if silent else ""
     if text.startswith(SERVED):
@@ -103,19 +146,19 @@ def _happened(text: str, value: float | None, *, silent: bool) -> str:
         return f"{value:.3f} of a class" if value else "none moved"
     if "not worse by" in text:
         better, worse = ("rose", "fell") if FIGURES.get(text.split(maxsplit=1)[0], True) else ("fell", "rose")
-        return _moved(-value, better, worse)
+        return _describe_move(-value, better, worse)
     if text.startswith("better at"):
-        return _moved(value, "ahead", "behind")
+        return _describe_move(value, "ahead", "behind")
     return f"is {value:,.0f}" if text.startswith(_COUNTS) else f"is {value:.3f}"
 
 
-def _moved(gain: float, better: str, worse: str) -> str:
+def _describe_move(gain: float, better: str, worse: str) -> str:
     if not round(gain, 3):
         return "is the same"
     return f"{better if gain > 0 else worse} by {abs(gain):.3f}"
 
 
-def _chance(rule: Mapping[str, Any]) -> str:
+def _describe_chance(rule: Mapping[str, Any]) -> str:
     p = rule.get("p")
     if p is None:
         return ""
@@ -124,14 +167,23 @@ def _chance(rule: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A golden image that is trained on, or looks like one that is; both by their keys."""
+    """A golden image that is a training or validation image too, or a near duplicate of one; both by their keys."""
 
     golden: str
     trained: str
 
 
 def find_overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str, str]) -> list[Overlap]:
-    """Pair each golden image with the first trained one of its group of near duplicates, or that is the very same."""
+    """Find the golden images that are also trained on, or whose near duplicates are.
+
+    Args:
+        golden: The golden set.
+        trained: The images of the training and validation splits.
+        groups: The near-duplicate group of each image; an image without an entry is a group of its own.
+
+    Returns:
+        Each such golden image with the first trained image of its group.
+    """
     learned: dict[str, Row] = {}
     for row in trained:
         learned.setdefault(groups.get(row.image, row.image), row)
@@ -141,7 +193,15 @@ def find_overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping
 
 
 def describe_unknown_name(rule: Rule, evaluation_set: EvaluationSet) -> str:
-    """Say in a sentence which class, slice or attribute of a rule no image has; nothing where all is well."""
+    """Describe which class, slice or attribute that a rule names does not exist.
+
+    Args:
+        rule: The rule.
+        evaluation_set: The images of the dataset version and of the golden set.
+
+    Returns:
+        A sentence; empty where the name exists, or the rule has none.
+    """
     names = _names_by_scope(evaluation_set).get(rule.scope, set())
     if not rule.of or rule.any or rule.of in names:
         return ""
@@ -161,10 +221,10 @@ def _names_by_scope(evaluation_set: EvaluationSet) -> Mapping[str, set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """How many images the golden set has."""
+    """The result of checking the rules: how many images the golden set has."""
 
     golden: int
 
     def __str__(self) -> str:
-        """Say that the golden set, where there is one, fits this version."""
+        """Describe that the golden set, where there is one, fits this version."""
         return f"{count(self.golden, 'golden image')}, none of them trained on" if self.golden else ""

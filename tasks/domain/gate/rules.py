@@ -1,4 +1,4 @@
-"""The figures that a rule with a number speaks of: the challenger's own, and the data's."""
+"""Gate rules on fixed limits: the figures that each rule is about, and the rule for relabelled photographs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,20 @@ from tasks.domain.gate.rule_result import (
 from tasks.domain.phrasing import count
 from tasks.domain.significance import holm
 
-# Where nothing speaks for labels that moved, a class that is recognised less often by more than this is asked about.
-_FALL = 0.05
+# The largest drop in a class's recall that needs no approval where nothing supports the labels that moved.
+_LARGEST_DROP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFigure:
-    """One figure, of what it is, on how many images it was measured (nought where that says nothing), and a remark.
+    """One figure that a rule is about.
 
-    ``happened`` says in words, for a row of a table, what the value alone does not.
+    Attributes:
+        of: The class, slice or attribute; empty where the figure is about all images.
+        value: The figure.
+        images: The number of images behind it; 0 where that says nothing.
+        note: A remark for the sentence.
+        happened: What happened, in words, for the row of a table.
     """
 
     of: str
@@ -38,24 +43,36 @@ class RuleFigure:
     happened: str = ""
 
     def describe(self, figure: str) -> str:
-        """Say it in words."""
+        """Describe the figure in words, under this name."""
         name = f"{figure} of {self.of}" if self.of else figure
         value = f"{self.value:.3f}" if self.value % 1 or self.images else f"{self.value:,.0f}"
         images = f" on {count(self.images, 'image')}" if self.images else ""
         return f"{name} {value}{images}" + (f" ({self.note})" if self.note else "")
 
 
-def select_figures(rule: Rule, measured: Measurement, data: DatasetDrift, minimum: int) -> list[RuleFigure]:
-    """List the figures that a rule speaks of, without those of fewer images than the minimum."""
+def select_figures(rule: Rule, measurement: Measurement, data: DatasetDrift, minimum: int) -> list[RuleFigure]:
+    """Select the figures that a rule is about, without those of too few images.
+
+    Args:
+        rule: The rule.
+        measurement: The challenger's metrics, on the test split or the golden set.
+        data: How the dataset version differs from its parent.
+        minimum: Figures of fewer images are left out.
+
+    Returns:
+        The figures.
+    """
     if rule.scope == "data":
-        return list(_of_data(rule.figure, data))
+        return list(_select_data_figures(rule.figure, data))
     if rule.figure == "images":
         return [RuleFigure(label, number) for label, number in data.images.items() if rule.any or label == rule.of]
     if rule.scope == "all":
-        value = measured.figures.overall.get(rule.figure)
-        return [] if value is None else [RuleFigure("", value, measured.figures.images)]
+        value = measurement.figures.overall.get(rule.figure)
+        return [] if value is None else [RuleFigure("", value, measurement.figures.images)]
     figures = (
-        map(_label_issue_figure, data.label_issues.classes) if rule.figure == SUSPECTS else _of_parts(rule, measured)
+        map(_label_issue_figure, data.label_issues.classes)
+        if rule.figure == SUSPECTS
+        else _select_part_figures(rule, measurement)
     )
     return [
         figure
@@ -64,17 +81,19 @@ def select_figures(rule: Rule, measured: Measurement, data: DatasetDrift, minimu
     ]
 
 
-def _of_parts(rule: Rule, measured: Measurement) -> Iterator[RuleFigure]:
+def _select_part_figures(rule: Rule, measurement: Measurement) -> Iterator[RuleFigure]:
     if rule.scope == "slice":
         yield from (
-            RuleFigure(part.name, part.recall, part.images) for part in measured.slices if not (rule.any and part.whole)
+            RuleFigure(part.name, part.recall, part.images)
+            for part in measurement.slices
+            if not (rule.any and part.whole)
         )
     elif rule.scope == "attribute":
-        for gap in measured.gaps:
+        for gap in measurement.gaps:
             if gap.gap is not None:
                 yield RuleFigure(gap.attribute, gap.gap, note=f"best {gap.best}, worst {gap.worst}")
     else:
-        for label in measured.figures.classes:
+        for label in measurement.figures.classes:
             value = label.recall if rule.figure == "recall" else label.precision
             if value is not None:
                 yield RuleFigure(label.label, value, label.images)
@@ -87,7 +106,7 @@ def _label_issue_figure(issues: ClassIssues) -> RuleFigure:
     return RuleFigure(issues.label, issues.share, issues.images, note, str(issues) if issues.doubted else note)
 
 
-def _of_data(figure: str, data: DatasetDrift) -> Iterator[RuleFigure]:
+def _select_data_figures(figure: str, data: DatasetDrift) -> Iterator[RuleFigure]:
     if figure == "classes lost":
         yield RuleFigure("", len(data.lost), note=", ".join(data.lost))
     elif figure == "label conflicts":
@@ -97,16 +116,24 @@ def _of_data(figure: str, data: DatasetDrift) -> Iterator[RuleFigure]:
 
 
 def apply_relabelled_rule(rule: Rule, evidence: LabelEvidence | None, gate: Gate) -> RuleResult:
-    """Hold each class's share of relabelled photographs against the limit.
+    """Compare each class's share of relabelled photographs with the limit.
 
-    A class is beyond it, too, where so many test images moved that too few are left, and whatever the share where the
-    photographs speak for their old labels beyond chance: those of one class and direction (Holm's method), or all
-    together. Where they speak for neither, no class may be recognised less often by more than five points, whether
-    chance explains it or not. Nothing is asked of photographs that speak for their new labels beyond chance.
+    A class fails where the share is beyond the limit, where too few of its test images keep their label, or where votes
+    for the old labels are beyond chance: those of one class and direction (Holm's method), or all of them together.
+    Where the votes support neither the old nor the new labels, no class may lose more than five points of recall,
+    whether chance explains that or not. Classes whose votes support the new labels beyond chance are left out.
+
+    Args:
+        rule: The rule.
+        evidence: What moved, and the votes on it; None where the former labels cannot be read.
+        gate: The error rate and the fewest images.
+
+    Returns:
+        The result, with the largest share.
     """
     if evidence is None:
         return inconclusive_result(rule, gate, "the labels under which the champion was judged cannot be read")
-    contradicted = _contradicted(evidence, gate)
+    contradicted = _find_contradicted(evidence, gate)
     movements = [
         movement
         for movement in evidence.classes
@@ -132,29 +159,35 @@ def apply_relabelled_rule(rule: Rule, evidence: LabelEvidence | None, gate: Gate
 
 
 def supports_new_labels(movement: ClassEvidence, gate: Gate) -> bool:
-    """Tell whether the photographs that moved speak for their new labels beyond chance, and no witness against them."""
+    """Return whether the votes on photographs that moved support their new labels.
+
+    Args:
+        movement: The votes on one class and direction.
+        gate: The error rate.
+
+    Returns:
+        Whether the head supports the new labels beyond chance, and the champion does not support the old ones.
+    """
     return movement.head.p_value_for_new <= gate.error_rate < movement.champion.p_value_for_old
 
 
-def _contradicted(evidence: LabelEvidence, gate: Gate) -> list[ClassEvidence]:
-    """List the movements of which a witness speaks for the old labels beyond chance."""
-    testimonies = [testimony for movement in evidence.classes for testimony in (movement.head, movement.champion)]
-    least = [0.5 ** (testimony.old + testimony.new) for testimony in testimonies]
-    significant = (
-        holm([testimony.p_value_for_old for testimony in testimonies], gate.error_rate, least) if testimonies else []
-    )
+def _find_contradicted(evidence: LabelEvidence, gate: Gate) -> list[ClassEvidence]:
+    """Find the movements for which the head or the champion supports the old labels beyond chance."""
+    all_votes = [votes for movement in evidence.classes for votes in (movement.head, movement.champion)]
+    least = [0.5 ** (votes.old + votes.new) for votes in all_votes]
+    significant = holm([votes.p_value_for_old for votes in all_votes], gate.error_rate, least) if all_votes else []
     return [
         movement for number, movement in enumerate(evidence.classes) if any(significant[2 * number : 2 * number + 2])
     ]
 
 
 def _pooled_message(evidence: LabelEvidence, gate: Gate) -> str:
-    """Say what all movements together are asked about that no single one is; nothing where there is nothing to ask."""
+    """Describe what all movements together raise that no single one does; empty where they raise nothing."""
     pooled = evidence.pool_votes([movement for movement in evidence.classes if not supports_new_labels(movement, gate)])
     if pooled.p_value_for_old <= gate.error_rate:
         return f"all relabelled photographs together speak for their old labels ({_preference('the head', pooled)})"
     fall = next(iter(evidence.falls), None)
-    if fall is None or fall.drop <= _FALL or pooled.p_value_for_new <= gate.error_rate:
+    if fall is None or fall.drop <= _LARGEST_DROP or pooled.p_value_for_new <= gate.error_rate:
         return ""
     figures = f"{fall.challenger:.3f} against {fall.champion:.3f} on {count(fall.images, 'image')}"
     return f"recall of {fall.label} {figures} by the labels before, while nothing speaks for the new ones"
@@ -188,8 +221,8 @@ def _describe_movement(movement: ClassEvidence, gate: Gate) -> str:
     return f"{text} ({_preference('the head', movement.head)}; {_preference('the champion', movement.champion)})"
 
 
-def _preference(witness: str, testimony: LabelVotes) -> str:
-    if not testimony.old + testimony.new:
+def _preference(witness: str, votes: LabelVotes) -> str:
+    if not votes.old + votes.new:
         return f"{witness} cannot tell"
-    p = format_p_value(min(testimony.p_value_for_old, testimony.p_value_for_new))
-    return f"{witness} prefers the old label of {testimony.old:,} and the new one of {testimony.new:,}, {p}"
+    p = format_p_value(min(votes.p_value_for_old, votes.p_value_for_new))
+    return f"{witness} prefers the old label of {votes.old:,} and the new one of {votes.new:,}, {p}"

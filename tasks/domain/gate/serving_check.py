@@ -1,4 +1,4 @@
-"""Whether the packaged model says, to a stranger who loads it, what the evaluation says of the same images."""
+"""Serving check: whether the packaged model answers the serving probe as it was evaluated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,25 @@ from configs.sections import Gate
 from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
 from tasks.domain.phrasing import count
 
-#: So many test images are asked about: the first by their names, which are hashes and so a fair sample.
+#: How many test images the probe sends: the first by their names, which are hashes and so make a fair sample.
 SAMPLE = 8
-#: What nobody would call a picture; it must be answered with a reason, beside the others.
+#: A file that is no picture; the model must answer it with a reason, and the other files as usual.
 NO_PICTURE = b"This is no picture."
 
 
 @dataclass(frozen=True, slots=True)
 class ServingCheck:
-    """What a stranger saw of a version: images asked about, answers unlike the evaluation's, and the widest gap.
+    """What the serving probe saw of a model version.
 
-    ``wrong`` says what is not as it should be; empty where all is well. Another processor may have
-    made the features in the store: what is nearer than a reproduction's tolerance is the same model's answer.
+    Differences below the tolerance of a reproduction do not count: another processor may have computed the features in
+    the store.
+
+    Attributes:
+        version: The model version.
+        asked: The number of test images that the probe sent.
+        unlike: How many answers differ from the evaluation; None where the model does not serve at all.
+        widest: The widest difference of a probability.
+        wrong: What is not as it should be, in words; empty where all is well.
     """
 
     version: str
@@ -30,7 +37,7 @@ class ServingCheck:
     wrong: str = ""
 
     def __str__(self) -> str:
-        """Say what came of asking; nothing where nobody asked."""
+        """Describe the result; empty where nothing was asked."""
         if not self.asked:
             return ""
         if self.wrong:
@@ -40,14 +47,21 @@ class ServingCheck:
 
 
 def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[str, Any]]) -> ServingCheck:
-    """Hold a packaged model's rows against the evaluation's probabilities; the last row is that of ``NO_PICTURE``.
+    """Compare a packaged model's answers with the evaluation's probabilities.
 
-    A row is what serving answers: label, probabilities by class, and a problem where there is no label.
+    Args:
+        version: The model version.
+        expected: The evaluation's predictions for the images that were sent.
+        rows: The answers, the last of them about ``NO_PICTURE``. An answer has a label, probabilities by class, and a
+            problem where there is no label.
+
+    Returns:
+        What differs.
     """
     images = len(expected.probabilities)
     if len(rows) != images + 1:
         return serving_failure(version, images, f"{count(len(rows), 'answer')} for {images + 1:,} files")
-    gaps = [_gap(expected, number, row) for number, row in enumerate(rows[:-1])]
+    gaps = [_measure_gap(expected, number, row) for number, row in enumerate(rows[:-1])]
     far = [gap for gap in gaps if gap > TOLERANCE]
     rude = rows[-1].get("label") is not None or not rows[-1].get("problem")
     wrong = [f"{len(far)} of {images} test images answered unlike the evaluation"] if far else []
@@ -57,12 +71,21 @@ def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[st
 
 
 def serving_failure(version: str, images: int, reason: str) -> ServingCheck:
-    """Describe a version that a stranger can't use at all, and why not."""
+    """Return the result of a version that does not serve at all.
+
+    Args:
+        version: The model version.
+        images: The number of test images that the probe sent.
+        reason: Why it does not serve.
+
+    Returns:
+        The result.
+    """
     return ServingCheck(version, images, None, 1.0, f"the packaged model, version {version}, does not serve: {reason}")
 
 
-def _gap(expected: Predictions, number: int, row: Mapping[str, Any]) -> float:
-    """Measure the widest difference of a probability; 1 where classes differ, or there is no answer."""
+def _measure_gap(expected: Predictions, number: int, row: Mapping[str, Any]) -> float:
+    """Return the widest difference of a probability; 1 where the classes differ, or there is no answer."""
     given = row.get("probabilities") or {}
     if list(given) != list(expected.classes):
         return 1.0
@@ -71,9 +94,19 @@ def _gap(expected: Predictions, number: int, row: Mapping[str, Any]) -> float:
 
 
 def excuse_champion_failure(error: PedigreeError, version: str, gate: Gate) -> str:
-    """Say why a champion cannot be measured; raise PedigreeError where the settings do not allow to judge without it.
+    """Return why a champion cannot be measured, where the settings allow to decide without it.
 
-    An outage, or what this machine may not read, says nothing about the champion: it is raised as it is.
+    Args:
+        error: What happened when the champion was loaded.
+        version: The champion's model version.
+        gate: What a champion that fails to load means.
+
+    Returns:
+        The reason.
+
+    Raises:
+        PedigreeError: The settings do not allow to decide without the champion. An outage, or missing rights on this
+            machine, say nothing about the champion and are raised as they are.
     """
     if isinstance(error, ServiceUnavailableError | InaccessibleError):
         raise error

@@ -51,7 +51,7 @@ def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
         assert rule.said in page[first:]
         assert rule.rule in page[first:]
         assert (rule.said in page[:first]) == (rule.outcome == "failed")
-    assert page.index("Refused</h1>") < first < page.index("Beside the champion") < page.index("The surest mistakes")
+    assert page.index("Rejected</h1>") < first < page.index("Beside the champion") < page.index("The surest mistakes")
 
 
 def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
