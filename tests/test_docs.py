@@ -52,3 +52,15 @@ def test_every_page_that_a_file_names_exists() -> None:
             paths = _DOCS_PATH.findall(data.decode(errors="replace"))
             missing += [f"{file}: {path}" for path in paths if not (ROOT / path).exists()]
     assert missing == []
+
+
+def test_every_page_has_a_line_in_the_index() -> None:
+    """Whoever looks for a page finds it in docs/README.md, or in an index that stands there."""
+    indexes = [page for page in _tracked("docs/*") if page.name == "README.md"]
+    linked = {
+        (ROOT / index.parent / link).resolve()
+        for index in indexes
+        for link in _LINK.findall((ROOT / index).read_text(encoding="utf-8"))
+    }
+    pages = {page for page in _tracked("docs/*") if page.suffix == ".md" and page != Path("docs/README.md")}
+    assert sorted(str(page) for page in pages if (ROOT / page).resolve() not in linked) == []
