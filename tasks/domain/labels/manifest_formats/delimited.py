@@ -1,4 +1,4 @@
-"""Rows of fields between commas, semicolons or tabs, read exactly: what does not add up is refused by its place."""
+"""CSV with commas, semicolons or tabs, read strictly: whatever does not fit is an error that names line and column."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Table(NamedTuple):
-    """The named columns in their order, and each row's place and values by column."""
+    """A table: its named columns in order, and the place and the values (by column) of each row."""
 
     columns: list[str]
     rows: list[tuple[str, Mapping[str, str]]]
@@ -32,22 +32,24 @@ class _Record(NamedTuple):
 
 
 def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
-    """Read a header and the rows below it; rows with nothing in them are padding.
+    """Read a header and the rows below it; empty rows are skipped.
 
     Args:
         text: The whole manifest.
-        name: Its key, for sentences.
-        references: Columns that may name the objects; the separator is the one under which the header has one.
+        name: Its key, for messages.
+        references: Columns that may name the objects; the separator is chosen so that the header has one of them.
+
+    Returns:
+        The table.
 
     Raises:
-        PedigreeError: The header or a row does not add up, named with line and column.
+        PedigreeError: The header or a row is malformed; the message names line and column.
     """
     separator, start = _detect_separator(text, name, references)
     records = _records(text, name, separator, start)
     header = next(records, _Record(1, []))
     columns = [column.strip().lstrip("\ufeff").strip() for column in header.fields]
-    if not references.intersection(columns):
-        raise _missing_reference(columns, name)
+    _check_references(columns, name, references)
     _check_header(columns, name, header.line)
     nameless = [index for index, column in enumerate(columns) if not column]
     rows = [(f"line {record.line:,}", _fields_by_column(record, columns, nameless, name)) for record in records]
@@ -55,7 +57,14 @@ def read_delimited(text: str, name: str, references: frozenset[str]) -> Table:
 
 
 def _detect_separator(text: str, name: str, references: frozenset[str]) -> tuple[str, int]:
-    """Choose the separator by the header, and tell where the header starts."""
+    """Choose the separator by the header.
+
+    Returns:
+        The separator, and the offset at which the header starts.
+
+    Raises:
+        PedigreeError: A first line sep=… names another separator.
+    """
     says = _SEPARATOR_LINE.match(text)
     if says and says[1] not in SEPARATORS:
         raise PedigreeError(f"The manifest {name} says sep={says[1]!a} in line 1: separate by comma, semicolon or tab.")
@@ -69,7 +78,7 @@ def _detect_separator(text: str, name: str, references: frozenset[str]) -> tuple
 
 
 def _header_fields(text: str, separator: str) -> frozenset[str]:
-    """Read the first row that holds something, as one separator would have it; nothing where that cannot be."""
+    """Return the fields of the first non-empty row under one separator; empty where it cannot be parsed."""
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
         return frozenset(next(([field.strip() for field in row] for row in reader if any(map(str.strip, row))), []))
@@ -78,7 +87,7 @@ def _header_fields(text: str, separator: str) -> frozenset[str]:
 
 
 def _records(text: str, name: str, separator: str, start: int) -> Iterator[_Record]:
-    """Yield the rows that hold something, each with the line that it begins in."""
+    """Yield the non-empty rows, each with the line in which it begins; malformed CSV is a PedigreeError."""
     source = io.StringIO(text, newline="")
     source.seek(start)
     skipped = 1 if start else 0
@@ -120,7 +129,7 @@ def _line(text: str, number: int) -> str:
 
 
 def _column_of_quote(line: str, separator: str) -> int:
-    """Count the fields up to the first whose quote does not close just before a separator."""
+    """Return the number of the first field, from 1, whose quote does not close right before a separator."""
     position, column = 0, 1
     while position < len(line):
         position = _SPACES.match(line, position).end()  # type: ignore[union-attr]
@@ -138,7 +147,7 @@ def _column_of_quote(line: str, separator: str) -> int:
 
 
 def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[int, int]) -> None:
-    """Refuse a field over several lines that holds what looks like a row: the quote before it was hardly meant."""
+    """Reject a field over several lines that holds what looks like rows: its quote was probably not meant as one."""
     least = max(1, len(fields) - 1)
     for column, field in enumerate(fields, 1):
         if any(line.count(separator) >= least for line in _LINE_END.split(field)[1:]):
@@ -148,10 +157,12 @@ def _check_spanning(fields: list[str], name: str, separator: str, lines: tuple[i
             )
 
 
-def _missing_reference(columns: Sequence[str], name: str) -> PedigreeError:
-    """Say what the header lacks, before a row is held against what may be no header at all."""
+def _check_references(columns: Sequence[str], name: str, references: frozenset[str]) -> None:
+    """Check the header for a reference column before any row, since the first line may be no header at all."""
+    if references.intersection(columns):
+        return
     separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
-    return PedigreeError(
+    raise PedigreeError(
         f"The manifest {name} has no column named key (its columns: {listing(columns)}): let its first line name the "
         f"columns, call the one that names the objects key{separate}."
     )
@@ -168,13 +179,20 @@ def _check_header(columns: list[str], name: str, line: int) -> None:
 
 
 def _fields_by_column(record: _Record, columns: list[str], nameless: Sequence[int], name: str) -> Mapping[str, str]:
-    """Put a row's fields under their columns; empty fields beyond the header are a spreadsheet's padding."""
+    """Assign a row's fields to their columns; empty fields beyond the header are ignored, since spreadsheets pad rows.
+
+    Returns:
+        The values by column.
+
+    Raises:
+        PedigreeError: A field has no column, or a column has no field.
+    """
     line, fields = record
     if len(fields) != len(columns):
         _check_length(record, len(columns), name)
     row = dict(zip(columns, fields, strict=False))
     for index in nameless:
-        # A first column without a name is the row's number, as pandas writes it.
+        # An unnamed first column is the row number, as pandas writes it.
         if index and fields[index].strip():
             raise PedigreeError(
                 f"The manifest {name}, line {line:,}, column {index + 1:,}: the header has no name for this field."

@@ -1,4 +1,4 @@
-"""JSON in its three forms: an array of records, a record a line, or one object that holds them all."""
+"""JSON manifests: an array of records, a record a line or one object; and the records of SageMaker Ground Truth."""
 
 import json
 import math
@@ -28,18 +28,28 @@ Records = list[tuple[str, Any]]
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
-# More digits are no number to Python, which would refuse the whole file.
+# Longer numbers stay text: Python would refuse to convert them, and with them the whole file.
 _MAX_DIGITS = 300
 
 
 def read_json(text: str, name: str) -> Records:
-    """Read records with their places; an object that is the whole file is its only record.
+    """Read the records of a JSON file; an object that is the whole file is the only record.
+
+    Args:
+        text: The whole manifest.
+        name: Its key, for messages.
+
+    Returns:
+        The records, each with its place.
 
     Raises:
-        PedigreeError: A part of it is no JSON; its line is named.
+        PedigreeError: The file is not valid JSON; the message names the line.
     """
-    if text.lstrip()[:1] == "[":
-        return list(_read_array(text, name))
+    return list(_read_array(text, name)) if text.lstrip()[:1] == "[" else _read_lines(text, name)
+
+
+def _read_lines(text: str, name: str) -> Records:
+    """Read a record a line, or the whole file as one record where its first line is not JSON by itself."""
     lines = [(number, line) for number, line in _lines(text) if line.strip()]
     try:
         first = _load(lines[0][1])
@@ -53,7 +63,7 @@ def read_json(text: str, name: str) -> Records:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    r"""Yield lines as JSON Lines means them: U+2028 and others that Python's splitlines() knows are text."""
+    r"""Yield the lines of JSON Lines, which end in \r or \n only; Python's splitlines() would also split at U+2028."""
     number, end = 1, 0
     for line in _LINE.finditer(text):
         number, end = number + len(_LINE_END.findall(text, end, line.start())), line.end()
@@ -69,7 +79,7 @@ def _load_document(text: str) -> Mapping[str, Any] | None:
 
 
 def _read_array(text: str, name: str) -> Iterator[tuple[str, Any]]:
-    """Read one record after the other, so that each has a place."""
+    """Yield the records of an array one by one, each with its place; invalid JSON is a PedigreeError."""
     position = _after_space(text, text.index("[") + 1)
     number, line, counted, ended = 0, 1, 0, text[position : position + 1] == "]"
     while not ended:
@@ -108,7 +118,17 @@ def _load(text: str) -> Any:  # noqa: ANN401 - the same
 
 
 def _invalid_json(name: str, line: int, error: Exception, text: str = "") -> PedigreeError:
-    """Say what is wrong where; a text is given where its own positions are the file's."""
+    """Build the error for invalid JSON.
+
+    Args:
+        name: The key of the manifest.
+        line: The line in which the record begins.
+        error: What the decoder raised.
+        text: The whole file, where the decoder's positions refer to it; empty where they refer to a line.
+
+    Returns:
+        The error to raise.
+    """
     why = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
     if isinstance(error, json.JSONDecodeError):
         line = 1 + len(_LINE_END.findall(text, 0, error.pos)) if text else line
@@ -133,7 +153,7 @@ def _parse_float(text: str) -> float | str:
     return value if math.isfinite(value) else text
 
 
-# NaN is how pandas writes that there is nothing.
+# pandas writes NaN for a missing value.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_make_object,
     parse_int=_parse_int,
@@ -142,7 +162,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-#: The field that tells its rows.
+#: The field that names the object, by which rows of Ground Truth are recognized.
 REFERENCE = "source-ref"
 _SINGLE_LABEL, _MULTI_LABEL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
 _VERIFICATION, _METADATA = "groundtruth/label-verification", "-metadata"
@@ -151,10 +171,18 @@ JobMetadata = Mapping[str, Mapping[str, Any]]
 
 
 def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
-    """Read the class of each row's last classification job, or of the job that is set; jobs can be chained.
+    """Read an output manifest of SageMaker Ground Truth, whose rows hold the results of one or more labeling jobs.
+
+    Args:
+        rows: The records, each with its place.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it; its column is the name of a job.
+
+    Returns:
+        The class of each row by that job, or by its last classification job where none is set.
 
     Raises:
-        PedigreeError: No row has the job that is set.
+        PedigreeError: No row has the job that is set, or it is unclear which job is the label.
     """
     _check_jobs(rows, name, options.column)
     statements, skipped = read_rows(rows, lambda location, row: _make_statements(location, row, options.column))
@@ -164,7 +192,7 @@ def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: Manif
 
 
 def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None:
-    """Refuse a job that is not there, and two that answer different questions where none is set."""
+    """Check that the job in the settings exists, or that all classification jobs have classes in common."""
     jobs: defaultdict[str, set[str]] = defaultdict(set)
     for _, row in rows:
         for job, note in _job_metadata(row).items() if isinstance(row, Mapping) else ():
@@ -197,7 +225,7 @@ def _make_statements(location: str, row: Any, column: str) -> Iterator[Statement
 
 
 def _job_metadata(row: Mapping[str, Any]) -> JobMetadata:
-    """Take what each job wrote beside its answer, by the job's name."""
+    """Return the metadata that each job wrote beside its result, by the job's name."""
     return {
         field.removesuffix(_METADATA): value
         for field, value in row.items()
@@ -210,7 +238,7 @@ def _is_classification(note: Mapping[str, Any]) -> bool:
 
 
 def _classes(note: Mapping[str, Any]) -> list[str]:
-    """Take a job's class; several ticked ones become a conflict."""
+    """Return the classes of a job's result; several of them become a conflict."""
     return [parse_label(value, "a job's classes") for value in _values(note)] or [""]
 
 
@@ -222,7 +250,7 @@ def _values(note: Mapping[str, Any]) -> list[Any]:
 
 
 def _refuted(notes: JobMetadata, job: str) -> bool:
-    """Tell whether a later verification job found the label to be anything but correct."""
+    """Check whether a later verification job judged the label to be anything but correct."""
     later = list(notes)[list(notes).index(job) + 1 :]
     verdicts = [
         parse_label(notes[name].get("class-name"), "class-name")

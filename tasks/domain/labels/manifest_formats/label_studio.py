@@ -22,19 +22,26 @@ from tasks.domain.labels.manifest_formats.statements import (
 )
 from tasks.domain.labels.manifest_formats.tables import Rows, TableFormat, choose_label, find_text_field
 
-#: Fields that tell JSON-MIN and CSV from other tables.
+#: Fields by which JSON-MIN and CSV are told from other tables.
 SIGNATURE_COLUMNS = frozenset({"annotation_id", "lead_time"})
-#: The fields that may name the image, the most usual first.
+#: The fields that may name the image, most common first.
 IMAGE_FIELDS = ("image", "img", "key", "url")
 _NOTHING_CHOSEN = "no annotation holds a choice, and predictions do not count"
 _BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "comment"}
-# choice is the control's name in Label Studio's own template.
+# In Label Studio's own template the control is named choice.
 _FLAT_FORMAT = TableFormat("", labels=("label", "choice"), lone=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One image, with what each annotator chose in each control."""
+    """One labelling task.
+
+    Attributes:
+        place: Where the record stands, for messages.
+        reference: What names the image.
+        attributes: Further fields of the task's data.
+        opinions: For each annotation, the choices in each control.
+    """
 
     place: str
     reference: str
@@ -43,10 +50,19 @@ class _Task:
 
 
 def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
-    """Read JSON-MIN or CSV, where the answers stand beside the task's own data.
+    """Read an export as JSON-MIN or CSV, where choices stand beside the fields of the task.
+
+    Args:
+        columns: The names of all fields.
+        rows: The rows, each with its place.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        PedigreeError: More than one field may be the label.
+        PedigreeError: It is unclear which field is the label.
     """
     fields = [column for column in columns if column not in _BOOKKEEPING and column not in IMAGE_FIELDS[:1]]
     images = {find_text_field(row, IMAGE_FIELDS) for _, row in rows if isinstance(row, Mapping)}
@@ -68,10 +84,20 @@ def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: Man
 
 
 def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
-    """Read the JSON export: a statement for every choice of every annotator, so that two opinions become a conflict.
+    """Read an export as JSON, with one statement for every choice of every annotator.
+
+    Two different opinions on one image so become a conflict.
+
+    Args:
+        rows: The records, each with its place.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it; its column is the name of a control.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        PedigreeError: The project has more than one control with choices, and nothing says which is the label.
+        PedigreeError: Several controls have choices, and the settings name none of them.
     """
     tasks: list[_Task] = []
     skipped: list[SkippedRow] = []
@@ -129,7 +155,7 @@ def _parse_task(location: str, row: Any) -> _Task:  # noqa: ANN401 - JSON may ho
 
 
 def _parse_opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Gather what one annotator chose in each control."""
+    """Return what one annotator chose, by control."""
     opinion: dict[str, list[str]] = {}
     for result in _require_list(annotation.get("result", []), "result"):
         value = _require_mapping(_require_mapping(result, "a result").get("value", {}), "value")
@@ -140,7 +166,14 @@ def _parse_opinion(annotation: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _parse_choices(value: object, name: str) -> list[str]:
-    """Take the choices of one field; two that are ticked come as a list or an object, in CSV as its text."""
+    """Return the choices in one field; several of them are a list or an object, which CSV holds as JSON text.
+
+    Returns:
+        The choices; empty where there is none.
+
+    Raises:
+        RowError: The text is not valid JSON.
+    """
     if isinstance(value, str) and value.lstrip().startswith('{"choices"'):
         try:
             value = json.loads(value)

@@ -1,4 +1,7 @@
-"""Classification exports that say the class by place: COCO's three lists, and Roboflow's one column a class."""
+"""Reading a manifest of any format: detection of the format, and the formats of COCO and Roboflow.
+
+COCO joins three lists by ids; Roboflow has one column a class.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,15 +34,23 @@ _CLASSES_FILE, _FILENAME, _UNLABELLED = "_classes.csv", "filename", "Unlabeled"
 
 
 def is_coco(value: object) -> bool:
-    """Tell COCO's one object, with its lists of images, annotations and categories, from a record."""
+    """Check whether a value is COCO's single object with the lists images, annotations and categories."""
     return isinstance(value, Mapping) and all(isinstance(value.get(part), list) for part in _COCO)
 
 
 def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> Reading:
-    """Read the category of each image; several of one image become a conflict.
+    """Read the category of each image from COCO; several categories of one image become a conflict.
+
+    Args:
+        value: The object that the file holds.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        PedigreeError: A setting names another label, or an id stands for two images or categories.
+        PedigreeError: The settings name a field for the label, or an id stands for two images or categories.
     """
     _refuse_column(options, name, "COCO's categories say it")
     images, annotations, categories = (value[part] for part in _COCO)
@@ -93,10 +104,21 @@ def _is_id(value: object) -> bool:
 
 
 def is_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> bool:
-    """Tell Roboflow's classes: by the file's name, or by columns with nothing but a single 1 and 0 in every row.
+    """Check whether a table has Roboflow's format with one column a class.
+
+    It has if the file is named ``_classes.csv``, or if every row holds a single 1 and otherwise 0.
+
+    Args:
+        columns: The names of all fields.
+        rows: The rows, each with its place.
+        name: The key of the manifest.
+        options: What the settings ask of it.
+
+    Returns:
+        Whether the columns are classes.
 
     Raises:
-        PedigreeError: The columns hold 0 and 1, but not a single 1 in each row, and nothing says what they are.
+        PedigreeError: All values are 0 or 1, but some row has not a single 1, and the settings do not explain them.
     """
     classes = columns[1:]
     if columns[:1] != [_FILENAME] or not classes:
@@ -116,10 +138,19 @@ def is_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
 
 
 def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
-    """Read the class whose column holds a 1; several of one row become a conflict.
+    """Read Roboflow's format: the class of a row is the column that holds a 1; several of them become a conflict.
+
+    Args:
+        columns: The names of all fields.
+        rows: The rows, each with its place.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        PedigreeError: A setting names another label.
+        PedigreeError: The settings name a field for the label.
     """
     _refuse_column(options, name, "its columns are the classes")
 
@@ -145,12 +176,15 @@ def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None
     """Read a table (CSV or JSON Lines), or an export of Label Studio, Ground Truth, COCO, Roboflow or Hugging Face.
 
     Args:
-        data: Its bytes.
-        name: Its key, for sentences; Roboflow's is told by it.
-        options: What the settings say of it.
+        data: The bytes of the manifest.
+        name: Its key, for messages; Roboflow's format is recognized by it.
+        options: What the settings ask of it; None for nothing.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        Problem: It cannot be read for certain, none of its rows can be used, or it has none of the labels asked for.
+        PedigreeError: It cannot be read reliably, no row can be used, or it lacks the labels that are required.
     """
     options = options or ManifestOptions()
     text = _decode(data, name)
@@ -202,7 +236,7 @@ def _read_csv(text: str, name: str, options: ManifestOptions) -> Reading:
 
 
 def _read_records(records: Records, name: str, options: ManifestOptions) -> Reading:
-    """Tell the tool by what its records hold; a record that does not fit is skipped there."""
+    """Detect the tool by the fields of its records, and read them; a record that does not fit is skipped there."""
     if not records:
         return Reading([], [])
     rows = [row for _, row in records if isinstance(row, Mapping)]

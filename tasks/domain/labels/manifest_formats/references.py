@@ -1,4 +1,4 @@
-"""Which object a manifest's reference means: a whole path below the source, or below one stated root."""
+"""References: which object of the source a manifest means, by a whole path below the source or below a given root."""
 
 import re
 from collections import defaultdict
@@ -14,27 +14,31 @@ _EXTENSIONS = frozenset(
 
 
 class KeyIndex:
-    """The keys of a source, to be asked for what a reference names; never by a tail of its path.
-
-    Args:
-        keys: All keys of the source.
-        source: Its address.
-        root: Where references start: a folder of the source, or what stands before its keys (/ too); may be empty.
-    """
+    """An index of a source's keys by the references that may name them; the end of a path alone never matches."""
 
     def __init__(self, keys: Collection[str], source: str, root: str = "") -> None:
-        """Keep the keys as they are; what compares them otherwise is made when first needed."""
+        """Create the index; lookup tables are built when they are first needed.
+
+        Args:
+            keys: All keys of the source.
+            source: The address of the source.
+            root: Where references start: a folder of the source, or what stands before its keys (such as /); may be
+                empty.
+        """
         self._keys = keys
         self._source = _folder_path(source)
         self._root = _folder_path(root)
         self._rooted = bool(root)
 
     def named(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
-        """Return the keys that a reference may mean: one, if it is plain; more, if it is ambiguous; or none.
+        """Return the keys that a reference may mean.
 
         Args:
-            reference: A key, an address, or the path of Label Studio's local file.
-            stems: The reference may lack its extension.
+            reference: A key, an address, or the path of one of Label Studio's local files.
+            stems: Whether the reference may lack its extension.
+
+        Returns:
+            The keys, sorted: none where nothing matches, several where the reference is ambiguous.
         """
         if reference in self._keys and not (stems or self._rooted):
             return (reference,)
@@ -45,7 +49,7 @@ class KeyIndex:
         return tuple(sorted(matches))
 
     def _paths(self, reference: str) -> tuple[str, ...]:
-        """Write a reference as the paths below the source that it can be."""
+        """Return the paths below the source that a reference can stand for."""
         path = _local_file(reference) if _LOCAL in reference else reference
         below = _relative_path(path, self._source)
         if below is not None:
@@ -59,12 +63,12 @@ class KeyIndex:
 
     @cached_property
     def _root_is_inside(self) -> bool:
-        """Tell whether the root is a folder of the source, or else what stands before its keys."""
+        """Whether the root is a folder of the source; otherwise it stands before the keys."""
         start = f"{_normalize(self._root)}/"
         return any((key if key.isascii() else _normalize(key)).startswith(start) for key in self._keys)
 
     def _same(self, path: str) -> Collection[str]:
-        """Return the key of this path, or those that are written in other code points and look the same."""
+        """Return the key that equals this path, or the keys that only differ in their Unicode normalization."""
         if path in self._keys:
             return (path,)
         if path.startswith("./"):
@@ -98,19 +102,19 @@ def _folder_path(address: str) -> str:
 
 
 def _path(address: str) -> str:
-    """Write a file's address as its path, and a web page's in plain letters."""
+    """Convert a file:// address to a path, and decode the escapes of a web address."""
     if address.startswith(_WEB):
         return unquote(without_query(address))
     return unquote(address.removeprefix(_FILE)) if address.startswith(_FILE) else address
 
 
 def without_query(reference: str) -> str:
-    """Take what follows ``?`` off a web address: it names no object, and may be a signature that opens it."""
+    """Remove query and fragment of a web address: they name no object, and may hold a signature that grants access."""
     return re.split("[?#]", reference, maxsplit=1)[0] if reference.startswith(_WEB) else reference
 
 
 def _relative_path(path: str, folder: str) -> str | None:
-    """Return what follows a place in a path, compared in composed letters; None where it lies elsewhere."""
+    """Return the path relative to a folder, compared in composed characters; None where it is not inside."""
     start = f"{folder}/"
     file_path = _path(path)
     if file_path.startswith(start):
@@ -122,7 +126,7 @@ def _relative_path(path: str, folder: str) -> str | None:
 
 
 def _local_file(reference: str) -> str:
-    """Return the path of a file that Label Studio serves itself, at /data/local-files/?d=…."""
+    """Return the path of a file that Label Studio serves itself, from its address /data/local-files/?d=…."""
     try:
         named = parse_qs(urlsplit(reference).query).get("d", [])
     except ValueError:

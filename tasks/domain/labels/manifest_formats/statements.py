@@ -1,4 +1,4 @@
-"""What a manifest says, row by row, and the rows that it could not be taken from."""
+"""Statements: what a manifest says row by row, the rows that are skipped, and how single values become text."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,14 +18,19 @@ _MAX_NAME, _MAX_NAMES = 100, 8
 
 
 class RowError(Exception):
-    """What is wrong with one row: it costs that row alone."""
+    """An error in one row of a manifest; only that row is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one row says about one object, which it names by key, address or path; the label may be empty.
+    """What one row says about one object.
 
-    A row is doubtful where the manifest itself says that its label is wrong; it then has none.
+    Attributes:
+        reference: What names the object: its key, an address or a path.
+        label: The label; may be empty.
+        attributes: Names and values, sorted by name.
+        place: Where the row stands in the manifest, for messages.
+        doubtful: Whether the manifest itself says that the label is wrong; the label is then empty.
     """
 
     reference: str
@@ -36,19 +41,25 @@ class Statement:
 
 
 class SkippedRow(NamedTuple):
-    """A row that could not be used, and why."""
+    """A row that could not be used: where it stands, and what is wrong with it."""
 
     place: str
     fault: str
 
     def __str__(self) -> str:
-        """Say where it stands and what is wrong."""
+        """Return the place and the fault as one sentence."""
         return f"{self.place} {self.fault}"
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestOptions:
-    """What the settings ask of a manifest: which field is the label, which are attributes, whether it must label."""
+    """What the settings ask of a manifest.
+
+    Attributes:
+        column: The field that is the label; empty to let the format decide.
+        attributes: Fields that are attributes, never the label.
+        must_label: Whether a manifest without labels is an error.
+    """
 
     column: str = ""
     attributes: tuple[str, ...] = ()
@@ -57,11 +68,16 @@ class ManifestOptions:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that a manifest says.
+    """The content of a manifest.
 
-    ``beside``: its references start in its own folder. ``stems``: they may lack their extension.
-    ``label``: the field that is the label, for sentences. ``attributes_only``: the settings want no label of it.
-    ``unlabelled``: what the format says where it has no label at all, for sentences.
+    Attributes:
+        statements: What its rows say.
+        skipped: The rows that could not be used.
+        label: The field that is the label, for messages.
+        beside: Whether references start in the manifest's own folder.
+        stems: Whether references may lack their extension.
+        attributes_only: Whether the settings take no label from it.
+        unlabelled: Why there is no label, in the words of the format, for messages.
     """
 
     statements: list[Statement]
@@ -76,7 +92,15 @@ class Reading:
 def read_rows(
     rows: Iterable[tuple[str, Row]], read: Callable[[str, Row], Iterable[Statement]]
 ) -> tuple[list[Statement], list[SkippedRow]]:
-    """Read each row, which comes with its place, by itself: one that is wrong is skipped, whole."""
+    """Read the rows one by one; a row with an error is skipped as a whole.
+
+    Args:
+        rows: The rows, each with its place.
+        read: Makes statements of a place and a row, or raises RowError.
+
+    Returns:
+        The statements, and the skipped rows.
+    """
     statements: list[Statement] = []
     skipped: list[SkippedRow] = []
     for location, row in rows:
@@ -88,7 +112,20 @@ def read_rows(
 
 
 def make_statement(location: str, reference: str, label: str, attributes: Attributes) -> Statement:
-    """Make a statement of texts that can be kept and shown; raise RowFault for others."""
+    """Create a statement, after checking that its texts can be stored and shown.
+
+    Args:
+        location: Where the row stands, for messages.
+        reference: What names the object.
+        label: The label; may be empty.
+        attributes: Names and values.
+
+    Returns:
+        The statement.
+
+    Raises:
+        RowError: The reference is too long, or a text holds a NUL or a lone surrogate.
+    """
     if len(reference) > _MAX_REFERENCE:
         raise RowError(f"names its object in {len(reference):,} letters, where {_MAX_REFERENCE:,} are the most")
     if _find_invalid(reference) or _find_invalid(label) or _hold_invalid(attributes):
@@ -98,12 +135,20 @@ def make_statement(location: str, reference: str, label: str, attributes: Attrib
 
 @lru_cache(maxsize=2**12)
 def _hold_invalid(attributes: Attributes) -> bool:
-    """Tell whether a name or value is no text; most rows have the same ones as others."""
+    """Check whether a name or a value is invalid text; cached, since rows share their attributes."""
     return any(_find_invalid(text) for pair in attributes for text in pair)
 
 
 def extract_attributes(fields: Mapping[str, object], without: Collection[str] = ()) -> Attributes:
-    """Take the fields that hold a plain value, sorted by name, but for some."""
+    """Return the fields that hold a scalar value as attributes.
+
+    Args:
+        fields: The fields of a row.
+        without: Names of fields that are no attributes.
+
+    Returns:
+        Names and values as text, sorted by name.
+    """
     pairs = [
         (name, text) for name, value in fields.items() if name not in without and (text := to_text(value)) and name
     ]
@@ -111,7 +156,7 @@ def extract_attributes(fields: Mapping[str, object], without: Collection[str] = 
 
 
 def to_text(value: object) -> str:
-    """Write a plain value as text; what is no plain value says nothing."""
+    """Convert a scalar value to text; any other value becomes ""."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -120,7 +165,18 @@ def to_text(value: object) -> str:
 
 
 def parse_label(value: object, name: str) -> str:
-    """Write a label as text; raise RowFault where it is no plain value."""
+    """Convert a label to text.
+
+    Args:
+        value: The value of the field.
+        name: The name of the field, for messages.
+
+    Returns:
+        The label; empty where there is none.
+
+    Raises:
+        RowError: The value is a list or an object.
+    """
     if isinstance(value, str):
         return value.strip()
     if value is not None and not isinstance(value, int | float):
@@ -130,15 +186,26 @@ def parse_label(value: object, name: str) -> str:
 
 
 def parse_reference(value: object, name: str) -> str:
-    """Write what names an object as text; raise RowFault where nothing does."""
-    text = value.strip() if isinstance(value, str) else "" if isinstance(value, bool | float) else to_text(value)
+    """Convert what names an object to text.
+
+    Args:
+        value: The value of the field: text or a whole number.
+        name: The name of the field, for messages.
+
+    Returns:
+        The reference.
+
+    Raises:
+        RowError: The value is empty or of another type.
+    """
+    text = "" if isinstance(value, bool | float) else to_text(value)
     if not text:
         raise RowError(f"does not say which object it is about: {listing([name])} is empty or no text")
     return text
 
 
 def listing(names: Iterable[str]) -> str:
-    """Write names of fields for a sentence: in one line, the first few of them, none too long."""
+    """Join names of fields for a message: the first few of them, in one line, each cut to a fixed length."""
     one_line = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
     short = [name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…" for name in one_line]
     more = f" and {len(short) - _MAX_NAMES:,} more" if len(short) > _MAX_NAMES else ""

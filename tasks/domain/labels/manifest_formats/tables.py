@@ -1,4 +1,4 @@
-"""Formats whose rows are fields with names, as a table: which names the object, which may be the label."""
+"""Table formats, whose rows are named fields: which field names the object, and which one is the label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """One format: the fields that say what.
+    """One table format.
 
-    Args:
+    Attributes:
         reference: The field that names the object.
-        labels: Fields that are the label without a word in the settings.
-        lone: So is the only field that may be one.
-        beside: References start in the manifest's own folder.
-        stems: References may lack their extension.
+        labels: Fields that are the label unless the settings name another.
+        lone: Whether a field that is the only candidate is the label, whatever its name.
+        beside: Whether references start in the manifest's own folder.
+        stems: Whether references may lack their extension.
     """
 
     reference: str
@@ -41,7 +41,8 @@ class TableFormat:
     stems: bool = False
 
 
-# The first whose reference is there counts. Of those before Kaggle's no two may be there at once, unless it is key.
+# The first format whose reference column is present is used. Two columns of _FILES at once are an error, unless there
+# is a column named key.
 KEY = TableFormat("key")
 _FILES = (
     TableFormat("file_name", beside=True),  # Hugging Face: metadata.csv and metadata.jsonl
@@ -57,10 +58,19 @@ REFERENCES = frozenset(table_format.reference for table_format in (KEY, *_FILES,
 
 
 def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
-    """Read rows whose fields have names, as spreadsheets, Hugging Face and Kaggle have them.
+    """Read rows of named fields, as in spreadsheets and in the manifests of Hugging Face and Kaggle.
+
+    Args:
+        columns: The names of all fields.
+        rows: The rows, each with its place.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it.
+
+    Returns:
+        The content of the manifest.
 
     Raises:
-        PedigreeError: No field, or more than one, names the objects; or it is open which one is the label.
+        PedigreeError: No field or several fields name the objects, or it is unclear which one is the label.
     """
     table_format = detect_format(columns, name)
     candidates = [column for column in columns if column != table_format.reference and column not in options.attributes]
@@ -80,7 +90,18 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
 
 
 def detect_format(columns: Sequence[str], name: str) -> TableFormat:
-    """Tell a table by the column that names its objects; raise PedigreeError where none does, or more than one may."""
+    """Detect the format of a table by the column that names its objects.
+
+    Args:
+        columns: The names of all fields.
+        name: The key of the manifest, for messages.
+
+    Returns:
+        The format.
+
+    Raises:
+        PedigreeError: No column names the objects, or several may.
+    """
     if KEY.reference in columns:
         return KEY
     files = [table_format for table_format in _FILES if table_format.reference in columns]
@@ -101,10 +122,20 @@ def detect_format(columns: Sequence[str], name: str) -> TableFormat:
 def choose_label(
     table_format: TableFormat, candidates: Sequence[str], columns: Sequence[str], name: str, options: ManifestOptions
 ) -> str:
-    """Tell which field is the label: the one that is set, or that the format says; empty where none needs to be.
+    """Choose the field that is the label: the one that the settings name, else the one that the format defines.
+
+    Args:
+        table_format: The format of the table.
+        candidates: Fields that are neither the reference nor attributes.
+        columns: The names of all fields.
+        name: The key of the manifest, for messages.
+        options: What the settings ask of it.
+
+    Returns:
+        The field; empty where there is no label and none is required.
 
     Raises:
-        PedigreeError: The field that is set does not exist, or nothing says which one it is.
+        PedigreeError: The field in the settings does not exist, or it is unclear which one is the label.
     """
     if options.column:
         if options.column in columns and options.column != table_format.reference:
@@ -128,10 +159,18 @@ def choose_label(
 
 
 def find_text_field(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Name the first of these fields that holds text; empty where none does."""
+    """Find the first of some fields that holds text.
+
+    Args:
+        row: The fields of a row.
+        names: The names to look for, in this order.
+
+    Returns:
+        The name of the field; empty where none holds text.
+    """
     return next((name for name in names if isinstance(row.get(name), str) and to_text(row[name])), "")
 
 
 def list_columns(rows: Sequence[tuple[str, Any]]) -> list[str]:
-    """Name the fields of all records, in the order in which they first occur."""
+    """List the fields of all records, in the order in which they first occur."""
     return list(dict.fromkeys(field for _, row in rows if isinstance(row, Mapping) for field in row if field))
