@@ -248,7 +248,9 @@ def _read_records(records: Records, name: str, options: ManifestOptions) -> Read
         return label_studio.read_task_export(records, name, options)
     columns = list_columns(records)
     if not rows:
-        raise PedigreeError(f"The manifest {name} must hold one JSON object a row: see docs/how-to/labels.md.")
+        raise PedigreeError(
+            f"The manifest {name} must hold one JSON object a row: see docs/reference/label-manifests.md."
+        )
     if label_studio.SIGNATURE_COLUMNS & set(columns):
         return label_studio.read_flat_export(columns, records, name, options)
     return read_table(columns, records, name, options)
