@@ -70,12 +70,12 @@ def free_port(following: int = 0) -> int:
             return port
 
 
-def wait_until(ask: Callable[[], T], seconds: float, what: str, pause: float = 0.2) -> T:
+def wait_until(ask: Callable[[], T], seconds: float, expectation: str, pause: float = 0.2) -> T:
     """Ask again and again until the answer is true, and return it; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         if time.monotonic() > deadline:
-            message = f"after {seconds:.0f} s still waiting for {what}"
+            message = f"after {seconds:.0f} s still waiting for {expectation}"
             raise TimeoutError(message)
         time.sleep(pause)
     return answer
@@ -198,8 +198,8 @@ def postgres_server(password: str = "") -> Iterator[str]:
 
 def postgres_program(name: str) -> str:
     """Name one of PostgreSQL's programs, which Debian keeps off the path; nothing where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(found[-1]) if found else "")
+    programs = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(programs[-1]) if programs else "")
 
 
 def _postgres_user() -> tuple[int, int] | None:
@@ -210,8 +210,8 @@ def _postgres_user() -> tuple[int, int] | None:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) != 0
+    with socket.socket() as listener:
+        return listener.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -31,6 +31,6 @@ def open_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for part in (folder, *(one for one in folder.rglob("*") if one.is_dir() and not one.is_symlink())):
+        for part in (folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())):
             part.chmod(0o777)
         rmtree(folder)

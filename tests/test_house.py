@@ -47,8 +47,8 @@ def test_no_python_file_is_too_long_to_read() -> None:
 def test_no_file_names_a_registry_or_a_private_path() -> None:
     """Whoever installs decides where packages come from, and no file knows somebody's machine."""
     unwanted = re.compile(f"{_REGISTRIES}|{_PRIVATE}")
-    found = [(path, match.group()) for path, text in _tracked_texts() if (match := unwanted.search(text))]
-    assert found == []
+    unwanted_texts = [(path, match.group()) for path, text in _tracked_texts() if (match := unwanted.search(text))]
+    assert unwanted_texts == []
 
 
 def test_tests_stand_where_their_subject_stands() -> None:

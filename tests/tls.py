@@ -41,10 +41,10 @@ def _certificate(
     extension: x509.ExtensionType,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
-    made = made.not_valid_after(now + timedelta(days=1)).add_extension(extension, critical=True)
-    return made.sign(signing, hashes.SHA256())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+    builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(extension, critical=True)
+    return builder.sign(signing, hashes.SHA256())
 
 
 @contextmanager
@@ -58,26 +58,26 @@ def tls_in_front(endpoint: str, server: Path) -> Iterator[str]:
         with suppress(OSError), context.wrap_socket(plain, server_side=True) as near:
             join(near, socket.create_connection((host, int(port))))
 
-    with _listening(answer) as own:
-        yield f"https://127.0.0.1:{own}"
+    with _listening(answer) as listener:
+        yield f"https://127.0.0.1:{listener}"
 
 
 @contextmanager
 def proxy() -> Iterator[tuple[str, list[str]]]:
     """Run an HTTPS proxy; yield its address, and the list of the places that it was asked for."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(near: socket.socket) -> None:
         with suppress(OSError), near:
             head = near.recv(65536).decode("latin-1")
-            place = head.split(" ")[1]
-            asked.append(place)
-            host, _, port = place.partition(":")
+            target = head.split(" ")[1]
+            requests.append(target)
+            host, _, port = target.partition(":")
             near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             join(near, socket.create_connection((host, int(port))))
 
-    with _listening(answer) as own:
-        yield f"http://127.0.0.1:{own}", asked
+    with _listening(answer) as listener:
+        yield f"http://127.0.0.1:{listener}", requests
 
 
 def join(near: socket.socket, far: socket.socket) -> None:
@@ -87,9 +87,9 @@ def join(near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 target.sendall(data)
-        for one in (source, target):
+        for end in (source, target):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
     with far:
         back = threading.Thread(target=copy, args=(far, near), daemon=True)

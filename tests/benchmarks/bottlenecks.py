@@ -30,12 +30,12 @@ def main(folder: Path, cache: Path, size: int) -> None:
     weights = np.zeros((len(_read(splits["train"][classes[0]][0])), len(classes)))
     bias = np.zeros(len(classes))
     for step in range(STEPS):
-        features, truth = _some(splits["train"], classes, chance)
+        features, truth = _sample(splits["train"], classes, chance)
         error = (_probabilities(features @ weights + bias) - np.eye(len(classes))[truth]) / BATCH
         weights -= RATE * features.T @ error
         bias -= RATE * error.sum(axis=0)
         if step % LOOK == 0:
-            features, truth = _some(splits["validation"], classes, chance)
+            features, truth = _sample(splits["validation"], classes, chance)
             (features @ weights + bias).argmax(axis=1)
     for label in classes:
         for path in splits["test"].get(label, []):
@@ -61,11 +61,11 @@ def _make_features(folder: Path, cache: Path, size: int) -> None:
 
 
 def _split(path: Path) -> str:
-    place = int(hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest(), 16) % 100
-    return "validation" if place < _VALIDATION else "test" if place < _TEST else "train"
+    percent = int(hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest(), 16) % 100
+    return "validation" if percent < _VALIDATION else "test" if percent < _TEST else "train"
 
 
-def _some(files: Files, classes: list[str], chance: np.random.Generator) -> tuple[NDArray[np.float64], list[int]]:
+def _sample(files: Files, classes: list[str], chance: np.random.Generator) -> tuple[NDArray[np.float64], list[int]]:
     truth = [int(chance.integers(len(classes))) for _ in range(BATCH)]
     paths = [files[classes[label]][int(chance.integers(len(files[classes[label]])))] for label in truth]
     return np.stack([_read(path) for path in paths]), truth

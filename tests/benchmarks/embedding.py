@@ -36,16 +36,16 @@ Rates = NDArray[np.float64]
 
 def fill(settings: Settings) -> list[str]:
     """Draw as many JPEG files as are needed, of the size of photographs, put them into the store, and name them."""
-    limits, kept = limits_of(settings.images), []
+    limits, stored = limits_of(settings.images), []
     for seed in range(ROUNDS * IMAGES):
         sink = io.BytesIO()
         drawn = draw(BREEDS[seed % len(BREEDS)], COATS[seed % len(COATS)], seed, side=WIDTH)
         drawn.crop((0, 0, WIDTH, HEIGHT)).save(sink, "JPEG", quality=90)
         examined = validate_image(sink.getvalue(), limits)
         if isinstance(examined, ImageInfo):
-            kept.append((examined, sink.getvalue()))
-    ImageStore(settings.store.url).add(kept)
-    return [examined.image for examined, _ in kept]
+            stored.append((examined, sink.getvalue()))
+    ImageStore(settings.store.url).add(stored)
+    return [examined.image for examined, _ in stored]
 
 
 def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint8]]:
@@ -78,22 +78,22 @@ def rates(work: Callable[[], object]) -> tuple[float, float]:
     return IMAGES / (time.perf_counter() - start), IMAGES / (time.process_time() - worked)
 
 
-def print_table(bare: Rates, whole: Rates) -> None:
+def print_table(bare: Rates, with_pool: Rates) -> None:
     """Print the medians of all rounds, and of each round's ratio."""
     print(
         f"{count_cores()} threads, {ROUNDS} rounds of {IMAGES} images of {WIDTH} x {HEIGHT} in turn, "
         "mixed10 at 299 px\n"
     )
     print("| images a second | bare tf.function | end to end | ratio, median (least to most) |\n|---|---|---|---|")
-    for name, one, other in zip(("by the clock", "of CPU"), bare.T, whole.T, strict=True):
-        ratio = other / one
+    for name, bare_rates, other in zip(("by the clock", "of CPU"), bare.T, with_pool.T, strict=True):
+        ratio = other / bare_rates
         spread = f"{np.median(ratio):.3f} ({ratio.min():.3f} to {ratio.max():.3f})"
-        print(f"| {name} | {np.median(one):.2f} | {np.median(other):.2f} | {spread} |")
+        print(f"| {name} | {np.median(bare_rates):.2f} | {np.median(other):.2f} | {spread} |")
 
 
 def main() -> None:
     """Print the table."""
-    backbone, bare, whole = random_backbone("mixed10", 299), [], []
+    backbone, bare, with_pool = random_backbone("mixed10", 299), [], []
     with TemporaryDirectory() as folder:
         settings = Settings(source=Source(url="none"), store=Store(url=str(Path(folder, "store"))))
         images = fill(settings)
@@ -102,8 +102,8 @@ def main() -> None:
             part = images[start : start + IMAGES]
             pixels = list(pixels_of(settings, part))
             bare.append(rates(partial(bare_loop, backbone, pixels)))
-            whole.append(rates(partial(end_to_end, backbone, settings, part)))
-    print_table(np.array(bare), np.array(whole))
+            with_pool.append(rates(partial(end_to_end, backbone, settings, part)))
+    print_table(np.array(bare), np.array(with_pool))
 
 
 if __name__ == "__main__":

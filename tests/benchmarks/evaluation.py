@@ -66,12 +66,12 @@ def exam(features: np.ndarray, challenger: Head, chance: Generator) -> Evaluatio
     labels = np.where(labels == 0, chance.integers(0, len(CLASSES), images), labels)
     drawn = {name: chance.integers(0, values, images) for name, values in VALUES}
     attributes = [tuple((name, f"{name} {drawn[name][row]}") for name in drawn) for row in range(images)]
-    return EvaluationSet([CLASSES[place] for place in labels], [str(row // 2) for row in range(images)], attributes)
+    return EvaluationSet([CLASSES[label] for label in labels], [str(row // 2) for row in range(images)], attributes)
 
 
 def explained(
-    said: list[Predictions],
-    some: EvaluationSet,
+    predictions: list[Predictions],
+    evaluation_set: EvaluationSet,
     features: np.ndarray,
     facts: tuple[Measurement, Verdict],
     learned: LearningCurves,
@@ -80,24 +80,31 @@ def explained(
 
     The test images' own features stand for those of the training images.
     """
-    found, verdict = facts
+    measurement, verdict = facts
     rows = [
-        Row(str(number), label, Split.TEST, one, f"{label}/{number}.jpg")
-        for number, (label, one) in enumerate(zip(some.labels, some.attributes, strict=True))
+        Row(str(number), label, Split.TEST, attributes, f"{label}/{number}.jpg")
+        for number, (label, attributes) in enumerate(zip(evaluation_set.labels, evaluation_set.attributes, strict=True))
     ]
-    seen = find_misclassifications(rows, *said)
-    queries = [Query(features[int(one.image)], label) for one in seen.worst for label in (one.truth, one.guess)]
+    mistakes = find_misclassifications(rows, *predictions)
+    queries = [
+        Query(features[int(attributes.image)], label)
+        for attributes in mistakes.worst
+        for label in (attributes.truth, attributes.guess)
+    ]
     near = find_nearest(
         queries, [(rows[start : start + 4096], features[start : start + 4096]) for start in range(0, len(rows), 4096)]
     )
-    worst = [replace(one, like_truth=near[2 * n], like_guess=near[2 * n + 1]) for n, one in enumerate(seen.worst)]
-    made = FeatureSet("f" * 64, WIDTH)
-    evaluation = Evaluation(len(rows), found.to_metrics(), 1, found)
-    trained = TrainedModel(made, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
+    worst = [
+        replace(attributes, like_truth=near[2 * n], like_guess=near[2 * n + 1])
+        for n, attributes in enumerate(mistakes.worst)
+    ]
+    feature_set = FeatureSet("f" * 64, WIDTH)
+    evaluation = Evaluation(len(rows), measurement.to_metrics(), 1, measurement)
+    trained = TrainedModel(feature_set, "a" * 64, "run", 5, 0.8, Promise(0.95, 0.5))
     report = EvaluationReport(
         Dataset("d" * 64, None, 6 * len(rows), CLASSES, (), "new", "new"),
-        Challenger(DatasetFeatures(made, made, 0, 0), trained, evaluation, verdict),
-        replace(seen, worst=tuple(worst)),
+        Challenger(DatasetFeatures(feature_set, feature_set, 0, 0), trained, evaluation, verdict),
+        replace(mistakes, worst=tuple(worst)),
         {},
         Gate().minimum_support,
         learned,
@@ -116,20 +123,20 @@ def explained(
     }
 
 
-def stored(features: np.ndarray, some: EvaluationSet, store: str) -> tuple[list[Row], FeatureSet]:
+def stored(features: np.ndarray, evaluation_set: EvaluationSet, store: str) -> tuple[list[Row], FeatureSet]:
     """Keep the features of the test images, and let as many be learned from, and a fifth as many validate."""
-    made, images = FeatureSet("f" * 64, WIDTH), len(features)
+    feature_set, images = FeatureSet("f" * 64, WIDTH), len(features)
     chance = np.random.default_rng(1)
     centres = 0.2 * chance.normal(size=(len(CLASSES), WIDTH))
-    table, rows = FeatureStore(store, made.fingerprint, WIDTH), []
+    table, rows = FeatureStore(store, feature_set.fingerprint, WIDTH), []
     for split, number in ((Split.TEST, images), (Split.TRAIN, images), (Split.VALIDATION, images // 5)):
-        names = [sha256_of([split, place]) for place in range(number)]
+        names = [sha256_of([split, index]) for index in range(number)]
         truth = np.arange(number) % len(CLASSES)
         drawn = centres[truth] + chance.normal(size=(number, WIDTH)) if split is not Split.TEST else features
         table.add(names, drawn.astype(np.float32))
-        labels = some.labels if split is Split.TEST else [CLASSES[place] for place in truth]
+        labels = evaluation_set.labels if split is Split.TEST else [CLASSES[index] for index in truth]
         rows += [Row(name, label, split, (), f"{label}/{name}.jpg") for name, label in zip(names, labels, strict=True)]
-    return rows, made
+    return rows, feature_set
 
 
 def main() -> None:
@@ -137,11 +144,11 @@ def main() -> None:
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     chance, gate = np.random.default_rng(0), Gate()
     drawn = chance.standard_normal((images, WIDTH), dtype=np.float32)
-    ours, theirs = heads(chance)
-    some = exam(drawn, ours, chance)
-    with TemporaryDirectory() as place:
-        rows, made = stored(drawn, some, place)
-        url = f"sqlite:///{place}/mlflow.db"
+    challenger, champion = heads(chance)
+    evaluation_set = exam(drawn, challenger, chance)
+    with TemporaryDirectory() as folder:
+        rows, feature_set = stored(drawn, evaluation_set, folder)
+        url = f"sqlite:///{folder}/mlflow.db"
         check_tracking(url)
         run = runs.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
@@ -150,25 +157,28 @@ def main() -> None:
         del drawn
         marks = [time.perf_counter()]
 
-        features = FeatureStore(place, made.fingerprint, WIDTH).read(names)
-        said = [Predictions(CLASSES, head.probabilities(features)) for head in (ours, theirs)]
+        features = FeatureStore(folder, feature_set.fingerprint, WIDTH).read(names)
+        predictions = [Predictions(CLASSES, head.probabilities(features)) for head in (challenger, champion)]
         marks.append(time.perf_counter())
-        found = measure_models(said[0], said[1], some, gate.minimum_support)
+        measurement = measure_models(predictions[0], predictions[1], evaluation_set, gate.minimum_support)
         marks.append(time.perf_counter())
         holdings = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
-        verdict = apply_gate_rules(GateInputs(found, None, holdings, ServingCheck("1", 8)), gate)
+        verdict = apply_gate_rules(GateInputs(measurement, None, holdings, ServingCheck("1", 8)), gate)
         marks.append(time.perf_counter())
-        learned = compute_learning_curves(rows, made, place, gate.minimum_support)
+        learned = compute_learning_curves(rows, feature_set, folder, gate.minimum_support)
         marks.append(time.perf_counter())
-        files = explained(said, some, features, (found, verdict), learned)
-        files["evaluation/evaluation.json"] = json.dumps(asdict(found)).encode()
+        files = explained(predictions, evaluation_set, features, (measurement, verdict), learned)
+        files["evaluation/evaluation.json"] = json.dumps(asdict(measurement)).encode()
         marks.append(time.perf_counter())
-        metrics = {**found.to_metrics(), **{f"champion/{name}": value for name, value in found.figures.overall.items()}}
+        metrics = {
+            **measurement.to_metrics(),
+            **{f"champion/{name}": value for name, value in measurement.figures.overall.items()},
+        }
         runs.log_metrics(url, run, metrics)
         runs.log_files(url, run, files)
         marks.append(time.perf_counter())
 
-    print(f"{images:,} test images, {len(CLASSES)} classes, {len(found.slices):,} slices, {WIDTH:,} features")
+    print(f"{images:,} test images, {len(CLASSES)} classes, {len(measurement.slices):,} slices, {WIDTH:,} features")
     print(f"{verdict}\n")
     print("| part | seconds |\n|---|---|")
     parts = (

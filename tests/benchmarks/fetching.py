@@ -29,7 +29,7 @@ def fetch(objects: int, threads: int) -> int:
     bucket = open_bucket(SOURCE)
     entries = list(bucket.entries())[:objects]
     with ThreadPoolExecutor(threads) as pool:
-        return sum(len(data) for data in pool.map(lambda one: bucket.read(one.key, one.etag), entries))
+        return sum(len(data) for data in pool.map(lambda entry: bucket.read(entry.key, entry.etag), entries))
 
 
 def list_by_pages() -> int:
@@ -122,18 +122,18 @@ def print_listing(keys: int) -> None:
     print(f"\n{keys:,} keys in 100 folders\n\n| latency | what | seconds | of CPU | peak MB |\n|---|---|---|---|---|")
     for milliseconds in (0, 10, 100):
         with server(milliseconds / 1000, keys):
-            for what, word in (("page by page", "pages"), ("split by folders", "split")):
+            for kind, word in (("page by page", "pages"), ("split by folders", "split")):
                 _, seconds, worked, peak = measured(word)
-                print(f"| {milliseconds} ms | {what} | {seconds:.1f} | {worked:.1f} | {peak:,.0f} |", flush=True)
+                print(f"| {milliseconds} ms | {kind} | {seconds:.1f} | {worked:.1f} | {peak:,.0f} |", flush=True)
 
 
 def print_looks(keys: int) -> None:
     """Print what the first look at so many keys costs, and the second, which sees the same."""
     print(f"\n{keys:,} keys\n\n| look | seconds | of CPU | peak MB |\n|---|---|---|---|")
     with server(0, keys), tempfile.TemporaryDirectory() as store:
-        for what in ("first: lists and records, all waits", "second: nothing new, all still waits"):
+        for kind in ("first: lists and records, all waits", "second: nothing new, all still waits"):
             _, seconds, worked, peak = measured("look", store)
-            print(f"| {what} | {seconds:.1f} | {worked:.1f} | {peak:,.0f} |", flush=True)
+            print(f"| {kind} | {seconds:.1f} | {worked:.1f} | {peak:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ PAIRS = {
 HEAD = ("test images", "the challenger is", "promoted", "no rule found harm", "accuracy not below the champion's")
 
 
-def told(verdict: Verdict) -> tuple[bool, bool, bool]:
+def outcome_of(verdict: Verdict) -> tuple[bool, bool, bool]:
     """Tell whether a night promotes, whether it finds no harm, and whether a comparison of two accuracies would do."""
     improvement, *rules = verdict.rules
     return verdict.promoted, all(rule.passed for rule in rules), (improvement.value or 0.0) >= 0
@@ -42,8 +42,8 @@ def main() -> None:
     for images in IMAGES:
         for name, (shares, alike) in PAIRS.items():
             chance = np.random.default_rng([images, *name.encode()])
-            found = [told(night(images, shares, gate, chance, alike)) for _ in range(nights)]
-            rates = " | ".join(f"{rate:.1%}" for rate in np.mean(found, axis=0))
+            outcomes = [outcome_of(night(images, shares, gate, chance, alike)) for _ in range(nights)]
+            rates = " | ".join(f"{rate:.1%}" for rate in np.mean(outcomes, axis=0))
             print(f"| {images:,} | {name} | {rates} |", flush=True)
 
 

@@ -48,9 +48,9 @@ def print_row(name: str, bits: Bits) -> None:
     """Group the hashes, and print how long that took and what came out."""
     hashes = {f"{number:06}": row.tobytes() for number, row in enumerate(np.packbits(bits, axis=1))}
     start, worked = time.perf_counter(), time.process_time()
-    found = group_near_duplicates(hashes, BITS)
+    groups = group_near_duplicates(hashes, BITS)
     seconds, worked = time.perf_counter() - start, time.process_time() - worked
-    sizes = np.unique(list(found.values()), return_counts=True)[1]
+    sizes = np.unique(list(groups.values()), return_counts=True)[1]
     print(f"| {name} | {len(hashes):,} | {seconds:.1f} | {worked:.1f} | {len(sizes):,} | {sizes.max():,} |", flush=True)
 
 

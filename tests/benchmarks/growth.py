@@ -57,28 +57,28 @@ class Night:
 
 def main() -> None:
     """Print a table for each number of known images, and draw the plot."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--known", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    asked.add_argument("--plot", type=Path)
-    given = asked.parse_args()
-    place = given.folder.absolute()
-    shutil.rmtree(place, ignore_errors=True)
-    (place / "prefect").mkdir(parents=True)
-    found: dict[int, Night] = {}
-    with prefect_server(place / "prefect") as server:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--known", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    root = given.folder.absolute()
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "prefect").mkdir(parents=True)
+    nights: dict[int, Night] = {}
+    with prefect_server(root / "prefect") as server:
         os.environ["PREFECT_API_URL"] = server.api_url
-        for known in given.known:
-            folder = place / str(known)
-            make_store(folder, known)
-            _show(known, "all known, never trained", _night(folder))
-            _draw_more(folder, known // 100)
-            found[known] = _night(folder)
-            _show(known, "1% new", found[known])
-            _show(known, "nothing new", _night(folder))
+        for stored in given.known:
+            folder = root / str(stored)
+            make_store(folder, stored)
+            _show(stored, "all known, never trained", _night(folder))
+            _draw_more(folder, stored // 100)
+            nights[stored] = _night(folder)
+            _show(stored, "1% new", nights[stored])
+            _show(stored, "nothing new", _night(folder))
             shutil.rmtree(folder)
     if given.plot:
-        _plot(found, given.plot)
+        _plot(nights, given.plot)
 
 
 def make_store(folder: Path, count: int) -> None:
@@ -95,7 +95,7 @@ def make_store(folder: Path, count: int) -> None:
         ImageStore(store).add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
     snapshots.add_contents(str(photos), zip(entries, images, strict=True))
     shares, groups = Shares(test=20, validation=15), {image: image for image in images}
-    SplitStore(store).settle(lambda known: assign_splits(groups, known, shares))
+    SplitStore(store).settle(lambda assignments: assign_splits(groups, assignments, shares))
     _embed(store, images, [int(entry.key[6:9]) for entry in entries])
     text = _SETTINGS.format(photos=photos, store=store, size=_SIZE)
     (folder / "settings.yaml").write_text(text)
@@ -142,35 +142,35 @@ def _night(folder: Path) -> Night:
     process = subprocess.Popen(  # noqa: S603 - our own command line
         [*command, str(folder / "settings.yaml")], env=environment, stdout=subprocess.PIPE, text=True
     )
-    said = process.stdout.read() if process.stdout else ""
+    output = process.stdout.read() if process.stdout else ""
     _, _, used = os.wait4(process.pid, 0)
-    outcome = json.loads(said)
+    outcome = json.loads(output)
     return Night(outcome["status"], outcome["seconds"], used.ru_maxrss / 1024)
 
 
-def _show(known: int, title: str, night: Night) -> None:
+def _show(stored: int, title: str, night: Night) -> None:
     steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in _largest(night.seconds))
     total = sum(night.seconds.values())
-    print(f"| {known:,} | {title} | {night.status} | {total:.1f} | {night.peak:,.0f} | {steps} |", flush=True)
+    print(f"| {stored:,} | {title} | {night.status} | {total:.1f} | {night.peak:,.0f} | {steps} |", flush=True)
 
 
 def _largest(seconds: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    yield from sorted(((name, spent) for name, spent in seconds.items() if spent >= 0.1), key=lambda one: -one[1])
+    yield from sorted(((name, spent) for name, spent in seconds.items() if spent >= 0.1), key=lambda item: -item[1])
 
 
-def _plot(found: Mapping[int, Night], path: Path) -> None:
+def _plot(nights: Mapping[int, Night], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    largest = max(found)
-    dearest = sorted(found[largest].seconds, key=found[largest].seconds.__getitem__, reverse=True)[:_DRAWN]
-    lines = {"all steps": [sum(night.seconds.values()) for night in found.values()]}
-    lines |= {name: [max(night.seconds.get(name, 0), 0.1) for night in found.values()] for name in dearest}
+    largest = max(nights)
+    dearest = sorted(nights[largest].seconds, key=nights[largest].seconds.__getitem__, reverse=True)[:_DRAWN]
+    lines = {"all steps": [sum(night.seconds.values()) for night in nights.values()]}
+    lines |= {name: [max(night.seconds.get(name, 0), 0.1) for night in nights.values()] for name in dearest}
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, seconds in lines.items():
-        axes.plot(list(found), seconds, marker="o", label=name, linewidth=3 if name == "all steps" else 1.5)
+        axes.plot(list(nights), seconds, marker="o", label=name, linewidth=3 if name == "all steps" else 1.5)
     axes.set(xscale="log", yscale="log", xlabel="images known", ylabel="seconds of a night with 1% new")
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)

@@ -37,19 +37,19 @@ def measure(images: int) -> None:
     """Train and calibrate in this process, and print what it cost as JSON."""
     # What a night learns from beside so many training images: its validation images.
     examples = clusters(images + images * 15 // 65, 1)
-    settings, told = Training(), list[float]()
+    settings, seconds = Training(), list[float]()
     wall, used = time.perf_counter(), time.process_time()
     head, held = train_head(
         [f"class {index}" for index in range(CLASSES)],
         examples,
         build_fit_options(settings),
-        lambda _number, figures: told.append(figures["validation_loss"]),
+        lambda _number, figures: seconds.append(figures["validation_loss"]),
     )
     calibrate(head, held, settings.sure_precision)
     print(
         json.dumps(
             {
-                "tried": len(told),
+                "tried": len(seconds),
                 "wall": time.perf_counter() - wall,
                 "used": time.process_time() - used,
                 "features": examples.features.nbytes / 1e6,
@@ -63,8 +63,8 @@ def alone(images: int) -> dict[str, float]:
     """Measure in a process of its own, whose peak memory is only its own."""
     code = f"from tests.benchmarks.head import measure; measure({images})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def main() -> None:
@@ -73,10 +73,10 @@ def main() -> None:
     print("| training images | weight decays tried | seconds | CPU seconds | features, MB | peak memory, MB |")
     print("|---|---|---|---|---|---|")
     for images in counts:
-        found = alone(images)
+        figures = alone(images)
         print(
-            f"| {images:,} | {found['tried']} | {found['wall']:.1f} | {found['used']:.1f}"
-            f" | {found['features']:,.0f} | {found['peak']:,.0f} |",
+            f"| {images:,} | {figures['tried']} | {figures['wall']:.1f} | {figures['used']:.1f}"
+            f" | {figures['features']:,.0f} | {figures['peak']:,.0f} |",
             flush=True,
         )
 

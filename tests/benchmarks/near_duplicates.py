@@ -163,7 +163,7 @@ def recall(copies: Sequence[Mapping[str, tuple[bytes, Hashes]]], change: str, bi
 def mistakes(hashes: Sequence[bytes], bits: int) -> tuple[int, int]:
     """Count the pairs of different pictures that are in one group, and the pictures of the biggest group."""
     sizes = Counter(
-        group_near_duplicates({f"{number:05}": one for number, one in enumerate(hashes)}, bits).values()
+        group_near_duplicates({f"{number:05}": value for number, value in enumerate(hashes)}, bits).values()
     ).values()
     return sum(size * (size - 1) // 2 for size in sizes), max(sizes)
 
@@ -194,18 +194,20 @@ def print_recall(copies: Sequence[Mapping[str, tuple[bytes, Hashes]]]) -> None:
     """Print by change how many copies are grouped under the default setting."""
     print(f"| {len(copies)} photographs, {BITS} bits | change | recall |\n|---|---|---|")
     for kind, changes in CHANGES.items():
-        found = {change: recall(copies, change, BITS) for change in changes}
-        for change, share in found.items():
+        recalls = {change: recall(copies, change, BITS) for change in changes}
+        for change, share in recalls.items():
             print(f"| {kind} | {change} | {share:.3f} |")
-        print(f"| **{kind}** | **all** | **{np.mean(list(found.values())):.3f}** |")
+        print(f"| **{kind}** | **all** | **{np.mean(list(recalls.values())):.3f}** |")
 
 
-def print_settings(copies: Sequence[Mapping[str, tuple[bytes, Hashes]]], others: Mapping[str, Sequence[bytes]]) -> None:
+def print_settings(
+    copies: Sequence[Mapping[str, tuple[bytes, Hashes]]], different: Mapping[str, Sequence[bytes]]
+) -> None:
     """Print what each setting groups: changed copies, and different pictures that it takes for the same."""
-    print(f"\n| bits | {' | '.join([*CHANGES, *others])} |\n|---|{'---|' * len([*CHANGES, *others])}")
+    print(f"\n| bits | {' | '.join([*CHANGES, *different])} |\n|---|{'---|' * len([*CHANGES, *different])}")
     for bits in SETTINGS:
         shares = [np.mean([recall(copies, change, bits) for change in changes]) for changes in CHANGES.values()]
-        wrong = [mistakes(hashes, bits) for hashes in others.values()]
+        wrong = [mistakes(hashes, bits) for hashes in different.values()]
         row = [*(f"{share:.3f}" for share in shares), *(f"{pairs:,} ({biggest:,})" for pairs, biggest in wrong)]
         print(f"| {bits} | {' | '.join(row)} |")
 
@@ -229,14 +231,14 @@ def main(folder: Path) -> None:
         quarters = [quarter for parts in pool.map(quarters_of, paths, chunksize=5) for quarter in parts]
         dogs = list(pool.map(dog, range(DOGS), chunksize=50))
         ovals = list(pool.map(oval, paths, chunksize=5))
-    others = {
+    different = {
         f"{len(paths)} photographs": [copy[""][0] for copy in copies],
         f"{len(quarters):,} quarters": [quarter[0] for quarter in quarters],
         f"{DOGS:,} drawn dogs": dogs,
         f"{len(paths)} ovals on white": ovals,
     }
     print_recall(copies)
-    print_settings(copies, others)
+    print_settings(copies, different)
     print_kinds(copies, quarters)
 
 

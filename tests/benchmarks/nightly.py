@@ -35,20 +35,20 @@ _NIGHTS = ("night 1", "night 2: 1% more", "night 3: nothing new")
 
 def main() -> None:
     """Print a row for each way and night: wall seconds, seconds of all processors, and each night 2 against others."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--images", type=int, default=2000)
-    asked.add_argument("--size", type=int, default=299)
-    asked.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
-    asked.add_argument("--second-only", action="store_true", help="by hand, night 1 costs what night 2 costs")
-    given = asked.parse_args()
-    place = given.folder.absolute()
-    pictures = draw_pictures(place / "drawn", given.images + given.images // 100)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=299)
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
+    parser.add_argument("--second-only", action="store_true", help="by hand, night 1 costs what night 2 costs")
+    given = parser.parse_args()
+    folder = given.folder.absolute()
+    pictures = draw_pictures(folder / "drawn", given.images + given.images // 100)
     print("| way | night | wall seconds | CPU seconds |\n|---|---|---|---|", flush=True)
-    with prefect_server(_fresh(place / "prefect")) as server:
+    with prefect_server(_fresh(folder / "prefect")) as server:
         os.environ["PREFECT_API_URL"] = server.api_url
         for way in given.ways:
-            photos, state = _fresh(place / "photos"), _fresh(place / way)
+            photos, state = _fresh(folder / "photos"), _fresh(folder / way)
             for night, count in zip(_NIGHTS, (given.images, len(pictures), len(pictures)), strict=True):
                 _put(pictures[:count], photos)
                 if not (given.second_only and way == "by-hand" and night != _NIGHTS[1]):
@@ -58,10 +58,10 @@ def main() -> None:
 
 def draw_pictures(folder: Path, count: int) -> list[Path]:
     """Draw dogs, the same ones every time, those that are there already left as they are."""
-    wanted = list(islice(_dogs(), count))
-    paths = [folder / breed / f"{coat}-{seed:05}.jpg" for breed, coat, seed in wanted]
+    dogs = list(islice(_dogs(), count))
+    paths = [folder / breed / f"{coat}-{seed:05}.jpg" for breed, coat, seed in dogs]
     with ProcessPoolExecutor() as pool:
-        list(pool.map(_draw, wanted, paths, chunksize=16))
+        list(pool.map(_draw, dogs, paths, chunksize=16))
     return paths
 
 

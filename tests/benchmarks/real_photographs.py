@@ -43,9 +43,9 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="InceptionV3's weights, trained on photographs, as a Keras file")
     parser.add_argument("--keep", type=Path, help="a folder where features stay for the next time")
     parser.add_argument("--only", nargs="+", choices=sorted(TABLES), default=list(TABLES), metavar="TABLE")
-    asked = parser.parse_args()
-    monkeys, dogs = (collect(folder, asked.weights, asked.keep) for folder in (asked.monkeys, asked.dogs))
-    for name in asked.only:
+    args = parser.parse_args()
+    monkeys, dogs = (collect(folder, args.weights, args.keep) for folder in (args.monkeys, args.dogs))
+    for name in args.only:
         print(f"## {name}\n")
         TABLES[name](monkeys, dogs)
         print(flush=True)

@@ -37,52 +37,52 @@ class Stub:
         writer.close()
 
     def _answer(self, target: str) -> tuple[str, bytes]:
-        asked = urlsplit(target)
-        key = unquote(asked.path).partition("/")[2].partition("/")[2]
+        url = urlsplit(target)
+        key = unquote(url.path).partition("/")[2].partition("/")[2]
         if key:
             return f'ETag: "{_etag(key)}"\r\n', key.encode().ljust(self._size, b".")
-        query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
         return "Content-Type: application/xml\r\n", self._listing(query).encode()
 
     def _listing(self, query: dict[str, str]) -> str:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         first = max(bisect_left(self._keys, prefix), bisect_right(self._keys, query.get("start-after", "")))
-        place = int(query.get("continuation-token", first))
+        start = int(query.get("continuation-token", first))
         most = int(query.get("max-keys", _PAGE))
-        found, place, more = self._page(prefix, delimiter, place, most)
-        token = f"<NextContinuationToken>{place}</NextContinuationToken>" if more else ""
+        prefixes, start, more = self._page(prefix, delimiter, start, most)
+        token = f"<NextContinuationToken>{start}</NextContinuationToken>" if more else ""
         return (
             '<?xml version="1.0" encoding="UTF-8"?>'
             '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType>'
-            f"<Prefix>{escape(prefix)}</Prefix><KeyCount>{len(found)}</KeyCount><MaxKeys>{most}</MaxKeys>"
-            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(found)}</ListBucketResult>"
+            f"<Prefix>{escape(prefix)}</Prefix><KeyCount>{len(prefixes)}</KeyCount><MaxKeys>{most}</MaxKeys>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(prefixes)}</ListBucketResult>"
         )
 
-    def _page(self, prefix: str, delimiter: str, place: int, most: int) -> tuple[list[str], int, bool]:
-        found: list[str] = []
-        for xml, following in self._rows(prefix, delimiter, place):
-            if len(found) == most:
-                return found, place, True
-            found.append(xml)
-            place = following
-        return found, place, False
+    def _page(self, prefix: str, delimiter: str, start: int, most: int) -> tuple[list[str], int, bool]:
+        prefixes: list[str] = []
+        for xml, following in self._rows(prefix, delimiter, start):
+            if len(prefixes) == most:
+                return prefixes, start, True
+            prefixes.append(xml)
+            start = following
+        return prefixes, start, False
 
-    def _rows(self, prefix: str, delimiter: str, place: int) -> Iterator[tuple[str, int]]:
-        while place < len(self._keys) and (key := self._keys[place]).startswith(prefix):
+    def _rows(self, prefix: str, delimiter: str, start: int) -> Iterator[tuple[str, int]]:
+        while start < len(self._keys) and (key := self._keys[start]).startswith(prefix):
             folder, mark, _ = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
             if mark:
                 common = prefix + folder + mark
-                place = bisect_left(self._keys, common[:-1] + chr(ord(delimiter) + 1))
-                yield f"<CommonPrefixes><Prefix>{escape(common)}</Prefix></CommonPrefixes>", place
+                start = bisect_left(self._keys, common[:-1] + chr(ord(delimiter) + 1))
+                yield f"<CommonPrefixes><Prefix>{escape(common)}</Prefix></CommonPrefixes>", start
             else:
-                place += 1
+                start += 1
                 yield (
                     (
                         f"<Contents><Key>{escape(key)}</Key><LastModified>{_TIME}</LastModified>"
                         f"<ETag>&quot;{_etag(key)}&quot;</ETag><Size>{self._size}</Size>"
                         "<StorageClass>STANDARD</StorageClass></Contents>"
                     ),
-                    place,
+                    start,
                 )
 
 

@@ -58,12 +58,12 @@ class Place:
     def run(self, *commands: Sequence[str | Path]) -> Run:
         """Run programs one after the other in the tool's folder, and add up what they took."""
         runs = [_run([str(word) for word in command], self.root, self.programs) for command in commands]
-        works = [one.work for one in runs if one.work is not None]
+        works = [run.work for run in runs if run.work is not None]
         return Run(
-            sum(one.seconds for one in runs),
-            sum(one.cpu for one in runs),
+            sum(run.seconds for run in runs),
+            sum(run.cpu for run in runs),
             sum(works) if works else None,
-            max(one.peak for one in runs),
+            max(run.peak for run in runs),
             runs[-1].answer,
         )
 
@@ -86,19 +86,19 @@ def _run(command: list[str], folder: Path, programs: str) -> Run:
     start = perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE)  # noqa: S603 - our own
     assert process.stdout
-    said = process.stdout.read().decode()
+    output = process.stdout.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {output}")
     try:
-        found = json.loads(said)
+        answer = json.loads(output)
     except ValueError:
-        found = {}
-    found = found if isinstance(found, dict) else {}
-    cpu = found.get("cpu", usage.ru_utime + usage.ru_stime)
-    return Run(seconds, cpu, found.get("seconds"), usage.ru_maxrss / 1024, str(found.get("answer", "")))
+        answer = {}
+    answer = answer if isinstance(answer, dict) else {}
+    cpu = answer.get("cpu", usage.ru_utime + usage.ru_stime)
+    return Run(seconds, cpu, answer.get("seconds"), usage.ru_maxrss / 1024, str(answer.get("answer", "")))
 
 
 def work(*words: str | Path) -> list[str | Path]:
@@ -106,74 +106,74 @@ def work(*words: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "tests.benchmarks.work", *words]
 
 
-def pedigree(kind: str, place: Place) -> Measured:
+def pedigree(kind: str, site: Place) -> Measured:
     """Measure Pedigree's line, its diff and its checkout."""
-    place.put(place.first)
-    line = work(kind, place.pictures, place.root / "store")
-    runs = {"cold": place.run(line), "nothing new": place.run(line)}
-    place.put(place.more)
-    runs["1% more"] = place.run(line)
+    site.put(site.first)
+    line = work(kind, site.pictures, site.root / "store")
+    runs = {"cold": site.run(line), "nothing new": site.run(line)}
+    site.put(site.more)
+    runs["1% more"] = site.run(line)
     older, newer = runs["cold"].answer, runs["1% more"].answer
-    runs["diff"] = place.run(work("diff", place.root / "store", older, newer))
-    runs["checkout of the older"] = place.run(work("checkout", place.root / "store", older, place.root / "out"))
-    return runs, place.size("store")
+    runs["diff"] = site.run(work("diff", site.root / "store", older, newer))
+    runs["checkout of the older"] = site.run(work("checkout", site.root / "store", older, site.root / "out"))
+    return runs, site.size("store")
 
 
-def decoding(place: Place) -> Measured:
+def decoding(site: Place) -> Measured:
     """Measure what nobody who decodes can go below: one process decodes the first pictures and does nothing else."""
-    place.put(place.first)
-    return {"cold": place.run(work("decode", place.pictures))}, 0
+    site.put(site.first)
+    return {"cold": site.run(work("decode", site.pictures))}, 0
 
 
-def bare_lance(place: Place) -> Measured:
+def bare_lance(site: Place) -> Measured:
     """Measure a Lance table of bytes and their SHA-256, which has no word for versions' differences."""
-    place.put(place.first)
-    write = work("lance-write", place.pictures, place.root / "table.lance")
-    runs = {"cold": place.run(write)}
-    place.put(place.more)
-    runs["1% more"] = place.run([*write, str(len(place.first))])
-    runs["checkout of the older"] = place.run(work("lance-export", place.root / "table.lance", place.root / "out"))
-    return runs, place.size("table.lance")
+    site.put(site.first)
+    write = work("lance-write", site.pictures, site.root / "table.lance")
+    runs = {"cold": site.run(write)}
+    site.put(site.more)
+    runs["1% more"] = site.run([*write, str(len(site.first))])
+    runs["checkout of the older"] = site.run(work("lance-export", site.root / "table.lance", site.root / "out"))
+    return runs, site.size("table.lance")
 
 
-def dvc(place: Place) -> Measured:
+def dvc(site: Place) -> Measured:
     """Measure dvc add and dvc push to a folder, which is what makes a version that survives the working copy."""
-    place.put(place.first)
+    site.put(site.first)
     git = ["git", "-c", "user.name=B", "-c", "user.email=b@example.org"]
-    place.run(
-        [*git, "init", "-q"], ["dvc", "init", "-q"], ["dvc", "remote", "add", "-q", "-d", "copy", place.root / "copy"]
+    site.run(
+        [*git, "init", "-q"], ["dvc", "init", "-q"], ["dvc", "remote", "add", "-q", "-d", "copy", site.root / "copy"]
     )
     version = (["dvc", "add", "-q", "pictures"], ["dvc", "push", "-q"])
     keep = ([*git, "add", "pictures.dvc", ".gitignore"], [*git, "commit", "-q", "-m", "pictures"])
-    runs = {"cold": place.run(*version)}
-    place.run(*keep)
-    runs["nothing new"] = place.run(version[0])
-    place.put(place.more)
-    runs["1% more"] = place.run(*version)
-    place.run(*keep)
-    runs["diff"] = place.run(["dvc", "diff", "--json", "HEAD~1", "HEAD"])
-    place.run([*git, "checkout", "-q", "HEAD~1"])
-    shutil.rmtree(place.pictures)
-    runs["checkout of the older"] = place.run(["dvc", "checkout", "-q"])
-    return runs, place.size("copy", ".dvc/cache")
+    runs = {"cold": site.run(*version)}
+    site.run(*keep)
+    runs["nothing new"] = site.run(version[0])
+    site.put(site.more)
+    runs["1% more"] = site.run(*version)
+    site.run(*keep)
+    runs["diff"] = site.run(["dvc", "diff", "--json", "HEAD~1", "HEAD"])
+    site.run([*git, "checkout", "-q", "HEAD~1"])
+    shutil.rmtree(site.pictures)
+    runs["checkout of the older"] = site.run(["dvc", "checkout", "-q"])
+    return runs, site.size("copy", ".dvc/cache")
 
 
-def oxen(place: Place) -> Measured:
+def oxen(site: Place) -> Measured:
     """Measure Oxen's add and commit; its Python package has no diff of two commits."""
-    place.put(place.first)
-    ask: Callable[[str], list[str | Path]] = lambda kind: ["python", _OXEN, kind, place.root]  # noqa: E731
-    place.run(ask("init"))
-    runs = {"cold": place.run(ask("version")), "nothing new": place.run(ask("add"))}
-    place.put(place.more)
-    runs["1% more"] = place.run(ask("version"))
-    shutil.rmtree(place.pictures)
-    runs["checkout of the older"] = place.run(ask("older"))
-    return runs, place.size(".oxen")
+    site.put(site.first)
+    ask: Callable[[str], list[str | Path]] = lambda kind: ["python", _OXEN, kind, site.root]  # noqa: E731
+    site.run(ask("init"))
+    runs = {"cold": site.run(ask("version")), "nothing new": site.run(ask("add"))}
+    site.put(site.more)
+    runs["1% more"] = site.run(ask("version"))
+    shutil.rmtree(site.pictures)
+    runs["checkout of the older"] = site.run(ask("older"))
+    return runs, site.size(".oxen")
 
 
 TOOLS: dict[str, Callable[[Place], Measured]] = {
-    "Pedigree": lambda place: pedigree("line", place),
-    "Pedigree, only hashed": lambda place: pedigree("hashed", place),
+    "Pedigree": lambda site: pedigree("line", site),
+    "Pedigree, only hashed": lambda site: pedigree("hashed", site),
     "decoding alone": decoding,
     "bare Lance": bare_lance,
     "DVC": dvc,
@@ -185,7 +185,7 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
     """Measure every tool on so many pictures, and print a row for each."""
     pictures = make_pictures(folder / "pictures", count + count // 100)
     first, more = pictures[:count], pictures[count:]
-    print(f"\n{count:,} pictures of {sum(one.stat().st_size for one in first) / 2**20:,.0f} MB\n")
+    print(f"\n{count:,} pictures of {sum(path.stat().st_size for path in first) / 2**20:,.0f} MB\n")
     print("|", " | ".join(["seconds (of CPU)", *STAGES, "peak MB", "bytes stored / of originals"]), "|")
     print("|---" * (len(STAGES) + 3) + "|")
     for name in tools:
@@ -194,10 +194,10 @@ def print_count(folder: Path, count: int, programs: str, tools: Sequence[str]) -
         root.mkdir()
         runs, size = TOOLS[name](Place(root, first, more, programs))
         cells = [_cell(runs.get(stage)) for stage in STAGES]
-        share = size / sum(one.stat().st_size for one in pictures)
+        share = size / sum(path.stat().st_size for path in pictures)
         print(
             "|",
-            " | ".join([name, *cells, f"{max(one.peak for one in runs.values()):,.0f}", f"{share:.3f}"]),
+            " | ".join([name, *cells, f"{max(run.peak for run in runs.values()):,.0f}", f"{share:.3f}"]),
             "|",
             flush=True,
         )
@@ -217,14 +217,14 @@ def main() -> None:
     parser.add_argument("counts", type=int, nargs="+")
     parser.add_argument("--programs", type=Path)
     parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
-    asked = parser.parse_args()
-    path = f"{asked.programs.resolve()}:{os.environ['PATH']}" if asked.programs else os.environ["PATH"]
-    tools = [name for name in asked.tools if name.startswith(("Pedigree", "decoding", "bare")) or _there(name, path)]
-    for count in asked.counts:
-        print_count(asked.folder.resolve(), count, path, tools)
+    args = parser.parse_args()
+    path = f"{args.programs.resolve()}:{os.environ['PATH']}" if args.programs else os.environ["PATH"]
+    tools = [name for name in args.tools if name.startswith(("Pedigree", "decoding", "bare")) or _installed(name, path)]
+    for count in args.counts:
+        print_count(args.folder.resolve(), count, path, tools)
 
 
-def _there(name: str, path: str) -> bool:
+def _installed(name: str, path: str) -> bool:
     command = ["dvc", "--version"] if name == "DVC" else ["python", "-c", "import oxen"]
     try:
         done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, check=False)  # noqa: S603

@@ -62,7 +62,7 @@ def lance_write(source: str, table: str, first: str = "0") -> str:
     def rows() -> Iterator[pa.RecordBatch]:
         for start in range(0, len(paths), _ROWS):
             data = [path.read_bytes() for path in paths[start : start + _ROWS]]
-            yield pa.record_batch([[hashlib.sha256(one).hexdigest() for one in data], data], schema=_SCHEMA)
+            yield pa.record_batch([[hashlib.sha256(picture).hexdigest() for picture in data], data], schema=_SCHEMA)
 
     mode = "append" if Path(table).exists() else "create"
     lance.write_dataset(rows(), table, schema=_SCHEMA, mode=mode)
@@ -88,7 +88,7 @@ _WORK: dict[str, Callable[..., Any]] = {
     "line": line,
     "hashed": hashed,
     "decode": decode,
-    "diff": lambda store, one, other: diff(store, one, other).before,
+    "diff": lambda store, before, other: diff(store, before, other).before,
     "checkout": lambda store, version, folder: checkout(store, version, Path(folder), quiet).folder,
     "lance-write": lance_write,
     "lance-export": lance_export,

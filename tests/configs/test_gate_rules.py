@@ -38,7 +38,7 @@ def test_a_line_is_read_as_a_person_reads_it(text: str, expected: tuple[object, 
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"),
+    ("rules", "message"),
     [
         (["acuracy at least 0.5"], "names 'acuracy', which is no figure: the nearest is accuracy"),
         (["accuracy above 0.5"], "cannot be read: write a figure, then at least, at most or not worse by"),
@@ -66,11 +66,11 @@ def test_a_line_is_read_as_a_person_reads_it(text: str, expected: tuple[object, 
         ),
     ],
 )
-def test_what_is_no_rule_is_a_sentence(rules: list[str], said: str) -> None:
+def test_what_is_no_rule_is_a_sentence(rules: list[str], message: str) -> None:
     """A line that is no rule, and lines that contradict, are refused with the settings, naming the line."""
     with pytest.raises(SettingsError) as caught:
         parse_settings({**PLACES, "gate": {"rules": rules}}, "settings.yaml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -19,7 +19,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "changes", "said"),
+    ("text", "changes", "message"),
     [
         (LEAST + "trainning: {seed: 1}", (), "there is no setting trainning; did you mean training?"),
         (LEAST + "training: {sed: 1}", (), "there is no setting training.sed; did you mean training.seed?"),
@@ -45,11 +45,11 @@ def test_shipped_settings_are_valid(name: str) -> None:
         (LEAST, ("servers.mlflow_database=postgresql://ann@db/mlflow",), "set it to MLflow's address"),
     ],
 )
-def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], said: str) -> None:
+def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str, ...], message: str) -> None:
     """A wrong setting is answered with one line that names it, and with exit code 2."""
     with pytest.raises(SettingsError) as caught:
         read_settings(_written(tmp_path, text), changes)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
 

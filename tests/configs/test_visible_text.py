@@ -69,8 +69,8 @@ def test_what_is_hidden_is_shown(text: str) -> None:
 def test_nothing_is_hidden_in_what_is_visible(text: str) -> None:
     """No character that does something is left, it can be written as UTF-8, and a second time changes nothing."""
     shown = visible(text)
-    left = AT_HOME.sub("", shown)
-    assert not [letter for letter in left if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+    rest = AT_HOME.sub("", shown)
+    assert not [letter for letter in rest if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
     assert len(shown.splitlines()) <= 1
     shown.encode()
     assert visible(shown) == shown

@@ -32,15 +32,15 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said", "way_out"), SECRETS)
-def test_secrets_in_settings_are_refused(tmp_path: Path, change: str, said: str, way_out: str) -> None:
+@pytest.mark.parametrize(("change", "message", "way_out"), SECRETS)
+def test_secrets_in_settings_are_refused(tmp_path: Path, change: str, message: str, way_out: str) -> None:
     """Any address with a password, a key or a token is refused; the sentence names where that belongs."""
     file = tmp_path / "settings.yaml"
     file.write_text(LEAST, encoding="utf-8")
     read = read_operations if change.startswith(("notify", "servers")) else read_settings
     with pytest.raises(SettingsError) as caught:
         read(file, [change])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert way_out in str(caught.value)
     assert "hush" not in str(caught.value)
 

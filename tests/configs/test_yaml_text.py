@@ -41,7 +41,7 @@ def test_a_switch_takes_true_and_yes(tmp_path: Path, word: str, meaning: bool) -
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("training: {seed: 1}\ntraining: {epochs: 3}", "line 4: training stands here a second time, after line 3"),
         ("store: {url: other}", "line 3: store stands here a second time, after line 2"),
@@ -65,15 +65,15 @@ def test_a_switch_takes_true_and_yes(tmp_path: Path, word: str, meaning: bool) -
         ("---\nb: 1", "but found another document"),
     ],
 )
-def test_what_is_unclear_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_unclear_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     """What stands twice, means nothing or never ends is refused in one sentence; both readers of a file agree."""
     file = _written(tmp_path, LEAST + text)
     for read in (read_settings, read_operations):
-        if read is read_operations and "is not allowed" in said:
+        if read is read_operations and "is not allowed" in message:
             continue
         with pytest.raises(SettingsError) as caught:
             read(file)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
         assert len(str(caught.value)) < 400
 
 

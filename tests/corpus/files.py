@@ -16,8 +16,10 @@ Make = Callable[[], bytes]
 
 def _sof(data: bytes, marker: int, precision: int = 8) -> bytes:
     """Rename the frame of a JPEG: its marker says how it is coded, the byte after its length how deep it is."""
-    place = next(data.index(bytes([0xFF, kind])) for kind in (0xC0, 0xC2) if bytes([0xFF, kind]) in data)
-    return data[: place + 1] + bytes([marker]) + data[place + 2 : place + 4] + bytes([precision]) + data[place + 5 :]
+    offset = next(data.index(bytes([0xFF, kind])) for kind in (0xC0, 0xC2) if bytes([0xFF, kind]) in data)
+    return (
+        data[: offset + 1] + bytes([marker]) + data[offset + 2 : offset + 4] + bytes([precision]) + data[offset + 5 :]
+    )
 
 
 def _jpeg() -> bytes:

@@ -99,11 +99,11 @@ def _odd_entries(folder: Path) -> None:
     os.mkfifo(poodles / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
         # A socket's address is short, whatever folder tests run in.
-        here = os.open(poodles, os.O_RDONLY)
+        descriptor = os.open(poodles, os.O_RDONLY)
         try:
-            listener.bind(f"/proc/self/fd/{here}/socket.jpg")
+            listener.bind(f"/proc/self/fd/{descriptor}/socket.jpg")
         finally:
-            os.close(here)
+            os.close(descriptor)
     assert stat.S_ISSOCK((poodles / "socket.jpg").stat().st_mode)
     raw = os.fsencode(poodles) + b"/K\xf6nig.jpg"
     Path(os.fsdecode(raw)).write_bytes(saved(Image.new("RGB", (64, 64), "red"), "JPEG"))
@@ -151,8 +151,8 @@ SOURCES: Mapping[str, Case] = {
         lambda: {
             **dogs(),
             **{
-                f"{place}/bin{number}.jpg": saved(draw("husky", "grey", number), "JPEG")
-                for number, place in enumerate(
+                f"{folder}/bin{number}.jpg": saved(draw("husky", "grey", number), "JPEG")
+                for number, folder in enumerate(
                     (
                         ".Trash-1000/files",
                         "$RECYCLE.BIN",

@@ -48,21 +48,24 @@ def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[
 def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
     """Leave what a night on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
-    said = {key: [read_layout(key, "label/coat")] for key in objects}
-    labelling = label_images(SnapshotStore(store).located(SOURCE), said, Spelling({}, ()))
+    source_labels = {key: [read_layout(key, "label/coat")] for key in objects}
+    labelling = label_images(SnapshotStore(store).located(SOURCE), source_labels, Spelling({}, ()))
     labels = write_labels(store, labelling)
-    images = [one.image for one in labelling.labelled]
+    images = [image.image for image in labelling.labelled]
     together = group_near_duplicates(ImageStore(store).hashes(images), 3)
-    marks = {one.image: one.label for one in labelling.labelled}
+    marks = {image.image: image.label for image in labelling.labelled}
     splits = SplitStore(store).settle(
-        lambda known: assign_splits(together, known, Shares(test=20, validation=15), marks)
+        lambda assignments: assign_splits(together, assignments, Shares(test=20, validation=15), marks)
     )
-    rows = [Row(one.image, one.label, splits[one.image].split, one.attributes, one.key) for one in labelling.labelled]
+    rows = [
+        Row(image.image, image.label, splits[image.image].split, image.attributes, image.key)
+        for image in labelling.labelled
+    ]
     selection = select_classes(rows, MINIMUM)
     name = dataset_hash(selection.rows)
     write_manifest(store, name, selection.rows)
     if decided:
-        waiting = [f"{one.label} ({one.reason})" for one in selection.waiting]
+        waiting = [f"{image.label} ({image.reason})" for image in selection.waiting]
         card = build_data_card(selection.rows, [], Evidence(labelling, waiting=waiting)).to_dict()
         write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting}, {})
         _decide(store, name, [row.image for row in selection.rows])
@@ -73,14 +76,14 @@ def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
     snapshots, limits = SnapshotStore(store), Limits(2**25, 10**8, 32)
     listed = [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
     snapshots.record(SOURCE, "now", in_columns(listed))
-    found: list[tuple[Entry, ImageInfo | Rejection]] = [
+    ingested: list[tuple[Entry, ImageInfo | Rejection]] = [
         (entry, validate_image(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
     ]
-    new = {one.image: (one, objects[entry.key]) for entry, one in found if isinstance(one, ImageInfo)}
+    new = {info.image: (info, objects[entry.key]) for entry, info in ingested if isinstance(info, ImageInfo)}
     held = ImageStore(store).stored()
     ImageStore(store).add([pair for image, pair in new.items() if image not in held])
-    snapshots.add_contents(SOURCE, [(entry, one.image) for entry, one in found if isinstance(one, ImageInfo)])
-    snapshots.add_rejects(SOURCE, [(entry, one) for entry, one in found if isinstance(one, Rejection)])
+    snapshots.add_contents(SOURCE, [(entry, info.image) for entry, info in ingested if isinstance(info, ImageInfo)])
+    snapshots.add_rejects(SOURCE, [(entry, info) for entry, info in ingested if isinstance(info, Rejection)])
 
 
 def _decide(store: str, dataset: str, images: list[str]) -> None:
@@ -92,8 +95,8 @@ def _decide(store: str, dataset: str, images: list[str]) -> None:
     head = Head(("a", "b"), np.full((WIDTH, 2), number, np.float32), np.zeros(2, np.float32))
     write_head(store, head.name, head.to_bytes())
     FeatureStore(store, backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
-    made = FeatureSet(backbone, WIDTH)
-    write_record(store, Record(dataset, {}, made, made, head.name, {"git_commit": "none"}, {}))
+    feature_set = FeatureSet(backbone, WIDTH)
+    write_record(store, Record(dataset, {}, feature_set, feature_set, head.name, {"git_commit": "none"}, {}))
     decision = Decision(
         number=number,
         time=f"2026-11-0{number}T02:00:00+00:00",

@@ -14,23 +14,23 @@ from flows.decorators import flat_parameters
 from infra.orchestration.deployments import fill_parameters, read_prefect_yaml
 
 LEAST = {"source_url": "photos", "store_url": "store"}
-DEPLOYMENTS = {one["name"]: one["entrypoint"] for one in read_prefect_yaml()["deployments"]}
+DEPLOYMENTS = {deployment["name"]: deployment["entrypoint"] for deployment in read_prefect_yaml()["deployments"]}
 
 
-def asked(name: str) -> dict[str, Any]:
+def form_schema(name: str) -> dict[str, Any]:
     """Return the schema of a deployment's form."""
     return parameter_schema(import_object(DEPLOYMENTS[name])).model_dump()
 
 
 @flat_parameters("watch")
-def told(settings: Settings, loud: bool = False) -> tuple[Settings, bool]:  # noqa: FBT002
+def echo(settings: Settings, loud: bool = False) -> tuple[Settings, bool]:  # noqa: FBT002
     """Say which settings arrived."""
     return settings, loud
 
 
 def test_the_form_is_the_manual_of_the_settings() -> None:
     """Every setting is one flat field under its own name, with type, limits, choices, meaning and default."""
-    fields = asked("watch")["properties"]
+    fields = form_schema("watch")["properties"]
     for leaf in list_leaves(Settings):
         field = fields[leaf.name]
         assert (field["title"], field["description"]) == (".".join(leaf.path), leaf.info.description)
@@ -45,9 +45,9 @@ def test_the_form_is_the_manual_of_the_settings() -> None:
 def test_every_form_is_filled_in_with_what_it_asks_for(name: str) -> None:
     """What is deployed fits the form: each field exists, has a description, and starts with an allowed value."""
     settings = parse_settings({"source": {"url": "photos"}, "store": {"url": "store"}}, "test")
-    schema, given = asked(name), fill_parameters(name, settings)
+    schema, given = form_schema(name), fill_parameters(name, settings)
     assert given.keys() <= schema["properties"].keys()
-    assert all(one["description"] for one in schema["properties"].values())
+    assert all(item["description"] for item in schema["properties"].values())
     assert set(schema["required"]) - given.keys() <= {"version", "why", "by", "model"}
     for field, value in given.items():
         validate({field: value}, {**schema, "required": []}, raise_on_error=True)
@@ -67,11 +67,11 @@ def test_every_form_is_filled_in_with_what_it_asks_for(name: str) -> None:
 def test_the_server_refuses_nonsense(field: str, value: object) -> None:
     """What Prefect holds a run's values against refuses what no setting can be, before there is a run."""
     with pytest.raises(ValidationError):
-        validate({**LEAST, field: value}, asked("retrain"), raise_on_error=True)
+        validate({**LEAST, field: value}, form_schema("retrain"), raise_on_error=True)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"store_url": "store"}, "the setting source is missing"),
         ({**LEAST, "fine_tuning_epochs": 0}, "fine_tuning.epochs = 0 is not allowed"),
@@ -79,11 +79,11 @@ def test_the_server_refuses_nonsense(field: str, value: object) -> None:
         ({"source_url": "photos", "store_url": 5}, "store.url = 5 is not allowed"),
     ],
 )
-def test_a_nonsense_value_is_refused_in_words(given: dict[str, Any], said: str) -> None:
+def test_a_nonsense_value_is_refused_in_words(given: dict[str, Any], message: str) -> None:
     """What only the settings as a whole can tell stops the run before its first step, in one sentence."""
     with pytest.raises(SettingsError, match="The form: ") as caught:
-        told(**given)
-    assert said in str(caught.value)
+        echo(**given)
+    assert message in str(caught.value)
 
 
 def test_the_fields_come_back_as_the_settings_they_were_made_from() -> None:
@@ -96,4 +96,4 @@ def test_the_fields_come_back_as_the_settings_they_were_made_from() -> None:
         "training": {"seed": 7, "l2": 0.5},
     }
     settings = parse_settings({**values, "watch": {"new_images": 3}}, "test")
-    assert told(**fill_form(settings, "watch"), loud=True) == (parse_settings(values, "test"), True)
+    assert echo(**fill_form(settings, "watch"), loud=True) == (parse_settings(values, "test"), True)

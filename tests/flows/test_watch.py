@@ -41,12 +41,12 @@ LATE = 12
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Watch a folder with two complete classes, which nobody has learned from."""
-    place = tmp_path_factory.mktemp("watched")
+    folder = tmp_path_factory.mktemp("watched")
     for number in range(6):
-        open_bucket(str(place / "photos")).create(f"{'ab'[number % 2]}/{number}.jpg", b"a picture")
+        open_bucket(str(folder / "photos")).create(f"{'ab'[number % 2]}/{number}.jpg", b"a picture")
     values = {
-        "source": {"url": str(place / "photos")},
-        "store": {"url": str(place / "store")},
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
         "dataset": {"min_images_per_class": 3},
         "watch": {"settle_minutes": 0},
     }
@@ -56,11 +56,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def client(_prefect: PrefectServer) -> Iterator[SyncPrefectClient]:
     """Talk to the server, on which no retraining of another test works any more."""
-    with SyncPrefectClient(_prefect.api_url) as one:
+    with SyncPrefectClient(_prefect.api_url) as client:
         at_work = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
-        for run in one.read_flow_runs(flow_run_filter=at_work):
-            one.set_flow_run_state(run.id, Crashed(), force=True)
-        yield one
+        for run in client.read_flow_runs(flow_run_filter=at_work):
+            client.set_flow_run_state(run.id, Crashed(), force=True)
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +73,17 @@ def deployed(
     with pytest.MonkeyPatch.context() as patch, temporary_settings(updates={PREFECT_API_URL: _prefect.api_url}):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         names, _ = deploy_to_server(tmp_path_factory.mktemp("home"), settings, POOL)
-    found = {one.name: one.id for one in client.read_deployments() if one.work_pool_name == POOL}
-    assert set(found) == set(names)
-    yield found
-    for one in found.values():
-        client.delete_deployment(one)
+    deployments = {name.name: name.id for name in client.read_deployments() if name.work_pool_name == POOL}
+    assert set(deployments) == set(names)
+    yield deployments
+    for deployment in deployments.values():
+        client.delete_deployment(deployment)
 
 
 def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
     """List the runs of a deployment that somebody or something started, not the scheduler."""
-    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
-    return [run for run in client.read_flow_runs(flow_run_filter=wanted, limit=200) if not run.auto_scheduled]
+    chosen = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
+    return [run for run in client.read_flow_runs(flow_run_filter=chosen, limit=200) if not run.auto_scheduled]
 
 
 @pytest.mark.usefixtures("client", "prefect_server")
@@ -115,12 +115,12 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
     records.write_processed_snapshot(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
     assert run_watch(settings).state == "Nothing new"
     for _ in "ab":
-        told = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
+        event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
         resource = {"prefect.resource.id": "pedigree.source.photos"}
-        client.request("POST", "/events", json=[{**told, "resource": resource}]).raise_for_status()
+        client.request("POST", "/events", json=[{**event, "resource": resource}]).raise_for_status()
     wait_until(lambda: runs(client, deployed["watch"]), 60, "a look that an event asked for")
     assert run_watch(settings).state == "Nothing new"
-    assert [one.id for one in runs(client, deployed["retrain"])] == [run.id]
+    assert [run.id for run in runs(client, deployed["retrain"])] == [run.id]
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -131,8 +131,8 @@ def test_of_many_late_nights_one_runs(
 
     A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
     """
-    then: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
-    late = [client.create_flow_run_from_deployment(deployed["nightly"], state=then) for _ in range(LATE)]
+    due: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
+    late = [client.create_flow_run_from_deployment(deployed["nightly"], state=due) for _ in range(LATE)]
     for run in late:
         client.set_flow_run_state(run.id, Pending())
     states = Counter(run.state_type for run in runs(client, deployed["nightly"]))

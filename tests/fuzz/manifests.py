@@ -103,19 +103,19 @@ def _changed(rows: list[object], random: Random) -> list[object]:
         places = list(_places(rows))
         if not places:
             return rows
-        container, place = random.choice(places)
+        container, key = random.choice(places)
         if random.random() < 0.2:
-            del container[place]
+            del container[key]
         else:
-            container[place] = deepcopy(random.choice(ODD))
+            container[key] = deepcopy(random.choice(ODD))
     return rows
 
 
 def _places(value: object) -> Iterator[tuple[Any, Any]]:
     """Yield every container with every place in it."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for place, inner in items:
-        yield value, place
+    for key, inner in items:
+        yield value, key
         yield from _places(inner)
 
 
@@ -135,10 +135,10 @@ def _edited(data: bytes, random: Random) -> bytes:
     )
 
 
-def examine(name: str, data: bytes, asked: ManifestOptions) -> str:
+def examine(name: str, data: bytes, options: ManifestOptions) -> str:
     """Read a manifest to its end, and return what came of it in a word; whatever else is raised is a finding."""
     try:
-        reading = read_manifest(data, name, asked)
+        reading = read_manifest(data, name, options)
     except PedigreeError as problem:
         sentence = str(problem)
         assert name in sentence, sentence

@@ -29,10 +29,10 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Make settings of a night that takes seconds: noise for photographs, a cut near the network's beginning."""
     folder, noise = tmp_path_factory.mktemp("nights"), np.random.default_rng(0)
     for number in range(36):
-        place = folder / "photos" / "abc"[number % 3]
-        place.mkdir(parents=True, exist_ok=True)
+        class_folder = folder / "photos" / "abc"[number % 3]
+        class_folder.mkdir(parents=True, exist_ok=True)
         pixels = noise.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(place / f"{number}.jpg")
+        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(class_folder / f"{number}.jpg")
     values = {
         "source": {"url": str(folder / "photos")},
         "store": {"url": str(folder / "store")},

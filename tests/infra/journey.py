@@ -41,11 +41,11 @@ class Journey:
         self._field("gate.when_silent").locator(".p-select-button__control").focus()
         for key in ("Enter", "ArrowDown", "ArrowDown", "ArrowDown", "Enter"):  # Its choices are pass, fail and ask.
             self.page.keyboard.press(key)
-        self._keep("run-form", whole=True)
+        self._keep("run-form", full_page=True)
         self._submit()
         run = self._latest_run(deployment.id)
-        wanted = {**fill_parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
-        assert {name: run.parameters.get(name) for name in wanted} == wanted
+        chosen = {**fill_parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
+        assert {name: run.parameters.get(name) for name in chosen} == chosen
         return run
 
     def watch_its_progress(self, run: FlowRun) -> None:
@@ -64,9 +64,9 @@ class Journey:
         for words in ("What was new", "36 images known before", "What it cost"):
             self._see(words)
         self._keep("summary")
-        there = self.page.get_by_role("link", name="the run in MLflow").get_attribute("href")
-        assert there
-        self.page.goto(there)
+        address = self.page.get_by_role("link", name="the run in MLflow").get_attribute("href")
+        assert address
+        self.page.goto(address)
         self._see("pedigree.dataset")
         self._keep("mlflow-run")
 
@@ -106,11 +106,11 @@ class Journey:
         self.page.get_by_text(words).first.wait_for(timeout=_PATIENCE)
 
     def _latest_run(self, deployment: UUID) -> FlowRun:
-        wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
+        chosen = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
         latest = FlowRunSort.EXPECTED_START_TIME_DESC
-        return self.running.prefect.read_flow_runs(flow_run_filter=wanted, sort=latest)[0]
+        return self.running.prefect.read_flow_runs(flow_run_filter=chosen, sort=latest)[0]
 
-    def _keep(self, name: str, *, whole: bool = False) -> None:
+    def _keep(self, name: str, *, full_page: bool = False) -> None:
         folder = ROOT / ".ci" / "output"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(self.page.screenshot(animations="disabled", full_page=whole))
+        (folder / f"{name}.png").write_bytes(self.page.screenshot(animations="disabled", full_page=full_page))

@@ -61,21 +61,23 @@ class Running:
 
     def reached(self, run: FlowRun, step: str) -> None:
         """Wait until a run has begun this step."""
-        wanted = TaskRunFilter.model_validate({"name": {"like_": step}})
+        chosen = TaskRunFilter.model_validate({"name": {"like_": step}})
 
-        def begun() -> bool:
-            return any(one.flow_run_id == run.id for one in self.prefect.read_task_runs(task_run_filter=wanted))
+        def has_begun() -> bool:
+            return any(
+                task_run.flow_run_id == run.id for task_run in self.prefect.read_task_runs(task_run_filter=chosen)
+            )
 
-        wait_until(begun, NIGHT, f"the step {step} of run {run.name}")
+        wait_until(has_begun, NIGHT, f"the step {step} of run {run.name}")
 
-    def after(self, run: FlowRun, seconds: float, *wanted: StateType) -> FlowRun:
+    def after(self, run: FlowRun, seconds: float, *states: StateType) -> FlowRun:
         """Wait until a run is in one of these states, or has ended where none is named."""
 
-        def there() -> FlowRun | None:
-            now = self.prefect.read_flow_run(run.id)
-            reached = now.state_type in wanted if wanted else bool(now.state and now.state.is_final())
-            return now if reached else None
+        def is_there() -> FlowRun | None:
+            current = self.prefect.read_flow_run(run.id)
+            reached = current.state_type in states if states else bool(current.state and current.state.is_final())
+            return current if reached else None
 
-        found = wait_until(there, seconds, f"run {run.name}, see {self.home / 'stack' / 'worker.log'}")
-        assert found is not None
-        return found
+        ended = wait_until(is_there, seconds, f"run {run.name}, see {self.home / 'stack' / 'worker.log'}")
+        assert ended is not None
+        return ended

@@ -50,7 +50,7 @@ def test_starting_again_starts_nothing_twice(running: Running) -> None:
 
 def test_the_worker_has_what_a_night_needs(running: Running) -> None:
     """A worker's run finds the home, the server and the AWS credentials of the terminal that started it."""
-    environments = [one.environ() for one in _processes(running.home) if "worker" in one.cmdline()]
+    environments = [process.environ() for process in _processes(running.home) if "worker" in process.cmdline()]
     assert environments
     assert environments[0]["AWS_ACCESS_KEY_ID"] == "handed down"
     assert environments[0]["PREFECT_API_URL"] == f"{address(running.status, 'Prefect')}/api"
@@ -73,10 +73,10 @@ def test_the_nightly_deployment_is_what_prefect_yaml_says(running: Running) -> N
 
 def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
     """A scheduler that SQLAlchemy silently broke would make none, and nobody would notice until the morning."""
-    wanted = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})
+    chosen = FlowRunFilter.model_validate({"deployment_id": {"any_": [running.nightly.id]}})
 
     def scheduled() -> list[FlowRun]:
-        runs = running.prefect.read_flow_runs(flow_run_filter=wanted)
+        runs = running.prefect.read_flow_runs(flow_run_filter=chosen)
         return [run for run in runs if run.state_type == StateType.SCHEDULED and run.auto_scheduled]
 
     runs = wait_until(scheduled, 60, "scheduled runs")
@@ -165,18 +165,18 @@ def _records(home: Path) -> dict[str, str]:
 
 
 def _processes(home: Path) -> list[psutil.Process]:
-    found = []
-    for one in psutil.process_iter():
+    processes = []
+    for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if one.pid != os.getpid() and one.environ().get("PEDIGREE_HOME") == str(home):
-                found.append(one)
-    return found
+            if process.pid != os.getpid() and process.environ().get("PEDIGREE_HOME") == str(home):
+                processes.append(process)
+    return processes
 
 
 def _of_run(home: Path, run: FlowRun) -> list[psutil.Process]:
-    found = []
-    for one in _processes(home):
+    processes = []
+    for process in _processes(home):
         with suppress(psutil.Error):
-            if one.environ().get("PREFECT__FLOW_RUN_ID") == str(run.id):
-                found.append(one)
-    return found
+            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run.id):
+                processes.append(process)
+    return processes

@@ -72,11 +72,11 @@ _ATTACK = """async ([prefect, mlflow, deployment]) => {
 }"""
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_nobody_gets_in_without_the_password_or_by_another_door(running: Running, known: bool) -> None:
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_nobody_gets_in_without_the_password_or_by_another_door(running: Running, logged_in: bool) -> None:
     """Nobody reads, starts, deploys or uploads without the password, nor with it under a foreign name or page."""
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
-    asked = [
+    requests = [
         ("POST", f"{prefect}/api/deployments/filter", {}),
         ("POST", f"{prefect}/api/deployments/{running.nightly.id}/create_flow_run", _COMMAND),
         ("POST", f"{prefect}/api/deployments/", {**_STEPS, "flow_id": str(running.nightly.flow_id)}),
@@ -90,10 +90,12 @@ def test_nobody_gets_in_without_the_password_or_by_another_door(running: Running
         ("PUT", f"{mlflow}/api/2.0/mlflow-artifacts/artifacts/x", {}),
     ]
     before = _by_hand(running), len(running.prefect.read_deployments())
-    login = prefect_login(running.home, prefect) if known else {}
+    login = prefect_login(running.home, prefect) if logged_in else {}
     doors = [{"Host": "evil.example.org"}, {"Host": "127.0.0.1"}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "null"}]
-    doors += [{"Sec-Fetch-Site": "same-site"}] if known else [{}, {"Authorization": "Basic Og=="}, _basic("x", "wrong")]
-    for method, url, body in asked:
+    doors += (
+        [{"Sec-Fetch-Site": "same-site"}] if logged_in else [{}, {"Authorization": "Basic Og=="}, _basic("x", "wrong")]
+    )
+    for method, url, body in requests:
         for door in doors:
             assert _status(method, url, body, {**login, **door}) in _REFUSED, (method, url, door)
     assert (_by_hand(running), len(running.prefect.read_deployments())) == before
@@ -103,8 +105,8 @@ def test_a_web_socket_opens_to_who_knows_the_password(running: Running) -> None:
     """Prefect's clients say it in a header or in their first message; without it, or from elsewhere, all is closed."""
     url = f"{running.address.replace('http', 'ws')}/api/events/out"
     prefect = [Subprotocol("prefect")]
-    own, evil = _basic("x", running.login.partition(":")[2]), {"Origin": "http://127.0.0.1:1"}
-    for refused in ({}, {"subprotocols": prefect, "additional_headers": {**own, **evil}}):
+    valid, evil = _basic("x", running.login.partition(":")[2]), {"Origin": "http://127.0.0.1:1"}
+    for refused in ({}, {"subprotocols": prefect, "additional_headers": {**valid, **evil}}):
         with pytest.raises(InvalidStatus, match="403"), connect(url, **refused):  # type: ignore[arg-type]
             pass
     answers = {}
@@ -154,7 +156,7 @@ def test_the_password_stays_in_its_file(running: Running) -> None:
     word = read_password(running.home)
     make_password(running.home)
     assert read_password(running.home) == word
-    lines = [" ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert [line for line in lines if word in line] == []
     files = [path for path in (running.home / "stack").iterdir() if path.name != "password"]
     assert [path for path in files if word.encode() in path.read_bytes()] == []
@@ -170,9 +172,9 @@ def test_a_run_brings_no_command_and_no_variables(running: Running) -> None:
     assert running.prefect.read_work_pool("older").concurrency_limit == 7
     for pool in ("older", "pedigree"):
         template = running.prefect.read_work_pool(pool).base_job_template
-        asked: dict[str, object] = {**_COMMAND["job_variables"], "working_dir": "/elsewhere"}
-        found = asyncio.run(_configuration(running, template, asked))
-        assert (found.command, found.env, found.working_dir) == (None, {}, None)
+        variables: dict[str, object] = {**_COMMAND["job_variables"], "working_dir": "/elsewhere"}
+        configuration = asyncio.run(_configuration(running, template, variables))
+        assert (configuration.command, configuration.env, configuration.working_dir) == (None, {}, None)
 
 
 @pytest.mark.usefixtures("running")
@@ -211,17 +213,17 @@ def test_the_pages_open_logged_in_and_ask_nobody_else(running: Running) -> None:
     """By the links both servers' pages show their data without typing, and no request leaves for another host."""
     links = stack.make_login_links(running.home)
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
-    seen = {f"{prefect}/deployments": "nightly", f"{prefect}/v2/deployments": "nightly", mlflow: "Default"}
+    expected = {f"{prefect}/deployments": "nightly", f"{prefect}/v2/deployments": "nightly", mlflow: "Default"}
     with open_page("about:blank") as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
         log_in(page, links)
-        for url, words in seen.items():
+        for url, words in expected.items():
             page.goto(url)
             page.get_by_text(words).first.wait_for(timeout=60_000)
             elsewhere = page.evaluate("fetch('https://example.org/').then(() => 'asked', () => 'refused')")
             assert elsewhere == "refused"
-        hosts = {urlsplit(url).hostname for url in asked}
+        hosts = {urlsplit(url).hostname for url in requests}
         assert hosts - {None} == {"127.0.0.1"}
     with open_page(links["prefect"]) as page:
         page.get_by_text("was used already").wait_for(timeout=60_000)

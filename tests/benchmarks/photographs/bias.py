@@ -42,11 +42,11 @@ class Plant:
 
 
 PLANTS = (
-    Plant("the brightest third withheld", lambda one: one.properties.brightness, 0, 67),
-    Plant("the middle half of its tones alone", lambda one: one.properties.tone, 25, 75),
+    Plant("the brightest third withheld", lambda info: info.properties.brightness, 0, 67),
+    Plant("the middle half of its tones alone", lambda info: info.properties.tone, 25, 75),
     Plant(
         "the lightest third of backgrounds alone",
-        lambda one: 4 * one.properties.brightness - one.properties.tone,
+        lambda info: 4 * info.properties.brightness - info.properties.tone,
         67,
         100,
     ),
@@ -71,8 +71,8 @@ class Photographs:
     @cached_property
     def examined(self) -> dict[str, ImageInfo]:
         """Measure each photograph as a night does."""
-        seen = (validate_image(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
-        return {one.image: one for one in seen if isinstance(one, ImageInfo)}
+        results = (validate_image(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
+        return {info.image: info for info in results if isinstance(info, ImageInfo)}
 
     @cached_property
     def tested(self) -> Mask:
@@ -89,38 +89,43 @@ class Photographs:
         """Choose the weight decay once, on the training images of the whole collection."""
         chosen = ~self.tested
         truth = self.collection.truth[chosen]
-        groups = [group for group, kept in zip(self.collection.groups, chosen, strict=True) if kept]
+        groups = [group for group, chosen_ in zip(self.collection.groups, chosen, strict=True) if chosen_]
         scaled = fit_scaler(self.features[chosen]).transform(self.features[chosen])
         return cross_fit(FoldedImages(scaled, truth, assign_folds(truth, groups, 0)), FitOptions()).strength
 
-    def answers(self, there: Mask) -> NDArray[np.float32]:
+    def answers(self, mask: Mask) -> NDArray[np.float32]:
         """Fit a head to the training images among those that are there, and ask it about all: (n_images, n_classes)."""
-        learned = there & ~self.tested
+        learned = mask & ~self.tested
         scaling = fit_scaler(self.features[learned])
         start = np.zeros((self.features.shape[1] + 1, len(self.collection.classes)))
-        some = build_sample(scaling.transform(self.features[learned]), self.collection.truth[learned], FitOptions())
-        theta = fit_softmax(some, self.strength, 0.0, start)
+        fitted = build_sample(scaling.transform(self.features[learned]), self.collection.truth[learned], FitOptions())
+        theta = fit_softmax(fitted, self.strength, 0.0, start)
         return softmax(compute_logits(scaling.transform(self.features), theta)).astype(np.float32)
 
-    def measured(self, there: Mask, ours: NDArray[np.float32], theirs: NDArray[np.float32] | None) -> Measurement:
+    def measured(
+        self, mask: Mask, challenger: NDArray[np.float32], champion: NDArray[np.float32] | None
+    ) -> Measurement:
         """Measure one model, beside another or alone, on the test images that are there."""
-        places = np.flatnonzero(there & self.tested)
+        places = np.flatnonzero(mask & self.tested)
         exam = EvaluationSet(
             [self.rows[i].label for i in places],
             [self.collection.groups[i] for i in places],
             [image_attributes(self.examined[self.rows[i].image]) for i in places],
         )
-        said = [None if one is None else Predictions(self.collection.classes, one[places]) for one in (ours, theirs)]
-        if said[0] is None:
+        predictions = [
+            None if probabilities is None else Predictions(self.collection.classes, probabilities[places])
+            for probabilities in (challenger, champion)
+        ]
+        if predictions[0] is None:
             raise TypeError("the challenger always answers")
-        return measure_models(said[0], said[1], exam, Gate().minimum_support)
+        return measure_models(predictions[0], predictions[1], exam, Gate().minimum_support)
 
-    def labelled(self, there: Mask) -> VersionFeatures:
+    def labelled(self, mask: Mask) -> VersionFeatures:
         """Gather what cross-validation takes."""
-        places = np.flatnonzero(there).tolist()
+        places = np.flatnonzero(mask).tolist()
         rows = [self.rows[i] for i in places]
         groups = [self.collection.groups[i] for i in places]
-        return VersionFeatures([row.image for row in rows], self.features[there], [row.label for row in rows], groups)
+        return VersionFeatures([row.image for row in rows], self.features[mask], [row.label for row in rows], groups)
 
 
 @dataclass(frozen=True)
@@ -148,24 +153,26 @@ class Story:
 
 def planted(photographs: Photographs, plant: Plant, label: str, full: NDArray[np.float32]) -> Story:
     """Withhold photographs of one class on the first night, and let them land on the second."""
-    own = np.array([row.label == label for row in photographs.rows])
+    of_class = np.array([row.label == label for row in photographs.rows])
     values = np.array([plant.measure(photographs.examined[row.image]) for row in photographs.rows])
-    low, high = np.percentile(values[own], [plant.low, plant.high])
-    there = ~own | ((values >= low) & (values <= high))
-    rows = [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
+    low, high = np.percentile(values[of_class], [plant.low, plant.high])
+    mask = ~of_class | ((values >= low) & (values <= high))
+    rows = [row for row, included in zip(photographs.rows, mask, strict=True) if included]
     narrow = find_narrow_ranges(rows, photographs.examined)
-    biased = photographs.answers(there)
-    first = photographs.measured(there, biased, None)
-    everything = np.ones(len(there), bool)
-    facts = _facts(photographs, there, photographs.measured(everything, full, biased))
-    unseen, truth = ~there & photographs.tested, photographs.collection.truth
-    before, after = (int((one[unseen].argmax(axis=1) == truth[unseen]).sum()) for one in (biased, full))
+    biased = photographs.answers(mask)
+    first = photographs.measured(mask, biased, None)
+    everything = np.ones(len(mask), bool)
+    facts = _facts(photographs, mask, photographs.measured(everything, full, biased))
+    unseen, truth = ~mask & photographs.tested, photographs.collection.truth
+    before, after = (
+        int((probabilities[unseen].argmax(axis=1) == truth[unseen]).sum()) for probabilities in (biased, full)
+    )
     return Story(
         label,
-        next((str(one) for one in narrow if one.label == label), ""),
-        sum(one.label != label for one in narrow),
+        next((str(probabilities) for probabilities in narrow if probabilities.label == label), ""),
+        sum(probabilities.label != label for probabilities in narrow),
         (int(unseen.sum()), before, after),
-        next(one.recall or 0.0 for one in first.figures.classes if one.label == label),
+        next(probabilities.recall or 0.0 for probabilities in first.figures.classes if probabilities.label == label),
         apply_gate_rules(facts, Gate(serve_check=False)),
         apply_gate_rules(facts, Gate(serve_check=False, needs="no-harm")),
     )
@@ -183,33 +190,34 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
         "recall that the first gate sees | recall of the withheld test images then | after they landed | "
         "second gate promotes by default | where it needs no harm alone |\n|---|---|---|---|---|---|---|---|"
     )
-    for name, told in stories.items():
-        print(_row(name, told))
-    for name, told in stories.items():
+    for name, of_plant in stories.items():
+        print(_row(name, of_plant))
+    for name, of_plant in stories.items():
         print(f"\n{name}, in detail:")
-        for line in _details(told):
+        for line in _details(of_plant):
             print(f"- {line}")
 
 
-def _facts(photographs: Photographs, there: Mask, measured: Measurement) -> GateInputs:
+def _facts(photographs: Photographs, mask: Mask, measured: Measurement) -> GateInputs:
     """Gather what the gate knows of a challenger that learned from all photographs, beside a champion of some."""
-    now, former = photographs.rows, [row for row, kept in zip(photographs.rows, there, strict=True) if kept]
-    every = np.ones(len(there), bool)
+    rows, former = photographs.rows, [row for row, included in zip(photographs.rows, mask, strict=True) if included]
+    every = np.ones(len(mask), bool)
     more = replace(
-        compare_training_data(now, former, "same"),
-        cross_validated=cross_validate(photographs.labelled(every), photographs.labelled(there)),
+        compare_training_data(rows, former, "same"),
+        cross_validated=cross_validate(photographs.labelled(every), photographs.labelled(mask)),
     )
-    return GateInputs(measured, None, measure_drift(now, former, (), 0), None, more)
+    return GateInputs(measured, None, measure_drift(rows, former, (), 0), None, more)
 
 
-def _row(name: str, told: list[Story]) -> str:
-    images, before, after = (sum(one.unseen[part] for one in told) for part in range(3))
-    seen = np.mean([one.first for one in told])
+def _row(name: str, stories: list[Story]) -> str:
+    images, before, after = (sum(story.unseen[part] for story in stories) for part in range(3))
+    first = np.mean([story.first for story in stories])
     return (
-        f"| {name} | {sum(bool(one.card) for one in told)} of {len(told)} | {sum(one.others for one in told)} | "
-        f"{seen:.2f} | {_share(before, images)} | {_share(after, images)} | "
-        f"{sum(one.second.promoted for one in told)} of {len(told)} | "
-        f"{sum(one.harmless.promoted for one in told)} of {len(told)} |"
+        f"| {name} | {sum(bool(story.card) for story in stories)} of {len(stories)} | "
+        f"{sum(story.others for story in stories)} | "
+        f"{first:.2f} | {_share(before, images)} | {_share(after, images)} | "
+        f"{sum(story.second.promoted for story in stories)} of {len(stories)} | "
+        f"{sum(story.harmless.promoted for story in stories)} of {len(stories)} |"
     )
 
 
@@ -218,10 +226,10 @@ def _share(hits: int, images: int) -> str:
     return f"{hits / images:.2f} ({low:.2f} to {high:.2f}) of {images}"
 
 
-def _details(told: list[Story]) -> Iterator[str]:
-    for one in told:
-        images, before, after = one.unseen
+def _details(stories: list[Story]) -> Iterator[str]:
+    for story in stories:
+        images, before, after = story.unseen
         yield (
-            f"{one.card or f'{one.label}: the card says nothing'}; gate: recall {one.first:.2f}, while of {images} "
-            f"withheld test images {before} are recognised; once they landed {after}: {one.second}"
+            f"{story.card or f'{story.label}: the card says nothing'}; gate: recall {story.first:.2f}, "
+            f"while of {images} withheld test images {before} are recognised; once they landed {after}: {story.second}"
         )

@@ -47,7 +47,7 @@ class Collection:
     @cached_property
     def truth(self) -> NDArray[np.int64]:
         """Give each image its class as an index, of shape (n_images,)."""
-        places = {label: place for place, label in enumerate(self.classes)}
+        places = {label: index for index, label in enumerate(self.classes)}
         return np.array([places[label] for label in self.labels])
 
     @cached_property
@@ -56,10 +56,10 @@ class Collection:
         levels = {
             image: to_grey_levels(opened(path).image) for image, path in zip(self.images, self.files, strict=True)
         }
-        whole = {image: hash_levels(grey) for image, grey in levels.items()}
+        whole_hashes = {image: hash_levels(grey) for image, grey in levels.items()}
         parts = {image: hash_parts(grey) for image, grey in levels.items()}
         middles = {image: middle_hash(hashes) for image, hashes in parts.items()}
-        together = group_with_crops(whole, middles, [list(parts.items())], Dataset().near_duplicate_bits)
+        together = group_with_crops(whole_hashes, middles, [list(parts.items())], Dataset().near_duplicate_bits)
         return tuple(together[image] for image in self.images)
 
 
@@ -96,14 +96,14 @@ def _kept_features(
     files: Sequence[Path], images: Sequence[str], weights: Path, keep: Path | None
 ) -> dict[str, NDArray[np.float32]]:
     name = sha256("".join([*images, sha256(weights.read_bytes()).hexdigest()]).encode()).hexdigest()
-    kept = keep / f"features-{name[:16]}.npz" if keep else None
-    if kept and kept.exists():
-        with np.load(kept) as arrays:
+    file = keep / f"features-{name[:16]}.npz" if keep else None
+    if file and file.exists():
+        with np.load(file) as arrays:
             return {cut: arrays[cut] for cut in CUTS}
     features = _embedded(files, weights)
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, **features)  # type: ignore[arg-type]
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **features)  # type: ignore[arg-type]
     return features
 
 
@@ -111,11 +111,13 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
     import keras
     import tensorflow as tf
 
-    whole = load_keras_file(weights.read_bytes(), str(weights))
+    complete = load_keras_file(weights.read_bytes(), str(weights))
     pixels = keras.Input((SIZE, SIZE, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    body = keras.Model(whole.input, [whole.get_layer(cut).output for cut in CUTS])
-    model = keras.Model(pixels, [keras.layers.GlobalAveragePooling2D()(one) for one in body(scaled, training=False)])
+    body = keras.Model(complete.input, [complete.get_layer(cut).output for cut in CUTS])
+    model = keras.Model(
+        pixels, [keras.layers.GlobalAveragePooling2D()(output) for output in body(scaled, training=False)]
+    )
 
     # TensorFlow's decorator has no types.
     network = tf.function(lambda batch: model(batch, training=False), autograph=False)
@@ -124,4 +126,4 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
         return [vector.numpy()[0] for vector in network(render_view(opened(path), SIZE, IDENTITY)[None])]
 
     rows = list(map_in_parallel(vectors, files))
-    return {cut: np.stack([row[place] for row in rows]) for place, cut in enumerate(CUTS)}
+    return {cut: np.stack([row[index] for row in rows]) for index, cut in enumerate(CUTS)}

@@ -33,8 +33,8 @@ class Images(NamedTuple):
 def print_heads(monkeys: Collection, dogs: Collection) -> None:
     """Print accuracy, log loss, calibration error and CPU seconds of both over 20 splits, and their differences."""
     sets = {
-        f"{one.name}, {cut}": Images(one.features[cut], one.truth, np.array(one.groups))
-        for one in (monkeys, dogs)
+        f"{collection.name}, {cut}": Images(collection.features[cut], collection.truth, np.array(collection.groups))
+        for collection in (monkeys, dogs)
         for cut in CUTS
     }
     print(
@@ -64,21 +64,21 @@ def row(name: str, images: Images) -> str:
     )
 
 
-def drawn(apart: float, classes: int = 20, each: int = 60, width: int = 512) -> Images:
+def drawn(apart: float, classes: int = 20, per_class: int = 60, width: int = 512) -> Images:
     """Draw features around one middle a class, of which neighbours share a covariance that is no ball."""
     chance = np.random.default_rng(0)
-    truth = np.repeat(np.arange(classes), each)
+    truth = np.repeat(np.arange(classes), per_class)
     mixing = chance.normal(size=(width, width)) / np.sqrt(width)
     middles = chance.normal(scale=apart, size=(classes, width))
     features = middles[truth] + chance.normal(size=(len(truth), width)) @ mixing
-    return Images(features.astype(np.float32), truth, np.array([f"{place}" for place in range(len(truth))]))
+    return Images(features.astype(np.float32), truth, np.array([f"{index}" for index in range(len(truth))]))
 
 
 def _measured(images: Images, seed: int) -> list[list[float]]:
     test = _test(images, seed)
-    heads = (_ours, _theirs) if seed % 2 else (_theirs, _ours)
-    found = {head: _figures(head, images, test) for head in heads}
-    return [found[_ours], found[_theirs]]
+    heads = (_softmax, _scikit_learn) if seed % 2 else (_scikit_learn, _softmax)
+    figures = {head: _figures(head, images, test) for head in heads}
+    return [figures[_softmax], figures[_scikit_learn]]
 
 
 def _test(images: Images, seed: int) -> NDArray[np.bool_]:
@@ -86,8 +86,8 @@ def _test(images: Images, seed: int) -> NDArray[np.bool_]:
     groups, first = np.unique(images.groups, return_index=True)
     chance, chosen = np.random.default_rng(seed), list[str]()
     for label in range(images.truth.max() + 1):
-        own = groups[images.truth[first] == label]
-        chosen.extend(chance.permutation(own)[: round(TEST * len(own))])
+        of_class = groups[images.truth[first] == label]
+        chosen.extend(chance.permutation(of_class)[: round(TEST * len(of_class))])
     return np.isin(images.groups, chosen)
 
 
@@ -104,14 +104,14 @@ def _figures(
     return [right, float(-np.log(picked).mean()), calibration_error(probabilities, truth), used]
 
 
-def _ours(images: Images, asked: NDArray[np.float32]) -> Probabilities:
+def _softmax(images: Images, queries: NDArray[np.float32]) -> Probabilities:
     settings, classes = Training(), [f"{label:03}" for label in range(images.truth.max() + 1)]
     examples = Examples(images.features, images.truth.tolist(), images.groups.tolist(), len(images.truth))
     head, held = train_head(classes, examples, build_fit_options(settings))
-    return calibrate(head, held, settings.sure_precision)[0].probabilities(asked)
+    return calibrate(head, held, settings.sure_precision)[0].probabilities(queries)
 
 
-def _theirs(images: Images, asked: NDArray[np.float32]) -> Probabilities:
+def _scikit_learn(images: Images, queries: NDArray[np.float32]) -> Probabilities:
     from sklearn.linear_model import LogisticRegressionCV
 
     scaling = fit_scaler(images.features)
@@ -120,4 +120,4 @@ def _theirs(images: Images, asked: NDArray[np.float32]) -> Probabilities:
         warnings.simplefilter("ignore")
         head = LogisticRegressionCV(Cs=_GRID, cv=5, scoring="neg_log_loss", max_iter=300)
         head.fit(scaling.transform(images.features), images.truth)
-    return np.asarray(head.predict_proba(scaling.transform(asked)), np.float32)
+    return np.asarray(head.predict_proba(scaling.transform(queries)), np.float32)

@@ -39,13 +39,13 @@ def print_naive(monkeys: Collection, dogs: Collection) -> None:
 def _claim(collection: Collection, cut: str) -> str:
     copies = _copies(collection)
     images = Images(collection.features[cut], collection.labels, collection.groups, copies)
-    found = measure_random_split(images, FitOptions())
-    if found is None:
+    split = measure_random_split(images, FitOptions())
+    if split is None:
         raise TypeError("photographs of two classes can be split")
     return (
-        f"| {collection.name} | {cut} | {found.files:,} | {found.claimed:.3f} | {found.honest:.3f} | "
-        f"{found.claimed - found.honest:.3f} ({found.low:.3f} to {found.high:.3f}) | {found.same_bytes:.1%} | "
-        f"{found.alike:.1%} |"
+        f"| {collection.name} | {cut} | {split.files:,} | {split.claimed:.3f} | {split.honest:.3f} | "
+        f"{split.claimed - split.honest:.3f} ({split.low:.3f} to {split.high:.3f}) | {split.same_bytes:.1%} | "
+        f"{split.alike:.1%} |"
     )
 
 
@@ -64,7 +64,7 @@ def _close(collection: Collection, cut: str) -> str:
         salted = {image: f"{group} {seed}" for image, group in zip(collection.images, groups, strict=True)}
         dealt = assign_splits(salted, {}, shares, dict(zip(collection.images, collection.labels, strict=True)))
         tested = np.array([dealt[image].split is Split.TEST for image in collection.images])
-        found = find_split_neighbours(features[tested], features[~tested], groups[~tested].tolist())
-        counts.append((len(found), int(tested.sum())))
-    named, tests = ([str(one[part]) for one in counts] for part in (0, 1))
+        neighbours = find_split_neighbours(features[tested], features[~tested], groups[~tested].tolist())
+        counts.append((len(neighbours), int(tested.sum())))
+    named, tests = ([str(count[part]) for count in counts] for part in (0, 1))
     return f"| {collection.name} | {cut} | {', '.join(named)} | {', '.join(tests)} |"

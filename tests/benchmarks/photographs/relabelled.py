@@ -68,10 +68,10 @@ class World:
         """Tell which images are in a split."""
         return np.array([given is split for given in self.splits])
 
-    def rows(self, labels: Labels, some: Places) -> list[Row]:
+    def rows(self, labels: Labels, places: Places) -> list[Row]:
         """Write a version of some of the images."""
         images = self.found.images
-        return [Row(images[i], str(labels[i]), self.splits[i], (), images[i]) for i in np.flatnonzero(some)]
+        return [Row(images[i], str(labels[i]), self.splits[i], (), images[i]) for i in np.flatnonzero(places)]
 
     def says(self, head: Head) -> Predictions:
         """Ask a head about the test images."""
@@ -84,20 +84,20 @@ class World:
         return {str(label): float((answers[truth == label] == label).mean()) for label in np.unique(truth)}
 
 
-def world(found: Collection, cut: str, seed: int) -> World:
+def world(collection: Collection, cut: str, seed: int) -> World:
     """Deal the splits anew, and give night 1 four fifths of the near-duplicate groups."""
     chance = np.random.default_rng(seed)
-    grouped = {image: f"{seed} {group}" for image, group in zip(found.images, found.groups, strict=True)}
+    grouped = {image: f"{seed} {group}" for image, group in zip(collection.images, collection.groups, strict=True)}
     shares = Shares(Dataset().test_percent, Dataset().validation_percent)
     given = assign_splits(grouped, {}, shares)
-    early = {group for group in sorted(set(found.groups)) if chance.random() < 0.8}
-    features = found.features[cut]
+    early = {group for group in sorted(set(collection.groups)) if chance.random() < 0.8}
+    features = collection.features[cut]
     return World(
-        found,
+        collection,
         features,
         fit_pca(features).transform(features).astype(np.float32),
-        tuple(given[image].split for image in found.images),
-        np.array([group in early for group in found.groups]),
+        tuple(given[image].split for image in collection.images),
+        np.array([group in early for group in collection.groups]),
     )
 
 
@@ -106,7 +106,7 @@ def decay(of: World) -> float:
     tried: list[tuple[float, float]] = []
     learned = np.flatnonzero(~of.places(Split.TEST))
     classes, truth = np.unique(of.truth[learned], return_inverse=True)
-    groups = [of.found.groups[place] for place in learned]
+    groups = [of.found.groups[index] for index in learned]
     train_head(
         tuple(map(str, classes)),
         Examples(of.features[learned], truth.tolist(), groups, len(learned)),
@@ -116,9 +116,9 @@ def decay(of: World) -> float:
     return min(tried)[1]
 
 
-def trained(of: World, labels: Labels, some: Places, l2: float) -> Head:
+def trained(of: World, labels: Labels, places: Places, l2: float) -> Head:
     """Fit a head as a night does at the end; no default rule asks for a calibrated one."""
-    learned = np.flatnonzero(some & ~of.places(Split.TEST))
+    learned = np.flatnonzero(places & ~of.places(Split.TEST))
     classes, truth = np.unique(labels[learned], return_inverse=True)
     scaling, recipe = fit_scaler(of.features[learned]), build_fit_options(Training())
     start = np.zeros((of.features.shape[1] + 1, len(classes)))
@@ -131,8 +131,8 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
     rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
     groups = dict(zip(of.found.images, of.found.groups, strict=True))
     changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
-    ours, theirs = (of.says(head) for head in heads)
-    theirs = theirs.rename_classes([changes.vocabulary.translate_former(label) for label in theirs.classes])
+    challenger, champion = (of.says(head) for head in heads)
+    champion = champion.rename_classes([changes.vocabulary.translate_former(label) for label in champion.classes])
     tested = [row for row in rows if row.split is Split.TEST]
     names = [row.image for row in tested]
     exam = EvaluationSet(
@@ -142,9 +142,9 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
         changes.find_moved(names),
         changes.vocabulary.finer,
     )
-    measured = measure_models(ours, theirs, exam, Gate().minimum_support)
+    measured = measure_models(challenger, champion, exam, Gate().minimum_support)
     lost = measured.comparison.only_champion if measured.comparison else ()
-    evidence = _evidence(of, changes, after, (ours, theirs))
+    evidence = _evidence(of, changes, after, (challenger, champion))
     held = measure_drift(rows, former, lost, 0)
     learned = _growth(of, (rows, former))
     facts = GateInputs(measured, None, held, ServingCheck("1", 8), learned, evidence)
@@ -153,31 +153,31 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
 
 def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> DataGrowth:
     """Compare what both learned from, as a night with the same settings does."""
-    place = {image: number for number, image in enumerate(of.found.images)}
-    both = []
+    place_of = {image: number for number, image in enumerate(of.found.images)}
+    pair = []
     for rows in versions:
-        places = [place[row.image] for row in rows]
+        places = [place_of[row.image] for row in rows]
         groups = [of.found.groups[number] for number in places]
-        both.append(
+        pair.append(
             VersionFeatures([row.image for row in rows], of.reduced[places], [row.label for row in rows], groups)
         )
-    return replace(compare_training_data(*versions, "same"), cross_validated=cross_validate(*both))
+    return replace(compare_training_data(*versions, "same"), cross_validated=cross_validate(*pair))
 
 
 def _evidence(
     of: World, changes: Relabelling, after: Labels, answers: tuple[Predictions, Predictions]
 ) -> LabelEvidence:
-    ours, theirs = answers
+    challenger, champion = answers
     common = [changes.vocabulary.translate_current(str(label)) for label in after]
     names = [of.found.images[i] for i in np.flatnonzero(of.places(Split.TEST))]
     earlier = {moved.image: moved.before for moved in changes.moved}
     labels = dict(zip(of.found.images, common, strict=True))
-    coarse = ours.rename_classes([changes.vocabulary.translate_current(label) for label in ours.classes])
+    coarse = challenger.rename_classes([changes.vocabulary.translate_current(label) for label in challenger.classes])
     return collect_label_evidence(
         changes,
         predict_with_head(changes, of.reduced, common, of.found.groups, of.found.images),
-        read_champion_predictions(changes, names, theirs),
-        find_recall_drops([earlier.get(name, labels[name]) for name in names], coarse.labels(), theirs.labels()),
+        read_champion_predictions(changes, names, champion),
+        find_recall_drops([earlier.get(name, labels[name]) for name in names], coarse.labels(), champion.labels()),
     )
 
 
@@ -190,9 +190,9 @@ def damaged(of: World, chance: Generator) -> tuple[Labels, tuple[str, ...]]:
     where = (of.places(Split.TRAIN), of.places(Split.TEST), np.ones(len(truth), bool))[int(chance.integers(3))]
     chosen = chance.choice(classes, number, replace=False)
     for label in chosen:
-        own, others = np.flatnonzero((truth == label) & where), classes[classes != label]
-        moved = chance.choice(own, round(share * len(own)), replace=False)
-        labels[moved] = chance.choice(others, len(moved)) if into_all else chance.choice(others)
+        of_class, other_classes = np.flatnonzero((truth == label) & where), classes[classes != label]
+        moved = chance.choice(of_class, round(share * len(of_class)), replace=False)
+        labels[moved] = chance.choice(other_classes, len(moved)) if into_all else chance.choice(other_classes)
     return labels, tuple(map(str, chosen))
 
 
@@ -204,25 +204,25 @@ def honest(of: World, kind: str, chance: Generator) -> tuple[Labels, Labels]:
     before, after = of.truth.astype(object), of.truth.astype(object)
     classes = np.unique(of.truth)
     first, second = map(str, chance.choice(classes, 2, replace=False))
-    own = np.flatnonzero(of.truth == first)
+    of_class = np.flatnonzero(of.truth == first)
     if kind == "wrong labels put right":
         places = chance.choice(np.flatnonzero(of.first), int(chance.integers(10, 60)), replace=False)
-        before[places] = [chance.choice(classes[classes != of.truth[place]]) for place in places]
+        before[places] = [chance.choice(classes[classes != of.truth[index]]) for index in places]
     elif kind == "a class renamed":
-        after[own] = f"{first} by another name"
+        after[of_class] = f"{first} by another name"
     elif kind == "two classes merged":
         after[np.isin(of.truth, [first, second])] = second if chance.random() < 0.5 else f"{first} and {second}"
     elif kind == "a class split":
-        after[_part(of, own, chance)] = f"{first} of another kind"
+        after[_part(of, of_class, chance)] = f"{first} of another kind"
     return before.astype(str), after.astype(str)
 
 
-def _part(of: World, own: NDArray[np.int64], chance: Generator) -> NDArray[np.int64]:
+def _part(of: World, part: NDArray[np.int64], chance: Generator) -> NDArray[np.int64]:
     """Take less than half of a class: by chance, or along the direction in which its pictures differ most."""
-    kept = chance.uniform(0.55, 0.8)
-    away = of.reduced[own] - of.reduced[own].mean(axis=0)
-    along = away @ np.linalg.svd(away, full_matrices=False)[2][0] if chance.random() < 0.5 else chance.random(len(own))
-    return own[along > np.quantile(along, kept)]
+    share = chance.uniform(0.55, 0.8)
+    away = of.reduced[part] - of.reduced[part].mean(axis=0)
+    along = away @ np.linalg.svd(away, full_matrices=False)[2][0] if chance.random() < 0.5 else chance.random(len(part))
+    return part[along > np.quantile(along, share)]
 
 
 def print_relabelled(monkeys: Collection, _dogs: Collection) -> None:
@@ -233,18 +233,18 @@ def print_relabelled(monkeys: Collection, _dogs: Collection) -> None:
     print("|---|---|---|---|---|")
     decays = {cut: decay(world(monkeys, cut, 0)) for cut in CUTS}
     for cut in CUTS:
-        told = sum((damages(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
-        _print_damaged(cut, told)
+        counts = sum((damages(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
+        _print_damaged(cut, counts)
     print("\n| cut | honest night | asked | promoted by no-harm |\n|---|---|---|---|")
     for cut in CUTS:
-        told = sum((honesties(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
-        _print_honest(cut, told)
+        counts = sum((honesties(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
+        _print_honest(cut, counts)
 
 
-def damages(found: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
+def damages(collection: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
     """Judge the damaged nights of a world, and count outcomes for each policy."""
-    told: Counter[Tally] = Counter()
-    of, chance = world(found, cut, seed), np.random.default_rng([seed, 1])
+    counts: Counter[Tally] = Counter()
+    of, chance = world(collection, cut, seed), np.random.default_rng([seed, 1])
     every = np.ones(len(of.truth), bool)
     champion = trained(of, of.truth, of.first, l2)
     before = of.recalls(trained(of, of.truth, every, l2)), of.recalls(champion)
@@ -254,43 +254,44 @@ def damages(found: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]
         true = of.recalls(challenger)
         cost = max(recall[label] - true[label] for recall in before for label in true)
         for needs, verdict in judged(of, (challenger, champion), of.truth, labels).items():
-            said = verdict.reason.partition("another label than before")[2]
-            told[needs, "promoted"] += int(verdict.promoted)
-            told[needs, "costly"] += verdict.promoted and cost > HARM
-            told[needs, "named"] += not verdict.promoted and any(label in said for label in chosen)
-    return told
+            words = verdict.reason.partition("another label than before")[2]
+            counts[needs, "promoted"] += int(verdict.promoted)
+            counts[needs, "costly"] += verdict.promoted and cost > HARM
+            counts[needs, "named"] += not verdict.promoted and any(label in words for label in chosen)
+    return counts
 
 
-def honesties(found: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
+def honesties(collection: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
     """Judge the honest nights of a world, and count which ask and which are promoted."""
-    told: Counter[Tally] = Counter()
-    of, chance = world(found, cut, seed), np.random.default_rng([seed, 2])
+    counts: Counter[Tally] = Counter()
+    of, chance = world(collection, cut, seed), np.random.default_rng([seed, 2])
     every = np.ones(len(of.truth), bool)
     for number in range(NIGHTS_EACH):
         kind = HONEST[number % len(HONEST)]
         before, after = honest(of, kind, chance)
         heads = trained(of, after, every, l2), trained(of, before, of.first, l2)
         verdicts = judged(of, heads, before, after)
-        told[kind, "asked"] += any(rule.outcome == "ask" for rule in verdicts["no-harm"].rules)
-        told[kind, "promoted"] += verdicts["no-harm"].promoted
-    return told
+        counts[kind, "asked"] += any(rule.outcome == "ask" for rule in verdicts["no-harm"].rules)
+        counts[kind, "promoted"] += verdicts["no-harm"].promoted
+    return counts
 
 
-def _print_damaged(cut: str, told: Counter[Tally]) -> None:
+def _print_damaged(cut: str, counts: Counter[Tally]) -> None:
     nights = WORLDS * NIGHTS_EACH
     for needs in get_args(Policy):
-        took = told[needs, "promoted"]
-        costs, names = _share(told[needs, "costly"], nights), f"{told[needs, 'named']} of {nights - took}"
+        took = counts[needs, "promoted"]
+        costs, names = _share(counts[needs, "costly"], nights), f"{counts[needs, 'named']} of {nights - took}"
         print(f"| {cut} | {needs} | {took} | {costs} | {names} |", flush=True)
 
 
-def _print_honest(cut: str, told: Counter[Tally]) -> None:
-    each = WORLDS * NIGHTS_EACH // len(HONEST)
+def _print_honest(cut: str, counts: Counter[Tally]) -> None:
+    per_kind = WORLDS * NIGHTS_EACH // len(HONEST)
     for kind in HONEST:
-        print(f"| {cut} | {kind} | {told[kind, 'asked']} of {each} | {told[kind, 'promoted']} of {each} |", flush=True)
-    asked = sum(told[kind, "asked"] for kind in HONEST)
-    nights, took = WORLDS * NIGHTS_EACH, sum(told[kind, "promoted"] for kind in HONEST)
-    print(f"| {cut} | all | {_share(asked, nights)} | {took} of {nights} |", flush=True)
+        asking, took = counts[kind, "asked"], counts[kind, "promoted"]
+        print(f"| {cut} | {kind} | {asking} of {per_kind} | {took} of {per_kind} |", flush=True)
+    asking = sum(counts[kind, "asked"] for kind in HONEST)
+    nights, took = WORLDS * NIGHTS_EACH, sum(counts[kind, "promoted"] for kind in HONEST)
+    print(f"| {cut} | all | {_share(asking, nights)} | {took} of {nights} |", flush=True)
 
 
 def _share(hits: int, nights: int) -> str:

@@ -60,7 +60,7 @@ def print_splits(monkeys: Collection, dogs: Collection) -> None:
 
 def _print_crops(monkeys: Collection, dogs: Collection) -> None:
     chosen = np.sort(np.random.default_rng(_SEED).choice(len(monkeys.files), _DRAWN, replace=False))
-    files = {"dogs": dogs.files, "monkeys": [monkeys.files[place] for place in chosen]}
+    files = {"dogs": dogs.files, "monkeys": [monkeys.files[index] for index in chosen]}
     originals = {name: _hashed(paths, lambda picture: picture) for name, paths in files.items()}
     print(
         f"Each photograph is cropped and saved as JPEG of quality 75: {len(dogs.files)} dogs, {_DRAWN} monkeys drawn by"
@@ -79,7 +79,7 @@ def _print_crops(monkeys: Collection, dogs: Collection) -> None:
 
 def _recalls(originals: _Hashed, crops: _Hashed) -> tuple[float, float, float]:
     cut = {f"{name}-crop": name for name in originals.whole}
-    both = _Hashed(
+    pair = _Hashed(
         {**originals.whole, **{crop: crops.whole[name] for crop, name in cut.items()}},
         {**originals.parts, **{crop: crops.parts[name] for crop, name in cut.items()}},
     )
@@ -87,7 +87,7 @@ def _recalls(originals: _Hashed, crops: _Hashed) -> tuple[float, float, float]:
     def share(together: Mapping[str, str]) -> float:
         return float(np.mean([together[crop] == together[name] for crop, name in cut.items()]))
 
-    return share(both.by_the_whole), share(both.with_crops(list(cut))), share(both.with_crops(list(cut.values())))
+    return share(pair.by_the_whole), share(pair.with_crops(list(cut))), share(pair.with_crops(list(cut.values())))
 
 
 def _print_different(monkeys: Collection, dogs: Collection) -> None:
@@ -103,11 +103,18 @@ def _print_different(monkeys: Collection, dogs: Collection) -> None:
         pictures = _hashed(collection.files, lambda picture: picture)
         _print_pairs(collection.name, pictures, dict(zip(pictures.whole, collection.labels, strict=True)))
     for collection in (dogs, monkeys):
-        kept = _one_a_group(collection)
-        quarters = [_hashed(kept, lambda picture, place=place: _quarter(picture, place)) for place in range(4)]  # type: ignore[misc]
-        whole = {f"{name} {place}": one for place, part in enumerate(quarters) for name, one in part.whole.items()}
-        parts = {f"{name} {place}": one for place, part in enumerate(quarters) for name, one in part.parts.items()}
-        _print_pairs(f"quarters of {collection.name}", _Hashed(whole, parts))
+        singles = _one_a_group(collection)
+        quarters = [
+            _hashed(singles, lambda picture, index=quarter: _quarter(picture, index))  # type: ignore[misc]
+            for quarter in range(4)
+        ]
+        whole_hashes = {
+            f"{name} {quarter}": value for quarter, part in enumerate(quarters) for name, value in part.whole.items()
+        }
+        parts = {
+            f"{name} {quarter}": value for quarter, part in enumerate(quarters) for name, value in part.parts.items()
+        }
+        _print_pairs(f"quarters of {collection.name}", _Hashed(whole_hashes, parts))
     _print_pairs("dogs as ovals on white", _hashed(dogs.files, on_white))
     seeds = [(breed, seed) for breed in BREEDS for seed in range(_DOGS)]
     drawn = _hashes((f"{breed} {seed}", draw(breed, COATS[seed % len(COATS)], seed)) for breed, seed in seeds)
@@ -142,25 +149,25 @@ def _print_small(dogs: Collection) -> None:
 
 def _drawn(seed: int) -> dict[str, str]:
     chance = np.random.default_rng(seed)
-    return {chance.bytes(32).hex(): f"class {place // _TEN}" for place in range(_CLASSES * _TEN)}
+    return {chance.bytes(32).hex(): f"class {index // _TEN}" for index in range(_CLASSES * _TEN)}
 
 
 def _by_class(labels: Mapping[str, str], nights: int) -> dict[str, Assignment]:
     """Deal the photographs as the nights do; each night brings an equal part of every class."""
     order = {label: [image for image in labels if labels[image] == label] for label in sorted(set(labels.values()))}
-    known: dict[str, Assignment] = {}
-    here: dict[str, str] = {}
+    assignments: dict[str, Assignment] = {}
+    labels_so_far: dict[str, str] = {}
     for night in range(nights):
-        here |= {image: label for label, images in order.items() for image in images[night::nights]}
-        known |= assign_splits({image: image for image in here}, known, _SHARES, here)
-    return known
+        labels_so_far |= {image: label for label, images in order.items() for image in images[night::nights]}
+        assignments |= assign_splits({image: image for image in labels_so_far}, assignments, _SHARES, labels_so_far)
+    return assignments
 
 
 def _by_hash(labels: Mapping[str, str], _nights: int) -> dict[str, Assignment]:
     """Split as versions before did: by the SHA-256 of the group's name as a number between 0 and 100."""
     ends, given = np.cumsum([_SHARES.test, _SHARES.validation]), (*_HELD_BACK, Split.TRAIN)
     places = {image: int.from_bytes(sha256(image.encode()).digest()[:8]) / 2**64 * 100 for image in labels}
-    return {image: Assignment(image, given[np.searchsorted(ends, place, "right")]) for image, place in places.items()}
+    return {image: Assignment(image, given[np.searchsorted(ends, index, "right")]) for image, index in places.items()}
 
 
 def _lacking(labels: Mapping[str, str], splits: Mapping[str, Assignment]) -> tuple[int, int]:
@@ -192,8 +199,8 @@ def _mirrored_crop(picture: Image.Image, border: tuple[float, float, float, floa
     return _crop(ImageOps.mirror(picture), border)
 
 
-def _quarter(picture: Image.Image, place: int) -> Image.Image:
-    left, top = 50 * (place % 2), 50 * (place // 2)
+def _quarter(picture: Image.Image, quarter: int) -> Image.Image:
+    left, top = 50 * (quarter % 2), 50 * (quarter // 2)
     return cropped(picture, left, top, 50 - left, 50 - top)
 
 

@@ -57,7 +57,7 @@ def _night(
     names, group = np.unique(collection.groups, return_inverse=True)
     drawn = np.random.default_rng(seed).integers(0, len(names), images * len(names) // len(truth))
     # Each draw of a group is a witness of its own, however often the group is drawn.
-    lots = [np.flatnonzero(group == place) for place in drawn]
+    lots = [np.flatnonzero(group == index) for index in drawn]
     chosen = np.concatenate(lots)
     witness = [str(number) for number, lot in enumerate(lots) for _ in lot]
     warmth = fit_temperature(logits[chosen], truth[chosen])

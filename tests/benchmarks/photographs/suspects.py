@@ -37,10 +37,10 @@ def _line(collection: Collection, cut: str) -> str:
     reduced = np.asarray(fit_pca(features).transform(features))
     clean = len(find_label_errors(reduced, collection.truth, collection.groups).errors)
     planted = np.array([_planted(reduced, collection, seed) for seed in range(_SEEDS)])
-    found, margin = planted[:, 0].mean(), 1.96 * planted[:, 0].std(ddof=1) / np.sqrt(_SEEDS)
+    hits, margin = planted[:, 0].mean(), 1.96 * planted[:, 0].std(ddof=1) / np.sqrt(_SEEDS)
     return (
         f"| {collection.name} | {cut} | {clean} of {len(reduced):,} ({clean / len(reduced):.1%}) "
-        f"| {found:.1f} ± {margin:.1f} of {_PLANTED} | {planted[:, 1].mean() / (len(reduced) - _PLANTED):.1%} |"
+        f"| {hits:.1f} ± {margin:.1f} of {_PLANTED} | {planted[:, 1].mean() / (len(reduced) - _PLANTED):.1%} |"
     )
 
 
@@ -63,20 +63,17 @@ def _block_line(collection: Collection, cut: str) -> str:
     features = collection.features[cut]
     reduced = np.asarray(fit_pca(features).transform(features))
     rows = np.array([_block(reduced, collection, seed) for seed in range(_SEEDS)])
-    margins = 1.96 * rows.std(axis=0, ddof=1) / np.sqrt(_SEEDS)
-    (found, first, others), margin = rows.mean(axis=0), margins
-    return (
-        f"| {collection.name} | {cut} | {found:.0%} ± {margin[0]:.0%} | {first:.1f} ± {margin[1]:.1f} | {others:.1%} |"
-    )
+    (hit, first, others), widths = rows.mean(axis=0), 1.96 * rows.std(axis=0, ddof=1) / np.sqrt(_SEEDS)
+    return f"| {collection.name} | {cut} | {hit:.0%} ± {widths[0]:.0%} | {first:.1f} ± {widths[1]:.1f} | {others:.1%} |"
 
 
 def _block(features: NDArray[np.float32], collection: Collection, seed: int) -> tuple[float, int, float]:
     """Move a part of a class, and give the share found, how many come first, and the share of others named."""
     chance = np.random.default_rng(seed)
     classes, labels = len(collection.classes), collection.truth.copy()
-    own = np.flatnonzero(collection.truth == seed % classes)
-    chosen = chance.choice(own, int(_BLOCK * len(own)), replace=False)
+    of_class = np.flatnonzero(collection.truth == seed % classes)
+    chosen = chance.choice(of_class, int(_BLOCK * len(of_class)), replace=False)
     labels[chosen] = (seed + chance.integers(1, classes)) % classes
     named = [error.index for error in find_label_errors(features, labels, collection.groups).errors]
-    found = _among(named, chosen)
-    return found / len(chosen), _among(named[:_FIRST], chosen), (len(named) - found) / (len(labels) - len(chosen))
+    hits = _among(named, chosen)
+    return hits / len(chosen), _among(named[:_FIRST], chosen), (len(named) - hits) / (len(labels) - len(chosen))

@@ -56,14 +56,14 @@ class World:
     truth: Ints
 
 
-def photographs(found: Collection, cuts: tuple[str, str], chance: Generator) -> World:
+def photographs(collection: Collection, cuts: tuple[str, str], chance: Generator) -> World:
     """Keep two fifths of the near-duplicate groups away from the year, to measure on."""
-    names = np.array(found.groups)
+    names = np.array(collection.groups)
     away = chance.permutation(np.unique(names))
     hidden = np.isin(names, away[: int(_KEPT_AWAY * len(away))])
-    features = (found.features[cuts[0]], found.features[cuts[1]])
+    features = (collection.features[cuts[0]], collection.features[cuts[1]])
     pool, truth = np.flatnonzero(~hidden), np.flatnonzero(hidden)
-    return World(f"{found.name} {cuts[0]}", features, found.truth, found.groups, pool, truth)
+    return World(f"{collection.name} {cuts[0]}", features, collection.truth, collection.groups, pool, truth)
 
 
 def drawn(chance: Generator, images: int = 900, classes: int = 8, width: int = 40) -> World:
@@ -100,8 +100,8 @@ class Year:
     def tested(self) -> NDArray[np.bool_]:
         """Tell which images are for testing, by their group and the year."""
         salt = int(self.order[0])
-        found = [crc32(f"{group} {salt}".encode()) % 100 < TEST_PERCENT for group in self.world.groups]
-        return np.array(found, bool)
+        tested = [crc32(f"{group} {salt}".encode()) % 100 < TEST_PERCENT for group in self.world.groups]
+        return np.array(tested, bool)
 
     @cached_property
     def answers(self) -> list[Numbers]:
@@ -111,8 +111,8 @@ class Year:
     @cached_property
     def true(self) -> list[float]:
         """Measure the true accuracy of each night's challenger."""
-        place, classes = self.world.truth, self.world.classes
-        return [float((one[place].argmax(axis=1) == classes[place]).mean()) for one in self.answers]
+        truth, classes = self.world.truth, self.world.classes
+        return [float((probabilities[truth].argmax(axis=1) == classes[truth]).mean()) for probabilities in self.answers]
 
     def arrived(self, night: int) -> Ints:
         """List the images that are there."""
@@ -136,13 +136,13 @@ class Year:
         """Bring features down to the main directions of the first night's images."""
         first = self.arrived(0)
 
-        def some(features: Numbers) -> Numbers:
+        def reduce(features: Numbers) -> Numbers:
             directions = PCA(min(_DIRECTIONS, len(first), features.shape[1]), random_state=0).fit(features[first])
-            found = directions.transform(features)
-            return np.asarray(found / found[first].std(), np.float32)
+            numbers = directions.transform(features)
+            return np.asarray(numbers / numbers[first].std(), np.float32)
 
-        one, other = self.world.features
-        return some(one), some(other)
+        item, other = self.world.features
+        return reduce(item), reduce(other)
 
     def _order(self) -> Ints:
         order = self.chance.permutation(self.world.pool)
@@ -150,21 +150,21 @@ class Year:
             return order
         along = PCA(1, random_state=0).fit_transform(self.world.features[0][order])[:, 0]
         for number in np.unique(self.world.classes):
-            own = np.flatnonzero(self.world.classes[order] == number)
-            along[own] = along[own].argsort().argsort() / len(own)
+            of_class = np.flatnonzero(self.world.classes[order] == number)
+            along[of_class] = along[of_class].argsort().argsort() / len(of_class)
         return order[np.argsort(along + self.chance.normal(size=len(order)) * 0.35)]
 
     def _damage(self) -> None:
         classes = int(self.labels.max()) + 1
-        one, other = self.chance.choice(classes, 2, replace=False)
+        first, other = self.chance.choice(classes, 2, replace=False)
         for night in range(CHANGE, NIGHTS):
             new = self.order[self.ends[night - 1] : self.ends[night]]
             if self.scenario == "wrong labels":
-                some = new[self.chance.random(len(new)) < self.chance.uniform(0.1, 0.3)]
-                self.labels[some] = (self.labels[some] + self.chance.integers(1, classes, len(some))) % classes
+                subset = new[self.chance.random(len(new)) < self.chance.uniform(0.1, 0.3)]
+                self.labels[subset] = (self.labels[subset] + self.chance.integers(1, classes, len(subset))) % classes
             else:
-                some = new[(self.labels[new] == one) & (self.chance.random(len(new)) < 0.8)]
-                self.labels[some] = other
+                subset = new[(self.labels[new] == first) & (self.chance.random(len(new)) < 0.8)]
+                self.labels[subset] = other
 
     def _answers(self, night: int) -> Numbers:
         features = self.reduced[self.backbone(night)]
@@ -173,10 +173,10 @@ class Year:
             share = 0.9 if self.scenario == "equal" else 0.6
             learned = self.chance.choice(learned, int(share * len(learned)), replace=False)
         head = LogisticRegression(C=0.1, max_iter=60).fit(features[learned], self.labels[learned])
-        asked = np.concatenate([self.world.pool, self.world.truth])
-        found = np.zeros((len(features), int(self.world.classes.max()) + 1), np.float32)
-        found[np.ix_(asked, head.classes_)] = head.predict_proba(features[asked])
-        return found
+        queries = np.concatenate([self.world.pool, self.world.truth])
+        probabilities = np.zeros((len(features), int(self.world.classes.max()) + 1), np.float32)
+        probabilities[np.ix_(queries, head.classes_)] = head.predict_proba(features[queries])
+        return probabilities
 
 
 def worlds(monkeys: Collection, dogs: Collection) -> tuple[Callable[[Generator], World], ...]:

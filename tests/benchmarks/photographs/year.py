@@ -58,8 +58,10 @@ class Nights:
         images = year.arrived(night)[year.tested[year.arrived(night)]]
         groups = [year.world.groups[image] for image in images]
         exam = EvaluationSet([_name(label) for label in year.labels[images]], groups, [()] * len(images))
-        ours, theirs = (Predictions(self._classes, year.answers[one][images]) for one in (night, champion))
-        return measure_models(ours, theirs, exam, Gate().minimum_support)
+        challenger_predictions, champion_predictions = (
+            Predictions(self._classes, year.answers[model][images]) for model in (night, champion)
+        )
+        return measure_models(challenger_predictions, champion_predictions, exam, Gate().minimum_support)
 
     @property
     def _classes(self) -> tuple[str, ...]:
@@ -68,9 +70,9 @@ class Nights:
     def _growth(self, night: int, champion: int) -> DataGrowth:
         year = self.year
         recipes = year.recipe(night), year.recipe(champion)
-        found = compare_training_data(self._rows(night), self._rows(champion), _likeness(*recipes))
+        growth = compare_training_data(self._rows(night), self._rows(champion), _likeness(*recipes))
         tonight, former = self._labelled(night), self._labelled(champion)
-        return replace(found, cross_validated=cross_validate(tonight, former))
+        return replace(growth, cross_validated=cross_validate(tonight, former))
 
     def _rows(self, night: int) -> list[Row]:
         year = self.year
@@ -93,10 +95,10 @@ class Nights:
         ).promoted
 
 
-def _likeness(ours: int, theirs: int) -> Recipe:
-    if ours == theirs:
+def _likeness(challenger: int, champion: int) -> Recipe:
+    if challenger == champion:
         return "same"
-    return "other" if max(ours, theirs) >= TRIALS else "another backbone"
+    return "other" if max(challenger, champion) >= TRIALS else "another backbone"
 
 
 def _name(number: int) -> str:
@@ -114,8 +116,8 @@ def _more(share: float, nights: Nights, night: int, champion: int) -> bool:
     """Promote without harm whatever learned from more by the same recipe."""
     if nights.promoted(night, champion, "improvement"):
         return True
-    found = nights.growth(night, champion)
-    return found.recipe == "same" and found.share >= share and nights.promoted(night, champion, "no-harm")
+    growth = nights.growth(night, champion)
+    return growth.recipe == "same" and growth.share >= share and nights.promoted(night, champion, "no-harm")
 
 
 def _spending(nights: Nights, night: int, champion: int) -> bool:
@@ -130,11 +132,13 @@ def _spending(nights: Nights, night: int, champion: int) -> bool:
 def _e_values(nights: Nights, night: int, champion: int) -> bool:
     """Let test images bet once, when they are new: wealth of 1 / error rate is evidence, whenever it is reached."""
     year = nights.year
-    seen = int(nights.memory.get(("seen", champion), np.array([year.ends[champion]]))[0])
-    new = year.order[seen : year.ends[night]]
+    start = int(nights.memory.get(("seen", champion), np.array([year.ends[champion]]))[0])
+    new = year.order[start : year.ends[night]]
     new = new[year.tested[new]]
-    ours, theirs = (year.answers[one][new].argmax(axis=1) == year.labels[new] for one in (night, champion))
-    wins, losses = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    challenger_right, champion_right = (
+        year.answers[model][new].argmax(axis=1) == year.labels[new] for model in (night, champion)
+    )
+    wins, losses = int((challenger_right & ~champion_right).sum()), int((champion_right & ~challenger_right).sum())
     wealth = nights.memory.get(("wealth", champion), np.ones(len(BETS))) * (1 + BETS) ** wins * (1 - BETS) ** losses
     nights.memory["wealth", champion], nights.memory["seen", champion] = wealth, np.array([float(year.ends[night])])
     return bool(wealth.mean() >= 1 / Gate().error_rate) and nights.promoted(night, champion, "no-harm")
@@ -144,8 +148,8 @@ def _shown_by_cross_validation(nights: Nights, night: int, champion: int) -> boo
     """Promote without harm where cross-validation of data and features shows an improvement."""
     if nights.promoted(night, champion, "improvement"):
         return True
-    found = nights.growth(night, champion).cross_validated
-    accuracy = _first(found.comparison if found else None)
+    validated = nights.growth(night, champion).cross_validated
+    accuracy = _first(validated.comparison if validated else None)
     return accuracy.drop < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
 
 
@@ -153,11 +157,11 @@ def _accuracy(nights: Nights, night: int, champion: int) -> PairedDifference:
     return _first(nights.measured(night, champion).comparison)
 
 
-def _first(found: Comparison | None) -> PairedDifference:
+def _first(comparison: Comparison | None) -> PairedDifference:
     """Take what is compared first: accuracy."""
-    if found is None:
+    if comparison is None:
         raise TypeError("A year's nights always share images and classes.")
-    return found.paired[0]
+    return comparison.paired[0]
 
 
 POLICIES: dict[str, Policy] = {
@@ -184,7 +188,7 @@ def lived(nights: Nights, policy: Policy) -> tuple[float, ...]:
         choice.append(oracle)
         worse += true[champion] < best - POINT
         waits.append(waits[-1] + 1 if true[night] >= true[champion] + POINT else 0)
-    waiting = sum(one > 0 for one in waits)
+    waiting = sum(wait > 0 for wait in waits)
     behind = 100 * float(np.mean(choice) - np.mean(serving))
     return float(np.mean(serving)), behind, worse / NIGHTS, waiting / NIGHTS, float(max(waits)), float(promotions)
 
@@ -200,17 +204,17 @@ def print_year(monkeys: Collection, dogs: Collection) -> None:
             for chance in [np.random.default_rng([seed, number, *scenario.encode()])]
         ]
         for policy, promotes in POLICIES.items():
-            cells[policy].append(_cells(np.array([lived(one, promotes) for one in years])))
+            cells[policy].append(_cells(np.array([lived(year, promotes) for year in years])))
     print(f"{NIGHTS} nights; {SEEDS} seeds in each of four worlds: monkeys mixed10 and mixed9, dogs mixed9, drawn\n")
     for name, words in SCENARIOS.items():
         print(f"- *{name}*: {words}")
     for number, title in enumerate(TABLES):
         print(f"\n{title}:\n\n| policy | {' | '.join(SCENARIOS)} |\n|{'---|' * (1 + len(SCENARIOS))}")
-        for policy, found in cells.items():
-            print(f"| {policy} | {' | '.join(one[number] for one in found)} |")
+        for policy, values in cells.items():
+            print(f"| {policy} | {' | '.join(year[number] for year in values)} |")
 
 
-def _cells(found: NDArray[np.float64]) -> tuple[str, ...]:
-    mean, wide = found.mean(axis=0), 1.96 * found[:, 1].std(ddof=1) / np.sqrt(len(found))
+def _cells(values: NDArray[np.float64]) -> tuple[str, ...]:
+    mean, wide = values.mean(axis=0), 1.96 * values[:, 1].std(ddof=1) / np.sqrt(len(values))
     waits = f"{mean[3]:.0%}, {mean[4]:.0f}"
     return f"{mean[0]:.3f}, {mean[1]:.1f} ± {wide:.1f}", f"{mean[2]:.0%}", waits, f"{mean[5]:.1f}"

@@ -180,8 +180,8 @@ def test_bad_photographs_cost_only_themselves(retrain: Retrain, tmp_path: Path) 
     photos = tmp_path / "photos"
     for breed in ("pug", "boxer"):
         photographs(photos / breed, 24)
-    whole = next(iter(sorted((photos / "pug").iterdir()))).read_bytes()
-    (photos / "pug" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    intact = next(iter(sorted((photos / "pug").iterdir()))).read_bytes()
+    (photos / "pug" / "cut.jpg").write_bytes(intact[: len(intact) // 2])
     Image.new("1", (30_000, 30_000)).save(photos / "pug" / "huge.png")
     changes = ("backbone.weights=random", "backbone.cut=mixed0", "backbone.size=75")
     result = retrain(*changes, "gate.rules=[]")

@@ -38,7 +38,7 @@ print("loaded", sorted(slow), file=sys.stderr)
 
 
 @pytest.fixture(scope="module")
-def _made(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> tuple[Path, list[str]]:
+def _stored_runs(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> tuple[Path, list[str]]:
     """Make a store with two versions, and name them."""
     store = tmp_path_factory.mktemp("store")
     objects = photographs(photos, breeds=3, images=5)
@@ -47,10 +47,12 @@ def _made(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> tuple[Path,
 
 
 @pytest.fixture
-def made(_made: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[str]]:
+def stored_runs(
+    _stored_runs: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, list[str]]:
     """Work in an empty folder beside the store."""
     monkeypatch.chdir(tmp_path)
-    return _made
+    return _stored_runs
 
 
 def data(store: Path, *arguments: str) -> Done:
@@ -59,9 +61,9 @@ def data(store: Path, *arguments: str) -> Done:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
-def test_each_command_answers_in_both_ways(made: tuple[Path, list[str]], command: list[str]) -> None:
+def test_each_command_answers_in_both_ways(stored_runs: tuple[Path, list[str]], command: list[str]) -> None:
     """Each command prints lines of at most 80 letters, or one JSON object, and loads nothing that takes seconds."""
-    store, names = made
+    store, names = stored_runs
     arguments = ["data", *(word.format(old=names[0][:6]) for word in command), "--store", str(store)]
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", LOADED, *arguments],
@@ -73,20 +75,20 @@ def test_each_command_answers_in_both_ways(made: tuple[Path, list[str]], command
     assert (done.returncode, done.stderr) == (0, "loaded []\n")
     assert done.stdout.strip()
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
-    again = pedigree(*(word if word != "out" else "out2" for word in arguments), "--json")
-    assert again.returncode == 0, again.stderr
-    assert isinstance(json.loads(again.stdout), dict)
+    repeated = pedigree(*(word if word != "out" else "out2" for word in arguments), "--json")
+    assert repeated.returncode == 0, repeated.stderr
+    assert isinstance(json.loads(repeated.stdout), dict)
 
 
-def test_json_names_versions_in_full(made: tuple[Path, list[str]]) -> None:
+def test_json_names_versions_in_full(stored_runs: tuple[Path, list[str]]) -> None:
     """The list for programs holds full hashes, the newest last."""
-    store, names = made
-    assert [one["hash"] for one in json.loads(data(store, "list", "--json").stdout)["versions"]] == names
+    store, names = stored_runs
+    assert [version["hash"] for version in json.loads(data(store, "list", "--json").stdout)["versions"]] == names
 
 
-def test_a_settings_file_names_the_store(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_a_settings_file_names_the_store(stored_runs: tuple[Path, list[str]], tmp_path: Path) -> None:
     """The store is that of the settings, with their changes, as in retrain."""
-    store, names = made
+    store, names = stored_runs
     (tmp_path / "settings.yaml").write_text("source: {url: photos}\nstore: {url: elsewhere}\n")
     arguments = ("data", "show", "latest", "-c", "settings.yaml", "--json")
     refused(pedigree(*arguments), 1, "There is no folder", "elsewhere")
@@ -110,23 +112,23 @@ def test_a_settings_file_names_the_store(made: tuple[Path, list[str]], tmp_path:
     ],
 )
 def test_what_is_wrong_is_one_sentence(
-    made: tuple[Path, list[str]], tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+    stored_runs: tuple[Path, list[str]], tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     """A wrong store, version or folder is named in one sentence, with exit code 1 or 2."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("mine")
-    refused(pedigree("data", *(word.format(store=made[0]) for word in arguments)), code, words)
+    refused(pedigree("data", *(word.format(store=stored_runs[0]) for word in arguments)), code, words)
 
 
-def test_an_ambiguous_version(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_an_ambiguous_version(stored_runs: tuple[Path, list[str]], tmp_path: Path) -> None:
     """Digits that fit two versions are refused with both names."""
     for name in ("abcd1" + "0" * 59, "abcd2" + "0" * 59):
         (tmp_path / "store" / "datasets" / name).mkdir(parents=True)
         (tmp_path / "store" / "datasets" / name / "manifest.parquet").write_bytes(b"")
-    assert made
+    assert stored_runs
     refused(data(tmp_path / "store", "show", "abcd"), 2, "abcd1", "abcd2", "more digits")
     listed = json.loads(data(tmp_path / "store", "list", "--json").stdout)["versions"]
-    assert all("is damaged" in one["problem"] for one in listed)
+    assert all("is damaged" in version["problem"] for version in listed)
     refused(data(tmp_path / "store", "show", "abcd1"), 1, "is damaged", "manifest.parquet")
 
 

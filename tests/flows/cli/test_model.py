@@ -35,15 +35,15 @@ def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
     card.write_text(json.dumps({**json.loads(card.read_text()), "parent": parent}))
     last = Ledger(store).entries()[-1]
     Path(store, "ledger", "000002.json").unlink()
-    told = replace(last, rules=RULES, figures={"accuracy": 0.9}, against=1)
-    assert Ledger(store).append(told)
-    assert Ledger(store).append(_rolled_back(told))
+    decision = replace(last, rules=RULES, figures={"accuracy": 0.9}, against=1)
+    assert Ledger(store).append(decision)
+    assert Ledger(store).append(_rolled_back(decision))
     return store
 
 
-def _rolled_back(told: Decision) -> Decision:
+def _rolled_back(decision: Decision) -> Decision:
     return replace(
-        told,
+        decision,
         number=3,
         time="2026-11-03T08:30:00+00:00",
         outcome="rolled-back",
@@ -67,15 +67,15 @@ def test_each_look_answers_in_both_ways(store: str, command: list[str]) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "loaded []\n")
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
-    again = pedigree("model", *command, "--store", store, "--json")
-    assert again.returncode == 0, again.stderr
-    assert isinstance(json.loads(again.stdout), dict)
+    repeated = pedigree("model", *command, "--store", store, "--json")
+    assert repeated.returncode == 0, repeated.stderr
+    assert isinstance(json.loads(repeated.stdout), dict)
 
 
 def test_the_list_tells_who_serves_and_who_is_held(store: str) -> None:
     """Each version has its last decision, the person's name, and its roles of today."""
     listed = json.loads(pedigree("model", "list", "--store", store, "--json").stdout)["models"]
-    assert [(one["version"], one["outcome"], one["person"], one["roles"]) for one in listed] == [
+    assert [(version["version"], version["outcome"], version["person"], version["roles"]) for version in listed] == [
         ("1", "promoted", "", ["champion"]),
         ("2", "rolled-back", "ann", ["held"]),
     ]
@@ -88,7 +88,7 @@ def test_the_whole_story_of_a_version(store: str, photos: Path) -> None:
     assert story["data"]["added"] == dict.fromkeys(breeds, 1)
     assert story["data"]["relabelled"] == {f"{breeds[0]} -> {breeds[1]}": 1}
     assert (story["judged_against"], story["rules"], story["model"]["figures"]) == ("1", RULES, {"accuracy": 0.9})
-    assert [(one["outcome"], one["person"], one["why"]) for one in story["decisions"]] == [
+    assert [(decision["outcome"], decision["person"], decision["why"]) for decision in story["decisions"]] == [
         ("promoted", "", ""),
         ("rolled-back", "ann", "black poodles are gone"),
     ]
@@ -114,17 +114,17 @@ def test_the_first_version_has_no_parent(store: str) -> None:
 @pytest.fixture
 def deciding(tmp_path: Path) -> tuple[Workspace, str]:
     """Make a champion, one before it, a version that waits, and the settings file that names them."""
-    place = place_at(tmp_path)
+    workspace = place_at(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
-        judged(place, outcome)
+        judged(workspace, outcome)
     settings = tmp_path / "settings.yaml"
-    settings.write_text(SETTINGS.format(folder=tmp_path / "photos", store=place.store, url=place.tracking.url))
-    return place, str(settings)
+    settings.write_text(SETTINGS.format(folder=tmp_path / "photos", store=workspace.store, url=workspace.tracking.url))
+    return workspace, str(settings)
 
 
 def test_deciding_from_the_command_line(deciding: tuple[Workspace, str]) -> None:
     """Promote, roll back, hold and lift each take one command, and the ledger keeps the name and the reason."""
-    place, settings = deciding
+    workspace, settings = deciding
 
     def run(*words: str) -> Done:
         done = pedigree("model", *words, "-c", settings, "--why", "I looked", "--by", "ann", "--json")
@@ -136,26 +136,26 @@ def test_deciding_from_the_command_line(deciding: tuple[Workspace, str]) -> None
     refused(pedigree("model", "promote", "3", "-c", settings, "--why", "again"), 1, "pedigree model lift 3")
     run("lift", "3")
     run("hold", "1")
-    entries = Ledger(place.store).entries()
-    assert [one.outcome for one in entries[3:]] == ["promoted", "rolled-back", "lifted", "held"]
-    assert {(one.person, one.why) for one in entries[3:]} == {("ann", "I looked")}
-    assert shown(place) == {"champion": "2", "previous": "1"}
+    entries = Ledger(workspace.store).entries()
+    assert [entry.outcome for entry in entries[3:]] == ["promoted", "rolled-back", "lifted", "held"]
+    assert {(entry.person, entry.why) for entry in entries[3:]} == {("ann", "I looked")}
+    assert shown(workspace) == {"champion": "2", "previous": "1"}
 
 
 def test_the_person_is_who_is_logged_in(deciding: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --by the ledger names the user of this machine."""
-    place, settings = deciding
+    workspace, settings = deciding
     monkeypatch.setenv("LOGNAME", "carol")
     assert pedigree("model", "hold", "2", "-c", settings, "--why", "a doubt").returncode == 0
-    assert Ledger(place.store).entries()[-1].person == "carol"
+    assert Ledger(workspace.store).entries()[-1].person == "carol"
 
 
 def test_what_cannot_be_decided_is_told_in_a_sentence(
     deciding: tuple[Workspace, str], store: str, tmp_path: Path
 ) -> None:
     """An unknown version is a wrong argument, a store that is not there a problem; nothing is written."""
-    place, settings = deciding
+    workspace, settings = deciding
     refused(pedigree("model", "promote", "9", "-c", settings, "--why", "so"), 2, "knows no model 9")
     refused(pedigree("model", "why", "9", "--store", store), 2, "knows no model 9")
     refused(pedigree("model", "list", "--store", str(tmp_path / "none")), 1, "There is no folder")
-    assert len(Ledger(place.store).entries()) == 3
+    assert len(Ledger(workspace.store).entries()) == 3

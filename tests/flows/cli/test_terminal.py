@@ -91,10 +91,10 @@ def test_a_user_without_a_name_or_home_is_served(store: str) -> None:
         shutil.copytree(store, folder / "store")
         (folder / "settings.yaml").write_text(f"source: {{url: {folder}}}\nstore: {{url: {folder}/store}}\n")
         subprocess.run(["chmod", "-R", "a+rwX", name], check=True)  # noqa: S603, S607
-        place = f"{name}/home"
-        done = shell(f"{become} $RUN data show latest --store {name}/store", store, PEDIGREE_HOME=place)
+        home = f"{name}/home"
+        done = shell(f"{become} $RUN data show latest --store {name}/store", store, PEDIGREE_HOME=home)
         assert (done.returncode, done.stderr) == (0, b"")
-        done = shell(f"{become} $RUN model hold 3 --why x -c {name}/settings.yaml", store, PEDIGREE_HOME=place)
+        done = shell(f"{become} $RUN model hold 3 --why x -c {name}/settings.yaml", store, PEDIGREE_HOME=home)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"--by" in done.stderr
 

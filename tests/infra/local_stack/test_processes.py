@@ -25,20 +25,20 @@ def record(tmp_path: Path) -> Path:
     return tmp_path / "stack" / "program.json"
 
 
-def _start(record: Path, told: Path, *more: str) -> int:
+def _start(record: Path, output: Path, *more: str) -> int:
     """Start a program that starts another one; return the other one's process id."""
-    processes.start(record, [sys.executable, "-c", _PARENT, str(told), *more], os.environ, "somewhere")
-    return int(wait_until(lambda: told.exists() and told.read_text(), 20, "the child's process id"))
+    processes.start(record, [sys.executable, "-c", _PARENT, str(output), *more], os.environ, "somewhere")
+    return int(wait_until(lambda: output.exists() and output.read_text(), 20, "the child's process id"))
 
 
 def test_a_started_program_is_found_again(record: Path, tmp_path: Path) -> None:
     """Another process learns from the file that the program runs and what it serves."""
     _start(record, tmp_path / "child")
-    found = processes.read_background(record)
-    assert found is not None
-    assert (found.alive, found.address) == (True, "somewhere")
+    process = processes.read_background(record)
+    assert process is not None
+    assert (process.alive, process.address) == (True, "somewhere")
     processes.stop(record)
-    assert (found.alive, record.exists()) == (False, False)
+    assert (process.alive, record.exists()) == (False, False)
 
 
 @pytest.mark.parametrize("more", [[], ["a session of its own"]])
@@ -52,11 +52,11 @@ def test_stopping_ends_what_the_program_began(record: Path, tmp_path: Path, more
 def test_stopping_ends_what_a_dead_program_left_behind(record: Path, tmp_path: Path) -> None:
     """A server that was killed may leave a helper that holds its port."""
     child = _start(record, tmp_path / "child")
-    found = processes.read_background(record)
-    assert found is not None
-    parent = psutil.Process(found.pid)
+    process = processes.read_background(record)
+    assert process is not None
+    parent = psutil.Process(process.pid)
     parent.kill()
-    wait_until(lambda: not found.alive, 10, "the end of the program")
+    wait_until(lambda: not process.alive, 10, "the end of the program")
     processes.stop(record)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
@@ -65,9 +65,9 @@ def test_a_process_id_that_was_given_again_is_left_alone(record: Path) -> None:
     """Only the process that began at the recorded time is ours: this very test survives."""
     record.parent.mkdir()
     record.write_text(json.dumps({"pid": os.getpid(), "started": 1.0, "address": ""}))
-    found = processes.read_background(record)
-    assert found is not None
-    assert not found.alive
+    process = processes.read_background(record)
+    assert process is not None
+    assert not process.alive
     processes.stop(record)
 
 

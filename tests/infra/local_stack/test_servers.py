@@ -50,10 +50,10 @@ class Guarded:
 
     def pedigree(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command at a terminal that knows the passwords, or others."""
-        ours = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        challenger = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
         command = [sys.executable, "-c", "from flows.cli.app import app; app()", *words]
-        ours |= {"PEDIGREE_HOME": str(self.home), **environment}
-        return subprocess.run(command, env=ours, capture_output=True, text=True, check=False, timeout=_NIGHT)  # noqa: S603
+        challenger |= {"PEDIGREE_HOME": str(self.home), **environment}
+        return subprocess.run(command, env=challenger, capture_output=True, text=True, check=False, timeout=_NIGHT)  # noqa: S603
 
 
 @pytest.fixture(scope="module")
@@ -85,24 +85,24 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def night(guarded: Guarded) -> dict[str, Any]:
     """Run a night through the worker, and tell how Prefect shows it."""
     api = f"{guarded.address('Prefect')}/api"
-    deployment = _asked(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
+    deployment = _get(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
     run = health._ask(f"{api}/deployments/{deployment}/create_flow_run", prefect_login(guarded.home, api), {})["id"]
 
     def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = _asked(f"{api}/flow_runs/{run}")
-        return found if found["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
+        run_state: dict[str, Any] = _get(f"{api}/flow_runs/{run}")
+        return run_state if run_state["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
 
-    found = wait_until(ended, _NIGHT, f"the night, see {guarded.home / 'stack' / 'worker.log'}")
-    assert found is not None
-    return found
+    ended_run = wait_until(ended, _NIGHT, f"the night, see {guarded.home / 'stack' / 'worker.log'}")
+    assert ended_run is not None
+    return ended_run
 
 
 def test_a_night_runs_where_everybody_says_who_they_are(guarded: Guarded, night: dict[str, Any]) -> None:
     """The worker's night writes into both databases and the bucket, and its run leads to the report in MLflow."""
     assert night["state"]["name"] == "Rejected", night["state"]["message"]
     assert night["labels"]["pedigree.report"].startswith(f"{guarded.address('MLflow')}/#/experiments/")
-    kept = boto3.client("s3").list_objects_v2(Bucket=guarded.bucket)["Contents"]
-    assert any(one["Key"].endswith("evaluation/report.html") for one in kept)
+    objects = boto3.client("s3").list_objects_v2(Bucket=guarded.bucket)["Contents"]
+    assert any(item["Key"].endswith("evaluation/report.html") for item in objects)
     assert not (guarded.home / "mlflow.db").exists()
     assert not (guarded.home / "prefect" / "prefect.db").exists()
 
@@ -111,14 +111,16 @@ def test_a_night_runs_where_everybody_says_who_they_are(guarded: Guarded, night:
 def test_every_kind_of_command_gets_in(guarded: Guarded) -> None:
     """What asks Prefect, MLflow or both works with the right passwords."""
     config = ("-c", str(guarded.file), "--json")
-    again = guarded.pedigree("retrain", *config)
-    assert json.loads(again.stdout)["status"] == "unchanged", again.stderr
+    repeated = guarded.pedigree("retrain", *config)
+    assert json.loads(repeated.stdout)["status"] == "unchanged", repeated.stderr
     promoted = guarded.pedigree("model", "promote", "1", "--why", "a test", "--by", "ann", *config)
     assert json.loads(promoted.stdout)["champion"] == "1", promoted.stderr
     shown = json.loads(guarded.pedigree("status", "--json").stdout)
     assert {part["state"] for part in shown.values()} == {"running"}
-    told = guarded.pedigree("notify", *config, "--set", "notify.channels=[webhook]", PEDIGREE_WEBHOOK_URL="http://a/b")
-    assert len(json.loads(told.stdout)["automations"]) == 5, told.stderr
+    notified = guarded.pedigree(
+        "notify", *config, "--set", "notify.channels=[webhook]", PEDIGREE_WEBHOOK_URL="http://a/b"
+    )
+    assert len(json.loads(notified.stdout)["automations"]) == 5, notified.stderr
 
 
 @pytest.mark.usefixtures("night")
@@ -148,7 +150,7 @@ def test_no_password_is_written_down(guarded: Guarded) -> None:
     files = [path for path in guarded.home.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert [path for path in files if any(word in path.read_bytes() for word in words)] == []
-    lines = [" ".join(one.info["cmdline"] or []).encode() for one in psutil.process_iter(["cmdline"])]
+    lines = [" ".join(process.info["cmdline"] or []).encode() for process in psutil.process_iter(["cmdline"])]
     assert [line for line in lines if any(word in line for word in words)] == []
     servers = read_operations(guarded.file).servers
     for database in (servers.prefect_database, servers.mlflow_database):
@@ -175,7 +177,7 @@ def test_passwords_must_be_set(monkeypatch: pytest.MonkeyPatch, lacking: str) ->
         servers.check_credentials(Servers(authentication=True))
 
 
-def _asked(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
+def _get(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
     request = urllib.request.Request(url, headers=prefect_login(Path("nowhere"), url))  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
         return json.load(answer)
@@ -184,10 +186,10 @@ def _asked(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
 def _draw(photos: Path) -> None:
     noise = np.random.default_rng(0)
     for number in range(36):
-        place = photos / "abc"[number % 3]
-        place.mkdir(parents=True, exist_ok=True)
+        folder = photos / "abc"[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
         pixels = noise.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(place / f"{number}.jpg")
+        Image.fromarray(pixels).resize((80, 80), Image.Resampling.NEAREST).save(folder / f"{number}.jpg")
 
 
 def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
     for name in ("prefect", "mlflow"):
         command = [postgres_program("createdb"), "--maintenance-db", database, name]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-    place = database.removesuffix("/postgres")
+    server = database.removesuffix("/postgres")
     return {
         "source": {"url": str(folder / "photos")},
         "store": {"url": str(folder / "store")},
@@ -203,8 +205,8 @@ def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
         "tracking": {"url": f"http://127.0.0.1:{port}"},
         "servers": {
-            "prefect_database": f"{place}/prefect",
-            "mlflow_database": f"{place}/mlflow",
+            "prefect_database": f"{server}/prefect",
+            "mlflow_database": f"{server}/mlflow",
             "artifacts": "s3://pedigree-mlflow/files",
             "authentication": True,
         },

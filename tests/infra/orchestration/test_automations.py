@@ -79,9 +79,9 @@ def test_each_end_of_a_night_is_one_message(
     runs = {name: _end(client, name, kind) for name, (kind, _) in _ENDS.items()}
     _end(client, "Promoted", StateType.COMPLETED, flow_name="another")
     wait_until(lambda: len(web.calls) == len(mail.letters) == 2 * len(_ENDS), 60, "all messages")
-    told = [call["text"] for path, call in web.calls if path.startswith("/hook")]
+    texts = [call["text"] for path, call in web.calls if path.startswith("/hook")]
     for name, (_, subject) in _ENDS.items():
-        (text,) = [one for one in told if str(runs[name]) in one]
+        (text,) = [message for message in texts if str(runs[name]) in message]
         assert text.startswith(
             f'{subject}\n&lt;b&gt;{name}&lt;/b&gt; &amp; "why"\nRun: {prefect_server.url}/runs/flow-run/'
         )
@@ -90,9 +90,9 @@ def test_each_end_of_a_night_is_one_message(
     assert sorted(call["title"] for call in slack) == sorted(subject for _, subject in _ENDS.values())
     letters = [letter for letter in mail.letters if letter["To"] == "ann@example.org"]
     assert sorted(letter["Subject"] for letter in letters) == sorted(subject for _, subject in _ENDS.values())
-    said = ["\n".join([letter["Subject"], *letter.get_content().split("\r\n")]).strip() for letter in letters]
+    mails = ["\n".join([letter["Subject"], *letter.get_content().split("\r\n")]).strip() for letter in letters]
     # A chat service would take angle brackets for its own marks; a letter is plain text.
-    assert sorted(said) == sorted(map(unescape, told))
+    assert sorted(mails) == sorted(map(unescape, texts))
     assert set(mail.logins) == {f"\0pedigree\0{_PASSWORD}"}
     assert _PASSWORD not in prefect_server.log.read_text()
 
@@ -111,19 +111,21 @@ def test_again_is_an_update(client: SyncPrefectClient, prefect_server: PrefectSe
     """The same settings again change nothing; what they no longer say is gone, with its secrets."""
     first = notify.model_copy(update={"silent_hours": 26})
     names = automations.set_up_automations(prefect_server.api_url, first, _MLFLOW)
-    before = _ours(client)
+    before = _own_automations(client)
     assert sorted(names) == sorted(before)
     automations.set_up_automations(prefect_server.api_url, first, _MLFLOW)
-    assert _ours(client) == before
+    assert _own_automations(client) == before
     fewer = first.model_copy(update={"channels": ("webhook",), "when": ("failed",)})
     assert automations.set_up_automations(prefect_server.api_url, fewer, _MLFLOW) == [
         "Pedigree: failed",
         "Pedigree: no successful night",
     ]
-    after = _ours(client)
+    after = _own_automations(client)
     assert sorted(after) == ["Pedigree: failed", "Pedigree: no successful night"]
     assert len(after["Pedigree: failed"]["actions"]) == 1
-    assert [one.name for one in client.read_block_documents() if "pedigree" in str(one.name)] == ["pedigree-webhook"]
+    assert [block.name for block in client.read_block_documents() if "pedigree" in str(block.name)] == [
+        "pedigree-webhook"
+    ]
 
 
 def test_a_secret_that_nobody_set_is_a_sentence(
@@ -159,10 +161,10 @@ def test_who_is_written_to_changes_without_the_password(
     assert "ann" not in url
 
 
-def _ours(client: SyncPrefectClient) -> dict[str, dict[str, Any]]:
+def _own_automations(client: SyncPrefectClient) -> dict[str, dict[str, Any]]:
     """Read the automations that tell people, by name, without those that other tests left on the server."""
-    told = [one for one in client.read_automations() if one.name.startswith("Pedigree: ")]
-    return {one.name: one.model_dump() for one in told}
+    expected = [automation for automation in client.read_automations() if automation.name.startswith("Pedigree: ")]
+    return {item.name: item.model_dump() for item in expected}
 
 
 def _end(client: SyncPrefectClient, name: str, kind: StateType, flow_name: str = "retrain") -> UUID:

@@ -23,12 +23,14 @@ from tests.servers import ROOT, free_port
 KUBERNETES = ROOT / "infra" / "kubernetes"
 POOL = json.loads((KUBERNETES / "pool.json").read_text())
 JOB = POOL["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
-WORKER = {one["kind"]: one for one in yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())}
+WORKER = {document["kind"]: document for document in yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())}
 
 
 def nightly() -> dict[str, Any]:
     """Return when the nights are."""
-    (schedule,) = next(one["schedules"] for one in read_prefect_yaml()["deployments"] if one["name"] == "nightly")
+    (schedule,) = next(
+        deployment["schedules"] for deployment in read_prefect_yaml()["deployments"] if deployment["name"] == "nightly"
+    )
     return dict(schedule)
 
 
@@ -38,10 +40,10 @@ def test_every_date_has_one_night_also_when_the_clock_changes(change: date, hour
     zone = ZoneInfo(nightly()["timezone"])
     schedule = CronSchedule(cron=nightly()["cron"], timezone=nightly()["timezone"])
     start = datetime(change.year, change.month, change.day, tzinfo=zone) - timedelta(days=2)
-    nights = [one.astimezone(zone) for one in asyncio.run(schedule.get_dates(n=5, start=start))]
-    assert [one.toordinal() - change.toordinal() for one in nights] == [-2, -1, 0, 1, 2]
-    assert {(one.hour, one.minute) for one in nights} == {(4, 0)}
-    real = [round((two.timestamp() - one.timestamp()) / 3600) for one, two in pairwise(nights)]
+    nights = [date.astimezone(zone) for date in asyncio.run(schedule.get_dates(n=5, start=start))]
+    assert [date.toordinal() - change.toordinal() for date in nights] == [-2, -1, 0, 1, 2]
+    assert {(date.hour, date.minute) for date in nights} == {(4, 0)}
+    real = [round((second.timestamp() - date.timestamp()) / 3600) for date, second in pairwise(nights)]
     assert real == [24, hours, 24, 24]
 
 
@@ -59,22 +61,24 @@ def test_four_o_clock_comes_once_a_day_in_every_zone() -> None:
 def test_every_deployment_runs_a_flow_and_says_what_for() -> None:
     """Each entry names a flow by its module, and has a description and a tag."""
     entries = read_prefect_yaml()["deployments"]
-    assert {one["name"] for one in entries} == {
+    assert {entry["name"] for entry in entries} == {
         *("nightly", "retrain", "watch", "reproduce", "verify-store", "approve", "rollback")
     }
-    for one in entries:
-        assert import_object(one["entrypoint"]).name
-        assert one["description"].endswith(".")
-        assert one["tags"] == ["pedigree"]
+    for deployment in entries:
+        assert import_object(deployment["entrypoint"]).name
+        assert deployment["description"].endswith(".")
+        assert deployment["tags"] == ["pedigree"]
 
 
 def test_the_kubernetes_pool_is_whole() -> None:
     """Each placeholder of the job has a variable, each default is of its type, and a job runs a run."""
     variables = POOL["variables"]["properties"]
-    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(POOL["job_configuration"])))
-    assert asked == set(variables)
+    placeholders = set(re.findall(r"{{ (\w+) }}", json.dumps(POOL["job_configuration"])))
+    assert placeholders == set(variables)
     is_valid_schema(POOL["variables"])
-    defaults = {name: one["default"] for name, one in variables.items() if one.get("default") is not None}
+    defaults = {
+        name: variable["default"] for name, variable in variables.items() if variable.get("default") is not None
+    }
     validate(defaults, {**POOL["variables"], "required": []}, raise_on_error=True)
     manifest = POOL["job_configuration"]["job_manifest"]
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
@@ -90,18 +94,20 @@ def test_the_kubernetes_worker_may_do_what_it_must_and_nothing_more() -> None:
     (subject,) = WORKER["RoleBinding"]["subjects"]
     assert (subject["kind"], subject["name"]) == ("ServiceAccount", account)
     assert WORKER["RoleBinding"]["roleRef"]["name"] == WORKER["Role"]["metadata"]["name"]
-    allowed = {(what, verb) for rule in WORKER["Role"]["rules"] for what in rule["resources"] for verb in rule["verbs"]}
+    allowed = {
+        (resource, verb) for rule in WORKER["Role"]["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+    }
     assert {("jobs", "create"), ("jobs", "delete"), ("pods", "watch"), ("pods/log", "get")} <= allowed
-    assert not {verb for what, verb in allowed if what != "jobs"} - {"get", "list", "watch"}
+    assert not {verb for resource, verb in allowed if resource != "jobs"} - {"get", "list", "watch"}
     assert WORKER["Deployment"]["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     accounts = yaml.safe_load_all((KUBERNETES / "worker.yaml").read_text())
-    names = {one["metadata"]["name"] for one in accounts if one["kind"] == "ServiceAccount"}
+    names = {account["metadata"]["name"] for account in accounts if account["kind"] == "ServiceAccount"}
     assert names == {account, JOB["serviceAccountName"]}
     (container,) = pod["spec"]["containers"]
     assert container["command"][:3] == ["prefect", "worker", "start"]
     assert container["command"][container["command"].index("--type") + 1] == "kubernetes"
-    own = {"name": "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"}
-    assert {**own, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
+    expected = {"name": "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"}
+    assert {**expected, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
 
 
 def test_whoever_starts_a_job_chooses_neither_what_it_executes_nor_its_rights() -> None:
@@ -117,19 +123,19 @@ def test_whoever_starts_a_job_chooses_neither_what_it_executes_nor_its_rights() 
 def test_pods_of_the_cluster_have_no_more_than_they_need(pod: dict[str, Any]) -> None:
     """No root, no new privileges, no capabilities, no writing but where it must be, and an image that is one image."""
     (container,) = pod["containers"]
-    own = pod["securityContext"]
-    assert own["runAsNonRoot"] is True
-    assert min(own["runAsUser"], own["runAsGroup"]) > 0
-    assert own["seccompProfile"] == {"type": "RuntimeDefault"}
+    security = pod["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert min(security["runAsUser"], security["runAsGroup"]) > 0
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
     assert re.fullmatch(r"[\w./-]+@sha256:[0-9a-f]{64}", container["image"])
-    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
-    assert {one["name"] for one in pod["volumes"] if one["emptyDir"] == {}} == mounts.keys()
-    home = next(one["value"] for one in container["env"] if one["name"] == "HOME")
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {mount["name"] for mount in pod["volumes"] if mount["emptyDir"] == {}} == mounts.keys()
+    home = next(mount["value"] for mount in container["env"] if mount["name"] == "HOME")
     assert {home, "/tmp", container["workingDir"]} <= set(mounts.values())  # noqa: S108 - a mount
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
 

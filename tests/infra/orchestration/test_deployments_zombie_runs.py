@@ -41,12 +41,12 @@ def test_a_run_that_says_nothing_more_is_called_crashed(prefect_server: PrefectS
         client.set_flow_run_state(runs["ended"].id, Completed(name="Promoted"))
 
         def dead() -> FlowRun | None:
-            now = client.read_flow_run(runs["dead"].id)
-            return now if now.state_type == StateType.CRASHED else None
+            current = client.read_flow_run(runs["dead"].id)
+            return current if current.state_type == StateType.CRASHED else None
 
-        found = wait_until(dead, 60, "the dead run to be called crashed")
-        assert found
-        assert found.state
-        assert "its machine or its worker is gone" in str(found.state.message)
+        crashed = wait_until(dead, 60, "the dead run to be called crashed")
+        assert crashed
+        assert crashed.state
+        assert "its machine or its worker is gone" in str(crashed.state.message)
         assert client.read_flow_run(runs["ended"].id).state_name == "Promoted"
         assert client.read_flow_run(runs["another's"].id).state_type == StateType.RUNNING

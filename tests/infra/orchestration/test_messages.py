@@ -15,8 +15,8 @@ def test_a_failed_night_says_only_its_own_sentence(kind: type[PedigreeError]) ->
     sentence = f"Flow run encountered an exception: {kind.__name__}: The disk is full."
     event = {"resource": {"prefect.state-message": sentence}}
     body = jinja2.Template(MESSAGES["failed"]("http://prefect").body)
-    told = body.render(event=event, flow_run={"id": "1", "labels": {}})
-    assert told == "The disk is full.\nRun: http://prefect/runs/flow-run/1"
+    text = body.render(event=event, flow_run={"id": "1", "labels": {}})
+    assert text == "The disk is full.\nRun: http://prefect/runs/flow-run/1"
 
 
 def test_what_a_webhook_is_sent_holds_names_as_text() -> None:
@@ -25,5 +25,5 @@ def test_what_a_webhook_is_sent_holds_names_as_text() -> None:
     event = {"resource": {"prefect.state-message": reason}}
     template = jinja2.Template(build_webhook_payload(MESSAGES["rejected"]("http://prefect")))
     text = json.loads(template.render(event=event, flow_run={"id": "1", "labels": {}}))["text"]
-    told = 'recall of &lt;http://evil|click&gt; &lt;!channel&gt; ![t] (http://evil/t.png) &amp; "quotes" 0.1'
-    assert text == f"Pedigree: the new model was rejected\n{told}\nRun: http://prefect/runs/flow-run/1"
+    escaped = 'recall of &lt;http://evil|click&gt; &lt;!channel&gt; ![t] (http://evil/t.png) &amp; "quotes" 0.1'
+    assert text == f"Pedigree: the new model was rejected\n{escaped}\nRun: http://prefect/runs/flow-run/1"

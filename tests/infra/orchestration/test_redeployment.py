@@ -61,10 +61,10 @@ def _looks(client: SyncPrefectClient) -> dict[str, object]:
     (zombies,) = client.read_automations_by_name(NAME)
     assert watch.global_concurrency_limit
     return {
-        "switched off": [(one.active, one.schedule.model_dump()) for one in nightly.schedules],
+        "switched off": [(schedule.active, schedule.schedule.model_dump()) for schedule in nightly.schedules],
         "paused": watch.paused,
-        "every": [one.schedule.model_dump() for one in watch.schedules],
-        "another time": [one.schedule.model_dump() for one in verify.schedules],
+        "every": [schedule.schedule.model_dump() for schedule in watch.schedules],
+        "another time": [schedule.schedule.model_dump() for schedule in verify.schedules],
         "trigger": trigger.enabled,
         "limit": watch.global_concurrency_limit.limit,
         "shared": client.read_global_concurrency_limit_by_name(ONE_RETRAINING).limit,
@@ -92,10 +92,10 @@ def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client:
     client.create_work_queue("low", work_pool_name=deployments.POOL)
     _set(client, "verify-store/verify-store", work_queue_name="low", job_variables={"stream_output": False})
     before = _looks(client)
-    others = resolve(parse_settings({**_SETTINGS, "training": {"seed": 3}}, "the test"))
+    changed_settings = resolve(parse_settings({**_SETTINGS, "training": {"seed": 3}}, "the test"))
     for _ in range(2):
-        kept = _deploy(server, others)
-        assert set(kept) == {
+        retained = _deploy(server, changed_settings)
+        assert set(retained) == {
             "nightly: its schedule (0 4 * * * Europe/Berlin, switched off)",
             "nightly: its tags",
             "watch: it is paused",
@@ -109,10 +109,10 @@ def test_what_a_person_changed_stays_and_is_named(server: PrefectServer, client:
             f"the limit {ONE_RETRAINING} (2)",
         }
         assert _looks(client) == before
-    again = _read(client, "retrain/nightly")
-    assert again.parameters["training_seed"] == 3
-    assert again.global_concurrency_limit
-    assert again.global_concurrency_limit.name == ONE_RETRAINING
+    redeployed = _read(client, "retrain/nightly")
+    assert redeployed.parameters["training_seed"] == 3
+    assert redeployed.global_concurrency_limit
+    assert redeployed.global_concurrency_limit.name == ONE_RETRAINING
 
 
 def test_what_the_file_changed_arrives(
@@ -121,14 +121,14 @@ def test_what_the_file_changed_arrives(
     """Another time written into the file is what was asked, where nobody changed it in Prefect."""
     settings = resolve(parse_settings(_SETTINGS, "the test"))
     described = deployments.read_prefect_yaml()
-    for one in described["deployments"]:
-        if one["name"] == "reproduce":
-            one["schedules"] = [{"cron": "0 3 * * *", "timezone": "Asia/Tokyo", "active": True}]
-        if one["name"] == "reproduce":
-            one["description"] = "Another one."
+    for deployment in described["deployments"]:
+        if deployment["name"] == "reproduce":
+            deployment["schedules"] = [{"cron": "0 3 * * *", "timezone": "Asia/Tokyo", "active": True}]
+        if deployment["name"] == "reproduce":
+            deployment["description"] = "Another one."
     monkeypatch.setattr(deployments, "read_prefect_yaml", lambda: described)
-    kept = _deploy(server, settings)
-    assert not [words for words in kept if words.startswith("reproduce")]
+    retained = _deploy(server, settings)
+    assert not [words for words in retained if words.startswith("reproduce")]
     (schedule,) = _read(client, "reproduce/reproduce").schedules
     assert schedule.schedule.model_dump(include={"cron", "timezone"}) == {"cron": "0 3 * * *", "timezone": "Asia/Tokyo"}
     assert _read(client, "reproduce/reproduce").description == "Another one."
@@ -140,7 +140,7 @@ def test_where_an_older_pedigree_deployed(server: PrefectServer, client: SyncPre
     client.delete_variable_by_name("pedigree_deployed")
     watch = _read(client, "watch/watch")
     client.delete_deployment_schedule(watch.id, watch.schedules[0].id)
-    kept = _deploy(server, settings)
-    assert {"watch: its schedule (none)", "watch: it is paused", "nightly: its tags"} <= set(kept)
-    assert not [words for words in kept if words.startswith(("rollback", "retrain", "approve"))]
+    retained = _deploy(server, settings)
+    assert {"watch: its schedule (none)", "watch: it is paused", "nightly: its tags"} <= set(retained)
+    assert not [words for words in retained if words.startswith(("rollback", "retrain", "approve"))]
     assert _read(client, "watch/watch").schedules == []

@@ -49,23 +49,28 @@ def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generato
             chance.choice(4, groups, p=[better, worse, 0.05, 0.95 - better - worse]),
         )
     )
-    ours, theirs = (fate == 0) | (fate == 3), (fate == 1) | (fate == 3)
+    challenger_right, champion_right = (fate == 0) | (fate == 3), (fate == 1) | (fate == 3)
     names = [str(number // alike) for number in range(images)]
-    some = replace(exam(truth.tolist(), chance), groups=names)
-    found = measure_models(
-        predictions(truth.tolist(), ours), predictions(truth.tolist(), theirs), some, gate.minimum_support
+    evaluation_set = replace(exam(truth.tolist(), chance), groups=names)
+    measurement = measure_models(
+        predictions(truth.tolist(), challenger_right),
+        predictions(truth.tolist(), champion_right),
+        evaluation_set,
+        gate.minimum_support,
     )
-    return apply_gate_rules(GateInputs(found, None, HOLDINGS), gate)
+    return apply_gate_rules(GateInputs(measurement, None, HOLDINGS), gate)
 
 
 def measured(
-    ours: Sequence[int], theirs: Sequence[int] | None, images: int = 40, gate: Gate | None = None
+    challenger_wrong: Sequence[int], champion_wrong: Sequence[int] | None, images: int = 40, gate: Gate | None = None
 ) -> Measurement:
     """Measure two models that are wrong about these of the images; the classes and the coats take turns."""
     truth = [number % len(CLASSES) for number in range(images)]
     coats = [(("coat", COATS[number // len(CLASSES) % len(COATS)]),) for number in range(images)]
-    some = EvaluationSet([CLASSES[index] for index in truth], [str(number) for number in range(images)], coats)
-    wrong = [np.isin(np.arange(images), list(one)) for one in (ours, theirs or ())]
-    challenger, champion = (predictions(truth, ~one) for one in wrong)
+    evaluation_set = EvaluationSet(
+        [CLASSES[index] for index in truth], [str(number) for number in range(images)], coats
+    )
+    wrong = [np.isin(np.arange(images), list(places)) for places in (challenger_wrong, champion_wrong or ())]
+    challenger, champion = (predictions(truth, ~places) for places in wrong)
     minimum = (gate or Gate()).minimum_support
-    return measure_models(challenger, None if theirs is None else champion, some, minimum)
+    return measure_models(challenger, None if champion_wrong is None else champion, evaluation_set, minimum)

@@ -9,7 +9,7 @@ WHITE = (("coat", "white"),)
 
 def dumped(*values: object) -> bytes:
     """Write values as JSON Lines."""
-    return "\n".join(json.dumps(one) for one in values).encode()
+    return "\n".join(json.dumps(value) for value in values).encode()
 
 
 FORMS: dict[str, tuple[bytes, list[Statement]]] = {
@@ -78,7 +78,7 @@ FORMS: dict[str, tuple[bytes, list[Statement]]] = {
             [
                 {
                     "data": {"image": "1.jpg"},
-                    "annotations": [{"result": [{"value": {"choices": [one]}}]} for one in ("pug", "boxer")],
+                    "annotations": [{"result": [{"value": {"choices": [name]}}]} for name in ("pug", "boxer")],
                 }
             ]
         ).encode(),

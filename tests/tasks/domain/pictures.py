@@ -70,12 +70,12 @@ def grey_profile(gamma: float) -> bytes:
 
 def _profile(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
     tags = {b"desc": b"desc" + struct.pack(">II", 0, 5) + b"test\0" + bytes(79), b"wtpt": _xyz(_D50), **tags}
-    table, body, place = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    table, body, offset = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for name, value in tags.items():
         padded = value + bytes(-len(value) % 4)
-        table += name + struct.pack(">II", place + len(body), len(value))
+        table += name + struct.pack(">II", offset + len(body), len(value))
         body += padded
-    header = struct.pack(">I4sI4s4s4s", place + len(body), bytes(4), 0x02100000, b"mntr", space, b"XYZ ")
+    header = struct.pack(">I4sI4s4s4s", offset + len(body), bytes(4), 0x02100000, b"mntr", space, b"XYZ ")
     header += bytes(12) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
     return header.ljust(128, b"\0") + table + body
 
@@ -88,10 +88,10 @@ def _gamma(number: float) -> bytes:
     return b"curv" + bytes(4) + struct.pack(">IH", 1, round(number * 256))
 
 
-def png(width: int, height: int, kind: tuple[int, int], rows: bytes, *others: tuple[bytes, bytes]) -> bytes:
+def png(width: int, height: int, kind: tuple[int, int], rows: bytes, *rest: tuple[bytes, bytes]) -> bytes:
     """Write a PNG of a bit depth and colour type that Pillow cannot write, with other chunks before the rows."""
     header = struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0)
-    chunks = [(b"IHDR", header), *others, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), *rest, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
 
 
@@ -99,10 +99,10 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def deep_png(levels: NDArray[np.uint16], colour_type: int, *others: tuple[bytes, bytes]) -> bytes:
+def deep_png(levels: NDArray[np.uint16], colour_type: int, *chunks: tuple[bytes, bytes]) -> bytes:
     """Write a PNG of sixteen bits a channel: (height, width) or (height, width, channels)."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
-    return png(levels.shape[1], levels.shape[0], (16, colour_type), rows, *others)
+    return png(levels.shape[1], levels.shape[0], (16, colour_type), rows, *chunks)
 
 
 def tiff(numbers: NDArray[np.generic], photometric: int, kind: int = 1, more: int = 0) -> bytes:
@@ -129,8 +129,8 @@ def tiff(numbers: NDArray[np.generic], photometric: int, kind: int = 1, more: in
     triples = struct.pack("<3H3H", *[bits] * 3, *[kind] * 3)
     entries = b""
     for tag, value in tags.items():
-        place = end if tag == 258 else end + 6
-        entries += struct.pack("<HHII", tag, 3, 3, place) if tag in many else struct.pack("<HHII", tag, 4, 1, value)
+        offset = end if tag == 258 else end + 6
+        entries += struct.pack("<HHII", tag, 3, 3, offset) if tag in many else struct.pack("<HHII", tag, 4, 1, value)
     entries += b"".join(struct.pack("<HHII", 40_000 + index % 20_000, 1, len(data), 8) for index in range(more))
     directory = struct.pack("<H", len(tags) + more) + entries + bytes(4)
     return b"II*\0" + struct.pack("<I", end + 12) + data + triples + directory

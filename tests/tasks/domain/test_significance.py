@@ -22,8 +22,8 @@ def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
     """The interval of any share is the one that SciPy computes."""
     hits, images = counts
     low, high = wilson_interval(np.array([hits]), np.array([images]))
-    known = binomtest(hits, images).proportion_ci(method="wilson")
-    assert (low[0], high[0]) == (pytest.approx(known.low, abs=1e-12), pytest.approx(known.high, abs=1e-12))
+    expected = binomtest(hits, images).proportion_ci(method="wilson")
+    assert (low[0], high[0]) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high, abs=1e-12))
 
 
 def test_nothing_is_known_of_no_images() -> None:
@@ -37,8 +37,8 @@ def test_mcnemar_is_the_exact_test(wins: int, losses: int) -> None:
     """The p value is that of SciPy's exact test of a coin."""
     first, second = np.array([wins]), np.array([losses])
     pairs = wins + losses
-    one = binomtest(wins, pairs, alternative="greater").pvalue if pairs else 1.0
-    assert mcnemar(first, second)[0] == pytest.approx(one)
+    expected = binomtest(wins, pairs, alternative="greater").pvalue if pairs else 1.0
+    assert mcnemar(first, second)[0] == pytest.approx(expected)
 
 
 def test_each_round_draws_as_many_groups_as_there_are() -> None:
@@ -48,8 +48,8 @@ def test_each_round_draws_as_many_groups_as_there_are() -> None:
     assert (drawn.sum(axis=1) == 50).all()
     assert drawn.mean(axis=0) == pytest.approx(np.ones(50), abs=0.25)
     assert drawn.var(axis=0).mean() == pytest.approx(1 - 1 / 50, abs=0.05)
-    again = np.concatenate(list(bootstrap(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
-    assert (drawn == again).all()
+    repeated = np.concatenate(list(bootstrap(50, lambda counts: counts.T.astype(np.float64), seed=3, rounds=500)))
+    assert (drawn == repeated).all()
 
 
 def test_the_bootstraps_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -75,8 +75,8 @@ def test_holm_is_holms(chances: list[float], rate: float) -> None:
     """Where tests can reach any p value, the smallest speaks at rate / n, the next at rate / (n - 1), and so on."""
     order = sorted(range(len(chances)), key=chances.__getitem__)
     expected = set()
-    for place, number in enumerate(order):
-        if chances[number] > rate / (len(chances) - place):
+    for rank, number in enumerate(order):
+        if chances[number] > rate / (len(chances) - rank):
             break
         expected.add(number)
     assert {number for number, spoken in enumerate(holm(chances, rate)) if spoken} == expected

@@ -30,7 +30,8 @@ def narrow(images: dict[str, tuple[str, ImageProperties]]) -> tuple[NarrowRange,
     """Find the narrow classes among these images."""
     rows = [Row(image, kind, Split.TRAIN, (), image) for image, (kind, _) in images.items()]
     return find_narrow_ranges(
-        rows, {image: ImageInfo(image, 9, 9, "JPEG", bytes(32), known) for image, (_, known) in images.items()}
+        rows,
+        {image: ImageInfo(image, 9, 9, "JPEG", bytes(32), attributes) for image, (_, attributes) in images.items()},
     )
 
 
@@ -44,35 +45,40 @@ def test_classes_that_are_photographed_alike_are_seldom_narrow(images: int) -> N
 @pytest.mark.parametrize("kind", ["brightness", "tone"])
 def test_a_class_without_its_bright_pictures_is_named(least: float, most: float, unseen: str, kind: str) -> None:
     """Where a class's lighter or darker half is withheld, it alone is named, with what is missing."""
-    kept = {
-        image: (label, known)
-        for image, (label, known) in drawn(1).items()
-        if label != "pug" or least <= getattr(known, kind) <= most
+    retained = {
+        image: (label, attributes)
+        for image, (label, attributes) in drawn(1).items()
+        if label != "pug" or least <= getattr(attributes, kind) <= most
     }
-    (found,) = narrow(kept)
-    assert (found.label, found.measure, found.unseen) == ("pug", kind, unseen)
-    assert 0.3 < found.outside < 0.7
-    assert str(found).startswith(f"pug is not seen in {unseen} photographs: nearly all of its ")
+    (narrow_range,) = narrow(retained)
+    assert (narrow_range.label, narrow_range.measure, narrow_range.unseen) == ("pug", kind, unseen)
+    assert 0.3 < narrow_range.outside < 0.7
+    assert str(narrow_range).startswith(f"pug is not seen in {unseen} photographs: nearly all of its ")
 
 
 def test_one_background_is_named_though_the_dogs_differ() -> None:
     """A class before one photographer's white wall is narrow by its surroundings, whatever stands before it."""
     walls = {
-        image: (label, ImageProperties((3 * 0.9 + known.tone) / 4, 0.2, 500, known.tone) if label == "pug" else known)
-        for image, (label, known) in drawn(2).items()
+        image: (
+            label,
+            ImageProperties((3 * 0.9 + attributes.tone) / 4, 0.2, 500, attributes.tone)
+            if label == "pug"
+            else attributes,
+        )
+        for image, (label, attributes) in drawn(2).items()
     }
-    (found,) = narrow(walls)
-    assert (found.label, found.measure, found.unseen) == ("pug", "surroundings", "darker")
-    assert (found.low, found.high) == pytest.approx((0.9, 0.9))
+    (narrow_range,) = narrow(walls)
+    assert (narrow_range.label, narrow_range.measure, narrow_range.unseen) == ("pug", "surroundings", "darker")
+    assert (narrow_range.low, narrow_range.high) == pytest.approx((0.9, 0.9))
 
 
 def test_narrow_classes_are_wanted_and_many_are_counted() -> None:
     """The list of what to collect names the missing photographs; beyond five classes the warnings count the others."""
-    one = NarrowRange("pug", "tone", 80, 0.1, 0.4, 0.02, 0.5)
-    (wish,) = advise_collection(Figures(9, {"accuracy": 0.9}, (), (), ()), (), 10, (), [one])
+    narrow_range = NarrowRange("pug", "tone", 80, 0.1, 0.4, 0.02, 0.5)
+    (wish,) = advise_collection(Figures(9, {"accuracy": 0.9}, (), (), ()), (), 10, (), [narrow_range])
     assert (wish.of, wish.gain) == ("pug", None)
     assert wish.why == (
         "lighter photographs, since nearly all of its 80 images have a middle whose tone is 0.10 to 0.40 (1 is white), "
         "52% of the other classes' images have not"
     )
-    assert list_range_warnings([one] * 8)[5:] == ["3 more classes have narrow ranges"]
+    assert list_range_warnings([narrow_range] * 8)[5:] == ["3 more classes have narrow ranges"]

@@ -45,7 +45,7 @@ def test_a_card_names_what_changed_and_why() -> None:
     )
     assert card.added == (Change("f", "pug/f", "new in pug"),)
     assert card.relabelled == (Change("a", "boxer/a", "pug is now boxer"),)
-    assert {one.key: one.what for one in card.removed} == {
+    assert {exclusion.key: exclusion.what for exclusion in card.removed} == {
         "pug/b": "no object holds it any more",
         "pug/c": "removed for good",
         "pug/d": "unlabelled: nobody says what it shows",
@@ -69,7 +69,7 @@ def test_what_is_missing_is_counted_by_reason() -> None:
     )
     rejects = [Excluded("damaged", "cut short", f"pug/{number}", "", "photos") for number in range(60)]
     card = build_data_card([row("a", "pug")], [], Evidence(labelling, rejects, ["few (1 of 20 images, lacks 19)"]))
-    assert [(one.reason, one.images, len(one.first)) for one in card.missing] == [
+    assert [(reason.reason, reason.images, len(reason.first)) for reason in card.missing] == [
         ("damaged", 60, 50),
         ("left-out", 1, 1),
         ("waiting", 1, 1),
@@ -79,28 +79,28 @@ def test_what_is_missing_is_counted_by_reason() -> None:
 
 def test_attributes_say_where_they_are_from() -> None:
     """What somebody wrote down is told from what was read from the picture, and goes before it."""
-    told = (("coat", "white"), ("tone", "light"))
-    written = LabelledImage("a", "a", "pug", told, (("coat", "manifest"), ("tone", "folder")))
-    rows = [Row("a", "pug", Split.TEST, told, "a"), Row("b", "pug", Split.TEST, (), "b")]
+    given = (("coat", "white"), ("tone", "light"))
+    written = LabelledImage("a", "a", "pug", given, (("coat", "manifest"), ("tone", "folder")))
+    rows = [Row("a", "pug", Split.TEST, given, "a"), Row("b", "pug", Split.TEST, (), "b")]
     examined = {image: dark(image) for image in "ab"}
     card = build_data_card(rows, [], Evidence(Labelling((written,), (), ()), image_infos=examined))
-    found = {one.attribute: one for one in card.balances}
-    assert found["coat"].origins == ("manifest",)
-    assert found["tone"].origins == ("folder", "picture")
-    assert found["resolution"].origins == ("picture",)
-    assert found["tone"].classes[0].counts == {"dark": 1, "light": 1}
-    assert found["coat"].classes[0].counts == {"not known": 1, "white": 1}
+    balances = {balance.attribute: balance for balance in card.balances}
+    assert balances["coat"].origins == ("manifest",)
+    assert balances["tone"].origins == ("folder", "picture")
+    assert balances["resolution"].origins == ("picture",)
+    assert balances["tone"].classes[0].counts == {"dark": 1, "light": 1}
+    assert balances["coat"].classes[0].counts == {"not known": 1, "white": 1}
 
 
 def test_shares_and_distances_are_figures() -> None:
     """The distance of a class from the others is half the sum of the differences of their shares."""
-    told: dict[str, Attributes] = {
+    attributes: dict[str, Attributes] = {
         f"{label}{number}": (("coat", coat),)
         for label, coats in {"pug": "wwwb", "boxer": "wbbb", "husky": "wwww"}.items()
         for number, coat in enumerate(coats)
     }
-    rows = [Row(image, image[:-1], Split.TEST, (), "") for image in told]
-    (coat,) = compute_balances(rows, told, {"coat": ["folder"]})
+    rows = [Row(image, image[:-1], Split.TEST, (), "") for image in attributes]
+    (coat,) = compute_balances(rows, attributes, {"coat": ["folder"]})
     boxer, husky, pug = coat.classes
     assert boxer.shares == {"b": 0.75, "w": 0.25}
     assert (boxer.distance, husky.distance, pug.distance) == pytest.approx((0.75 - 1 / 8, 0.5, 0.375 - 0.25))
@@ -108,15 +108,15 @@ def test_shares_and_distances_are_figures() -> None:
 
 def test_a_class_lacks_what_others_have_enough_of() -> None:
     """A value is lacking where by the others' share three images should have it, and not where one or two should."""
-    told: dict[str, Attributes] = {
+    attributes: dict[str, Attributes] = {
         f"{label}{number}": (("coat", "white" if number < white else "spotted" if number == 9 else "black"),)
         for label, white in {"pug": 4, "boxer": 3, "husky": 0}.items()
         for number in range(10 - (label == "husky"))
     }
-    (coat,) = compute_balances([Row(image, image[:-1], Split.TEST, (), "") for image in told], told, {})
-    assert {one.label: one.lacking for one in coat.classes} == {"boxer": (), "husky": ("white",), "pug": ()}
+    (coat,) = compute_balances([Row(image, image[:-1], Split.TEST, (), "") for image in attributes], attributes, {})
+    assert {entry.label: entry.lacking for entry in coat.classes} == {"boxer": (), "husky": ("white",), "pug": ()}
     single = [row(f"{number}", "pug") for number in range(10)]
-    assert compute_balances(single, {one.image: one.attributes for one in single}, {})[0].classes[0].lacking == ()
+    assert compute_balances(single, {item.image: item.attributes for item in single}, {})[0].classes[0].lacking == ()
 
 
 def test_a_card_warns() -> None:

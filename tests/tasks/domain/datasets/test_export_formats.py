@@ -37,11 +37,11 @@ long = st.one_of(st.text('%a🐶犬."', min_size=60, max_size=400), st.sampled_f
 
 
 @given(long, long)
-def test_long_labels_keep_folders_of_their_own(one: str, two: str) -> None:
+def test_long_labels_keep_folders_of_their_own(first: str, second: str) -> None:
     """However long labels are, each has one stable folder, which fits on a disk, and no two share one."""
-    assert (folder_name(one) == folder_name(two)) == (one == two)
-    assert len(folder_name(one).encode()) <= 255
-    assert folder_name(folder_name(one)) != folder_name(one) or "%" not in folder_name(one)
+    assert (folder_name(first) == folder_name(second)) == (first == second)
+    assert len(folder_name(first).encode()) <= 255
+    assert folder_name(folder_name(first)) != folder_name(first) or "%" not in folder_name(first)
 
 
 # What Windows keeps for its devices is no ordinary label, whatever its case.
@@ -95,8 +95,10 @@ def test_a_manifest_reads_back(rows: list[Row]) -> None:
     """Whatever labels and keys hold, commas, quotes and line ends too, a CSV reader gets it back, sorted by image."""
     unique = {row.image: row for row in rows}
     text = manifest_csv(list(unique.values()), {image: f"x/{image}" for image in unique}).decode()
-    found = [(one["image"], one["label"], one["split"], one["key"]) for one in csv.DictReader(io.StringIO(text, ""))]
-    assert found == [(image, row.label, row.split.value, row.key) for image, row in sorted(unique.items())]
+    result = [
+        (item["image"], item["label"], item["split"], item["key"]) for item in csv.DictReader(io.StringIO(text, ""))
+    ]
+    assert result == [(image, row.label, row.split.value, row.key) for image, row in sorted(unique.items())]
 
 
 def test_attributes_have_columns_of_their_own() -> None:

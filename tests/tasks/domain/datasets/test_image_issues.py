@@ -27,9 +27,9 @@ def examined(image: Image.Image) -> ImageInfo:
     """Save a picture and examine it as a night does."""
     sink = io.BytesIO()
     image.save(sink, "PNG")
-    found = validate_image(sink.getvalue(), LIMITS)
-    assert isinstance(found, ImageInfo)
-    return found
+    info = validate_image(sink.getvalue(), LIMITS)
+    assert isinstance(info, ImageInfo)
+    return info
 
 
 def row(image: str, label: str = "pug") -> Row:
@@ -46,10 +46,10 @@ def photograph(photos: Path) -> Image.Image:
 def test_real_photographs_are_not_odd(photos: Path) -> None:
     """None of 50 real photographs is called odd."""
     paths = sorted(photos.rglob("*.jpg"))[::5]
-    found = {str(path): validate_image(path.read_bytes(), LIMITS) for path in paths}
-    known = {path: one for path, one in found.items() if isinstance(one, ImageInfo)}
-    assert len(known) == len(paths) == 50
-    assert find_odd_images([row(path) for path in known], known, 224) == ()
+    results = {str(path): validate_image(path.read_bytes(), LIMITS) for path in paths}
+    accepted = {path: info for path, info in results.items() if isinstance(info, ImageInfo)}
+    assert len(accepted) == len(paths) == 50
+    assert find_odd_images([row(path) for path in accepted], accepted, 224) == ()
 
 
 ODD: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -65,9 +65,9 @@ ODD: dict[str, Callable[[Image.Image], Image.Image]] = {
 @pytest.mark.parametrize("kind", ODD)
 def test_a_spoilt_photograph_is_found(photograph: Image.Image, kind: str) -> None:
     """A real photograph that was made dark, bright, flat, blurred, long or tiny is found as just that."""
-    found = find_odd_images([row("odd"), row("fine")], {"odd": examined(ODD[kind](photograph))}, 224)
-    assert kind in {one.kind for one in found}
-    assert [one.image for finding in found for one in finding.images if finding.kind == kind] == ["odd"]
+    issues = find_odd_images([row("odd"), row("fine")], {"odd": examined(ODD[kind](photograph))}, 224)
+    assert kind in {issue.kind for issue in issues}
+    assert [image.image for finding in issues for image in finding.images if finding.kind == kind] == ["odd"]
 
 
 @pytest.mark.parametrize(
@@ -75,19 +75,19 @@ def test_a_spoilt_photograph_is_found(photograph: Image.Image, kind: str) -> Non
 )
 def test_tone_and_brightness_are_read_from_the_picture(grey: int, tone: str, light: str) -> None:
     """The tone is that of the middle of a picture, whatever surrounds it; the brightness is that of all of it."""
-    whole = examined(Image.new("RGB", (400, 400), (grey, grey, grey)))
-    assert image_attributes(whole) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
+    full = examined(Image.new("RGB", (400, 400), (grey, grey, grey)))
+    assert image_attributes(full) == (("brightness", light), ("resolution", "medium"), ("tone", tone))
     framed = Image.new("RGB", (200, 200), (128, 128, 128))
     framed.paste((grey, grey, grey), (50, 50, 150, 150))
     assert dict(image_attributes(examined(framed)))["tone"] == tone
 
 
-def made(classes: int, each: int) -> tuple[list[Row], np.ndarray]:
+def make_rows(classes: int, count: int) -> tuple[list[Row], np.ndarray]:
     """Make rows and features of well separated classes."""
     random = np.random.default_rng(0)
     centres = random.normal(size=(classes, 64)) * 3
-    rows = [row(f"{label}-{number:03}", f"class {label}") for label in range(classes) for number in range(each)]
-    features = np.concatenate([centre + random.normal(size=(each, 64)) for centre in centres])
+    rows = [row(f"{label}-{number:03}", f"class {label}") for label in range(classes) for number in range(count)]
+    features = np.concatenate([centre + random.normal(size=(count, 64)) for centre in centres])
     return rows, features.astype(np.float32)
 
 
@@ -98,12 +98,14 @@ def reduced(features: np.ndarray) -> np.ndarray:
 
 def test_labels_that_the_features_speak_against_are_found() -> None:
     """Images under a wrong label are named with the class that they look like, and none of the others."""
-    rows, features = made(4, 40)
+    rows, features = make_rows(4, 40)
     wrong = {5: "class 2", 50: "class 0", 90: "class 3"}
-    told = [row(one.image, wrong.get(index, one.label)) for index, one in enumerate(rows)]
-    found = {one.kind: one for one in find_label_issues(told, [one.image for one in told], reduced(features)).findings}
-    suspected = found["probably a wrong label"]
-    named = {one.image: one.figure for one in suspected.images}
+    changed = [row(item.image, wrong.get(index, item.label)) for index, item in enumerate(rows)]
+    findings = {
+        row.kind: row for row in find_label_issues(changed, [row.image for row in changed], reduced(features)).findings
+    }
+    suspected = findings["probably a wrong label"]
+    named = {row.image: row.figure for row in suspected.images}
     assert named.keys() == {rows[index].image for index in wrong}
     assert all(named[rows[index].image].startswith(f"looks like {rows[index].label}, ") for index in wrong)
     assert set(suspected.meaning.partition(": ")[2].split(", ")) == {
@@ -115,27 +117,28 @@ def test_labels_that_the_features_speak_against_are_found() -> None:
 
 def test_an_image_unlike_all_others_is_found() -> None:
     """An image whose features are far from all others is the first outlier."""
-    rows, features = made(3, 40)
+    rows, features = make_rows(3, 40)
     features[7] = -50 * features[7]
-    found = {
-        one.kind: one.images for one in find_label_issues(rows, [one.image for one in rows], reduced(features)).findings
+    images = {
+        finding.kind: finding.images
+        for finding in find_label_issues(rows, [row.image for row in rows], reduced(features)).findings
     }
-    assert found["unlike all others"][0].image == rows[7].image
+    assert images["unlike all others"][0].image == rows[7].image
 
 
 def test_few_images_are_no_matter() -> None:
     """Two images of two classes, too few to say anything about, are answered with nothing and not with an error."""
-    found = find_label_issues([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32)))
-    assert (found.findings, found.labels.classes) == ((), ())
+    issues = find_label_issues([row("a"), row("b", "boxer")], ["a", "b"], reduced(np.eye(2, dtype=np.float32)))
+    assert (issues.findings, issues.labels.classes) == ((), ())
 
 
 def test_features_that_tell_nothing_apart_doubt_no_label() -> None:
     """Noise speaks against every label, so it has no say at all."""
-    rows, features = made(4, 40)
+    rows, features = make_rows(4, 40)
     noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
-    found = find_label_issues(rows, [one.image for one in rows], reduced(noise))
-    assert "probably a wrong label" not in {one.kind for one in found.findings}
-    assert found.labels == LabelIssues((), "unknown, since the features do not tell these classes apart")
+    issues = find_label_issues(rows, [row.image for row in rows], reduced(noise))
+    assert "probably a wrong label" not in {finding.kind for finding in issues.findings}
+    assert issues.labels == LabelIssues((), "unknown, since the features do not tell these classes apart")
 
 
 NOTHING = {"copies": 0, "alike": 0, "findings": []}

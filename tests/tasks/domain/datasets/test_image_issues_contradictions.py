@@ -29,13 +29,13 @@ def flipped(original: bytes, bits: list[int], *, mirrored: bool = False) -> byte
     data = bytearray(original)
     for bit in bits:
         data[31 - bit // 8] ^= 1 << (bit % 8)
-    return bytes(one ^ other for one, other in zip(data, MIRROR, strict=True)) if mirrored else bytes(data)
+    return bytes(byte ^ other for byte, other in zip(data, MIRROR, strict=True)) if mirrored else bytes(data)
 
 
-def differing(one: bytes, two: bytes) -> int:
+def differing(first: bytes, second: bytes) -> int:
     """Count the bits in which two hashes differ, one of them mirrored or not."""
-    ways = [two, bytes(left ^ right for left, right in zip(two, MIRROR, strict=True))]
-    return min((int.from_bytes(one) ^ int.from_bytes(way)).bit_count() for way in ways)
+    ways = [second, bytes(left ^ right for left, right in zip(second, MIRROR, strict=True))]
+    return min((int.from_bytes(first) ^ int.from_bytes(way)).bit_count() for way in ways)
 
 
 pictures = st.lists(
@@ -53,18 +53,18 @@ pictures = st.lists(
 
 
 @given(pictures)
-def test_each_contradicting_image_has_its_nearest_counterpart(found: list[tuple[bytes, str]]) -> None:
+def test_each_contradicting_image_has_its_nearest_counterpart(pictures: list[tuple[bytes, str]]) -> None:
     """An image has a twin if and only if one of another label is alike, and the twin is one of the nearest of those."""
-    hashes = {str(number): value for number, (value, _) in enumerate(found)}
-    labels = {str(number): label for number, (_, label) in enumerate(found)}
+    hashes = {str(number): value for number, (value, _) in enumerate(pictures)}
+    labels = {str(number): label for number, (_, label) in enumerate(pictures)}
     twins = {
         twin.image: twin
         for twin in find_contradictions(NearDuplicates(hashes, group_near_duplicates(hashes, BITS), BITS), labels)
     }
     for image, value in hashes.items():
         # Copies share the outline, and originals are far apart, so the bits alone decide.
-        others = [hashes[other] for other in hashes if labels[other] != labels[image]]
-        apart = [bits for bits in (differing(value, other) for other in others) if bits <= BITS]
+        other_hashes = [hashes[other] for other in hashes if labels[other] != labels[image]]
+        apart = [bits for bits in (differing(value, other) for other in other_hashes) if bits <= BITS]
         assert (image in twins) == bool(apart)
         if apart:
             assert twins[image].bits == min(apart) == differing(value, hashes[twins[image].other])
@@ -92,12 +92,12 @@ def test_a_pair_stands_together_in_the_finding() -> None:
     images = {"a": ImageName("pug/a", "pug"), "b": ImageName("boxer/b", "boxer"), "c": ImageName("boxer/c", "boxer")}
     (finding,) = report_contradictions(twins, images, {"a", "b", "c"})
     assert finding.kind == ALIKE
-    assert [(one.image, one.label, one.figure) for one in finding.images] == [
+    assert [(image.image, image.label, image.figure) for image in finding.images] == [
         ("a", "pug", "like boxer/b, boxer"),
         ("b", "boxer", "like pug/a, pug"),
         ("c", "boxer", "like pug/a, pug"),
     ]
-    assert [one.image for one in report_contradictions(twins, images, {"b"})[0].images] == ["b"]
+    assert [image.image for image in report_contradictions(twins, images, {"b"})[0].images] == ["b"]
     assert report_contradictions(twins, images, set()) == ()
     assert count_contradictory(twins, {"a", "c", "d"}) == 2
 

@@ -50,11 +50,11 @@ def test_planted_errors_come_first(seed: int) -> None:
         moved = chance.choice(np.flatnonzero(label == TRUTH), 10, replace=False)
         labels[moved] = (label + chance.integers(1, CLASSES, 10)) % CLASSES
     wrong = labels != TRUTH
-    found = named(drawn(1.0, seed), labels)
-    assert wrong[found[:20]].mean() >= 0.9
-    assert (~wrong[found]).sum() <= 0.02 * (~wrong).sum()
+    indices = named(drawn(1.0, seed), labels)
+    assert wrong[indices[:20]].mean() >= 0.9
+    assert (~wrong[indices]).sum() <= 0.02 * (~wrong).sum()
     for label in range(CLASSES):
-        assert sum(wrong[place] and TRUTH[place] == label for place in found) >= 10 // 2
+        assert sum(wrong[index] and TRUTH[index] == label for index in indices) >= 10 // 2
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -63,9 +63,9 @@ def test_a_part_of_a_class_in_another_s_folder_is_seen(seed: int) -> None:
     labels = TRUTH.copy()
     moved = np.random.default_rng(seed).choice(np.flatnonzero(TRUTH == 0), EACH // 4, replace=False)
     labels[moved] = 1
-    found = [place for place in named(drawn(1.5, seed), labels) if labels[place] == 1]
-    assert len(found) >= len(moved) // 8
-    assert np.isin(found, moved).mean() >= 0.8
+    indices = [index for index in named(drawn(1.5, seed), labels) if labels[index] == 1]
+    assert len(indices) >= len(moved) // 8
+    assert np.isin(indices, moved).mean() >= 0.8
 
 
 def test_ten_images_a_class_raise_no_alarm() -> None:
@@ -87,18 +87,18 @@ def test_scores_are_in_order() -> None:
     """Each suspect looks more like another class than like its label; the greatest contrast is first."""
     labels = TRUTH.copy()
     labels[[3, 90, 200]] = [2, 4, 0]
-    found = find_label_errors(drawn(0.8, 5), labels, GROUPS).errors
-    contrasts = [error.likeliest / error.given for error in found]
+    errors = find_label_errors(drawn(0.8, 5), labels, GROUPS).errors
+    contrasts = [error.likeliest / error.given for error in errors]
     assert contrasts == sorted(contrasts, reverse=True)
-    assert all(error.likely != labels[error.index] and error.likeliest > error.given for error in found)
+    assert all(error.likely != labels[error.index] and error.likeliest > error.given for error in errors)
 
 
 def test_a_class_that_no_other_group_shows_is_not_judged() -> None:
     """All pictures of one burst, or a single one, are no evidence against the label of their class."""
     truth = np.append(TRUTH, [CLASSES] * 8 + [CLASSES + 1])
-    found = find_label_errors(drawn(1.0, 6, truth), truth, [*GROUPS, *["burst"] * 8, "single"])
-    assert not any(error.index >= len(TRUTH) for error in found.errors)
-    assert (found.judged == (truth < CLASSES)).all()
+    errors = find_label_errors(drawn(1.0, 6, truth), truth, [*GROUPS, *["burst"] * 8, "single"])
+    assert not any(error.index >= len(TRUTH) for error in errors.errors)
+    assert (errors.judged == (truth < CLASSES)).all()
 
 
 def test_nothing_is_judged_where_features_tell_nothing() -> None:
@@ -141,8 +141,10 @@ def test_the_rule_names_the_class_and_the_count() -> None:
     )
     assert verdict.rules[0].value == PUGS.share
     assert summarize_rule(verdict.rules_to_dicts()[0]) == "33 of 143 in pug · failed"
-    kept = judged(LabelIssues((BOXERS,), "")).rules[0]
-    assert kept.said.startswith("suspects of boxer 0.008 on 120 images (1 label is probably wrong, it looks like pug)")
+    result = judged(LabelIssues((BOXERS,), "")).rules[0]
+    assert result.said.startswith(
+        "suspects of boxer 0.008 on 120 images (1 label is probably wrong, it looks like pug)"
+    )
 
 
 @pytest.mark.parametrize(("when_silent", "outcome"), [("pass", "promoted"), ("ask", "needs-approval")])
@@ -168,13 +170,13 @@ def test_a_class_of_few_images_is_unknown() -> None:
 
 def test_a_class_with_many_doubted_labels_is_a_sentence() -> None:
     """A class of which more labels are doubted than chance explains is pointed out with what they look like."""
-    found = LabelIssues((BOXERS, PUGS), "")
-    assert found.sentences() == ("probably wrong labels: 33 of 143 in pug (most look like boxer)",)
-    assert found.counted() == "33 of 143 in pug, 1 of 120 in boxer"
+    issues = LabelIssues((BOXERS, PUGS), "")
+    assert issues.sentences() == ("probably wrong labels: 33 of 143 in pug (most look like boxer)",)
+    assert issues.counted() == "33 of 143 in pug, 1 of 120 in boxer"
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=20))
 def test_hardly_any_doubted_label_is_no_sentence(sizes: list[int]) -> None:
     """As many as are named among clean photographs point out no class, whatever its size."""
-    classes = tuple(ClassIssues(str(place), images // 50, images, "pug") for place, images in enumerate(sizes))
+    classes = tuple(ClassIssues(str(index), images // 50, images, "pug") for index, images in enumerate(sizes))
     assert LabelIssues(classes, "").sentences() == ()

@@ -28,15 +28,15 @@ FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 
 def test_the_claim_is_told_beside_the_honest_figure() -> None:
     """Both accuracies, the interval of their difference, and what leaked are in the words, and in MLflow as well."""
     card = {KEY: asdict(FOUND), "classes": [], "images": 0}
-    told = leakage_sentences(card)
-    claim, leaked = told
+    sentences = leakage_sentences(card)
+    claim, leaked = sentences
     assert claim == (
         "a random split over files would have claimed an accuracy of 0.714; split by near-duplicate groups, the same "
         "head reaches 0.652 (cross-validated on 1,369 files): 0.062 less, 95% interval 0.044 to 0.078"
     )
     assert leaked == "8.2% of its test files have their very bytes in training, 19.9% a copy or a look-alike"
     assert collect_dataset_metrics(card)["random_split/claimed"] == 0.714
-    assert build_dataset_tags(card) == {"pedigree.random_split": "; ".join(told)}
+    assert build_dataset_tags(card) == {"pedigree.random_split": "; ".join(sentences)}
 
 
 def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None:
@@ -77,9 +77,9 @@ def test_a_sample_is_of_whole_groups_and_fair() -> None:
     groups = [f"{number % 400:03}" for number in range(1000)]
     copies = [1 + (number % 10 == 0) for number in range(1000)]
     chosen = sample_groups(groups, copies, most=500)
-    inside = {groups[place] for place in chosen}
-    assert chosen == [place for place in range(1000) if groups[place] in inside]
-    assert 490 < sum(copies[place] for place in chosen) <= 500
+    inside = {groups[index] for index in chosen}
+    assert chosen == [index for index in range(1000) if groups[index] in inside]
+    assert 490 < sum(copies[index] for index in chosen) <= 500
     # Groups named below 200 have three images, the others two.
     assert 0.3 < np.mean([name < "200" for name in inside]) < 0.7
     assert sample_groups(groups, copies) == list(range(1000))
@@ -126,11 +126,11 @@ def test_different_pictures_are_hardly_ever_named() -> None:
 def test_a_test_image_with_a_twin_in_training_is_named() -> None:
     """Of three planted pairs each is named with its own twin, the nearest first."""
     tested, trained = drawn(0)
-    for place, noise in ((3, 0.3), (7, 0.1), (11, 0.2)):
-        trained[place * 2] = tested[place] + noise * np.random.default_rng(place).normal(size=64)
-    found = find_split_neighbours(tested, trained, alone(trained))
-    assert [(one.tested, one.trained) for one in found] == [(7, 14), (11, 22), (3, 6)]
-    assert all(one.cosine > 0.99 for one in found)
+    for index, noise in ((3, 0.3), (7, 0.1), (11, 0.2)):
+        trained[index * 2] = tested[index] + noise * np.random.default_rng(index).normal(size=64)
+    neighbours = find_split_neighbours(tested, trained, alone(trained))
+    assert [(neighbour.tested, neighbour.trained) for neighbour in neighbours] == [(7, 14), (11, 22), (3, 6)]
+    assert all(neighbour.cosine > 0.99 for neighbour in neighbours)
 
 
 def test_a_burst_in_training_does_not_hide_itself() -> None:
@@ -139,7 +139,7 @@ def test_a_burst_in_training_does_not_hide_itself() -> None:
     chance = np.random.default_rng(5)
     trained[:3] = tested[0] + 0.2 * chance.normal(size=(3, 64))
     for groups in (alone(trained), ["0", "0", "0", *alone(trained)[3:]]):
-        assert [one.tested for one in find_split_neighbours(tested, trained, groups)] == [0]
+        assert [neighbour.tested for neighbour in find_split_neighbours(tested, trained, groups)] == [0]
 
 
 def test_where_nothing_can_be_told_nothing_is() -> None:
@@ -157,14 +157,14 @@ def test_a_pair_stands_side_by_side_and_is_counted() -> None:
     tested, trained = drawn(0)
     trained[5] = tested[2]
     rows = [Row(f"t{n}", "pug", Split.TEST, (), f"test {n}") for n in range(60)]
-    others = [Row(f"o{n}", "pug", Split.VALIDATION, (), f"other {n}") for n in range(300)]
-    (finding,) = report_split_neighbours(find_split_neighbours(tested, trained, alone(trained)), rows, others)
+    other_rows = [Row(f"o{n}", "pug", Split.VALIDATION, (), f"other {n}") for n in range(300)]
+    (finding,) = report_split_neighbours(find_split_neighbours(tested, trained, alone(trained)), rows, other_rows)
     assert finding.kind == ACROSS
     assert finding.meaning.startswith("1 of 60 test images")
-    assert [(one.key, one.figure) for one in finding.images] == [
+    assert [(image.key, image.figure) for image in finding.images] == [
         ("test 2", "test, cosine 1.000"),
         ("other 5", "validation, like test 2"),
     ]
-    told = ("1 test image nearly agrees with a training image of another near-duplicate group",)
-    assert leakage_sentences({"findings": [asdict(finding)]}) == told
-    assert report_split_neighbours((), rows, others) == ()
+    expected = ("1 test image nearly agrees with a training image of another near-duplicate group",)
+    assert leakage_sentences({"findings": [asdict(finding)]}) == expected
+    assert report_split_neighbours((), rows, other_rows) == ()

@@ -20,23 +20,23 @@ def test_a_small_class_waits() -> None:
     """A class with fewer images than the minimum waits, and held-out images do not count."""
     few = rows_of("pug", Split.TRAIN, Split.TEST, Split.HELD_OUT)
     many = rows_of("boxer", Split.TRAIN, Split.TEST, Split.VALIDATION)
-    found = select_classes([*few, *many], 3)
-    assert {row.label for row in found.rows} == {"boxer"}
-    assert found.waiting == (Waiting("pug", 2, "2 of 3 images, lacks 1"),)
+    selection = select_classes([*few, *many], 3)
+    assert {row.label for row in selection.rows} == {"boxer"}
+    assert selection.waiting == (Waiting("pug", 2, "2 of 3 images, lacks 1"),)
 
 
 def test_a_class_without_training_images_waits() -> None:
     """A class that has nothing to be trained on waits, however many images it has."""
-    found = select_classes(rows_of("pug", *[Split.TEST] * 5), 3)
-    assert found.rows == ()
-    assert [one.label for one in found.waiting] == ["pug"]
+    selection = select_classes(rows_of("pug", *[Split.TEST] * 5), 3)
+    assert selection.rows == ()
+    assert [item.label for item in selection.waiting] == ["pug"]
 
 
 names = st.text("0123456789abcdef", min_size=4, max_size=6)
 
 
 attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from(["white", "пёстрый"])).map(
-    lambda found: tuple(sorted(found.items()))
+    lambda attributes: tuple(sorted(attributes.items()))
 )
 
 
@@ -49,8 +49,8 @@ manifests = st.lists(rows, min_size=1, max_size=12, unique_by=lambda row: row.im
 @given(rows)
 def test_a_row_is_hashed_as_what_anybody_can_write(row: Row) -> None:
     """The hash covers the canonical JSON of a row's image, label, split and sorted attributes."""
-    told = [row.image, row.label, row.split.value, [list(one) for one in sorted(row.attributes)]]
-    assert canonical_row(row) == canonical_json(told)
+    expected = [row.image, row.label, row.split.value, [list(attribute) for attribute in sorted(row.attributes)]]
+    assert canonical_row(row) == canonical_json(expected)
 
 
 @given(manifests, st.randoms(), st.text())
@@ -79,6 +79,6 @@ def test_the_hash_sees_every_change(manifest: list[Row], data: st.DataObject) ->
 
 def test_the_hash_is_the_one_that_others_computed() -> None:
     """The dataset hash of a given manifest never changes between versions of the code."""
-    known: Attributes = (("coat", "white"),)
-    manifest = [Row("b" * 64, "poodle", Split.TEST, known, "x"), Row("a" * 64, "pug", Split.TRAIN, (), "y")]
+    attributes: Attributes = (("coat", "white"),)
+    manifest = [Row("b" * 64, "poodle", Split.TEST, attributes, "x"), Row("a" * 64, "pug", Split.TRAIN, (), "y")]
     assert dataset_hash(manifest) == "b978b627478a852cb4a7dd6ad534e6be166585b8de34f5cbe1c6bf9023616c2d"

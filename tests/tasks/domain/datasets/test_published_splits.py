@@ -58,16 +58,16 @@ def test_names_of_splits(words: list[str], split: Split | None) -> None:
 )
 def test_folders_that_do_not_fit_the_layout_are_a_question(keys: list[str], layout: str, words: list[str]) -> None:
     """Splits as classes, and a class folder within another one, are asked about in one sentence with the settings."""
-    asked = check_layout(labelling(*keys), layout)
-    assert all(word in asked for word in words), asked
+    question = check_layout(labelling(*keys), layout)
+    assert all(word in question for word in words), question
 
 
 def test_photographs_in_two_splits_are_a_question_too() -> None:
     """Where train and test hold the same bytes these are in conflict, and the folders are asked about all the same."""
     claims = (("train", "train/pug/1"), ("test", "test/pug/1"))
-    asked = check_layout(Labelling((), (), (Conflict("1", claims),)), "label")
-    assert "test, train are classes here" in asked
-    assert "split/label" in asked
+    question = check_layout(Labelling((), (), (Conflict("1", claims),)), "label")
+    assert "test, train are classes here" in question
+    assert "split/label" in question
 
 
 @pytest.mark.parametrize(
@@ -93,30 +93,30 @@ def test_a_manifests_label_is_not_asked_about_its_folders() -> None:
 
 
 @given(images)
-def test_no_test_image_has_a_twin_in_training(found: dict[str, tuple[str, Split | None, bool]]) -> None:
+def test_no_test_image_has_a_twin_in_training(images: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Whatever is published and in whatever order it comes, the used images of a group stand on one side."""
     splits: dict[str, Assignment] = {}
-    everything = {image: group for image, (group, _, _) in found.items()}
-    wanted = {image: side for image, (_, side, _) in found.items() if side}
+    everything = {image: group for image, (group, _, _) in images.items()}
+    published = {image: side for image, (_, side, _) in images.items() if side}
     for late in (False, True):
-        arrived = {image: group for image, group in everything.items() if late or not found[image][2]}
-        listed = {image: side for image, side in wanted.items() if image in arrived}
+        arrived = {image: group for image, group in everything.items() if late or not images[image][2]}
+        listed = {image: side for image, side in published.items() if image in arrived}
         new = assign_splits(arrived, splits, SHARES, published=listed)
         assert not new.keys() & splits.keys()
         splits |= new
-    used = {image: one.split for image, one in splits.items() if one.split is not Split.HELD_OUT}
+    used = {image: assignment.split for image, assignment in splits.items() if assignment.split is not Split.HELD_OUT}
     for group in set(everything.values()):
         assert len({side for image, side in used.items() if everything[image] == group}) <= 1
 
 
 @given(images)
-def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Split | None, bool]]) -> None:
+def test_a_published_split_is_obeyed_or_held_out(images: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Of images that are new, each is where it was published, or held out beside one that goes before it."""
-    everything = {image: group for image, (group, _, _) in found.items()}
-    wanted = {image: side for image, (_, side, _) in found.items() if side}
-    given_splits = assign_splits(everything, {}, SHARES, published=wanted)
-    lacking = {side for side in (Split.TEST, Split.VALIDATION) if side not in wanted.values()}
-    for image, side in wanted.items():
+    everything = {image: group for image, (group, _, _) in images.items()}
+    published = {image: side for image, (_, side, _) in images.items() if side}
+    given_splits = assign_splits(everything, {}, SHARES, published=published)
+    lacking = {side for side in (Split.TEST, Split.VALIDATION) if side not in published.values()}
+    for image, side in published.items():
         split = given_splits[image].split
         assert split in {side, Split.HELD_OUT} or (side is Split.TRAIN and split in lacking)
         if side is Split.TEST:
@@ -124,29 +124,29 @@ def test_a_published_split_is_obeyed_or_held_out(found: dict[str, tuple[str, Spl
 
 
 @given(images)
-def test_without_a_published_split_all_is_as_before(found: dict[str, tuple[str, Split | None, bool]]) -> None:
+def test_without_a_published_split_all_is_as_before(images: dict[str, tuple[str, Split | None, bool]]) -> None:
     """Splits that nobody publishes are those of every former version."""
-    everything = {image: group for image, (group, _, _) in found.items()}
+    everything = {image: group for image, (group, _, _) in images.items()}
     assert assign_splits(everything, {}, SHARES, published={}) == assign_splits(everything, {}, SHARES)
 
 
 def test_a_side_that_nobody_published_is_taken_from_training() -> None:
     """A benchmark of training and test images gets a validation split from the former; that is no finding."""
     everything = {str(number): str(number) for number in range(200)}
-    wanted = {image: Split.TEST if int(image) % 4 == 0 else Split.TRAIN for image in everything}
-    splits = assign_splits(everything, {}, SHARES, published=wanted)
-    assert {splits[image].split for image, side in wanted.items() if side is Split.TEST} == {Split.TEST}
-    others = [splits[image].split for image, side in wanted.items() if side is Split.TRAIN]
-    assert set(others) == {Split.TRAIN, Split.VALIDATION}
-    rows = [Row(image, "pug", one.split, (), image) for image, one in splits.items()]
-    assert report_misplaced(rows, {image: side.value for image, side in wanted.items()}, {}) == ()
+    published = {image: Split.TEST if int(image) % 4 == 0 else Split.TRAIN for image in everything}
+    splits = assign_splits(everything, {}, SHARES, published=published)
+    assert {splits[image].split for image, side in published.items() if side is Split.TEST} == {Split.TEST}
+    rest = [splits[image].split for image, side in published.items() if side is Split.TRAIN]
+    assert set(rest) == {Split.TRAIN, Split.VALIDATION}
+    rows = [Row(image, "pug", assignment.split, (), image) for image, assignment in splits.items()]
+    assert report_misplaced(rows, {image: side.value for image, side in published.items()}, {}) == ()
 
 
 def test_what_is_not_in_its_published_split_is_named() -> None:
     """A held-out image and one that an earlier night put elsewhere are named, with what was published."""
     rows = [Row("a", "pug", Split.HELD_OUT, (), "a"), Row("b", "pug", Split.TRAIN, (), "b")]
     (finding,) = report_misplaced(rows, {"a": "train", "b": "Test", "c": "val"}, {"a": "test/1"})
-    assert [(one.image, one.figure) for one in finding.images] == [
+    assert [(image.image, image.figure) for image in finding.images] == [
         ("a", "published as train, but held-out here, like test/1"),
         ("b", "published as Test, but train here"),
     ]
@@ -154,9 +154,9 @@ def test_what_is_not_in_its_published_split_is_named() -> None:
 
 def test_a_word_that_is_no_split_is_refused() -> None:
     """A word that cannot be obeyed is named before any image gets a split for life."""
-    told = published_words(
+    problems = published_words(
         [LabelledImage("k", "i", "pug", (("split", "tset"),), ()), LabelledImage("l", "j", "pug", (), ())]
     )
-    assert told == {"i": "tset"}
-    assert "tset in the attribute split names no split" in check_split_words(told)
+    assert problems == {"i": "tset"}
+    assert "tset in the attribute split names no split" in check_split_words(problems)
     assert check_split_words({"i": "train", "j": "val"}) == ""

@@ -58,10 +58,10 @@ class Nights(RuleBasedStateMachine):
         bits = [*random.sample(OUTLINE, random.randint(0, 10)), *random.sample(DETAIL, random.randint(90, 120))]
         return self._arrives(prefix, flipped(self.looks[old], bits), label)
 
-    @rule(target=images, prefix=prefixes, one=images, two=images, label=labels)
-    def a_bridge_arrives(self, prefix: str, one: str, two: str, label: str) -> str:
+    @rule(target=images, prefix=prefixes, first=images, second=images, label=labels)
+    def a_bridge_arrives(self, prefix: str, first: str, second: str, label: str) -> str:
         """Add a picture halfway between two others, alike to both where they are relatives."""
-        return self._arrives(prefix, between(self.looks[one], self.looks[two]), label)
+        return self._arrives(prefix, between(self.looks[first], self.looks[second]), label)
 
     @rule(image=images, label=labels)
     def the_same_bytes_arrive(self, image: str, label: str) -> None:
@@ -76,23 +76,25 @@ class Nights(RuleBasedStateMachine):
     @rule(target=nights)
     def a_night_chooses(self) -> tuple[int, dict[str, Assignment]]:
         """Choose the splits of what has none, as the step assemble does, and do not write them down yet."""
-        known = self.known
-        if self.source.keys() <= known.keys():
+        assignments = self.known
+        if self.source.keys() <= assignments.keys():
             return len(self.written), {}
-        everyone = {image: self.looks[image] for image in self.source.keys() | known.keys()}
+        everyone = {image: self.looks[image] for image in self.source.keys() | assignments.keys()}
         together = group_near_duplicates(everyone, BITS)
-        fresh = assign_splits(together, known, SHARES, self.source)
-        assert not fresh.keys() & known.keys()
-        for image in (image for image, one in fresh.items() if one.split is Split.HELD_OUT):
-            company = {known[other].split for other in known if together[other] == together[image]}
+        fresh = assign_splits(together, assignments, SHARES, self.source)
+        assert not fresh.keys() & assignments.keys()
+        for image in (image for image, assignment in fresh.items() if assignment.split is Split.HELD_OUT):
+            company = {assignments[other].split for other in assignments if together[other] == together[image]}
             assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
         return len(self.written), fresh
 
     @rule(night=consumes(nights))
     def a_night_writes(self, night: tuple[int, dict[str, Assignment]]) -> None:
         """Write down what was chosen, however many other nights have written since."""
-        seen, fresh = night
-        self.written += [SplitRecord(place, image, one) for place, (image, one) in enumerate(fresh.items(), seen)]
+        number, fresh = night
+        self.written += [
+            SplitRecord(index, image, assignment) for index, (image, assignment) in enumerate(fresh.items(), number)
+        ]
         self.first_said = self.known | self.first_said
 
     @rule()
@@ -113,11 +115,11 @@ class Nights(RuleBasedStateMachine):
         So no group of such images stands on both sides, with no exception. A picture that came later and is alike to
         both sides would join them, but it is held out, and what is held out is used for nothing.
         """
-        used = sorted(image for image, one in self.known.items() if one.split in USED)
-        for place, one in enumerate(used):
-            for two in used[:place]:
-                assert self.known[one].split is self.known[two].split or not alike(
-                    self.looks[one], self.looks[two], BITS
+        used = sorted(image for image, item in self.known.items() if item.split in USED)
+        for index, assignment in enumerate(used):
+            for second in used[:index]:
+                assert self.known[assignment].split is self.known[second].split or not alike(
+                    self.looks[assignment], self.looks[second], BITS
                 )
 
 
@@ -130,7 +132,7 @@ def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
     """Over nights that add pictures, near copies and bridges, the shares stay within three points of the settings."""
     random = Random(seed)  # noqa: S311 - no secret
     looks: dict[str, bytes] = {}
-    known: dict[str, Assignment] = {}
+    assignments: dict[str, Assignment] = {}
     for _ in range(6):
         new = [random.randbytes(32) for _ in range(1000)]
         old = random.sample(sorted(looks.values()), min(100, len(looks)))
@@ -138,9 +140,9 @@ def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
         relatives = [flipped(look, random.sample(DETAIL, 100)) for look in old[:20]]
         new += relatives + [between(*pair) for pair in zip(old, relatives, strict=False)]
         looks |= {f"{random.getrandbits(64):016x}": look for look in new}
-        known |= assign_splits(group_near_duplicates(looks, BITS), known, SHARES)
-    found = [one.split for one in known.values()]
-    shares = {split: 100 * found.count(split) / len(found) for split in Split}
+        assignments |= assign_splits(group_near_duplicates(looks, BITS), assignments, SHARES)
+    splits = [assignment.split for assignment in assignments.values()]
+    shares = {split: 100 * splits.count(split) / len(splits) for split in Split}
     assert abs(shares[Split.TEST] - SHARES.test) < 3
     assert abs(shares[Split.VALIDATION] - SHARES.validation) < 3
     assert shares[Split.HELD_OUT] < 3

@@ -10,7 +10,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import VersionDiff, diff_versions, resolve_version, sort_versions
 
 attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from(["white", "пёстрый"])).map(
-    lambda found: tuple(found.items())
+    lambda attributes: tuple(attributes.items())
 )
 rows = st.builds(
     Row, st.sampled_from("abcdefgh"), st.sampled_from(["poodle", "pug"]), st.sampled_from(Split), attributes, st.text()
@@ -18,18 +18,18 @@ rows = st.builds(
 manifests = st.lists(rows, max_size=8, unique_by=lambda row: row.image)
 
 
-def applied(found: VersionDiff, before: list[Row]) -> list[Row]:
+def applied(diff: VersionDiff, before: list[Row]) -> list[Row]:
     """Do to a version what the difference says, and nothing else."""
-    now = {row.image: row for row in before}
-    for row in found.removed:
-        del now[row.image]
-    for row in found.added:
-        assert row.image not in now
-        now[row.image] = row
-    for pair in (*found.relabelled, *found.resplit, *found.redescribed):
+    after = {row.image: row for row in before}
+    for row in diff.removed:
+        del after[row.image]
+    for row in diff.added:
+        assert row.image not in after
+        after[row.image] = row
+    for pair in (*diff.relabelled, *diff.resplit, *diff.redescribed):
         assert pair.before == next(row for row in before if row.image == pair.before.image)
-        now[pair.after.image] = pair.after
-    return list(now.values())
+        after[pair.after.image] = pair.after
+    return list(after.values())
 
 
 @given(manifests)
@@ -48,9 +48,9 @@ def test_a_difference_leads_from_one_version_to_the_other(before: list[Row], aft
 @given(manifests, manifests)
 def test_a_difference_looked_at_from_the_other_side(before: list[Row], after: list[Row]) -> None:
     """What is added in one direction is removed in the other, and every change turns around."""
-    there, back = diff_versions(before, after), diff_versions(after, before)
-    assert (there.added, there.removed) == (back.removed, back.added)
-    for forth, home in ((there.relabelled, back.relabelled), (there.resplit, back.resplit)):
+    diff, back = diff_versions(before, after), diff_versions(after, before)
+    assert (diff.added, diff.removed) == (back.removed, back.added)
+    for forth, home in ((diff.relabelled, back.relabelled), (diff.resplit, back.resplit)):
         assert [(pair.before, pair.after) for pair in forth] == [(pair.after, pair.before) for pair in home]
 
 
@@ -58,10 +58,10 @@ def test_a_difference_in_plain_values() -> None:
     """Each change is named by its image and key, with what it was and what it is."""
     before = Row("a", "pug", Split.TRAIN, (("coat", "white"),), "p/1")
     after = Row("a", "boxer", Split.HELD_OUT, (), "b/1")
-    found = diff_versions([before], [after]).to_dict()
-    assert found["relabelled"] == [{"image": "a", "before": "pug", "after": "boxer", "key": "b/1"}]
-    assert found["resplit"] == [{"image": "a", "before": "train", "after": "held-out", "key": "b/1"}]
-    assert found["redescribed"] == [{"image": "a", "before": {"coat": "white"}, "after": {}, "key": "b/1"}]
+    result = diff_versions([before], [after]).to_dict()
+    assert result["relabelled"] == [{"image": "a", "before": "pug", "after": "boxer", "key": "b/1"}]
+    assert result["resplit"] == [{"image": "a", "before": "train", "after": "held-out", "key": "b/1"}]
+    assert result["redescribed"] == [{"image": "a", "before": {"coat": "white"}, "after": {}, "key": "b/1"}]
     assert diff_versions([], [before]).to_dict()["added"] == [
         {"image": "a", "label": "pug", "split": "train", "attributes": {"coat": "white"}, "key": "p/1"}
     ]
@@ -72,7 +72,7 @@ def test_any_digits_that_fit_one_version_name_it(names: list[str], data: st.Data
     """Digits of a hash find its version, or are refused because they fit another one as well; never a wrong one."""
     name = data.draw(st.sampled_from(names))
     word = name[: data.draw(st.integers(4, 64))]
-    if sum(one.startswith(word) for one in names) == 1:
+    if sum(name.startswith(word) for name in names) == 1:
         assert resolve_version(word, names) == resolve_version(word.upper(), names) == name
     else:
         with pytest.raises(SettingsError, match="give more digits"):

@@ -35,9 +35,9 @@ def drawn(chance: Generator) -> VersionFeatures:
 def judged(tonight: VersionFeatures) -> CrossValidation:
     """Cross-validate tonight's images beside the old ones among them."""
     old = VersionFeatures(tonight.images[:OLD], tonight.features[:OLD], tonight.labels[:OLD], tonight.groups[:OLD])
-    found = cross_validate(tonight, old)
-    assert found
-    return found
+    validation = cross_validate(tonight, old)
+    assert validation
+    return validation
 
 
 def moved(tonight: VersionFeatures, share: float, chance: Generator) -> VersionFeatures:
@@ -45,28 +45,28 @@ def moved(tonight: VersionFeatures, share: float, chance: Generator) -> VersionF
     labels = list(tonight.labels)
     for number in range(OLD, OLD + NEW):
         if chance.random() < share:
-            labels[number] = str(chance.choice([one for one in CLASSES if one != labels[number]]))
+            labels[number] = str(chance.choice([label for label in CLASSES if label != labels[number]]))
     return replace(tonight, labels=labels)
 
 
-def grown(found: CrossValidation) -> DataGrowth:
+def grown(validation: CrossValidation) -> DataGrowth:
     """Tell of a challenger that learned from a fifth more by the same recipe."""
-    return DataGrowth(100, 100, 20, "same", found)
+    return DataGrowth(100, 100, 20, "same", validation)
 
 
-def verdict(found: DataGrowth | None, gate: Gate) -> Verdict:
+def verdict(growth: DataGrowth | None, gate: Gate) -> Verdict:
     """Judge a model that is right about two images more than its champion, which chance may explain."""
-    return apply_gate_rules(GateInputs(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, found), gate)
+    return apply_gate_rules(GateInputs(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, growth), gate)
 
 
 @pytest.fixture(scope="module")
 def ahead() -> CrossValidation:
     """Cross-validate clean images, and see that they are ahead."""
     return next(
-        found
+        result
         for seed in range(9)
-        if (found := judged(drawn(np.random.default_rng(seed)))).comparison.paired[0].difference > 0
-        and found.unlike > Gate().error_rate
+        if (result := judged(drawn(np.random.default_rng(seed)))).comparison.paired[0].difference > 0
+        and result.unlike > Gate().error_rate
     )
 
 
@@ -99,7 +99,7 @@ def test_more_data_are_enough_where_cross_validation_bears_them_out(ahead: Cross
 def test_less_than_that_is_not_enough(ahead: CrossValidation) -> None:
     """What is lacking is named, and the setting that would promote."""
     enough = grown(ahead)
-    for found, said in (
+    for growth, message in (
         (
             replace(enough, kept=99),
             "tonight lacks 1 of the champion's 100 training images, gone or under another label",
@@ -109,21 +109,21 @@ def test_less_than_that_is_not_enough(ahead: CrossValidation) -> None:
         (replace(enough, more=0), "its training images are the champion's 100 and no others"),
         (replace(enough, cross_validated=None), "nothing to cross-validate"),
     ):
-        refused = verdict(found, Gate())
+        refused = verdict(growth, Gate())
         assert refused.outcome == "rejected"
-        assert said in refused.reason
+        assert message in refused.reason
         assert refused.reason.endswith("gate.needs: no-harm would promote it unless a rule finds harm")
 
 
 def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidation) -> None:
     """Another backbone that is ahead by chance in cross-validation is refused, and what is shown needs no more data."""
-    accuracy, *others = ahead.comparison.paired
+    accuracy, *losses = ahead.comparison.paired
     for p, promoted in ((0.2, False), (0.01, True)):
-        pairs = (replace(accuracy, better=p), *others)
+        pairs = (replace(accuracy, better=p), *losses)
         shown = replace(ahead, comparison=replace(ahead.comparison, paired=pairs))
-        found = replace(grown(shown), recipe="another backbone", more=0)
-        assert verdict(found, Gate()).promoted == promoted
-    pairs = (replace(accuracy, difference=-0.02), *others)
+        growth = replace(grown(shown), recipe="another backbone", more=0)
+        assert verdict(growth, Gate()).promoted == promoted
+    pairs = (replace(accuracy, difference=-0.02), *losses)
     behind = grown(replace(ahead, comparison=replace(ahead.comparison, paired=pairs)))
     refused = verdict(replace(behind, recipe="another backbone"), Gate())
     assert "recognised less often with the other backbone: accuracy" in refused.reason
@@ -132,9 +132,9 @@ def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidation) -> 
 def test_harm_is_refused_however_much_was_learned(ahead: CrossValidation) -> None:
     """More data do not outweigh a rule that finds harm."""
     poodles = [number for number in range(150) if number % 5 == 3]
-    found = apply_gate_rules(GateInputs(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
-    assert found.outcome == "rejected"
-    assert "recall of poodle" in found.reason
+    verdict = apply_gate_rules(GateInputs(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
+    assert verdict.outcome == "rejected"
+    assert "recall of poodle" in verdict.reason
 
 
 @pytest.mark.parametrize("share", [0.2, 0.3])
@@ -142,17 +142,17 @@ def test_wrong_labels_among_the_new_images_are_seen(share: float) -> None:
     """Where a fifth or more of the new labels is wrong, more data are seldom evidence."""
     chance = np.random.default_rng(5)
     nights = [grown(judged(moved(drawn(chance), share, chance))) for _ in range(20)]
-    assert sum(verdict(one, Gate()).promoted for one in nights) <= 1
+    assert sum(verdict(growth, Gate()).promoted for growth in nights) <= 1
 
 
 def test_one_class_among_another_is_seen() -> None:
     """New poodles that all lie among the beagles harm old images, and the reason says so, however well they fit."""
     chance = np.random.default_rng(6)
     tonight = drawn(chance)
-    labels = ["beagle" if number >= OLD and one == "poodle" else one for number, one in enumerate(tonight.labels)]
-    found = verdict(grown(replace(judged(replace(tonight, labels=labels)), unlike=1.0)), Gate())
-    assert found.outcome == "rejected"
-    assert "in cross-validation old images are recognised less often with the new images" in found.reason
+    labels = ["beagle" if number >= OLD and label == "poodle" else label for number, label in enumerate(tonight.labels)]
+    result = verdict(grown(replace(judged(replace(tonight, labels=labels)), unlike=1.0)), Gate())
+    assert result.outcome == "rejected"
+    assert "in cross-validation old images are recognised less often with the new images" in result.reason
 
 
 def test_no_image_is_answered_by_a_head_that_saw_its_like() -> None:
@@ -162,9 +162,9 @@ def test_no_image_is_answered_by_a_head_that_saw_its_like() -> None:
     features = chance.normal(size=(len(pair), 64)).astype(np.float32)[pair]
     labels = [CLASSES[number] for number in chance.integers(0, len(CLASSES), len(pair))[pair]]
     names = [f"{number:016x}" for number in range(len(pair))]
-    found = judged(VersionFeatures(names, features, labels, [f"{number:016x}" for number in pair]))
-    assert found.comparison.challenger is not None
-    assert found.comparison.challenger < 1 / len(CLASSES) + 3 * np.sqrt(0.2 * 0.8 / (OLD / 2))
+    result = judged(VersionFeatures(names, features, labels, [f"{number:016x}" for number in pair]))
+    assert result.comparison.challenger is not None
+    assert result.comparison.challenger < 1 / len(CLASSES) + 3 * np.sqrt(0.2 * 0.8 / (OLD / 2))
 
 
 def test_clean_images_fit_as_often_as_the_old_ones() -> None:

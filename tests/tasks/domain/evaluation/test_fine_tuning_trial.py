@@ -31,7 +31,7 @@ ROWS = [
     for number in range(size)
 ]
 # Four neighbours each are near duplicates of each other.
-GROUPS = {row.image: sha256_of([row.label, place // 4]) for place, row in enumerate(ROWS)}
+GROUPS = {row.image: sha256_of([row.label, index // 4]) for index, row in enumerate(ROWS)}
 
 
 def chosen(**changes: object) -> Settings:
@@ -41,11 +41,11 @@ def chosen(**changes: object) -> Settings:
     )
 
 
-def said(both: int, gained: int, lost: int, neither: int, **changes: object) -> Trial:
+def make_trial(pair: int, gained: int, lost: int, neither: int, **changes: object) -> Trial:
     """Say what a trial of so many validation images comes to: right by both, by the tuned one, by the head, by none."""
-    tuned = np.repeat([True, True, False, False], [both, gained, lost, neither])
-    frozen = np.repeat([True, False, True, False], [both, gained, lost, neither])
-    measured = TrialMeasurement(tuned, frozen, [str(place) for place in range(len(tuned))], 0.2, 0.05, 171.3)
+    tuned = np.repeat([True, True, False, False], [pair, gained, lost, neither])
+    frozen = np.repeat([True, False, True, False], [pair, gained, lost, neither])
+    measured = TrialMeasurement(tuned, frozen, [str(index) for index in range(len(tuned))], 0.2, 0.05, 171.3)
     used = chosen(**changes)
     return conclude_trial(choose_trial_images(ROWS, GROUPS, used), measured, ROWS, used, "2026-11-29")
 
@@ -88,20 +88,20 @@ def test_a_sample_is_balanced_whole_and_bounded(most: int, seed: int) -> None:
 )
 def test_three_answers(counts: tuple[int, int, int, int], answer: str, words: str) -> None:
     """A gain beyond chance is worth it, less than two points for sure is not, and all else cannot be told."""
-    trial = said(*counts)
+    trial = make_trial(*counts)
     assert trial.answer == answer
     assert words in str(trial)
 
 
 def test_the_sentence_says_what_was_measured_and_what_it_costs() -> None:
     """Both accuracies and the gain with intervals, the day, what the trial cost and what a whole one would."""
-    assert str(said(110, 40, 10, 40)) == (
+    assert str(make_trial(110, 40, 10, 40)) == (
         "Fine-tuning is worth it: 2 epochs from mixed9 on 60 photographs of 3 classes recognise 0.750 (0.686 to 0.805) "
         "of 200 validation images, a head alone on the same photographs 0.600 (0.531 to 0.665); the gain is +0.150 "
         "(95% interval +0.082 to +0.215). The trial of 2026-11-29 took 170 CPU seconds; 10 epochs on all 168 "
         "training images would take about 390, each night that trains."
     )
-    assert "1 epoch from mixed9" in str(said(110, 40, 10, 40, epochs=1))
+    assert "1 epoch from mixed9" in str(make_trial(110, 40, 10, 40, epochs=1))
 
 
 def test_what_was_not_tried_says_why() -> None:
@@ -116,12 +116,12 @@ def test_what_was_not_tried_says_why() -> None:
 def test_near_duplicates_prove_nothing_twice() -> None:
     """With each image there five times the interval hardly narrows, where five times the groups narrow it by half."""
     tuned, frozen = np.repeat([True, True, False], [60, 15, 5]), np.repeat([True, False, True], [60, 15, 5])
-    names = [str(place) for place in range(80)]
+    names = [str(index) for index in range(80)]
     _, low, high = estimate_gain(tuned, frozen, names)
     copies = estimate_gain(np.tile(tuned, 5), np.tile(frozen, 5), names * 5)
-    others = estimate_gain(np.tile(tuned, 5), np.tile(frozen, 5), [str(place) for place in range(400)])
+    ungrouped = estimate_gain(np.tile(tuned, 5), np.tile(frozen, 5), [str(index) for index in range(400)])
     assert copies[2] - copies[1] > 0.9 * (high - low)
-    assert others[2] - others[1] < 0.5 * (high - low)
+    assert ungrouped[2] - ungrouped[1] < 0.5 * (high - low)
 
 
 def test_the_interval_holds() -> None:

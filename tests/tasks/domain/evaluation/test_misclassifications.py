@@ -20,7 +20,7 @@ from tests.tasks.domain.contests import exam, predictions
 _CLASSES = ("boxer", "poodle", "pug")
 
 
-def _said(*answers: str) -> Predictions:
+def _predicting(*answers: str) -> Predictions:
     rows = [[0.8 if name == answer else 0.1 for name in _CLASSES] for answer in answers]
     return Predictions(_CLASSES, np.array(rows, np.float32))
 
@@ -28,16 +28,18 @@ def _said(*answers: str) -> Predictions:
 def test_flips_are_told_apart_by_what_they_did() -> None:
     """An answer may have become right, wrong, or another wrong one; one that stayed is no flip."""
     rows = [Row(f"{number:064}", "pug", Split.TEST, (), f"pug/{number}.jpg") for number in range(4)]
-    found = find_prediction_flips(rows, _said("pug", "pug", "boxer", "boxer"), _said("pug", "boxer", "pug", "poodle"))
-    assert found.images == 4
-    kinds = {one.kind: (one.image, one.before, one.after) for one in found.flips}
+    flips = find_prediction_flips(
+        rows, _predicting("pug", "pug", "boxer", "boxer"), _predicting("pug", "boxer", "pug", "poodle")
+    )
+    assert flips.images == 4
+    kinds = {flip.kind: (flip.image, flip.before, flip.after) for flip in flips.flips}
     assert kinds == {
         "now wrong": (rows[1].image, "pug", "boxer"),
         "now right": (rows[2].image, "boxer", "pug"),
         "wrong in another way": (rows[3].image, "boxer", "poodle"),
     }
-    assert [one.key for one in found.select("now right")] == ["pug/2.jpg"]
-    assert [one["kind"] for one in found.to_dict()["flips"]] == ["now wrong", "now right", "wrong in another way"]
+    assert [item.key for item in flips.select("now right")] == ["pug/2.jpg"]
+    assert [flip["kind"] for flip in flips.to_dict()["flips"]] == ["now wrong", "now right", "wrong in another way"]
 
 
 CLASSES = ("boxer", "pug")
@@ -56,50 +58,51 @@ def says(*boxer: float, classes: tuple[str, ...] = CLASSES) -> Predictions:
 
 def test_the_surest_mistake_comes_first() -> None:
     """Mistakes are counted, told with what they were taken for, and ordered by how sure the model was."""
-    found = find_misclassifications(rows("pug", "pug", "boxer", "boxer"), says(0.6, 0.9, 0.9, 0.2), None)
-    assert [(one.key, one.truth, one.guess) for one in found.worst] == [
+    result = find_misclassifications(rows("pug", "pug", "boxer", "boxer"), says(0.6, 0.9, 0.9, 0.2), None)
+    assert [(item.key, item.truth, item.guess) for item in result.worst] == [
         ("pug/1.jpg", "pug", "boxer"),
         ("boxer/3.jpg", "boxer", "pug"),
         ("pug/0.jpg", "pug", "boxer"),
     ]
-    assert (found.images, found.total, found.fixed, found.new) == (4, 3, (), ())
+    assert (result.images, result.total, result.fixed, result.new) == (4, 3, (), ())
     many = find_misclassifications(rows(*["pug"] * 30), says(*[0.9] * 30), None)
     assert (many.total, len(many.worst)) == (30, MOST)
 
 
 def test_what_is_fixed_and_what_is_new() -> None:
     """Fixed is what only the champion mistakes, with its answer; new is what only the challenger does."""
-    found = find_misclassifications(rows("pug", "pug", "boxer"), says(0.1, 0.9, 0.3), says(0.8, 0.2, 0.3))
-    assert [(one.key, one.guess, round(one.confidence, 3)) for one in found.fixed] == [("pug/0.jpg", "boxer", 0.8)]
-    assert [one.key for one in found.new] == ["pug/1.jpg"]
-    assert (found.fixed_total, found.new_total) == (1, 1)
+    result = find_misclassifications(rows("pug", "pug", "boxer"), says(0.1, 0.9, 0.3), says(0.8, 0.2, 0.3))
+    assert [
+        (misclassification.key, misclassification.guess, round(misclassification.confidence, 3))
+        for misclassification in result.fixed
+    ] == [("pug/0.jpg", "boxer", 0.8)]
+    assert [item.key for item in result.new] == ["pug/1.jpg"]
+    assert (result.fixed_total, result.new_total) == (1, 1)
 
 
 def test_a_class_that_one_model_does_not_know_is_neither_fixed_nor_new() -> None:
     """A champion cannot be right about a class that came after it, so nothing of that class counts as fixed."""
-    found = find_misclassifications(rows("pug", "boxer"), says(0.1, 0.9), says(0.9, 0.9, classes=("boxer", "corgi")))
-    assert (found.fixed_total, found.new_total) == (0, 0)
+    result = find_misclassifications(rows("pug", "boxer"), says(0.1, 0.9), says(0.9, 0.9, classes=("boxer", "corgi")))
+    assert (result.fixed_total, result.new_total) == (0, 0)
 
 
 def test_the_nearest_images_are_those_of_the_class_that_point_the_same_way() -> None:
     """Length does not matter, other classes do not count, and it is the same in one block or in many."""
-    known = [
-        Row(f"t{n}", label, Split.TRAIN, (), f"t{n}.jpg") for n, label in enumerate(("pug", "pug", "boxer", "pug"))
-    ]
+    rows = [Row(f"t{n}", label, Split.TRAIN, (), f"t{n}.jpg") for n, label in enumerate(("pug", "pug", "boxer", "pug"))]
     features = np.array([[1, 0.5], [9, 0.9], [1, 0], [0, 1]], np.float32)
     queries = [Query(np.array([2, 0], np.float32), label) for label in CLASSES]
-    boxer, pug = find_nearest(queries, [(known, features)])
-    assert [one.image for one in boxer] == ["t2"]
-    assert [one.image for one in pug] == ["t1", "t0"]
+    boxer, pug = find_nearest(queries, [(rows, features)])
+    assert [neighbour.image for neighbour in boxer] == ["t2"]
+    assert [neighbour.image for neighbour in pug] == ["t1", "t0"]
     assert round(boxer[0].likeness, 6) == 1
-    assert find_nearest(queries, [([row], features[n : n + 1]) for n, row in enumerate(known)]) == [boxer, pug]
-    assert find_nearest([], [(known, features)]) == []
+    assert find_nearest(queries, [([row], features[n : n + 1]) for n, row in enumerate(rows)]) == [boxer, pug]
+    assert find_nearest([], [(rows, features)]) == []
 
 
 def test_features_of_nought_are_like_nothing() -> None:
     """A picture without any feature has likeness nought to all, and not no number."""
-    ((one,),) = find_nearest([Query(np.zeros(2, np.float32), "pug")], [(rows("pug"), np.ones((1, 2), np.float32))])
-    assert one.likeness == 0
+    ((nearest,),) = find_nearest([Query(np.zeros(2, np.float32), "pug")], [(rows("pug"), np.ones((1, 2), np.float32))])
+    assert nearest.likeness == 0
 
 
 def test_what_is_certainly_bad_is_wanted_first_and_what_is_unknown_last() -> None:
@@ -107,13 +110,15 @@ def test_what_is_certainly_bad_is_wanted_first_and_what_is_unknown_last() -> Non
     chance = np.random.default_rng(0)
     truth = [0] * 40 + [1] * 40 + [2] * 3
     right = np.array([True] * 40 + [False] * 20 + [True] * 23)
-    found = measure_models(predictions(truth, right), None, exam(truth, chance), 10)
-    classes = [one for one in advise_collection(found.figures, (), 10) if one.of in {"beagle", "boxer", "husky"}]
-    assert [one.of for one in classes] == ["boxer", "husky"]
+    result = measure_models(predictions(truth, right), None, exam(truth, chance), 10)
+    classes = [
+        advice for advice in advise_collection(result.figures, (), 10) if advice.of in {"beagle", "boxer", "husky"}
+    ]
+    assert [advice.of for advice in classes] == ["boxer", "husky"]
     assert classes[0].why == "50.0% of 40 test images are recognised, 75.9% of all"
     assert classes[1].why == "3 test images: 7 more, and it is known"
     helped = LearningCurve("husky", 20, 20, gain=0.1, low=0.05, high=0.2)
-    every = [one.of for one in advise_collection(found.figures, found.slices, 10, [helped])]
+    every = [advice.of for advice in advise_collection(result.figures, result.slices, 10, [helped])]
     assert every[0] == "husky"
     assert every.index("boxer") < len(every) - 1 - every[::-1].index("husky"), "a class that more helps stays unknown"
     assert not any(of.startswith("husky with") for of in every), "nor is a slice of an unknown class any advice"

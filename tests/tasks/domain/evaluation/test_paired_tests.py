@@ -9,39 +9,41 @@ from tasks.domain.evaluation.paired_tests import PairedDifference
 from tests.tasks.domain.contests import CLASSES, measured, predictions
 
 
-def found(ours: list[int], theirs: list[int], figure: str, of: str = "", images: int = 60) -> PairedDifference:
+def measure_difference(
+    challenger_wrong: list[int], champion_wrong: list[int], figure: str, of: str = "", images: int = 60
+) -> PairedDifference:
     """Compare two models that are wrong about these images, and take one figure."""
-    comparison = measured(ours, theirs, images).comparison
+    comparison = measured(challenger_wrong, champion_wrong, images).comparison
     assert comparison
-    return next(one for one in comparison.paired if (one.figure, one.of) == (figure, of))
+    return next(difference for difference in comparison.paired if (difference.figure, difference.of) == (figure, of))
 
 
 def test_accuracy_is_tested_exactly() -> None:
     """Wins and losses are the images about which one model alone is right, and the p value is that of a coin."""
-    one = found([0, 1], [2, 3, 4, 5, 6, 7, 8], "accuracy")
-    assert (one.wins, one.losses, one.images) == (7, 2, 60)
-    assert one.difference == pytest.approx(5 / 60)
-    assert one.better == pytest.approx(binomtest(7, 9, alternative="greater").pvalue)
-    assert one.worse == pytest.approx(binomtest(2, 9, alternative="greater").pvalue)
-    assert one.least == 0.5**9
-    assert one.low < one.difference < one.high
+    difference = measure_difference([0, 1], [2, 3, 4, 5, 6, 7, 8], "accuracy")
+    assert (difference.wins, difference.losses, difference.images) == (7, 2, 60)
+    assert difference.difference == pytest.approx(5 / 60)
+    assert difference.better == pytest.approx(binomtest(7, 9, alternative="greater").pvalue)
+    assert difference.worse == pytest.approx(binomtest(2, 9, alternative="greater").pvalue)
+    assert difference.least == 0.5**9
+    assert difference.low < difference.difference < difference.high
 
 
 def test_a_slice_within_a_class_is_compared_alone() -> None:
     """The recall of black poodles counts its four images and no other."""
-    one = found([3, 18], [], "recall", "poodle with coat=black")
-    assert (one.images, one.challenger, one.champion) == (4, 0.5, 1.0)
-    assert one.drop == 0.5
-    other = found([3, 18], [], "recall", "poodle with coat=white")
+    difference = measure_difference([3, 18], [], "recall", "poodle with coat=black")
+    assert (difference.images, difference.challenger, difference.champion) == (4, 0.5, 1.0)
+    assert difference.drop == 0.5
+    other = measure_difference([3, 18], [], "recall", "poodle with coat=white")
     assert (other.challenger, other.champion, other.worse) == (1.0, 1.0, 1.0)
 
 
 def test_a_loss_falls_by_rising() -> None:
     """Of the log loss more is worse: the challenger that is more often wrong is behind, and the p value says so."""
-    one = found([0, 1, 2, 3, 4, 5, 6, 7], [], "log_loss")
-    assert one.drop > 0
-    assert one.worse < 0.01
-    assert one.better > 0.99
+    difference = measure_difference([0, 1, 2, 3, 4, 5, 6, 7], [], "log_loss")
+    assert difference.drop > 0
+    assert difference.worse < 0.01
+    assert difference.better > 0.99
 
 
 def test_alike_images_are_one_witness() -> None:
@@ -53,7 +55,7 @@ def test_alike_images_are_one_witness() -> None:
     def accuracy(groups: list[str]) -> PairedDifference:
         exam = EvaluationSet(labels, groups, [()] * 40)
         comparison = compare(predictions(truth, np.ones(40, bool)), predictions(truth, ~wrong), exam)
-        return next(one for one in comparison.paired if one.figure == "accuracy")
+        return next(difference for difference in comparison.paired if difference.figure == "accuracy")
 
     alone, alike = accuracy(list(map(str, range(40)))), accuracy([str(number // 8) for number in range(40)])
     assert (alone.wins, alike.wins) == (8, 1)
@@ -65,5 +67,11 @@ def test_the_same_model_differs_in_nothing() -> None:
     """A model beside itself has no difference, no interval and no evidence, whatever the figure."""
     comparison = measured([0, 7], [0, 7], 60).comparison
     assert comparison
-    assert {(one.difference, one.low, one.high) for one in comparison.paired} == {(0.0, 0.0, 0.0)}
-    assert {one.better for one in comparison.paired} == {one.worse for one in comparison.paired} == {1.0}
+    assert {(difference.difference, difference.low, difference.high) for difference in comparison.paired} == {
+        (0.0, 0.0, 0.0)
+    }
+    assert (
+        {difference.better for difference in comparison.paired}
+        == {difference.worse for difference in comparison.paired}
+        == {1.0}
+    )

@@ -14,9 +14,9 @@ IMAGES = 150  # ten of each class and coat
 NIGHTS = 100  # tests/benchmarks/gate_errors.py draws more
 
 
-def facts(ours: list[int], theirs: list[int] | None) -> GateInputs:
+def facts(challenger_wrong: list[int], champion_wrong: list[int] | None) -> GateInputs:
     """Put together two models that are wrong about these images."""
-    return GateInputs(measured(ours, theirs, IMAGES), None, HOLDINGS, SERVED)
+    return GateInputs(measured(challenger_wrong, champion_wrong, IMAGES), None, HOLDINGS, SERVED)
 
 
 def of(breed: int, coat: int) -> list[int]:
@@ -52,24 +52,24 @@ def test_a_figure_below_its_number_is_refused() -> None:
 def test_a_slice_that_fell_is_named_though_the_whole_gained() -> None:
     """Accuracy rises with evidence, but black poodles are not recognised any more: the gate names them and refuses."""
     gate = Gate()
-    found = facts(of(3, 0), [number for number in range(IMAGES) if number % 5 == 0])
-    assert found.test.comparison
-    assert (found.test.comparison.challenger or 0) > (found.test.comparison.champion or 1)
-    verdict = apply_gate_rules(found, gate)
+    inputs = facts(of(3, 0), [number for number in range(IMAGES) if number % 5 == 0])
+    assert inputs.test.comparison
+    assert (inputs.test.comparison.challenger or 0) > (inputs.test.comparison.champion or 1)
+    verdict = apply_gate_rules(inputs, gate)
     assert verdict.outcome == "rejected"
     assert "recall of poodle with coat=black 0.000 against 1.000 on 10 images" in verdict.reason
     without = tuple(rule for rule in gate.rules if "slice" not in rule and "class not worse" not in rule)
-    assert apply_gate_rules(found, gate.model_copy(update={"rules": without})).promoted
+    assert apply_gate_rules(inputs, gate.model_copy(update={"rules": without})).promoted
 
 
 def test_a_slice_of_few_images_is_unknown() -> None:
     """A slice of too few images breaks no rule; where no slice is known, silence means what the settings say."""
-    found, rule = facts(of(3, 0), None), ("recall of any slice at least 0.5",)
-    assert apply_gate_rules(found, Gate(rules=rule, minimum_support=10)).outcome == "rejected"
-    assert apply_gate_rules(found, Gate(rules=rule, minimum_support=11)).promoted
+    inputs, rule = facts(of(3, 0), None), ("recall of any slice at least 0.5",)
+    assert apply_gate_rules(inputs, Gate(rules=rule, minimum_support=10)).outcome == "rejected"
+    assert apply_gate_rules(inputs, Gate(rules=rule, minimum_support=11)).promoted
     for silence, outcome in (("pass", "promoted"), ("fail", "rejected"), ("ask", "needs-approval")):
         verdict = apply_gate_rules(
-            found, Gate.model_validate({"rules": rule, "minimum_support": 200, "when_silent": silence})
+            inputs, Gate.model_validate({"rules": rule, "minimum_support": 200, "when_silent": silence})
         )
         assert verdict.outcome == outcome
         assert "not enough images to tell" in verdict.rules[0].said
@@ -77,25 +77,25 @@ def test_a_slice_of_few_images_is_unknown() -> None:
 
 def test_a_rule_may_ask_a_person() -> None:
     """A broken rule that ends in else ask leaves the decision to a person, unless another one refuses."""
-    found = facts(list(range(30)), None)
-    assert apply_gate_rules(found, Gate(rules=("accuracy at least 0.9 else ask",))).outcome == "needs-approval"
-    both = Gate(rules=("accuracy at least 0.9 else ask", "top_3 at least 0.99", "coverage at least 1"))
-    assert apply_gate_rules(found, both).outcome == "needs-approval"
+    inputs = facts(list(range(30)), None)
+    assert apply_gate_rules(inputs, Gate(rules=("accuracy at least 0.9 else ask",))).outcome == "needs-approval"
+    gate = Gate(rules=("accuracy at least 0.9 else ask", "top_3 at least 0.99", "coverage at least 1"))
+    assert apply_gate_rules(inputs, gate).outcome == "needs-approval"
     refusing = Gate(rules=("accuracy at least 0.9 else ask", "macro_f1 at least 0.9"))
-    assert apply_gate_rules(found, refusing).outcome == "rejected"
+    assert apply_gate_rules(inputs, refusing).outcome == "rejected"
 
 
 def test_rules_about_the_data() -> None:
     """Too few images of a class, a lost class, conflicts and drift are each refused with what is meant."""
     data = replace(HOLDINGS, images={"pug": 9, "boxer": 10}, lost=("collie",), conflicts=0.1, drift=0.4, drifted="coat")
-    found = GateInputs(facts([], None).test, None, data)
+    inputs = GateInputs(facts([], None).test, None, data)
     for rule, words in (
         ("images of any class at least 10", "images of pug 9"),
         ("classes lost at most 0", "classes lost 1 (collie)"),
         ("label conflicts at most 0.05", "label conflicts 0.100"),
         ("drift at most 0.3", "drift 0.400 (of coat)"),
     ):
-        verdict = apply_gate_rules(found, Gate(rules=(rule,)))
+        verdict = apply_gate_rules(inputs, Gate(rules=(rule,)))
         assert (verdict.outcome, verdict.reason) == ("rejected", f"{words}: {rule}")
 
 
@@ -124,9 +124,9 @@ def test_new_classes_are_reason_enough_without_harm() -> None:
 
 
 def _with_new(label: str, wrong: list[int]) -> Measurement:
-    found = measured(wrong, [], IMAGES)
-    assert found.comparison
-    return replace(found, comparison=replace(found.comparison, only_challenger=(label,)))
+    measurement = measured(wrong, [], IMAGES)
+    assert measurement.comparison
+    return replace(measurement, comparison=replace(measurement.comparison, only_challenger=(label,)))
 
 
 def test_what_cannot_be_told_says_how_many_images_would_do() -> None:

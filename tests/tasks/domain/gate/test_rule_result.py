@@ -48,10 +48,10 @@ def test_rules_of_an_earlier_ledger_are_told() -> None:
 
 def test_the_gate_keeps_what_rows_tell() -> None:
     """A fall that chance may explain carries its p value, and one that chance does not explain says so."""
-    some, many = (
+    few, many = (
         {line.rule: summarize_rule(row) for line, row in zip(verdict.rules, verdict.rules_to_dicts(), strict=True)}
         for wrong, images in (([0, 5], 40), (list(range(0, 200, 2)), 400))
         for verdict in (apply_gate_rules(GateInputs(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
     )
-    assert some["accuracy not worse by 0.01"] == "fell by 0.050 · chance may explain it (p 0.25) · passed"
+    assert few["accuracy not worse by 0.01"] == "fell by 0.050 · chance may explain it (p 0.25) · passed"
     assert many["accuracy not worse by 0.01"] == "fell by 0.250 · chance does not explain it (p below 0.0001) · failed"

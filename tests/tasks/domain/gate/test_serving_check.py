@@ -20,7 +20,7 @@ def rows(shift: float = 0.0) -> list[dict[str, Any]]:
     """Answer as the evaluation does, or off by so much, and refuse the last file."""
     given = [dict(zip(EXPECTED.classes, map(float, row), strict=True)) for row in EXPECTED.probabilities]
     given[1]["pug"] += shift
-    return [*({"label": "pug", "probabilities": one, "problem": ""} for one in given), BAD]
+    return [*({"label": "pug", "probabilities": probabilities, "problem": ""} for probabilities in given), BAD]
 
 
 def test_the_same_bits_pass_and_so_does_another_processor() -> None:
@@ -34,7 +34,7 @@ def test_the_same_bits_pass_and_so_does_another_processor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("answers", "message"),
     [
         (rows()[:2], "does not serve: 2 answers for 3 files"),
         ([*rows()[:2], {"label": "pug", "probabilities": {}, "problem": ""}], "what is no picture gets a class"),
@@ -42,13 +42,15 @@ def test_the_same_bits_pass_and_so_does_another_processor() -> None:
         ([rows()[0], {**rows()[1], "probabilities": {"pug": 0.7, "boxer": 0.3}}, BAD], "1 of 2 test images"),
     ],
 )
-def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(found: list[dict[str, Any]], said: str) -> None:
+def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(
+    answers: list[dict[str, Any]], message: str
+) -> None:
     """A lacking row, a class for what is no picture, no answer, and other classes each refuse the challenger."""
     verdict = apply_gate_rules(
-        GateInputs(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, found)), RULE
+        GateInputs(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, answers)), RULE
     )
     assert verdict.outcome == "rejected"
-    assert said in verdict.reason
+    assert message in verdict.reason
     assert verdict.reason.endswith(": served as evaluated")
 
 

@@ -41,10 +41,10 @@ def test_crops_are_grouped_whichever_arrives_first(pictures: dict[str, Image.Ima
         for name, picture in pictures.items()
     }
     levels = {name: to_grey_levels(picture) for name, picture in (pictures | copies).items()}
-    hashes = {name: hash_levels(one) for name, one in levels.items()}
-    parts = {name: hash_parts(one) for name, one in levels.items()}
+    hashes = {name: hash_levels(grey) for name, grey in levels.items()}
+    parts = {name: hash_parts(grey) for name, grey in levels.items()}
     new = {"the original": copies, "the crop": pictures, "both at once": pictures | copies}[first]
-    middles = {name: middle_hash(one) for name, one in parts.items()}
+    middles = {name: middle_hash(grey) for name, grey in parts.items()}
     together = group_with_crops(hashes, middles, [[(name, parts[name]) for name in new]], BITS)
     assert len({together[name] for name in pictures}) == len(pictures)
     assert sum(together[copy] == together[copy.split(" ")[0]] for copy in copies) / len(copies) >= least
@@ -52,12 +52,18 @@ def test_crops_are_grouped_whichever_arrives_first(pictures: dict[str, Image.Ima
 
 def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: dict[str, Image.Image]) -> None:
     """A crop that an older store holds is found when its original arrives, though only its whole was hashed then."""
-    old, new = (dict(list(pictures.items())[:5]), {f"{name} original": one for name, one in list(pictures.items())[:5]})
+    old, new = (
+        dict(list(pictures.items())[:5]),
+        {f"{name} original": picture for name, picture in list(pictures.items())[:5]},
+    )
     crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
-    finder = CropIndex(crops | {name: perceptual_hash(one) for name, one in new.items()}, {}, BITS)
+    finder = CropIndex(crops | {name: perceptual_hash(picture) for name, picture in new.items()}, {}, BITS)
     pairs = set(
         finder.near(
-            [*((name, b"") for name in old), *((name, hash_parts(to_grey_levels(one))) for name, one in new.items())]
+            [
+                *((name, b"") for name in old),
+                *((name, hash_parts(to_grey_levels(picture))) for name, picture in new.items()),
+            ]
         )
     )
     assert pairs == {(f"{name} original", name) for name in old}
@@ -66,7 +72,7 @@ def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: di
 def test_pictures_that_too_many_others_share_an_outline_with_are_passed_over() -> None:
     """A thousand pictures with one outline cost no comparison of each with each."""
     hashes = {f"{number:04}": bytes(28) + number.to_bytes(4) for number in range(1000)}
-    parts = [(name, one * PARTS) for name, one in hashes.items()]
+    parts = [(name, value * PARTS) for name, value in hashes.items()]
     assert list(CropIndex(hashes, {}, BITS).near(parts)) == []
     few = dict(list(hashes.items())[:50])
     assert len(set(CropIndex(few, {}, BITS).near(parts[:50]))) == 50 * 49

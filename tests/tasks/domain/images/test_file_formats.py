@@ -21,33 +21,33 @@ PREVIEW, WHOLE = {254: 1}, {254: 0}
 
 
 def tiff(
-    first: Tags, others: Sequence[tuple[int, Tags]] = (), following: Tags | None = None, order: str = "<"
+    first: Tags, sub_images: Sequence[tuple[int, Tags]] = (), following: Tags | None = None, order: str = "<"
 ) -> bytes:
     """Write a TIFF of grey pixels: a first picture, 64 wide, others in SubIFDs by their width, and a page behind."""
     begin = {"<": b"II*\0", ">": b"MM\0*"}[order]
-    place, parts, places = 8, [b""], []
-    for width, tags in others:
-        parts.append(_directory(tags, width, place, 0, order))
-        places.append(place)
-        place += len(parts[-1])
-    page = place if following is not None else 0
+    offset, parts, places = 8, [b""], []
+    for width, tags in sub_images:
+        parts.append(_directory(tags, width, offset, 0, order))
+        places.append(offset)
+        offset += len(parts[-1])
+    page = offset if following is not None else 0
     if following is not None:
-        parts.append(_directory(following, 640, place, 0, order))
-        place += len(parts[-1])
+        parts.append(_directory(following, 640, offset, 0, order))
+        offset += len(parts[-1])
     if len(places) > 1:
         parts.append(struct.pack(f"{order}{len(places)}I", *places))
-        sub = {330: place}
-        place += len(parts[-1])
+        sub = {330: offset}
+        offset += len(parts[-1])
     else:
         sub = {330: places[0]} if places else {}
-    parts[0] = begin + struct.pack(f"{order}I", place)
-    parts.append(_directory({**first, **sub}, 64, place, page, order, len(places)))
+    parts[0] = begin + struct.pack(f"{order}I", offset)
+    parts.append(_directory({**first, **sub}, 64, offset, page, order, len(places)))
     return b"".join(parts)
 
 
-def _directory(tags: Tags, width: int, place: int, following: int, order: str, subs: int = 1) -> bytes:
+def _directory(tags: Tags, width: int, offset: int, following: int, order: str, subs: int = 1) -> bytes:
     entries = {256: width, 257: 48, 258: 8, 259: 1, 262: 1, 277: 1, 278: 48, 279: width * 48, 273: 0, **tags}
-    entries[273] = place + 2 + 12 * len(entries) + 4
+    entries[273] = offset + 2 + 12 * len(entries) + 4
     body = b"".join(
         struct.pack(f"{order}HHII", tag, 4, subs if tag == 330 else 1, value) for tag, value in sorted(entries.items())
     )
@@ -134,8 +134,8 @@ def with_band(colour: tuple[int, int, int], top: int) -> Image.Image:
 def as_kind(kind: int, precision: int = 8) -> bytes:
     """Write a JPEG whose frame claims to be of another kind."""
     data = bytearray(saved(scene(), "JPEG"))
-    place = data.index(b"\xff\xc0")
-    data[place + 1], data[place + 4] = kind, precision
+    offset = data.index(b"\xff\xc0")
+    data[offset + 1], data[offset + 4] = kind, precision
     return bytes(data)
 
 
@@ -203,9 +203,9 @@ def test_a_progressive_jpeg_cut_between_two_passes_is_damaged(mode: str) -> None
     """A pass that is missing leaves a blurred picture; the whole file, and one with passes of its own, are fine."""
     data = saved(noisy().convert(mode), "JPEG", progressive=True)
     assert not damaged(data)
-    passes = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"]
+    passes = [offset for offset in range(len(data)) if data[offset : offset + 2] == b"\xff\xda"]
     assert len(passes) > 3
-    assert all(damaged(data[:place] + END) for place in passes[1:])
+    assert all(damaged(data[:offset] + END) for offset in passes[1:])
 
 
 @pytest.mark.parametrize("grey", [127, 128, 129])
@@ -224,17 +224,17 @@ def test_what_follows_a_whole_picture_changes_nothing() -> None:
     frame = read_frame(data)
     assert frame is not None
     longer = open_picture(append_noise(data, frame), LIMITS)
-    whole = open_picture(data, LIMITS)
+    picture = open_picture(data, LIMITS)
     assert isinstance(longer, Picture)
-    assert isinstance(whole, Picture)
-    assert longer.image.tobytes() == whole.image.tobytes()
+    assert isinstance(picture, Picture)
+    assert longer.image.tobytes() == picture.image.tobytes()
 
 
 @given(st.binary(max_size=300), st.integers(2, 600))
-def test_any_markers_get_an_answer(rest: bytes, place: int) -> None:
+def test_any_markers_get_an_answer(rest: bytes, offset: int) -> None:
     """Whatever stands in a file, its markers are read to an end; a header that is cut off is an IndexError at most."""
     data = saved(scene(), "JPEG")
-    for odd in (data[:3] + rest, data[:place] + rest, data[:place] + rest + data[place:]):
+    for odd in (data[:3] + rest, data[:offset] + rest, data[:offset] + rest + data[offset:]):
         frame = read_frame(odd)
         if frame is not None:
             assert unsupported_kind(frame) in {"", *KINDS} or frame.precision != 8

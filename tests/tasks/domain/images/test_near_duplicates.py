@@ -66,10 +66,10 @@ def test_many_at_once_are_grouped_like_few(monkeypatch: pytest.MonkeyPatch) -> N
     """Pictures that share outlines get the same groups when they are compared in small portions."""
     random = Random(1)  # noqa: S311 - no secret
     pictures = {f"{number:03}": flipped(bytes(32), random.sample(DETAIL, 48)) for number in range(120)}
-    whole = group_near_duplicates(pictures, 64)
+    at_once = group_near_duplicates(pictures, 64)
     monkeypatch.setattr("tasks.domain.images.near_duplicates._PAIRS_AT_ONCE", 7)
-    assert group_near_duplicates(pictures, 64) == whole
-    assert 1 < len(set(whole.values())) < len(pictures)
+    assert group_near_duplicates(pictures, 64) == at_once
+    assert 1 < len(set(at_once.values())) < len(pictures)
 
 
 def test_the_hash_is_the_method_that_its_name_says() -> None:

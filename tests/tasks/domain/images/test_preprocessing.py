@@ -196,17 +196,17 @@ WAYS: dict[str, tuple[Callable[[], bytes], Callable[[], Image.Image], float]] = 
 def test_the_same_scene_arrives_the_same(way: str) -> None:
     """However a scene was saved, the model sees it as a person would, within the format's own loss."""
     data, expected, tolerance = WAYS[way]
-    found = preprocess_image(data(), SIZE, LIMITS)
-    assert not isinstance(found, Rejection), found
+    result = preprocess_image(data(), SIZE, LIMITS)
+    assert not isinstance(result, Rejection), result
     resized = expected().convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
-    assert np.abs(found.astype(np.int64) - np.asarray(resized, dtype=np.int64)).mean() <= tolerance
+    assert np.abs(result.astype(np.int64) - np.asarray(resized, dtype=np.int64)).mean() <= tolerance
 
 
 def fingerprint(data: bytes, limits: Limits) -> Rejection:
     """Hash what the model would see."""
-    found = preprocess_image(data, SIZE, limits)
-    assert not isinstance(found, Rejection)
-    return Rejection(Reason.EMPTY, hashlib.sha256(found.tobytes()).hexdigest())
+    result = preprocess_image(data, SIZE, limits)
+    assert not isinstance(result, Rejection)
+    return Rejection(Reason.EMPTY, hashlib.sha256(result.tobytes()).hexdigest())
 
 
 def test_every_run_gives_the_same_bytes() -> None:
@@ -236,7 +236,7 @@ def test_the_allowed_formats_are_those_that_are_promised() -> None:
 def test_every_real_photograph_is_accepted(photos: Path) -> None:
     """All real photographs become model input, the same at every call."""
     for path in sorted(photos.rglob("*.jpg"))[::10]:
-        found = preprocess_image(path.read_bytes(), SIZE, LIMITS)
-        assert not isinstance(found, Rejection), path
-        assert found.shape == (SIZE, SIZE, 3)
+        result = preprocess_image(path.read_bytes(), SIZE, LIMITS)
+        assert not isinstance(result, Rejection), path
+        assert result.shape == (SIZE, SIZE, 3)
         assert not isinstance(open_picture(path.read_bytes(), LIMITS), Rejection)

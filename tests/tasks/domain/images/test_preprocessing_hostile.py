@@ -31,8 +31,8 @@ def with_header(width: int, height: int) -> bytes:
 def huge_canvas() -> bytes:
     """Store a small WebP whose canvas claims 16,384 x 16,384 pixels."""
     data = bytearray(saved(scene(), "WEBP", save_all=True, append_images=[Image.new("RGB", (160, 120))]))
-    place = data.index(b"VP8X") + 12
-    data[place : place + 6] = b"\xff\x3f\0\xff\x3f\0"
+    offset = data.index(b"VP8X") + 12
+    data[offset : offset + 6] = b"\xff\x3f\0\xff\x3f\0"
     return bytes(data)
 
 
@@ -108,33 +108,33 @@ GOOD: dict[str, Callable[[], bytes]] = {
 def test_a_bad_file_is_rejected_with_its_reason(kind: str) -> None:
     """A file that cannot become a training image is answered with a reason and one line of detail."""
     data, reason = BAD[kind]
-    found = open_picture(data(), LIMITS)
-    assert isinstance(found, Rejection)
-    assert found.reason is reason, found
-    assert found.detail
-    assert "\n" not in found.detail
+    result = open_picture(data(), LIMITS)
+    assert isinstance(result, Rejection)
+    assert result.reason is reason, result
+    assert result.detail
+    assert "\n" not in result.detail
 
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_an_odd_file_that_holds_a_picture_is_that_picture(kind: str) -> None:
     """Polyglots, endless animations and overgrown metadata are accepted where their first picture decodes."""
-    found = open_picture(GOOD[kind](), LIMITS)
-    assert isinstance(found, Picture), found
+    result = open_picture(GOOD[kind](), LIMITS)
+    assert isinstance(result, Picture), result
 
 
 def test_heic_without_its_package_is_rejected_in_words() -> None:
     """Where the extra is not installed, an iPhone's photograph is refused with the way to change that."""
     with mock.patch.multiple(preprocessing, FORMATS=preprocessing.FORMATS[:-1], _EXTRA_FORMATS=()):
-        found = open_picture(heic(), LIMITS)
-    assert isinstance(found, Rejection)
-    assert found.reason is Reason.UNKNOWN_FORMAT
-    assert "pillow-heif" in found.detail
+        result = open_picture(heic(), LIMITS)
+    assert isinstance(result, Rejection)
+    assert result.reason is Reason.UNKNOWN_FORMAT
+    assert "pillow-heif" in result.detail
 
 
 def test_the_setting_for_pixels_is_the_only_limit() -> None:
     """A limit above Pillow's own is obeyed: 200 megapixels are a picture where 300 are allowed."""
-    found = open_picture(shape(20_000, 10_000), Limits(max_bytes=10**7, max_pixels=3 * 10**8, min_side=32))
-    assert isinstance(found, Picture), found
+    result = open_picture(shape(20_000, 10_000), Limits(max_bytes=10**7, max_pixels=3 * 10**8, min_side=32))
+    assert isinstance(result, Picture), result
 
 
 def test_every_reason_is_documented() -> None:

@@ -45,7 +45,7 @@ DUE = {
 @pytest.mark.parametrize("reason", Reason)
 def test_a_rejection_stands_until_its_cause_is_gone(reason: Reason) -> None:
     """Each reason is examined again when what it hangs on has changed, and only then."""
-    assert {name for name, now in CHANGES.items() if is_due(reason, THEN, now)} == DUE[reason]
+    assert {name for name, limits in CHANGES.items() if is_due(reason, THEN, limits)} == DUE[reason]
 
 
 @pytest.mark.parametrize("reason", Reason)

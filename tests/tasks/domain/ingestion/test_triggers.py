@@ -21,27 +21,27 @@ def entry(key: str, content: str = "", minutes: float = 60) -> Entry:
     return Entry(key, content or key, 1, "", (NOON - timedelta(minutes=minutes)).isoformat())
 
 
-def seen(
-    before: Sequence[Entry], now: Sequence[Entry], labels: Labels | None = None, minimum: int = 100
+def count_changes(
+    before: Sequence[Entry], after: Sequence[Entry], labels: Labels | None = None, minimum: int = 100
 ) -> SourceChanges:
     """Say what turns one listing into another means."""
-    known, listed = {one.key: one for one in before}, {one.key: one for one in now}
-    came = [one for one in now if known.get(one.key) != one]
+    entries, listed = {entry.key: entry for entry in before}, {entry.key: entry for entry in after}
+    came = [entry for entry in after if entries.get(entry.key) != entry]
     difference = SourceDiff(
-        [one for one in before if one.key not in listed],
+        [entry for entry in before if entry.key not in listed],
         came,
-        {one.key: known[one.key] for one in came if one.key in known},
+        {entry.key: entries[entry.key] for entry in came if entry.key in entries},
     )
     return classify_changes(difference, labels or Labels(), minimum, listed)
 
 
-def looked(before: Sequence[Entry], now: Sequence[Entry], answered: str = MORNING) -> PollResult:
+def looked(before: Sequence[Entry], after: Sequence[Entry], answered: str = MORNING) -> PollResult:
     """Decide at noon."""
-    return decide_retraining(seen(before, now), WATCH, NOON, answered, "key")
+    return decide_retraining(count_changes(before, after), WATCH, NOON, answered, "key")
 
 
 @pytest.mark.parametrize(
-    ("now", "state", "said"),
+    ("after", "state", "message"),
     [
         ([], "Nothing new", "no image came and no label changed since the retraining of 2026-11-25 06:00 (UTC)"),
         ([entry("a/1")], "Not yet", "1 new image, 3 are enough; the oldest has waited 60 minutes of 24 hours"),
@@ -50,10 +50,10 @@ def looked(before: Sequence[Entry], now: Sequence[Entry], answered: str = MORNIN
         ([entry(f"a/{n}", minutes=60 - 10_000 * n) for n in range(3)], "Started", "3 new images, 3 are enough"),
     ],
 )
-def test_a_look_says_in_one_line_why_it_did_or_did_not(now: list[Entry], state: str, said: str) -> None:
+def test_a_look_says_in_one_line_why_it_did_or_did_not(after: list[Entry], state: str, message: str) -> None:
     """Enough images start a retraining when uploads are quiet; a time far in the future holds nothing up."""
-    look = looked([], now)
-    assert (look.state, said in look.why, "\n" in look.why) == (state, True, False), look.why
+    look = looked([], after)
+    assert (look.state, message in look.why, "\n" in look.why) == (state, True, False), look.why
     assert (look.key == "key") == (state == "Started")
 
 
@@ -69,13 +69,13 @@ def test_a_class_counts_when_it_becomes_complete_and_never_again() -> None:
     """One image more is a reason where its class has enough with it; the next one is not; aliases are one class."""
     labels = Labels(aliases={"toy": "poodle"}, leave_out=("cat",))
     poodles = [entry("poodle/1"), entry("toy/2"), entry("Toy/3")]
-    assert seen(poodles[:2], poodles, labels, 3).complete == ("poodle",)
-    assert seen(poodles, [*poodles, entry("poodle/4")], labels, 3).complete == ()
-    assert seen([], [entry(f"cat/{n}") for n in range(3)], labels, 3).complete == ()
+    assert count_changes(poodles[:2], poodles, labels, 3).complete == ("poodle",)
+    assert count_changes(poodles, [*poodles, entry("poodle/4")], labels, 3).complete == ()
+    assert count_changes([], [entry(f"cat/{n}") for n in range(3)], labels, 3).complete == ()
 
 
 @pytest.mark.parametrize(
-    ("labels", "before", "now", "expected"),
+    ("labels", "before", "after", "expected"),
     [
         (Labels(), [entry("a/1", "x")], [entry("b/1", "x")], (0, 1)),
         (Labels(), [entry("a/1", "x")], [entry("a/2", "x")], (0, 0)),
@@ -87,15 +87,17 @@ def test_a_class_counts_when_it_becomes_complete_and_never_again() -> None:
     ],
 )
 def test_a_label_that_changed_is_no_new_image(
-    labels: Labels, before: list[Entry], now: list[Entry], expected: tuple[int, int]
+    labels: Labels, before: list[Entry], after: list[Entry], expected: tuple[int, int]
 ) -> None:
     """Moved to another class, rewritten metadata, another manifest are labels; a new name or a removal is neither."""
-    what = seen(before, now, labels)
-    assert (what.new, what.relabelled) == expected
-    assert len(what.times) == sum(expected)
+    changes = count_changes(before, after, labels)
+    assert (changes.new, changes.relabelled) == expected
+    assert len(changes.times) == sum(expected)
 
 
-contents = st.dictionaries(st.sampled_from([f"{one}/{n}" for one in "ab" for n in range(4)]), st.sampled_from("uvwxyz"))
+contents = st.dictionaries(
+    st.sampled_from([f"{folder}/{n}" for folder in "ab" for n in range(4)]), st.sampled_from("uvwxyz")
+)
 steps = st.lists(st.tuples(contents, st.sampled_from(["look", "lost", "twice", "retrain"])), max_size=12)
 
 
@@ -107,9 +109,9 @@ def test_no_upload_is_missed_or_counted_twice(story: list[tuple[Mapping[str, str
         listing = [entry(key, f"{key}{content}") for key, content in sorted(contents_now.items())]
         if event == "lost":
             continue
-        first = seen(answered, listing)
+        first = count_changes(answered, listing)
         assert first.new == len(set(listing) - set(answered))
-        assert event != "twice" or seen(answered, listing) == first
+        assert event != "twice" or count_changes(answered, listing) == first
         if event == "retrain":
             answered = listing
-            assert seen(answered, listing).times == ()
+            assert count_changes(answered, listing).times == ()

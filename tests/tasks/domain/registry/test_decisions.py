@@ -14,7 +14,7 @@ from tasks.domain.registry.decisions import (
 )
 
 
-def told(*entries: tuple[DecisionOutcome, str, int | None]) -> list[Decision]:
+def ledger_of(*entries: tuple[DecisionOutcome, str, int | None]) -> list[Decision]:
     """Make a ledger of outcomes, model versions and the champions from then on; a version has its own data."""
     ledger: list[Decision] = []
     for number, (outcome, version, serves) in enumerate(entries, 1):
@@ -61,12 +61,15 @@ def test_aliases_follow_from_the_entries_alone(
     life: list[tuple[DecisionOutcome, str, int | None]], named: tuple[str | None, str | None, str | None]
 ) -> None:
     """They name who serves, who was judged last and does not, and whom the champion replaced."""
-    assert tuple(one.model_version if one else None for one in resolve_aliases(told(*life)).values()) == named
+    assert (
+        tuple(decision.model_version if decision else None for decision in resolve_aliases(ledger_of(*life)).values())
+        == named
+    )
 
 
 def test_rolling_back_twice_goes_back_twice() -> None:
     """After a roll-back the previous model is the one before, and not the one that was just taken back."""
-    ledger = told(("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "3", 3), ("rolled-back", "3", 2))
+    ledger = ledger_of(("promoted", "1", 1), ("promoted", "2", 2), ("promoted", "3", 3), ("rolled-back", "3", 2))
     serving, former = find_champion(ledger), find_previous(ledger)
     assert serving
     assert former
@@ -76,11 +79,11 @@ def test_rolling_back_twice_goes_back_twice() -> None:
 @pytest.mark.parametrize("outcome", ["rolled-back", "held"])
 def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: DecisionOutcome) -> None:
     """Neither the same head on other data nor another head on the same data gets past a hold; what is else does."""
-    ledger = told(("promoted", "1", 1), ("promoted", "2", 2), (outcome, "2", 1))
+    ledger = ledger_of(("promoted", "1", 1), ("promoted", "2", 2), (outcome, "2", 1))
     for head, data in (("head 2", "other"), ("other", "data 2")):
-        found = find_hold(ledger, head, data)
-        assert found
-        assert found.number == 3
+        held = find_hold(ledger, head, data)
+        assert held
+        assert held.number == 3
     assert find_hold(ledger, "head 1", "data 1") is None
     lifted = [*ledger, replace(ledger[-1], number=4, outcome="lifted")]
     assert find_hold(lifted, "head 2", "data 2") is None
@@ -88,13 +91,15 @@ def test_a_hold_is_on_the_weights_and_on_the_data_until_it_is_lifted(outcome: De
 
 def test_lifting_one_hold_leaves_the_others() -> None:
     """Two versions that are held are lifted one by one."""
-    ledger = told(("promoted", "1", 1), ("held", "1", 1), ("rejected", "2", 1), ("held", "2", 1), ("lifted", "1", 1))
+    ledger = ledger_of(
+        ("promoted", "1", 1), ("held", "1", 1), ("rejected", "2", 1), ("held", "2", 1), ("lifted", "1", 1)
+    )
     assert find_hold(ledger, "head 1") is None
     assert find_hold(ledger, "head 2")
 
 
 def test_a_person_s_promotion_is_not_the_gate_s() -> None:
     """What a person promotes carries the gate's outcome, but it is no judgement that a night could build on."""
-    (gate,) = told(("promoted", "1", 1))
+    (gate,) = ledger_of(("promoted", "1", 1))
     assert gate.decided_by_gate
     assert not replace(gate, person="ann").decided_by_gate

@@ -44,9 +44,9 @@ def test_other_weights_are_equal_only_within_the_tolerance_and_with_the_same_pre
 
 def test_the_likeliest_cause_comes_first() -> None:
     """Of a new commit, a new library and another processor the commit is named first; what is equal is not named."""
-    then = {"cpu": "EPYC", "tensorflow": "2.20", "git_commit": "a", "cores": "2"}
-    now = {"cpu": "Xeon", "tensorflow": "2.21", "git_commit": "b", "cores": "2"}
-    assert [one.what for one in find_differences(then, now)] == ["git_commit", "tensorflow", "cpu"]
+    before = {"cpu": "EPYC", "tensorflow": "2.20", "git_commit": "a", "cores": "2"}
+    after = {"cpu": "Xeon", "tensorflow": "2.21", "git_commit": "b", "cores": "2"}
+    assert [difference.what for difference in find_differences(before, after)] == ["git_commit", "tensorflow", "cpu"]
 
 
 def test_a_model_that_differs_for_no_known_reason_says_so() -> None:
@@ -62,8 +62,8 @@ def test_features_with_other_bits_are_told_before_the_machine() -> None:
 
 def test_agreement_counts_predictions_and_measures_the_widest_gap() -> None:
     """Two of three images keep their class, and the widest gap between two probabilities is found."""
-    kept = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]], np.float32)
-    again = np.array([[0.8, 0.2], [0.55, 0.45], [0.2, 0.8]], np.float32)
-    found = measure_agreement(kept, again)
-    assert (found.images, found.same) == (3, 2)
-    assert found.widest == pytest.approx(0.15)
+    stored = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]], np.float32)
+    refitted = np.array([[0.8, 0.2], [0.55, 0.45], [0.2, 0.8]], np.float32)
+    agreement = measure_agreement(stored, refitted)
+    assert (agreement.images, agreement.same) == (3, 2)
+    assert agreement.widest == pytest.approx(0.15)

@@ -49,27 +49,27 @@ def test_a_night_is_named_by_its_day_its_verdict_and_what_was_new() -> None:
 
 def test_a_dataset_is_counted_from_its_card() -> None:
     """Splits are summed over classes, and changes since the parent are counted."""
-    found = collect_dataset_metrics(_CARD)
-    assert (found["dataset/images"], found["dataset/classes"], found["dataset/train"]) == (250, 2, 230)
-    assert (found["dataset/test"], found["dataset/added"], found["dataset/removed"]) == (20, 3, 1)
-    assert (found["dataset/relabelled"], found["dataset/warnings"]) == (0, 1)
+    summary = collect_dataset_metrics(_CARD)
+    assert (summary["dataset/images"], summary["dataset/classes"], summary["dataset/train"]) == (250, 2, 230)
+    assert (summary["dataset/test"], summary["dataset/added"], summary["dataset/removed"]) == (20, 3, 1)
+    assert (summary["dataset/relabelled"], summary["dataset/warnings"]) == (0, 1)
 
 
 def test_each_rule_is_a_tag_with_its_figure_and_limit() -> None:
     """MLflow's comparison then shows which rule said something else tonight."""
-    found = build_verdict_tags(_DECISION)
-    assert found["pedigree.gate.accuracy at least 0.9"] == "is 0.930 · passed"
-    assert found["pedigree.gate.images of any class at least 10"] == "passed"
-    assert (found["pedigree.outcome"], found["pedigree.model_version"]) == ("promoted", "3")
+    summary = build_verdict_tags(_DECISION)
+    assert summary["pedigree.gate.accuracy at least 0.9"] == "is 0.930 · passed"
+    assert summary["pedigree.gate.images of any class at least 10"] == "passed"
+    assert (summary["pedigree.outcome"], summary["pedigree.model_version"]) == ("promoted", "3")
 
 
 def test_the_cost_is_told_by_step_and_in_all() -> None:
     """Seconds add up, and images that were new, turned down and embedded are counted."""
     images = Images(total=250, new=3, rejected=1, embedded=2)
     outcome = Outcome("promoted", "", "d", None, images, "3", "run", {}, (), {"embed": 5.0, "train": 2.5}, {})
-    found = collect_cost_metrics(outcome)
-    assert (found["cost/seconds"], found["cost/embed_seconds"], found["cost/images_embedded"]) == (7.5, 5.0, 2.0)
+    summary = collect_cost_metrics(outcome)
+    assert (summary["cost/seconds"], summary["cost/embed_seconds"], summary["cost/images_embedded"]) == (7.5, 5.0, 2.0)
     assert {name.split("`")[1] for name in COLUMNS if "cost/" in name or "dataset/" in name} <= {
-        *found,
+        *summary,
         *collect_dataset_metrics(_CARD),
     }

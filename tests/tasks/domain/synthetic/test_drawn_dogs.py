@@ -8,8 +8,8 @@ from tasks.domain.synthetic.drawn_dogs import BACKBONE_BREEDS, BREEDS, COATS, dr
 
 def test_the_same_seed_draws_the_same_dog() -> None:
     """Breed, coat and seed decide every pixel; another seed is another picture."""
-    first, again, other = (draw("poodle", "white", seed).tobytes() for seed in (7, 7, 8))
-    assert first == again
+    first, repeated, other = (draw("poodle", "white", seed).tobytes() for seed in (7, 7, 8))
+    assert first == repeated
     assert first != other
 
 

@@ -32,10 +32,10 @@ def _when_sure(
 ) -> dict[str, float]:
     """Measure coverage and precision as evaluation does."""
     classes = tuple(map(str, range(probabilities.shape[1])))
-    found = score_predictions(
+    scored = score_predictions(
         Predictions(classes, probabilities, threshold), [classes[index] for index in truth], classes
     )
-    overall = compute_figures(found).overall
+    overall = compute_figures(scored).overall
     return {name: overall[name] for name in ("coverage", "precision_when_sure") if name in overall}
 
 
@@ -50,7 +50,7 @@ def _drawn(images: int, classes: int, seed: int) -> tuple[NDArray[np.float64], N
 def _answers(confidence: list[float], right: list[int]) -> tuple[NDArray[np.float32], list[int]]:
     """Make answers for two classes with these probabilities; the first class is the likelier, and true where right."""
     likely = np.array(confidence, np.float32)
-    return np.stack([likely, 1 - likely], axis=1), [1 - one for one in right]
+    return np.stack([likely, 1 - likely], axis=1), [1 - index for index in right]
 
 
 @pytest.mark.parametrize("bold", [0.25, 1.0, 4.0])

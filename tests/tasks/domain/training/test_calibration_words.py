@@ -48,12 +48,12 @@ def test_what_was_held_stands_beside_what_was_promised() -> None:
 @pytest.mark.parametrize("promise", [Promise(0.95, 0.9, 216), Promise(0.95, NEVER, 41)])
 def test_report_card_and_terminal_say_it_alike(promise: Promise) -> None:
     """Report, model card and run log have the same sentence, and the pages what was held as well."""
-    found = report(CLASSES, 200)
-    trained = replace(found.challenger.model, promise=promise)
-    found = replace(found, challenger=replace(found.challenger, model=trained))
-    held = promise.describe_held(found.challenger.evaluation.test.figures.overall, 200)
-    page = re.sub(r"<[^>]+>", "", html.unescape(render_evaluation_report(found, {})))
-    card = render_card_markdown("Model card", build_model_card(found, "card.html")).replace("\\", "")
+    run = report(CLASSES, 200)
+    trained = replace(run.challenger.model, promise=promise)
+    run = replace(run, challenger=replace(run.challenger, model=trained))
+    held = promise.describe_held(run.challenger.evaluation.test.figures.overall, 200)
+    page = re.sub(r"<[^>]+>", "", html.unescape(render_evaluation_report(run, {})))
+    card = render_card_markdown("Model card", build_model_card(run, "card.html")).replace("\\", "")
     for text in (page, card):
         assert f"It is {promise}." in text
         assert f"Sure answers: {held}." in text

@@ -24,7 +24,7 @@ def answers(cut: str, more: float, noise: float = 0.02) -> CutPredictions:
 
 
 @pytest.mark.parametrize(
-    ("more", "chosen", "said"),
+    ("more", "chosen", "message"),
     [
         ({"mixed2": 0.2, "mixed8": 0.0, "mixed9": 0.1}, "mixed8", "of the single cuts mixed8 has the lowest log loss"),
         ({"mixed2": 0.2, "mixed8": 0.0005, "mixed9": 0.0}, "mixed8", "smallest within one standard error of the best"),
@@ -33,19 +33,19 @@ def answers(cut: str, more: float, noise: float = 0.02) -> CutPredictions:
         ({"mixed9": 0.3}, "mixed9", "lowest log loss"),
     ],
 )
-def test_what_is_best_beyond_chance_is_chosen(more: dict[str, float], chosen: str, said: str) -> None:
+def test_what_is_best_beyond_chance_is_chosen(more: dict[str, float], chosen: str, message: str) -> None:
     """The smallest cut that is as good as any is taken, and two together only where they are better beyond chance."""
-    found = compare_cuts([answers(cut, loss) for cut, loss in more.items()], GROUPS)
-    assert found.chosen == chosen
-    assert said in found.reason
-    assert [cut.cut for cut in found.cuts] == list(more)
-    assert str(found).endswith("400 images of 400 near-duplicate groups, none of them a test image")
+    comparison = compare_cuts([answers(cut, loss) for cut, loss in more.items()], GROUPS)
+    assert comparison.chosen == chosen
+    assert message in comparison.reason
+    assert [cut.cut for cut in comparison.cuts] == list(more)
+    assert str(comparison).endswith("400 images of 400 near-duplicate groups, none of them a test image")
 
 
 def test_a_pair_is_chosen_on_evidence_alone() -> None:
     """Of six pairs that are no better than the single cut hardly ever one is chosen: in at most four of 60 trials."""
     chance, groups, chosen = np.random.default_rng(0), np.arange(100), []
-    cuts = ["mixed8", *(f"mixed8+mixed{place}" for place in range(6))]
+    cuts = ["mixed8", *(f"mixed8+mixed{index}" for index in range(6))]
     for _ in range(60):
         losses = chance.gamma(2, 0.4, (len(cuts), len(groups)))
         tried = [CutPredictions(cut, 2, loss < np.log(2), loss) for cut, loss in zip(cuts, losses, strict=True)]
@@ -56,27 +56,27 @@ def test_a_pair_is_chosen_on_evidence_alone() -> None:
 def test_a_cut_at_which_all_photographs_are_the_same_is_not_chosen() -> None:
     """It is named instead, however low its loss came out; where every cut is so, a sentence says what to do."""
     same, other = replace(answers("mixed2", 0.0), varies=False), answers("mixed8", 0.3)
-    found = compare_cuts([same, other], GROUPS)
-    assert found.chosen == "mixed8"
-    assert found.reason.endswith("; all photographs have the same features at mixed2")
+    comparison = compare_cuts([same, other], GROUPS)
+    assert comparison.chosen == "mixed8"
+    assert comparison.reason.endswith("; all photographs have the same features at mixed2")
     with pytest.raises(PedigreeError, match="the same features at each single cut"):
         compare_cuts([same], GROUPS)
 
 
 def test_figures_lie_in_their_intervals_and_are_plain() -> None:
     """Accuracy and log loss are the plain means, with an interval about them; near duplicates widen it."""
-    one, two = answers("mixed8", 0.0), answers("mixed9", 0.1)
-    apart, together = (compare_cuts([one, two], groups) for groups in (GROUPS, GROUPS // 4))
-    for found in (apart, together):
-        figures = found.cuts[0]
-        assert figures.accuracy == pytest.approx(one.correct.mean())
-        assert figures.log_loss == pytest.approx(one.losses.mean())
+    first, second = answers("mixed8", 0.0), answers("mixed9", 0.1)
+    apart, together = (compare_cuts([first, second], groups) for groups in (GROUPS, GROUPS // 4))
+    for comparison in (apart, together):
+        figures = comparison.cuts[0]
+        assert figures.accuracy == pytest.approx(first.correct.mean())
+        assert figures.log_loss == pytest.approx(first.losses.mean())
         assert figures.accuracy_low < figures.accuracy < figures.accuracy_high
         assert figures.log_loss_low < figures.log_loss < figures.log_loss_high
-    copies = np.argsort(one.losses)  # Alike pictures are alike hard.
+    copies = np.argsort(first.losses)  # Alike pictures are alike hard.
     grouped = np.empty(IMAGES, np.int64)
     grouped[copies] = GROUPS // 4
-    wide = compare_cuts([one, two], grouped).cuts[0]
+    wide = compare_cuts([first, second], grouped).cuts[0]
     assert wide.log_loss_high - wide.log_loss_low > 1.5 * (apart.cuts[0].log_loss_high - apart.cuts[0].log_loss_low)
 
 
@@ -85,5 +85,5 @@ def test_figures_lie_in_their_intervals_and_are_plain() -> None:
 def test_the_order_of_cuts_does_not_matter(order: list[str], seed: int) -> None:
     """Whoever measures the cuts in another order chooses the same one."""
     more = dict(zip(WIDTHS, np.random.default_rng(seed).normal(scale=0.03, size=4), strict=True))
-    found = compare_cuts([answers(cut, more[cut]) for cut in order], GROUPS)
-    assert found.chosen == compare_cuts([answers(cut, more[cut]) for cut in WIDTHS], GROUPS).chosen
+    comparison = compare_cuts([answers(cut, more[cut]) for cut in order], GROUPS)
+    assert comparison.chosen == compare_cuts([answers(cut, more[cut]) for cut in WIDTHS], GROUPS).chosen

@@ -223,7 +223,7 @@ def test_which_field_is_the_label_is_asked_and_never_guessed(data: bytes, words:
 def test_a_manifest_of_attributes_alone_is_one_by_the_settings() -> None:
     """Columns that the settings call attributes are no labels, and a manifest of nothing else need not have one."""
     data = b"key,coat,age\n1.jpg,white,3\n"
-    asked = ManifestOptions(attributes=("coat", "age"), must_label=True)
-    assert read_manifest(data, "labels.csv", asked).statements == [Statement("1.jpg", "", (("age", "3"), *WHITE))]
+    options = ManifestOptions(attributes=("coat", "age"), must_label=True)
+    assert read_manifest(data, "labels.csv", options).statements == [Statement("1.jpg", "", (("age", "3"), *WHITE))]
     with pytest.raises(PedigreeError, match=r"\(age\)"):
         read_manifest(data, "labels.csv", ManifestOptions(attributes=("coat",), must_label=True))

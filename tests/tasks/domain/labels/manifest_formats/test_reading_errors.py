@@ -125,14 +125,14 @@ def task(**changes: object) -> dict[str, object]:
 )
 def test_a_wrong_row_costs_itself(wrong: object, right: object, words: str) -> None:
     """What is one record's own fault costs that record, which is named with its line; the others count."""
-    for data, place in (
+    for data, where in (
         (dumped(right, wrong), "line 2"),
         (f"[{json.dumps(wrong)},\n{json.dumps(right)}]".encode(), "record 1, line 1,"),
     ):
         if data[:1] == b"[" or isinstance(right, dict):
             reading = read_manifest(data, "labels", ManifestOptions(must_label=True))
             assert reading.statements == [Statement("2.jpg", "boxer", ())]
-            assert [row.place for row in reading.skipped] == [place]
+            assert [row.place for row in reading.skipped] == [where]
             assert words in str(reading.skipped[0])
 
 
@@ -169,9 +169,9 @@ def test_a_cell_that_is_neither_0_nor_1_costs_its_row() -> None:
 def test_lines_are_those_of_the_file() -> None:
     """A statement knows the line that its row begins in, in every form."""
     quoted = b'key,label,note\n\n1.jpg,pug,"a\nb"\n2.jpg,pug,\n'
-    assert [one.place for one in read_manifest(quoted, "labels").statements] == ["line 3", "line 5"]
+    assert [statement.place for statement in read_manifest(quoted, "labels").statements] == ["line 3", "line 5"]
     array = b'[\n{"key": "1.jpg"\n},\r\n{"key": "2.jpg"},{"key": "3.jpg"}]'
-    assert [one.place for one in read_manifest(array, "labels").statements] == [
+    assert [statement.place for statement in read_manifest(array, "labels").statements] == [
         "record 1, line 2,",
         "record 2, line 4,",
         "record 3, line 4,",

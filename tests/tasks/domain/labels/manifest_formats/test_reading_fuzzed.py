@@ -14,7 +14,7 @@ plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(
 values = st.recursive(
     plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8
 )
-asked = st.builds(ManifestOptions, st.sampled_from(["", "breed", "label"]), must_label=st.booleans())
+options = st.builds(ManifestOptions, st.sampled_from(["", "breed", "label"]), must_label=st.booleans())
 JSON = sorted(name for name, seed in SEEDS.items() if not isinstance(seed, str))
 
 
@@ -26,30 +26,30 @@ def test_every_mutant_is_read_or_refused_in_a_sentence(first: int) -> None:
 
 
 @pytest.mark.parametrize("name", JSON)
-@given(data=st.data(), asked=asked)
+@given(data=st.data(), request=options)
 def test_any_value_in_any_place_costs_at_most_the_manifest(
-    name: str, data: st.DataObject, asked: ManifestOptions
+    name: str, data: st.DataObject, request: ManifestOptions
 ) -> None:
     """Whatever stands in one place of a record, the record is read, skipped or refused."""
     seed: Any = json.loads(json.dumps(SEEDS[name]))
-    place: Any = data.draw(st.sampled_from(seed))
-    key = data.draw(st.sampled_from(sorted(place)))
-    while isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
-        place = place[key]
-        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
-    place[key] = data.draw(values)
+    container: Any = data.draw(st.sampled_from(seed))
+    key = data.draw(st.sampled_from(sorted(container)))
+    while isinstance(container[key], dict | list) and container[key] and data.draw(st.booleans()):
+        container = container[key]
+        key = data.draw(st.sampled_from(sorted(container) if isinstance(container, dict) else range(len(container))))
+    container[key] = data.draw(values)
     content = json.dumps(seed[0] if name == "coco.json" else seed).encode()
-    assert examine(name, content, asked)
-    assert examine(name, "\n".join(map(json.dumps, seed)).encode(), asked)
+    assert examine(name, content, request)
+    assert examine(name, "\n".join(map(json.dumps, seed)).encode(), request)
 
 
 @pytest.mark.parametrize("name", sorted(SEEDS.keys() - set(JSON)))
-@given(cells=st.lists(st.lists(st.text(alphabet='a",;\t\r\n 01\u2028\x85é'), max_size=5), max_size=4), asked=asked)
+@given(cells=st.lists(st.lists(st.text(alphabet='a",;\t\r\n 01\u2028\x85é'), max_size=5), max_size=4), request=options)
 def test_any_cells_below_a_header_cost_at_most_the_manifest(
-    name: str, cells: list[list[str]], asked: ManifestOptions
+    name: str, cells: list[list[str]], request: ManifestOptions
 ) -> None:
     """Whatever fields stand below a format's header, quoted or not, the manifest is read or refused."""
     seed = SEEDS[name]
     assert isinstance(seed, str)
     separator = "\t" if name.endswith(".tsv") else ","
-    assert examine(name, (seed + "\n".join(separator.join(row) for row in cells)).encode(), asked)
+    assert examine(name, (seed + "\n".join(separator.join(row) for row in cells)).encode(), request)

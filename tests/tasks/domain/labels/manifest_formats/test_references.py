@@ -117,14 +117,14 @@ class CountingKeys(set[str]):
 @pytest.mark.parametrize("root", ["", "photos", "pug"])
 def test_a_long_reference_asks_no_more_than_a_short_one(root: str) -> None:
     """The work for a reference does not grow with the folders in it, and the keys are gone through once in all."""
-    asked = []
+    counts = []
     for folders in (1, 20_000):
         keys = CountingKeys(KEYS)
         index = KeyIndex(keys, "/photos", root)
         for _ in range(10):
             assert index.named("/data/local-files/?d=" + "ä/" * folders, stems=True) == ()
-        asked.append(keys.asked)
-    assert asked[0] == asked[1] <= 2 * 10 + 3 * len(KEYS)
+        counts.append(keys.asked)
+    assert counts[0] == counts[1] <= 2 * 10 + 3 * len(KEYS)
 
 
 def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
