@@ -1,5 +1,5 @@
-# Everything starts here: `make demo` or `make test`, each alone, in either order, on a bare Python 3.11 to 3.13.
-# What is installed is remembered in .venv/.done-*, so that a second call starts at once.
+# `make demo` and `make test` each work alone and in either order, on a bare Python 3.11 to 3.13.
+# Files .venv/.done-* note what is installed, so that a second call starts at once.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,18 +18,18 @@ COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-demo: install ## Install what is needed, then play the story with drawn dogs (three minutes)
+demo: install ## Install what is needed, then play five runs with drawn dogs (three minutes)
 	@$(RUN)/pedigree demo
 
 test: install-dev ## Install what is needed, then run every test, two files at a time
 	@infra/debian-packages
-	@# In the files' own order, which has the longest ones first: xdist would begin with those of many tests.
+	@# In the files' own order, the longest first: xdist would begin with the files that have many tests.
 	@$(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 reproduce-check: install-dev ## Train the demo three times over, in other processes and orders, and compare bit for bit
 	@$(RUN)/python -m pytest -q -rP tests/e2e/test_reproduce_check.py
 
-soak: install-dev ## Play ten nights against real servers, with outages, kills and a changed clock, and print how each ended
+soak: install-dev ## Play ten runs against real servers, with outages, kills and a changed clock, and print how each ended
 	@infra/debian-packages
 	@$(RUN)/python -m tests.soak
 
