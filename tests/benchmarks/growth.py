@@ -171,7 +171,7 @@ def _plot(nights: Mapping[int, Night], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, seconds in lines.items():
         axes.plot(list(nights), seconds, marker="o", label=name, linewidth=3 if name == "all steps" else 1.5)
-    axes.set(xscale="log", yscale="log", xlabel="images known", ylabel="seconds of a night with 1% new")
+    axes.set(xscale="log", yscale="log", xlabel="images known", ylabel="seconds of a run with 1% new")
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
     figure.tight_layout()
