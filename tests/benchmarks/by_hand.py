@@ -1,4 +1,4 @@
-"""What a user would write by hand: a folder read by Keras, InceptionV3 frozen, a head, five epochs, every night anew.
+"""What a user would write by hand: a folder read by Keras, InceptionV3 frozen, a head, five epochs, every run anew.
 
 python -m tests.benchmarks.by_hand FOLDER SIZE
 """

@@ -63,7 +63,7 @@ def bare_loop(backbone: Backbone, pixels: list[NDArray[np.uint8]]) -> None:
 
 
 def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
-    """Do what a night does for one claim: claim, see what is lacking, read, decode, embed, write."""
+    """Do what a run does for one claim: claim, see what is lacking, read, decode, embed, write."""
     store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
     with hold_lease(settings.store.url, "benchmark"):
         lacking = _missing_views(store, dict.fromkeys(images, (IDENTITY,)))

@@ -59,7 +59,7 @@ def heads(chance: Generator) -> tuple[Head, Head]:
     return Head(CLASSES, 3 * truth + noise[0], bias), Head(CLASSES, 3 * truth + 1.2 * noise[1], bias)
 
 
-def exam(features: np.ndarray, challenger: Head, chance: Generator) -> EvaluationSet:
+def build_evaluation_set(features: np.ndarray, challenger: Head, chance: Generator) -> EvaluationSet:
     """Give each image the class that the challenger finds likeliest, or now and then any, and attributes."""
     images = len(features)
     labels = np.where(chance.random(images) < 0.8, challenger.logits(features).argmax(axis=1), 0)
@@ -145,14 +145,14 @@ def main() -> None:
     chance, gate = np.random.default_rng(0), Gate()
     drawn = chance.standard_normal((images, WIDTH), dtype=np.float32)
     challenger, champion = heads(chance)
-    evaluation_set = exam(drawn, challenger, chance)
+    evaluation_set = build_evaluation_set(drawn, challenger, chance)
     with TemporaryDirectory() as folder:
         rows, feature_set = stored(drawn, evaluation_set, folder)
         url = f"sqlite:///{folder}/mlflow.db"
         check_tracking(url)
         run = runs.start_run(url, "evaluation", {}, {})
         names = [row.image for row in rows[:images]]
-        # The night's data card has loaded scikit-learn before.
+        # The run's data card has loaded scikit-learn before.
         fit_pca(drawn[:200])
         del drawn
         marks = [time.perf_counter()]

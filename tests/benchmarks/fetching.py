@@ -40,14 +40,14 @@ def list_by_pages() -> int:
 
 
 def list_split() -> int:
-    """List as a night does, and count."""
+    """List as a run does, and count."""
     from tasks.stores.objects.object_store import open_bucket
 
     return sum(1 for _ in open_bucket(SOURCE).entries())
 
 
 def look(store: str) -> int:
-    """Take the first step of a night, which lists, compares and records, and count what then waits to be fetched."""
+    """Take the first step of a run, which lists, compares and records, and count what then waits to be fetched."""
     from configs.schema import Store
     from configs.sections import Source
     from tasks.ingestion.snapshot import snapshot

@@ -1,6 +1,6 @@
-"""How often the gate errs, and how often it sees what is there: drawn nights, judged by the default rules.
+"""How often the gate errs, and how often it sees what is there: drawn runs, judged by the default rules.
 
-python -m tests.benchmarks.gate_errors; with a number, only so many nights a row:
+python -m tests.benchmarks.gate_errors; with a number, only so many runs a row:
 python -m tests.benchmarks.gate_errors 50
 """
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from configs.sections import Gate
 from tasks.domain.gate.gate import Verdict
-from tests.tasks.domain.contests import night
+from tests.tasks.domain.measurements import draw_verdict
 
-NIGHTS = 400
+RUNS = 400
 IMAGES = (60, 200, 1000)
 # The share of images about which only the challenger is right, and only the champion; how many are alike.
 PAIRS = {
@@ -29,20 +29,20 @@ HEAD = ("test images", "the challenger is", "promoted", "no rule found harm", "a
 
 
 def outcome_of(verdict: Verdict) -> tuple[bool, bool, bool]:
-    """Tell whether a night promotes, whether it finds no harm, and whether a comparison of two accuracies would do."""
+    """Tell whether a run promotes, whether it finds no harm, and whether a comparison of two accuracies would do."""
     improvement, *rules = verdict.rules
     return verdict.promoted, all(rule.passed for rule in rules), (improvement.value or 0.0) >= 0
 
 
 def main() -> None:
     """Print one row a number of images and pair of models."""
-    nights, gate = int(sys.argv[1]) if len(sys.argv) > 1 else NIGHTS, Gate()
-    print(f"{nights} nights a row, rate {gate.error_rate:g}, five classes, three coats\n")
+    runs, gate = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS, Gate()
+    print(f"{runs} runs a row, rate {gate.error_rate:g}, five classes, three coats\n")
     print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
     for images in IMAGES:
         for name, (shares, alike) in PAIRS.items():
             chance = np.random.default_rng([images, *name.encode()])
-            outcomes = [outcome_of(night(images, shares, gate, chance, alike)) for _ in range(nights)]
+            outcomes = [outcome_of(draw_verdict(images, shares, gate, chance, alike)) for _ in range(runs)]
             rates = " | ".join(f"{rate:.1%}" for rate in np.mean(outcomes, axis=0))
             print(f"| {images:,} | {name} | {rates} |", flush=True)
 

@@ -1,4 +1,4 @@
-"""What a night with 1% new photographs costs as the store grows, step by step, and how much memory it takes.
+"""What a run with 1% new photographs costs as the store grows, step by step, and how much memory it takes.
 
 Fifteen minutes on two cores; docs/explanation/speed.md shows what it printed:
 
@@ -47,8 +47,8 @@ gate: {{rules: [], needs: no-harm, serve_check: false}}
 
 
 @dataclass(frozen=True)
-class Night:
-    """A night's status, its seconds by step, and the peak of its memory in MB."""
+class RunCost:
+    """A run's status, its seconds by step, and the peak of its memory in MB."""
 
     status: str
     seconds: Mapping[str, float]
@@ -65,20 +65,20 @@ def main() -> None:
     root = given.folder.absolute()
     shutil.rmtree(root, ignore_errors=True)
     (root / "prefect").mkdir(parents=True)
-    nights: dict[int, Night] = {}
+    runs: dict[int, RunCost] = {}
     with prefect_server(root / "prefect") as server:
         os.environ["PREFECT_API_URL"] = server.api_url
         for stored in given.known:
             folder = root / str(stored)
             make_store(folder, stored)
-            _show(stored, "all known, never trained", _night(folder))
+            _show(stored, "all known, never trained", _run(folder))
             _draw_more(folder, stored // 100)
-            nights[stored] = _night(folder)
-            _show(stored, "1% new", nights[stored])
-            _show(stored, "nothing new", _night(folder))
+            runs[stored] = _run(folder)
+            _show(stored, "1% new", runs[stored])
+            _show(stored, "nothing new", _run(folder))
             shutil.rmtree(folder)
     if given.plot:
-        _plot(nights, given.plot)
+        _plot(runs, given.plot)
 
 
 def make_store(folder: Path, count: int) -> None:
@@ -136,7 +136,7 @@ def _draw_more(folder: Path, count: int) -> None:
         draw(breed, coat, number).save(path)
 
 
-def _night(folder: Path) -> Night:
+def _run(folder: Path) -> RunCost:
     command = [sys.executable, "-c", "from flows.cli.app import app; app()", "retrain", "--json", "-c"]
     environment = {**os.environ, "PEDIGREE_HOME": str(folder / "home")}
     process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -145,32 +145,32 @@ def _night(folder: Path) -> Night:
     output = process.stdout.read() if process.stdout else ""
     _, _, used = os.wait4(process.pid, 0)
     outcome = json.loads(output)
-    return Night(outcome["status"], outcome["seconds"], used.ru_maxrss / 1024)
+    return RunCost(outcome["status"], outcome["seconds"], used.ru_maxrss / 1024)
 
 
-def _show(stored: int, title: str, night: Night) -> None:
-    steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in _largest(night.seconds))
-    total = sum(night.seconds.values())
-    print(f"| {stored:,} | {title} | {night.status} | {total:.1f} | {night.peak:,.0f} | {steps} |", flush=True)
+def _show(stored: int, title: str, run: RunCost) -> None:
+    steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in _largest(run.seconds))
+    total = sum(run.seconds.values())
+    print(f"| {stored:,} | {title} | {run.status} | {total:.1f} | {run.peak:,.0f} | {steps} |", flush=True)
 
 
 def _largest(seconds: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     yield from sorted(((name, spent) for name, spent in seconds.items() if spent >= 0.1), key=lambda item: -item[1])
 
 
-def _plot(nights: Mapping[int, Night], path: Path) -> None:
+def _plot(runs: Mapping[int, RunCost], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    largest = max(nights)
-    dearest = sorted(nights[largest].seconds, key=nights[largest].seconds.__getitem__, reverse=True)[:_DRAWN]
-    lines = {"all steps": [sum(night.seconds.values()) for night in nights.values()]}
-    lines |= {name: [max(night.seconds.get(name, 0), 0.1) for night in nights.values()] for name in dearest}
+    largest = max(runs)
+    dearest = sorted(runs[largest].seconds, key=runs[largest].seconds.__getitem__, reverse=True)[:_DRAWN]
+    lines = {"all steps": [sum(run.seconds.values()) for run in runs.values()]}
+    lines |= {name: [max(run.seconds.get(name, 0), 0.1) for run in runs.values()] for name in dearest}
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, seconds in lines.items():
-        axes.plot(list(nights), seconds, marker="o", label=name, linewidth=3 if name == "all steps" else 1.5)
+        axes.plot(list(runs), seconds, marker="o", label=name, linewidth=3 if name == "all steps" else 1.5)
     axes.set(xscale="log", yscale="log", xlabel="images known", ylabel="seconds of a run with 1% new")
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)

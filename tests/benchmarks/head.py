@@ -35,7 +35,7 @@ def clusters(images: int, seed: int) -> Examples:
 
 def measure(images: int) -> None:
     """Train and calibrate in this process, and print what it cost as JSON."""
-    # What a night learns from beside so many training images: its validation images.
+    # What a run learns from beside so many training images: its validation images.
     examples = clusters(images + images * 15 // 65, 1)
     settings, seconds = Training(), list[float]()
     wall, used = time.perf_counter(), time.process_time()

@@ -1,10 +1,10 @@
-"""A night on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
+"""A run on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
 
-An hour on two cores, of which by hand takes a quarter a night; docs/explanation/speed.md shows what it printed:
+An hour on two cores, of which by hand takes a quarter a run; docs/explanation/speed.md shows what it printed:
 
     python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree bottlenecks by-hand]
 
-FOLDER gets the drawn pictures, which stay, and all else, which is removed first. Pedigree's nights run beside a Prefect
+FOLDER gets the drawn pictures, which stay, and all else, which is removed first. Pedigree works beside a Prefect
 server, as they do after ``pedigree up``.
 """
 
@@ -30,30 +30,30 @@ backbone: {{weights: random, size: {size}}}
 gate: {{rules: [served as evaluated], needs: no-harm}}
 """
 WAYS = ("pedigree", "bottlenecks", "by-hand")
-_NIGHTS = ("night 1", "night 2: 1% more", "night 3: nothing new")
+_RUNS = ("run 1", "run 2: 1% more", "run 3: nothing new")
 
 
 def main() -> None:
-    """Print a row for each way and night: wall seconds, seconds of all processors, and each night 2 against others."""
+    """Print a row for each way and run: wall seconds, seconds of all processors, and each run 2 against others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--size", type=int, default=299)
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
-    parser.add_argument("--second-only", action="store_true", help="by hand, night 1 costs what night 2 costs")
+    parser.add_argument("--second-only", action="store_true", help="by hand, run 1 costs what run 2 costs")
     given = parser.parse_args()
     folder = given.folder.absolute()
     pictures = draw_pictures(folder / "drawn", given.images + given.images // 100)
-    print("| way | night | wall seconds | CPU seconds |\n|---|---|---|---|", flush=True)
+    print("| way | run | wall seconds | CPU seconds |\n|---|---|---|---|", flush=True)
     with prefect_server(_fresh(folder / "prefect")) as server:
         os.environ["PREFECT_API_URL"] = server.api_url
         for way in given.ways:
             photos, state = _fresh(folder / "photos"), _fresh(folder / way)
-            for night, count in zip(_NIGHTS, (given.images, len(pictures), len(pictures)), strict=True):
+            for run, count in zip(_RUNS, (given.images, len(pictures), len(pictures)), strict=True):
                 _put(pictures[:count], photos)
-                if not (given.second_only and way == "by-hand" and night != _NIGHTS[1]):
+                if not (given.second_only and way == "by-hand" and run != _RUNS[1]):
                     wall, cpu = _run(_command(way, photos, state, given.size), state)
-                    print(f"| {way} | {night} | {wall:.1f} | {cpu:.1f} |", flush=True)
+                    print(f"| {way} | {run} | {wall:.1f} | {cpu:.1f} |", flush=True)
 
 
 def draw_pictures(folder: Path, count: int) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What it costs to write a night of 121 classes with slices into MLflow: requests and seconds.
+"""What it costs to write a run of 121 classes with slices into MLflow: requests and seconds.
 
 python -m tests.benchmarks.tracking URL [TURNS]
 """
@@ -20,7 +20,7 @@ prepare_environment()
 from configs.schema import Settings  # noqa: E402
 from tasks.domain.registry.model_record import flatten_settings  # noqa: E402
 from tasks.stores.tracking import runs  # noqa: E402
-from tests.tasks.domain.contests import COATS  # noqa: E402
+from tests.tasks.domain.measurements import COATS  # noqa: E402
 from tests.tasks.reports.reports import report  # noqa: E402
 
 # One more than 120, which the three coats do not divide: so each class has images of each coat.
@@ -48,7 +48,7 @@ def counted() -> Iterator[list[str]]:
 
 
 def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSES, images: int = _IMAGES) -> int:
-    """Write all figures, settings and tags of one night the way its steps do, and return how many figures these are."""
+    """Write all figures, settings and tags of one run the way its steps do, and return how many figures these are."""
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
     figures = dict(report(classes, images).challenger.evaluation.metrics)
     run_id = runs.start_run(url, experiment, flatten_settings(settings), {"pedigree.dataset": "d" * 64})

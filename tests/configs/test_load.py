@@ -62,8 +62,8 @@ def test_a_password_in_a_settings_file_is_refused(tmp_path: Path, url: str) -> N
     assert "hush" not in str(caught.value)
 
 
-def test_what_the_servers_read_is_no_setting_of_a_night(tmp_path: Path) -> None:
-    """Servers and messages change nothing in what a night, its form, its run in MLflow and its record are told."""
+def test_what_the_servers_read_is_no_setting_of_a_run(tmp_path: Path) -> None:
+    """Servers and messages change nothing in what a run, its form, its run in MLflow and its record are told."""
     more = "servers: {artifacts: files}\nnotify: {channels: [slack]}\n"
     file = _written(tmp_path, LEAST + more)
     operations = read_operations(file)

@@ -22,13 +22,13 @@ Objects = dict[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One odd source, and how a night on it must end.
+    """One odd source, and how a run on it must end.
 
     Args:
         objects: The source's objects by key.
-        status: How the night ends; ``refused`` where a sentence ends it with an error.
+        status: How the run ends; ``refused`` where a sentence ends it with an error.
         reason: What the outcome's reason or the sentence must match, as a regular expression.
-        settings: Settings of the night beside those that all cases share.
+        settings: Settings of the run beside those that all cases share.
         labels: The label that each of these keys must have in the dataset version; None where it must not be in it.
         rejected: The reason of each object that must be rejected.
         classes: The classes of the dataset version.

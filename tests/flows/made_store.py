@@ -1,4 +1,4 @@
-"""Stores as nights leave them, made by the functions that the steps call, without a network or a server."""
+"""Stores as runs leave them, made by the functions that the steps call, without a network or a server."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[
 
 
 def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
-    """Leave what a night on these objects leaves in a store, and return the name of its dataset version."""
+    """Leave what a run on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
     source_labels = {key: [read_layout(key, "label/coat")] for key in objects}
     labelling = label_images(SnapshotStore(store).located(SOURCE), source_labels, Spelling({}, ()))

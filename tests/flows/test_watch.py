@@ -124,12 +124,12 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_of_many_late_nights_one_runs(
+def test_one_of_many_late_runs_starts(
     client: SyncPrefectClient, deployed: dict[str, UUID], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All that is due at once after an outage holds one place: one night runs, the others are cancelled within seconds.
+    """All that is due at once after an outage holds one place: one of them runs, the others are cancelled in seconds.
 
-    A run by hand waits for the place, and so does a night at a terminal; each gets it when the one before has ended.
+    A run by hand waits for the place, and so does a run at a terminal; each gets it when the one before has ended.
     """
     due: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=LATE))
     late = [client.create_flow_run_from_deployment(deployed["nightly"], state=due) for _ in range(LATE)]
@@ -143,13 +143,13 @@ def test_of_many_late_nights_one_runs(
     assert client.read_flow_run(by_hand.id).state_name == "AwaitingConcurrencySlot"
 
     ended: list[str] = []
-    night = threading.Thread(target=copy_context().run, args=(_night_at_a_terminal, ended))
-    night.start()
-    wait_until(lambda: "another retraining works: this one waits" in caplog.text, 60, "the night at a terminal")
+    at_terminal = threading.Thread(target=copy_context().run, args=(_run_at_a_terminal, ended))
+    at_terminal.start()
+    wait_until(lambda: "another retraining works: this one waits" in caplog.text, 60, "the run at a terminal")
     assert ended == []
     client.set_flow_run_state(late[0].id, Completed(), force=True)
-    night.join(60)
-    assert ended == ["the night"]
+    at_terminal.join(60)
+    assert ended == ["the run"]
     client.set_flow_run_state(by_hand.id, Pending())
     assert client.read_flow_run(by_hand.id).state_type == StateType.PENDING
     client.set_flow_run_state(by_hand.id, Completed(), force=True)
@@ -169,10 +169,10 @@ def test_looking_never_loads_tensorflow(settings: Settings, tmp_path: Path) -> N
     assert done.stderr.rpartition("loaded: ")[2] == ""
 
 
-def _night_at_a_terminal(ended: list[str]) -> None:
-    @flow(name="night-at-a-terminal")
+def _run_at_a_terminal(ended: list[str]) -> None:
+    @flow(name="run-at-a-terminal")
     @one_at_a_time
-    def night() -> None:
-        ended.append("the night")
+    def run() -> None:
+        ended.append("the run")
 
-    night()
+    run()

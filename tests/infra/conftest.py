@@ -15,7 +15,7 @@ from configs.credentials import local_login
 from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra import stack
-from tests.infra.running import NIGHT, Running, address
+from tests.infra.running import RUN_SECONDS, Running, address
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Make settings of a night that takes seconds: noise for photographs, a cut near the network's beginning."""
+    """Make settings of a run that takes seconds: noise for photographs, a cut near the network's beginning."""
     folder, noise = tmp_path_factory.mktemp("nights"), np.random.default_rng(0)
     for number in range(36):
         class_folder = folder / "photos" / "abc"[number % 3]
@@ -66,12 +66,12 @@ def running(home: Path, settings: Settings) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def nights(running: Running) -> tuple[FlowRun, FlowRun]:
-    """Start one night by hand, and another one while it runs; wait for both."""
+def runs(running: Running) -> tuple[FlowRun, FlowRun]:
+    """Start one run by hand, and another one while it runs; wait for both."""
     first = running.begin()
     running.after(first, 60, StateType.RUNNING)
     second = running.after(running.begin(), 60)
-    return running.after(first, NIGHT), second
+    return running.after(first, RUN_SECONDS), second
 
 
 def _taken(port: int) -> socket.socket:

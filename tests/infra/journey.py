@@ -49,7 +49,7 @@ class Journey:
         return run
 
     def watch_its_progress(self, run: FlowRun) -> None:
-        """See the run's page grow: its diary, and the progress of what takes long."""
+        """See the run's page grow: its run log, and the progress of what takes long."""
         self.page.goto(f"{self.running.address}/runs/flow-run/{run.id}")
         self._see("36 objects in")
         self.page.get_by_text("Artifacts", exact=True).first.click()

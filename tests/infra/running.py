@@ -13,7 +13,7 @@ from configs.schema import Settings
 from infra import stack
 from tests.servers import wait_until
 
-NIGHT = 180  # seconds that one small night may take on a busy machine
+RUN_SECONDS = 180  # seconds that one small run may take on a busy machine
 
 
 def address(status: stack.Status, name: str) -> str:
@@ -50,7 +50,7 @@ class Running:
         return self.prefect.create_flow_run_from_deployment(self.nightly.id)
 
     def begin_endless(self) -> FlowRun:
-        """Start a night that trains for longer than stopping the stack may take."""
+        """Start a run that trains for longer than stopping the stack may take."""
         endless = {
             "training_method": "fine-tune",
             "fine_tuning_from_block": "mixed0",
@@ -68,7 +68,7 @@ class Running:
                 task_run.flow_run_id == run.id for task_run in self.prefect.read_task_runs(task_run_filter=chosen)
             )
 
-        wait_until(has_begun, NIGHT, f"the step {step} of run {run.name}")
+        wait_until(has_begun, RUN_SECONDS, f"the step {step} of run {run.name}")
 
     def after(self, run: FlowRun, seconds: float, *states: StateType) -> FlowRun:
         """Wait until a run is in one of these states, or has ended where none is named."""

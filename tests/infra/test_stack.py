@@ -1,4 +1,4 @@
-"""The local stack with real servers: it starts, deploys, runs nights through its worker, and stops for good."""
+"""The local stack with real servers: it starts, deploys, executes runs in its worker, and stops for good."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from infra.local_stack import health
 from infra.orchestration.deployments import ONE_RETRAINING, fill_parameters
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.journey import Journey
-from tests.infra.running import NIGHT, Running, address
+from tests.infra.running import RUN_SECONDS, Running, address
 from tests.servers import wait_until
 
 
@@ -48,7 +48,7 @@ def test_starting_again_starts_nothing_twice(running: Running) -> None:
     assert _records(running.home) == before
 
 
-def test_the_worker_has_what_a_night_needs(running: Running) -> None:
+def test_the_worker_has_what_a_run_needs(running: Running) -> None:
     """A worker's run finds the home, the server and the AWS credentials of the terminal that started it."""
     environments = [process.environ() for process in _processes(running.home) if "worker" in process.cmdline()]
     assert environments
@@ -84,27 +84,27 @@ def test_the_scheduler_makes_nightly_runs(running: Running) -> None:
     assert {run.expected_start_time.astimezone(berlin).hour for run in runs if run.expected_start_time} == {4}
 
 
-def test_the_worker_completes_a_night(nights: tuple[FlowRun, FlowRun]) -> None:
+def test_the_worker_completes_a_run(runs: tuple[FlowRun, FlowRun]) -> None:
     """A run that somebody starts by hand goes through server, worker and flow, and ends in a named state."""
-    first, _ = nights
+    first, _ = runs
     assert first.state
     assert first.state_type == StateType.COMPLETED, first.state.message
     assert first.state.name in {"Promoted", "Rejected"}
 
 
-def test_a_night_that_starts_during_another_is_cancelled(nights: tuple[FlowRun, FlowRun]) -> None:
-    """One night at a time: the later one gives way."""
-    _, second = nights
+def test_a_run_that_starts_during_another_is_cancelled(runs: tuple[FlowRun, FlowRun]) -> None:
+    """One run at a time: the later one gives way."""
+    _, second = runs
     assert second.state_type == StateType.CANCELLED
 
 
-@pytest.mark.usefixtures("nights")
+@pytest.mark.usefixtures("runs")
 @needs_chromium
 @pytest.mark.timeout(600)
 def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running) -> None:
-    """From the form by the run, its progress and its summary to MLflow, the comparison with the night before, and back.
+    """From the form by the run, its progress and its summary to MLflow, the comparison with the run before, and back.
 
-    Every setting's meaning stands in the form, and what is changed there arrives; the link that a night shows fills in
+    Every setting's meaning stands in the form, and what is changed there arrives; the link that a run shows fills in
     the form which promotes what waited.
     """
     with open_page("about:blank", height=1400) as page:
@@ -112,16 +112,16 @@ def test_a_person_retrains_compares_and_approves_in_the_browser(running: Running
         journey = Journey(page, running)
         run = journey.fill_in_the_form()
         journey.watch_its_progress(run)
-        assert running.after(run, NIGHT).state_name == "Needs approval"
+        assert running.after(run, RUN_SECONDS).state_name == "Needs approval"
         journey.read_the_summary(run)
         journey.compare_in_mlflow()
-        approved = running.after(journey.approve(run), NIGHT)
+        approved = running.after(journey.approve(run), RUN_SECONDS)
     assert approved.state
     assert approved.state_name == "Promoted", approved.state.message
 
 
-@pytest.mark.usefixtures("nights")
-def test_a_cancelled_night_ends_at_once(running: Running) -> None:
+@pytest.mark.usefixtures("runs")
+def test_a_cancelled_run_ends_at_once(running: Running) -> None:
     """Who cancels a run in the middle of its training sees it end in seconds, and no process of it is left."""
     run = running.begin_endless()
     running.reached(run, "train")
@@ -130,9 +130,9 @@ def test_a_cancelled_night_ends_at_once(running: Running) -> None:
     wait_until(lambda: not _of_run(running.home, run), 30, "the end of the cancelled run's processes")
 
 
-@pytest.mark.usefixtures("nights")
-def test_a_night_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_path: Path) -> None:
-    """Whoever runs a night by hand while the stack is up finds it among its runs."""
+@pytest.mark.usefixtures("runs")
+def test_a_run_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_path: Path) -> None:
+    """Whoever starts a run by hand while the stack is up finds it among its runs."""
     file = tmp_path / "settings.yaml"
     file.write_text(running.settings.model_dump_json())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -146,9 +146,9 @@ def test_a_night_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_
     assert run.state_name == json.loads(done.stdout)["status"].title()
 
 
-@pytest.mark.usefixtures("nights")
-def test_a_night_that_was_cut_off_does_not_block_the_next_one(running: Running) -> None:
-    """Stopping the stack ends every process of it; after the next start the night that it ended holds no place."""
+@pytest.mark.usefixtures("runs")
+def test_a_run_that_was_cut_off_does_not_block_the_next_one(running: Running) -> None:
+    """Stopping the stack ends every process of it; after the next start the run that it ended holds no place."""
     run = running.after(running.begin_endless(), 60, StateType.RUNNING)
     assert [part.state for part in stack.down(running.home).parts] == ["stopped", "stopped", "stopped"]
     assert _processes(running.home) == []

@@ -55,13 +55,13 @@ PLANTS = (
 
 @dataclass(frozen=True)
 class Photographs:
-    """A collection with what a night learns of it: rows by split, measures, and heads for any of its images."""
+    """A collection with what a run learns of it: rows by split, measures, and heads for any of its images."""
 
     collection: Collection
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Give each image its split, as a night with default settings does."""
+        """Give each image its split, as a run with default settings does."""
         chosen = Shares(Dataset().test_percent, Dataset().validation_percent)
         images, labels = self.collection.images, self.collection.labels
         groups = dict(zip(images, self.collection.groups, strict=True))
@@ -70,7 +70,7 @@ class Photographs:
 
     @cached_property
     def examined(self) -> dict[str, ImageInfo]:
-        """Measure each photograph as a night does."""
+        """Measure each photograph as a run does."""
         results = (validate_image(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
         return {info.image: info for info in results if isinstance(info, ImageInfo)}
 
@@ -107,7 +107,7 @@ class Photographs:
     ) -> Measurement:
         """Measure one model, beside another or alone, on the test images that are there."""
         places = np.flatnonzero(mask & self.tested)
-        exam = EvaluationSet(
+        evaluation_set = EvaluationSet(
             [self.rows[i].label for i in places],
             [self.collection.groups[i] for i in places],
             [image_attributes(self.examined[self.rows[i].image]) for i in places],
@@ -118,7 +118,7 @@ class Photographs:
         ]
         if predictions[0] is None:
             raise TypeError("the challenger always answers")
-        return measure_models(predictions[0], predictions[1], exam, Gate().minimum_support)
+        return measure_models(predictions[0], predictions[1], evaluation_set, Gate().minimum_support)
 
     def labelled(self, mask: Mask) -> VersionFeatures:
         """Gather what cross-validation takes."""
@@ -130,15 +130,15 @@ class Photographs:
 
 @dataclass(frozen=True)
 class Story:
-    """One planted bias and two nights: before the withheld photographs land, and after.
+    """One planted bias and two runs: before the withheld photographs land, and after.
 
     Attributes:
         label: The class.
         card: What the data card says of it before the first training; empty where it says nothing.
         others: How many other classes the card names.
-        unseen: Test images among the withheld photographs: how many, and how many each night's model recognises.
-        first: What the first night's gate sees of the class: its recall on the test images that are there.
-        second: What the second night's gate says.
+        unseen: Test images among the withheld photographs: how many, and how many each run's model recognises.
+        first: What the first run's gate sees of the class: its recall on the test images that are there.
+        second: What the second run's gate says.
         harmless: What it says where it needs no harm alone.
     """
 
@@ -152,7 +152,7 @@ class Story:
 
 
 def planted(photographs: Photographs, plant: Plant, label: str, full: NDArray[np.float32]) -> Story:
-    """Withhold photographs of one class on the first night, and let them land on the second."""
+    """Withhold photographs of one class in the first run, and let them land in the second."""
     of_class = np.array([row.label == label for row in photographs.rows])
     values = np.array([plant.measure(photographs.examined[row.image]) for row in photographs.rows])
     low, high = np.percentile(values[of_class], [plant.low, plant.high])
@@ -183,7 +183,7 @@ def print_bias(monkeys: Collection, _dogs: Collection) -> None:
     photographs = Photographs(monkeys)
     full = photographs.answers(np.ones(len(monkeys.images), bool))
     clean = find_narrow_ranges(photographs.rows, photographs.examined)
-    print(f"{monkeys.name}, {CUT}, splits of a night; nothing planted: the card names {len(clean)} of its classes\n")
+    print(f"{monkeys.name}, {CUT}, splits of a run; nothing planted: the card names {len(clean)} of its classes\n")
     stories = {plant.name: [planted(photographs, plant, label, full) for label in monkeys.classes] for plant in PLANTS}
     print(
         "| planted in each class in turn | card names the class before training | other classes that it names | "

@@ -52,7 +52,7 @@ class Collection:
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
-        """Name each image's near-duplicate group as a night with default settings does."""
+        """Name each image's near-duplicate group as a run with default settings does."""
         levels = {
             image: to_grey_levels(opened(path).image) for image, path in zip(self.images, self.files, strict=True)
         }

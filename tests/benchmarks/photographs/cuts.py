@@ -1,4 +1,4 @@
-"""Which cut: each, and two of the last together, by heads held out, and what auto would choose on a first night."""
+"""Which cut: each, and two of the last together, by heads held out, and what auto would choose on a first run."""
 
 from itertools import combinations
 

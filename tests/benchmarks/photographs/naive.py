@@ -18,7 +18,7 @@ _SPLITS = 5
 
 def print_naive(monkeys: Collection, dogs: Collection) -> None:
     """Print both accuracies for each cut, and how many test images nearly agree with one to learn from."""
-    print("Heads as a night trains them, five folds, three seeds; the interval is over near-duplicate groups\n")
+    print("Heads as a run trains them, five folds, three seeds; the interval is over near-duplicate groups\n")
     print(
         "| photographs | cut | files | claimed by a random split over files | honest: groups kept whole | less by "
         "(95% interval) | test files whose bytes are in training | with a copy or look-alike there |\n"

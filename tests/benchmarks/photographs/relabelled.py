@@ -1,6 +1,6 @@
-"""Nights whose labels moved, damaged and honest ones, judged by the default rules on real photographs' features.
+"""Runs whose labels moved, damaged and honest ones, judged by the default rules on real photographs' features.
 
-Everything but the photographs is redrawn: splits, what night 1 held, and what became of the labels by night 2.
+Everything but the photographs is redrawn: splits, what run 1 held, and what became of the labels by run 2.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ from tests.benchmarks.photographs.collection import Collection
 
 CUTS = ("mixed9", "mixed10")
 # The figures in docs/explanation/accuracy.md are of ten worlds.
-WORLDS, NIGHTS_EACH = 2, 20
+WORLDS, RUNS_EACH = 2, 20
 # More than so much of a class's true recall must no promotion cost.
 HARM = 0.1
 Policy = Literal["likely-improvement", "improvement", "no-harm"]
@@ -51,7 +51,7 @@ Tally = tuple[str, str]
 
 @dataclass(frozen=True)
 class World:
-    """One redrawn split of a collection, what of it night 1 held, and its features by one cut."""
+    """One redrawn split of a collection, what of it run 1 held, and its features by one cut."""
 
     found: Collection
     features: NDArray[np.float32]
@@ -85,7 +85,7 @@ class World:
 
 
 def world(collection: Collection, cut: str, seed: int) -> World:
-    """Deal the splits anew, and give night 1 four fifths of the near-duplicate groups."""
+    """Deal the splits anew, and give run 1 four fifths of the near-duplicate groups."""
     chance = np.random.default_rng(seed)
     grouped = {image: f"{seed} {group}" for image, group in zip(collection.images, collection.groups, strict=True)}
     shares = Shares(Dataset().test_percent, Dataset().validation_percent)
@@ -102,7 +102,7 @@ def world(collection: Collection, cut: str, seed: int) -> World:
 
 
 def decay(of: World) -> float:
-    """Choose the weight decay on clean labels as a night does: a search takes forty times as long as one fit."""
+    """Choose the weight decay on clean labels as a run does: a search takes forty times as long as one fit."""
     tried: list[tuple[float, float]] = []
     learned = np.flatnonzero(~of.places(Split.TEST))
     classes, truth = np.unique(of.truth[learned], return_inverse=True)
@@ -117,7 +117,7 @@ def decay(of: World) -> float:
 
 
 def trained(of: World, labels: Labels, places: Places, l2: float) -> Head:
-    """Fit a head as a night does at the end; no default rule asks for a calibrated one."""
+    """Fit a head as a run does at the end; no default rule asks for a calibrated one."""
     learned = np.flatnonzero(places & ~of.places(Split.TEST))
     classes, truth = np.unique(labels[learned], return_inverse=True)
     scaling, recipe = fit_scaler(of.features[learned]), build_fit_options(Training())
@@ -127,7 +127,7 @@ def trained(of: World, labels: Labels, places: Places, l2: float) -> Head:
 
 
 def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -> dict[Policy, Verdict]:
-    """Judge the challenger, the first of the heads, as night 2 does: by the labels before and after."""
+    """Judge the challenger, the first of the heads, as run 2 does: by the labels before and after."""
     rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
     groups = dict(zip(of.found.images, of.found.groups, strict=True))
     changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
@@ -135,14 +135,14 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
     champion = champion.rename_classes([changes.vocabulary.translate_former(label) for label in champion.classes])
     tested = [row for row in rows if row.split is Split.TEST]
     names = [row.image for row in tested]
-    exam = EvaluationSet(
+    evaluation_set = EvaluationSet(
         [row.label for row in tested],
         [groups[name] for name in names],
         [()] * len(names),
         changes.find_moved(names),
         changes.vocabulary.finer,
     )
-    measured = measure_models(challenger, champion, exam, Gate().minimum_support)
+    measured = measure_models(challenger, champion, evaluation_set, Gate().minimum_support)
     lost = measured.comparison.only_champion if measured.comparison else ()
     evidence = _evidence(of, changes, after, (challenger, champion))
     held = measure_drift(rows, former, lost, 0)
@@ -152,7 +152,7 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
 
 
 def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> DataGrowth:
-    """Compare what both learned from, as a night with the same settings does."""
+    """Compare what both learned from, as a run with the same settings does."""
     place_of = {image: number for number, image in enumerate(of.found.images)}
     pair = []
     for rows in versions:
@@ -200,7 +200,7 @@ HONEST = ("new photographs", "wrong labels put right", "a class renamed", "two c
 
 
 def honest(of: World, kind: str, chance: Generator) -> tuple[Labels, Labels]:
-    """Draw a night that nobody need look at: the labels of night 1, and those of night 2."""
+    """Draw a run that nobody need look at: the labels of run 1, and those of run 2."""
     before, after = of.truth.astype(object), of.truth.astype(object)
     classes = np.unique(of.truth)
     first, second = map(str, chance.choice(classes, 2, replace=False))
@@ -226,29 +226,29 @@ def _part(of: World, part: NDArray[np.int64], chance: Generator) -> NDArray[np.i
 
 
 def print_relabelled(monkeys: Collection, _dogs: Collection) -> None:
-    """Print how often damaged nights are promoted, and how often honest ones ask or are refused for their labels."""
-    nights = WORLDS * NIGHTS_EACH
-    print(f"{nights} nights of each kind and cut, seeds 0 to {WORLDS - 1}, 95% Wilson intervals\n")
+    """Print how often damaged runs are promoted, and how often honest ones ask or are refused for their labels."""
+    runs = WORLDS * RUNS_EACH
+    print(f"{runs} runs of each kind and cut, seeds 0 to {WORLDS - 1}, 95% Wilson intervals\n")
     print("| cut | needs | damaged: promoted | promoted at a cost above 10 points | not promoted: class named |")
     print("|---|---|---|---|---|")
     decays = {cut: decay(world(monkeys, cut, 0)) for cut in CUTS}
     for cut in CUTS:
         counts = sum((damages(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
         _print_damaged(cut, counts)
-    print("\n| cut | honest night | asked | promoted by no-harm |\n|---|---|---|---|")
+    print("\n| cut | honest run | asked | promoted by no-harm |\n|---|---|---|---|")
     for cut in CUTS:
         counts = sum((honesties(monkeys, cut, seed, decays[cut]) for seed in range(WORLDS)), Counter[Tally]())
         _print_honest(cut, counts)
 
 
 def damages(collection: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
-    """Judge the damaged nights of a world, and count outcomes for each policy."""
+    """Judge the damaged runs of a world, and count outcomes for each policy."""
     counts: Counter[Tally] = Counter()
     of, chance = world(collection, cut, seed), np.random.default_rng([seed, 1])
     every = np.ones(len(of.truth), bool)
     champion = trained(of, of.truth, of.first, l2)
     before = of.recalls(trained(of, of.truth, every, l2)), of.recalls(champion)
-    for _ in range(NIGHTS_EACH):
+    for _ in range(RUNS_EACH):
         labels, chosen = damaged(of, chance)
         challenger = trained(of, labels, every, l2)
         true = of.recalls(challenger)
@@ -262,11 +262,11 @@ def damages(collection: Collection, cut: str, seed: int, l2: float) -> Counter[T
 
 
 def honesties(collection: Collection, cut: str, seed: int, l2: float) -> Counter[Tally]:
-    """Judge the honest nights of a world, and count which ask and which are promoted."""
+    """Judge the honest runs of a world, and count which ask and which are promoted."""
     counts: Counter[Tally] = Counter()
     of, chance = world(collection, cut, seed), np.random.default_rng([seed, 2])
     every = np.ones(len(of.truth), bool)
-    for number in range(NIGHTS_EACH):
+    for number in range(RUNS_EACH):
         kind = HONEST[number % len(HONEST)]
         before, after = honest(of, kind, chance)
         heads = trained(of, after, every, l2), trained(of, before, of.first, l2)
@@ -277,23 +277,23 @@ def honesties(collection: Collection, cut: str, seed: int, l2: float) -> Counter
 
 
 def _print_damaged(cut: str, counts: Counter[Tally]) -> None:
-    nights = WORLDS * NIGHTS_EACH
+    runs = WORLDS * RUNS_EACH
     for needs in get_args(Policy):
         took = counts[needs, "promoted"]
-        costs, names = _share(counts[needs, "costly"], nights), f"{counts[needs, 'named']} of {nights - took}"
+        costs, names = _share(counts[needs, "costly"], runs), f"{counts[needs, 'named']} of {runs - took}"
         print(f"| {cut} | {needs} | {took} | {costs} | {names} |", flush=True)
 
 
 def _print_honest(cut: str, counts: Counter[Tally]) -> None:
-    per_kind = WORLDS * NIGHTS_EACH // len(HONEST)
+    per_kind = WORLDS * RUNS_EACH // len(HONEST)
     for kind in HONEST:
         asking, took = counts[kind, "asked"], counts[kind, "promoted"]
         print(f"| {cut} | {kind} | {asking} of {per_kind} | {took} of {per_kind} |", flush=True)
     asking = sum(counts[kind, "asked"] for kind in HONEST)
-    nights, took = WORLDS * NIGHTS_EACH, sum(counts[kind, "promoted"] for kind in HONEST)
-    print(f"| {cut} | all | {_share(asking, nights)} | {took} of {nights} |", flush=True)
+    runs, took = WORLDS * RUNS_EACH, sum(counts[kind, "promoted"] for kind in HONEST)
+    print(f"| {cut} | all | {_share(asking, runs)} | {took} of {runs} |", flush=True)
 
 
-def _share(hits: int, nights: int) -> str:
-    low, high = wilson_interval(np.array([hits]), np.array([nights]))
-    return f"{hits / nights:.1%} ({low[0]:.1%} to {high[0]:.1%})"
+def _share(hits: int, runs: int) -> str:
+    low, high = wilson_interval(np.array([hits]), np.array([runs]))
+    return f"{hits / runs:.1%} ({low[0]:.1%} to {high[0]:.1%})"

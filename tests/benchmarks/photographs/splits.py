@@ -64,7 +64,7 @@ def _print_crops(monkeys: Collection, dogs: Collection) -> None:
     originals = {name: _hashed(paths, lambda picture: picture) for name, paths in files.items()}
     print(
         f"Each photograph is cropped and saved as JPEG of quality 75: {len(dogs.files)} dogs, {_DRAWN} monkeys drawn by"
-        f" seed {_SEED}.\nShare of crops in their original's group, by the hash of the whole alone and as a night"
+        f" seed {_SEED}.\nShare of crops in their original's group, by the hash of the whole alone and as a run"
         " groups them\n"
     )
     print(
@@ -142,8 +142,8 @@ def _print_small(dogs: Collection) -> None:
     }
     for name, every in ((f"{len(dogs.classes)} breeds", [breeds]), (f"{_CLASSES} drawn", drawn)):
         for way, split in ways.items():
-            for nights, arriving in ((1, "at once"), (5, "two a night")):
-                lacking = np.array([_lacking(labels, split(labels, nights)) for labels in every])
+            for runs, arriving in ((1, "at once"), (5, "two a run")):
+                lacking = np.array([_lacking(labels, split(labels, runs)) for labels in every])
                 print(f"| {name} | {arriving} | {way} | {_range(lacking[:, 0])} | {_range(lacking[:, 1])} |")
 
 
@@ -152,18 +152,18 @@ def _drawn(seed: int) -> dict[str, str]:
     return {chance.bytes(32).hex(): f"class {index // _TEN}" for index in range(_CLASSES * _TEN)}
 
 
-def _by_class(labels: Mapping[str, str], nights: int) -> dict[str, Assignment]:
-    """Deal the photographs as the nights do; each night brings an equal part of every class."""
+def _by_class(labels: Mapping[str, str], runs: int) -> dict[str, Assignment]:
+    """Deal the photographs as the runs do; each run brings an equal part of every class."""
     order = {label: [image for image in labels if labels[image] == label] for label in sorted(set(labels.values()))}
     assignments: dict[str, Assignment] = {}
     labels_so_far: dict[str, str] = {}
-    for night in range(nights):
-        labels_so_far |= {image: label for label, images in order.items() for image in images[night::nights]}
+    for run in range(runs):
+        labels_so_far |= {image: label for label, images in order.items() for image in images[run::runs]}
         assignments |= assign_splits({image: image for image in labels_so_far}, assignments, _SHARES, labels_so_far)
     return assignments
 
 
-def _by_hash(labels: Mapping[str, str], _nights: int) -> dict[str, Assignment]:
+def _by_hash(labels: Mapping[str, str], _runs: int) -> dict[str, Assignment]:
     """Split as versions before did: by the SHA-256 of the group's name as a number between 0 and 100."""
     ends, given = np.cumsum([_SHARES.test, _SHARES.validation]), (*_HELD_BACK, Split.TRAIN)
     places = {image: int.from_bytes(sha256(image.encode()).digest()[:8]) / 2**64 * 100 for image in labels}

@@ -1,4 +1,4 @@
-"""Does a promise hold? The share of redrawn nights in which answers called sure are right less often than promised."""
+"""Does a promise hold? The share of redrawn runs in which answers called sure are right less often than promised."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from tasks.domain.significance import wilson_share
 from tasks.domain.training.calibration import NEVER, find_threshold, fit_temperature
 from tests.benchmarks.photographs.collection import Collection
 
-_NIGHTS, _PROMISE = 1000, 0.95
+_RUNS, _PROMISE = 1000, 0.95
 
 Floats = NDArray[np.float64]
 
@@ -17,10 +17,10 @@ Floats = NDArray[np.float64]
 def print_sure(monkeys: Collection, dogs: Collection) -> None:
     """Print how often the promise is broken, and how often and of how many answers a model is sure."""
     print(
-        f"{_NIGHTS:,} nights a line, seed 0: validation groups redrawn from held-out answers of a head;\n"
+        f"{_RUNS:,} runs a line, seed 0: validation groups redrawn from held-out answers of a head;\n"
         f"promised {_PROMISE}, held in truth by all answers of which they are drawn\n"
     )
-    print("| photographs | cut | validation | nights short | 95% interval | nights sure | coverage then |")
+    print("| photographs | cut | validation | runs short | 95% interval | runs sure | coverage then |")
     print("|---|---|---:|---:|---|---:|---:|")
     for collection, cuts in ((monkeys, ("mixed9", "mixed10")), (dogs, ("mixed9",))):
         for cut in cuts:
@@ -41,15 +41,15 @@ def _answers(features: NDArray[np.float32], collection: Collection) -> tuple[Flo
 
 
 def _line(logits: Floats, truth: NDArray[np.int64], collection: Collection, images: int) -> str:
-    nights = np.array([_night(logits, truth, collection, (seed, images)) for seed in range(_NIGHTS)])
-    sure, short, coverage = nights.T
+    runs = np.array([_run(logits, truth, collection, (seed, images)) for seed in range(_RUNS)])
+    sure, short, coverage = runs.T
     share = float(short.mean())
-    low, high = wilson_share(share, _NIGHTS)
+    low, high = wilson_share(share, _RUNS)
     covered = f"{coverage[sure > 0].mean():.2f}" if sure.any() else "never sure"
     return f"{share:.1%} | {low:.1%} to {high:.1%} | {sure.mean():.0%} | {covered}"
 
 
-def _night(
+def _run(
     logits: Floats, truth: NDArray[np.int64], collection: Collection, drawing: tuple[int, int]
 ) -> tuple[bool, bool, float]:
     """Redraw a validation split and say whether the model is sure, is short of the promise, and how much it covers."""

@@ -17,8 +17,8 @@ from tests.benchmarks.photographs.collection import Collection
 Numbers = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-NIGHTS = 52
-#: From this night on labels are wrong, or another backbone is there.
+RUNS = 52
+#: From this run on labels are wrong, or another backbone is there.
 CHANGE = 13
 TEST_PERCENT = 20
 # Of photographs so large a share is kept away, to measure what is true; of drawn features so many are drawn for that.
@@ -30,12 +30,12 @@ _OTHER_BACKBONE, TRIALS = 1, 100
 #: What a year brings; docs/explanation/gate-error-rates.md explains each.
 SCENARIOS = {
     "more data": "the images grow fourfold",
-    "equal": "10% more images, and a trial of a recipe that is as good each night",
-    "worse trials": "the images grow fourfold; each second night tries a recipe that learns from 60% of them",
-    "better backbone": "10% more images; from night 13 on features of a better backbone",
+    "equal": "10% more images, and a trial of a recipe that is as good each run",
+    "worse trials": "the images grow fourfold; each second run tries a recipe that learns from 60% of them",
+    "better backbone": "10% more images; from run 13 on features of a better backbone",
     "drift": "the images grow fourfold, and later ones look different",
-    "wrong labels": "the images grow fourfold; from night 13 on 10 to 30% of the new labels are wrong",
-    "one class wrong": "the images grow fourfold; from night 13 on 80% of one class's new images are under another",
+    "wrong labels": "the images grow fourfold; from run 13 on 10 to 30% of the new labels are wrong",
+    "one class wrong": "the images grow fourfold; from run 13 on 80% of one class's new images are under another",
 }
 
 
@@ -78,7 +78,7 @@ def drawn(chance: Generator, images: int = 900, classes: int = 8, width: int = 4
 
 @dataclass
 class Year:
-    """One year in a world: ``arrived`` images each night under the labels that they came with, and a challenger."""
+    """One year in a world: ``arrived`` images each run under the labels that they came with, and a challenger."""
 
     world: World
     scenario: str
@@ -91,7 +91,7 @@ class Year:
         """Put the images into the order in which they arrive, some of them under wrong labels."""
         still = self.scenario in {"equal", "better backbone"}
         self.order = self._order()
-        self.ends = np.linspace((0.9 if still else 0.25) * len(self.order), len(self.order), NIGHTS).astype(np.int64)
+        self.ends = np.linspace((0.9 if still else 0.25) * len(self.order), len(self.order), RUNS).astype(np.int64)
         self.labels = self.world.classes.copy()
         if self.scenario.endswith("wrong") or self.scenario == "wrong labels":
             self._damage()
@@ -105,35 +105,35 @@ class Year:
 
     @cached_property
     def answers(self) -> list[Numbers]:
-        """Train each night's challenger, and let it answer every image: (n_images, n_classes) a night."""
-        return [self._answers(night) for night in range(NIGHTS)]
+        """Train each run's challenger, and let it answer every image: (n_images, n_classes) a run."""
+        return [self._answers(run) for run in range(RUNS)]
 
     @cached_property
     def true(self) -> list[float]:
-        """Measure the true accuracy of each night's challenger."""
+        """Measure the true accuracy of each run's challenger."""
         truth, classes = self.world.truth, self.world.classes
         return [float((probabilities[truth].argmax(axis=1) == classes[truth]).mean()) for probabilities in self.answers]
 
-    def arrived(self, night: int) -> Ints:
+    def arrived(self, run: int) -> Ints:
         """List the images that are there."""
-        return self.order[: self.ends[night]]
+        return self.order[: self.ends[run]]
 
     def split(self, image: int) -> Split:
         """Tell what an image is for."""
         return Split.TEST if self.tested[image] else Split.TRAIN
 
-    def backbone(self, night: int) -> int:
+    def backbone(self, run: int) -> int:
         """Tell which of the features a challenger takes."""
-        return _OTHER_BACKBONE if self.scenario == "better backbone" and night >= CHANGE else 0
+        return _OTHER_BACKBONE if self.scenario == "better backbone" and run >= CHANGE else 0
 
-    def recipe(self, night: int) -> int:
+    def recipe(self, run: int) -> int:
         """Tell by a number which recipe makes a challenger."""
-        trial = self.scenario == "equal" or (self.scenario == "worse trials" and night % 2)
-        return TRIALS + night if trial else self.backbone(night)
+        trial = self.scenario == "equal" or (self.scenario == "worse trials" and run % 2)
+        return TRIALS + run if trial else self.backbone(run)
 
     @cached_property
     def reduced(self) -> tuple[Numbers, Numbers]:
-        """Bring features down to the main directions of the first night's images."""
+        """Bring features down to the main directions of the first run's images."""
         first = self.arrived(0)
 
         def reduce(features: Numbers) -> Numbers:
@@ -157,8 +157,8 @@ class Year:
     def _damage(self) -> None:
         classes = int(self.labels.max()) + 1
         first, other = self.chance.choice(classes, 2, replace=False)
-        for night in range(CHANGE, NIGHTS):
-            new = self.order[self.ends[night - 1] : self.ends[night]]
+        for run in range(CHANGE, RUNS):
+            new = self.order[self.ends[run - 1] : self.ends[run]]
             if self.scenario == "wrong labels":
                 subset = new[self.chance.random(len(new)) < self.chance.uniform(0.1, 0.3)]
                 self.labels[subset] = (self.labels[subset] + self.chance.integers(1, classes, len(subset))) % classes
@@ -166,10 +166,10 @@ class Year:
                 subset = new[(self.labels[new] == first) & (self.chance.random(len(new)) < 0.8)]
                 self.labels[subset] = other
 
-    def _answers(self, night: int) -> Numbers:
-        features = self.reduced[self.backbone(night)]
-        learned = self.arrived(night)[~self.tested[self.arrived(night)]]
-        if self.recipe(night) >= TRIALS:
+    def _answers(self, run: int) -> Numbers:
+        features = self.reduced[self.backbone(run)]
+        learned = self.arrived(run)[~self.tested[self.arrived(run)]]
+        if self.recipe(run) >= TRIALS:
             share = 0.9 if self.scenario == "equal" else 0.6
             learned = self.chance.choice(learned, int(share * len(learned)), replace=False)
         head = LogisticRegression(C=0.1, max_iter=60).fit(features[learned], self.labels[learned])

@@ -1,4 +1,4 @@
-"""A year of nights under several policies of the gate: who serves, how good, and how long a better model waits."""
+"""A year of runs under several policies of the gate: who serves, how good, and how long a better model waits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tests.benchmarks.photographs.collection import Collection
-from tests.benchmarks.photographs.world import NIGHTS, SCENARIOS, TRIALS, Year, worlds
+from tests.benchmarks.photographs.world import RUNS, SCENARIOS, TRIALS, Year, worlds
 
 SEEDS = 2
 # So far is a model truly better or worse that it counts.
@@ -34,15 +34,15 @@ RULES = tuple(rule for rule in Gate().rules if "not worse" in rule)
 BETS = np.array([0.2, 0.4, 0.7])
 TABLES = (
     "True accuracy over the year, and how many points that is behind the best choice",
-    "Share of the nights in which a model serves that is a point worse than a former champion",
-    "Share of the nights in which tonight's challenger is a point better than what serves, and the longest such wait",
+    "Share of the runs in which a model serves that is a point worse than a former champion",
+    "Share of the runs in which this run's challenger is a point better than what serves, and the longest such wait",
     "Promotions in the year",
 )
 
 
 @dataclass
-class Nights:
-    """A year, what the product's functions say of its nights, and what a policy remembers."""
+class Runs:
+    """A year, what the product's functions say of its runs, and what a policy remembers."""
 
     year: Year
     memory: dict[object, NDArray[np.float64]] = field(default_factory=dict)
@@ -53,45 +53,45 @@ class Nights:
         self.growth = cache(self._growth)
         self.promoted = cache(self._promoted)
 
-    def _measured(self, night: int, champion: int) -> Measurement:
+    def _measured(self, run: int, champion: int) -> Measurement:
         year = self.year
-        images = year.arrived(night)[year.tested[year.arrived(night)]]
+        images = year.arrived(run)[year.tested[year.arrived(run)]]
         groups = [year.world.groups[image] for image in images]
-        exam = EvaluationSet([_name(label) for label in year.labels[images]], groups, [()] * len(images))
+        evaluation_set = EvaluationSet([_name(label) for label in year.labels[images]], groups, [()] * len(images))
         challenger_predictions, champion_predictions = (
-            Predictions(self._classes, year.answers[model][images]) for model in (night, champion)
+            Predictions(self._classes, year.answers[model][images]) for model in (run, champion)
         )
-        return measure_models(challenger_predictions, champion_predictions, exam, Gate().minimum_support)
+        return measure_models(challenger_predictions, champion_predictions, evaluation_set, Gate().minimum_support)
 
     @property
     def _classes(self) -> tuple[str, ...]:
         return tuple(_name(number) for number in range(int(self.year.world.classes.max()) + 1))
 
-    def _growth(self, night: int, champion: int) -> DataGrowth:
+    def _growth(self, run: int, champion: int) -> DataGrowth:
         year = self.year
-        recipes = year.recipe(night), year.recipe(champion)
-        growth = compare_training_data(self._rows(night), self._rows(champion), _likeness(*recipes))
-        tonight, former = self._labelled(night), self._labelled(champion)
-        return replace(growth, cross_validated=cross_validate(tonight, former))
+        recipes = year.recipe(run), year.recipe(champion)
+        growth = compare_training_data(self._rows(run), self._rows(champion), _likeness(*recipes))
+        current, former = self._labelled(run), self._labelled(champion)
+        return replace(growth, cross_validated=cross_validate(current, former))
 
-    def _rows(self, night: int) -> list[Row]:
+    def _rows(self, run: int) -> list[Row]:
         year = self.year
         return [
             Row(str(image), _name(year.labels[image]), year.split(image), (), str(image))
-            for image in year.arrived(night).tolist()
+            for image in year.arrived(run).tolist()
         ]
 
-    def _labelled(self, night: int) -> VersionFeatures:
-        rows, images = self._rows(night), self.year.arrived(night)
-        features = self.year.reduced[self.year.backbone(night)][images]
+    def _labelled(self, run: int) -> VersionFeatures:
+        rows, images = self._rows(run), self.year.arrived(run)
+        features = self.year.reduced[self.year.backbone(run)][images]
         groups = [self.year.world.groups[image] for image in images]
         return VersionFeatures([row.image for row in rows], features, [row.label for row in rows], groups)
 
-    def _promoted(self, night: int, champion: int, needs: str) -> bool:
+    def _promoted(self, run: int, champion: int, needs: str) -> bool:
         gate = Gate.model_validate({"rules": RULES, "needs": needs, "serve_check": False})
-        more = self.growth(night, champion) if needs == "likely-improvement" else None
+        more = self.growth(run, champion) if needs == "likely-improvement" else None
         return apply_gate_rules(
-            GateInputs(self.measured(night, champion), None, DatasetDrift({}, (), 0.0, None, ""), None, more), gate
+            GateInputs(self.measured(run, champion), None, DatasetDrift({}, (), 0.0, None, ""), None, more), gate
         ).promoted
 
 
@@ -105,62 +105,62 @@ def _name(number: int) -> str:
     return f"class {number:02}"
 
 
-Policy = Callable[[Nights, int, int], bool]
+Policy = Callable[[Runs, int, int], bool]
 
 
-def _by(needs: str, nights: Nights, night: int, champion: int) -> bool:
-    return nights.promoted(night, champion, needs)
+def _by(needs: str, runs: Runs, run: int, champion: int) -> bool:
+    return runs.promoted(run, champion, needs)
 
 
-def _more(share: float, nights: Nights, night: int, champion: int) -> bool:
+def _more(share: float, runs: Runs, run: int, champion: int) -> bool:
     """Promote without harm whatever learned from more by the same recipe."""
-    if nights.promoted(night, champion, "improvement"):
+    if runs.promoted(run, champion, "improvement"):
         return True
-    growth = nights.growth(night, champion)
-    return growth.recipe == "same" and growth.share >= share and nights.promoted(night, champion, "no-harm")
+    growth = runs.growth(run, champion)
+    return growth.recipe == "same" and growth.share >= share and runs.promoted(run, champion, "no-harm")
 
 
-def _spending(nights: Nights, night: int, champion: int) -> bool:
-    """Spend the error rate over the nights that a champion serves, 6 / (pi k)^2 of it on the k-th."""
-    looks = nights.memory.get(("looks", champion), np.zeros(1)) + 1
-    nights.memory["looks", champion] = looks
-    accuracy = _accuracy(nights, night, champion)
+def _spending(runs: Runs, run: int, champion: int) -> bool:
+    """Spend the error rate over the runs that a champion serves, 6 / (pi k)^2 of it on the k-th."""
+    looks = runs.memory.get(("looks", champion), np.zeros(1)) + 1
+    runs.memory["looks", champion] = looks
+    accuracy = _accuracy(runs, run, champion)
     rate = Gate().error_rate * 6 / np.pi**2 / looks[0] ** 2
-    return accuracy.drop < 0 and accuracy.better <= rate and nights.promoted(night, champion, "no-harm")
+    return accuracy.drop < 0 and accuracy.better <= rate and runs.promoted(run, champion, "no-harm")
 
 
-def _e_values(nights: Nights, night: int, champion: int) -> bool:
+def _e_values(runs: Runs, run: int, champion: int) -> bool:
     """Let test images bet once, when they are new: wealth of 1 / error rate is evidence, whenever it is reached."""
-    year = nights.year
-    start = int(nights.memory.get(("seen", champion), np.array([year.ends[champion]]))[0])
-    new = year.order[start : year.ends[night]]
+    year = runs.year
+    start = int(runs.memory.get(("seen", champion), np.array([year.ends[champion]]))[0])
+    new = year.order[start : year.ends[run]]
     new = new[year.tested[new]]
     challenger_right, champion_right = (
-        year.answers[model][new].argmax(axis=1) == year.labels[new] for model in (night, champion)
+        year.answers[model][new].argmax(axis=1) == year.labels[new] for model in (run, champion)
     )
     wins, losses = int((challenger_right & ~champion_right).sum()), int((champion_right & ~challenger_right).sum())
-    wealth = nights.memory.get(("wealth", champion), np.ones(len(BETS))) * (1 + BETS) ** wins * (1 - BETS) ** losses
-    nights.memory["wealth", champion], nights.memory["seen", champion] = wealth, np.array([float(year.ends[night])])
-    return bool(wealth.mean() >= 1 / Gate().error_rate) and nights.promoted(night, champion, "no-harm")
+    wealth = runs.memory.get(("wealth", champion), np.ones(len(BETS))) * (1 + BETS) ** wins * (1 - BETS) ** losses
+    runs.memory["wealth", champion], runs.memory["seen", champion] = wealth, np.array([float(year.ends[run])])
+    return bool(wealth.mean() >= 1 / Gate().error_rate) and runs.promoted(run, champion, "no-harm")
 
 
-def _shown_by_cross_validation(nights: Nights, night: int, champion: int) -> bool:
+def _shown_by_cross_validation(runs: Runs, run: int, champion: int) -> bool:
     """Promote without harm where cross-validation of data and features shows an improvement."""
-    if nights.promoted(night, champion, "improvement"):
+    if runs.promoted(run, champion, "improvement"):
         return True
-    validated = nights.growth(night, champion).cross_validated
+    validated = runs.growth(run, champion).cross_validated
     accuracy = _first(validated.comparison if validated else None)
-    return accuracy.drop < 0 and accuracy.better <= Gate().error_rate and nights.promoted(night, champion, "no-harm")
+    return accuracy.drop < 0 and accuracy.better <= Gate().error_rate and runs.promoted(run, champion, "no-harm")
 
 
-def _accuracy(nights: Nights, night: int, champion: int) -> PairedDifference:
-    return _first(nights.measured(night, champion).comparison)
+def _accuracy(runs: Runs, run: int, champion: int) -> PairedDifference:
+    return _first(runs.measured(run, champion).comparison)
 
 
 def _first(comparison: Comparison | None) -> PairedDifference:
     """Take what is compared first: accuracy."""
     if comparison is None:
-        raise TypeError("A year's nights always share images and classes.")
+        raise TypeError("A year's runs always share images and classes.")
     return comparison.paired[0]
 
 
@@ -169,28 +169,28 @@ POLICIES: dict[str, Policy] = {
     "`no-harm`": partial(_by, "no-harm"),
     "no harm, 5% more data, same recipe": partial(_more, 0.05),
     "no harm, 10% more data, same recipe": partial(_more, 0.1),
-    "error spent over the nights": _spending,
+    "error spent over the runs": _spending,
     "e-values of new test images": _e_values,
     "shown by cross-validation": _shown_by_cross_validation,
     "`likely-improvement`": partial(_by, "likely-improvement"),
 }
 
 
-def lived(nights: Nights, policy: Policy) -> tuple[float, ...]:
-    """Live through a year: accuracy, points behind, shares of nights worse and waiting, longest wait, promotions."""
-    true, champion, best, oracle = nights.year.true, 0, 0.0, 0.0
+def lived(runs: Runs, policy: Policy) -> tuple[float, ...]:
+    """Live through a year: accuracy, points behind, shares of runs worse and waiting, longest wait, promotions."""
+    true, champion, best, oracle = runs.year.true, 0, 0.0, 0.0
     serving, choice, waits, worse, promotions = [], [], [0], 0, 0
-    for night in range(NIGHTS):
-        if night and policy(nights, night, champion):
-            champion, promotions = night, promotions + 1
-        best, oracle = max(best, true[champion]), max(oracle, true[night])
+    for run in range(RUNS):
+        if run and policy(runs, run, champion):
+            champion, promotions = run, promotions + 1
+        best, oracle = max(best, true[champion]), max(oracle, true[run])
         serving.append(true[champion])
         choice.append(oracle)
         worse += true[champion] < best - POINT
-        waits.append(waits[-1] + 1 if true[night] >= true[champion] + POINT else 0)
+        waits.append(waits[-1] + 1 if true[run] >= true[champion] + POINT else 0)
     waiting = sum(wait > 0 for wait in waits)
     behind = 100 * float(np.mean(choice) - np.mean(serving))
-    return float(np.mean(serving)), behind, worse / NIGHTS, waiting / NIGHTS, float(max(waits)), float(promotions)
+    return float(np.mean(serving)), behind, worse / RUNS, waiting / RUNS, float(max(waits)), float(promotions)
 
 
 def print_year(monkeys: Collection, dogs: Collection) -> None:
@@ -198,14 +198,14 @@ def print_year(monkeys: Collection, dogs: Collection) -> None:
     cells: dict[str, list[tuple[str, ...]]] = {policy: [] for policy in POLICIES}
     for scenario in SCENARIOS:
         years = [
-            Nights(Year(make(chance), scenario, chance))
+            Runs(Year(make(chance), scenario, chance))
             for number, make in enumerate(worlds(monkeys, dogs))
             for seed in range(SEEDS)
             for chance in [np.random.default_rng([seed, number, *scenario.encode()])]
         ]
         for policy, promotes in POLICIES.items():
             cells[policy].append(_cells(np.array([lived(year, promotes) for year in years])))
-    print(f"{NIGHTS} nights; {SEEDS} seeds in each of four worlds: monkeys mixed10 and mixed9, dogs mixed9, drawn\n")
+    print(f"{RUNS} runs; {SEEDS} seeds in each of four worlds: monkeys mixed10 and mixed9, dogs mixed9, drawn\n")
     for name, words in SCENARIOS.items():
         print(f"- *{name}*: {words}")
     for number, title in enumerate(TABLES):

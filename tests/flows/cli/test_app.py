@@ -166,7 +166,7 @@ def test_too_few_images_wait(retrain: Retrain, tmp_path: Path, second: int, word
 
 
 def test_a_folder_of_text_files_waits(retrain: Retrain, tmp_path: Path) -> None:
-    """Files that are no pictures are rejected by name, and the night waits for better ones."""
+    """Files that are no pictures are rejected by name, and the run waits for better ones."""
     folder = tmp_path / "photos" / "pug"
     folder.mkdir()
     for number in range(5):
@@ -176,7 +176,7 @@ def test_a_folder_of_text_files_waits(retrain: Retrain, tmp_path: Path) -> None:
 
 
 def test_bad_photographs_cost_only_themselves(retrain: Retrain, tmp_path: Path) -> None:
-    """A truncated JPEG and a picture of 30,000 x 30,000 pixels are rejected; the night goes on with the others."""
+    """A truncated JPEG and a picture of 30,000 x 30,000 pixels are rejected; the run goes on with the others."""
     photos = tmp_path / "photos"
     for breed in ("pug", "boxer"):
         photographs(photos / breed, 24)

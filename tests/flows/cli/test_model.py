@@ -23,7 +23,7 @@ SETTINGS = 'source: {{url: "{folder}"}}\nstore: {{url: "{store}"}}\ntracking: {{
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
-    """Two nights' champions, the second one with more photographs and a corrected label, then rolled back by Ann."""
+    """Two runs' champions, the second one with more photographs and a corrected label, then rolled back by Ann."""
     store = str(tmp_path_factory.mktemp("store"))
     objects = photographs(photos, breeds=3, images=5)
     parent = night(store, objects)

@@ -32,7 +32,7 @@ _SECRETS = {
     "MLFLOW_TRACKING_PASSWORD": _MLFLOW,
     "PGPASSWORD": _DATABASE,
 }
-_NIGHT = 240  # seconds that one small night may take on a busy machine
+_RUN_SECONDS = 240  # seconds that one small run may take on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Guarded:
 
     def pedigree(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command at a terminal that knows the passwords, or others."""
-        challenger = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        variables = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
         command = [sys.executable, "-c", "from flows.cli.app import app; app()", *words]
-        challenger |= {"PEDIGREE_HOME": str(self.home), **environment}
-        return subprocess.run(command, env=challenger, capture_output=True, text=True, check=False, timeout=_NIGHT)  # noqa: S603
+        variables |= {"PEDIGREE_HOME": str(self.home), **environment}
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=_RUN_SECONDS)  # noqa: S603
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         for name, value in _SECRETS.items():
             patch.setenv(name, value)
         port = free_port()
-        # MLflow's port must be known before: a night's settings name it.
+        # MLflow's port must be known before: a run's settings name it.
         listen = servers._listener
         patch.setattr(servers, "_listener", lambda first: listen(port if first == 5000 else free_port()))
         file = folder / "settings.yaml"
@@ -82,8 +82,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 
 @pytest.fixture(scope="module")
-def night(guarded: Guarded) -> dict[str, Any]:
-    """Run a night through the worker, and tell how Prefect shows it."""
+def completed_run(guarded: Guarded) -> dict[str, Any]:
+    """Send a run through the worker, and tell how Prefect shows it."""
     api = f"{guarded.address('Prefect')}/api"
     deployment = _get(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
     run = health._ask(f"{api}/deployments/{deployment}/create_flow_run", prefect_login(guarded.home, api), {})["id"]
@@ -92,22 +92,22 @@ def night(guarded: Guarded) -> dict[str, Any]:
         run_state: dict[str, Any] = _get(f"{api}/flow_runs/{run}")
         return run_state if run_state["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
 
-    ended_run = wait_until(ended, _NIGHT, f"the night, see {guarded.home / 'stack' / 'worker.log'}")
+    ended_run = wait_until(ended, _RUN_SECONDS, f"the run, see {guarded.home / 'stack' / 'worker.log'}")
     assert ended_run is not None
     return ended_run
 
 
-def test_a_night_runs_where_everybody_says_who_they_are(guarded: Guarded, night: dict[str, Any]) -> None:
-    """The worker's night writes into both databases and the bucket, and its run leads to the report in MLflow."""
-    assert night["state"]["name"] == "Rejected", night["state"]["message"]
-    assert night["labels"]["pedigree.report"].startswith(f"{guarded.address('MLflow')}/#/experiments/")
+def test_a_run_completes_where_everybody_says_who_they_are(guarded: Guarded, completed_run: dict[str, Any]) -> None:
+    """The worker's run writes into both databases and the bucket, and its MLflow run leads to the report."""
+    assert completed_run["state"]["name"] == "Rejected", completed_run["state"]["message"]
+    assert completed_run["labels"]["pedigree.report"].startswith(f"{guarded.address('MLflow')}/#/experiments/")
     objects = boto3.client("s3").list_objects_v2(Bucket=guarded.bucket)["Contents"]
     assert any(item["Key"].endswith("evaluation/report.html") for item in objects)
     assert not (guarded.home / "mlflow.db").exists()
     assert not (guarded.home / "prefect" / "prefect.db").exists()
 
 
-@pytest.mark.usefixtures("night")
+@pytest.mark.usefixtures("completed_run")
 def test_every_kind_of_command_gets_in(guarded: Guarded) -> None:
     """What asks Prefect, MLflow or both works with the right passwords."""
     config = ("-c", str(guarded.file), "--json")
@@ -123,7 +123,7 @@ def test_every_kind_of_command_gets_in(guarded: Guarded) -> None:
     assert len(json.loads(notified.stdout)["automations"]) == 5, notified.stderr
 
 
-@pytest.mark.usefixtures("night")
+@pytest.mark.usefixtures("completed_run")
 @pytest.mark.parametrize(
     ("command", "variable", "sentence"),
     [
@@ -143,7 +143,7 @@ def test_a_wrong_password_is_one_sentence(guarded: Guarded, command: str, variab
     assert "mistyped" not in done.stderr
 
 
-@pytest.mark.usefixtures("night")
+@pytest.mark.usefixtures("completed_run")
 def test_no_password_is_written_down(guarded: Guarded) -> None:
     """Neither a file of the home folder, nor a command line, nor either database holds a password."""
     words = [word.encode() for word in (_PREFECT, _MLFLOW, _DATABASE)]
@@ -193,7 +193,7 @@ def _draw(photos: Path) -> None:
 
 
 def _settings(folder: Path, database: str, port: int) -> dict[str, Any]:
-    """Make the settings of a small night, after making both databases."""
+    """Make the settings of a small run, after making both databases."""
     for name in ("prefect", "mlflow"):
         command = [postgres_program("createdb"), "--maintenance-db", database, name]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603

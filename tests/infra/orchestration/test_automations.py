@@ -69,10 +69,10 @@ def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
         automations.set_up_automations(prefect_server.api_url, Notify(), "")
 
 
-def test_each_end_of_a_night_is_one_message(
+def test_each_end_of_a_run_is_one_message(
     client: SyncPrefectClient, prefect_server: PrefectServer, notify: Notify, web: Received, mail: Received
 ) -> None:
-    """A night in each state leads to one message a channel, with what, why and where to click; others to none."""
+    """A run in each state leads to one message a channel, with what, why and where to click; others to none."""
     automations.set_up_automations(prefect_server.api_url, notify, _MLFLOW)
     for name, kind in _UNTOLD.items():
         _end(client, name, kind)
@@ -98,8 +98,8 @@ def test_each_end_of_a_night_is_one_message(
 
 
 @pytest.mark.usefixtures("client")
-def test_a_night_that_never_came_is_told(prefect_server: PrefectServer, notify: Notify, web: Received) -> None:
-    """Where no night begins for so many hours, somebody is told that, and where to look."""
+def test_a_run_that_never_came_is_told(prefect_server: PrefectServer, notify: Notify, web: Received) -> None:
+    """Where no run begins for so many hours, somebody is told that, and where to look."""
     hours = 10 / 3600  # Prefect knows no shorter time.
     silent = notify.model_copy(update={"channels": ("webhook",), "when": (), "silent_hours": hours})
     assert automations.set_up_automations(prefect_server.api_url, silent, _MLFLOW) == ["Pedigree: no successful night"]
@@ -171,10 +171,10 @@ def _end(client: SyncPrefectClient, name: str, kind: StateType, flow_name: str =
     """Make a run of a flow of this name that ends so."""
 
     @flow(name=flow_name)
-    def night() -> None:
+    def retraining() -> None:
         """Do nothing: only its state counts."""
 
-    run = client.create_flow_run(night)
+    run = client.create_flow_run(retraining)
     if name == "Promoted":
         client.update_flow_run_labels(run.id, {"pedigree.report": _REPORT})
     # What Prefect itself writes before the sentence of a Problem is left out.

@@ -27,7 +27,7 @@ WORKER = {document["kind"]: document for document in yaml.safe_load_all((KUBERNE
 
 
 def nightly() -> dict[str, Any]:
-    """Return when the nights are."""
+    """Return when the runs are."""
     (schedule,) = next(
         deployment["schedules"] for deployment in read_prefect_yaml()["deployments"] if deployment["name"] == "nightly"
     )
@@ -35,15 +35,15 @@ def nightly() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "hours"), [(date(2027, 3, 28), 23), (date(2026, 10, 25), 25)])
-def test_every_date_has_one_night_also_when_the_clock_changes(change: date, hours: int) -> None:
-    """On the days of the year that have 23 and 25 hours, as on those around them, one night starts at four."""
+def test_every_date_has_one_run_also_when_the_clock_changes(change: date, hours: int) -> None:
+    """On the days of the year that have 23 and 25 hours, as on those around them, one run starts at four."""
     zone = ZoneInfo(nightly()["timezone"])
     schedule = CronSchedule(cron=nightly()["cron"], timezone=nightly()["timezone"])
     start = datetime(change.year, change.month, change.day, tzinfo=zone) - timedelta(days=2)
-    nights = [date.astimezone(zone) for date in asyncio.run(schedule.get_dates(n=5, start=start))]
-    assert [date.toordinal() - change.toordinal() for date in nights] == [-2, -1, 0, 1, 2]
-    assert {(date.hour, date.minute) for date in nights} == {(4, 0)}
-    real = [round((second.timestamp() - date.timestamp()) / 3600) for date, second in pairwise(nights)]
+    runs = [date.astimezone(zone) for date in asyncio.run(schedule.get_dates(n=5, start=start))]
+    assert [date.toordinal() - change.toordinal() for date in runs] == [-2, -1, 0, 1, 2]
+    assert {(date.hour, date.minute) for date in runs} == {(4, 0)}
+    real = [round((second.timestamp() - date.timestamp()) / 3600) for date, second in pairwise(runs)]
     assert real == [24, hours, 24, 24]
 
 

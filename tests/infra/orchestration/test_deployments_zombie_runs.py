@@ -13,8 +13,8 @@ from tests.servers import PrefectServer, wait_until
 
 
 @flow
-def _night() -> None:
-    """Stand for a night: only its states matter here."""
+def _run() -> None:
+    """Stand for a run: only its states matter here."""
 
 
 def _says_that_it_lives(run: FlowRun) -> None:
@@ -33,7 +33,7 @@ def test_a_run_that_says_nothing_more_is_called_crashed(prefect_server: PrefectS
         detect_dead_runs(client, timedelta(seconds=10))
         assert len(client.read_automations_by_name(NAME)) == 1
         runs = {
-            name: client.create_flow_run(_night, name=name, tags=tags, state=Running())
+            name: client.create_flow_run(_run, name=name, tags=tags, state=Running())
             for name, tags in (("ended", ["pedigree"]), ("another's", []), ("dead", ["pedigree"]))
         }
         for run in runs.values():

@@ -10,8 +10,8 @@ from infra.orchestration.messages import MESSAGES, build_webhook_payload
 
 
 @pytest.mark.parametrize("kind", [PedigreeError, ServiceUnavailableError, SettingsError])
-def test_a_failed_night_says_only_its_own_sentence(kind: type[PedigreeError]) -> None:
-    """Whatever kind of problem ended a night, people read its sentence without the words before it."""
+def test_a_failed_run_says_only_its_own_sentence(kind: type[PedigreeError]) -> None:
+    """Whatever kind of problem ended a run, people read its sentence without the words before it."""
     sentence = f"Flow run encountered an exception: {kind.__name__}: The disk is full."
     event = {"resource": {"prefect.state-message": sentence}}
     body = jinja2.Template(MESSAGES["failed"]("http://prefect").body)

@@ -21,7 +21,7 @@ from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.write_report import write_report
 from tasks.stores.files.manifests import write_manifest
 from tests.servers import PrefectServer
-from tests.tasks.domain.contests import HOLDINGS
+from tests.tasks.domain.measurements import DRIFT
 from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_settings
 
 
@@ -38,7 +38,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
     rows[wrong] = rows[wrong]._replace(label="boxer")
     trained, evaluation = half_night(settings, rows)
-    verdict = apply_gate_rules(GateInputs(evaluation.test, None, HOLDINGS), settings.gate)
+    verdict = apply_gate_rules(GateInputs(evaluation.test, None, DRIFT), settings.gate)
     name = dataset_hash(rows)
     write_manifest(settings.store.url, name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")

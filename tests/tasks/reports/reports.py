@@ -16,7 +16,7 @@ from tasks.domain.runs.results import Challenger, TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.pages.evaluation_page import EvaluationReport
-from tests.tasks.domain.contests import COATS, HOLDINGS, predictions
+from tests.tasks.domain.measurements import COATS, DRIFT, predictions
 
 RULES = (
     "accuracy at least 0.99",
@@ -43,7 +43,7 @@ def report(
     ]
     made = FeatureSet("f" * 64, 16)
     evaluation = Evaluation(images, found.to_metrics(), None if first else 1, found)
-    verdict = apply_gate_rules(GateInputs(found, None, HOLDINGS), gate)
+    verdict = apply_gate_rules(GateInputs(found, None, DRIFT), gate)
     challenger = Challenger(
         DatasetFeatures(made, made, 0, 0),
         TrainedModel(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),

@@ -24,7 +24,7 @@ LIMITS = Limits(10**8, 10**8, 1)
 
 
 def examined(image: Image.Image) -> ImageInfo:
-    """Save a picture and examine it as a night does."""
+    """Save a picture and examine it as a run does."""
     sink = io.BytesIO()
     image.save(sink, "PNG")
     info = validate_image(sink.getvalue(), LIMITS)

@@ -15,7 +15,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.gate.rule_result import summarize_rule
 from tasks.domain.labels.confident_learning import find_label_errors
-from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
+from tests.tasks.domain.measurements import DRIFT, SERVED, measured
 
 CLASSES, EACH = 6, 80
 TRUTH = np.repeat(np.arange(CLASSES), EACH)
@@ -115,7 +115,7 @@ BOXERS = ClassIssues("boxer", 1, 120, "pug")
 def judged(issues: LabelIssues, rule: str = RULE, when_silent: str = "pass") -> Verdict:
     """Ask one rule about labels in doubt."""
     gate = Gate.model_validate({"rules": (rule,), "serve_check": False, "when_silent": when_silent})
-    return apply_gate_rules(GateInputs(measured([], None), None, replace(HOLDINGS, label_issues=issues), SERVED), gate)
+    return apply_gate_rules(GateInputs(measured([], None), None, replace(DRIFT, label_issues=issues), SERVED), gate)
 
 
 @pytest.mark.parametrize(

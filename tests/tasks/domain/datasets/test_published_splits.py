@@ -143,7 +143,7 @@ def test_a_side_that_nobody_published_is_taken_from_training() -> None:
 
 
 def test_what_is_not_in_its_published_split_is_named() -> None:
-    """A held-out image and one that an earlier night put elsewhere are named, with what was published."""
+    """A held-out image and one that an earlier run put elsewhere are named, with what was published."""
     rows = [Row("a", "pug", Split.HELD_OUT, (), "a"), Row("b", "pug", Split.TRAIN, (), "b")]
     (finding,) = report_misplaced(rows, {"a": "train", "b": "Test", "c": "val"}, {"a": "test/1"})
     assert [(image.image, image.figure) for image in finding.images] == [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
 from tasks.domain.images.near_duplicates import group_near_duplicates
-from tests.tasks.domain.looks import hashes, near
+from tests.tasks.domain.picture_hashes import hashes, near
 
 SHARES = Shares(test=20, validation=15)
 TRAIN, TEST, VALIDATION = Split.TRAIN, Split.TEST, Split.VALIDATION
@@ -19,25 +19,25 @@ percents = st.tuples(st.integers(5, 40), st.integers(5, 40)).map(lambda pair: Sh
 
 
 def images_of(history: list[list[str]]) -> list[dict[str, str]]:
-    """Name the images of each night, each a group of its own, with their labels."""
+    """Name the images of each run, each a group of its own, with their labels."""
     return [
-        {f"{Random(f'{night} {number}').getrandbits(64):016x}": label for number, label in enumerate(labels)}  # noqa: S311
-        for night, labels in enumerate(history)
+        {f"{Random(f'{run} {number}').getrandbits(64):016x}": label for number, label in enumerate(labels)}  # noqa: S311
+        for run, labels in enumerate(history)
     ]
 
 
-def dealt(night: dict[str, str], assignments: dict[str, Assignment], shares: Shares = SHARES) -> dict[str, Assignment]:
-    """Give one night's images, each a group of its own, their splits."""
-    return assign_splits({image: image for image in [*assignments, *night]}, assignments, shares, night)
+def dealt(run: dict[str, str], assignments: dict[str, Assignment], shares: Shares = SHARES) -> dict[str, Assignment]:
+    """Give one run's images, each a group of its own, their splits."""
+    return assign_splits({image: image for image in [*assignments, *run]}, assignments, shares, run)
 
 
 @given(arrivals, percents)
-def test_each_class_has_its_shares_within_one_group_after_any_night(history: list[list[str]], shares: Shares) -> None:
-    """After any nights each split of each class holds its share of the class's groups, less than one more or fewer."""
+def test_each_class_has_its_shares_within_one_group_after_any_run(history: list[list[str]], shares: Shares) -> None:
+    """After any runs each split of each class holds its share of the class's groups, less than one more or fewer."""
     assignments: dict[str, Assignment] = {}
     labels: dict[str, str] = {}
-    for night in images_of(history):
-        labels |= night
+    for run in images_of(history):
+        labels |= run
         assignments |= assign_splits({image: image for image in labels}, assignments, shares, labels)
         counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
         for image, label in labels.items():
@@ -48,13 +48,13 @@ def test_each_class_has_its_shares_within_one_group_after_any_night(history: lis
 
 
 @given(arrivals, st.randoms(use_true_random=False))
-def test_the_same_photographs_on_the_same_nights_get_the_same_splits(history: list[list[str]], random: Random) -> None:
-    """In whatever order the images of a night are listed, each gets the same split."""
+def test_the_same_photographs_on_the_same_runs_get_the_same_splits(history: list[list[str]], random: Random) -> None:
+    """In whatever order the images of a run are listed, each gets the same split."""
     assignments: dict[str, Assignment] = {}
-    for night in images_of(history):
-        shuffled = random.sample(sorted(night.items()), len(night))
+    for run in images_of(history):
+        shuffled = random.sample(sorted(run.items()), len(run))
         shuffled_assignments = random.sample(sorted(assignments.items()), len(assignments))
-        fresh = dealt(night, assignments)
+        fresh = dealt(run, assignments)
         assert dealt(dict(shuffled), dict(shuffled_assignments)) == fresh
         assignments |= fresh
 
@@ -63,7 +63,7 @@ def test_the_same_photographs_on_the_same_nights_get_the_same_splits(history: li
 def test_a_store_of_any_earlier_splits_keeps_them_and_comes_nearer_to_its_shares(
     history: list[list[str]], earlier: list[Split]
 ) -> None:
-    """However unevenly earlier nights chose, nothing of theirs moves, and no new group goes to a split that has more.
+    """However unevenly earlier runs chose, nothing of theirs moves, and no new group goes to a split that has more.
 
     A split that holds its share of the class already, counting one group more, gets none of it while another lacks.
     """
@@ -73,8 +73,8 @@ def test_a_store_of_any_earlier_splits_keeps_them_and_comes_nearer_to_its_shares
         assignment.split for assignment in assignments.values() if assignment.split is not Split.HELD_OUT
     )
     fresh: dict[str, Assignment] = {}
-    for night in images_of(history):
-        labels |= night
+    for run in images_of(history):
+        labels |= run
         fresh |= assign_splits({image: image for image in labels}, assignments | fresh, SHARES, labels)
     assert not fresh.keys() & assignments.keys()
     new: Counter[Split] = Counter(assignment.split for image, assignment in fresh.items() if labels[image] == "pug")
@@ -101,8 +101,8 @@ def test_a_small_class_is_trained_on_first_then_tested_then_validated() -> None:
 
 def test_which_images_are_tested_is_not_a_matter_of_their_names_order() -> None:
     """Within a class the hashes of the groups decide who comes first, so that no order of names is favoured."""
-    night = {f"{number:03}": "pug" for number in range(200)}
-    splits = [assignment.split for _, assignment in sorted(dealt(night, {}).items())]
+    run = {f"{number:03}": "pug" for number in range(200)}
+    splits = [assignment.split for _, assignment in sorted(dealt(run, {}).items())]
     assert Counter(splits[:100])[TEST] == pytest.approx(20, abs=9)
     assert splits[:5] != [TRAIN, TEST, TRAIN, TRAIN, VALIDATION]
 
@@ -134,22 +134,22 @@ names = st.text("0123456789abcdef", min_size=4, max_size=6)
 
 
 @st.composite
-def nights(draw: st.DrawFn) -> list[dict[str, bytes]]:
-    """Draw nights that add pictures, near copies of old ones, and pictures that lie between two old ones."""
+def runs(draw: st.DrawFn) -> list[dict[str, bytes]]:
+    """Draw runs that add pictures, near copies of old ones, and pictures that lie between two old ones."""
     earlier: dict[str, bytes] = {}
     history = []
-    for night in range(draw(st.integers(1, 5))):
-        new = {f"{name}{night}": draw(hashes) for name in draw(st.lists(names, max_size=4, unique=True))}
+    for run in range(draw(st.integers(1, 5))):
+        new = {f"{name}{run}": draw(hashes) for name in draw(st.lists(names, max_size=4, unique=True))}
         for number, old in enumerate(draw(st.lists(st.sampled_from(sorted(earlier)), max_size=3)) if earlier else []):
-            new[f"{draw(names)}{night}n{number}"] = draw(near(earlier[old], 72))
+            new[f"{draw(names)}{run}n{number}"] = draw(near(earlier[old], 72))
         earlier |= new
         history.append(new)
     return history
 
 
-@given(nights())
+@given(runs())
 def test_a_split_is_for_life(history: list[dict[str, bytes]]) -> None:
-    """Whatever later nights add, no image ever changes its split, and every image has one."""
+    """Whatever later runs add, no image ever changes its split, and every image has one."""
     pictures: dict[str, bytes] = {}
     assignments: dict[str, Assignment] = {}
     for new in history:
@@ -160,7 +160,7 @@ def test_a_split_is_for_life(history: list[dict[str, bytes]]) -> None:
         assert assignments.keys() == pictures.keys()
 
 
-@given(nights())
+@given(runs())
 def test_no_new_image_stands_across_the_line(history: list[dict[str, bytes]]) -> None:
     """A new image is never used on one side while an image that it resembles is used on the other."""
     pictures: dict[str, bytes] = {}

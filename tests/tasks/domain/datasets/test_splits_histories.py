@@ -1,4 +1,4 @@
-"""Splits over many nights, some at once, that add, copy, bridge, relabel, remove and bring back pictures: for life."""
+"""Splits over many runs, some at once, that add, copy, bridge, relabel, remove and bring back pictures: for life."""
 
 from random import Random
 
@@ -9,7 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from tasks.domain.datasets.splits import Assignment, Shares, Split, SplitRecord, assign_splits, valid_splits
 from tasks.domain.images.near_duplicates import group_near_duplicates
-from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, between, flipped, hashes, near
+from tests.tasks.domain.picture_hashes import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
 BITS = 72
 SHARES = Shares(test=20, validation=15)
@@ -18,11 +18,11 @@ prefixes = st.text("0123456789abcdef", min_size=4, max_size=4)
 labels = st.sampled_from(["poodle", "pug"])
 
 
-class Nights(RuleBasedStateMachine):
+class Runs(RuleBasedStateMachine):
     """A source that people change as they like, and a store that remembers every image it ever gave a split."""
 
     images = Bundle("images")
-    nights = Bundle("nights")
+    runs = Bundle("runs")
 
     def __init__(self) -> None:
         """Begin with an empty source and an empty store."""
@@ -73,8 +73,8 @@ class Nights(RuleBasedStateMachine):
         """Remove a picture from the source; what the store knows of it stays."""
         self.source.pop(image, None)
 
-    @rule(target=nights)
-    def a_night_chooses(self) -> tuple[int, dict[str, Assignment]]:
+    @rule(target=runs)
+    def a_run_chooses(self) -> tuple[int, dict[str, Assignment]]:
         """Choose the splits of what has none, as the step assemble does, and do not write them down yet."""
         assignments = self.known
         if self.source.keys() <= assignments.keys():
@@ -88,19 +88,19 @@ class Nights(RuleBasedStateMachine):
             assert len(company & set(USED)) > 1, "an image is held out only where its group stands on both sides"
         return len(self.written), fresh
 
-    @rule(night=consumes(nights))
-    def a_night_writes(self, night: tuple[int, dict[str, Assignment]]) -> None:
-        """Write down what was chosen, however many other nights have written since."""
-        number, fresh = night
+    @rule(run=consumes(runs))
+    def a_run_writes(self, run: tuple[int, dict[str, Assignment]]) -> None:
+        """Write down what was chosen, however many other runs have written since."""
+        number, fresh = run
         self.written += [
             SplitRecord(index, image, assignment) for index, (image, assignment) in enumerate(fresh.items(), number)
         ]
         self.first_said = self.known | self.first_said
 
     @rule()
-    def a_night_passes(self) -> None:
-        """Choose and write with no other night in between."""
-        self.a_night_writes(self.a_night_chooses())
+    def a_run_passes(self) -> None:
+        """Choose and write with no other run in between."""
+        self.a_run_writes(self.a_run_chooses())
         assert self.source.keys() <= self.known.keys()
 
     @invariant()
@@ -123,13 +123,13 @@ class Nights(RuleBasedStateMachine):
                 )
 
 
-TestNights = Nights.TestCase
-TestNights.settings = settings(max_examples=60, stateful_step_count=40)
+TestRuns = Runs.TestCase
+TestRuns.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_shares_stay_near_the_settings_through_many_nights(seed: int) -> None:
-    """Over nights that add pictures, near copies and bridges, the shares stay within three points of the settings."""
+def test_shares_stay_near_the_settings_through_many_runs(seed: int) -> None:
+    """Over runs that add pictures, near copies and bridges, the shares stay within three points of the settings."""
     random = Random(seed)  # noqa: S311 - no secret
     looks: dict[str, bytes] = {}
     assignments: dict[str, Assignment] = {}

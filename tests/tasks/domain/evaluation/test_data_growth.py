@@ -17,7 +17,7 @@ from tasks.domain.evaluation.data_growth import (
     cross_validate,
 )
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
-from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
+from tests.tasks.domain.measurements import DRIFT, SERVED, measured
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 OLD, NEW, WIDTH = 400, 120, 16
@@ -32,21 +32,21 @@ def drawn(chance: Generator) -> VersionFeatures:
     return VersionFeatures(names, features, [CLASSES[number] for number in truth], names)
 
 
-def judged(tonight: VersionFeatures) -> CrossValidation:
-    """Cross-validate tonight's images beside the old ones among them."""
-    old = VersionFeatures(tonight.images[:OLD], tonight.features[:OLD], tonight.labels[:OLD], tonight.groups[:OLD])
-    validation = cross_validate(tonight, old)
+def judged(current: VersionFeatures) -> CrossValidation:
+    """Cross-validate this run's images beside the old ones among them."""
+    old = VersionFeatures(current.images[:OLD], current.features[:OLD], current.labels[:OLD], current.groups[:OLD])
+    validation = cross_validate(current, old)
     assert validation
     return validation
 
 
-def moved(tonight: VersionFeatures, share: float, chance: Generator) -> VersionFeatures:
+def moved(current: VersionFeatures, share: float, chance: Generator) -> VersionFeatures:
     """Put a share of the new images under another label, by chance."""
-    labels = list(tonight.labels)
+    labels = list(current.labels)
     for number in range(OLD, OLD + NEW):
         if chance.random() < share:
             labels[number] = str(chance.choice([label for label in CLASSES if label != labels[number]]))
-    return replace(tonight, labels=labels)
+    return replace(current, labels=labels)
 
 
 def grown(validation: CrossValidation) -> DataGrowth:
@@ -56,7 +56,7 @@ def grown(validation: CrossValidation) -> DataGrowth:
 
 def verdict(growth: DataGrowth | None, gate: Gate) -> Verdict:
     """Judge a model that is right about two images more than its champion, which chance may explain."""
-    return apply_gate_rules(GateInputs(measured([0], [0, 1, 2], 150), None, HOLDINGS, SERVED, growth), gate)
+    return apply_gate_rules(GateInputs(measured([0], [0, 1, 2], 150), None, DRIFT, SERVED, growth), gate)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_another_backbone_must_be_shown_to_be_better(ahead: CrossValidation) -> 
 def test_harm_is_refused_however_much_was_learned(ahead: CrossValidation) -> None:
     """More data do not outweigh a rule that finds harm."""
     poodles = [number for number in range(150) if number % 5 == 3]
-    verdict = apply_gate_rules(GateInputs(measured(poodles, [], 150), None, HOLDINGS, SERVED, grown(ahead)), Gate())
+    verdict = apply_gate_rules(GateInputs(measured(poodles, [], 150), None, DRIFT, SERVED, grown(ahead)), Gate())
     assert verdict.outcome == "rejected"
     assert "recall of poodle" in verdict.reason
 
@@ -141,16 +141,16 @@ def test_harm_is_refused_however_much_was_learned(ahead: CrossValidation) -> Non
 def test_wrong_labels_among_the_new_images_are_seen(share: float) -> None:
     """Where a fifth or more of the new labels is wrong, more data are seldom evidence."""
     chance = np.random.default_rng(5)
-    nights = [grown(judged(moved(drawn(chance), share, chance))) for _ in range(20)]
-    assert sum(verdict(growth, Gate()).promoted for growth in nights) <= 1
+    runs = [grown(judged(moved(drawn(chance), share, chance))) for _ in range(20)]
+    assert sum(verdict(growth, Gate()).promoted for growth in runs) <= 1
 
 
 def test_one_class_among_another_is_seen() -> None:
     """New poodles that all lie among the beagles harm old images, and the reason says so, however well they fit."""
     chance = np.random.default_rng(6)
-    tonight = drawn(chance)
-    labels = ["beagle" if number >= OLD and label == "poodle" else label for number, label in enumerate(tonight.labels)]
-    result = verdict(grown(replace(judged(replace(tonight, labels=labels)), unlike=1.0)), Gate())
+    current = drawn(chance)
+    labels = ["beagle" if number >= OLD and label == "poodle" else label for number, label in enumerate(current.labels)]
+    result = verdict(grown(replace(judged(replace(current, labels=labels)), unlike=1.0)), Gate())
     assert result.outcome == "rejected"
     assert "in cross-validation old images are recognised less often with the new images" in result.reason
 

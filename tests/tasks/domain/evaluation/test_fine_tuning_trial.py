@@ -154,7 +154,7 @@ def test_where_a_trial_can_say_nothing_it_says_why(values: dict[str, object], ro
 
 
 def test_a_trial_is_part_of_no_recipe_and_no_record() -> None:
-    """Whoever asks for one gets the same model by the same recipe, so a night with nothing new stays one."""
+    """Whoever asks for one gets the same model by the same recipe, so a run with nothing new stays one."""
     assert hash_settings(chosen()) == hash_settings(chosen(trial=0))
     assert training_settings(chosen()) == training_settings(chosen(trial=0))
     assert "trial" not in training_settings(chosen())["fine_tuning"]

@@ -19,7 +19,7 @@ from tasks.domain.evaluation.label_evidence import (
 )
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.rules import apply_relabelled_rule
-from tests.tasks.domain.contests import CLASSES, HOLDINGS, SERVED, measured, predictions
+from tests.tasks.domain.measurements import CLASSES, DRIFT, SERVED, measured, predictions
 
 RULE = parse_rule("relabelled of any class at most 0.1")
 FORMER = {f"{label}{number}": label for label in CLASSES for number in range(20)}
@@ -51,8 +51,8 @@ def test_the_champion_is_not_blamed_for_labels_that_moved() -> None:
     truth = [number % 5 for number in range(40)]
     labels = ["pug" if number in {3, 8, 13} else CLASSES[index] for number, index in enumerate(truth)]
     champion = predictions(truth, np.ones(40, bool))
-    exam = EvaluationSet(labels, [str(number) for number in range(40)], [()] * 40, frozenset({3, 8, 13}))
-    comparison = compare(champion, champion, exam)
+    evaluation_set = EvaluationSet(labels, [str(number) for number in range(40)], [()] * 40, frozenset({3, 8, 13}))
+    comparison = compare(champion, champion, evaluation_set)
     assert (comparison.images, comparison.moved, comparison.champion) == (37, 3, 1.0)
     assert comparison.everywhere == (37 / 40, 37 / 40)
 
@@ -156,7 +156,7 @@ def test_folders_that_changed_names_ask(names: dict[str, str], moved: int, gate:
     assert (ruling.outcome, ruling.value) == ("ask", 1.0)
     assert "gained 20 of 20 photographs from others by relabelling" in ruling.said
     better = measured([], list(range(40)), 40)
-    verdict = apply_gate_rules(GateInputs(better, None, HOLDINGS, SERVED, labels=result), gate)
+    verdict = apply_gate_rules(GateInputs(better, None, DRIFT, SERVED, labels=result), gate)
     assert verdict.outcome != "promoted"
     assert f"{moved} photographs carry another label than before" in verdict.reason
 

@@ -12,13 +12,13 @@ from tasks.domain.evaluation.learning_curves import (
     fit_learning_curves,
 )
 from tasks.domain.evaluation.results import advise_collection
-from tests.tasks.domain.contests import measured
+from tests.tasks.domain.measurements import measured
 
 NAMES = tuple(f"breed {number}" for number in range(8))
 WIDTH = 64
 
 
-def lessons(per_class: int, centres: np.ndarray, chance: Generator) -> LabelledFeatures:
+def draw_features(per_class: int, centres: np.ndarray, chance: Generator) -> LabelledFeatures:
     """Draw so many images of each breed around its centre, each a group of its own."""
     truth = np.arange(per_class * len(NAMES)) % len(NAMES)
     features = (centres[truth] + chance.normal(size=(len(truth), WIDTH))).astype(np.float32)
@@ -33,10 +33,10 @@ def centres(chance: Generator) -> np.ndarray:
 
 def recall(per_class: int, middle: np.ndarray, chance: Generator) -> float:
     """Measure on very many images what heads of so many images of each breed recognise, over a few such heads."""
-    queries, recalls = lessons(500, middle, chance), []
+    queries, recalls = draw_features(500, middle, chance), []
     truth = np.array([NAMES.index(label) for label in queries.labels])
     for _ in range(8):
-        train = lessons(per_class, middle, chance)
+        train = draw_features(per_class, middle, chance)
         labels = np.array([NAMES.index(label) for label in train.labels])
         guesses = compute_discriminant_scores(
             [compute_moments(train.features, labels, len(NAMES))], queries.features
@@ -49,7 +49,7 @@ def curves(per_class: int, seed: int = 0, minimum: int = 10) -> LearningCurves:
     """Draw a dataset and its learning curves."""
     chance = np.random.default_rng(seed)
     middle = centres(chance)
-    train, validation = lessons(per_class, middle, chance), lessons(20, middle, chance)
+    train, validation = draw_features(per_class, middle, chance), draw_features(20, middle, chance)
     return fit_learning_curves(train, validation, dict.fromkeys(NAMES, per_class), minimum)
 
 
@@ -82,7 +82,7 @@ def test_of_few_images_nobody_can_tell() -> None:
     """A class of few training or few validation images has no gain, and without two known classes nothing is drawn."""
     chance = np.random.default_rng(0)
     middle = centres(chance)
-    train, validation = lessons(40, middle, chance), lessons(20, middle, chance)
+    train, validation = draw_features(40, middle, chance), draw_features(20, middle, chance)
     images = {**dict.fromkeys(NAMES, 40), NAMES[0]: 7, "not validated": 40}
     learning_curves = fit_learning_curves(train, validation, images, 10)
     assert [entry.label for entry in learning_curves.classes if entry.gain is None] == [NAMES[0], "not validated"]
@@ -97,7 +97,9 @@ def test_a_class_without_a_mistake_may_still_gain() -> None:
     """That none of twenty images is mistaken does not mean that none of all would be: the interval is not nothing."""
     chance = np.random.default_rng(0)
     middle = 20 * centres(chance)
-    curves = fit_learning_curves(lessons(40, middle, chance), lessons(20, middle, chance), dict.fromkeys(NAMES, 40), 10)
+    curves = fit_learning_curves(
+        draw_features(40, middle, chance), draw_features(20, middle, chance), dict.fromkeys(NAMES, 40), 10
+    )
     for entry in curves.classes:
         assert entry.recalls[-1] == 1
         assert (entry.gain, entry.low) == (0, 0)

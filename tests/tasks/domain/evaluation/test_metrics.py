@@ -30,7 +30,7 @@ def measured(probabilities: NDArray[np.float32], truth: list[int], threshold: fl
     )
 
 
-def exam(*labels: str) -> EvaluationSet:
+def evaluation_set(*labels: str) -> EvaluationSet:
     """Make test images of these classes, each a group of its own."""
     return EvaluationSet(labels, list(map(str, range(len(labels)))), [()] * len(labels))
 
@@ -94,7 +94,7 @@ def test_models_are_compared_on_the_classes_that_both_know() -> None:
     names = CLASSES[:3]
     challenger = Predictions(names, np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32))
     champion = Predictions(names[:2], np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]], np.float32))
-    comparison = compare(challenger, champion, exam("boxer", "poodle", "pug"))
+    comparison = compare(challenger, champion, evaluation_set("boxer", "poodle", "pug"))
     assert (comparison.images, comparison.challenger, comparison.champion) == (2, 1.0, 0.5)
     assert comparison.classes() == {"shared": ("boxer", "poodle"), "only_challenger": ("pug",), "only_champion": ()}
 
@@ -102,7 +102,9 @@ def test_models_are_compared_on_the_classes_that_both_know() -> None:
 def test_models_without_a_class_in_common_are_not_compared() -> None:
     """Where no image is of a shared class, there are no accuracies, and the classes are named all the same."""
     challenger = Predictions(CLASSES, np.ones((3, 5), np.float32))
-    comparison = compare(challenger, Predictions(("husky",), np.ones((3, 1), np.float32)), exam("pug", "pug", "pug"))
+    comparison = compare(
+        challenger, Predictions(("husky",), np.ones((3, 1), np.float32)), evaluation_set("pug", "pug", "pug")
+    )
     assert comparison == Comparison((), CLASSES, ("husky",), images=0, challenger=None, champion=None)
 
 
@@ -110,7 +112,7 @@ def test_a_vanished_class_is_a_wrong_answer() -> None:
     """A champion that answers with a class which is gone is wrong about an image of a shared class."""
     challenger = Predictions(CLASSES[:2], np.array([[0.9, 0.1]], np.float32))
     champion = Predictions(CLASSES[:3], np.array([[0.3, 0.1, 0.6]], np.float32))
-    comparison = compare(challenger, champion, exam("boxer"))
+    comparison = compare(challenger, champion, evaluation_set("boxer"))
     assert (comparison.challenger, comparison.champion, comparison.only_champion) == (1.0, 0.0, ("pug",))
 
 

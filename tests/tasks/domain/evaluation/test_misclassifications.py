@@ -15,7 +15,7 @@ from tasks.domain.evaluation.misclassifications import (
 )
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import advise_collection
-from tests.tasks.domain.contests import exam, predictions
+from tests.tasks.domain.measurements import make_evaluation_set, predictions
 
 _CLASSES = ("boxer", "poodle", "pug")
 
@@ -110,7 +110,7 @@ def test_what_is_certainly_bad_is_wanted_first_and_what_is_unknown_last() -> Non
     chance = np.random.default_rng(0)
     truth = [0] * 40 + [1] * 40 + [2] * 3
     right = np.array([True] * 40 + [False] * 20 + [True] * 23)
-    result = measure_models(predictions(truth, right), None, exam(truth, chance), 10)
+    result = measure_models(predictions(truth, right), None, make_evaluation_set(truth, chance), 10)
     classes = [
         advice for advice in advise_collection(result.figures, (), 10) if advice.of in {"beagle", "boxer", "husky"}
     ]

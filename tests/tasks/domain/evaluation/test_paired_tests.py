@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from tasks.domain.evaluation.comparison import EvaluationSet, compare
 from tasks.domain.evaluation.paired_tests import PairedDifference
-from tests.tasks.domain.contests import CLASSES, measured, predictions
+from tests.tasks.domain.measurements import CLASSES, measured, predictions
 
 
 def measure_difference(
@@ -53,8 +53,8 @@ def test_alike_images_are_one_witness() -> None:
     labels = [CLASSES[index] for index in truth]
 
     def accuracy(groups: list[str]) -> PairedDifference:
-        exam = EvaluationSet(labels, groups, [()] * 40)
-        comparison = compare(predictions(truth, np.ones(40, bool)), predictions(truth, ~wrong), exam)
+        evaluation_set = EvaluationSet(labels, groups, [()] * 40)
+        comparison = compare(predictions(truth, np.ones(40, bool)), predictions(truth, ~wrong), evaluation_set)
         return next(difference for difference in comparison.paired if difference.figure == "accuracy")
 
     alone, alike = accuracy(list(map(str, range(40)))), accuracy([str(number // 8) for number in range(40)])

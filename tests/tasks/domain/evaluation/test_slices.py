@@ -15,7 +15,7 @@ from tasks.domain.evaluation.slices import (
     measure_slices,
 )
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tests.tasks.domain.contests import CLASSES, HOLDINGS, predictions
+from tests.tasks.domain.measurements import CLASSES, DRIFT, predictions
 
 LABELS = ["poodle"] * 6 + ["pug"] * 4
 COATS = ["white"] * 3 + ["black"] * 3 + ["white"] * 4
@@ -85,7 +85,7 @@ def test_a_slice_that_is_the_whole_class_is_asked_as_its_class(limit: str) -> No
     gate_inputs = GateInputs(
         measure_models(challenger, champion, EvaluationSet(labels, list(map(str, range(150))), coats), 10),
         None,
-        HOLDINGS,
+        DRIFT,
     )
     names = ("any slice", "poodle with coat=black")
     verdicts = [

@@ -8,15 +8,15 @@ import pytest
 from configs.sections import Gate
 from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tests.tasks.domain.contests import HOLDINGS, SERVED, measured, night
+from tests.tasks.domain.measurements import DRIFT, SERVED, draw_verdict, measured
 
 IMAGES = 150  # ten of each class and coat
-NIGHTS = 100  # tests/benchmarks/gate_errors.py draws more
+RUNS = 100  # tests/benchmarks/gate_errors.py draws more
 
 
 def facts(challenger_wrong: list[int], champion_wrong: list[int] | None) -> GateInputs:
     """Put together two models that are wrong about these images."""
-    return GateInputs(measured(challenger_wrong, champion_wrong, IMAGES), None, HOLDINGS, SERVED)
+    return GateInputs(measured(challenger_wrong, champion_wrong, IMAGES), None, DRIFT, SERVED)
 
 
 def of(breed: int, coat: int) -> list[int]:
@@ -87,7 +87,7 @@ def test_a_rule_may_ask_a_person() -> None:
 
 def test_rules_about_the_data() -> None:
     """Too few images of a class, a lost class, conflicts and drift are each refused with what is meant."""
-    data = replace(HOLDINGS, images={"pug": 9, "boxer": 10}, lost=("collie",), conflicts=0.1, drift=0.4, drifted="coat")
+    data = replace(DRIFT, images={"pug": 9, "boxer": 10}, lost=("collie",), conflicts=0.1, drift=0.4, drifted="coat")
     inputs = GateInputs(facts([], None).test, None, data)
     for rule, words in (
         ("images of any class at least 10", "images of pug 9"),
@@ -109,16 +109,16 @@ def test_rules_on_the_golden_set_look_there() -> None:
     """A rule that ends in on golden speaks of the golden set alone."""
     bad, fine = facts(list(range(100)), None).test, facts([], None).test
     gate = Gate(rules=("accuracy on golden at least 0.9",))
-    assert apply_gate_rules(GateInputs(bad, fine, HOLDINGS), gate).promoted
-    assert apply_gate_rules(GateInputs(fine, bad, HOLDINGS), gate).outcome == "rejected"
+    assert apply_gate_rules(GateInputs(bad, fine, DRIFT), gate).promoted
+    assert apply_gate_rules(GateInputs(fine, bad, DRIFT), gate).outcome == "rejected"
 
 
 def test_new_classes_are_reason_enough_without_harm() -> None:
     """A challenger that knows a class more is promoted unless a rule finds harm, and its new class is named."""
-    verdict = apply_gate_rules(GateInputs(_with_new("pug", []), None, HOLDINGS), Gate())
+    verdict = apply_gate_rules(GateInputs(_with_new("pug", []), None, DRIFT), Gate())
     assert verdict.promoted
     assert verdict.reason.startswith("new to the champion: pug, which is enough where no rule finds harm")
-    harmful = apply_gate_rules(GateInputs(_with_new("pug", of(3, 0)), None, HOLDINGS), Gate())
+    harmful = apply_gate_rules(GateInputs(_with_new("pug", of(3, 0)), None, DRIFT), Gate())
     assert harmful.outcome == "rejected"
     assert not any("no rule found harm" in rule.said for rule in harmful.rules)
 
@@ -153,12 +153,12 @@ def test_what_cannot_be_told_says_how_many_images_would_do() -> None:
 def test_a_model_that_is_no_better_is_seldom_promoted(shares: tuple[float, float], alike: int) -> None:
     """A challenger as good as its champion, or worse, is promoted at most at the rate, also where images are alike."""
     chance, gate = np.random.default_rng(7), Gate()
-    promoted = np.mean([night(100, shares, gate, chance, alike).promoted for _ in range(NIGHTS)])
-    assert promoted <= gate.error_rate + 2 * np.sqrt(gate.error_rate * (1 - gate.error_rate) / NIGHTS)
+    promoted = np.mean([draw_verdict(100, shares, gate, chance, alike).promoted for _ in range(RUNS)])
+    assert promoted <= gate.error_rate + 2 * np.sqrt(gate.error_rate * (1 - gate.error_rate) / RUNS)
 
 
 def test_an_equal_model_is_seldom_called_harmful() -> None:
     """All comparing rules together refuse a model as good as its champion at most at the rate."""
     chance, gate = np.random.default_rng(8), Gate(needs="no-harm")
-    refused = np.mean([not night(100, (0.05, 0.05), gate, chance).promoted for _ in range(NIGHTS)])
-    assert refused <= gate.error_rate + 2 * np.sqrt(gate.error_rate * (1 - gate.error_rate) / NIGHTS)
+    refused = np.mean([not draw_verdict(100, (0.05, 0.05), gate, chance).promoted for _ in range(RUNS)])
+    assert refused <= gate.error_rate + 2 * np.sqrt(gate.error_rate * (1 - gate.error_rate) / RUNS)

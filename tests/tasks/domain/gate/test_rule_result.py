@@ -5,7 +5,7 @@ import pytest
 from configs.sections import Gate
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.rule_result import build_rule_row, summarize_rule
-from tests.tasks.domain.contests import HOLDINGS, SERVED, measured
+from tests.tasks.domain.measurements import DRIFT, SERVED, measured
 
 FALL = {"rule": "recall of any class not worse by 0.05", "outcome": "passed", "value": 0.273, "limit": 0.05, "p": 0.12}
 
@@ -51,7 +51,7 @@ def test_the_gate_keeps_what_rows_tell() -> None:
     few, many = (
         {line.rule: summarize_rule(row) for line, row in zip(verdict.rules, verdict.rules_to_dicts(), strict=True)}
         for wrong, images in (([0, 5], 40), (list(range(0, 200, 2)), 400))
-        for verdict in (apply_gate_rules(GateInputs(measured(wrong, [], images), None, HOLDINGS, SERVED), Gate()),)
+        for verdict in (apply_gate_rules(GateInputs(measured(wrong, [], images), None, DRIFT, SERVED), Gate()),)
     )
     assert few["accuracy not worse by 0.01"] == "fell by 0.050 · chance may explain it (p 0.25) · passed"
     assert many["accuracy not worse by 0.01"] == "fell by 0.250 · chance does not explain it (p below 0.0001) · failed"

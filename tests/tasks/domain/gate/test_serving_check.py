@@ -9,7 +9,7 @@ from configs.sections import Gate
 from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.serving_check import ServingCheck, check_serving, serving_failure
-from tests.tasks.domain.contests import HOLDINGS, measured
+from tests.tasks.domain.measurements import DRIFT, measured
 
 EXPECTED = Predictions(("boxer", "pug"), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32))
 BAD = {"label": None, "probabilities": None, "problem": "not-an-image: not a picture"}
@@ -46,9 +46,7 @@ def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(
     answers: list[dict[str, Any]], message: str
 ) -> None:
     """A lacking row, a class for what is no picture, no answer, and other classes each refuse the challenger."""
-    verdict = apply_gate_rules(
-        GateInputs(measured([], None), None, HOLDINGS, check_serving("1", EXPECTED, answers)), RULE
-    )
+    verdict = apply_gate_rules(GateInputs(measured([], None), None, DRIFT, check_serving("1", EXPECTED, answers)), RULE)
     assert verdict.outcome == "rejected"
     assert message in verdict.reason
     assert verdict.reason.endswith(": served as evaluated")
@@ -56,7 +54,7 @@ def test_what_is_not_served_as_evaluated_is_refused_with_a_sentence(
 
 def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
     """The reason holds what went wrong; with else ask a person decides."""
-    facts = GateInputs(measured([], None), None, HOLDINGS, serving_failure("3", 8, "Problem: The model is damaged"))
+    facts = GateInputs(measured([], None), None, DRIFT, serving_failure("3", 8, "Problem: The model is damaged"))
     verdict = apply_gate_rules(facts, RULE)
     assert (verdict.outcome, verdict.rules[0].value) == ("rejected", None)
     assert "version 3, does not serve: Problem: The model is damaged" in verdict.reason
@@ -65,7 +63,7 @@ def test_a_package_that_does_not_load_is_refused_or_asks() -> None:
 
 def test_nothing_asked_is_silent_and_not_passed() -> None:
     """Where no test image is there to ask about, silence means what the settings say; the reason counts it."""
-    facts = GateInputs(measured([], None), None, HOLDINGS, ServingCheck("", 0))
+    facts = GateInputs(measured([], None), None, DRIFT, ServingCheck("", 0))
     assert apply_gate_rules(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
     verdict = apply_gate_rules(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
     assert verdict.rules[-1].silent

@@ -16,7 +16,7 @@ from tasks.domain.images.near_duplicates import (
     perceptual_hash,
 )
 from tests.benchmarks.near_duplicates import BITS, CHANGES
-from tests.tasks.domain.looks import DETAIL, OUTLINE, alike, flipped, hashes, near
+from tests.tasks.domain.picture_hashes import DETAIL, OUTLINE, alike, flipped, hashes, near
 
 
 @pytest.mark.parametrize(

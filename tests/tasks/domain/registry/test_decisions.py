@@ -99,7 +99,7 @@ def test_lifting_one_hold_leaves_the_others() -> None:
 
 
 def test_a_person_s_promotion_is_not_the_gate_s() -> None:
-    """What a person promotes carries the gate's outcome, but it is no judgement that a night could build on."""
+    """What a person promotes carries the gate's outcome, but it is no judgement that a run could build on."""
     (gate,) = ledger_of(("promoted", "1", 1))
     assert gate.decided_by_gate
     assert not replace(gate, person="ann").decided_by_gate

@@ -1,4 +1,4 @@
-"""What nights are compared by in MLflow."""
+"""What runs are compared by in MLflow."""
 
 from dataclasses import replace
 
@@ -40,8 +40,8 @@ _CARD = {
 }
 
 
-def test_a_night_is_named_by_its_day_its_verdict_and_what_was_new() -> None:
-    """A first version is new as a whole; of a night whose card is missing the name says only what is known."""
+def test_a_run_is_named_by_its_day_its_verdict_and_what_was_new() -> None:
+    """A first version is new as a whole; of a run whose card is missing the name says only what is known."""
     assert build_run_name(_DECISION, _CARD) == "2026-11-24 promoted, 3 new"
     assert build_run_name(_DECISION, {**_CARD, "parent": None}) == "2026-11-24 promoted, 250 new"
     assert build_run_name(replace(_DECISION, outcome="rejected"), {}) == "2026-11-24 rejected"
@@ -56,7 +56,7 @@ def test_a_dataset_is_counted_from_its_card() -> None:
 
 
 def test_each_rule_is_a_tag_with_its_figure_and_limit() -> None:
-    """MLflow's comparison then shows which rule said something else tonight."""
+    """MLflow's comparison then shows which rule said something else in this run."""
     summary = build_verdict_tags(_DECISION)
     assert summary["pedigree.gate.accuracy at least 0.9"] == "is 0.930 · passed"
     assert summary["pedigree.gate.images of any class at least 10"] == "passed"

@@ -110,7 +110,7 @@ def test_nothing_and_everything_can_be_promised() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.floats(0.5, 0.99))
 def test_the_bound_holds_at_the_threshold(seed: int, images: int, precision: float) -> None:
-    """At the threshold so few answers are wrong as a broken promise would give in one night of twenty."""
+    """At the threshold so few answers are wrong as a broken promise would give in one run of twenty."""
     chance = np.random.default_rng(seed)
     confidence = 1 - 0.4 * chance.random(images) ** 3
     right = chance.random(images) < confidence
@@ -138,16 +138,16 @@ def test_a_group_with_one_wrong_answer_is_wrong() -> None:
     assert find_threshold(*_answers(confidence, right), 0.95, [str(number // 2) for number in range(118)]) == NEVER
 
 
-def test_redrawn_nights_keep_the_promise() -> None:
-    """Of 200 nights with other validation images, each with its own temperature, at most one in twenty falls short."""
+def test_redrawn_runs_keep_the_promise() -> None:
+    """Of 200 runs with other validation images, each with its own temperature, at most one in twenty falls short."""
     logits, truth = _drawn(3000, 3, seed=5)
     bold = 2 * logits
     chance = np.random.default_rng(6)
     held: list[float] = []
     for _ in range(200):
-        night = chance.integers(0, len(truth), 500)
-        probabilities = _softmax(bold / fit_temperature(bold[night], truth[night]))
-        threshold = find_threshold(probabilities[night], truth[night], 0.85)
+        run = chance.integers(0, len(truth), 500)
+        probabilities = _softmax(bold / fit_temperature(bold[run], truth[run]))
+        threshold = find_threshold(probabilities[run], truth[run], 0.85)
         confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
         held += [right[confidence >= threshold].mean()] if threshold < NEVER else []
     assert len(held) > 150

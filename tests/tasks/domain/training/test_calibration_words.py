@@ -10,7 +10,7 @@ from flows.cli.tables import _figures
 from tasks.domain.training.calibration import NEVER, Promise
 from tasks.reports.pages.evaluation_page import render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_markdown
-from tests.tasks.domain.contests import CLASSES
+from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import report
 
 HELD = "groups of near duplicates were held out"

@@ -27,7 +27,7 @@ from tasks.reports.pages.evaluation_page import (
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
 from tests.browser import needs_chromium, open_page
-from tests.tasks.domain.contests import CLASSES
+from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import RULES, report
 
 HOSTILE = ('<script>alert("x")</script>', "a|b", "*bold*")

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, Statement
-from tests.tasks.domain.manifests_of_tools import FORMS, WHITE, dumped
+from tests.tasks.domain.tool_manifests import FORMS, WHITE, dumped
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,7 +8,7 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, SkippedRow, Statement
 from tests.tasks.domain.labels.manifest_formats.test_reading import SHORT
-from tests.tasks.domain.manifests_of_tools import dumped
+from tests.tasks.domain.tool_manifests import dumped
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions
 from tasks.domain.labels.results import manifest_use, match_statements
-from tests.tasks.domain.manifests_of_tools import dumped
+from tests.tasks.domain.tool_manifests import dumped
 
 
 def task(control: str) -> dict[str, object]:

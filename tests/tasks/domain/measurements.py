@@ -17,7 +17,7 @@ from tasks.domain.gate.serving_check import ServingCheck
 
 CLASSES = ("beagle", "boxer", "husky", "poodle", "pug")
 COATS = ("black", "brown", "white")
-HOLDINGS = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
+DRIFT = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
 SERVED = ServingCheck("1", 8)
 
 
@@ -29,14 +29,14 @@ def predictions(truth: Sequence[int], right: NDArray[np.bool_], classes: Sequenc
     return Predictions(tuple(classes), probabilities)
 
 
-def exam(truth: Sequence[int], chance: Generator, classes: Sequence[str] = CLASSES) -> EvaluationSet:
+def make_evaluation_set(truth: Sequence[int], chance: Generator, classes: Sequence[str] = CLASSES) -> EvaluationSet:
     """Make test images of these classes, each a group of its own and with a coat by chance."""
     coats = [(("coat", str(coat)),) for coat in chance.choice(COATS, len(truth))]
     return EvaluationSet([classes[index] for index in truth], [str(number) for number in range(len(truth))], coats)
 
 
-def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generator, alike: int = 1) -> Verdict:
-    """Draw a night on which only the challenger is right about a share of the images, only the champion about another.
+def draw_verdict(images: int, shares: tuple[float, float], gate: Gate, chance: Generator, alike: int = 1) -> Verdict:
+    """Draw a run in which only the challenger is right about a share of the images, only the champion about another.
 
     Both are wrong about a twentieth, and right about the rest. So many images in a row are alike and share their fate.
     """
@@ -51,14 +51,14 @@ def night(images: int, shares: tuple[float, float], gate: Gate, chance: Generato
     )
     challenger_right, champion_right = (fate == 0) | (fate == 3), (fate == 1) | (fate == 3)
     names = [str(number // alike) for number in range(images)]
-    evaluation_set = replace(exam(truth.tolist(), chance), groups=names)
+    evaluation_set = replace(make_evaluation_set(truth.tolist(), chance), groups=names)
     measurement = measure_models(
         predictions(truth.tolist(), challenger_right),
         predictions(truth.tolist(), champion_right),
         evaluation_set,
         gate.minimum_support,
     )
-    return apply_gate_rules(GateInputs(measurement, None, HOLDINGS), gate)
+    return apply_gate_rules(GateInputs(measurement, None, DRIFT), gate)
 
 
 def measured(
