@@ -12,8 +12,15 @@ from tasks.datasets.assemble import assemble
 from tasks.datasets.label import label
 from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.ingestion.source_objects import Snapshot
-from tasks.domain.registry.decisions import AlreadyDecided, ChampionReplaced
-from tasks.domain.runs.results import Challenger, ChallengerOutcome, Outcome, RunData, TrainedModel
+from tasks.domain.runs.results import (
+    AlreadyDecided,
+    Challenger,
+    ChallengerOutcome,
+    ChampionReplaced,
+    Outcome,
+    RunData,
+    TrainedModel,
+)
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.smoke_test import serving_probe, smoke_test

@@ -1,4 +1,4 @@
-"""The one way in which values are written before they are hashed."""
+"""Hashing: the canonical form of values and the hashes that identify them."""
 
 import hashlib
 import json
@@ -10,22 +10,30 @@ _ENCODER = json.JSONEncoder(
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
-    """Write a value as JSON with sorted keys, no spaces, and letters as they are, in UTF-8."""
+    """Return a value as JSON with sorted keys, without spaces and escapes, in UTF-8."""
     return _ENCODER.encode(value).encode()
 
 
 def sha256_of(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Hash a value by its canonical JSON: 64 hex digits."""
+    """Return the SHA-256 of a value's canonical JSON: 64 hex digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def row_checksum(name: str, data: bytes | memoryview) -> bytes:
-    """Bind a row's content to its name: 16 bytes, so that neither other bytes nor another row's pass for it."""
+    """Compute a checksum that binds a row's content to its name.
+
+    Args:
+        name: The name of the row.
+        data: Its content.
+
+    Returns:
+        16 bytes; neither other bytes nor another row's content have the same ones.
+    """
     digest = hashlib.sha256(f"{name}\n".encode())
     digest.update(data)
     return digest.digest()[:16]
 
 
 def sha256_of_bytes(data: bytes) -> str:
-    """Name bytes by their SHA-256: 64 hex digits."""
+    """Return the SHA-256 of bytes: 64 hex digits."""
     return hashlib.sha256(data).hexdigest()

@@ -6,17 +6,14 @@ from datetime import UTC, datetime
 from configs import schema
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.registry.decisions import (
-    AlreadyDecided,
-    ChampionReplaced,
     Decision,
-    Promotion,
     describe_hold,
     find_champion,
     find_hold,
     find_shortest_name,
 )
 from tasks.domain.registry.model_record import hash_settings
-from tasks.domain.runs.results import Challenger
+from tasks.domain.runs.results import AlreadyDecided, Challenger, ChampionReplaced, Promotion
 from tasks.step import step
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry, runs

@@ -5,9 +5,9 @@ from dataclasses import replace
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_objects import Snapshot
-from tasks.domain.registry.decisions import AlreadyDecided
 from tasks.domain.runs.mlflow_summary import collect_cost_metrics
 from tasks.domain.runs.results import (
+    AlreadyDecided,
     ChallengerOutcome,
     Outcome,
     RunData,

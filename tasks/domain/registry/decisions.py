@@ -1,23 +1,39 @@
-"""The ledger's entries, and what they say together: who serves, who served before, what is held."""
+"""Decisions of the ledger, and what they say together: which model serves, which served before, which is held."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-# Renumbered: nobody decided anything, but MLflow holds a model under another number than before.
+# Renumbered is no decision: MLflow holds a model under another version number than before.
 DecisionOutcome = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted", "renumbered"]
-_BY_THE_GATE = ("promoted", "rejected", "needs-approval")
-# So many hex digits of a head's hash are shown where a number means two models, and so many are enough to name it.
+_GATE_OUTCOMES = ("promoted", "rejected", "needs-approval")
+# The hex digits of a head's hash that are shown where one number means two models, and the fewest that name a model.
 _NAMED, _SHORTEST = 12, 7
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One entry: what was decided about which model, and which entry's model is champion from then on.
+    """One entry of the ledger: what was decided about a model, and which model is champion afterwards.
 
-    ``against`` is the entry of the champion until then. ``person`` and ``why`` are empty where the gate decided alone;
-    ``figures`` are those of the evaluation that it looked at. ``before`` is the SHA-256 of all entries before this one,
-    ``package`` the hash of the registered package's files; both are empty in those of an earlier Pedigree.
+    Attributes:
+        number: The number of the decision, counted from 1.
+        time: When it was made, in ISO 8601.
+        outcome: What was decided.
+        champion: The number of the entry whose model is champion afterwards; None where there is none.
+        against: The number of the entry whose model was champion before; None where there was none.
+        dataset: The hash of the dataset version.
+        recipe: The hash of the settings that decide the model.
+        backbone: The fingerprint of the backbone.
+        head: The hash of the head.
+        run_id: The MLflow run.
+        model_version: The version in the MLflow registry.
+        reason: Why, in one sentence.
+        rules: The results of the gate's rules.
+        person: The person who decided; empty where the gate did.
+        why: The person's reason; empty where the gate decided.
+        figures: The metrics that the gate looked at.
+        before: SHA-256 of all earlier entries; empty in entries of an earlier Pedigree.
+        package: The hash of the registered package's files; empty in entries of an earlier Pedigree.
     """
 
     number: int
@@ -40,46 +56,19 @@ class Decision:
     package: str = ""
 
     def __str__(self) -> str:
-        """Say what was decided, and who did if that was a person."""
+        """Describe what was decided and, if it was a person, by whom."""
         by = f" by {self.person}" if self.person else ""
         return f"decision {self.number}, version {self.model_version} {self.outcome}{by}"
 
     @property
     def model(self) -> tuple[str, str, str]:
-        """Identify the model by its weights, its data and its recipe: MLflow may give a version's number anew."""
+        """Return the head, dataset and settings that identify the model: MLflow may renumber versions."""
         return self.head, self.dataset, self.recipe
 
     @property
     def decided_by_gate(self) -> bool:
-        """Tell whether the rules decided, at the end of a night, and no person."""
-        return self.outcome in _BY_THE_GATE and not self.person
-
-
-@dataclass(frozen=True, slots=True)
-class ChampionReplaced:
-    """Nothing was decided, since another model serves than the challenger was judged against; none has no version."""
-
-    champion: str
-
-    def __str__(self) -> str:
-        """Say who serves now."""
-        serves = f"version {self.champion} serves" if self.champion else "no model serves"
-        return f"nothing decided, since {serves} now: judging again, against that"
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyDecided:
-    """Nothing was decided, since another run has decided about the same data and recipe while this one worked."""
-
-    decision: int
-    version: str
-    outcome: DecisionOutcome
-    run_id: str
-
-    def __str__(self) -> str:
-        """Name that decision."""
-        decided = f"decision {self.decision}, version {self.version} {self.outcome}"
-        return f"another retraining of the same data was faster: {decided}"
+        """Return whether the gate decided at the end of a run, and no person."""
+        return self.outcome in _GATE_OUTCOMES and not self.person
 
 
 def find_champion(entries: Sequence[Decision]) -> Decision | None:
@@ -88,30 +77,30 @@ def find_champion(entries: Sequence[Decision]) -> Decision | None:
 
 
 def find_previous(entries: Sequence[Decision]) -> Decision | None:
-    """Return the entry of the model that the champion replaced; None where it is the first one."""
+    """Return the entry of the model that the champion replaced; None where the champion is the first one."""
     serving = find_champion(entries)
     former = _entry(entries, serving.against) if serving else None
-    # A night that was forced may promote the champion once more.
+    # A forced run may promote the champion once more.
     while serving and former and former.model == serving.model:
         former = _entry(entries, former.against)
     return _with_present_number(entries, former) if former else None
 
 
 def find_challenger(entries: Sequence[Decision]) -> Decision | None:
-    """Return the entry of the model that was judged last, where it was not promoted."""
-    judged = [entry for entry in entries if entry.outcome in _BY_THE_GATE]
+    """Return the entry of the model that the gate decided about last, unless that model was promoted."""
+    judged = [entry for entry in entries if entry.outcome in _GATE_OUTCOMES]
     return _with_present_number(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
 
 
 def find_waiting(entries: Sequence[Decision]) -> Decision | None:
-    """Return the entry of the model that waits for a person's word, unless somebody holds it."""
+    """Return the entry of the model that waits for a person's approval, unless it is held."""
     last = find_challenger(entries)
     waits = last and last.outcome == "needs-approval" and not find_hold(entries, last.head, last.dataset)
     return last if waits else None
 
 
 def resolve_aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
-    """Say of which entry each alias names the model after these entries."""
+    """Return, for each alias, the entry whose model it names."""
     return {
         "champion": find_champion(entries),
         "challenger": find_challenger(entries),
@@ -120,7 +109,16 @@ def resolve_aliases(entries: Sequence[Decision]) -> dict[str, Decision | None]:
 
 
 def find_hold(entries: Sequence[Decision], head: str, dataset: str = "") -> Decision | None:
-    """Return the entry that keeps these weights, or this data, from being promoted until a person lifts it."""
+    """Return the entry that keeps a model from being promoted until a person releases it.
+
+    Args:
+        entries: The ledger.
+        head: The hash of the model's head.
+        dataset: The hash of its dataset version: a hold covers models of the same head or the same data.
+
+    Returns:
+        The entry under its present version number; None where nothing is held.
+    """
     holds: dict[tuple[str, str, str], Decision] = {}
     for entry in entries:
         if entry.outcome in {"rolled-back", "held"}:
@@ -132,7 +130,15 @@ def find_hold(entries: Sequence[Decision], head: str, dataset: str = "") -> Deci
 
 
 def describe_hold(hold: Decision, entries: Sequence[Decision]) -> str:
-    """Say since when and by whom a version is held, and how that ends."""
+    """Describe since when a model is held, by whom, and which command ends that.
+
+    Args:
+        hold: The entry that holds it.
+        entries: The ledger.
+
+    Returns:
+        The sentence.
+    """
     name = find_shortest_name(entries, hold)
     state = "rolled back" if hold.outcome == "rolled-back" else "held"
     return (
@@ -142,7 +148,15 @@ def describe_hold(hold: Decision, entries: Sequence[Decision]) -> str:
 
 
 def find_last_decision(entries: Sequence[Decision], model: tuple[str, str, str]) -> Decision:
-    """Return what was decided last about a model, under its present number."""
+    """Return the last decision about a model.
+
+    Args:
+        entries: The ledger, which has a decision about the model.
+        model: What identifies the model, as in ``Decision.model``.
+
+    Returns:
+        The entry, under its present version number.
+    """
     last = next(entry for entry in reversed(entries) if entry.model == model and entry.outcome != "renumbered")
     return _with_present_number(entries, last)
 
@@ -150,7 +164,13 @@ def find_last_decision(entries: Sequence[Decision], model: tuple[str, str, str])
 def find_decisions(entries: Sequence[Decision], word: str) -> list[Decision]:
     """Return the last decision about each model that a word may mean.
 
-    A word is a number that MLflow gives or gave the model, the id of an MLflow run, or the beginning of a head's hash.
+    Args:
+        entries: The ledger.
+        word: A version number that MLflow gives or gave the model, the id of an MLflow run, or the beginning of a
+            head's hash, with at least seven digits.
+
+    Returns:
+        One entry for each model; several where a number was given to several models.
     """
     named = (
         entry
@@ -161,13 +181,21 @@ def find_decisions(entries: Sequence[Decision], word: str) -> list[Decision]:
 
 
 def find_shortest_name(entries: Sequence[Decision], decision: Decision) -> str:
-    """Return the shortest word that means this model alone: its present number, its head, or else its run."""
+    """Return the shortest word that means this model alone.
+
+    Args:
+        entries: The ledger.
+        decision: An entry about the model.
+
+    Returns:
+        Its present version number, else the beginning of its head's hash, else the id of its run.
+    """
     words = (decision.model_version, decision.head[:_NAMED], decision.run_id)
     return next((word for word in words if len(find_decisions(entries, word)) == 1), decision.run_id)
 
 
 def describe_candidates(entries: Sequence[Decision]) -> str:
-    """Name models that share a number, each by what tells it from the others."""
+    """Describe models that share a version number, each with the word that means it alone."""
     heads = [entry.head[:_NAMED] for entry in entries]
     words = heads if len(set(heads)) == len(heads) else [entry.run_id for entry in entries]
     descriptions = (
@@ -177,13 +205,30 @@ def describe_candidates(entries: Sequence[Decision]) -> str:
 
 
 def find_rival(entries: Sequence[Decision], decision: Decision) -> Decision | None:
-    """Return the entry of the champion that a model was held against when it was judged last."""
+    """Return the champion with which a model was compared when the gate last decided about it.
+
+    Args:
+        entries: The ledger.
+        decision: An entry about the model.
+
+    Returns:
+        The champion's entry; None where there was no champion.
+    """
     judged = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.decided_by_gate)
     return _present_entry(entries, judged.against)
 
 
 def build_promotion_command(entries: Sequence[Decision], decision: Decision) -> str:
-    """Write the command that makes a model champion, as it would be obeyed now; empty where somebody holds it."""
+    """Return the command that makes a model champion.
+
+    Args:
+        entries: The ledger.
+        decision: An entry about the model.
+
+    Returns:
+        The command, with ``--instead-of`` where another champion serves than the one it was compared with; empty where
+        the model is held.
+    """
     if find_hold(entries, decision.head, decision.dataset):
         return ""
     serving, rival = find_champion(entries), find_rival(entries, decision)
@@ -193,12 +238,20 @@ def build_promotion_command(entries: Sequence[Decision], decision: Decision) -> 
 
 
 def was_promoted(entries: Sequence[Decision], model: tuple[str, str, str]) -> bool:
-    """Tell whether a model has been champion."""
+    """Return whether a model has been champion.
+
+    Args:
+        entries: The ledger.
+        model: What identifies the model, as in ``Decision.model``.
+
+    Returns:
+        Whether any entry promotes it.
+    """
     return any(entry.outcome == "promoted" and entry.model == model for entry in entries)
 
 
 def _with_present_number(entries: Sequence[Decision], entry: Decision) -> Decision:
-    """Return an entry under the number and the run that its model has in MLflow now."""
+    """Return the entry under the version number and the run that its model has in MLflow now."""
     anew = (other for other in reversed(entries) if other.outcome == "renumbered" and other.model == entry.model)
     latest = next(anew, entry)
     return (
@@ -215,22 +268,3 @@ def _present_entry(entries: Sequence[Decision], number: int | None) -> Decision 
 
 def _entry(entries: Sequence[Decision], number: int | None) -> Decision | None:
     return next((entry for entry in entries if entry.number == number), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """What was decided and written to the ledger, about which model version, and the pages that show more.
-
-    A page's address is empty where MLflow is a database that has no pages.
-    """
-
-    decision: int
-    status: DecisionOutcome
-    model_version: str
-    reason: str
-    rules: tuple[Mapping[str, Any], ...]
-    pages: Mapping[str, str]
-
-    def __str__(self) -> str:
-        """Say the decision and its reason."""
-        return f"decision {self.decision}, model version {self.model_version} {self.status}: {self.reason}"

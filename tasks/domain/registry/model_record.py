@@ -1,4 +1,4 @@
-"""The record of a model: all that it was made from, so that it can be made again."""
+"""Model records: everything that a model was made from, the hash of the settings, and how a reproduction compares."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +14,13 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.phrasing import count
 from tasks.domain.training.results import FeatureSet
 
-# Where a model is kept and what it is judged by do not change it; aliases tell a former head's classes apart.
+# The store and the gate do not change what comes out of training. Labels are among these sections for their aliases,
+# which tell the classes of a former head apart.
 _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
-# MLflow takes no more characters for a parameter; only a table of aliases can be so long.
+# MLflow accepts no longer parameter; only a table of aliases can be so long.
 _LONGEST = 6000
 Verdict = Literal["identical", "equal", "different"]
-# In the order in which they are likely to be the cause.
+# The likeliest causes of another result first.
 _CAUSES = {
     "git_commit": "another commit of the code",
     "git_dirty": "code that was changed after its commit",
@@ -41,9 +42,16 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A dataset version, settings, features and code, with the machine that did it, and the head that came out.
+    """What a model was made from, and the head that came out.
 
-    ``features`` are those that training began with, ``made`` those that the head takes: others after fine-tuning.
+    Attributes:
+        dataset: The hash of the dataset version.
+        settings: The settings that decide what comes out of training.
+        features: The features that training began with.
+        made: The features that the head takes, which are others after fine-tuning.
+        head: The hash of the head.
+        code: The commit and the lock file.
+        machine: The processor, the cores, and the versions of the libraries.
     """
 
     dataset: str
@@ -55,34 +63,45 @@ class Record:
     machine: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the record into what JSON can hold."""
+        """Return the record as values that JSON can hold."""
         return asdict(self)
 
 
 def trained_by_epochs(record: Record) -> bool:
-    """Tell whether the head was trained by Adam in epochs, as all were before heads were fitted to their optimum."""
+    """Return whether the head was trained by Adam in epochs, as all heads once were, instead of to its optimum."""
     return "epochs" in record.settings["training"]
 
 
 def training_settings(settings: Settings) -> dict[str, Any]:
-    """Keep the settings that decide what comes out of training."""
+    """Return the settings that decide what comes out of training."""
     return settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
 
 
 def record_from_dict(fields: Mapping[str, Any]) -> Record:
-    """Read what ``Record.plain`` wrote; raises KeyError or TypeError for anything else."""
+    """Build a record from what ``Record.to_dict`` returned.
+
+    Args:
+        fields: The fields of the record.
+
+    Returns:
+        The record.
+
+    Raises:
+        KeyError: A part is missing.
+        TypeError: A field is missing or unknown.
+    """
     return Record(**{**fields, "features": FeatureSet(**fields["features"]), "made": FeatureSet(**fields["made"])})
 
 
 def hash_settings(settings: Settings) -> str:
-    """Hash the settings that decide the model and its judgement: 64 hex digits."""
+    """Return the hash of the settings that decide the model and its evaluation: 64 hex digits."""
     sections = settings.model_dump(
         mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
     )
-    # The check came when stores had recipes already: as it is by itself, it leaves them what they were.
+    # Stores had these hashes before the setting came: its default must not change them.
     if settings.gate.serve_check:
         del sections["gate"]["serve_check"]
-    # So did what only one of the policies asks for.
+    # The same holds for a setting that only one policy uses.
     if settings.gate.needs != "likely-improvement":
         del sections["gate"]["more_data"]
     # A trial decides nothing.
@@ -91,7 +110,7 @@ def hash_settings(settings: Settings) -> str:
 
 
 def flatten_settings(settings: Settings) -> dict[str, str]:
-    """Write the settings flat, as ``training.seed``, the way two runs are compared."""
+    """Return the settings under flat names such as ``training.seed``, for comparing runs."""
     sections = settings.model_dump(mode="json")
     return {
         f"{name}.{key}": shorten(str(value), _LONGEST)
@@ -102,7 +121,7 @@ def flatten_settings(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRecord:
-    """The model that a person means, by the decision about it, and the record of what it was made from."""
+    """The record of the model that a person named, and the decision about it."""
 
     decision: int
     model_version: str
@@ -110,55 +129,65 @@ class LoadedRecord:
     record: Record
 
     def __str__(self) -> str:
-        """Name the model and what it was made from."""
+        """Describe the model and what it was made from."""
         head, dataset = self.record.head[:12], self.record.dataset[:12]
         return f"model version {self.model_version} of decision {self.decision}: head {head} on dataset {dataset}"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedImages:
-    """How many images the version has, and in one sentence which of them are lost; empty when none is."""
+    """How many images a dataset version has, and in one sentence which are lost; empty where none is."""
 
     images: int
     lost: str
 
     def __str__(self) -> str:
-        """Say whether all are there."""
+        """Describe which images are lost, or that all are there."""
         return self.lost or f"{count(self.images, 'image')}, every byte as it was"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One fact that is not as it was when the model was made."""
+    """One fact about code or machine that has changed since the model was made."""
 
     what: str
     then: str
     now: str
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Describe the change."""
         return f"{_CAUSES[self.what]} ({self.then}, now {self.now})"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two models' probabilities for the same images: how many images get the same class, and the widest gap."""
+    """How two models' probabilities for the same images agree.
+
+    Attributes:
+        images: The number of images.
+        same: How many are predicted as the same class.
+        widest: The widest difference of a probability.
+    """
 
     images: int
     same: int
     widest: float
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Describe the agreement."""
         same = f"same predictions on {self.same:,} of {count(self.images, 'test image')}"
         return f"{same}, probabilities at most {self.widest:.1g} apart"
 
 
 @dataclass(frozen=True, slots=True)
 class RefittedHead:
-    """The head that came out when it was trained again, and how it agrees with the one that was kept.
+    """The head that came out when a model was trained again.
 
-    ``embedded`` counts the features that were computed again from pixels, ``unequal`` those with other bits.
+    Attributes:
+        head: The hash of the head.
+        agreement: How it agrees with the recorded head.
+        embedded: How many features were computed again from pixels.
+        unequal: How many of these have other bits than the stored ones.
     """
 
     head: str
@@ -167,7 +196,7 @@ class RefittedHead:
     unequal: int
 
     def __str__(self) -> str:
-        """Name the head and say how far its features were computed again."""
+        """Describe the head, and how many features were computed again."""
         text = f"head {self.head[:12]}, {self.agreement}"
         if not self.embedded:
             return f"{text}, from stored features"
@@ -176,7 +205,18 @@ class RefittedHead:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What became of making a model again: the verdict, its reason in one sentence, and the evidence."""
+    """The result of making a model again.
+
+    Attributes:
+        verdict: Whether the model is identical, equal within the tolerance, or different.
+        reason: Why, in one sentence.
+        model_version: The model version.
+        dataset: The hash of its dataset version.
+        images: The number of images in it.
+        head: The recorded hash of the head.
+        refitted: The new head; None where it could not be trained.
+        differences: What changed in code and machine, the likeliest cause first.
+    """
 
     verdict: Verdict
     reason: str
@@ -188,16 +228,24 @@ class Reproduction:
     differences: tuple[Difference, ...]
 
     def __str__(self) -> str:
-        """Say the verdict and its reason."""
+        """Return the verdict with its reason."""
         return f"{self.verdict}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn it into what JSON can hold."""
+        """Return the result as values that JSON can hold."""
         return asdict(self)
 
 
 def find_differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> tuple[Difference, ...]:
-    """Name the facts about code and machine that changed, the likeliest cause of other weights first."""
+    """Find the facts about code and machine that changed.
+
+    Args:
+        recorded: The facts when the model was made.
+        current: The facts now.
+
+    Returns:
+        The changes, the likeliest cause of other weights first.
+    """
     return tuple(
         Difference(name, recorded.get(name, "not recorded"), current.get(name, "unknown"))
         for name in _CAUSES
@@ -206,13 +254,30 @@ def find_differences(recorded: Mapping[str, str], current: Mapping[str, str]) ->
 
 
 def measure_agreement(recorded: NDArray[np.float32], refitted: NDArray[np.float32]) -> Agreement:
-    """Compare probabilities of shape (images, classes) of two models, of the same classes in the same order."""
+    """Compare the probabilities of two models with the same classes.
+
+    Args:
+        recorded: Probabilities of the recorded model, of shape (n_images, n_classes).
+        refitted: Those of the new one, in the same order.
+
+    Returns:
+        How they agree.
+    """
     same = recorded.argmax(axis=1) == refitted.argmax(axis=1)
     return Agreement(len(recorded), int(same.sum()), float(np.abs(recorded - refitted).max(initial=0)))
 
 
 def decide_verdict(recorded_head: str, refit: RefittedHead, changed: tuple[Difference, ...]) -> tuple[Verdict, str]:
-    """Choose between identical, equal and different, and say why in one sentence."""
+    """Decide whether a model was reproduced.
+
+    Args:
+        recorded_head: The recorded hash of the head.
+        refit: The new head.
+        changed: What changed in code and machine.
+
+    Returns:
+        The verdict, and the reason in one sentence.
+    """
     if refit.head == recorded_head:
         images = f"{refit.agreement.same:,} of {count(refit.agreement.images, 'test image')}"
         return "identical", f"all weights are the same bit for bit, and so are the predictions on {images}"

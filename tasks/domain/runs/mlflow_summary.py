@@ -1,4 +1,4 @@
-"""What a night's run in MLflow tells at a glance: its name, and the figures and words by which nights are compared."""
+"""Summary of a run in MLflow: its name, and the metrics and tags by which runs are compared."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,16 +28,25 @@ _CHANGES = ("added", "removed", "relabelled", "findings", "warnings")
 
 
 def build_run_name(decision: Decision, card: Mapping[str, Any]) -> str:
-    """Name a night: ``2026-11-24 promoted, 120 new``; all images of a first version are new."""
+    """Return the name of a run, such as ``2026-11-24 promoted, 120 new``.
+
+    Args:
+        decision: The decision about its model.
+        card: The data card; all images of a first version count as new.
+
+    Returns:
+        The name.
+    """
     figures = collect_dataset_metrics(card)
     new = f", {int(figures['dataset/added']):,} new" if figures else ""
     return f"{decision.time[:10]} {decision.outcome}{new}"
 
 
 def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
-    """Count what a data card holds: images in all and by split, classes, and what changed since the parent version.
+    """Collect the metrics of a data card: images by split, classes, and changes since the parent version.
 
-    Nothing is counted where a night died before it wrote the card.
+    Returns:
+        The metrics; empty where the run ended before it wrote the card.
     """
     if "classes" not in card:
         return {}
@@ -54,12 +63,12 @@ def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
 
 
 def build_dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
-    """Say in words what a random split over files would have claimed, where a data card knows it."""
+    """Return a tag with what a random split over files would have claimed, where the data card has it."""
     return {"pedigree.random_split": "; ".join(leakage_sentences(card))} if KEY in card else {}
 
 
 def build_verdict_tags(decision: Decision) -> dict[str, str]:
-    """Write the verdict with its reason, and what happened to each rule, one tag a rule."""
+    """Return the tags of a decision: the outcome with its reason, and one tag for each rule."""
     rules = {f"pedigree.gate.{rule['rule']}": summarize_rule(rule) for rule in decision.rules}
     return {
         "pedigree.outcome": decision.outcome,
@@ -71,12 +80,12 @@ def build_verdict_tags(decision: Decision) -> dict[str, str]:
 
 
 def collect_cost_metrics(outcome: Outcome) -> dict[str, float]:
-    """List what a night cost: seconds in all and by step, and how many images came, were turned down and embedded."""
-    images, spent = outcome.images, outcome.seconds
+    """Collect what a run cost: seconds in all and by step, and how many images were new, rejected and embedded."""
+    images, seconds = outcome.images, outcome.seconds
     counts = {"images_new": images.new, "images_rejected": images.rejected, "images_embedded": images.embedded}
-    by_step = {f"cost/{step}_seconds": seconds for step, seconds in spent.items()}
+    seconds_by_step = {f"cost/{step}_seconds": seconds for step, seconds in seconds.items()}
     return {
-        "cost/seconds": round(sum(spent.values()), 1),
-        **by_step,
+        "cost/seconds": round(sum(seconds.values()), 1),
+        **seconds_by_step,
         **{f"cost/{name}": float(n) for name, n in counts.items()},
     }

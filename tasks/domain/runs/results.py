@@ -1,4 +1,4 @@
-"""What the two halves of a run came to: its data, and the challenger with its verdict."""
+"""Results of a whole run: its data, the trained model, the gate's verdict, the decision, and how the run ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ from tasks.domain.gate.gate import Verdict
 from tasks.domain.ingestion.source_objects import IngestSummary
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
-from tasks.domain.registry.decisions import AlreadyDecided, DecisionOutcome, Promotion
+from tasks.domain.registry.decisions import DecisionOutcome
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 
@@ -20,8 +20,81 @@ Status = DecisionOutcome | Literal["unchanged", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """What was decided and written to the ledger.
+
+    Attributes:
+        decision: The number of the decision.
+        status: What was decided.
+        model_version: The model version that it is about.
+        reason: Why, in one sentence.
+        rules: The results of the gate's rules.
+        pages: The address of each page that shows more; empty where MLflow shows no pages.
+    """
+
+    decision: int
+    status: DecisionOutcome
+    model_version: str
+    reason: str
+    rules: tuple[Mapping[str, Any], ...]
+    pages: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Describe the decision and its reason."""
+        return f"decision {self.decision}, model version {self.model_version} {self.status}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionReplaced:
+    """Nothing was decided, since another champion serves than the one that the challenger was compared with.
+
+    Attributes:
+        champion: The model version that serves now; empty where none does.
+    """
+
+    champion: str
+
+    def __str__(self) -> str:
+        """Describe which version serves now."""
+        serves = f"version {self.champion} serves" if self.champion else "no model serves"
+        return f"nothing decided, since {serves} now: judging again, against that"
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDecided:
+    """Nothing was decided, since another run has decided about the same data and settings meanwhile.
+
+    Attributes:
+        decision: The number of that decision.
+        version: The model version that it is about.
+        outcome: What was decided.
+        run_id: The MLflow run.
+    """
+
+    decision: int
+    version: str
+    outcome: DecisionOutcome
+    run_id: str
+
+    def __str__(self) -> str:
+        """Describe that decision."""
+        decided = f"decision {self.decision}, version {self.version} {self.outcome}"
+        return f"another retraining of the same data was faster: {decided}"
+
+
+@dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A stored head, whose features it takes, the MLflow run with its story, and a trial of fine-tuning, if any."""
+    """A trained head in the store.
+
+    Attributes:
+        features: The features that the head takes.
+        head: The hash of the head.
+        run_id: The MLflow run.
+        epochs: The epochs of fine-tuning; 0 where only the head was trained.
+        validation_accuracy: The accuracy on images that were held out.
+        promise: From which probability on the model is confident.
+        trial: The trial of fine-tuning; None where there was none.
+    """
 
     features: FeatureSet
     head: str
@@ -32,7 +105,7 @@ class TrainedModel:
     trial: Trial | None = None
 
     def __str__(self) -> str:
-        """Name the head and say how the training went, and from which probability on the model is sure."""
+        """Describe the head, the training, and from which probability on the model is confident."""
         best = f"validation accuracy {self.validation_accuracy:.3f}"
         after = f" after {count(self.epochs, 'epoch')}" if self.epochs else ""
         return f"head {self.head[:12]}{after}, {best}, {self.promise}"
@@ -40,7 +113,14 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """The first half of a night: what the photographs came to; ``inspected`` is missing until features were at hand."""
+    """The first half of a run: the photographs, their labels, and the dataset version.
+
+    Attributes:
+        ingested: How many photographs were ingested.
+        labels: Their labels.
+        dataset: The dataset version.
+        card: The summary of its data card; None until features are computed.
+    """
 
     ingested: IngestSummary
     labels: Labels
@@ -52,14 +132,22 @@ class RunData:
         return asdict(self)
 
     def mark_decided(self, other: AlreadyDecided) -> "RunData":
-        """Say that there is nothing to decide any more, since another run has."""
+        """Return the data as unchanged, with another run's decision about it as the reason."""
         reason = f"nothing new to learn from, since {other}"
         return replace(self, dataset=replace(self.dataset, state="unchanged", reason=reason))
 
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """The second half of a night: the model just trained, what the gate says of it, and what to collect next."""
+    """The second half of a run: the trained model and the gate's verdict on it.
+
+    Attributes:
+        features: The features of the dataset version.
+        model: The trained model.
+        evaluation: Its evaluation beside the champion.
+        verdict: The gate's verdict.
+        collect: What to collect next, the most useful first.
+    """
 
     features: DatasetFeatures
     model: TrainedModel
@@ -78,7 +166,7 @@ class ChallengerOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The night in numbers of images."""
+    """The run in numbers of images."""
 
     total: int
     new: int
@@ -88,10 +176,23 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the night ended: what ``pedigree retrain --json`` prints.
+    """How a run ended: what ``pedigree retrain --json`` prints.
 
-    The classes are those that challenger and champion share, and those that only one of them knows; empty where nothing
-    was compared. ``collect`` ranks what to collect next. ``alarm`` says what is not as it was registered.
+    Attributes:
+        status: What was decided, or why nothing was.
+        reason: Why, in one sentence.
+        dataset: The hash of the dataset version.
+        parent: The hash of its parent version; None for a first version.
+        images: The run in numbers of images.
+        model_version: The version of the trained model; None where none was trained.
+        run_id: The MLflow run; None where no model was trained.
+        metrics: The model's metrics.
+        gate: The results of the gate's rules.
+        seconds: The seconds of each step.
+        classes: The classes that challenger and champion share, and those that only one knows; empty where nothing was
+            compared.
+        collect: What to collect next, the most useful first.
+        alarm: What is served otherwise than it was registered; empty where all is well.
     """
 
     status: Status
@@ -109,16 +210,24 @@ class Outcome:
     alarm: str = ""
 
     def __str__(self) -> str:
-        """Say how the night ended."""
+        """Return the status with its reason."""
         return f"{self.status}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the outcome into what JSON can hold."""
+        """Return the outcome as values that JSON can hold."""
         return asdict(self)
 
 
 def summarize_untrained_run(data: RunData, seconds: Mapping[str, float]) -> Outcome:
-    """Describe a night that ended before any training: there was nothing new, or too little."""
+    """Summarize a run that ended before training: nothing was new, or too little.
+
+    Args:
+        data: The first half of the run.
+        seconds: The seconds of each step.
+
+    Returns:
+        The outcome.
+    """
     return Outcome(
         status="waiting" if data.dataset.state == "waiting" else "unchanged",
         reason=data.dataset.reason,
@@ -137,7 +246,17 @@ def summarize_untrained_run(data: RunData, seconds: Mapping[str, float]) -> Outc
 def summarize_decided_run(
     data: RunData, challenger: Challenger, promotion: Promotion, seconds: Mapping[str, float]
 ) -> Outcome:
-    """Describe a night that trained a model and decided about it."""
+    """Summarize a run that trained a model and decided about it.
+
+    Args:
+        data: The first half of the run.
+        challenger: The second half.
+        promotion: What was written to the ledger.
+        seconds: The seconds of each step.
+
+    Returns:
+        The outcome.
+    """
     comparison = challenger.evaluation.comparison
     return Outcome(
         status=promotion.status,

@@ -1,4 +1,4 @@
-"""Features in the store: which backbone made them, and how many there are."""
+"""Results of the features step: the features in the store, by the backbones of challenger and champion."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,12 @@ from tasks.domain.phrasing import count
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """Features in the store: the fingerprint of the backbone that made them, and how many numbers an image has."""
+    """Features in the store.
+
+    Attributes:
+        fingerprint: The hash that identifies the backbone.
+        width: The number of features of an image.
+    """
 
     fingerprint: str
     width: int
@@ -15,10 +20,15 @@ class FeatureSet:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFeatures:
-    """Features in the store: of every image under today's backbone, of the test images under the champion's.
+    """The features of a dataset version.
 
-    ``latency`` is how long today's takes for one image, from its bytes, in milliseconds on this machine. ``choice``
-    says why today's ends where it does, if ``backbone.cut: auto`` came to mean that; else it is empty.
+    Attributes:
+        current: Features of every image, by the current backbone.
+        champion: Features of the test images, by the champion's backbone.
+        computed: How many images were embedded.
+        reused: How many images had features in the store.
+        latency: Milliseconds from an image's bytes to its features on this machine; None where it was not measured.
+        choice: Why the backbone is cut where it is, where ``backbone.cut: auto`` chose that; else empty.
     """
 
     current: FeatureSet
@@ -29,7 +39,7 @@ class DatasetFeatures:
     choice: str = ""
 
     def __str__(self) -> str:
-        """Say how many images went through the backbone and how many did not need to."""
+        """Describe how many images were embedded, and how many had features already."""
         return (
             f"{count(self.computed, 'image')} through backbone {self.current.fingerprint[:12]}, {self.reused:,} reused"
         )

@@ -49,8 +49,8 @@ def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
     found, _ = run_alone(
         "import json, tensorflow\n"
         "from configs.errors import PedigreeError\n"
-        "from tasks.modeling.determinism import settle\n"
-        "try: settle()\n"
+        "from tasks.modeling.determinism import configure_tensorflow\n"
+        "try: configure_tensorflow()\n"
         "except PedigreeError as problem: print(json.dumps(str(problem)))",
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
-from tasks.modeling.backbone import embedding
+from tasks.modeling import determinism
 from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import check_determinism, embed_images, embed_views
 from tasks.modeling.determinism import count_cores
@@ -40,7 +40,7 @@ def test_features_are_the_same_on_every_night(
     ends = sorted(data.draw(st.sets(st.integers(1, len(images) - 1), max_size=4)))
     nights = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "count_cores", lambda: data.draw(st.integers(1, 5)))
+        patch.setattr(determinism, "count_cores", lambda: data.draw(st.integers(1, 5)))
         found = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
     for name, file in images:
         pixels = preprocess_image(file, backbone.size, limits)
