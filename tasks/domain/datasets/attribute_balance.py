@@ -1,4 +1,4 @@
-"""How attributes are spread over classes: the shares of each value, and how far a class is from the others."""
+"""Attribute balance: how the values of attributes, and brightness and tone, are distributed over the classes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,21 +14,39 @@ from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.phrasing import count
 
-#: What is counted for images of which nobody says the attribute.
+#: The value that is counted for images without the attribute.
 UNKNOWN = "not known"
-# A class of so many images that has one value only is worth a word when at most so much of the others has it.
+# A class with a single value is reported if at most this share of the other images has it, and from this size on.
 _MAX_OTHER_SHARE, _MIN_IMAGES = 0.5, 10
-# Where the other classes' share lets so many images of a class be expected, one class in twenty has none by chance.
+# A value is lacking if at least this many images with it are expected; one class in twenty then has none by chance.
 _MIN_EXPECTED = 3
+# A range is reported if at least this share of the other classes' images lies outside of it, and if the probability
+# that some class has such a range by chance is at most the significance level.
+_MIN_OUTSIDE, _SIGNIFICANCE = 0.25, 0.05
+# This share of a class's images is trimmed at each end of its range, so that a few outliers do not hide a gap.
+_TRIMMED_SHARE = 0.02
+# If this many times more images lie beyond one end of the range than beyond the other, only that end is reported.
+_ONE_SIDED_RATIO = 3
+# How many classes are named in warnings; the data card lists all of them.
+_MAX_WARNINGS = 5
+_PHRASES = {
+    "brightness": "a brightness of",
+    "tone": "a middle whose tone is",
+    "surroundings": "surroundings whose tone is",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ClassBalance:
-    """One class and one attribute: images by value, their shares, and the distance from all other classes together.
+    """One attribute in one class, compared with all other classes together.
 
-    Lacking are values that none of its images has, though by the share of the other classes at least three should. The
-    distance is the total variation distance: half the sum of the absolute differences of the shares, from 0 (the
-    same mixture) to 1 (nothing in common).
+    Attributes:
+        label: The class.
+        counts: The number of images by value.
+        shares: The share of images by value, from 0 to 1.
+        lacking: Values that no image of the class has, though at least three should by the share in the other classes.
+        distance: The total variation distance from the other classes: half the sum of the absolute differences of the
+            shares, from 0 (the same mixture) to 1 (nothing in common).
     """
 
     label: str
@@ -40,7 +58,14 @@ class ClassBalance:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One attribute over all classes; origins say who wrote it down, or that it was read from the picture."""
+    """One attribute over all classes.
+
+    Attributes:
+        attribute: The name of the attribute.
+        origins: The sources that it comes from, such as folder or picture.
+        values: All its values, sorted; ``UNKNOWN`` is last.
+        classes: Its balance in each class.
+    """
 
     attribute: str
     origins: tuple[str, ...]
@@ -51,13 +76,22 @@ class Balance:
 def compute_balances(
     rows: Sequence[Row], attributes: Mapping[str, Attributes], origins: Mapping[str, Iterable[str]]
 ) -> tuple[Balance, ...]:
-    """Count every attribute by class; ``attributes`` holds each image's attributes, ``origins`` where each is from."""
+    """Compute the balance of every attribute.
+
+    Args:
+        rows: The images of the dataset version.
+        attributes: The attributes of each image.
+        origins: The sources of each attribute.
+
+    Returns:
+        The balances, sorted by the attribute's name.
+    """
     names = sorted({name for row in rows for name, _ in attributes.get(row.image, ())})
     return tuple(_compute_balance(name, rows, attributes, tuple(sorted(set(origins.get(name, ()))))) for name in names)
 
 
 def list_balance_warnings(attribute_balances: Sequence[Balance]) -> list[str]:
-    """Say which classes know only one value of an attribute that the other classes mix."""
+    """List a warning for each class that has a single value of an attribute that varies in the other classes."""
     return [
         f"all {sum(class_balance.counts.values()):,} images of {class_balance.label} have {balance.attribute}={value}, "
         f"of the other classes {_share_in_other_classes(balance, class_balance, value):.0%}"
@@ -123,33 +157,24 @@ def _distance(class_counts: Counter[str], other_counts: Counter[str], values: Se
 
 
 def _share_in_other_classes(balance: Balance, class_balance: ClassBalance, value: str) -> float:
-    """Give the share of a value in all classes but one."""
+    """Return the share of a value in all classes but one."""
     rest = [other for other in balance.classes if other.label != class_balance.label]
     images = sum(sum(other.counts.values()) for other in rest)
     return sum(other.counts.get(value, 0) for other in rest) / images if images else 1.0
 
 
-# A range that leaves out such a share of the other classes' images is worth a word, unless chance would narrow the
-# range of one class in any dataset of the same classes as often as this.
-_MIN_OUTSIDE, _SIGNIFICANCE = 0.25, 0.05
-# At each end of a class's range so many of its images are not counted, so that a few strays do not hide a gap.
-_TRIMMED_SHARE = 0.02
-# Where one end of the range leaves out so many times what the other does, only that end is told.
-_ONE_SIDED_RATIO = 3
-# So many classes are named in warnings; the card lists all of them.
-_MAX_WARNINGS = 5
-_PHRASES = {
-    "brightness": "a brightness of",
-    "tone": "a middle whose tone is",
-    "surroundings": "surroundings whose tone is",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class NarrowRange:
-    """A class whose images lie between two values of a measure, but for some strays at each end.
+    """A class whose images lie in a narrow range of a measure, except for a few outliers at each end.
 
-    ``darker`` and ``lighter`` are the shares of the other classes' images that lie below and above.
+    Attributes:
+        label: The class.
+        measure: The measure: brightness, tone or surroundings.
+        images: How many images the class has.
+        low: The lower end of the range, from 0 (black) to 1 (white).
+        high: The upper end of the range.
+        darker: The share of the other classes' images below the range.
+        lighter: The share of the other classes' images above it.
     """
 
     label: str
@@ -162,40 +187,45 @@ class NarrowRange:
 
     @property
     def outside(self) -> float:
-        """Return the share of the other classes' images that lie outside of the range."""
+        """The share of the other classes' images outside of the range, from 0 to 1."""
         return self.darker + self.lighter
 
     @property
     def unseen(self) -> Literal["darker", "lighter", "darker and lighter"]:
-        """Name the photographs that the class lacks."""
+        """The photographs that the class lacks."""
         if self.lighter >= _ONE_SIDED_RATIO * self.darker:
             return "lighter"
         return "darker" if self.darker >= _ONE_SIDED_RATIO * self.lighter else "darker and lighter"
 
     @property
     def why(self) -> str:
-        """Say what the class's images have in common, and the others have not."""
+        """What the images of the class have in common and those of other classes do not, as a clause."""
         return (
             f"nearly all of its {count(self.images, 'image')} have {_PHRASES[self.measure]} {self.low:.2f} to "
             f"{self.high:.2f} (1 is white), {self.outside:.0%} of the other classes' images have not"
         )
 
     def __str__(self) -> str:
-        """Say it as a warning."""
+        """Return the warning."""
         return f"{self.label} is not seen in {self.unseen} photographs: {self.why}"
 
 
 def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]) -> tuple[NarrowRange, ...]:
-    """Find the classes that cover little of what the others cover, the narrowest first, each by one measure.
+    """Find the classes whose images cover only a small part of the range that the other classes cover.
 
-    If a class were photographed like all others, as many of their images as chance puts there would lie outside of the
-    range from the k-th smallest to the k-th largest of its n values: BetaBinomial(others, 2k, n + 1 - 2k) (Wilks,
-    "Statistical prediction with special reference to the problem of tolerance limits", Annals of Mathematical
-    Statistics 1942). Of all classes and measures together one is named by chance in at most one dataset in twenty.
+    If a class were photographed like the others, the number of other images outside of the range from the k-th smallest
+    to the k-th largest of its n values would be distributed as BetaBinomial(n_others, 2k, n + 1 - 2k). A Bonferroni
+    correction over classes and measures keeps the probability of any false warning in a dataset at 5%.
+
+    Source: Wilks, 1942, "Statistical prediction with special reference to the problem of tolerance limits", Annals of
+    Mathematical Statistics.
 
     Args:
-        rows: The version's images; those that are held out do not count.
+        rows: The images of the dataset version; held-out images do not count.
         image_infos: What was measured of each image.
+
+    Returns:
+        One range for each such class, the narrowest first.
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in image_infos]
     labels, truth = np.unique([row.label for row in used], return_inverse=True)
@@ -215,7 +245,7 @@ def find_narrow_ranges(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo]
 
 
 def list_range_warnings(narrow: Sequence[NarrowRange]) -> list[str]:
-    """Say which classes are narrow, the first few of them."""
+    """List a warning for each of the first few narrow classes, and one that counts the others."""
     more = len(narrow) - _MAX_WARNINGS
     return [
         *map(str, narrow[:_MAX_WARNINGS]),
@@ -224,7 +254,7 @@ def list_range_warnings(narrow: Sequence[NarrowRange]) -> list[str]:
 
 
 def _measured_values(name: str, measures: Sequence[ImageProperties]) -> NDArray[np.float64]:
-    """Take a measure of each image: (n,); the middle that ``tone`` is measured of is a quarter of the picture."""
+    """Return a measure of each image, (n_images,); surroundings are the brightness outside of the middle quarter."""
     brightness, tone = (
         np.array([getattr(measurement, kind) for measurement in measures], np.float64)
         for kind in ("brightness", "tone")
@@ -258,7 +288,7 @@ def _beyond_chance(narrow: NarrowRange, other_images: int, classes: int) -> bool
 def _most_classes_outside(
     narrow: NarrowRange, values: NDArray[np.float64], truth: NDArray[np.int64], class_index: int
 ) -> bool:
-    """Tell whether most other classes lie outside, and not a single odd one that is itself the narrow class."""
+    """Check that images of most other classes lie outside; if one class causes them all, that class is the odd one."""
     outside = (values < narrow.low) | (values > narrow.high)
     shares = np.delete(np.bincount(truth, outside) / np.bincount(truth), class_index)
     return bool(np.sort(shares)[(len(shares) - 1) // 2] >= _MIN_OUTSIDE / 2)

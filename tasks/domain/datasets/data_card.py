@@ -1,4 +1,4 @@
-"""The data card: what a dataset version holds, why other images are not in it, and how it differs from its parent."""
+"""The data card: what a dataset version holds, how it differs from its parent, what is missing and what looks wrong."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +25,20 @@ from tasks.domain.phrasing import count, list_names
 
 _IMBALANCE_RATIO = 10
 _GONE = "no object holds it any more"
-#: So many absent objects of a reason are named in the card; the store knows all of them.
+#: How many excluded objects of each reason the card names; the store knows all of them.
 NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ClassCard:
-    """One class: how many images in each split, and how many with each attribute value that somebody wrote down."""
+    """The counts of one class.
+
+    Attributes:
+        label: The class.
+        images: How many images it has.
+        splits: How many images are in each split.
+        attributes: How many images have each ``name=value`` of the labelled attributes.
+    """
 
     label: str
     images: int
@@ -41,7 +48,13 @@ class ClassCard:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An image that came, went or changed its label since the parent version, and what became of it in words."""
+    """An image that was added, removed or relabelled since the parent version.
+
+    Attributes:
+        image: The SHA-256 of its bytes.
+        key: Where it was found in the source.
+        what: What has changed, in words.
+    """
 
     image: str
     key: str
@@ -50,7 +63,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Objects that are in no version, or not in this one: the reason, how many, and the first of them."""
+    """The excluded objects of one reason.
+
+    Attributes:
+        reason: The reason.
+        images: How many there are.
+        first: The first of them, sorted by key.
+    """
 
     reason: str
     images: int
@@ -59,9 +78,17 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a card is made from, besides the version's own rows and its parent's.
+    """What a card is made from, besides the rows of the version and of its parent.
 
-    Classes with fewer test images than ``minimum`` are unknown to the gate.
+    Attributes:
+        labelling: The labelled images, and those without a label.
+        rejected: The objects that are no training images.
+        waiting: The classes that wait, as lines ``class (why)``.
+        examined: What is known of each image.
+        forgotten: Images that were removed for good.
+        findings: The issues that were found.
+        manifest: What of the manifest could not be used; None without one.
+        minimum: The number of test images from which on the gate judges a class.
     """
 
     labelling: Labelling
@@ -76,7 +103,20 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class DataCard:
-    """A dataset version beside its parent; without a parent nothing counts as a change."""
+    """The data card of a dataset version.
+
+    Attributes:
+        images: How many images the version has.
+        classes: The counts of each class.
+        balances: The balance of each attribute over the classes.
+        narrow: The classes with a narrow range of brightness or tone.
+        added: Images that the parent lacks; empty without a parent.
+        removed: Images that only the parent has.
+        relabelled: Images whose label has changed.
+        missing: Objects that are not in the version, by reason.
+        findings: The issues that a person should look at.
+        warnings: The warnings, as sentences.
+    """
 
     images: int
     classes: tuple[ClassCard, ...]
@@ -90,12 +130,12 @@ class DataCard:
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the card into what JSON can hold."""
+        """Return the card as a dictionary for JSON."""
         return asdict(self)
 
 
 def build_class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
-    """Count a version's classes by split and attribute."""
+    """Count the images of each class by split and by attribute value."""
     by_label: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_label[row.label].append(row)
@@ -113,7 +153,16 @@ def build_class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
 
 
 def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Evidence) -> DataCard:
-    """Write a version's card: counts, balance, changes since its parent, what is missing, and what to look at."""
+    """Build the data card of a dataset version.
+
+    Args:
+        rows: The version's rows.
+        parent: The parent version's rows; empty without a parent.
+        evidence: What else is known of the images.
+
+    Returns:
+        The card.
+    """
     classes = build_class_cards(rows)
     attributes, origins = collect_attributes(rows, evidence)
     spread, narrow = compute_balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.image_infos)
@@ -144,7 +193,15 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
 
 
 def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
-    """Gather each image's attributes, what was written before what the picture shows, and where each name is from."""
+    """Collect the attributes of each image; labelled ones take precedence over those read from the picture.
+
+    Args:
+        rows: The version's rows.
+        evidence: What else is known of the images.
+
+    Returns:
+        The attributes of each image, and the sources of each attribute's name.
+    """
     written = {labelled.image: dict(labelled.origins) for labelled in evidence.labelling.labelled}
     attributes: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
@@ -160,7 +217,7 @@ def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[st
 
 
 def _explain_removed(exclusions: Iterable[Excluded], forgotten: Iterable[str]) -> dict[str, str]:
-    """Say of images why they are not in the version."""
+    """Return for each excluded image why it is not in the version."""
     return {excluded.image: f"{excluded.reason}: {excluded.detail}" for excluded in exclusions} | dict.fromkeys(
         forgotten, "removed for good"
     )
@@ -199,7 +256,17 @@ def _test_warnings(tests: Mapping[str, int], minimum: int) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class DataCardSummary:
-    """The data card of a dataset version, in short."""
+    """A short form of the data card.
+
+    Attributes:
+        added: How many images the parent lacks.
+        removed: How many images only the parent has.
+        relabelled: How many labels have changed.
+        findings: How many issues were found.
+        leakage: What a random split would have claimed, as sentences.
+        warnings: The warnings, as sentences.
+        labels: How many labels of each class are probably wrong.
+    """
 
     added: int
     removed: int

@@ -1,4 +1,4 @@
-"""What the source or a labelling holds and a dataset version does not, each with the reason."""
+"""Exclusions: the objects of a source or a labelling that are not in a dataset version, each with the reason."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,21 @@ from tasks.domain.images.rejections import Rejection
 from tasks.domain.labels.labeling import Labelling
 
 CONFLICT, UNLABELLED, LEFT_OUT, WAITING = "conflict", "unlabelled", "left-out", "waiting"
-# What a card finds that a person has to decide, and by which word it is listed beside what is absent.
+# The issues of a data card that a person has to decide, with the reason under which their images are listed.
 _ISSUE_REASONS = {ALIKE: "alike-under-two-labels", ELSEWHERE: "not-in-published-split"}
 
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """An object that is in no version, or not in this one; a rejected object holds no image."""
+    """An object that is not in a dataset version.
+
+    Attributes:
+        reason: The reason, in one word.
+        detail: The details, for people.
+        key: Where it is in the source.
+        image: The SHA-256 of its bytes; empty for a rejected object.
+        source: The address of the source; empty for a labelled image.
+    """
 
     reason: str
     detail: str
@@ -27,7 +35,15 @@ class Excluded:
 
 
 def list_rejected(source: str, rejections: Mapping[str, Rejection]) -> list[Excluded]:
-    """List a source's rejected objects, by key."""
+    """List the rejected objects of a source.
+
+    Args:
+        source: The address of the source.
+        rejections: The rejection of each key.
+
+    Returns:
+        The excluded objects, sorted by key.
+    """
     return [
         Excluded(rejection.reason.value, rejection.detail, key, "", source)
         for key, rejection in sorted(rejections.items())
@@ -35,7 +51,16 @@ def list_rejected(source: str, rejections: Mapping[str, Rejection]) -> list[Excl
 
 
 def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[str]) -> list[Excluded]:
-    """List what a labelling holds and the version made of it does not; ``waiting`` holds ``class (why)`` lines."""
+    """List the objects of a labelling that are not in the version made of it.
+
+    Args:
+        labelling: The labelled images, and those without a label.
+        rows: The version's rows.
+        waiting: The classes that wait, as lines ``class (why)``.
+
+    Returns:
+        The excluded objects, grouped by reason.
+    """
     version_images = {row.image for row in rows}
     excluded = [
         Excluded(CONFLICT, f"it is also called {_other_claims(label, key, entry.claims)}", key, entry.image, "")
@@ -58,7 +83,7 @@ def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[s
 
 
 def list_doubtful(findings: Iterable[Mapping[str, Any]]) -> list[Excluded]:
-    """List the images of a card's findings that are in a version and contradict another image."""
+    """List the images of a version whose label or split contradicts another image, from a card's findings as JSON."""
     return [
         Excluded(
             _ISSUE_REASONS[finding["kind"]], f"{image['label']}, {image['figure']}", image["key"], image["image"], ""

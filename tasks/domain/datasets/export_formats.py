@@ -1,4 +1,4 @@
-"""A dataset version as a plain folder: which file each image becomes, and the manifest as CSV."""
+"""Export formats of a dataset version: file names of a plain folder, the manifest as CSV, and Croissant metadata."""
 
 import csv
 import io
@@ -13,63 +13,14 @@ from tasks.domain.hashing import sha256_of
 
 MANIFEST = "manifest.csv"
 _EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif"}
-# Not a letter of a file name on some system, or the mark of our own escapes.
+# Characters that some file system does not allow in names, and the percent sign of the escapes.
 _UNSAFE = frozenset('%/\\:*?"<>|\x7f') | frozenset(map(chr, range(32)))
-# Windows keeps these for devices, with any ending, and in any case.
+# Device names that Windows reserves, with any extension and in any case.
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
-# Bytes that a name may have on every usual disk; a cut name ends in a mark that is no escape, and in digits of a hash.
+# The longest file name in bytes on common file systems. A longer name is cut and ends in a mark, which is no valid
+# escape, and in digits of a hash.
 _LONGEST, _CUT, _DIGITS = 255, "%~", 16
 _FIXED_COLUMNS = ("image", "file", "label", "split", "key")
-
-
-def folder_name(label: str) -> str:
-    """Name a class's folder: its label, with what no folder may be called percent-encoded, as in a web address.
-
-    ``urllib.parse.unquote`` gives the label back, and no label can leave the folder that it is in. A name that would be
-    too long is cut and ends in a mark that no other name has, and in a hash of the label: manifest.csv has it whole.
-    """
-    letters = [quote(letter, safe="") if letter in _UNSAFE else letter for letter in label]
-    if letters[0] == "." or label.lower() == MANIFEST or _RESERVED.match(label):
-        letters[0] = f"%{ord(letters[0]):02X}"
-    if letters[-1] in {".", " "}:
-        letters[-1] = f"%{ord(letters[-1]):02X}"
-    return "".join(letters) if _byte_length(letters) <= _LONGEST else _shorten(label, letters)
-
-
-def _shorten(label: str, letters: list[str]) -> str:
-    ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
-    sizes = accumulate(_byte_length([letter]) for letter in letters)
-    prefix_length = sum(size <= _LONGEST - len(ending) for size in sizes)
-    return "".join(letters[:prefix_length]) + ending
-
-
-def _byte_length(letters: Sequence[str]) -> int:
-    return len("".join(letters).encode())
-
-
-def file_name(row: Row, form: str) -> str:
-    """Place an image below the folder: class/sha256.extension, by the format that it came in."""
-    return f"{folder_name(row.label)}/{row.image}.{_EXTENSIONS.get(form, form.lower())}"
-
-
-def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
-    """Write a version's rows, sorted by image, with a column an attribute, as RFC 4180 says, in UTF-8."""
-    attributes = sorted({name for row in rows for name, _ in row.attributes})
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\r\n")
-    writer.writerow([*_FIXED_COLUMNS[:-1], *(_column_name(name) for name in attributes), _FIXED_COLUMNS[-1]])
-    for row in sorted(rows, key=lambda row: row.image):
-        attribute_values = dict(row.attributes)
-        values = [attribute_values.get(name, "") for name in attributes]
-        writer.writerow([row.image, files[row.image], row.label, row.split.value, *values, row.key])
-    return sink.getvalue().encode()
-
-
-def _column_name(attribute: str) -> str:
-    """Name an attribute's column by its name; no attribute holds a colon, so the mark keeps it from our own columns."""
-    return f"attribute:{attribute}" if attribute in _FIXED_COLUMNS else attribute
-
-
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -114,10 +65,89 @@ _FIELDS = {
 }
 
 
-def croissant(dataset: str, images: int, classes: int, written: str, manifest_sha256: str) -> dict[str, Any]:
-    """Describe the manifest of a dataset version, a Parquet file that lies beside the description.
+def folder_name(label: str) -> str:
+    """Return the folder name of a class: its label, in which unsafe characters are percent-encoded as in a URL.
 
-    ``written`` is ISO 8601; who may use the photographs under which licence is for their owner to say.
+    ``urllib.parse.unquote`` restores the label, and no label can lead out of the exported folder. A name that would be
+    too long is cut, and ends in a unique mark and a hash of the label; manifest.csv holds the whole label.
+
+    Returns:
+        The name, at most 255 bytes in UTF-8.
+    """
+    letters = [quote(letter, safe="") if letter in _UNSAFE else letter for letter in label]
+    if letters[0] == "." or label.lower() == MANIFEST or _RESERVED.match(label):
+        letters[0] = f"%{ord(letters[0]):02X}"
+    if letters[-1] in {".", " "}:
+        letters[-1] = f"%{ord(letters[-1]):02X}"
+    return "".join(letters) if _byte_length(letters) <= _LONGEST else _shorten(label, letters)
+
+
+def _shorten(label: str, letters: list[str]) -> str:
+    ending = f"{_CUT}{sha256_of(label)[:_DIGITS]}"
+    sizes = accumulate(_byte_length([letter]) for letter in letters)
+    prefix_length = sum(size <= _LONGEST - len(ending) for size in sizes)
+    return "".join(letters[:prefix_length]) + ending
+
+
+def _byte_length(letters: Sequence[str]) -> int:
+    return len("".join(letters).encode())
+
+
+def file_name(row: Row, form: str) -> str:
+    """Return the path of an image below the exported folder: class/sha256.extension.
+
+    Args:
+        row: The image's row.
+        form: The format of its file, such as JPEG.
+
+    Returns:
+        The relative path.
+    """
+    return f"{folder_name(row.label)}/{row.image}.{_EXTENSIONS.get(form, form.lower())}"
+
+
+def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
+    """Format a version's rows as CSV (RFC 4180, UTF-8), sorted by image, with one column for each attribute.
+
+    Args:
+        rows: The version's rows.
+        files: The relative path of each image.
+
+    Returns:
+        The bytes of the file.
+    """
+    attributes = sorted({name for row in rows for name, _ in row.attributes})
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\r\n")
+    writer.writerow([*_FIXED_COLUMNS[:-1], *(_column_name(name) for name in attributes), _FIXED_COLUMNS[-1]])
+    for row in sorted(rows, key=lambda row: row.image):
+        attribute_values = dict(row.attributes)
+        values = [attribute_values.get(name, "") for name in attributes]
+        writer.writerow([row.image, files[row.image], row.label, row.split.value, *values, row.key])
+    return sink.getvalue().encode()
+
+
+def _column_name(attribute: str) -> str:
+    """Return an attribute's column name, prefixed where it equals a fixed column; attributes never hold a colon."""
+    return f"attribute:{attribute}" if attribute in _FIXED_COLUMNS else attribute
+
+
+def croissant(dataset: str, images: int, classes: int, written: str, manifest_sha256: str) -> dict[str, Any]:
+    """Build the Croissant metadata of a dataset version, whose manifest is a Parquet file beside it.
+
+    No licence is stated, since only the owner of the photographs can do so.
+
+    Source: the Croissant format specification 1.0, MLCommons.
+
+    Args:
+        dataset: The hash of the version.
+        images: How many images it has.
+        classes: How many classes it has.
+        written: When it was written, in ISO 8601.
+        manifest_sha256: The SHA-256 of the manifest's file.
+
+    Returns:
+        The JSON-LD document.
     """
     return {
         "@context": _CONTEXT,

@@ -1,4 +1,4 @@
-"""What a person should look at in a dataset version: odd pictures, and labels that the features speak against."""
+"""Image issues: odd pictures and near duplicates under different labels, which a person should look at."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,13 +10,24 @@ from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.near_duplicates import nearest_hashes
 from tasks.domain.phrasing import count
 
-# Chosen on 250 photographs of dogs, of which none is called odd, and on copies made dark, bright, blurred or flat.
+# Limits chosen on 250 photographs of dogs, none of which is flagged, and on darkened, brightened, blurred and flattened
+# copies of them.
 _DARK, _BRIGHT, _FLAT, _BLURRED, _LONG = 0.1, 0.9, 0.03, 30.0, 3.0
+#: The kind of issue on a data card: near duplicates with different labels.
+ALIKE = "alike under two labels"
+_MEANING = "near duplicates that are called differently: at least one label is wrong, or one picture shows both"
 
 
 @dataclass(frozen=True, slots=True)
 class FlaggedImage:
-    """An image that a finding is about, and the figure or the word that made it one."""
+    """An image that an issue is about.
+
+    Attributes:
+        image: The SHA-256 of its bytes.
+        key: Where it was found in the source.
+        label: Its label.
+        figure: The measured value, or the words, for which it was flagged.
+    """
 
     image: str
     key: str
@@ -26,7 +37,13 @@ class FlaggedImage:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One kind of finding: its name, what it means, and the images in the order in which to look at them."""
+    """All images with one kind of issue.
+
+    Attributes:
+        kind: The name of the issue.
+        meaning: What it means, for people.
+        images: The images, most conspicuous first.
+    """
 
     kind: str
     meaning: str
@@ -34,59 +51,64 @@ class Issue:
 
 
 def find_odd_images(rows: Iterable[Row], image_infos: Mapping[str, ImageInfo], size: int) -> tuple[Issue, ...]:
-    """Find pictures that are too dark, too bright, nearly uniform, blurred, very long, or tiny for the network."""
+    """Find pictures that are too dark, too bright, nearly uniform, blurred, very long, or tiny for the network.
+
+    Args:
+        rows: The version's rows.
+        image_infos: What was measured of each image.
+        size: The side of the model input, in pixels.
+
+    Returns:
+        The issues that have images.
+    """
     pictures = [(row, image_infos[row.image]) for row in rows if row.image in image_infos]
-    kinds: tuple[tuple[str, str, Callable[[ImageInfo], float], Callable[[float], bool]], ...] = (
-        (
-            "too dark",
-            "less light than a tenth of white",
-            lambda entry: entry.properties.brightness,
-            lambda x: x < _DARK,
-        ),
-        (
-            "too bright",
-            "nine tenths of white and more",
-            lambda entry: entry.properties.brightness,
-            lambda x: x > _BRIGHT,
-        ),
-        ("nearly uniform", "hardly any contrast", lambda entry: entry.properties.contrast, lambda x: x < _FLAT),
-        ("blurred", "no sharp edge", lambda entry: entry.properties.sharpness, lambda x: x < _BLURRED),
-        ("very long", "one side over three times the other", _ratio, lambda x: x > _LONG),
-        (
-            "tiny",
-            f"the shorter side has less than half of the {size} pixels that the network sees",
-            lambda entry: min(entry.width, entry.height),
-            lambda x: 2 * x < size,
-        ),
-    )
-    issues = [_make_issue(kind, meaning, pictures, figure, odd) for kind, meaning, figure, odd in kinds]
-    return tuple(entry for entry in issues if entry.images)
+    issues = [_run_check(check, pictures) for check in _checks(size)]
+    return tuple(issue for issue in issues if issue.images)
 
 
-def _make_issue(
-    kind: str,
-    meaning: str,
-    pictures: Iterable[tuple[Row, ImageInfo]],
-    figure: Callable[[ImageInfo], float],
-    odd: Callable[[float], bool],
-) -> Issue:
-    figures = sorted((figure(info), row.key, row) for row, info in pictures if odd(figure(info)))
-    return Issue(
-        kind, meaning, tuple(FlaggedImage(row.image, row.key, row.label, f"{value:.3g}") for value, _, row in figures)
+class _Check(NamedTuple):
+    """One kind of odd picture: its name and meaning, the measured figure, and which figures are odd."""
+
+    kind: str
+    meaning: str
+    figure: Callable[[ImageInfo], float]
+    is_odd: Callable[[float], bool]
+
+
+def _checks(size: int) -> tuple[_Check, ...]:
+    small = f"the shorter side has less than half of the {size} pixels that the network sees"
+    return (
+        _Check("too dark", "less light than a tenth of white", _brightness, lambda figure: figure < _DARK),
+        _Check("too bright", "nine tenths of white and more", _brightness, lambda figure: figure > _BRIGHT),
+        _Check("nearly uniform", "hardly any contrast", lambda info: info.properties.contrast, lambda x: x < _FLAT),
+        _Check("blurred", "no sharp edge", lambda info: info.properties.sharpness, lambda figure: figure < _BLURRED),
+        _Check("very long", "one side over three times the other", _ratio, lambda figure: figure > _LONG),
+        _Check("tiny", small, lambda info: min(info.width, info.height), lambda figure: 2 * figure < size),
     )
+
+
+def _run_check(check: _Check, pictures: Iterable[tuple[Row, ImageInfo]]) -> Issue:
+    figures = sorted((check.figure(info), row.key, row) for row, info in pictures if check.is_odd(check.figure(info)))
+    images = tuple(FlaggedImage(row.image, row.key, row.label, f"{figure:.3g}") for figure, _, row in figures)
+    return Issue(check.kind, check.meaning, images)
+
+
+def _brightness(info: ImageInfo) -> float:
+    return info.properties.brightness
 
 
 def _ratio(info: ImageInfo) -> float:
     return max(info.width, info.height) / min(info.width, info.height)
 
 
-#: The kind of finding on a data card.
-ALIKE = "alike under two labels"
-_MEANING = "near duplicates that are called differently: at least one label is wrong, or one picture shows both"
-
-
 class Twin(NamedTuple):
-    """An image, the one most like it that is marked differently, and how many bits of their hashes differ."""
+    """An image and its nearest near duplicate with another mark.
+
+    Attributes:
+        image: The image.
+        other: Its near duplicate.
+        bits: In how many bits their perceptual hashes differ.
+    """
 
     image: str
     other: str
@@ -94,9 +116,12 @@ class Twin(NamedTuple):
 
 
 class NearDuplicates(NamedTuple):
-    """What is known of images' likeness: their perceptual hashes, their groups, and how many bits of two may differ.
+    """The near-duplicate groups of images and what they are computed from.
 
-    The groups may hold more images than these, so that two who are alike are always together.
+    Attributes:
+        hashes: The perceptual hash of each image.
+        groups: The near-duplicate group of each image; it may cover more images than ``hashes``.
+        bits: How many of the 256 bits of two hashes may differ.
     """
 
     hashes: Mapping[str, bytes]
@@ -112,13 +137,16 @@ class ImageName(NamedTuple):
 
 
 def find_contradictions(near: NearDuplicates, marks: Mapping[str, str]) -> tuple[Twin, ...]:
-    """Find for each image the nearest of its near duplicates with another mark, if there is one; the nearest first.
+    """Find for each image the nearest of its near duplicates that has another mark.
 
-    The two themselves are alike: that a group holds both, through others, is not enough.
+    The two images themselves look alike; being in one group through other images is not enough.
 
     Args:
-        near: What is known of the images' likeness.
-        marks: What each image is marked as, such as its label; images without a mark are passed over.
+        near: The near-duplicate groups.
+        marks: The mark of each image, such as its label; images without a mark are skipped.
+
+    Returns:
+        A pair for each image that has such a near duplicate, the most similar first.
     """
     together: defaultdict[str, list[str]] = defaultdict(list)
     for image in sorted(near.hashes.keys() & marks.keys()):
@@ -129,7 +157,16 @@ def find_contradictions(near: NearDuplicates, marks: Mapping[str, str]) -> tuple
 
 
 def report_contradictions(twins: Sequence[Twin], images: Mapping[str, ImageName], shown: set[str]) -> tuple[Issue, ...]:
-    """Make the finding of those twins of which the first is shown; the two of a pair follow each other."""
+    """Build the issue of contradictory near duplicates for a data card.
+
+    Args:
+        twins: The pairs, most similar first.
+        images: Key and label of each image.
+        shown: The images that are shown on the card.
+
+    Returns:
+        The issue, with the two images of a pair side by side; empty where no image is shown.
+    """
     flagged_images = tuple(
         FlaggedImage(twin.image, *images[twin.image], f"like {images[twin.other].key}, {images[twin.other].label}")
         for twin in _side_by_side(twins)
@@ -160,12 +197,20 @@ def _find_pairs(images: Sequence[str], near: NearDuplicates, marks: Mapping[str,
 
 
 def count_contradictory(twins: Sequence[Twin], images: set[str]) -> int:
-    """Count the images among these that have a twin."""
+    """Count the images that have a contradictory near duplicate.
+
+    Args:
+        twins: The pairs.
+        images: The images that are counted.
+
+    Returns:
+        How many of the images are the first of a pair.
+    """
     return len(images.intersection(twin.image for twin in twins))
 
 
 def summarize_duplicates(card: Mapping[str, Any]) -> str:
-    """Say of a data card, as it is kept in JSON, how many objects are copies and how many images look like others."""
+    """Say how many objects are copies and how many images have look-alikes, from a data card as stored in JSON."""
     contradictory = sum(len(finding["images"]) for finding in card["findings"] if finding["kind"] == ALIKE)
     parts = [
         f"{count(card['copies'], 'object is a copy', 'objects are copies')} of another, byte by byte",

@@ -1,4 +1,4 @@
-"""How many labels of each class are probably wrong: a sentence for people, and a figure for the gate."""
+"""Label issues: probably wrong labels and outliers among the features, listed for people and counted for the gate."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,23 +17,32 @@ from tasks.domain.labels.confident_learning import (
 )
 from tasks.domain.phrasing import count
 
-# Of correctly labelled images at most this share is named, so that only more than it says something about a class.
+# At most about this share of correctly labelled images is doubted, so only a larger share says something about a class.
 _MAX_CLEAN_SHARE = 0.02
-# The chance that any class of a collection without errors is pointed out.
+# The probability that any class of a dataset without label errors is reported.
 _SIGNIFICANCE = 0.01
-# So many classes are named in a sentence.
+# How many classes are named in a sentence.
 _MAX_CLASSES = 3
+#: The kind of issue on a data card: probably wrong labels.
+WRONG_LABEL = "probably a wrong label"
+# This many principal components are enough to separate classes; all 2,048 would take minutes.
+_COMPONENTS = 128
+# Distances are computed to at most this many images, so that the work grows linearly with the dataset.
+_MAX_SAMPLE = 2000
+# cleanlab's score runs from 0 (an outlier) to 1. At most this share of images, and only scores below the limit, are
+# reported.
+_MAX_OUTLIER_SHARE, _MAX_OUTLIER_SCORE = 0.02, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class ClassIssues:
-    """The images of one class whose label could be judged.
+    """The doubted labels of one class, among the images whose label could be judged.
 
     Attributes:
         label: The class.
-        doubted: How many of their labels are probably wrong.
-        images: How many there are.
-        like: The class that most of the doubted look like; empty where there is none.
+        doubted: How many labels are probably wrong.
+        images: How many images could be judged.
+        like: The class that most of the doubted images look like; empty where no label is doubted.
     """
 
     label: str
@@ -43,30 +52,35 @@ class ClassIssues:
 
     @property
     def share(self) -> float:
-        """Give the share of labels that are probably wrong, between 0 and 1."""
+        """The share of labels that are probably wrong, from 0 to 1."""
         return self.doubted / self.images
 
     def __str__(self) -> str:
-        """Count them."""
+        """Return the counts in words."""
         return f"{self.doubted:,} of {self.images:,} in {self.label}"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelIssues:
-    """The classes whose labels could be judged; without any, ``unknown`` says why."""
+    """The doubted labels of all classes that could be judged.
+
+    Attributes:
+        classes: The classes.
+        unknown: Why no class could be judged; empty where some could.
+    """
 
     classes: tuple[ClassIssues, ...] = ()
     unknown: str = "unknown, since no features were at hand when the data were inspected"
 
     def counted(self) -> str:
-        """Count the doubted labels by class, most first; nothing where no label is doubted."""
+        """Return the doubted labels by class in words, most first; "" where no label is doubted."""
         doubted = sorted(
             (issues for issues in self.classes if issues.doubted), key=lambda issues: (-issues.doubted, issues.label)
         )
         return _list_first([str(issues) for issues in doubted])
 
     def sentences(self) -> tuple[str, ...]:
-        """Point out the classes of which more labels are doubted than chance explains, the largest share first."""
+        """Return a warning on the classes with more doubted labels than chance explains; empty where there are none."""
         many = sorted(self._beyond_chance(), key=lambda issues: (-issues.share, issues.label))
         if not many:
             return ()
@@ -95,34 +109,44 @@ def _list_first(words: Sequence[str]) -> str:
     return ", ".join(words[:_MAX_CLASSES]) + (f" and {count(more, 'more class', 'more classes')}" if more > 0 else "")
 
 
-#: The kind of finding that names probably wrong labels.
-WRONG_LABEL = "probably a wrong label"
-# So many directions of the features hold what tells classes apart; 2,048 of them would take minutes.
-_COMPONENTS = 128
-# Distances are taken to so many images at most, so that the work grows with the images and not with their pairs.
-_MAX_SAMPLE = 2000
-# cleanlab's score runs from 0 (an outlier) to 1; this share of its lowest scores is looked at, and no score above that.
-_MAX_OUTLIER_SHARE, _MAX_OUTLIER_SCORE = 0.02, 0.3
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureIssues:
-    """What the features say: the images to look at, and how many labels of each class are in doubt."""
+    """The issues that the features reveal.
+
+    Attributes:
+        findings: The images that a person should look at.
+        labels: How many labels of each class are doubted.
+    """
 
     findings: tuple[Issue, ...]
     labels: LabelIssues
 
 
 def fit_pca(features: NDArray[np.float32]) -> PCA:
-    """Find the directions along which features of the shape (images, width) differ most; its transform takes more."""
+    """Fit a PCA to features; its ``transform`` also takes features that it was not fitted on.
+
+    Args:
+        features: Of shape (n_images, width).
+
+    Returns:
+        The PCA with at most 128 components.
+    """
     return PCA(min(_COMPONENTS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
 
 
 def find_label_issues(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> FeatureIssues:
-    """Find probably wrong labels and outliers among the rows; reduced has the shape (rows, main directions).
+    """Find probably wrong labels and outliers.
 
-    Labels are judged by probabilities that a linear discriminant gives to images whose near-duplicate group it was not
-    fitted on: ``find_label_errors`` says which are named.
+    Labels are judged by the probabilities of linear discriminants that were not fitted on an image's near-duplicate
+    group; see ``find_label_errors``.
+
+    Args:
+        rows: The images.
+        groups: The near-duplicate group of each image.
+        reduced: The principal components of the features, of shape (n_images, n_components).
+
+    Returns:
+        The issues, and the doubted labels of each class.
     """
     labels, truth = np.unique([row.label for row in rows], return_inverse=True)
     errors = find_label_errors(reduced, truth, groups)

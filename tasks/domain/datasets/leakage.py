@@ -1,4 +1,4 @@
-"""What a random split over files would have claimed, beside the accuracy that holds for photographs never seen."""
+"""Leakage between splits: what a random split would have claimed, and test images that resemble training images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,29 +12,40 @@ from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.phrasing import count
 
-#: The key of a data card under which the measurement is kept.
+#: The key of a data card under which ``RandomSplit`` is stored.
 KEY = "random_split"
-#: So many files at most are looked at, which takes seconds.
+#: The largest number of files that are measured, which takes seconds.
 MOST_FILES = 2000
 _NORMAL = 1.96  # Two-sided, 95%.
-
+#: The kind of issue on a data card: a test image that nearly agrees with a training image.
+ACROSS = "nearly the same across splits"
+# The probability that any test image of a version without look-alikes is reported.
+_SIGNIFICANCE = 0.01
+# The nearest training image is compared with the fifth nearest group, so that a burst of four groups is found, too.
+_REFERENCE_GROUP = 4
+_BLOCK = 256
+# This many training images also enter the estimate of the dimension, in case there are few test images.
+_DIMENSION_SAMPLE = 500
+# Smaller distances are rounding errors of 32-bit numbers.
+_MIN_DISTANCE = 1e-3
 Indices = NDArray[np.int64]
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class RandomSplit:
-    """The accuracy of the same head on test files dealt at random, and on whole near-duplicate groups.
+    """Cross-validated accuracy of the same head, with files split at random and with near-duplicate groups kept whole.
 
     Attributes:
-        files: So many files were each tested once a seed.
-        claimed: The accuracy where each file is dealt for itself.
-        honest: The accuracy where near-duplicate groups are dealt whole.
-        low: Lower end of the 95% interval of the difference.
-        high: Upper end of it.
-        same_bytes: Of the test files dealt for themselves, the share with a copy in training, byte by byte.
-        alike: The share with a copy or a look-alike in training.
-        of: So many files the dataset version has.
-        backbone: The fingerprint of the backbone whose features the heads took.
+        files: How many files were tested, each once a seed.
+        claimed: The accuracy of the split over files.
+        honest: The accuracy of the split over near-duplicate groups.
+        low: The lower end of the 95% interval of the difference.
+        high: The upper end of the interval.
+        same_bytes: In the split over files, the share of test files with a byte-identical copy in training.
+        alike: The share of test files with a copy or a look-alike in training.
+        of: How many files the dataset version has.
+        backbone: The fingerprint of the backbone whose features the heads used.
     """
 
     files: int
@@ -50,20 +61,21 @@ class RandomSplit:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files, those of one image and those of one near-duplicate group named by the same number.
+    """The files of images: copies of one image are several files.
 
     Attributes:
-        images: Which image each file holds, of shape (n_files,).
-        groups: The near-duplicate group of each file, of shape (n_files,).
+        images: The index of the image in each file, of shape (n_files,).
+        groups: The index of the near-duplicate group of each file, of shape (n_files,).
     """
 
     images: Indices
     groups: Indices
 
     def names(self) -> tuple[list[str], list[str]]:
-        """Name the files as they are dealt: by their groups, and each for itself.
+        """Return the names by which files are assigned to folds: by their groups, and one by one.
 
-        A file that is alone in its group has one name in both, so that where no two are alike both deals are the same.
+        Returns:
+            Two lists of n_files names; a file that is alone in its group has the same name in both.
         """
         sizes, by_group = np.bincount(self.groups), [f"{group}" for group in self.groups.tolist()]
         alone = (sizes == 1)[self.groups].tolist()
@@ -73,24 +85,32 @@ class Files:
 
 
 def list_files(groups: Sequence[str], copies: Sequence[int]) -> Files:
-    """List the files of images, given the near-duplicate group of each image and how many files hold it."""
+    """List the files of images.
+
+    Args:
+        groups: The near-duplicate group of each image.
+        copies: How many files hold each image.
+
+    Returns:
+        The files, in the order of the images.
+    """
     number = np.unique(list(groups), return_inverse=True)[1].astype(np.int64)
     images = np.repeat(np.arange(len(groups)), copies)
     return Files(images, number[images])
 
 
 def sample_groups(groups: Sequence[str], copies: Sequence[int], most: int = MOST_FILES) -> list[int]:
-    """Choose the images of whole near-duplicate groups that have so many files together; all images of few files.
+    """Sample whole near-duplicate groups, up to a number of files.
 
-    A group is named by its smallest image, so large groups have small names: only hashes of names are a fair sample.
+    Groups are ordered by hashes of their names, since the names alone are biased: large groups have small names.
 
     Args:
         groups: The near-duplicate group of each image.
         copies: How many files hold each image.
-        most: So many files are enough.
+        most: The largest number of files; at least one group is sampled.
 
     Returns:
-        The places of the images, ascending.
+        The indices of the sampled images, ascending.
     """
     order = sorted(set(groups), key=lambda group: sha256(group.encode()).digest())
     rank = {group: position for position, group in enumerate(order)}
@@ -101,15 +121,30 @@ def sample_groups(groups: Sequence[str], copies: Sequence[int], most: int = MOST
 
 
 def share_in_other_folds(keys: Indices, folds: Indices) -> float:
-    """Give the share of files, of shape (n_files,), of whose key there is another file in another fold."""
+    """Compute the share of files whose key also occurs in another fold.
+
+    Args:
+        keys: The key of each file, such as its image or its group, of shape (n_files,).
+        folds: The fold of each file, of shape (n_files,).
+
+    Returns:
+        The share, from 0 to 1.
+    """
     _, pair, within = np.unique(np.column_stack([keys, folds]), axis=0, return_inverse=True, return_counts=True)
     return float((np.bincount(keys)[keys] > within[pair.ravel()]).mean())
 
 
 def clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tuple[float, float]:
-    """Give the 95% interval of a mean whose summands, of shape (n_files,), belong together by groups.
+    """Compute the cluster-robust 95% confidence interval of a mean.
 
-    Source: Liang and Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 1986, for a mean.
+    Source: Liang and Zeger, 1986, "Longitudinal data analysis using generalized linear models", Biometrika.
+
+    Args:
+        differences: The values, of shape (n_files,).
+        groups: The cluster of each value, of shape (n_files,).
+
+    Returns:
+        The lower and the upper end.
     """
     mean = float(differences.mean())
     sums = np.bincount(groups, weights=differences - mean)
@@ -118,11 +153,14 @@ def clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tup
 
 
 def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str, ...]:
-    """Say what a data card, as it is kept in JSON, knows of a random split; nothing where it knows nothing.
+    """Return what a data card says about leakage between splits, as sentences.
 
     Args:
-        card: The card.
-        backbone: The fingerprint of the backbone in whose report it is said; empty where it does not matter.
+        card: The data card, as stored in JSON.
+        backbone: The fingerprint of the backbone of the report; empty where it does not matter.
+
+    Returns:
+        The sentences; empty where nothing was measured or found.
     """
     near = describe_split_neighbours(card)
     if not (random_split := card.get(KEY)):
@@ -146,25 +184,9 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
     )
 
 
-#: The kind of finding on a data card.
-ACROSS = "nearly the same across splits"
-# The chance that any test image of a version without look-alikes is named.
-_SIGNIFICANCE = 0.01
-# The nearest training image is held against the one in the fifth nearest group, so that a burst of up to four in
-# training does not hide itself.
-_REFERENCE_GROUP = 4
-_BLOCK = 256
-# So many training images help to estimate the dimension, for which few test images are too few.
-_DIMENSION_SAMPLE = 500
-# Distances below this are the rounding of 32-bit numbers.
-_MIN_DISTANCE = 1e-3
-
-Numbers = NDArray[np.float32]
-
-
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A test image and a training image by their places, and the cosine of their features."""
+    """A test image and its nearest training image, by their indices, and the cosine similarity of their features."""
 
     tested: int
     trained: int
@@ -174,20 +196,22 @@ class Neighbour:
 def find_split_neighbours(
     test_features: Numbers, training_features: Numbers, groups: Sequence[str]
 ) -> tuple[Neighbour, ...]:
-    """Name test images that are far nearer to one training image than to those of other groups, the nearest first.
+    """Find test images that are far nearer to one training image than to the training images of other groups.
 
-    Near a point of a smooth distribution of dimension m, distances to neighbours grow so that the m-th power of the
-    first one's share in the (k+1)-th is the least of k uniform numbers. m follows from the first two (Facco, d'Errico,
-    Rodriguez, Laio: "Estimating the intrinsic dimension of datasets by a minimal neighborhood information", Scientific
-    Reports 2017). So the limit follows from how densely these features lie, and no cosine is chosen by hand.
+    In a smooth distribution of dimension m, let r be the ratio of the distance to the nearest neighbour to that of the
+    (k+1)-th nearest. Then r^m is distributed as the minimum of k uniform numbers, and m is estimated from the ratios of
+    the first two neighbours. So the limit follows from the density of these features, and no cosine is chosen by hand.
+
+    Source: Facco, d'Errico, Rodriguez, Laio, 2017, "Estimating the intrinsic dimension of datasets by a minimal
+    neighborhood information", Scientific Reports.
 
     Args:
-        test_features: Features of shape (n_tested, width).
-        training_features: Features of shape (n_trained, width).
+        test_features: Features of shape (n_test, width).
+        training_features: Features of shape (n_train, width).
         groups: The near-duplicate group of each training image.
 
     Returns:
-        Each named test image with its nearest training image; none where there are too few groups to tell.
+        Each such test image with its nearest training image, most striking first; empty with too few groups.
     """
     number = np.unique(list(groups), return_inverse=True)[1]
     if not len(test_features) or int(number.max(initial=-1)) < _REFERENCE_GROUP:
@@ -196,7 +220,7 @@ def find_split_neighbours(
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
     learned = _normalize(training_features)[order]
     nearest, distances = _nearest_groups(_normalize(test_features), learned, starts)
-    # A training image's own group is the first of its neighbours.
+    # The nearest group of a training image is its own, so it is skipped.
     training_distances = _nearest_groups(_normalize(training_features[:_DIMENSION_SAMPLE]), learned, starts)[1][:, 1:3]
     steps = np.concatenate([distances[:, :2], training_distances])
     spread = float(np.median(np.log(steps[:, 1] / steps[:, 0])))
@@ -204,7 +228,7 @@ def find_split_neighbours(
         distances[:, 0] / distances[:, _REFERENCE_GROUP],
         -np.expm1(np.log1p(-_SIGNIFICANCE / len(test_features)) / _REFERENCE_GROUP),
     )
-    # The dimension is log 2 / spread; where most have two neighbours at the same distance it has no limit.
+    # The dimension is log 2 / spread; it is infinite where most images have two neighbours at the same distance.
     limit = chance ** (spread / np.log(2)) if spread > 0 else 0.0
     return tuple(
         Neighbour(tested_index, int(order[nearest[tested_index]]), float(1 - distances[tested_index, 0] ** 2 / 2))
@@ -216,7 +240,16 @@ def find_split_neighbours(
 def report_split_neighbours(
     neighbours: Sequence[Neighbour], test_rows: Sequence[Row], training_rows: Sequence[Row]
 ) -> tuple[Issue, ...]:
-    """Make the finding, the two of a pair side by side; nothing where there is none."""
+    """Build the issue of test images that nearly agree with training images, for a data card.
+
+    Args:
+        neighbours: The pairs, as indices into the rows.
+        test_rows: The rows of the test images.
+        training_rows: The rows of the training images.
+
+    Returns:
+        The issue, with the two images of a pair side by side; empty without pairs.
+    """
     if not neighbours:
         return ()
     images: list[FlaggedImage] = []
@@ -232,7 +265,7 @@ def report_split_neighbours(
 
 
 def describe_split_neighbours(card: Mapping[str, Any]) -> tuple[str, ...]:
-    """Count of a data card, as it is kept in JSON, the test images that nearly agree with a training image, if any."""
+    """Say how many test images nearly agree with a training image, from a data card as stored in JSON."""
     pairs = sum(len(issue["images"]) // 2 for issue in card.get("findings", ()) if issue["kind"] == ACROSS)
     if not pairs:
         return ()
@@ -247,12 +280,15 @@ def _normalize(features: Numbers) -> Numbers:
 def _nearest_groups(
     test_features: Numbers, training_features: Numbers, starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give the place of the nearest training image and the distances to the nearest groups, the first few, ascending.
+    """Find the nearest training image and the distances to the five nearest groups.
 
     Args:
-        test_features: Unit vectors of shape (n_asked, width).
-        training_features: Unit vectors of shape (n_trained, width), those of a group side by side.
+        test_features: Unit vectors of shape (n_queries, width).
+        training_features: Unit vectors of shape (n_train, width), those of a group side by side.
         starts: Where each group starts, of shape (n_groups,).
+
+    Returns:
+        Indices of training images, of shape (n_queries,), and ascending distances, of shape (n_queries, 5).
     """
     indices, distances = [], []
     for start in range(0, len(test_features), _BLOCK):

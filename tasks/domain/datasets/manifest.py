@@ -1,4 +1,4 @@
-"""The manifest of a dataset version, and the hash that names it."""
+"""The manifest of a dataset version: its rows, the hash that names it, and the classes that are held back."""
 
 import hashlib
 from collections import Counter
@@ -12,12 +12,20 @@ from tasks.domain.hashing import canonical_json
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.phrasing import count
 
-# Changes when a row would mean something else; two versions of different meaning never share a hash.
+# Must change whenever the meaning of a row changes, so that versions of different meaning never share a hash.
 _HASH_PREFIX = b"pedigree dataset 1\n"
 
 
 class Row(NamedTuple):
-    """One image of a dataset version; the key says where it was found and is not part of the version's hash."""
+    """One image of a dataset version.
+
+    Attributes:
+        image: The SHA-256 of its bytes.
+        label: Its class.
+        split: Its split.
+        attributes: Names and values.
+        key: Where it was found in the source; not part of the version's hash.
+    """
 
     image: str
     label: str
@@ -27,18 +35,18 @@ class Row(NamedTuple):
 
 
 def canonical_row(row: Row) -> bytes:
-    """Write what the hash covers: image, label, split and attributes."""
+    """Return the bytes of a row that the hash covers: image, label, split and attributes."""
     return b"[" + canonical_json(row.image) + b"," + _canonical_columns(row.label, row.split, row.attributes) + b"]"
 
 
 @lru_cache(maxsize=2**14)
 def _canonical_columns(label: str, split: Split, attributes: Attributes) -> bytes:
-    """Write what many images have in common, and keep it: there are few classes, and few values of an attribute."""
+    """Return the bytes of all columns but the image; cached, since many images share them."""
     return canonical_json([label, split.value, [list(attribute) for attribute in sorted(attributes)]])[1:-1]
 
 
 def dataset_hash(rows: Iterable[Row]) -> str:
-    """Name a dataset version: SHA-256 over its sorted rows, 64 hex digits, whatever order they come in."""
+    """Compute the hash that names a dataset version: SHA-256 over its sorted rows, as 64 hexadecimal digits."""
     digest = hashlib.sha256(_HASH_PREFIX)
     for line in sorted(canonical_row(row) for row in rows):
         digest.update(line + b"\n")
@@ -47,7 +55,13 @@ def dataset_hash(rows: Iterable[Row]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A class that is held back, how many images it has, and what it lacks."""
+    """A class that is held back.
+
+    Attributes:
+        label: The class.
+        images: How many usable images it has.
+        reason: What it lacks, in words.
+    """
 
     label: str
     images: int
@@ -56,14 +70,22 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The rows of the classes that are learned, and the classes that wait."""
+    """The rows of the classes that are learned, sorted by image, and the classes that wait."""
 
     rows: tuple[Row, ...]
     waiting: tuple[Waiting, ...]
 
 
 def select_classes(rows: Sequence[Row], minimum: int) -> Selection:
-    """Hold back a class with fewer usable images than the minimum, or with none to train on."""
+    """Select the classes that are learned; a class with too few images, or with none to train on, is held back.
+
+    Args:
+        rows: The rows of all classes.
+        minimum: The smallest number of images of a class, without those that are held out.
+
+    Returns:
+        The rows of the other classes, and the classes that are held back.
+    """
     usable = Counter(row.label for row in rows if row.split is not Split.HELD_OUT)
     trained = {row.label for row in rows if row.split is Split.TRAIN}
     waiting = []
@@ -82,7 +104,16 @@ def select_classes(rows: Sequence[Row], minimum: int) -> Selection:
 class Dataset:
     """A dataset version, and whether there is something to train on.
 
-    ``decided`` is the number of the ledger's last entry at that moment: what is younger, another run has decided.
+    Attributes:
+        hash: The hash that names it.
+        parent: The hash of the parent version; None without one.
+        images: How many images it has.
+        classes: Its classes.
+        waiting: The classes that wait, as lines ``class (why)``.
+        state: Whether it is to be trained on (new), is known already (unchanged), or waits for more images.
+        reason: Why it is in this state, in words.
+        decided: The number of the ledger's last entry at that moment; later entries are of other runs.
+        contradictory: How many images are near duplicates of others under another label.
     """
 
     hash: str
@@ -97,7 +128,7 @@ class Dataset:
 
     @property
     def trainable(self) -> bool:
-        """Whether a model is to be trained on it now."""
+        """Whether a model is to be trained on it in this run."""
         return self.state == "new"
 
     def __str__(self) -> str:

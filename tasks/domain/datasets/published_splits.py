@@ -1,4 +1,4 @@
-"""Splits that a benchmark publishes: train, validation and test as folders or as a manifest's column."""
+"""Published splits: train, validation and test as a benchmark gives them, in folders or in a column of a manifest."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +9,9 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.labels.labeling import LabelledImage, Labelling, normalize_name
 from tasks.domain.phrasing import list_names
 
-#: The attribute that says an image's published split.
+#: The attribute that holds an image's published split.
 ATTRIBUTE = "split"
-#: The kind of finding on a data card.
+#: The kind of issue on a data card: an image that is not in its published split.
 ELSEWHERE = "not in its published split"
 _MEANING = (
     "held out, since a near duplicate is published in another split (test goes before validation, and that before "
@@ -26,19 +26,19 @@ _ADDED = r"[-_ ]?(set|split|data|dataset|images?|imgs?)?[-_ ]?\d*"
 
 
 def parse_split(word: str) -> Split | None:
-    """Read the name of a split, such as Train, val2017 or test_set; None for what names none."""
+    """Parse the name of a split, such as Train, val2017 or test_set; None where it names none."""
     name = normalize_name(word).casefold()
     return next((split for split, words in _WORDS.items() if re.fullmatch(f"({words}){_ADDED}", name)), None)
 
 
 def published_words(images: Iterable[LabelledImage]) -> dict[str, str]:
-    """Return the word that the attribute ``split`` of each image holds, where there is one."""
+    """Return the value of the attribute ``split`` of each image that has it."""
     words = ((labelled.image, dict(labelled.attributes).get(ATTRIBUTE, "")) for labelled in images)
     return {image: word for image, word in words if word}
 
 
 def check_split_words(words: Mapping[str, str]) -> str:
-    """Say in a sentence which words name no split; nothing where all do."""
+    """Check that all words name a split; return the message on those that do not, or ""."""
     odd = sorted({word for word in words.values() if parse_split(word) is None})
     if not odd:
         return ""
@@ -49,8 +49,16 @@ def check_split_words(words: Mapping[str, str]) -> str:
 
 
 def check_layout(labelling: Labelling, layout: str) -> str:
-    """Ask in a sentence what the folders mean, where they look as if the layout did not fit; nothing where it does."""
-    # The same photograph in two folders is in conflict, and those folders are classes all the same.
+    """Check whether the folders look as if ``labels.layout`` did not fit them, as when splits are taken for classes.
+
+    Args:
+        labelling: The labelled images.
+        layout: The meaning of each level of folders, from the settings.
+
+    Returns:
+        The message that says what to set, or "" where the layout fits.
+    """
+    # Folders that hold the same photograph are in conflict, but are classes nevertheless.
     claimed = {label for conflict in labelling.conflicts for label, _ in conflict.claims}
     labels = sorted({row.label for row in labelling.labelled} | claimed)
     sides = {label: split for label in labels if (split := parse_split(label))}
@@ -74,10 +82,10 @@ def _advise(labelling: Labelling) -> str:
 
 
 def _check_nesting(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
-    """Ask about a class folder that holds a folder of another class's name, on a level that the layout leaves open."""
+    """Check whether a class folder holds a folder named like another class, on a level that the layout leaves open."""
     classes = {label.casefold(): label for label in labels}
     deep = len(layout.split("/"))
-    # A source may have a million images, and few folders.
+    # A set, since a source may have a million images in few folders.
     folders = {
         (row.label, row.key.rpartition("/")[0], dict(row.origins).get("label"))
         for row in labelling.labelled
@@ -98,12 +106,15 @@ def report_misplaced(rows: Iterable[Row], words: Mapping[str, str], twins: Mappi
     """Find the images that are not in the split that was published for them.
 
     Args:
-        rows: A version's rows.
-        words: What was published, by image.
+        rows: The version's rows.
+        words: The name of the published split, by image.
         twins: The key of the nearest near duplicate that was published in another split, by image.
+
+    Returns:
+        The issue for the data card; empty where there are no such images.
     """
     sides = {image: parse_split(word) for image, word in words.items()}
-    # A side that nobody published is taken from what was published to train on.
+    # Splits that were not published are taken from the images published for training.
     taken = {Split.TEST, Split.VALIDATION} - set(sides.values())
     flagged_images = tuple(
         FlaggedImage(

@@ -1,4 +1,4 @@
-"""Splits for life: train, validation or test, dealt to the near-duplicate groups of each class."""
+"""Splits for life: train, validation or test, assigned once to the near-duplicate groups of each class."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Split(StrEnum):
-    """What an image is used for; one that is held out is used for nothing."""
+    """What an image is used for; a held-out image is not used at all."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -20,21 +20,32 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Percent of a class's groups that are for the test and for the validation split; the rest is for training."""
+    """The shares of a class's near-duplicate groups, in percent; the rest is for training.
+
+    Attributes:
+        test: Percent for the test split.
+        validation: Percent for the validation split.
+    """
 
     test: int
     validation: int
 
 
 class Assignment(NamedTuple):
-    """The group that an image belonged to when it got its split, and that split."""
+    """The near-duplicate group of an image when its split was assigned, and the split."""
 
     group: str
     split: Split
 
 
 class SplitRecord(NamedTuple):
-    """An image's split as it was written: at which place of all that were ever written, counted from zero."""
+    """A split as written to the store.
+
+    Attributes:
+        position: The number of this record among all that were ever written, from zero, as its writer expected it.
+        image: The image.
+        assigned: Its group and split.
+    """
 
     position: int
     image: str
@@ -42,10 +53,10 @@ class SplitRecord(NamedTuple):
 
 
 def valid_splits(written: Iterable[SplitRecord]) -> dict[str, Assignment]:
-    """Return the splits that count, of all in the order in which they were written.
+    """Return the splits that are valid, given all records in the order in which they were written.
 
-    Whoever writes numbers on from what was there when the splits were chosen. What then stands at another place was
-    chosen without knowing what another run wrote meanwhile, and does not count.
+    A writer continues the numbers of the records that it has read. If a record stands at another position than its
+    number, another run wrote in between; the record was made without knowing that run's splits and is not valid.
     """
     return {record.image: record.assigned for number, record in enumerate(written) if record.position == number}
 
@@ -57,22 +68,25 @@ def assign_splits(
     labels: Mapping[str, str] = MappingProxyType({}),
     published: Mapping[str, Split] = MappingProxyType({}),
 ) -> dict[str, Assignment]:
-    """Give every image that has none a split; known images are never moved.
+    """Assign a split to every image that has none; known images are never moved.
 
-    A new image takes the split of the known images in its group. Where those stand on both sides of the line it is held
-    out; where there are none, the group is dealt: each class's new groups, in the order of their hashes, go one by one
-    to the split that is furthest behind its share of the class. So the shares of every class are kept within one group,
-    and what is dealt depends on the images and labels of the night alone, not on their order or their names.
+    A new image gets the split of the known images in its group. If these are in different splits, it is held out. A
+    group without known images is new: the new groups of each class, ordered by their hashes, go one by one to the split
+    that is furthest behind its share of the class. So the shares of every class are met within one group, and the
+    splits depend only on the images and labels of the run, not on their order.
 
     Args:
         groups: The near-duplicate group of every image, known or new.
-        assigned: The splits that were given before.
-        shares: How many of a class's groups are for test and validation.
-        labels: Today's label of each image that has one. A group is of the class that most of its images bear, of
-            several such classes the first by name.
-        published: Splits that are to be obeyed. Of a new group that stands on both sides test goes before validation,
-            and that before train; what was published for another side than its group's is held out. A side that
-            nobody published is taken from what was published to train on.
+        assigned: The splits assigned before.
+        shares: The shares of a class's groups for test and validation.
+        labels: Today's label of each image that has one. A group belongs to the class of most of its images; on a tie,
+            to the first of these classes by name.
+        published: Published splits to keep. A new group published in several splits goes to test before validation,
+            and to validation before train; its images published for another split are held out. A split that was not
+            published at all is taken from the images published for training.
+
+    Returns:
+        The group and the split of each new image.
     """
     new = {image: group for image, group in groups.items() if image not in assigned}
     sides: defaultdict[str, set[Split]] = defaultdict(set)
@@ -103,7 +117,7 @@ def assign_splits(
 
 
 def _group_classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
-    """Name each group's class: the label of most of its images, of several such the first by name."""
+    """Return each group's class: the label of most of its images; on a tie, the first by name."""
     members: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for image, group in groups.items():
         if image in labels or not labels:
@@ -114,12 +128,15 @@ def _group_classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict
 def _deal(
     to_deal: Mapping[str, Shares], sides: Mapping[str, Iterable[Split]], classes: Mapping[str, str]
 ) -> dict[str, Split]:
-    """Deal groups one by one, in the order of their hashes, each to the split that its class lacks most.
+    """Assign groups one by one, in the order of their hashes, each to the split that its class lacks most.
 
     Args:
-        to_deal: The shares that each new group is dealt by.
-        sides: The splits where the other groups stand.
-        classes: The class of each group; a group of no class was removed from the source and does not count.
+        to_deal: The shares that apply to each new group.
+        sides: The splits of the other groups.
+        classes: The class of each group; a group without a class was removed from the source and does not count.
+
+    Returns:
+        The split of each new group.
     """
     counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
     for group in sides:
@@ -134,9 +151,12 @@ def _deal(
 
 
 def _furthest_behind(count: Counter[Split], shares: Shares) -> Split:
-    """Choose the split that lacks most of its share once there is a group more; on a tie train, then test.
+    """Choose the split that lacks most of its share once there is one more group; on a tie train, then test.
 
-    In whole numbers, so that every machine deals alike. Source: Tijdeman, 1980, "The chairman assignment problem".
+    Whole numbers make the choice the same on every machine. Source: Tijdeman, 1980, "The chairman assignment problem".
+
+    Returns:
+        The split.
     """
     percent = {
         Split.TRAIN: 100 - shares.test - shares.validation,
@@ -149,7 +169,13 @@ def _furthest_behind(count: Counter[Split], shares: Shares) -> Split:
 
 
 class _Sides(NamedTuple):
-    """The splits of a group's known images, those that were published for its new ones, and for the image itself."""
+    """The splits that bear on one new image.
+
+    Attributes:
+        assigned: The splits of the known images in its group.
+        group_published: The published splits of the new images in its group.
+        image_published: Its own published split; None without one.
+    """
 
     assigned: set[Split]
     group_published: set[Split]
@@ -168,12 +194,12 @@ def _choose_split(dealt: Split | None, sides: _Sides, rest: Shares) -> Split:
 
 
 def _substituted_sides(rest: Shares) -> set[Split]:
-    """Name the sides that are taken from what was published to train on."""
+    """Return the splits that are taken from the images published for training."""
     return {side for side, share in ((Split.TEST, rest.test), (Split.VALIDATION, rest.validation)) if share}
 
 
 def _unpublished_shares(shares: Shares, sides: set[Split]) -> Shares:
-    """Return the shares of those sides that nobody published."""
+    """Return the shares, with zero for the splits that were published."""
     test = 0 if Split.TEST in sides else shares.test
     return Shares(test, 0 if Split.VALIDATION in sides else shares.validation)
 

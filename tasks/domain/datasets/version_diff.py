@@ -1,4 +1,4 @@
-"""Dataset versions side by side: how they are named, and what differs between two of them."""
+"""Dataset versions compared: how they are named and sorted, what differs between two, and how far classes drifted."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 
-#: How many digits of a hash people are shown.
+#: How many digits of a hash are shown to people.
 SHORT = 12
 #: The word for the newest version.
 LATEST = "latest"
@@ -20,7 +20,7 @@ _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 
 @dataclass(frozen=True, slots=True)
 class RowPair:
-    """One image as it stands in two versions."""
+    """The rows of one image in two versions."""
 
     before: Row
     after: Row
@@ -28,7 +28,15 @@ class RowPair:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """What turns one version into another, each part sorted by image; an image may be in several of the last three."""
+    """The differences between two versions, each part sorted by image; an image may be in several of the last three.
+
+    Attributes:
+        added: Rows that only the later version has.
+        removed: Rows that only the earlier version has.
+        relabelled: Images with another label.
+        resplit: Images with another split.
+        redescribed: Images with other attributes.
+    """
 
     added: tuple[Row, ...]
     removed: tuple[Row, ...]
@@ -37,7 +45,7 @@ class VersionDiff:
     redescribed: tuple[RowPair, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the difference into what JSON can hold, every image by its name and key."""
+        """Return the differences as a dictionary for JSON, every image with its name and key."""
         return {
             "added": [_row_to_dict(row) for row in self.added],
             "removed": [_row_to_dict(row) for row in self.removed],
@@ -48,7 +56,15 @@ class VersionDiff:
 
 
 def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
-    """Name what was added, removed, relabelled, moved to another split, or given other attributes."""
+    """Compare two dataset versions.
+
+    Args:
+        before: The rows of the earlier version.
+        after: The rows of the later version.
+
+    Returns:
+        The differences.
+    """
     old, new = {row.image: row for row in before}, {row.image: row for row in after}
     pairs = [RowPair(old[image], new[image]) for image in sorted(old.keys() & new.keys())]
     return VersionDiff(
@@ -61,9 +77,17 @@ def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
 
 
 def resolve_version(word: str, versions: Sequence[str]) -> str:
-    """Find the one version that a person means: ``latest``, or the first digits of its hash, four at least.
+    """Find the version that a person means.
 
-    The versions come oldest first; raises SettingsError where none or several fit.
+    Args:
+        word: ``latest``, or at least the first four digits of the version's hash.
+        versions: The hashes of all versions, oldest first.
+
+    Returns:
+        The hash of the version.
+
+    Raises:
+        SettingsError: No version fits, or several do.
     """
     if word == LATEST and versions:
         return versions[-1]
@@ -88,21 +112,32 @@ def _pair_to_dict(pair: RowPair, field: str) -> dict[str, Any]:
 
 
 def sort_versions(written: Mapping[str, str], decided: Mapping[str, str]) -> list[str]:
-    """Sort versions by when they were first decided about, or written where nothing was decided, oldest first.
+    """Sort versions by time, oldest first.
 
-    The ledger's time outlives a copy of the store, the time of a file may not.
+    The time of the first decision in the ledger is preferred, since a copy of the store may not keep files' times.
+
+    Args:
+        written: When the file of each version was written, in ISO 8601.
+        decided: When each version was first decided about, in ISO 8601; versions without a decision are missing.
+
+    Returns:
+        The versions.
     """
     return sorted(written, key=lambda name: (decided.get(name, written[name]), name))
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetDrift:
-    """Images by class that are not held out; classes that only the champion knows; the share of contradictory images.
+    """How a dataset version differs from its parent, in the figures that the gate's rules check.
 
-    Those have two labels, or near duplicates under another label. Drift is how far the mixture is from the parent
-    version's, of classes or of the attribute that ``drifted`` names: the total variation distance, from 0 (the same
-    shares) to 1 (nothing in common); None without a parent.
-    The labels that the features speak against are counted by class.
+    Attributes:
+        images: How many images each class has, without those held out.
+        lost: Classes that only the champion knows.
+        conflicts: The share of contradictory images: with two labels, or with a near duplicate under another label.
+        drift: The total variation distance from the parent's mixture, from 0 (the same shares) to 1 (nothing in
+            common); None without a parent.
+        drifted: What drifted most: ``classes``, or the name of an attribute.
+        label_issues: How many labels of each class the features contradict.
     """
 
     images: Mapping[str, int]
@@ -116,14 +151,17 @@ class DatasetDrift:
 def measure_drift(
     rows: Sequence[Row], parent: Sequence[Row], lost: Sequence[str], conflicts: int, contradictory: int = 0
 ) -> DatasetDrift:
-    """Look at a dataset version beside its parent.
+    """Measure how a dataset version differs from its parent.
 
     Args:
-        rows: The version's.
-        parent: The parent version's.
+        rows: The version's rows.
+        parent: The parent version's rows; empty without a parent.
         lost: Classes that only the champion knows.
-        conflicts: So many images are under two labels, which keeps them out of the version.
-        contradictory: So many images of the version are near duplicates of others under another label.
+        conflicts: How many images have two labels, which keeps them out of the version.
+        contradictory: How many images of the version are near duplicates of others under another label.
+
+    Returns:
+        The drift.
     """
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     drift, drifted = _largest_drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
@@ -152,7 +190,7 @@ def _largest_drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | 
 
 
 def _total_variation(counts: Counter[str], parent_counts: Counter[str]) -> float:
-    """Halve the sum of the absolute differences of the shares."""
+    """Return the total variation distance: half the sum of the absolute differences of the shares."""
     return (
         sum(
             abs(counts[name] / counts.total() - parent_counts[name] / parent_counts.total())

@@ -19,6 +19,25 @@ Enhance = Callable[[Image.Image], ImageEnhance.Brightness | ImageEnhance.Contras
 # of brightness, contrast and saturation.
 _SHIFT, _ZOOM, _DEGREES, _COLOUR_GAIN = 0.08, 0.15, 12.0, 0.25
 _ENHANCERS: tuple[Enhance, ...] = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+#: The unchanged picture. Validation, test and serving see only this view.
+IDENTITY = "identity"
+_MIRROR = "mirror"
+# The names carry the crop's share of each side, because features are stored by view: another crop needs another name.
+# The values are the crop's position, downwards and to the right, as a share of what is cut off.
+_CORNERS = {
+    "7/8 top left": (0, 0),
+    "7/8 top right": (0, 1),
+    "7/8 bottom left": (1, 0),
+    "7/8 bottom right": (1, 1),
+    "7/8 centre": (0.5, 0.5),
+}
+_CROP_SHARE = 7 / 8
+#: The views that each choice of ``training.views`` learns from.
+VIEWS = {
+    "identity": (IDENTITY,),
+    "mirror": (IDENTITY, _MIRROR),
+    "five-crops": (IDENTITY, *_CORNERS),
+}
 
 
 def augment(pixels: Pixels, kind: Kind, rng: Generator) -> Pixels:
@@ -60,27 +79,6 @@ def _warp(pixels: Pixels, shift: NDArray[np.float64], zoom: float, turn: float) 
     f = middle + sine * middle - cosine * middle + shift[1] + margin
     affine = (cosine, sine, c, -sine, cosine, f)
     return wide.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
-
-
-#: The unchanged picture. Validation, test and serving see only this view.
-IDENTITY = "identity"
-_MIRROR = "mirror"
-# The names carry the crop's share of each side, because features are stored by view: another crop needs another name.
-# The values are the crop's position, downwards and to the right, as a share of what is cut off.
-_CORNERS = {
-    "7/8 top left": (0, 0),
-    "7/8 top right": (0, 1),
-    "7/8 bottom left": (1, 0),
-    "7/8 bottom right": (1, 1),
-    "7/8 centre": (0.5, 0.5),
-}
-_CROP_SHARE = 7 / 8
-#: The views that each choice of ``training.views`` learns from.
-VIEWS = {
-    "identity": (IDENTITY,),
-    "mirror": (IDENTITY, _MIRROR),
-    "five-crops": (IDENTITY, *_CORNERS),
-}
 
 
 def render_view(picture: Picture, size: int, view: str) -> NDArray[np.uint8]:

@@ -21,6 +21,19 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _COEFFICIENTS = 64
 # Bytes that decode to noise in any code and contain no marker.
 _NOISE = bytes((7 * offset * offset + 31 * offset + 3) % 251 for offset in range(512))
+# Byte orders, tags, field types and values of TIFF.
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG = 254, 256, 259, 262, 271, 330, 50706
+_TAGS = (_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG)
+_SHORT, _LONG, _DIRECTORY = 3, 4, 13
+_REDUCED = 1
+# The photometric interpretations of raw sensor data: behind a color filter array, and linear.
+_SENSOR = {32803, 34892}
+# The private compression codes of Sony, Samsung, Nikon, Kodak and Pentax for sensor data.
+_MAKERS_CODES = {32767, 32769, 32770, 34713, 65000, 65535}
+_CANON = b"CR"
+# How many values of a tag, and how many tags of a directory, are read at most.
+_MOST_PICTURES, _MOST_TAGS = 16, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +182,6 @@ def _data_end(data: bytes, start: int) -> int:
 
 def _length(data: bytes, offset: int) -> int:
     return int.from_bytes(data[offset + 2 : offset + 4])
-
-
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG = 254, 256, 259, 262, 271, 330, 50706
-_TAGS = (_SUBFILE, _WIDTH, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG)
-_SHORT, _LONG, _DIRECTORY = 3, 4, 13
-_REDUCED = 1
-# The photometric interpretations of raw sensor data: behind a color filter array, and linear.
-_SENSOR = {32803, 34892}
-# The private compression codes of Sony, Samsung, Nikon, Kodak and Pentax for sensor data.
-_MAKERS_CODES = {32767, 32769, 32770, 34713, 65000, 65535}
-_CANON = b"CR"
-# How many values of a tag, and how many tags of a directory, are read at most.
-_MOST_PICTURES, _MOST_TAGS = 16, 1000
 
 
 @dataclass(frozen=True, slots=True)

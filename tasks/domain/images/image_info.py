@@ -100,7 +100,7 @@ class ImageInfo:
         height: Its height.
         format: The format that Pillow recognized, such as JPEG.
         phash: The perceptual hash, 32 bytes.
-        measures: The measured properties.
+        properties: The measured properties.
         parts: The hashes of the picture's parts; empty for images of older stores, and where only the columns without
             them were read.
     """

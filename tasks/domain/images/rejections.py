@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+#: The longest detail of a rejection, in characters.
+DETAIL_LETTERS = 500
+#: Stored in place of a time when somebody has asked for the object to be examined again.
+RELEASED = "released"
+# Decoding again what failed on a busy machine takes up to two minutes of a core, so it is not tried in every run.
+_RETRY_AFTER = timedelta(days=7)
+
 
 class Reason(StrEnum):
     """All reasons for a rejection; docs/reference/rejections.md says what each one means and what to do about it."""
@@ -28,10 +35,6 @@ class Reason(StrEnum):
     FORGOTTEN = "removed-for-good"
 
 
-#: The longest detail of a rejection, in characters.
-DETAIL_LETTERS = 500
-
-
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why one object is rejected; a result that is handed back, not an exception.
@@ -48,12 +51,6 @@ class Rejection:
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, at most 120 characters, for a rejection's detail."""
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
-
-
-#: Stored in place of a time when somebody has asked for the object to be examined again.
-RELEASED = "released"
-# Decoding again what failed on a busy machine takes up to two minutes of a core, so it is not tried in every run.
-_RETRY_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.domain.labels.labeling import normalize_name, read_layout, spelled
 from tasks.domain.phrasing import count, list_names
 
+#: Fewer vanished objects than this are never reported: somebody is tidying up.
+FEW = 5
+_MAX_EXAMPLES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class SourceDiff:
@@ -204,11 +208,6 @@ def _format_duration(time: timedelta) -> str:
 
 def _format_minute(moment: str) -> str:
     return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} (UTC)"
-
-
-#: Fewer vanished objects than this are never reported: somebody is tidying up.
-FEW = 5
-_MAX_EXAMPLES = 3
 
 
 def check_vanished(source: Source, former_keys: Iterable[str], gone: Collection[str], why: str = "") -> str:

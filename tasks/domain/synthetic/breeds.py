@@ -5,6 +5,19 @@ from typing import Literal
 
 Ear = Literal["pointed", "floppy", "pom-pom", "rounded"]
 Tail = Literal["curly", "thin", "bushy", "pom-pom", "stub"]
+BREEDS: tuple[str, ...] = ("poodle", "dachshund", "corgi", "husky", "beagle")
+BACKBONE_BREEDS: tuple[str, ...] = (
+    "pug",
+    "greyhound",
+    "chow",
+    "terrier",
+    "basset",
+    "collie",
+    "dane",
+    "pomeranian",
+    "spaniel",
+    "bichon",
+)
 
 
 @dataclass(frozen=True)
@@ -33,20 +46,6 @@ class Breed:
     tail: Tail
     fluff: float
 
-
-BREEDS: tuple[str, ...] = ("poodle", "dachshund", "corgi", "husky", "beagle")
-BACKBONE_BREEDS: tuple[str, ...] = (
-    "pug",
-    "greyhound",
-    "chow",
-    "terrier",
-    "basset",
-    "collie",
-    "dane",
-    "pomeranian",
-    "spaniel",
-    "bichon",
-)
 
 ANATOMY: dict[str, Breed] = {
     "poodle": Breed(0.72, 0.34, 0.56, 0.185, 0.27, "pom-pom", 0.19, "pom-pom", 0.9),

@@ -24,12 +24,17 @@ from tasks.domain.labels.manifest_formats.statements import (
 )
 
 Records = list[tuple[str, Any]]
+JobMetadata = Mapping[str, Mapping[str, Any]]
 
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # Longer numbers stay text: Python would refuse to convert them, and with them the whole file.
 _MAX_DIGITS = 300
+#: The field that names the object, by which rows of Ground Truth are recognized.
+REFERENCE = "source-ref"
+_SINGLE_LABEL, _MULTI_LABEL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
+_VERIFICATION, _METADATA = "groundtruth/label-verification", "-metadata"
 
 
 def read_json(text: str, name: str) -> Records:
@@ -160,14 +165,6 @@ _DECODER = json.JSONDecoder(
     parse_float=_parse_float,
     parse_constant=lambda word: None if word == "NaN" else word,
 )
-
-
-#: The field that names the object, by which rows of Ground Truth are recognized.
-REFERENCE = "source-ref"
-_SINGLE_LABEL, _MULTI_LABEL = "groundtruth/image-classification", "groundtruth/image-classification-multilabel"
-_VERIFICATION, _METADATA = "groundtruth/label-verification", "-metadata"
-
-JobMetadata = Mapping[str, Mapping[str, Any]]
 
 
 def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
