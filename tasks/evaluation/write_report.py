@@ -73,7 +73,7 @@ def write_report(data: RunData, challenger: Challenger, settings: schema.Setting
     label_flow_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
     since = f", {mistakes.fixed_total:,} fixed and {mistakes.new_total:,} new since the champion" if compared else ""
-    return ReportSummary(mistakes.total, since, pages["the evaluation report"], report.wanted)
+    return ReportSummary(mistakes.total, since, pages["the evaluation report"], report.advice)
 
 
 def _page(report: EvaluationReport, store: str) -> dict[str, bytes]:
@@ -90,7 +90,7 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
     tables = {
         "mistakes": asdict(report.mistakes),
         "learning": asdict(report.curves),
-        "collect": [asdict(advice) for advice in report.wanted],
+        "collect": [asdict(advice) for advice in report.advice],
     }
     if trial := report.challenger.model.trial:
         tables["fine-tuning-trial"] = asdict(trial)

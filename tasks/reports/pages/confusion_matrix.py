@@ -1,21 +1,21 @@
-"""The confusion matrix as the report draws it: whole, or of many classes the corner where most is confused."""
+"""The confusion matrix of the evaluation report: whole, or of many classes those that are confused most."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.domain.evaluation.metrics import Figures
 
-#: Up to so many classes the whole matrix is shown, beyond that the corner of the classes that are confused most.
+#: The most classes of a whole matrix, and how many of more classes are shown.
 MATRIX, CORNER = 40, 20
-#: Beyond so many classes cells are small, columns bear numbers on a telephone, and the worst pairs are listed too.
+#: With more classes cells are small, columns have numbers on a phone, and the most confused pairs are listed too.
 DENSE = 12
-# A picture's first cell, its widest and highest cell, and how far the cells may reach.
+# Of the drawing, in pixels: left and top of the cells, the widest and highest cell, and the width of all cells.
 _LEFT, _TOP, _DENSE_TOP, _WIDEST, _HIGHEST, _REACH = 241, 110, 190, 56, 40, 695
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """So many images of a row's class with one answer, and their percentage of the row."""
+    """A cell: the images of a true class with one predicted class, and their share of the row in percent."""
 
     images: int
     share: int
@@ -23,9 +23,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ConfusionMatrix:
-    """Rows of true classes, columns of answers.
+    """A confusion matrix: rows are true classes, columns predicted ones.
 
-    ``hidden`` classes are not in it, since too many are there; a last column then counts the answers outside.
+    ``hidden`` is the number of classes that are left out; a last column then counts predictions of them.
     """
 
     labels: tuple[str, ...]
@@ -34,42 +34,42 @@ class ConfusionMatrix:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Name the columns."""
+        """Return the names of the columns."""
         return (*self.labels, "any other") if self.hidden else self.labels
 
     @property
     def dense(self) -> bool:
-        """Tell whether the cells are small."""
+        """Return whether the cells are small."""
         return len(self.labels) > DENSE
 
     @property
     def left(self) -> int:
-        """Return where a picture's first column begins."""
+        """Return where the drawing's first column begins, in pixels."""
         return _LEFT
 
     @property
     def top(self) -> int:
-        """Return where a picture's first row begins."""
+        """Return where the drawing's first row begins, in pixels."""
         return _DENSE_TOP if self.dense else _TOP
 
     @property
     def wide(self) -> float:
-        """Return the width of a picture's cells."""
+        """Return the width of the drawing's cells, in pixels."""
         return round(min(_WIDEST, _REACH / max(len(self.columns), 1)), 2)
 
     @property
     def high(self) -> float:
-        """Return the height of a picture's cells."""
+        """Return the height of the drawing's cells, in pixels."""
         return round(min(_HIGHEST, 1.2 * self.wide), 2)
 
     @property
     def bottom(self) -> int:
-        """Return how high the picture is."""
+        """Return the height of the drawing, in pixels."""
         return round(self.top + self.high * len(self.rows) + 20)
 
 
 def build_confusion_matrix(figures: Figures) -> ConfusionMatrix:
-    """Lay out images by true and guessed class with their percentage of the true one."""
+    """Build the confusion matrix of a model's predictions."""
     all_labels = [entry.label for entry in figures.classes]
     labels = all_labels if len(all_labels) <= MATRIX else _corner(figures)
     counts = {(entry.truth, entry.guess): entry.images for entry in figures.confused}
@@ -89,7 +89,7 @@ def _cells(numbers: Sequence[int], images: int) -> Iterable[Cell]:
 
 
 def _corner(figures: Figures) -> list[str]:
-    """Choose the classes of the pairs that are confused most, so that who is taken for whom stands side by side."""
+    """Return the classes of the most confused pairs; the classes of a pair are side by side."""
     labels: dict[str, None] = {}
     for pair in figures.confused:
         labels |= dict.fromkeys((pair.truth, pair.guess))

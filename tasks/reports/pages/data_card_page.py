@@ -1,4 +1,4 @@
-"""The data card as a page: what a dataset version holds, for people who would rather look than read."""
+"""The data card as a web page: what a dataset version holds, with pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from tasks.domain.datasets.leakage import leakage_sentences
 from tasks.domain.datasets.splits import Split
 from tasks.reports.pages.template import render
 
-#: So many pictures of each finding and of each kind of change are shown.
+#: The most pictures of an issue or a kind of change.
 MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of the page, and what is to be said of it."""
+    """One image of the page, and its caption."""
 
     image: str
     key: str
@@ -24,7 +24,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One finding or one kind of change: how many images there are, and those that are shown."""
+    """One issue or one kind of change: how many images it has, and those that are shown."""
 
     kind: str
     meaning: str
@@ -33,12 +33,20 @@ class Part:
 
 
 def list_pictured_images(card: Mapping[str, Any]) -> list[str]:
-    """Name the images that the page shows, each once, sorted."""
+    """List the hashes of the images that the page shows, each once, sorted."""
     return sorted({picture.image for part in (*_findings(card), *_changes(card)) for picture in part.pictures})
 
 
 def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | None]) -> str:
-    """Write the page of a data card as it is kept in JSON; thumbnails are ``data:`` addresses by image."""
+    """Render the page of a data card.
+
+    Args:
+        card: The data card, as it is stored in JSON.
+        thumbnails: ``data:`` addresses by image hash; None for an image that is not stored any more.
+
+    Returns:
+        The page as HTML.
+    """
     return render(
         "card.html.j2",
         card=card,

@@ -1,4 +1,4 @@
-"""The page that shows what differs between two dataset versions, with small pictures."""
+"""The diff of two dataset versions as a web page, with pictures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ from tasks.domain.evaluation.misclassifications import PredictionFlip, Predictio
 from tasks.domain.labels.labeling import Attributes
 from tasks.reports.pages.template import render
 
-#: So many pictures of each part are shown.
+#: The most pictures of a part.
 MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of the page: what happened to it, what else is known of it, and its thumbnail where there is one."""
+    """One image of the page: its kind of change, a note, and its thumbnail where there is one."""
 
     image: str
     key: str
@@ -27,7 +27,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of change: how many images, how many of each kind, and those that are shown."""
+    """One part of the page: how many images it has, how many of each kind, and those that are shown."""
 
     title: str
     anchor: str
@@ -37,12 +37,20 @@ class Part:
 
     @property
     def hidden(self) -> int:
-        """Count the images that are not shown."""
+        """Return the number of images that are not shown."""
         return self.total - len(self.pictures)
 
 
 def list_pictured_images(difference: VersionDiff, flips: PredictionFlips | None = None) -> list[str]:
-    """Name the images that the page shows, each once, sorted."""
+    """List the hashes of the images that the page shows, each once, sorted.
+
+    Args:
+        difference: What differs between the two versions.
+        flips: Test images that the two models predict differently; None where versions alone are compared.
+
+    Returns:
+        The hashes.
+    """
     return sorted({picture.image for part in _parts(difference, {}, flips) for picture in part.pictures})
 
 
@@ -53,13 +61,21 @@ def render_version_diff(
     thumbnails: Mapping[str, str | None],
     flips: PredictionFlips | None = None,
 ) -> str:
-    """Write the page about the versions of these hashes; thumbnails are ``data:`` addresses by image.
+    """Render the diff page of two dataset versions.
 
-    With flips it begins with the answers of the two models trained on them.
+    Args:
+        before: The hash of the first version.
+        after: The hash of the second version.
+        difference: What differs between them.
+        thumbnails: ``data:`` addresses by image hash; None for an image that is not stored any more.
+        flips: Test images that the two models predict differently; the page begins with them.
+
+    Returns:
+        The page as HTML.
     """
     test_images = flips.images if flips else None
     return render(
-        "diff.html.j2", before=before, after=after, parts=_parts(difference, thumbnails, flips), asked=test_images
+        "diff.html.j2", before=before, after=after, parts=_parts(difference, thumbnails, flips), test_images=test_images
     )
 
 

@@ -1,4 +1,4 @@
-"""The evaluation report as a page: the verdict and its reasons first, then figures, slices, and pictures."""
+"""The evaluation report as a web page: the verdict with its reasons first, then figures, slices and pictures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,14 +26,23 @@ from tasks.reports.pages.evaluation_plots import (
 )
 from tasks.reports.pages.template import render
 
-# So many of the other things to collect are listed; collect.json has all of them.
+# The most further suggestions what to collect; collect.json has all of them.
 _LISTED = 8
 _SUSPECTS = "probably a wrong label"
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """All that the page tells of: the data card as it is kept in JSON, and how many images make a slice known."""
+    """What the report is about.
+
+    Attributes:
+        dataset: The dataset version.
+        challenger: The challenger with its evaluation and verdict.
+        mistakes: Its misclassified test images.
+        card: The data card, as it is stored in JSON.
+        minimum: The fewest test images of a class or slice whose figures count as known.
+        curves: Learning curves of the classes.
+    """
 
     dataset: Dataset
     challenger: Challenger
@@ -44,7 +53,7 @@ class EvaluationReport:
 
     @property
     def suspects(self) -> list[Mapping[str, Any]]:
-        """List the images whose label the data card doubts."""
+        """Return the images whose labels are probably wrong, by the data card."""
         return [
             image
             for finding in self.card.get("findings", ())
@@ -53,21 +62,21 @@ class EvaluationReport:
         ]
 
     @property
-    def moved(self) -> list[tuple[RelabelledImage, LabelPrediction | None, LabelPrediction | None]]:
-        """List the photographs whose label is another than before, with what head and champion say of each."""
+    def relabelled(self) -> list[tuple[RelabelledImage, LabelPrediction | None, LabelPrediction | None]]:
+        """Return the relabelled photographs, with the predictions of head and champion for each."""
         evidence = self.challenger.evaluation.labels
         return list(zip(evidence.relabelling.moved, evidence.head, evidence.champion, strict=True)) if evidence else []
 
     @property
     def suspected(self) -> str:
-        """Say what the data card doubts, counted by class; an earlier Pedigree's card counts nothing."""
+        """Return how many labels are probably wrong, by class; empty for a card of an earlier version."""
         return next(
             (str(finding["meaning"]) for finding in self.card.get("findings", ()) if finding["kind"] == _SUSPECTS), ""
         )
 
     @property
-    def wanted(self) -> tuple[CollectionAdvice, ...]:
-        """Rank what to collect next."""
+    def advice(self) -> tuple[CollectionAdvice, ...]:
+        """Return what to collect next, the most useful first."""
         test = self.challenger.evaluation.test
         narrow = [NarrowRange(**entry) for entry in self.card.get("narrow", ())]
         return advise_collection(test.figures, test.slices, self.minimum, self.curves.classes, narrow)
@@ -75,30 +84,39 @@ class EvaluationReport:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule as the page tells it."""
+    """One rule as the page shows it."""
 
-    ruling: RuleResult
-    state: Literal["passed", "broken", "ask", "silent"]
+    result: RuleResult
+    state: Literal["passed", "failed", "ask", "inconclusive"]
 
     @property
     def row(self) -> RuleRow:
-        """Tell what happened, as the tables of other screens do."""
-        return build_rule_row(asdict(self.ruling))
+        """Return the cells of the rule's row, as in the tables of other screens."""
+        return build_rule_row(asdict(self.result))
 
 
 def list_pictured_images(report: EvaluationReport) -> list[str]:
-    """Name the images that the page shows, each once, sorted."""
+    """List the hashes of the images that the page shows, each once, sorted."""
     mistakes = report.mistakes
     neighbours = [entry for mistake in mistakes.worst for entry in (*mistake.like_truth, *mistake.like_guess)]
     shown: list[Misclassification | Neighbour] = [*mistakes.worst, *mistakes.fixed, *mistakes.new, *neighbours]
-    doubted, moved = report.suspects[:MOST], report.moved[:MOST]
+    doubted, relabelled = report.suspects[:MOST], report.relabelled[:MOST]
     return sorted(
-        {entry.image for entry in (*shown, *(entry for entry, *_ in moved))} | {entry["image"] for entry in doubted}
+        {entry.image for entry in (*shown, *(entry for entry, *_ in relabelled))}
+        | {entry["image"] for entry in doubted}
     )
 
 
 def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, str | None]) -> str:
-    """Write the page; thumbnails are ``data:`` addresses by image."""
+    """Render the evaluation report.
+
+    Args:
+        report: What it is about.
+        thumbnails: ``data:`` addresses by image hash; None for an image that is not stored any more.
+
+    Returns:
+        The page as HTML.
+    """
     evaluation, verdict = report.challenger.evaluation, report.challenger.verdict
     sets = [("test split", evaluation.test)] + ([("golden set", evaluation.golden)] if evaluation.golden else [])
     return render(
@@ -119,11 +137,11 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
         growth=evaluation_plots.draw_learning_curve(report.curves),
         gains=evaluation_plots.draw_gains(report.curves),
         curves=report.curves,
-        others=[entry for entry in report.wanted if entry.gain is None][:_LISTED],
-        hidden=max(0, sum(entry.gain is None for entry in report.wanted) - _LISTED),
+        others=[entry for entry in report.advice if entry.gain is None][:_LISTED],
+        hidden=max(0, sum(entry.gain is None for entry in report.advice) - _LISTED),
         mistakes=report.mistakes,
         suspects=report.suspects,
-        moved=report.moved,
+        relabelled=report.relabelled,
         suspected=report.suspected,
         doubted={entry["image"] for entry in report.suspects},
         most=MOST,
@@ -131,36 +149,36 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
     )
 
 
-def classify_rule(ruling: RuleResult) -> RuleView:
-    """Say what became of a rule in one word."""
-    if ruling.silent:
-        return RuleView(ruling, "silent")
-    return RuleView(ruling, "ask" if ruling.outcome == "ask" else "passed" if ruling.passed else "broken")
+def classify_rule(result: RuleResult) -> RuleView:
+    """Return a rule's result with the one word for it; a rule without enough images is inconclusive."""
+    if result.silent:
+        return RuleView(result, "inconclusive")
+    return RuleView(result, "ask" if result.outcome == "ask" else "passed" if result.passed else "failed")
 
 
-# Where the first row is, and how high each one is.
+# Top of the first row and height of each row, in pixels.
 _TOP, _ROW = 72, 26
 _SQUARE, _EMPTY = 670, 110
 
 
 def draw_figures(report: EvaluationReport) -> dict[str, bytes]:
-    """Draw what is compared, classes, slices, confusion, calibration and the learning curve, each as SVG."""
+    """Draw comparison, classes, slices, confusion matrix, calibration and learning curve, each as SVG, by file name."""
     evaluation, about, learning_curve = report.challenger.evaluation, _about(report), draw_learning_curve(report.curves)
     figures, confused = evaluation.test.figures, build_confusion_matrix(evaluation.test.figures)
     drawings = {
-        "comparison": _rows("Beside the champion, in points", draw_differences(evaluation.test, report.minimum), about),
+        "comparison": _rows(
+            "Compared with the champion, in points", draw_differences(evaluation.test, report.minimum), about
+        ),
         "classes": _rows("Recall by class, the worst first", draw_class_recalls(figures.classes), about),
         "slices": _rows("Recall by slice, the worst first", draw_slice_recalls(evaluation.test.slices), about),
-        "confusion": _figure("What is taken for what", about, height=confused.bottom, matrix=confused),
-        "calibration": _figure(
-            "Do probabilities mean what they say?", about, height=_SQUARE, bins=scale_bins(figures.reliability)
-        ),
+        "confusion": _figure("Confusion matrix", about, height=confused.bottom, matrix=confused),
+        "calibration": _figure("Calibration", about, height=_SQUARE, bins=scale_bins(figures.reliability)),
         "learning-curve": _figure(
             "Learning curve",
             about,
             height=_SQUARE if learning_curve else _EMPTY,
             growth=learning_curve,
-            nothing="Too few images to tell what more of them would bring.",
+            nothing="Too few images to estimate the effect of more.",
         ),
     }
     return {f"figures/{name}.svg": text.encode() for name, text in drawings.items()}

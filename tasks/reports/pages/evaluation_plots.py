@@ -1,4 +1,4 @@
-"""What the evaluation report draws: rows of dots with intervals, confusion, calibration, learning curves."""
+"""Plots of the evaluation report: rows of dots with intervals, confused pairs, calibration and learning curves."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count
 from tasks.reports.pages import plot_geometry
 
-# So many rows of a plot, so many pairs, and so many unknown slices are shown; evaluation.json has all of them.
+# The most rows of a plot, confused pairs, and unknown slices; evaluation.json has all of them.
 _ROWS, _PAIRS, _UNKNOWN = 16, 20, 8
-# A plot is made at most so many times wider for the log loss.
+# The log loss may widen a plot's scale by this factor at most.
 _WIDER = 3
 _NAMES = {
-    "top_3": "right class among three",
+    "top_3": "top-3 accuracy",
     "macro_f1": "macro F1",
     "log_loss": "log loss",
     "ece": "calibration error",
-    "coverage": "share of sure answers",
-    "precision_when_sure": "right when sure",
+    "coverage": "coverage",
+    "precision_when_sure": "selective accuracy",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a dot plot: its name, its numbers in words, where it lies, and how it looks."""
+    """One row of a dot plot: its name, its figures as text, its position, and its style."""
 
     name: str
     words: str
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Some rows on one scale; so many more are not shown."""
+    """A dot plot: rows on one scale; ``hidden`` more rows are not shown."""
 
     title: str
     lines: tuple[Line, ...]
@@ -49,7 +49,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurvePlot:
-    """A learning curve in percent from the left and from the top: what was tried, and where it leads."""
+    """A learning curve, in percent from the left and from the top: measured points, and the extrapolation."""
 
     points: tuple[tuple[float, float], ...]
     then: tuple[float, float]
@@ -61,12 +61,20 @@ class LearningCurvePlot:
 
 
 def name_figure(figure: str) -> str:
-    """Name a figure as a person would."""
+    """Return the name of a figure for people."""
     return _NAMES.get(figure, figure)
 
 
 def draw_differences(measurement: Measurement, minimum: int) -> list[Plot]:
-    """Draw the differences: all figures, then classes and slices, those that lost most first."""
+    """Plot the differences between challenger and champion: all figures, then classes and slices, largest drops first.
+
+    Args:
+        measurement: Both models on one evaluation set.
+        minimum: The fewest images of a class or slice that is plotted.
+
+    Returns:
+        The plots that have rows.
+    """
     whole_slices = {entry.name for entry in measurement.slices if entry.whole}
     differences = (
         [entry for entry in measurement.comparison.paired if entry.of not in whole_slices]
@@ -95,7 +103,7 @@ def _difference_plot(title: str, differences: Sequence[PairedDifference]) -> Plo
 
 
 def _scale(differences: Sequence[PairedDifference]) -> plot_geometry.Scale:
-    """Hold all differences; the log loss is no share, and where it is far beyond all others its interval is cut."""
+    """Return a scale for all differences; where the log loss, which is no share, is far larger, its interval is cut."""
     shares = plot_geometry.scale_around_zero(
         [bound for pair in differences if pair.figure != "log_loss" for bound in (pair.low, pair.high)]
     )
@@ -104,7 +112,7 @@ def _scale(differences: Sequence[PairedDifference]) -> plot_geometry.Scale:
 
 
 def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line:
-    """Place a difference so that better is to the right, also for figures of which less is better."""
+    """Return the row of a difference; better is to the right, also for figures of which less is better."""
     more = FIGURES.get(pair.figure, True)
     low, high = (pair.low, pair.high) if more else (-pair.high, -pair.low)
     look: Literal["better", "worse", "even"] = "better" if low > 0 else "worse" if high < 0 else "even"
@@ -119,7 +127,7 @@ def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line
 
 
 def draw_class_recalls(classes: Sequence[ClassFigures]) -> list[Plot]:
-    """Draw the recall of each class, the worst first, and those that are unknown."""
+    """Plot the recall of each class, the worst first, then the classes whose recall is unknown."""
     known_classes = sorted(
         (figures for figures in classes if figures.known), key=lambda figures: (figures.recall or 0.0, figures.label)
     )
@@ -150,7 +158,7 @@ def _class_line(figures: ClassFigures) -> Line:
 
 
 def draw_slice_recalls(slices: Sequence[Slice]) -> list[Plot]:
-    """Draw the recall of each slice, the worst first, and those that are unknown."""
+    """Plot the recall of each slice, the worst first, then the slices whose recall is unknown."""
     partial_slices = exclude_whole_slices(slices)
     known_slices = sorted(
         (data_slice for data_slice in partial_slices if data_slice.known),
@@ -192,13 +200,13 @@ def _slice_line(data_slice: Slice) -> Line:
 
 
 def rank_confused_pairs(confused: Sequence[ConfusedPair]) -> list[tuple[ConfusedPair, int]]:
-    """Take the pairs that are confused most, each with the length of its bar."""
+    """Return the most confused pairs, each with the length of its bar in percent of the longest."""
     shown = confused[:_PAIRS]
     return list(zip(shown, plot_geometry.compute_bar_lengths([pair.images for pair in shown]), strict=True))
 
 
 def scale_bins(reliability: Iterable[ReliabilityBin]) -> list[tuple[ReliabilityBin, float]]:
-    """Give each bin of the reliability diagram its dot's radius."""
+    """Return the bins of the reliability diagram, each with the radius of its dot."""
     bins = list(reliability)
     most = max((reliability_bin.images for reliability_bin in bins), default=1)
     return [
@@ -207,7 +215,7 @@ def scale_bins(reliability: Iterable[ReliabilityBin]) -> list[tuple[ReliabilityB
 
 
 def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:
-    """Draw the accuracy of all known classes against the images learned from, and what 50 more of each would do."""
+    """Plot the accuracy on all known classes by training images, extrapolated to 50 more of each class."""
     overall = curves.overall
     if overall is None or overall.gain is None:
         return None
@@ -236,7 +244,7 @@ def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:
 
 
 def draw_gains(curves: LearningCurves) -> Plot | None:
-    """Draw what 50 more images of each class would likely add to its recall, the most first."""
+    """Plot what 50 more images of each class would likely add to its recall, the most first."""
     known_curves = sorted(
         (curve for curve in curves.classes if curve.gain is not None),
         key=lambda curve: (-(curve.gain or 0), curve.label),

@@ -1,6 +1,6 @@
-"""The model card: what a model is for, how good it is, and what is not known of it; as Markdown and as a page.
+"""The model card: what a model is for, how good it is, and what is unknown about it; as Markdown and as a web page.
 
-After Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
+Source: Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,15 +18,15 @@ from tasks.reports.pages.evaluation_page import EvaluationReport
 from tasks.reports.pages.evaluation_plots import name_figure
 from tasks.reports.pages.template import render
 
-# So many slices, gaps and wishes are listed; evaluation.json has all slices.
+# The most slices, gaps and suggestions that are listed; evaluation.json has all slices.
 _LISTED = 20
-# What a share of the test images is a share of: only of these the interval is known without drawing images again.
+# Shares of the test images: their Wilson intervals need no resampling.
 _SHARES = ("accuracy", "top_3", "coverage")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of words under a head."""
+    """A table of texts."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -34,7 +34,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the card: sentences, a list, a table, and one address with its words, each as far as there is one."""
+    """A section of the card: sentences, a list, a table, and a link (text, address), each if there is any."""
 
     title: str
     sentences: tuple[str, ...] = ()
@@ -44,7 +44,15 @@ class Section:
 
 
 def build_model_card(report: EvaluationReport, data_card: str) -> tuple[Section, ...]:
-    """Write the sections of a card; ``data_card`` is the address of the data card's page."""
+    """Build the sections of a model card; sections without content are left out.
+
+    Args:
+        report: The evaluation report.
+        data_card: The address of the data card's page.
+
+    Returns:
+        The sections in their order.
+    """
     evaluation = report.challenger.evaluation
     sections = (
         _use(report),
@@ -62,7 +70,15 @@ def build_model_card(report: EvaluationReport, data_card: str) -> tuple[Section,
 
 
 def render_card_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Write the card as Markdown; whatever a class or key is called, it stays text."""
+    """Render a model card as Markdown, with names of classes and keys escaped.
+
+    Args:
+        title: The title.
+        sections: The sections.
+
+    Returns:
+        The Markdown text.
+    """
     lines = [f"# {markdown(title)}"]
     for section in sections:
         lines += ["", f"## {section.title}", *(f"\n{markdown(sentence)}" for sentence in section.sentences)]
@@ -73,7 +89,15 @@ def render_card_markdown(title: str, sections: Sequence[Section]) -> str:
 
 
 def render_card_html(title: str, sections: Sequence[Section]) -> str:
-    """Write the card as a page of its own."""
+    """Render a model card as a web page.
+
+    Args:
+        title: The title.
+        sections: The sections.
+
+    Returns:
+        The page as HTML.
+    """
     return render("model-card.html.j2", title=title, sections=sections)
 
 
@@ -87,8 +111,8 @@ def _use(report: EvaluationReport) -> Section:
         (
             f"Tells {len(classes)} classes of photographs apart: {', '.join(classes)}.",
             f"Each photograph gets its likeliest class and the probabilities of all. It is {promise}. {doubt}",
-            "A picture of none of these classes gets one of them, too.",
-            "The figures hold for photographs like those of the data card; of others nothing is known.",
+            "A picture of none of these classes gets one of them as well.",
+            "The figures hold for photographs like those of the data card; for others nothing is known.",
         ),
     )
 
@@ -164,10 +188,10 @@ def _comparison(evaluation: Evaluation) -> Section:
     pairs = evaluation.comparison.paired if evaluation.comparison else ()
     rows = tuple(_pair(pair) for pair in pairs if not pair.of)
     if not rows:
-        return Section("Beside the champion")
+        return Section("Compared with the champion")
     note = f"On the images of the classes that both know; the champion is the model of decision {evaluation.champion}."
     return Section(
-        "Beside the champion", (note,), table=Table(("figure", "this model", "champion", "difference"), rows)
+        "Compared with the champion", (note,), table=Table(("figure", "this model", "champion", "difference"), rows)
     )
 
 
@@ -191,20 +215,20 @@ def _gaps(report: EvaluationReport) -> Section:
     if evaluation.champion_problem:
         items.append(f"It was not compared with its champion: {evaluation.champion_problem}.")
     if not any(entry.rule.startswith(SERVED) for entry in report.challenger.verdict.rules):
-        items.append("The packaged model was not asked before this decision: gate.serve_check is off.")
+        items.append("There was no smoke test of the packaged model before this decision: gate.serve_check is off.")
     items += [] if evaluation.golden else ["No golden set was measured."]
     return Section("Known gaps", items=tuple(items))
 
 
 def _advice(report: EvaluationReport) -> Section:
-    advice = report.wanted
+    advice = report.advice
     more = len(advice) - _LISTED
     items = [f"{suggestion.of}: {suggestion.why}." for suggestion in advice[:_LISTED]] + (
         [f"{more:,} more"] if more > 0 else []
     )
     note = (
-        "What more photographs would likely help most, then what a class's photographs lack and others' "
-        "show, then what is recognised less often than all images are, then what has too few test images to tell."
+        "First the classes that would likely gain most from more photographs, then what a class's photographs lack and "
+        "others show, then what is recognised less often than average, then what has too few test images."
     )
     return Section("What to collect next", (note,) if items else (), items=tuple(items))
 

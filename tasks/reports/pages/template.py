@@ -1,4 +1,4 @@
-"""Web pages that need nothing but themselves: one file, light or dark as its reader likes, from a phone on."""
+"""Web pages from templates: each is one file without scripts, in light or dark colours, that also fits a phone."""
 
 import base64
 import io
@@ -16,7 +16,15 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def render(template: str, **facts: object) -> str:
-    """Fill a template of ``tasks/reports/templates`` with facts; every text in them is escaped."""
+    """Render a template of ``tasks/reports/templates``; every text in it is escaped.
+
+    Args:
+        template: The file name of the template.
+        **facts: The variables of the template.
+
+    Returns:
+        The page.
+    """
     return _environment().get_template(template).render(**facts)
 
 
@@ -34,17 +42,17 @@ def _environment() -> Environment:
 
 
 def _finalized(fact: object) -> object:
-    """Show what is hidden in a text; what is HTML already is made by a template of ours from such texts."""
+    """Escape invisible characters of a text; HTML comes from another template, where that was done already."""
     return visible(fact) if type(fact) is str else fact
 
 
 _SIDE = 96
-# More than any settings allow in bytes, and about what Pillow itself refuses in pixels.
+# More bytes than any settings allow, and about the pixels above which Pillow raises an error.
 _LIMITS = Limits(max_bytes=2**30, max_pixels=170_000_000, min_side=1)
 
 
 def make_thumbnail(data: bytes) -> str | None:
-    """Turn an image's bytes into a data: address of a JPEG with sides of at most 96 pixels; None where none decodes."""
+    """Create the data: address of a JPEG with sides of at most 96 pixels; None where the bytes cannot be decoded."""
     picture = open_picture(data, _LIMITS)
     if isinstance(picture, Rejection):
         return None

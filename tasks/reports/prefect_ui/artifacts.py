@@ -1,4 +1,4 @@
-"""What a run shows in the Prefect UI: the data card and the summary, as Markdown."""
+"""Artifacts and states of runs in the Prefect UI: data card, evaluation, summary, approval request, and damage."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,12 @@ _WHO = {
 
 
 def show_data_card(card: Mapping[str, Any], page: str) -> None:
-    """Show a data card: classes by split, what changed, what to look at, and where its page is."""
+    """Create the artifact of a data card: classes by split, changes, warnings, and a link to its page.
+
+    Args:
+        card: The data card, as it is stored in JSON.
+        page: Path or address of its page.
+    """
     lines = [f"# Dataset {card['dataset'][:12]}", "", *(f"- **look:** {markdown(entry)}" for entry in card["warnings"])]
     lines += [f"- {markdown(entry)} waits" for entry in card["waiting"]]
     lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *leakage_sentences(card))]
@@ -45,7 +50,7 @@ def show_data_card(card: Mapping[str, Any], page: str) -> None:
         f"- {len(entry['images']):,} images {entry['kind']}: {markdown(entry['meaning'])}" for entry in card["findings"]
     ]
     lines += [f"- {entry['images']:,} objects not in it: {markdown(entry['reason'])}" for entry in card["missing"]]
-    # How they are called is a stranger's text, and stands in the log and in the card.
+    # Their names, which anybody may have chosen, are in the log and in the card.
     passed_over = sum(card["passed_over"].values())
     lines += [f"- {passed_over:,} folders, links or half uploads passed over"] if passed_over else []
     lines += ["", f"The whole card, with pictures: {_link(page)}"]
@@ -54,7 +59,13 @@ def show_data_card(card: Mapping[str, Any], page: str) -> None:
 
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
-    """Show the verdict, what happened to each rule with its sentence, and the way to the report and the model card."""
+    """Create the artifact of an evaluation: the verdict, the result of each rule, and links to report and model card.
+
+    Args:
+        verdict: The gate's verdict.
+        run_id: The challenger's run in MLflow.
+        pages: Addresses of pages by their names.
+    """
     lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
     lines += format_rules(verdict.rules_to_dicts())
@@ -68,14 +79,14 @@ def show_outcome(
     pages: Mapping[str, str],
     card: Mapping[str, Any] | None = None,
 ) -> None:
-    """Show how the night ended: verdict, where to look further, what was new, figures, rules, and what it cost.
+    """Create the artifact that summarizes a run: outcome, links, what was new, figures, rules, and the time it took.
 
     Args:
-        outcome: How it ended.
-        data: What the photographs came to.
-        challenger: What was trained, None where nothing was.
-        pages: Addresses of pages that show more.
-        card: The data card as it is kept in JSON, where the night wrote one: copies and warnings.
+        outcome: How the run ended.
+        data: What was ingested, the labels, and the dataset version.
+        challenger: What was trained; None where nothing was.
+        pages: Addresses of pages by their names.
+        card: The data card, as it is stored in JSON; None where the run wrote none.
     """
     lines = [f"# {outcome.status.replace('-', ' ').capitalize()}", ""]
     lines += [f"{markdown(outcome.reason[0].upper() + outcome.reason[1:])}.", ""]
@@ -112,7 +123,7 @@ def _evaluation_lines(outcome: Outcome, challenger: Challenger) -> list[str]:
 
 
 def _saved_work(data: RunData, challenger: Challenger | None) -> list[str]:
-    """Say what this night did not have to do again, since former ones had kept it."""
+    """Return what this run did not have to do again, since former runs had stored it."""
     known_images = max(data.dataset.images - data.ingested.new, 0)
     lines = (
         [f"{count(known_images, 'image')} known before: not fetched, decoded or hashed again"] if known_images else []
@@ -126,7 +137,7 @@ def _saved_work(data: RunData, challenger: Challenger | None) -> list[str]:
 
 
 def show_reproduction(reproduction: Reproduction) -> None:
-    """Show whether a model came out again as it was, with what differs between then and now."""
+    """Create the artifact of a reproduction: the verdict, and what differs between then and now."""
     lines = [
         f"# {reproduction.verdict.title()}",
         "",
@@ -137,14 +148,19 @@ def show_reproduction(reproduction: Reproduction) -> None:
         f"- model version {markdown(reproduction.model_version)}, head `{reproduction.head}`",
         f"- dataset `{reproduction.dataset}`",
     ]
-    lines += [f"- made again: {markdown(reproduction.refitted)}"] if reproduction.refitted else []
+    lines += [f"- trained again: {markdown(reproduction.refitted)}"] if reproduction.refitted else []
     changed = [(difference.what, difference.then, difference.now) for difference in reproduction.differences]
     lines += ["", *format_table(("what differs", "then", "now"), changed)] if changed else []
     create_markdown_artifact("\n".join(lines), key="reproduction", description=markdown(reproduction.reason))
 
 
 def show_damage(summary: str, damage: Sequence[tuple[str, str, str]]) -> None:
-    """Show what of the store was looked at, and all that is damaged with its dataset version."""
+    """Create the artifact of a store's verification.
+
+    Args:
+        summary: What was verified, as a sentence.
+        damage: Dataset version, name and detail of everything that is damaged.
+    """
     lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{markdown(summary)}."]
     lines += ["", *format_table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
     create_markdown_artifact("\n".join(lines), key="store", description=markdown(summary))
@@ -163,13 +179,21 @@ def _word(outcome: str) -> Markdown:
 
 
 def format_rules(rules: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Write what happened to each rule, with its sentence, as a table in Markdown."""
+    """Return the results of rules as the lines of a Markdown table."""
     rows = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (build_rule_row(rule),)]
     return format_table((*COLUMNS, "what it says"), rows)
 
 
 def format_table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
-    """Write a table in Markdown, one line a row, whose cells are texts unless they are Markdown already."""
+    """Format a table in Markdown; cells are escaped unless they are Markdown already.
+
+    Args:
+        head: The names of the columns.
+        rows: The cells of each row.
+
+    Returns:
+        The lines of the table.
+    """
     line = (Markdown("---"),) * len(head)
     return [f"| {' | '.join(map(markdown, row))} |" for row in (head, line, *rows)]
 
@@ -178,7 +202,7 @@ _DEPLOYMENT = "approve/approve"
 
 
 def build_approval_form_address(fields: Mapping[str, Any]) -> str:
-    """Name the page of the form, filled in as far as it does not start like that; empty where nothing is deployed."""
+    """Return the address of the approval form, filled in with these fields; empty where it is not deployed."""
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(_DEPLOYMENT)
@@ -186,12 +210,18 @@ def build_approval_form_address(fields: Mapping[str, Any]) -> str:
             return ""
     page = url_for("deployment", deployment.id)
     given = {name: value for name, value in fields.items() if deployment.parameters.get(name) != value}
-    # Prefect's page takes what stands in its address apart twice.
+    # Prefect's page decodes the parameters in its address twice.
     return f"{page}/run?parameters={quote(quote(json.dumps(given, separators=(',', ':'))), safe='')}" if page else ""
 
 
 def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, str]) -> None:
-    """Show which rules ask, how all of them came out, where to look before deciding, and where to click."""
+    """Create the artifact that asks a person to decide: the rules that ask, evidence, and how to promote the version.
+
+    Args:
+        outcome: How the run ended.
+        form: The address of the approval form; empty where it is not deployed.
+        evidence: Addresses of pages by their names.
+    """
     version = outcome.model_version
     lines = [f"# Version {markdown(version)} waits for you", "", "A rule of the gate leaves this to a person:", ""]
     lines += [f"- {markdown(rule['said'])}" for rule in outcome.gate if rule["outcome"] == "ask"]
@@ -211,14 +241,21 @@ def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, st
 
 
 def name_flow_run() -> str:
-    """Name a run by the minute of its beginning, which says more in a list than two words of chance."""
+    """Return a name for a flow run, the minute of its start: more useful in a list than Prefect's random words."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def make_final_state(outcome: Outcome) -> State[Outcome]:
-    """Make the final state: Promoted, Rejected, Needs approval, Unchanged or Waiting, with the reason beside it.
+    """Build the final state of a run: Promoted, Rejected, Needs approval, Unchanged or Waiting, with its reason.
 
-    Raises PedigreeError, so that the run fails and people are told, where MLflow serves what nobody registered.
+    Args:
+        outcome: How the run ended.
+
+    Returns:
+        The state.
+
+    Raises:
+        PedigreeError: MLflow serves files that were not registered; the run fails, so that people are notified.
     """
     if outcome.alarm:
         raise PedigreeError(f"The night ended {outcome.status}. {outcome.alarm}.")
@@ -229,13 +266,18 @@ def make_final_state(outcome: Outcome) -> State[Outcome]:
 
 
 def build_flow_run_tags() -> dict[str, str]:
-    """Name the Prefect flow run that this code runs in, and the address of its page where a server has pages."""
+    """Return tags with the id of the present flow run, and the address of its page where the server has pages."""
     page = str(flow_run.ui_url)
     return {"flow_run": str(flow_run.id or "none"), "flow_run_url": page if page.startswith("http") else "none"}
 
 
 def label_flow_run(name: str, page: str) -> None:
-    """Write the address of a page onto the flow run, where messages about it find it."""
+    """Label the present flow run with the address of a page, for messages about the run.
+
+    Args:
+        name: The name of the page.
+        page: Its address; empty sets no label.
+    """
     if flow_run.id and page:
         with get_client(sync_client=True) as client:
             client.update_flow_run_labels(UUID(str(flow_run.id)), {f"pedigree.{name}": page})

@@ -1,4 +1,4 @@
-"""Showing how far long work has come: a bar at a terminal, a progress artifact in Prefect."""
+"""Progress and run log: a progress bar at a terminal, a progress artifact in Prefect, and the lines of the run log."""
 
 import logging
 import sys
@@ -13,13 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from configs.visible_text import visible
 
-# An update of the artifact is a request of about a tenth of a second: more than one a second would slow the work down.
+# An update takes about a tenth of a second: more than one a second would slow the work down.
 _SECONDS_BETWEEN_UPDATES = 1.0
 
 
 @contextmanager
 def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes how many more are done; work of no items shows nothing."""
+    """Show the progress of long work; nothing is shown where there are no items.
+
+    Args:
+        title: The name of the work.
+        total: The number of items.
+
+    Yields:
+        A function that takes how many more items are done.
+    """
     if not total:
         yield lambda _done: None
         return
@@ -58,11 +66,11 @@ def _bar() -> Progress:
     )
 
 
-# Prefect's first import in a process configures logging anew, which would take away a handler that was there before.
+# prefect.main is imported above since it configures logging anew, which would remove a handler set up before.
 
 
 class _RunLogHandler(logging.Handler):
-    """Print the records that a step marked as diary lines; everything else stays in Prefect's log."""
+    """Prints records that a step marked as lines of the run log; everything else stays in Prefect's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "run_log", False):
@@ -72,7 +80,7 @@ class _RunLogHandler(logging.Handler):
 
 
 def show_run_log() -> None:
-    """Show the diary on standard error from now on, once."""
+    """Print the run log on standard error from now on; a second call changes nothing."""
     for logger in map(logging.getLogger, ("prefect.task_runs", "prefect.flow_runs")):
         if sys.stderr and not any(isinstance(handler, _RunLogHandler) for handler in logger.handlers):
             logger.addHandler(_RunLogHandler())

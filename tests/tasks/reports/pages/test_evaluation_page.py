@@ -51,15 +51,20 @@ def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
         assert rule.said in page[first:]
         assert rule.rule in page[first:]
         assert (rule.said in page[:first]) == (rule.outcome == "failed")
-    assert page.index("Rejected</h1>") < first < page.index("Beside the champion") < page.index("The surest mistakes")
+    assert (
+        page.index("Rejected</h1>")
+        < first
+        < page.index("Compared with the champion")
+        < page.index("The most confident mistakes")
+    )
 
 
-def test_a_rule_with_too_few_images_is_silent_and_not_passed() -> None:
-    """Each rule has one word: passed, broken, ask, or silent where it had nothing to look at, whatever its sentence."""
+def test_a_rule_with_too_few_images_is_inconclusive_and_not_passed() -> None:
+    """Each rule has one word: passed, failed, ask, or inconclusive where it had too few images."""
     few = (*RULES, "recall of pug with coat=white at least 0.5")
     states = {one.rule: classify_rule(one).state for one in report(CLASSES, 30, rules=few).challenger.verdict.rules}
-    assert [states[rule] for rule in few] == ["broken", "passed", "ask", "passed", "silent"]
-    assert "silent" in render_evaluation_report(report(CLASSES, 30, rules=few), {})
+    assert [states[rule] for rule in few] == ["failed", "passed", "ask", "passed", "inconclusive"]
+    assert "inconclusive" in render_evaluation_report(report(CLASSES, 30, rules=few), {})
     spoken = report(CLASSES, 30, rules=few).challenger.verdict.rules[-1]
     assert classify_rule(replace(spoken, silent=False)).state == "passed"
 
@@ -139,7 +144,7 @@ def test_without_a_champion_nothing_is_compared() -> None:
     """The first model's page says that there is no champion, and draws no comparison."""
     page = render_evaluation_report(report(CLASSES, 200, first=True), {})
     assert "There is no champion yet" in page
-    assert "Beside the champion" not in page
+    assert "Compared with the champion" not in page
     assert "Since the champion" not in page
 
 
@@ -170,7 +175,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
         "Figures",
         "Classes",
         "Slices",
-        "Beside the champion",
+        "Compared with the champion",
         "Known gaps",
         "What to collect next",
     ]
@@ -193,9 +198,9 @@ def test_what_to_collect_is_told_alike_everywhere() -> None:
     found = replace(report(CLASSES, 200), curves=GROWN)
     page = render_evaluation_report(found, {}).partition("What to collect next")[2]
     assert page.index("+6.0 (3.0 to 12.0), 60 now") < page.index("+2.0 (1.0 to 4.0), 60 now")
-    assert "Of 1 other class nobody can tell" in page
+    assert "For 1 other class the effect of more images cannot be estimated" in page
     assert "Learning curve: 120 training images now, 220 with 50 more of each class" in page
-    assert "Nobody can tell" in render_evaluation_report(
+    assert "The effect of more images cannot be estimated" in render_evaluation_report(
         replace(found, curves=LearningCurves(None, GROWN.classes[2:])), {}
     )
     text = render_card_markdown("Model card", build_model_card(found, "#")).partition("## What to collect next")[2]
