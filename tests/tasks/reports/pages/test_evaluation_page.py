@@ -218,7 +218,7 @@ def test_figures_are_pictures_of_the_same_names(first: bool) -> None:
         root = ET.fromstring(text)  # noqa: S314 - our own text
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert not re.search(rb"<script|href=|url\(|@import", text)
-    assert (b"Too few images to tell" in made["figures/learning-curve.svg"]) == first
+    assert (b"Too few images to estimate the effect of more" in made["figures/learning-curve.svg"]) == first
     assert (b"Nothing to show" in made["figures/comparison.svg"]) == first
 
 
