@@ -167,12 +167,12 @@ def report_contradictions(twins: Sequence[Twin], images: Mapping[str, ImageName]
     Returns:
         The issue, with the two images of a pair side by side; empty where no image is shown.
     """
-    flagged_images = tuple(
-        FlaggedImage(twin.image, *images[twin.image], f"like {images[twin.other].key}, {images[twin.other].label}")
-        for twin in _side_by_side(twins)
-        if twin.image in shown and twin.other in images
-    )
-    return (Issue(ALIKE, _MEANING, flagged_images),) if flagged_images else ()
+    flagged_images = []
+    for twin in _side_by_side(twins):
+        if twin.image in shown and twin.other in images:
+            name, other = images[twin.image], images[twin.other]
+            flagged_images.append(FlaggedImage(twin.image, name.key, name.label, f"like {other.key}, {other.label}"))
+    return (Issue(ALIKE, _MEANING, tuple(flagged_images)),) if flagged_images else ()
 
 
 def _side_by_side(twins: Sequence[Twin]) -> Iterator[Twin]:

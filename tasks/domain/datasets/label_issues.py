@@ -158,19 +158,14 @@ def find_label_issues(rows: Sequence[Row], groups: Sequence[str], reduced: NDArr
 def _count_by_class(errors: LabelErrors, labels: Sequence[str], truth: NDArray[np.int64]) -> LabelIssues:
     if not errors.judged.any():
         return LabelIssues(unknown="unknown, since the features do not tell these classes apart")
-    sizes, likely = Counter(truth[errors.judged].tolist()), dict[int, Counter[int]]()
+    sizes = Counter(truth[errors.judged].tolist())
+    likely: dict[int, Counter[int]] = {class_index: Counter() for class_index in sorted(sizes)}
     for error in errors.errors:
-        likely.setdefault(int(truth[error.index]), Counter())[error.likely] += 1
-    named = {class_index: likely.get(class_index, Counter()) for class_index in sorted(sizes)}
-    classes = [
-        ClassIssues(
-            labels[class_index],
-            likely_counts.total(),
-            sizes[class_index],
-            *(labels[like] for like, _ in likely_counts.most_common(1)),
-        )
-        for class_index, likely_counts in named.items()
-    ]
+        likely[int(truth[error.index])][error.likely] += 1
+    classes = []
+    for class_index, likely_counts in likely.items():
+        like = labels[likely_counts.most_common(1)[0][0]] if likely_counts else ""
+        classes.append(ClassIssues(labels[class_index], likely_counts.total(), sizes[class_index], like))
     return LabelIssues(tuple(classes), "")
 
 

@@ -178,15 +178,15 @@ def _largest_drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | 
     if not (rows and parent):
         return None, ""
     names = {name for row in (*rows, *parent) for name, _ in row.attributes}
-    distances = {
-        "classes": _total_variation(*(Counter(row.label for row in version_rows) for version_rows in (rows, parent)))
-    }
+    distances = {"classes": _total_variation(Counter(row.label for row in rows), Counter(row.label for row in parent))}
     for name in names:
-        distances[name] = _total_variation(
-            *(Counter(dict(row.attributes).get(name, "") for row in version_rows) for version_rows in (rows, parent))
-        )
-    furthest = max(sorted(distances), key=distances.__getitem__)
+        distances[name] = _total_variation(_count_values(rows, name), _count_values(parent, name))
+    furthest = max(sorted(distances), key=lambda name: distances[name])
     return distances[furthest], furthest
+
+
+def _count_values(rows: Sequence[Row], attribute: str) -> Counter[str]:
+    return Counter(dict(row.attributes).get(attribute, "") for row in rows)
 
 
 def _total_variation(counts: Counter[str], parent_counts: Counter[str]) -> float:

@@ -74,13 +74,14 @@ class Scan:
 
 def read_frame(data: bytes) -> Frame | None:
     """Read the markers of a JPEG up to its first scan; return None where they lead to none."""
-    frame_fields = (0, 0, b"")
+    kind, precision, channels = 0, 0, b""
     for marker, offset in _segments(data, 2):
         if marker == _START_OF_SCAN:
-            return Frame(*frame_fields, offset) if frame_fields[2] else None
+            return Frame(kind, precision, channels, offset) if channels else None
         if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAME):  # noqa: PLR2004 - as T.81 has it
             body = data[offset + 4 : offset + 2 + _length(data, offset)]
-            frame_fields = (marker, body[0], body[6::3][: body[5]]) if len(body) > 6 else frame_fields  # noqa: PLR2004
+            if len(body) > 6:  # noqa: PLR2004 - bytes before the first channel
+                kind, precision, channels = marker, body[0], body[6::3][: body[5]]
     return None
 
 

@@ -37,7 +37,9 @@ def measure_image(picture: Image.Image) -> ImageProperties:
     levels = np.asarray(to_small_grey(picture), dtype=np.int16)
     height, width = levels.shape
     middle = levels[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    (mean, variance), (tone, _), (_, sharpness) = map(_moments, (levels, middle, _laplacian(levels)))
+    mean, variance = _moments(levels)
+    tone, _ = _moments(middle)
+    _, sharpness = _moments(_laplacian(levels))
     return ImageProperties(brightness=mean / 255, contrast=sqrt(variance) / 255, sharpness=sharpness, tone=tone / 255)
 
 

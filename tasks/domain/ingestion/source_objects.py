@@ -120,6 +120,11 @@ class Entry(NamedTuple):
         """Return what identifies the content in a listing; an object with a known identity is not fetched again."""
         return self.key, self.etag, self.size, self.version
 
+    @property
+    def content(self) -> tuple[str, int]:
+        """Return what two objects with the same bytes have in common: etag and size."""
+        return self.etag, self.size
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

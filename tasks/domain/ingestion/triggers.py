@@ -93,7 +93,7 @@ def classify_changes(difference: SourceDiff, labels: Labels, minimum: int, keys:
     Returns:
         The changes.
     """
-    moved = {(entry.etag, entry.size): entry for entry in difference.gone}
+    moved = {entry.content: entry for entry in difference.gone}
     kinds: Counter[str] = Counter()
     times = []
     for entry in difference.came:
@@ -149,9 +149,9 @@ def decide_retraining(
 def _classify(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:
     if entry.key == labels.manifest:
         return "relabelled"
-    if before and (before.etag, before.size) == (entry.etag, entry.size):
+    if before and before.content == entry.content:
         return "relabelled" if "metadata" in labels.sources else "same"
-    former = moved.get((entry.etag, entry.size))
+    former = moved.get(entry.content)
     if former is None:
         return "new"
     return "relabelled" if _label(former.key, labels) != _label(entry.key, labels) else "same"
@@ -187,11 +187,13 @@ def _folder(key: str, labels: Labels) -> str:
 
 
 def _reasons(changes: SourceChanges, watch: Watch) -> list[str]:
-    reasons = [f"{count(changes.new, 'new image')}, {watch.new_images:,} are enough"] * (
-        changes.new >= watch.new_images
-    )
-    reasons += [f"enough images of {list_names(changes.complete)} for the first time"] if changes.complete else []
-    reasons += [f"{count(changes.relabelled, 'label')} changed"] if changes.relabelled else []
+    reasons = []
+    if changes.new >= watch.new_images:
+        reasons.append(f"{count(changes.new, 'new image')}, {watch.new_images:,} are enough")
+    if changes.complete:
+        reasons.append(f"enough images of {list_names(changes.complete)} for the first time")
+    if changes.relabelled:
+        reasons.append(f"{count(changes.relabelled, 'label')} changed")
     return reasons
 
 
@@ -247,8 +249,12 @@ def _list_examples(keys: Sequence[str]) -> str:
 
 def _emptied_folders(former_keys: Iterable[str], gone: Iterable[str]) -> list[str]:
     """Return the top-level folders that held at least ``FEW`` objects and hold none of them now."""
-    before, lost = (Counter(key.partition("/")[0] for key in keys if "/" in key) for keys in (former_keys, gone))
-    return sorted(folder for folder, number in lost.items() if number == before[folder] >= FEW)
+    before, lost = _count_by_folder(former_keys), _count_by_folder(gone)
+    return sorted(folder for folder, number in lost.items() if number == before[folder] and number >= FEW)
+
+
+def _count_by_folder(keys: Iterable[str]) -> Counter[str]:
+    return Counter(key.partition("/")[0] for key in keys if "/" in key)
 
 
 def _vanished_message(loss: str, rule: str) -> str:

@@ -80,7 +80,8 @@ def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: Man
         for choice in _parse_choices(row.get(label) if label else None, label) or [""]:
             yield make_statement(location, reference.strip(), choice, attributes)
 
-    return Reading(*read_rows(rows, read), label, attributes_only=not label and bool(fields) and not candidates)
+    statements, skipped = read_rows(rows, read)
+    return Reading(statements, skipped, label, attributes_only=not label and bool(fields) and not candidates)
 
 
 def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:

@@ -162,7 +162,8 @@ def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: Manifes
         for label in ticked or [""]:
             yield make_statement(location, parse_reference(row[_FILENAME], _FILENAME), label, ())
 
-    return Reading(*read_rows(rows, read), "the classes' columns", beside=True)
+    statements, skipped = read_rows(rows, read)
+    return Reading(statements, skipped, "the classes' columns", beside=True)
 
 
 def _refuse_column(options: ManifestOptions, name: str, why: str) -> None:

@@ -85,8 +85,15 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
         named = parse_label(row.get(label) if label else None, label)
         return [make_statement(location, reference, named, extract_attributes(row, non_attributes))]
 
-    only = not label and not candidates and len(columns) > 1
-    return Reading(*read_rows(rows, read), label, table_format.beside, table_format.stems, attributes_only=only)
+    statements, skipped = read_rows(rows, read)
+    return Reading(
+        statements,
+        skipped,
+        label,
+        beside=table_format.beside,
+        stems=table_format.stems,
+        attributes_only=not label and not candidates and len(columns) > 1,
+    )
 
 
 def detect_format(columns: Sequence[str], name: str) -> TableFormat:
