@@ -17,6 +17,7 @@ from configs.load import Leaf, is_section, list_leaves, nest_fields, parse_secti
 from configs.schema import Settings
 from configs.sections import Section
 from infra.orchestration.deployments import ONE_RETRAINING
+from tasks.step import prepare_process
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,6 +85,7 @@ def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[...,
 
         @wraps(function)
         def flow(**given: Any) -> R:  # noqa: ANN401 - the values of the form
+            prepare_process()
             arguments = {name: value for name, value in given.items() if value is not PydanticUndefined}
             parts = {
                 name: parse_section(model, _prefix(name, model), nest_fields(fields[name], arguments))

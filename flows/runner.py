@@ -122,8 +122,10 @@ def _prepare() -> None:
     _find_prefect()
     prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))
     from tasks.reports.prefect_ui.progress import show_run_log
+    from tasks.step import prepare_process
 
     show_run_log()
+    prepare_process()
 
 
 def _find_prefect() -> None:

@@ -6,7 +6,7 @@ import logging
 from asyncio import CancelledError
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
@@ -123,15 +123,20 @@ def _filter_record(record: logging.LogRecord) -> bool:
     return record.getMessage() != "Finished in state Completed()"
 
 
-# Prefect logs a failed run with its traceback; a Problem is written for people and says all there is to say.
-for _name in ("prefect.flow_runs", "prefect.task_runs"):
-    logging.getLogger(_name).addFilter(_filter_record)
+@cache
+def prepare_process() -> None:
+    """Set up this process for a run, once, wherever it starts: at a terminal, or from a deployment.
 
-# Prefect's million objects live as long as the process: looking through them at each collection takes a tenth of a
-# second.
-gc.freeze()
-# And a last look at the end, also among all that TensorFlow made, takes more than a second.
-atexit.register(gc.freeze)
-# A night makes small values by the hundred thousand and next to none that refer to each other in a circle: looking for
-# such after each 700 was a seventh of a night with nothing new.
-gc.set_threshold(50_000)
+    Importing a module changes nothing, so that a program of one's own can import any part of this one.
+    """
+    # Prefect logs a failed run with its traceback; a PedigreeError is written for people and says all there is to say.
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_filter_record)
+    # Prefect's million objects live as long as the process: looking through them at each collection takes a tenth of a
+    # second.
+    gc.freeze()
+    # And a last look at the end, also among all that TensorFlow made, takes more than a second.
+    atexit.register(gc.freeze)
+    # A run makes small values by the hundred thousand and next to none that refer to each other in a circle: looking
+    # for such after each 700 was a seventh of a run with nothing new.
+    gc.set_threshold(50_000)

@@ -18,9 +18,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
-# A uv project that happens to lie in the current folder says nothing about what the model needs.
-os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
-
 _ROOT = Path(__file__).parents[2]
 #: The modules that turn a picture into an answer, and no other: what a model carries is read by whoever audits it.
 CODE = (
@@ -70,6 +67,8 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
         folder: The folder to write.
         identity: Says which run and model this is.
     """
+    # A uv project that happens to lie in the current folder says nothing about what the model needs.
+    os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
     with TemporaryDirectory() as workspace:
         code = Path(workspace) / "code"
         for name in CODE:

@@ -36,6 +36,7 @@ from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
 from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
 from tasks.modeling.head.head import Head
 from tasks.modeling.head.training import build_fit_options, train_head
+from tasks.step import prepare_process
 from tasks.stores.files.manifests import read_manifest
 from tasks.stores.tables.images import ImageStore
 from tasks.training.fit_head import Groups, read_examples, read_groups
@@ -133,4 +134,5 @@ def _write_message(output: IO[str], message: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    prepare_process()
     main()

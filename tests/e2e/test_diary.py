@@ -94,4 +94,4 @@ def test_the_diary_shows_in_every_process(settings: Path) -> None:
     assert "ingest           ━" in plain
     assert "embed            ━" in plain
     assert "6 objects fetched: 6 new images, 0 rejected" in screen
-    assert "promote   decision 2" in screen
+    assert "promote          decision 2" in screen

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,16 +24,11 @@ from tasks.stores.objects.transient_errors import is_transient
 
 _REFUSED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
-# MLflow prints links to standard output and its diary to standard error: a terminal, and --json, want neither.
-os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-# This one writes a traceback before it raises what is told in one sentence below.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
 
 @contextmanager
 def mlflow_at(url: str) -> Iterator[MlflowClient]:
     """Lend a client of the MLflow at this address; raise PedigreeError for whatever goes wrong there."""
+    _silence_mlflow()
     set_mlflow_login(url)
     try:
         yield MlflowClient(tracking_uri=url, registry_uri=url)
@@ -45,9 +41,19 @@ def mlflow_at(url: str) -> Iterator[MlflowClient]:
 
 def credentials(url: str) -> MlflowHostCreds:
     """Look up who we are to the server at this address."""
+    _silence_mlflow()
     set_mlflow_login(url)
     host_credentials: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
     return host_credentials
+
+
+@cache
+def _silence_mlflow() -> None:
+    """Keep a terminal, and --json, free of the links that MLflow prints and of the lines that it logs."""
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # This one writes a traceback before it raises what is told in one sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def unavailable(url: str) -> ServiceUnavailableError:
