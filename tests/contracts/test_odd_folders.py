@@ -37,12 +37,12 @@ def shared() -> Iterator[Path]:
 
 def keys_of(source: Path, names: SourceFilter | None = None) -> list[str]:
     """List a folder as a source, with what it passes over."""
-    return [one.key for one in open_bucket(str(source)).entries(names=names or SourceFilter())]
+    return [entry.key for entry in open_bucket(str(source)).entries(names=names or SourceFilter())]
 
 
 def refusal(source: Path, key: str) -> UnreadableObjectError:
     """Read an object that cannot be read."""
-    entry = next(one for one in open_bucket(str(source)).entries(names=SourceFilter()) if one.key == key)
+    entry = next(item for item in open_bucket(str(source)).entries(names=SourceFilter()) if item.key == key)
     with pytest.raises(UnreadableObjectError) as caught:
         open_bucket(str(source)).read(key, entry.etag)
     return caught.value
@@ -50,13 +50,13 @@ def refusal(source: Path, key: str) -> UnreadableObjectError:
 
 def make_socket(path: Path) -> None:
     """Leave a socket behind; its address may be longer than a socket's may be, so that it is made from within."""
-    here = Path.cwd()
+    folder = Path.cwd()
     os.chdir(path.parent)
     try:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
     finally:
-        os.chdir(here)
+        os.chdir(folder)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_a_name_that_is_no_utf_8_is_one_object(source: Path, name: bytes) -> Non
     assert refusal(source, key).reason is Reason.UNUSABLE_NAME
 
 
-@given(st.lists(st.binary(min_size=1, max_size=8).filter(lambda one: not {0, 47} & {*one}), unique=True))
+@given(st.lists(st.binary(min_size=1, max_size=8).filter(lambda name: not {0, 47} & {*name}), unique=True))
 def test_no_two_names_that_are_no_utf_8_have_one_key(names: list[bytes]) -> None:
     """Names are written apart where their bytes are, also where a name holds what looks like such a byte."""
     shown = [displayed(os.fsdecode(name)) for name in names]
     assert len({*shown}) == len(names)
-    assert all(one.encode() for one in shown)
+    assert all(name.encode() for name in shown)
 
 
 def test_a_name_that_looks_like_such_bytes_keeps_its_own_key(source: Path) -> None:
@@ -150,14 +150,14 @@ def test_a_file_from_the_far_future_is_listed(source: Path) -> None:
 
 def test_a_path_longer_than_the_system_opens_is_one_object(source: Path) -> None:
     """Folders in folders beyond the longest path are one object with an unusable name."""
-    here = Path.cwd()
+    folder = Path.cwd()
     os.chdir(source)
     try:
         for _ in range(20):
             Path("d" * 250).mkdir()
             os.chdir("d" * 250)
     finally:
-        os.chdir(here)
+        os.chdir(folder)
     deep, photograph = keys_of(source)
     assert photograph == "pug/1.jpg"
     assert refusal(source, deep).reason is Reason.UNUSABLE_NAME

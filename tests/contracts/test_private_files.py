@@ -11,8 +11,8 @@ from tasks.stores.files.export_folder import new_folder
 from tasks.stores.objects.folder import FolderBucket
 
 
-def _mode(place: Path) -> int:
-    return stat.S_IMODE(place.stat().st_mode)
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_what_is_made_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,13 +56,15 @@ def put(folder: Path, files: dict[str, bytes]) -> None:
 def test_conflicts_are_named_where_no_version_exists(command: Command, photos: Path) -> None:
     """Where every image is under two labels the night says so, and ``data rejects`` names them, with latest or not."""
     put(photos, {f"{label}/{number}.jpg": picture(number) for number in range(3) for label in ("boxer", "pug")})
-    made = command("rebuild")["dataset"]
-    assert made["state"] == "waiting"
-    assert "3 images under two labels, which pedigree data rejects names" in made["reason"]
+    dataset = command("rebuild")["dataset"]
+    assert dataset["state"] == "waiting"
+    assert "3 images under two labels, which pedigree data rejects names" in dataset["reason"]
     for words in (["rejects"], ["rejects", "latest"]):
-        found = command(*words)["absent"]
-        assert {one["reason"] for one in found} == {"conflict"}
-        assert {one["key"] for one in found} == {f"{label}/{n}.jpg" for n in range(3) for label in ("boxer", "pug")}
+        exclusions = command(*words)["absent"]
+        assert {exclusion["reason"] for exclusion in exclusions} == {"conflict"}
+        assert {exclusion["key"] for exclusion in exclusions} == {
+            f"{label}/{n}.jpg" for n in range(3) for label in ("boxer", "pug")
+        }
 
 
 def test_near_duplicates_under_two_labels_are_a_finding(command: Command, photos: Path, tmp_path: Path) -> None:
@@ -70,38 +72,44 @@ def test_near_duplicates_under_two_labels_are_a_finding(command: Command, photos
     put(photos, {f"pug/{number}.jpg": picture(number) for number in range(20)})
     put(photos, {f"boxer/{number}.jpg": picture(100 + number) for number in range(14)})
     put(photos, {f"boxer/copy-{number}.jpg": picture(number, quality=50) for number in range(6)})
-    made = command("rebuild", "--set", "dataset.min_images_per_class=5")["dataset"]
-    assert (made["state"], made["images"], made["contradictory"]) == ("new", 40, 12)
-    folder = tmp_path / "store" / "datasets" / made["hash"]
-    (found,) = [
-        one for one in json.loads((folder / "card.json").read_text())["findings"] if "two labels" in one["kind"]
+    dataset = command("rebuild", "--set", "dataset.min_images_per_class=5")["dataset"]
+    assert (dataset["state"], dataset["images"], dataset["contradictory"]) == ("new", 40, 12)
+    folder = tmp_path / "store" / "datasets" / dataset["hash"]
+    (finding,) = [
+        candidate
+        for candidate in json.loads((folder / "card.json").read_text())["findings"]
+        if "two labels" in candidate["kind"]
     ]
-    keys = [one["key"] for one in found["images"]]
-    pairs = {frozenset(keys[place : place + 2]) for place in range(0, 12, 2)}
+    keys = [candidate["key"] for candidate in finding["images"]]
+    pairs = {frozenset(keys[index : index + 2]) for index in range(0, 12, 2)}
     assert pairs == {frozenset((f"pug/{number}.jpg", f"boxer/copy-{number}.jpg")) for number in range(6)}
     page = (folder / "card.html").read_text()
     assert all(key in page for key in keys)
     for words in (["rejects"], ["rejects", "latest"]):
-        listed = [one["key"] for one in command(*words)["absent"] if one["reason"] == "alike-under-two-labels"]
+        listed = [
+            candidate["key"]
+            for candidate in command(*words)["absent"]
+            if candidate["reason"] == "alike-under-two-labels"
+        ]
         assert sorted(listed) == sorted(keys)
 
 
 def test_splits_as_classes_are_a_question_and_then_obeyed(command: Command, photos: Path) -> None:
     """No image gets a split until it is said what train and test mean; a published split is kept but for twins."""
-    for place, split in enumerate(("train", "val", "test")):
+    for index, split in enumerate(("train", "val", "test")):
         for label in ("boxer", "pug"):
-            numbers = range(place * 20 + (label == "pug") * 10, place * 20 + (label == "pug") * 10 + 10)
+            numbers = range(index * 20 + (label == "pug") * 10, index * 20 + (label == "pug") * 10 + 10)
             put(photos, {f"{split}/{label}/{number}.jpg": picture(number) for number in numbers})
     put(photos, {"train/pug/twin.jpg": picture(50, quality=50)})
-    asked = command("rebuild")["dataset"]
-    assert (asked["state"], asked["images"]) == ("waiting", 0)
-    assert "set labels.layout to split/label, and labels.splits to keep" in asked["reason"]
+    questioned = command("rebuild")["dataset"]
+    assert (questioned["state"], questioned["images"]) == ("waiting", 0)
+    assert "set labels.layout to split/label, and labels.splits to keep" in questioned["reason"]
     small = ["--set", "dataset.min_images_per_class=5", "--set", "labels.layout=split/label"]
-    made = command("rebuild", *small, "--set", "labels.splits=keep")["dataset"]
-    assert (made["state"], made["classes"]) == ("new", ["boxer", "pug"])
-    splits = {one["label"]: one["splits"] for one in command("show", "latest")["classes"]}
+    dataset = command("rebuild", *small, "--set", "labels.splits=keep")["dataset"]
+    assert (dataset["state"], dataset["classes"]) == ("new", ["boxer", "pug"])
+    splits = {row["label"]: row["splits"] for row in command("show", "latest")["classes"]}
     assert splits["boxer"] == {"train": 10, "validation": 10, "test": 10}
     assert splits["pug"] == {"train": 10, "validation": 10, "test": 10, "held-out": 1}
-    (named,) = [one for one in command("rejects", "latest")["absent"] if one["reason"] == "not-in-published-split"]
+    (named,) = [row for row in command("rejects", "latest")["absent"] if row["reason"] == "not-in-published-split"]
     assert (named["key"], "held-out here, like test/pug/50.jpg" in named["detail"]) == ("train/pug/twin.jpg", True)
     assert command("rebuild", *small)["dataset"]["state"] == "new"

@@ -83,12 +83,12 @@ def test_the_biased_night_is_refused_for_its_slices_alone(played: Played) -> Non
     assert "poodle with coat=black" in third["reason"]
     run = f"runs:/{third['run_id']}/evaluation"
     folder = Path(download_artifacts(run, tracking_uri=f"sqlite:///{played.home}/mlflow.db"))
-    evaluation, told = (json.loads((folder / name).read_text()) for name in ("evaluation.json", "gate.json"))
+    evaluation, verdict = (json.loads((folder / name).read_text()) for name in ("evaluation.json", "gate.json"))
     test = TypeAdapter(Measurement).validate_python(evaluation["test"])
-    facts = GateInputs(test, None, TypeAdapter(DatasetDrift).validate_python(told["data"]))
+    facts = GateInputs(test, None, TypeAdapter(DatasetDrift).validate_python(verdict["data"]))
     rules = demo_settings(played.home).gate
-    again = apply_gate_rules(facts, rules)
-    assert (again.outcome, again.reason) == ("rejected", third["reason"])
+    repeated = apply_gate_rules(facts, rules)
+    assert (repeated.outcome, repeated.reason) == ("rejected", third["reason"])
     without = tuple(rule for rule in rules.rules if "slice" not in rule)
     assert apply_gate_rules(facts, rules.model_copy(update={"rules": without})).outcome == "promoted"
 
@@ -107,7 +107,7 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     run = client.get_run(second["run_id"])
     assert run.info.status == "FINISHED"
     assert run.inputs
-    assert [one.dataset.digest for one in run.inputs.dataset_inputs] == [second["dataset"][:32]]
+    assert [dataset_input.dataset.digest for dataset_input in run.inputs.dataset_inputs] == [second["dataset"][:32]]
     assert run.data.metrics["accuracy"] == pytest.approx(second["metrics"]["accuracy"])
     assert len(client.get_metric_history(second["run_id"], "validation_loss")) > 1
     assert f"{run.data.metrics['random_split/honest']:.3f}" in run.data.tags["pedigree.random_split"]
@@ -138,11 +138,11 @@ def test_the_data_card_is_read_on_a_phone(played: Played, scheme: str) -> None:
     second = list(played.nights.values())[1]
     card = played.home / "demo" / "store" / "datasets" / second["dataset"] / "card.html"
     with open_page("about:blank", width=390, height=844) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         page.goto(card.as_uri())
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         shown = page.evaluate("[...document.images].map(one => one.naturalWidth)")
         assert len(shown) >= 12

@@ -34,12 +34,12 @@ def settings(tmp_path: Path, prefect_server: PrefectServer) -> Path:
     return path
 
 
-def draw_dogs(place: Path, seeds: range) -> None:
+def draw_dogs(folder: Path, seeds: range) -> None:
     """Draw dogs of two breeds."""
     for breed in ("poodle", "beagle"):
-        (place / "photos" / breed).mkdir(parents=True, exist_ok=True)
+        (folder / "photos" / breed).mkdir(parents=True, exist_ok=True)
         for seed in seeds:
-            draw(breed, "white", seed).save(place / "photos" / breed / f"{seed}.jpg")
+            draw(breed, "white", seed).save(folder / "photos" / breed / f"{seed}.jpg")
 
 
 def retrain(settings: Path, stderr: int) -> str:

@@ -49,8 +49,8 @@ def night(tmp_path: Path, prefect_server: PrefectServer) -> Night:
             command, capture_output=True, text=True, check=False, cwd=tmp_path
         )
         assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return {**found, "loaded": done.stderr.rpartition("loaded: ")[2]}
+        outcome: dict[str, Any] = json.loads(done.stdout)
+        return {**outcome, "loaded": done.stderr.rpartition("loaded: ")[2]}
 
     return run
 
@@ -62,7 +62,7 @@ def upload(folder: Path, bucket: str, prefix: str = "") -> None:
         client.upload_file(str(path), bucket.removeprefix("s3://"), prefix + path.relative_to(folder).as_posix())
 
 
-def some(photos: Path, target: Path, numbers: range) -> Path:
+def copy_photographs(photos: Path, target: Path, numbers: range) -> Path:
     """Copy the photographs of these numbers of every breed."""
     for breed in sorted(path for path in photos.iterdir() if path.is_dir()):
         (target / breed.name).mkdir(parents=True, exist_ok=True)
@@ -88,34 +88,34 @@ def test_folder_and_bucket_give_the_same_dataset(night: Night, photos: Path, s3_
     assert first["metrics"] == second["metrics"]
     assert [(rule["outcome"], rule["silent"]) for rule in first["gate"]] == [("passed", False)]
     assert "8 test images answered as evaluated, bit for bit" in first["reason"]
-    again = night(*asking)
-    assert (again["status"], again["loaded"]) == ("unchanged", "")
+    repeated = night(*asking)
+    assert (repeated["status"], repeated["loaded"]) == ("unchanged", "")
 
 
 def test_cost_follows_what_is_new(night: Night, photos: Path, s3_bucket: str, ceph: Ceph, tmp_path: Path) -> None:
     """A photograph is fetched and embedded once: a night with nothing new lists, one with 25 new ones fetches 25."""
     source, store = f"{s3_bucket}/photos", str(tmp_path / "store")
-    upload(some(photos, tmp_path / "first", range(5)), s3_bucket, "photos/")
+    upload(copy_photographs(photos, tmp_path / "first", range(5)), s3_bucket, "photos/")
     assert night(source, store)["images"] == {"total": 125, "new": 125, "rejected": 0, "embedded": 125}
 
     before = ceph.log.stat().st_size
     unchanged = night(source, store)
-    asked = requests(ceph, before, s3_bucket.removeprefix("s3://"))
+    requested = requests(ceph, before, s3_bucket.removeprefix("s3://"))
     assert (unchanged["status"], unchanged["loaded"]) == ("unchanged", "")
-    assert asked
-    assert [line for line in asked if "photos/" in line.partition("?")[0] and ".jpg" in line] == []
+    assert requested
+    assert [line for line in requested if "photos/" in line.partition("?")[0] and ".jpg" in line] == []
 
-    upload(some(photos, tmp_path / "second", range(5, 6)), s3_bucket, "photos/")
+    upload(copy_photographs(photos, tmp_path / "second", range(5, 6)), s3_bucket, "photos/")
     before = ceph.log.stat().st_size
-    found = night(source, store)
-    assert found["images"] == {"total": 150, "new": 25, "rejected": 0, "embedded": 25}
+    outcome = night(source, store)
+    assert outcome["images"] == {"total": 150, "new": 25, "rejected": 0, "embedded": 25}
     assert len([line for line in requests(ceph, before, "GET ") if ".jpg" in line]) == 25
-    assert found["parent"] == unchanged["dataset"]
+    assert outcome["parent"] == unchanged["dataset"]
 
 
 def test_forced_nights_give_the_same_model(night: Night, photos: Path, tmp_path: Path) -> None:
     """Training again on the same data gives the very same model, which is registered once."""
-    source, store = str(some(photos, tmp_path / "photos", range(5))), str(tmp_path / "store")
+    source, store = str(copy_photographs(photos, tmp_path / "photos", range(5))), str(tmp_path / "store")
     first, second = night(source, store), night(source, store, "--force")
     assert first["model_version"] == second["model_version"]
     assert first["metrics"] == second["metrics"]

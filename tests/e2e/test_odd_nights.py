@@ -18,28 +18,28 @@ Night = Callable[[], Outcome]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw three breeds in the splits that a benchmark publishes, of which validation holds three images."""
-    place = tmp_path_factory.mktemp("odd")
+    folder = tmp_path_factory.mktemp("odd")
     for breed in BREEDS:
-        _draw(place / "photos" / "train" / breed, breed, range(14))
-        _draw(place / "photos" / "val" / breed, breed, range(14, 15))
-        _draw(place / "photos" / "test" / breed, breed, range(15, 25))
-    return place
+        _draw(folder / "photos" / "train" / breed, breed, range(14))
+        _draw(folder / "photos" / "val" / breed, breed, range(14, 15))
+        _draw(folder / "photos" / "test" / breed, breed, range(15, 25))
+    return folder
 
 
 @pytest.fixture
-def night(place: Path, prefect_server: PrefectServer) -> Night:
+def night(folder: Path, prefect_server: PrefectServer) -> Night:
     """Run a night on what lies there now, in the one store of this module."""
     assert prefect_server.api_url
     settings = {
-        "source": {"url": str(place / "photos")},
-        "store": {"url": str(place / "store")},
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
         "labels": {"layout": "split/label", "splits": "keep"},
         "dataset": {"min_images_per_class": 5},
         "backbone": {"weights": "demo", "cut": "mixed2", "size": 96},
         "gate": {"serve_check": False},
-        "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
+        "tracking": {"url": f"sqlite:///{folder}/mlflow.db"},
     }
     return lambda: run_retrain(resolve(parse_settings(settings, "the test")))
 
@@ -65,35 +65,35 @@ def test_three_validation_images(first: Outcome) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_two_classes_swapped(night: Night, place: Path) -> None:
+def test_two_classes_swapped(night: Night, folder: Path) -> None:
     """Two classes that changed their folders are not promoted, and both are named with what they lost and gained."""
-    _rename(place, {"corgi": "husky", "husky": "corgi"})
+    _rename(folder, {"corgi": "husky", "husky": "corgi"})
     outcome = night()
-    _rename(place, {"corgi": "husky", "husky": "corgi"})
+    _rename(folder, {"corgi": "husky", "husky": "corgi"})
     assert outcome.status in {"rejected", "needs-approval"}
     for words in (r"corgi lost \d+ of \d+ photographs", r"lost by corgi \d+, husky \d+, gained by (corgi|husky) \d+"):
         assert re.search(words, outcome.reason)
 
 
 @pytest.mark.usefixtures("first")
-def test_every_label_moved(night: Night, place: Path) -> None:
+def test_every_label_moved(night: Night, folder: Path) -> None:
     """Where each class got another one's name no test image kept its label, and nothing is promoted."""
-    _rename(place, {"corgi": "husky", "husky": "poodle", "poodle": "corgi"})
+    _rename(folder, {"corgi": "husky", "husky": "poodle", "poodle": "corgi"})
     outcome = night()
-    _rename(place, {"husky": "corgi", "poodle": "husky", "corgi": "poodle"})
+    _rename(folder, {"husky": "corgi", "poodle": "husky", "corgi": "poodle"})
     assert outcome.status in {"rejected", "needs-approval"}
     assert outcome.reason.startswith("no test image kept the label it had")
     assert re.search(r"\d+ photographs carry another label than before, 30 of them in the test split", outcome.reason)
 
 
 @pytest.mark.usefixtures("first")
-def test_only_test_images_of_a_class(night: Night, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_only_test_images_of_a_class(night: Night, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Test images of a class that was never trained on wait, as the log says; more of another teach nothing."""
-    _draw(place / "photos" / "test" / "beagle", "beagle", range(15, 25))
+    _draw(folder / "photos" / "test" / "beagle", "beagle", range(15, 25))
     outcome = night()
     assert (outcome.status, outcome.reason) == ("unchanged", "nothing new to learn from")
     assert "beagle (none of its images is in the training split) waits" in capfd.readouterr().err
-    _draw(place / "photos" / "test" / "corgi", "corgi", range(25, 30))
+    _draw(folder / "photos" / "test" / "corgi", "corgi", range(25, 30))
     more = night()
     assert (more.status, more.images.total) == ("rejected", 80)
     assert re.search(r"its training images are the champion's \d+ and no others", more.reason)
@@ -105,9 +105,9 @@ def _draw(folder: Path, breed: str, seeds: Iterable[int]) -> None:
         draw(breed, "white", seed).save(folder / f"{breed}-{seed}.jpg", quality=90)
 
 
-def _rename(place: Path, names: dict[str, str]) -> None:
+def _rename(folder: Path, names: dict[str, str]) -> None:
     """Give the folders of classes these names, in every split."""
-    for split in sorted((place / "photos").iterdir()):
+    for split in sorted((folder / "photos").iterdir()):
         for old in names:
             shutil.move(split / old, split / f"{old}, moved")
         for old, new in names.items():

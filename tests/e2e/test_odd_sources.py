@@ -42,10 +42,10 @@ def retrain(tmp_path: Path, prefect_server: PrefectServer, monkeypatch: pytest.M
     return run
 
 
-def rejected(place: Path) -> dict[str, str]:
+def rejected(folder: Path) -> dict[str, str]:
     """Return the reasons of what a store's source holds and cannot be used, by key."""
-    done = pedigree("data", "rejects", "--store", str(place / "store"), "--json")
-    return {one["key"]: one["reason"] for one in json.loads(done.stdout)["absent"]}
+    done = pedigree("data", "rejects", "--store", str(folder / "store"), "--json")
+    return {exclusion["key"]: exclusion["reason"] for exclusion in json.loads(done.stdout)["absent"]}
 
 
 def photographs(folder: Path, number: int) -> None:
@@ -58,7 +58,7 @@ def photographs(folder: Path, number: int) -> None:
 
 def upload(folder: Path, bucket: str) -> None:
     """Copy a folder into a bucket."""
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+    for path in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
         key = path.relative_to(folder).as_posix()
         boto3.client("s3").put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=path.read_bytes())
 

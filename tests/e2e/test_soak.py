@@ -17,11 +17,11 @@ _MISSING = servers.missing_programs(servers.CEPH_PROGRAMS)
 def test_nights_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each night ends in its named state, and afterwards ledger, MLflow and aliases are as if nothing had happened."""
     s3_client.cache_clear()
-    with world(tmp_path / "world") as found:
+    with world(tmp_path / "world") as soak_world:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
-            monkeypatch.setenv(name, found.environment[name])
-        told = play(found, SHORT)
-        assert [(one.name, one.ended) for one in told if not one.fine] == []
-        assert [one.decisions for one in told] == [1, 2, 3, 4]
-        assert loose_ends(found) == []
+            monkeypatch.setenv(name, soak_world.environment[name])
+        results = play(soak_world, SHORT)
+        assert [(result.name, result.ended) for result in results if not result.fine] == []
+        assert [result.decisions for result in results] == [1, 2, 3, 4]
+        assert loose_ends(soak_world) == []
     s3_client.cache_clear()

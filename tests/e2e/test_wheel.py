@@ -40,18 +40,18 @@ def test_a_wheel_holds_everything_that_runs(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own build
     (wheel,) = tmp_path.glob("*.whl")
-    place = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(place)
+    folder = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(folder)
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", COMMAND],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(place)},
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found.pop("home").startswith(str(place))
-    assert found.pop("commit") == "not a git checkout"
-    assert all(found.values())
+    answer = json.loads(done.stdout)
+    assert answer.pop("home").startswith(str(folder))
+    assert answer.pop("commit") == "not a git checkout"
+    assert all(answer.values())

@@ -39,7 +39,7 @@ _COATS = ("white", "black", "brown", "golden")
 _SIDE = 112
 
 
-def place(photos: Path, breed: str, seeds: range, coats: Sequence[str] = _COATS) -> None:
+def draw_breed(photos: Path, breed: str, seeds: range, coats: Sequence[str] = _COATS) -> None:
     """Draw small photographs of a breed, one for each seed and coat."""
     for coat in coats:
         folder = photos / breed / coat
@@ -62,12 +62,12 @@ def play(folder: Path) -> None:
         draw("corgi", "grey", 900 + seed).resize((_SIDE, _SIDE)).save(photos / "unsorted" / f"{seed}.jpg")
     settings = settings_in(folder)
     for breed in ("corgi", "poodle", "dachshund"):
-        place(photos, breed, range(5))
+        draw_breed(photos, breed, range(5))
     assert run_retrain(settings).status == "promoted"
     for breed in ("corgi", "poodle"):
-        place(photos, breed, range(5, 8))
+        draw_breed(photos, breed, range(5, 8))
     assert run_retrain(settings).status == "promoted"
-    place(photos, "beagle", range(3))
+    draw_breed(photos, "beagle", range(3))
     assert run_retrain(settings).status == "rejected"
     hold(Workspace(settings.store.url, settings.tracking), "3", Approver("ann", "too few beagles"))
 

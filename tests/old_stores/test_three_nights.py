@@ -23,7 +23,7 @@ from flows.cli.app import app
 from tasks.serving.probe_process import ServingProbe
 from tasks.stores.tracking.registry import read_aliases_and_tags
 from tests.old_stores.kept import settings_in, unpack
-from tests.old_stores.make import place
+from tests.old_stores.make import draw_breed
 from tests.servers import ROOT, PrefectServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kept source is named through /proc/self/cwd")
@@ -72,8 +72,8 @@ def old(old_store: OldStore, tmp_path_factory: pytest.TempPathFactory, _prefect:
     """Unpack the kept store into the current folder, and let commands find its MLflow."""
     folder = tmp_path_factory.mktemp("old")
     unpack(old_store.name, folder)
-    here = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=here):
+    updates = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=updates):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(folder / "home"))
         patch.chdir(folder)
@@ -96,15 +96,15 @@ def pedigree(old: Path) -> Pedigree:
 def test_its_versions_are_listed_shown_and_whole(pedigree: Pedigree) -> None:
     """Each dataset version is listed with what was decided about it, can be counted, and is as it was written."""
     versions = pedigree("data", "list")["versions"]
-    assert [one["images"] for one in versions] == [62, 86, 98]
-    for one in versions:
-        assert pedigree("data", "show", one["hash"])["images"] == one["images"]
-        assert not pedigree("data", "verify", one["hash"])["damage"]
+    assert [version["images"] for version in versions] == [62, 86, 98]
+    for version in versions:
+        assert pedigree("data", "show", version["hash"])["images"] == version["images"]
+        assert not pedigree("data", "verify", version["hash"])["damage"]
 
 
 def test_its_models_are_listed_shown_and_explained(pedigree: Pedigree) -> None:
     """Each model version is listed with its last decision, and shows what it was made of and why it came to serve."""
-    listed = {one["version"]: one["outcome"] for one in pedigree("model", "list")["models"]}
+    listed = {model["version"]: model["outcome"] for model in pedigree("model", "list")["models"]}
     assert listed == VERSIONS
     for version in listed:
         assert pedigree("model", "show", version)["model"]["version"] == version
@@ -133,10 +133,10 @@ def test_its_champion_serves_where_todays_code_is_installed(old: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
-    assert set(seen["rows"][0]["probabilities"]) == CLASSES
-    assert any(name.endswith("code/tasks/modeling/prediction.py") for name in seen["files"])
-    assert not [name for name in seen["files"] if name.startswith(str(ROOT))]
+    response = json.loads(done.stdout)
+    assert set(response["rows"][0]["probabilities"]) == CLASSES
+    assert any(name.endswith("code/tasks/modeling/prediction.py") for name in response["files"])
+    assert not [name for name in response["files"] if name.startswith(str(ROOT))]
 
 
 @pytest.mark.parametrize("version", ["1", "2", "3"])
@@ -154,14 +154,14 @@ def test_heads_trained_in_epochs_cannot_be_made_again(old: Path, old_store: OldS
 @pytest.mark.parametrize("old_store", [ROOMLESS], indirect=True, ids=["before_the_rooms"])
 def test_its_champion_is_made_again_from_pixels(old_store: OldStore, pedigree: Pedigree) -> None:
     """Features and head come out bit for bit, and all that is known to differ is the commit of the code."""
-    made = pedigree("reproduce", "champion", "--from-pixels")
-    changed = {fact["what"]: fact["then"] for fact in made["differences"]}
+    reproduced = pedigree("reproduce", "champion", "--from-pixels")
+    changed = {fact["what"]: fact["then"] for fact in reproduced["differences"]}
     assert changed["git_commit"].startswith(old_store.commit)
     if not changed.keys() & MACHINE:
-        assert (made["verdict"], made["refitted"]["head"]) == ("identical", made["head"])
-        assert made["refitted"]["unequal"] == 0
-    assert made["refitted"]["embedded"] == made["images"] == 86
-    assert made["verdict"] in {"identical", "equal"}
+        assert (reproduced["verdict"], reproduced["refitted"]["head"]) == ("identical", reproduced["head"])
+        assert reproduced["refitted"]["unequal"] == 0
+    assert reproduced["refitted"]["embedded"] == reproduced["images"] == 86
+    assert reproduced["verdict"] in {"identical", "equal"}
 
 
 def test_the_next_runs_go_on(old: Path, old_store: OldStore, pedigree: Pedigree) -> None:
@@ -169,7 +169,7 @@ def test_the_next_runs_go_on(old: Path, old_store: OldStore, pedigree: Pedigree)
     run = pedigree("retrain")
     assert (run["status"], run["images"]["total"], run["images"]["new"]) == (old_store.next_run, 98, 0)
     assert pedigree("retrain")["status"] == "unchanged"
-    place(old / "photos", "beagle", range(3, 7))
+    draw_breed(old / "photos", "beagle", range(3, 7))
     run = pedigree("retrain")
     assert (run["status"], run["images"]["total"], run["images"]["new"]) == ("promoted", 114, 16)
     assert _champion(old) == old_store.next_champion

@@ -14,23 +14,23 @@ def main() -> int:
     end_with_this_process()
     with TemporaryDirectory(prefix="pedigree-soak-") as name:
         # Nothing of this machine's own shall take part.
-        for variable in [one for one in os.environ if one.startswith(("AWS_", "PREFECT_", "MLFLOW_"))]:
+        for variable in [run for run in os.environ if run.startswith(("AWS_", "PREFECT_", "MLFLOW_"))]:
             del os.environ[variable]
         os.environ["PEDIGREE_HOME"] = f"{name}/home-of-this-process"
         prepare_environment()
         from tests.soak.nights import TEN, loose_ends, play
         from tests.soak.world import world
 
-        with world(Path(name) / "world") as found:
-            os.environ |= {one: found.environment[one] for one in found.environment if one.startswith("AWS_")}
-            told, loose = play(found, TEN), loose_ends(found)
+        with world(Path(name) / "world") as soak_world:
+            os.environ |= {run: soak_world.environment[run] for run in soak_world.environment if run.startswith("AWS_")}
+            runs, loose = play(soak_world, TEN), loose_ends(soak_world)
     lines = ["| night | ended | as it must | decisions | seconds |", "|---|---|---|---|---|"]
-    for one in told:
-        ended, fine = ", ".join(one.ended), "yes" if one.fine else "NO"
-        lines.append(f"| {one.name} | {ended} | {fine} | {one.decisions} | {one.seconds:.0f} |")
+    for run in runs:
+        ended, fine = ", ".join(run.ended), "yes" if run.fine else "NO"
+        lines.append(f"| {run.name} | {ended} | {fine} | {run.decisions} | {run.seconds:.0f} |")
     lines += loose or ["The ledger, MLflow and the aliases are as if nothing had happened."]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if all(one.fine for one in told) and not loose else 1
+    return 0 if all(run.fine for run in runs) and not loose else 1
 
 
 if __name__ == "__main__":

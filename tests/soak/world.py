@@ -62,9 +62,9 @@ class Line:
     def cut(self) -> None:
         """End every connection, and refuse new ones."""
         self._cut.set()
-        for one in list(self._open):
+        for connection in list(self._open):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         """Let everybody through again."""
@@ -78,14 +78,14 @@ class Line:
                 continue
             far = socket.create_connection(("127.0.0.1", self._port))
             self._open |= {near, far}
-            for one, other in ((near, far), (far, near)):
-                Thread(target=self._carry, args=(one, other), daemon=True).start()
+            for source, other in ((near, far), (far, near)):
+                Thread(target=self._carry, args=(source, other), daemon=True).start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, source: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while data := one.recv(1 << 16):
+            while data := source.recv(1 << 16):
                 other.sendall(data)
-        for end in (one, other):
+        for end in (source, other):
             self._open.discard(end)
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -108,29 +108,31 @@ class World:
 
     def begin(self, clock: int = 0) -> FlowRun:
         """Ask for a retraining, whose process finds the clock changed by so many seconds."""
-        found = self.prefect.read_deployment_by_name("retrain/retrain")
+        deployment = self.prefect.read_deployment_by_name("retrain/retrain")
         changed = {"env": {"SOAK_CLOCK": str(clock), "PYTHONPATH": f"{self.folder}:{ROOT}"}} if clock else {}
-        return self.prefect.create_flow_run_from_deployment(found.id, job_variables=changed)
+        return self.prefect.create_flow_run_from_deployment(deployment.id, job_variables=changed)
 
     def ended(self, run: FlowRun) -> FlowRun:
         """Wait for a run, and return it as Prefect shows it after its end."""
 
         def over() -> FlowRun | None:
-            now = self.prefect.read_flow_run(run.id)
-            return now if now.state and now.state.is_final() else None
+            current = self.prefect.read_flow_run(run.id)
+            return current if current.state and current.state.is_final() else None
 
-        found = wait_until(over, _NIGHT, f"a night, see {self.folder / 'worker.log'}")
-        assert found
-        return found
+        run_ = wait_until(over, _NIGHT, f"a night, see {self.folder / 'worker.log'}")
+        assert run_
+        return run_
 
     def reached(self, run: FlowRun, step: str) -> None:
         """Wait until a run has begun this step."""
-        wanted = TaskRunFilter.model_validate({"name": {"like_": step}})
+        chosen = TaskRunFilter.model_validate({"name": {"like_": step}})
 
-        def begun() -> bool:
-            return any(one.flow_run_id == run.id for one in self.prefect.read_task_runs(task_run_filter=wanted))
+        def has_begun() -> bool:
+            return any(
+                task_run.flow_run_id == run.id for task_run in self.prefect.read_task_runs(task_run_filter=chosen)
+            )
 
-        wait_until(begun, _NIGHT, f"the step {step}, see {self.folder / 'worker.log'}")
+        wait_until(has_begun, _NIGHT, f"the step {step}, see {self.folder / 'worker.log'}")
 
     def start_worker(self) -> None:
         """Start a worker, as ``pedigree up`` does."""
@@ -145,8 +147,8 @@ class World:
         """Kill the process of a run, or the worker with all that it started."""
         for worker in self._worker:
             with suppress(psutil.NoSuchProcess):
-                one = psutil.Process(worker.pid)
-                for process in (*one.children(recursive=True), *(() if run else (one,))):
+                root = psutil.Process(worker.pid)
+                for process in (*root.children(recursive=True), *(() if run else (root,))):
                     if run is None or process.environ().get("PREFECT__FLOW_RUN_ID") == str(run):
                         process.send_signal(signal.SIGKILL)
 
@@ -156,30 +158,30 @@ def world(folder: Path) -> Iterator[World]:
     """Start everything, and deploy what ``infra/prefect.yaml`` says."""
     with ExitStack() as stack:
         places = [folder / name for name in ("ceph", "prefect", "mlflow", "home")]
-        for place in places:
-            place.mkdir(parents=True)
+        for part in places:
+            part.mkdir(parents=True)
         ceph = stack.enter_context(servers.ceph_server(places[0]))
         prefect = stack.enter_context(servers.prefect_server(places[1]))
         mlflow = stack.enter_context(servers.mlflow_server(places[2]))
-        s3, tracking = (Line(int(one.rpartition(":")[2])) for one in (ceph.endpoint, mlflow.url))
+        s3, tracking = (Line(int(address.rpartition(":")[2])) for address in (ceph.endpoint, mlflow.url))
         (folder / "sitecustomize.py").write_text(_CLOCK)
         keys = {"AWS_ACCESS_KEY_ID": ceph.access_key, "AWS_SECRET_ACCESS_KEY": ceph.secret_key}
         environment = {**os.environ, **keys, "AWS_ENDPOINT_URL": s3.url, "AWS_REGION": "us-east-1"}
         environment |= {"PREFECT_API_URL": prefect.api_url, "PREFECT_WORKER_QUERY_SECONDS": "1"}
         environment |= {"PEDIGREE_HOME": str(places[3]), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
-        found = boto3.Session(ceph.access_key, ceph.secret_key, region_name="us-east-1")
-        bucket = found.resource("s3", endpoint_url=ceph.endpoint).Bucket("dogs")
+        session = boto3.Session(ceph.access_key, ceph.secret_key, region_name="us-east-1")
+        bucket = session.resource("s3", endpoint_url=ceph.endpoint).Bucket("dogs")
         bucket.create()
         settings = _settings(tracking.url)
         client = stack.enter_context(SyncPrefectClient(prefect.api_url))
-        made = World(folder, s3, tracking, settings, client, environment, bucket)
-        stack.callback(made.kill)
-        made.start_worker()
+        created = World(folder, s3, tracking, settings, client, environment, bucket)
+        stack.callback(created.kill)
+        created.start_worker()
         wait_until(
             lambda: health.worker_is_online(prefect.url, {}, POOL), 120, f"the worker, see {folder / 'worker.log'}"
         )
         deployments.deploy(places[3], environment, settings)
-        yield made
+        yield created
 
 
 def _settings(mlflow: str) -> Settings:

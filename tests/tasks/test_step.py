@@ -87,5 +87,5 @@ def test_a_step_that_takes_too_long_is_stopped_with_a_sentence() -> None:
     def alone() -> object:
         return step(hours=0.2 / 3600)(work)()
 
-    found = alone(return_state=True).result(raise_on_failure=False)
-    assert re.match("work did not end within .* hours and was stopped: what it had stored is kept", str(found))
+    result = alone(return_state=True).result(raise_on_failure=False)
+    assert re.match("work did not end within .* hours and was stopped: what it had stored is kept", str(result))

@@ -7,10 +7,10 @@ from tasks.evaluation.smoke_test import serving_probe
 
 
 @pytest.mark.parametrize("rule", ["accuracy at least 0", "served as evaluated", "served as evaluated else ask"])
-@pytest.mark.parametrize("asked", [True, False])
-def test_a_stranger_is_invited_unless_the_check_is_off(rule: str, asked: bool) -> None:
+@pytest.mark.parametrize("expected", [True, False])
+def test_a_stranger_is_invited_unless_the_check_is_off(rule: str, expected: bool) -> None:
     """Whatever rules are written, the packaged model is asked, unless the check's own setting switches that off."""
-    gate = {"rules": [rule], "serve_check": asked}
+    gate = {"rules": [rule], "serve_check": expected}
     values = {"source": {"url": "photos"}, "store": {"url": "store"}, "gate": gate}
     with serving_probe(Settings.model_validate({**values, "tracking": {"url": "sqlite:///nowhere.db"}})) as stranger:
-        assert bool(stranger) == asked
+        assert bool(stranger) == expected

@@ -35,7 +35,7 @@ def test_weights_that_came_once_need_not_come_again(settings: Settings, tmp_path
 def test_the_file_stands_in_for_what_the_store_lost(settings: Settings, tmp_path: Path) -> None:
     """A note about a backbone whose file is missing is no reason to fail while the weights can still be had."""
     first = _current_backbone(settings)
-    kept = tmp_path / "store" / "backbones" / f"{first.fingerprint}.npz"
-    kept.unlink()
+    stored = tmp_path / "store" / "backbones" / f"{first.fingerprint}.npz"
+    stored.unlink()
     assert _current_backbone(settings).fingerprint == first.fingerprint
-    assert kept.exists()
+    assert stored.exists()

@@ -73,11 +73,11 @@ def test_a_file_that_breaks_the_decoder_costs_only_itself(misdeed: bytes) -> Non
     """A file that hangs, kills, or fills the decoder is rejected with its reason; those beside it are examined."""
     parts = [[b"fine", misdeed, b"fine"], [b"fine"] * 3, [misdeed], [b"fine"], [b"fine", misdeed, misdeed]]
     with Decoder(LIMITS, MISBEHAVING, seconds=1) as decoder, ThreadPoolExecutor(4) as pool:
-        found = list(chain.from_iterable(pool.map(decoder.examine, parts)))
-    assert [one.reason for one in found if isinstance(one, Rejection)] == [
+        results = list(chain.from_iterable(pool.map(decoder.examine, parts)))
+    assert [result.reason for result in results if isinstance(result, Rejection)] == [
         MISDEEDS.get(data, GOOD.reason) for part in parts for data in part
     ]
-    assert all("\n" not in one.detail for one in found if isinstance(one, Rejection))
+    assert all("\n" not in result.detail for result in results if isinstance(result, Rejection))
 
 
 def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
@@ -85,9 +85,9 @@ def test_a_real_file_that_takes_minutes_costs_only_itself(photos: Path) -> None:
     photograph = next(photos.rglob("*.jpg")).read_bytes()
     limits = Limits(max_bytes=10**7, max_pixels=3 * 10**7, min_side=32)
     with Decoder(limits, seconds=3) as decoder:
-        found, beside = decoder.examine([progressive_bomb(), photograph])
-    assert isinstance(found, Rejection)
-    assert found.reason is Reason.TOO_SLOW
+        results, beside = decoder.examine([progressive_bomb(), photograph])
+    assert isinstance(results, Rejection)
+    assert results.reason is Reason.TOO_SLOW
     assert isinstance(beside, ImageInfo)
 
 
@@ -95,9 +95,9 @@ def test_real_photographs_are_examined_as_in_this_process(photos: Path) -> None:
     """A worker gives the very answer that the function gives here, for pictures and for what is none."""
     files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::50]] + [b"", b"woof"]
     with Decoder(LIMITS) as decoder:
-        found = decoder.examine(files)
-    assert found == [validate_image(data, LIMITS) for data in files]
-    assert any(isinstance(one, ImageInfo) for one in found)
+        results = decoder.examine(files)
+    assert results == [validate_image(data, LIMITS) for data in files]
+    assert any(isinstance(result, ImageInfo) for result in results)
 
 
 def test_a_worker_imports_only_what_decoding_needs() -> None:
@@ -162,6 +162,6 @@ def test_a_worker_that_cannot_start_rejects_nothing(program: str) -> None:
 
 def answered(decoder: Decoder, data: bytes) -> str:
     """Examine a file and tell the answer's detail."""
-    (found,) = decoder.examine([data])
-    assert isinstance(found, Rejection)
-    return found.detail
+    (result,) = decoder.examine([data])
+    assert isinstance(result, Rejection)
+    return result.detail

@@ -44,7 +44,7 @@ def decoder() -> Iterator[Decoder]:
         yield started
 
 
-def told(decoder: Decoder, *deeds: str) -> list[str]:
+def ask(decoder: Decoder, *deeds: str) -> list[str]:
     """Send files that say what is to be done, and read what came of it."""
     answers = decoder.examine([deed.encode() for deed in deeds])
     assert all(isinstance(given, Rejection) for given in answers)
@@ -55,7 +55,7 @@ def test_a_worker_knows_nothing_of_the_environment(decoder: Decoder, monkeypatch
     """A worker's environment holds a few harmless names, whatever secrets the night's holds."""
     for name in SECRETS:
         monkeypatch.setenv(name, "secret")
-    (names,) = told(decoder, "environment")
+    (names,) = ask(decoder, "environment")
     assert set(names.split()[1:]) <= HARMLESS
 
 
@@ -63,12 +63,12 @@ def test_a_worker_knows_nothing_of_the_environment(decoder: Decoder, monkeypatch
 @pytest.mark.parametrize("deed", ["read", "list", "write", "delete", "rename", "folder", "link", "mode", "times"])
 def test_a_worker_reaches_no_file(decoder: Decoder, tmp_path: Path, deed: str) -> None:
     """No file can be read, listed, made, changed or removed, and the next picture is examined by the same worker."""
-    place = tmp_path / "secret"
+    secret = tmp_path / "secret"
     if deed not in ("folder", "link"):
-        place.write_text("secret")
+        secret.write_text("secret")
     before = [(path.name, path.stat()) for path in tmp_path.iterdir()]
-    said = told(decoder, f"{deed} {tmp_path if deed == 'list' else place}", "fine")
-    assert said == ["refused PermissionError", "did "]
+    answers = ask(decoder, f"{deed} {tmp_path if deed == 'list' else secret}", "fine")
+    assert answers == ["refused PermissionError", "did "]
     assert [(path.name, path.stat()) for path in tmp_path.iterdir()] == before
 
 
@@ -80,31 +80,31 @@ def test_a_worker_reaches_no_network(decoder: Decoder) -> None:
         local.listen()
         port = listener.getsockname()[1]
         deeds = [f"connect 127.0.0.1:{port}", f"datagram 127.0.0.1:{port}", "listen", "abstract pedigree-test"]
-        said = told(decoder, *deeds)
+        answers = ask(decoder, *deeds)
         listener.settimeout(0)
         with pytest.raises(BlockingIOError):
             listener.accept()
-    assert said == ["refused PermissionError"] * 4
+    assert answers == ["refused PermissionError"] * 4
 
 
 @LINUX
 @pytest.mark.parametrize("deed", ["signal", "signal-all", "signal-group", "trace", "memory", "its-environment"])
 def test_a_worker_reaches_no_other_process(decoder: Decoder, deed: str) -> None:
     """The night can be neither killed nor read nor traced by whoever decodes for it."""
-    assert told(decoder, deed)[0].startswith("refused ")
+    assert ask(decoder, deed)[0].startswith("refused ")
 
 
 @LINUX
 @pytest.mark.parametrize("deed", ["fork", "run", "become", "namespace", "user"])
 def test_a_worker_becomes_nothing_else(decoder: Decoder, deed: str) -> None:
     """No process is forked, no program started, no right won."""
-    assert told(decoder, deed, "fine")[0].startswith("refused ")
+    assert ask(decoder, deed, "fine")[0].startswith("refused ")
 
 
 @pytest.mark.parametrize("deed", ["more-files", "more-memory", "more-time", "more-nothing"])
 def test_a_worker_cannot_raise_its_limits(decoder: Decoder, deed: str) -> None:
     """What a worker may use at most was said by the night, and stays."""
-    assert told(decoder, deed)[0].startswith("refused ")
+    assert ask(decoder, deed)[0].startswith("refused ")
 
 
 MEASURES = {"brightness": 0.5, "contrast": 0.1, "sharpness": 9.0, "tone": 0.5}
@@ -145,13 +145,13 @@ BABBLE = {
 @pytest.mark.parametrize("kind", BABBLE)
 def test_an_impossible_answer_counts_as_a_dead_decoder(decoder: Decoder, tmp_path: Path, kind: str) -> None:
     """What is no possible answer costs the file that it is about: nothing is run, and the next file is examined."""
-    place = tmp_path / "pwned"
-    deed = BABBLE[kind].replace("PLACE", str(place)).encode()
+    secret = tmp_path / "pwned"
+    deed = BABBLE[kind].replace("PLACE", str(secret)).encode()
     (babbling,), (after,) = decoder.examine([deed]), decoder.examine([b"fine"])
     assert isinstance(babbling, Rejection)
     assert babbling.reason is Reason.DECODER_DIED
     assert after == Rejection(Reason.EMPTY, "did ")
-    assert not place.exists()
+    assert not secret.exists()
 
 
 def test_a_believable_answer_is_believed(decoder: Decoder) -> None:
@@ -210,9 +210,9 @@ def test_everything_that_is_allowed_still_decodes() -> None:
     """Shut in, a worker examines every format, profile and odd file bit for bit as a process that may do anything."""
     files = [data() for data, _, _ in WAYS.values()] + [data() for data in GOOD.values()]
     with Decoder(LIMITS) as decoder:
-        found = decoder.examine(files)
-    assert found == [validate_image(data, LIMITS) for data in files]
-    assert {one.format for one in found if isinstance(one, ImageInfo)} >= {
+        results = decoder.examine(files)
+    assert results == [validate_image(data, LIMITS) for data in files]
+    assert {result.format for result in results if isinstance(result, ImageInfo)} >= {
         "JPEG",
         "PNG",
         "WEBP",
@@ -268,7 +268,7 @@ os.write(1, json.dumps([left, refused]).encode())
 
 @LINUX
 @pytest.mark.parametrize(
-    ("lacking", "left", "open_doors"),
+    ("lacking", "restrictions", "open_doors"),
     [
         ((), [], set()),
         (("landlock",), [], set()),
@@ -277,14 +277,14 @@ os.write(1, json.dumps([left, refused]).encode())
     ],
 )
 def test_a_kernel_that_offers_less_takes_what_it_can(
-    tmp_path: Path, lacking: tuple[str, ...], left: list[str], open_doors: set[str]
+    tmp_path: Path, lacking: tuple[str, ...], restrictions: list[str], open_doors: set[str]
 ) -> None:
     """Without one or both of the kernel's walls the limits still hold, and what is left open is said, not guessed."""
-    place = tmp_path / "file"
-    place.write_text("")
+    secret = tmp_path / "file"
+    secret.write_text("")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = [sys.executable, "-c", DOORS, str(place), *lacking]
+    program = [sys.executable, "-c", DOORS, str(secret), *lacking]
     done = subprocess.run(program, env=environment, capture_output=True, check=True)  # noqa: S603 - our own program
-    said, refused = json.loads(done.stdout)
-    assert said == left
+    answers, refused = json.loads(done.stdout)
+    assert answers == restrictions
     assert {name for name, was_refused in refused.items() if not was_refused} == open_doors

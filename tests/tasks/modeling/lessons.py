@@ -57,10 +57,10 @@ def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
     """Fine-tune wholly, and name what came out: all variables, and the backbone and head of the best epoch."""
     course = small_course(settings, devices)
     *_, last = course.checkpoints(None)
-    return said(course, last)
+    return describe_result(course, last)
 
 
-def said(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
+def describe_result(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
     """Name the variables of a finished fine-tuning and its result, and repeat its figures."""
     backbone, head = course.result(last)
     return {
@@ -77,7 +77,7 @@ def tuned_from(path: Path, dies_at: int) -> dict[str, Any]:
     reached = Checkpoint.from_bytes(path.read_bytes()) if path.exists() else None
     for last in course.checkpoints(reached):
         path.write_bytes(last.to_bytes())
-    return said(course, last)
+    return describe_result(course, last)
 
 
 def tuned_by_worker(addresses: Sequence[str], number: int) -> dict[str, Any]:

@@ -21,14 +21,14 @@ def test_another_process_on_one_core_computes_the_same(
     given = tmp_path / "images"
     given.write_bytes(pickle.dumps((images, limits)))
     (tmp_path / "keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_first"}')
-    found, said = run_alone(
+    printed, log = run_alone(
         "import json, pathlib, pickle; from tests.tasks.modeling.same import hashes\n"
         f"print(json.dumps(hashes(*pickle.loads(pathlib.Path({str(given)!r}).read_bytes()))))",
         cores=1,
         environment={"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)},
     )
-    assert found == hashes(images, limits)
-    assert said == ""
+    assert printed == hashes(images, limits)
+    assert log == ""
 
 
 def test_another_seed_gives_another_head() -> None:
@@ -46,7 +46,7 @@ def test_one_thread_an_operation() -> None:
 
 def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
     """A process in which TensorFlow chose other kernels before us computes nothing, and says what to set."""
-    found, _ = run_alone(
+    printed, _ = run_alone(
         "import json, tensorflow\n"
         "from configs.errors import PedigreeError\n"
         "from tasks.modeling.determinism import configure_tensorflow\n"
@@ -54,4 +54,4 @@ def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
         "except PedigreeError as problem: print(json.dumps(str(problem)))",
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
     )
-    assert found.endswith("set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")
+    assert printed.endswith("set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")

@@ -42,10 +42,10 @@ def test_an_answer_is_what_evaluation_measures(
 ) -> None:
     """From an image's bytes to probabilities: bit for bit those of the head on stored features."""
     stored = head.probabilities(np.stack([vector for _, vector in embed_images(backbone, images, limits)]))
-    found = Predictor.load(packaged).predict([data for _, data in images])
-    assert [list(one.probabilities.values()) for one in found if one.probabilities] == stored.tolist()
-    assert [one.label for one in found] == [head.classes[index] for index in stored.argmax(axis=1)]
-    assert [one.probability for one in found] == stored.max(axis=1).tolist()
+    answers = Predictor.load(packaged).predict([data for _, data in images])
+    assert [list(answer.probabilities.values()) for answer in answers if answer.probabilities] == stored.tolist()
+    assert [answer.label for answer in answers] == [head.classes[index] for index in stored.argmax(axis=1)]
+    assert [answer.probability for answer in answers] == stored.max(axis=1).tolist()
 
 
 def test_an_answer_says_whether_the_model_is_sure(
@@ -57,28 +57,30 @@ def test_an_answer_says_whether_the_model_is_sure(
     )
     wary = replace(head, threshold=float(ranked[5]))
     Package(backbone.to_bytes(), backbone.facts, wary.to_bytes(), limits).write(tmp_path)
-    found = Predictor.load(tmp_path).predict([data for _, data in images])
-    assert sorted(one.sure for one in found) == [False] * 5 + [True] * (len(images) - 5)
-    assert all(one.sure == (one.probability is not None and one.probability >= ranked[5]) for one in found)
-    assert all(one.label for one in found)
+    answers = Predictor.load(tmp_path).predict([data for _, data in images])
+    assert sorted(answer.sure for answer in answers) == [False] * 5 + [True] * (len(images) - 5)
+    assert all(
+        answer.sure == (answer.probability is not None and answer.probability >= ranked[5]) for answer in answers
+    )
+    assert all(answer.label for answer in answers)
 
 
 def test_bad_images_get_a_reason_and_spoil_nothing(packaged: Path, images: list[tuple[str, bytes]]) -> None:
     """A text, half a picture, nothing and a huge file are each told what is wrong; the good image keeps its answer."""
     good = images[0][1]
     predictor = Predictor.load(packaged)
-    found = predictor.predict([b"woof", good, good[:900], b"", good + bytes(10**6)])
-    assert [one.problem.partition(":")[0] for one in found] == [
+    answers = predictor.predict([b"woof", good, good[:900], b"", good + bytes(10**6)])
+    assert [answer.problem.partition(":")[0] for answer in answers] == [
         "not-an-image",
         "",
         "damaged",
         "empty",
         "too-many-bytes",
     ]
-    assert found[1] == predictor.predict([good])[0]
-    assert {(one.label, one.probability, one.probabilities, one.sure) for one in found if one.problem} == {
-        (None, None, None, False)
-    }
+    assert answers[1] == predictor.predict([good])[0]
+    assert {
+        (answer.label, answer.probability, answer.probabilities, answer.sure) for answer in answers if answer.problem
+    } == {(None, None, None, False)}
 
 
 def test_no_images_get_no_answers(packaged: Path) -> None:
@@ -88,7 +90,7 @@ def test_no_images_get_no_answers(packaged: Path) -> None:
 
 def test_a_model_loads_where_nothing_else_is_installed(packaged: Path, images: list[tuple[str, bytes]]) -> None:
     """Prefect, boto3, Lance, MLflow and the settings may be missing; the answer is the same."""
-    found, said = run_alone(
+    output, errors = run_alone(
         "import base64, json, pathlib, sys\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
@@ -100,8 +102,8 @@ def test_a_model_loads_where_nothing_else_is_installed(packaged: Path, images: l
         f"[answer] = Predictor.load(pathlib.Path({str(packaged)!r})).predict([image])\n"
         "print(json.dumps(answer.probabilities))"
     )
-    assert found == Predictor.load(packaged).predict([images[0][1]])[0].probabilities
-    assert said == ""
+    assert output == Predictor.load(packaged).predict([images[0][1]])[0].probabilities
+    assert errors == ""
 
 
 @pytest.mark.parametrize("name", ["model.json", "backbone.npz", "head.npz"])

@@ -29,7 +29,7 @@ SETTINGS = Settings(source=Source(url="photos"), store=Store(url="store"), track
 
 
 @flow
-def asked(outcome: Outcome) -> Outcome:
+def request(outcome: Outcome) -> Outcome:
     """Ask in a run of its own."""
     return request_approval(outcome, SETTINGS)
 
@@ -38,9 +38,9 @@ def test_the_question_names_rule_evidence_and_what_to_do(prefect_server: Prefect
     """Without a form the artifact names the command; a night that was promoted asks nothing."""
     assert prefect_server.api_url
     promoted = replace(OUTCOME, status="promoted")
-    assert asked(promoted) == promoted
+    assert request(promoted) == promoted
     assert _shown() == ""
-    assert asked(OUTCOME) == OUTCOME
+    assert request(OUTCOME) == OUTCOME
     for words in (RULE["said"], "`pedigree model promote 4 -c FILE --why TEXT`", "MLflow run `a-run`"):
         assert words in _shown()
 

@@ -15,8 +15,8 @@ BACK = replace(GATE, number=3, outcome="rolled-back", model_version="2", person=
 @pytest.mark.parametrize(("head", "data"), [("head", "other"), ("other", "data")])
 def test_a_hold_turns_down_what_the_gate_would_let_pass(outcome: DecisionOutcome, head: str, data: str) -> None:
     """The same weights, or the same data, end rejected with who, why and how to lift it before the gate's own words."""
-    found = replace(GATE, number=0, outcome=outcome, against=1, head=head, dataset=data)
-    placed = _number_decision(found, [GATE, BACK])
+    decision = replace(GATE, number=0, outcome=outcome, against=1, head=head, dataset=data)
+    placed = _number_decision(decision, [GATE, BACK])
     assert (placed.number, placed.outcome, placed.champion) == (4, "rejected", 1)
     assert placed.reason.startswith("version 2 was rolled back by ann")
     assert "pedigree model lift 2" in placed.reason

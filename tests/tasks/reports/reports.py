@@ -31,22 +31,26 @@ def report(
 ) -> EvaluationReport:
     """Report of two models that are wrong about a tenth of the images, not the same ones; each third image is white."""
     truth = [number % len(classes) for number in range(images)]
-    labels = [classes[place] for place in truth]
+    labels = [classes[index] for index in truth]
     coats = [(("coat", COATS[number % len(COATS)]),) for number in range(images)]
     exam = EvaluationSet(labels, [str(number) for number in range(images)], coats)
-    ours, theirs = (predictions(truth, np.arange(images) % 10 != wrong, classes) for wrong in (0, 5))
+    challenger_predictions, champion_predictions = (
+        predictions(truth, np.arange(images) % 10 != wrong, classes) for wrong in (0, 5)
+    )
     gate = Gate(rules=tuple(rules))
-    found = measure_models(ours, None if first else theirs, exam, gate.minimum_support)
+    measurement = measure_models(
+        challenger_predictions, None if first else champion_predictions, exam, gate.minimum_support
+    )
     rows = [
         Row(f"{number:064x}", label, Split.TEST, coat, f"{label}/{number}.jpg")
         for number, (label, coat) in enumerate(zip(labels, coats, strict=True))
     ]
-    made = FeatureSet("f" * 64, 16)
-    evaluation = Evaluation(images, found.to_metrics(), None if first else 1, found)
-    verdict = apply_gate_rules(GateInputs(found, None, DRIFT), gate)
+    feature_set = FeatureSet("f" * 64, 16)
+    evaluation = Evaluation(images, measurement.to_metrics(), None if first else 1, measurement)
+    verdict = apply_gate_rules(GateInputs(measurement, None, DRIFT), gate)
     challenger = Challenger(
-        DatasetFeatures(made, made, 0, 0),
-        TrainedModel(made, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),
+        DatasetFeatures(feature_set, feature_set, 0, 0),
+        TrainedModel(feature_set, "a" * 64, "run", 3, 0.9, Promise(0.95, 0.5, 90)),
         evaluation,
         verdict,
     )
@@ -56,5 +60,9 @@ def report(
     card = {"findings": [doubted], "warnings": ["look"]}
     dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
     return EvaluationReport(
-        dataset, challenger, find_misclassifications(rows, ours, None if first else theirs), card, gate.minimum_support
+        dataset,
+        challenger,
+        find_misclassifications(rows, challenger_predictions, None if first else champion_predictions),
+        card,
+        gate.minimum_support,
     )

@@ -69,11 +69,11 @@ def test_a_package_answers_as_evaluated_with_its_own_modules_alone(model: Path, 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    loaded = json.loads(done.stdout)
     evaluated = Predictor.load(tmp_path / "packaged").predict([path.read_bytes() for path in sorted(images.iterdir())])
-    assert [row["probabilities"] for row in seen["rows"]] == [answer.probabilities for answer in evaluated]
-    assert [row["problem"] for row in seen["rows"]] == [answer.problem for answer in evaluated]
+    assert [row["probabilities"] for row in loaded["rows"]] == [answer.probabilities for answer in evaluated]
+    assert [row["problem"] for row in loaded["rows"]] == [answer.problem for answer in evaluated]
     code = model / "code"
     carried = {str(path.relative_to(code)) for path in code.rglob("*") if path.suffix != ".pyc" and path.is_file()}
     assert carried == set(CODE)
-    assert seen["files"] == sorted(str(code / name) for name in CODE)
+    assert loaded["files"] == sorted(str(code / name) for name in CODE)

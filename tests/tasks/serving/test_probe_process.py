@@ -42,13 +42,13 @@ def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, m
     Package(backbone.to_bytes(), backbone.facts, head.to_bytes(), Limits(50_000_000, 100_000_000, 32)).write(packaged)
     version = registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged))
     images = [path.read_bytes() for path in sorted(photos.glob("*/*.jpg"))[:2]]
-    own = [one.probabilities or {} for one in Predictor.load(packaged).predict(images)]
-    expected = Predictions(head.classes, np.array([list(one.values()) for one in own], np.float32))
+    predicted = [answer.probabilities or {} for answer in Predictor.load(packaged).predict(images)]
+    expected = Predictions(head.classes, np.array([list(answer.values()) for answer in predicted], np.float32))
     # What the package lacks must not come from here.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
     with ServingProbe(url) as stranger:
-        found = check_serving(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
-        assert (found.wrong, found.widest) == ("", 0.0)
+        check = check_serving(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
+        assert (check.wrong, check.widest) == ("", 0.0)
         (packaged / "head.npz").write_bytes(b"no head")
         with pytest.raises(PedigreeError, match="A stored head is damaged"):
             stranger.ask("dogs", registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged)), images)
@@ -57,15 +57,15 @@ def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, m
 def test_a_stranger_who_is_not_asked_goes_with_the_night() -> None:
     """The process that waits for a question ends when the night does, also when that is killed without a word."""
     with ServingProbe("sqlite:///nowhere.db"):
-        (one,) = _strangers()
-    assert not one.is_running()
+        (process,) = _strangers()
+    assert not process.is_running()
     with Popen([sys.executable, "-c", NIGHT], stdin=PIPE, stdout=PIPE) as night:  # noqa: S603 - this very Python
         assert night.stdout
         night.stdout.readline()
-        (one,) = _strangers(night.pid)
+        (process,) = _strangers(night.pid)
         night.kill()
-    one.wait(60)
+    process.wait(60)
 
 
 def _strangers(night: int | None = None) -> list[psutil.Process]:
-    return [one for one in psutil.Process(night).children() if any("stranger" in word for word in one.cmdline())]
+    return [child for child in psutil.Process(night).children() if any("stranger" in word for word in child.cmdline())]

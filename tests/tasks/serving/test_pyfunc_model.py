@@ -64,16 +64,18 @@ def test_a_served_photograph_gets_the_evaluation_s_probabilities(served: str, pa
     """What people are told is what was measured, to the last bit."""
     images = [path.read_bytes() for path in sorted(photos.glob("*/*.jpg"))[:60:20]]
     expected = Predictor.load(packaged).predict(images)
-    found = _ask(served, {"dataframe_records": [{"image": _text(image)} for image in images]})
-    assert [one["probabilities"] for one in found] == [one.probabilities for one in expected]
-    assert [(one["label"], one["probability"]) for one in found] == [(one.label, one.probability) for one in expected]
-    assert [one["problem"] for one in found] == ["", "", ""]
+    answers = _ask(served, {"dataframe_records": [{"image": _text(image)} for image in images]})
+    assert [answer["probabilities"] for answer in answers] == [answer.probabilities for answer in expected]
+    assert [(answer["label"], answer["probability"]) for answer in answers] == [
+        (answer.label, answer.probability) for answer in expected
+    ]
+    assert [answer["problem"] for answer in answers] == ["", "", ""]
 
 
 def test_every_form_of_a_request_gets_the_same_answer(served: str, photos: Path) -> None:
     """MLflow takes tables in two forms and lists in two more."""
     image = _text(next(photos.glob("*/*.jpg")).read_bytes())
-    first, *others = (
+    first, *other_answers = (
         _ask(served, body)
         for body in (
             {"dataframe_records": [{"image": image}]},
@@ -83,24 +85,24 @@ def test_every_form_of_a_request_gets_the_same_answer(served: str, photos: Path)
         )
     )
     assert first[0]["label"]
-    assert others == [first, first, first]
+    assert other_answers == [first, first, first]
 
 
 def test_a_bad_image_gets_a_reason_and_spoils_nothing(served: str, photos: Path) -> None:
     """A file that is no picture, and half a picture, are answered politely beside a good one."""
     good = next(photos.glob("*/*.jpg")).read_bytes()
-    found = _ask(
+    answers = _ask(
         served, {"dataframe_records": [{"image": _text(data)} for data in (b"woof", good, good[: len(good) // 2])]}
     )
-    assert [bool(one["problem"]) for one in found] == [True, False, True]
-    assert [one["label"] for one in found if one["problem"]] == [None, None]
+    assert [bool(answer["problem"]) for answer in answers] == [True, False, True]
+    assert [answer["label"] for answer in answers if answer["problem"]] == [None, None]
 
 
 def test_a_request_that_asks_too_much_is_refused_and_a_picture_that_does_costs_its_row(served: str) -> None:
     """Rows, pixels in all and bytes are bounded with a sentence; a picture beyond the server's limit has a reason."""
     small, large = _text(_picture(64, 64)), _text(_picture(6000, 5100))
-    found = _ask(served, {"dataframe_records": [{"image": small}, {"image": large}]})
-    assert [one["problem"] for one in found] == [
+    answers = _ask(served, {"dataframe_records": [{"image": small}, {"image": large}]})
+    assert [answer["problem"] for answer in answers] == [
         "",
         "too-many-pixels: 6000 x 5100 pixels, at most 30,000,000 are allowed",
     ]

@@ -40,22 +40,22 @@ def keras_file(
     request: pytest.FixtureRequest, other_weights: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     """File of those weights in one of Keras's two layouts; its ImageNet file has the old one."""
-    whole = build_untrained()
-    whole.set_weights(other_weights)
+    network = build_untrained()
+    network.set_weights(other_weights)
     path = tmp_path_factory.mktemp("weights") / "whole.weights.h5"
     if request.param == "new":
-        whole.save_weights(path)
+        network.save_weights(path)
     else:
         with h5py.File(path, "w") as file:
-            keras.src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, whole)
+            keras.src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, network)
     return path.read_bytes()
 
 
 def test_a_file_of_keras_gives_its_weights(keras_file: bytes, other_weights: list[np.ndarray]) -> None:
     """The network below the cut gets the file's weights in either layout, whatever else was built in the process."""
-    found = load_backbone(_settings(keras_file), keras_file).model.get_weights()
-    assert len(found) == len(random_backbone("mixed0", 75).model.get_weights())
-    assert _hashes(found) <= _hashes(other_weights)
+    weights = load_backbone(_settings(keras_file), keras_file).model.get_weights()
+    assert len(weights) == len(random_backbone("mixed0", 75).model.get_weights())
+    assert _hashes(weights) <= _hashes(other_weights)
 
 
 def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
@@ -67,8 +67,8 @@ def test_random_weights_do_not_depend_on_what_other_threads_draw() -> None:
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:
     """Layers are called as in a process's first network, since gradients are added up in the order of names."""
-    first, again = ([layer.name for layer in build_untrained().layers] for _ in range(2))
-    assert first == again
+    first, second = ([layer.name for layer in build_untrained().layers] for _ in range(2))
+    assert first == second
     assert len(set(first)) == len(first)
     assert first[1:4] == ["conv2d", "batch_normalization", "activation"]
     assert first[-2:] == ["activation_93", "mixed10"]
@@ -138,8 +138,8 @@ def test_the_fingerprint_covers_weights_cut_size_and_contract(
     arrays[0][0, 0, 0, 0] = np.nextafter(arrays[0][0, 0, 0, 0], np.float32(1))
     one_bit = random_backbone("mixed0", 75)
     one_bit.model.set_weights(arrays)
-    others = [one_bit, *(dataclasses.replace(backbone, **change) for change in ({"cut": "mixed1"}, {"size": 76}))]
-    names = {backbone.fingerprint, *(other.fingerprint for other in others)}
+    different = [one_bit, *(dataclasses.replace(backbone, **change) for change in ({"cut": "mixed1"}, {"size": 76}))]
+    names = {backbone.fingerprint, *(other.fingerprint for other in different)}
     monkeypatch.setattr(backbones, "CONTRACT", "another")
     assert len({*names, dataclasses.replace(backbone).fingerprint}) == 5
 
@@ -148,14 +148,14 @@ def test_half_precision_is_another_backbone_whose_numbers_have_16_bits(backbone:
     """Precision is part of the name, and the network itself rounds, so that serving does as well."""
     half = dataclasses.replace(backbone, precision="float16")
     pixels = np.random.default_rng(0).integers(0, 256, (75, 75, 3), dtype=np.uint8)
-    found, exact = half.network(pixels), backbone.network(pixels)
+    half_features, exact = half.network(pixels), backbone.network(pixels)
     assert half.fingerprint != backbone.fingerprint
-    assert found.dtype == np.float32
-    assert np.array_equal(found, exact.astype(np.float16))
-    assert not np.array_equal(found, exact)
-    again = restore_backbone(half.to_bytes(), half.facts)
-    assert again.fingerprint == half.fingerprint
-    assert np.array_equal(again.network(pixels), found)
+    assert half_features.dtype == np.float32
+    assert np.array_equal(half_features, exact.astype(np.float16))
+    assert not np.array_equal(half_features, exact)
+    restored = restore_backbone(half.to_bytes(), half.facts)
+    assert restored.fingerprint == half.fingerprint
+    assert np.array_equal(restored.network(pixels), half_features)
     assert (
         load_backbone(Settings(weights="random", cut="mixed0", size=75, precision="float16")).fingerprint
         == half.fingerprint
@@ -178,7 +178,7 @@ def test_weights_from_outside_are_named_by_all_that_decides() -> None:
         Settings(size=224),
         Settings(precision="float16"),
     ]
-    assert len({name_external_weights(one) for one in settings}) == len(settings)
+    assert len({name_external_weights(chosen) for chosen in settings}) == len(settings)
     assert name_external_weights(settings[2]) == name_external_weights(
         Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64)
     )
@@ -224,9 +224,9 @@ def imagenet_file(keras_file: bytes) -> Iterator[Path]:
 def test_keras_s_own_file_is_held_against_the_sha256(imagenet_file: Path, other_weights: list[np.ndarray]) -> None:
     """With a SHA-256 in the settings Keras's file is used if it has it, and else refused unopened; MD5 has no say."""
     right = sha256_of_bytes(imagenet_file.read_bytes())
-    found = load_backbone(Settings(sha256=right, cut="mixed0", size=75))
-    assert _hashes(found.model.get_weights()) <= _hashes(other_weights)
-    assert found.origin == right
+    loaded = load_backbone(Settings(sha256=right, cut="mixed0", size=75))
+    assert _hashes(loaded.model.get_weights()) <= _hashes(other_weights)
+    assert loaded.origin == right
     imagenet_file.write_bytes(imagenet_file.read_bytes()[:-1])
     with pytest.raises(
         PedigreeError, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"

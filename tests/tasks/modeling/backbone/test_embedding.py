@@ -41,19 +41,19 @@ def test_features_are_the_same_on_every_night(
     nights = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(determinism, "count_cores", lambda: data.draw(st.integers(1, 5)))
-        found = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
+        vectors = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
     for name, file in images:
         pixels = preprocess_image(file, backbone.size, limits)
         assert isinstance(pixels, np.ndarray)
-        assert np.array_equal(found[name], backbone.network(pixels))
+        assert np.array_equal(vectors[name], backbone.network(pixels))
 
 
 def test_each_image_is_seen_in_the_views_asked_of_it(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """A view's features are those of the picture turned or cut in that way, and the identity's are the usual ones."""
-    asked = [(*images[0], ("mirror",)), (*images[1], ("identity", "mirror"))]
-    (mirrored,), (plain, other) = embed_views(backbone, asked, limits)
+    requests = [(*images[0], ("mirror",)), (*images[1], ("identity", "mirror"))]
+    (mirrored,), (plain, other) = embed_views(backbone, requests, limits)
     assert [mirrored[:2], plain[:2], other[:2]] == [("dog 0", "mirror"), ("dog 1", "identity"), ("dog 1", "mirror")]
     pixels = preprocess_image(images[0][1], backbone.size, limits)
     assert isinstance(pixels, np.ndarray)
@@ -66,9 +66,9 @@ def test_different_images_have_different_features(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """The network looks at the picture: width float32 numbers an image, no two images alike."""
-    found = np.stack([vector for _, vector in embed_images(backbone, images, limits)])
-    assert (found.shape, str(found.dtype)) == ((len(images), backbone.width), "float32")
-    assert len(np.unique(found, axis=0)) == len(images)
+    features = np.stack([vector for _, vector in embed_images(backbone, images, limits)])
+    assert (features.shape, str(features.dtype)) == ((len(images), backbone.width), "float32")
+    assert len(np.unique(features, axis=0)) == len(images)
 
 
 def test_images_are_read_only_a_little_ahead(
@@ -102,7 +102,7 @@ def test_a_network_without_numbers_is_refused(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits
 ) -> None:
     """Weights that are no numbers get one sentence before anything is stored, not a model that guesses."""
-    broken = _with_last_layer(backbone, keras.layers.Lambda(lambda found: found / 0))
+    broken = _with_last_layer(backbone, keras.layers.Lambda(lambda features: features / 0))
     with pytest.raises(PedigreeError, match="no numbers"):
         list(embed_images(broken, images[:1], limits))
 
@@ -125,9 +125,9 @@ class _Dice(keras.layers.Layer):
         super().__init__()
         self._seeds = keras.random.SeedGenerator(1)
 
-    def call(self, found: keras.KerasTensor) -> keras.KerasTensor:
+    def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """Add another noise at each call."""
-        return found + keras.random.normal(keras.ops.shape(found), seed=self._seeds)
+        return features + keras.random.normal(keras.ops.shape(features), seed=self._seeds)
 
 
 def _with_last_layer(backbone: Backbone, layer: keras.layers.Layer) -> Backbone:

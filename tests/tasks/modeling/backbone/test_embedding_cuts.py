@@ -42,27 +42,27 @@ def test_one_pass_makes_the_same_bits(every: Backbone, cut: str) -> None:
 
 def test_other_bits_are_noticed(every: Backbone) -> None:
     """A network whose weights differ is not taken for the same."""
-    whole = build_untrained()
-    whole.layers[1].kernel.assign(whole.layers[1].kernel * 1.001)
-    assert not gives_same_features(every, Backbone("mixed0", SIZE, truncate_network(whole, "mixed0", SIZE)))
+    network = build_untrained()
+    network.layers[1].kernel.assign(network.layers[1].kernel * 1.001)
+    assert not gives_same_features(every, Backbone("mixed0", SIZE, truncate_network(network, "mixed0", SIZE)))
 
 
 def test_two_together_come_back_from_the_store() -> None:
     """A backbone of two cuts is restored from its file and its facts, precision included."""
     pair = replace(random_backbone("mixed8+mixed9", SIZE), precision="float16")
-    again = restore_backbone(pair.to_bytes(), pair.facts)
-    assert again.fingerprint == pair.fingerprint
-    assert np.array_equal(again.network(PIXELS), pair.network(PIXELS))
+    restored = restore_backbone(pair.to_bytes(), pair.facts)
+    assert restored.fingerprint == pair.fingerprint
+    assert np.array_equal(restored.network(PIXELS), pair.network(PIXELS))
     assert pair.width == feature_width("mixed8+mixed9") == 3328
 
 
 def test_two_together_make_the_same_bits_at_full_size() -> None:
     """At 299 pixels, where sums are long, two cuts together are the bits of each alone, also when built anew."""
     pixels = np.random.default_rng(2).integers(0, 256, (299, 299, 3), dtype=np.uint8)
-    pair, again = (random_backbone("mixed7+mixed9", 299) for _ in range(2))
+    pair, second = (random_backbone("mixed7+mixed9", 299) for _ in range(2))
     alone = [random_backbone(cut, 299).network(pixels) for cut in ("mixed7", "mixed9")]
-    assert again.fingerprint == pair.fingerprint
-    for backbone in (pair, pair, again, restore_backbone(pair.to_bytes(), pair.facts)):
+    assert second.fingerprint == pair.fingerprint
+    for backbone in (pair, pair, second, restore_backbone(pair.to_bytes(), pair.facts)):
         assert np.array_equal(backbone.network(pixels), np.concatenate(alone))
 
 

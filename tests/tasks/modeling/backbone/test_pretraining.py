@@ -20,11 +20,11 @@ def _pictures(count: int, seed: int) -> Pictures:
 
 def test_what_is_learned_shows_in_inference_at_once() -> None:
     """After 40 steps validation, which uses the moving averages, is as good as training, and every weight moved."""
-    told: list[dict[str, float]] = []
+    epochs: list[dict[str, float]] = []
     trained = train_backbone(
-        "mixed0", _pictures(128, 1), _pictures(64, 2), 10, lambda _epoch, metrics: told.append(metrics)
+        "mixed0", _pictures(128, 1), _pictures(64, 2), 10, lambda _epoch, metrics: epochs.append(metrics)
     )
-    assert told[-1]["val_accuracy"] > 0.9
+    assert epochs[-1]["val_accuracy"] > 0.9
     before, after = random_backbone("mixed0", 75).model.get_weights(), trained.model.get_weights()
     assert [array.shape for array in before] == [array.shape for array in after]
     assert not any(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
@@ -34,8 +34,8 @@ def test_training_a_backbone_twice_gives_the_same_backbone() -> None:
     """The command that makes the demo's weights again makes the very same, whatever other threads draw meanwhile."""
     first = _trained()
     with others_draw():
-        again = _trained()
-    assert first.fingerprint == again.fingerprint
+        second = _trained()
+    assert first.fingerprint == second.fingerprint
 
 
 def _trained() -> Backbone:

@@ -36,10 +36,10 @@ def test_half_precision_comes_back_as_single_precision() -> None:
 @given(st.data())
 def test_no_damage_goes_unnoticed(data: st.DataObject) -> None:
     """A file that is cut anywhere gets one sentence that names it, and never a traceback."""
-    whole = to_bytes(_ARRAYS)
-    end = data.draw(st.integers(0, len(whole) - 1))
+    intact = to_bytes(_ARRAYS)
+    end = data.draw(st.integers(0, len(intact) - 1))
     with pytest.raises(PedigreeError, match=r"^The weights file x\.npz is damaged or cut short: fetch it again\.$"):
-        from_bytes(whole[:end], "x.npz")
+        from_bytes(intact[:end], "x.npz")
 
 
 def test_other_files_are_refused() -> None:
@@ -56,10 +56,10 @@ def test_the_hash_sees_every_bit_shape_and_type() -> None:
     """One bit, another shape, type or order gives another name."""
     changed = [array.copy() for array in _ARRAYS]
     changed[3][0] = np.nextafter(changed[3][0], np.float32(1))
-    others: list[list[NDArray[np.float32]]] = [
+    different: list[list[NDArray[np.float32]]] = [
         changed,
         [_ARRAYS[0], _ARRAYS[1].T, *_ARRAYS[2:]],
         [array.view(np.int32) for array in _ARRAYS],
         _ARRAYS[::-1],
     ]
-    assert len({hash_weights(weights) for weights in [_ARRAYS, *others]}) == 5
+    assert len({hash_weights(weights) for weights in [_ARRAYS, *different]}) == 5

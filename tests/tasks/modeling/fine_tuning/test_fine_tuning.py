@@ -30,14 +30,14 @@ def begin(code: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def whole() -> dict[str, object]:
+def uninterrupted() -> dict[str, object]:
     """Fine-tune without a break, in a process of its own, as the others that it is compared with."""
     answer, complaint = begin("print(json.dumps(tuned(small_settings())))").communicate()
     assert answer, complaint
     return json.loads(answer)  # type: ignore[no-any-return]
 
 
-def test_a_killed_fine_tuning_ends_with_the_same_weights(whole: dict[str, object], tmp_path: Path) -> None:
+def test_a_killed_fine_tuning_ends_with_the_same_weights(uninterrupted: dict[str, object], tmp_path: Path) -> None:
     """Killed with -9 in the middle of an epoch and resumed by another process, it ends as one that was never killed."""
     path = tmp_path / "checkpoint.npz"
     code = "print(json.dumps(tuned_from(pathlib.Path({!r}), {})))"
@@ -48,27 +48,29 @@ def test_a_killed_fine_tuning_ends_with_the_same_weights(whole: dict[str, object
     assert reached.epoch == 1
     answer, complaint = begin(code.format(str(path), 10**9)).communicate()
     assert answer, complaint
-    assert json.loads(answer) == whole
+    assert json.loads(answer) == uninterrupted
 
 
-def test_each_epoch_tells_its_figures(whole: dict[str, list[tuple[int, dict[str, float]]]]) -> None:
+def test_each_epoch_tells_its_figures(uninterrupted: dict[str, list[tuple[int, dict[str, float]]]]) -> None:
     """The head as it was is measured as epoch 0, and every later epoch tells four figures."""
-    first, *others = whole["epochs"]
+    first, *later = uninterrupted["epochs"]
     assert first[0] == 0
     assert set(first[1]) == {"validation_loss", "validation_accuracy"}
-    for epoch, figures in others:
+    for epoch, figures in later:
         assert set(figures) == {"train_loss", "train_accuracy", "validation_loss", "validation_accuracy"}, epoch
-    assert others[-1][1]["train_loss"] < np.log(3)
+    assert later[-1][1]["train_loss"] < np.log(3)
 
 
-def test_several_devices_learn_what_one_learns(whole: dict[str, list[tuple[int, dict[str, float]]]]) -> None:
+def test_several_devices_learn_what_one_learns(uninterrupted: dict[str, list[tuple[int, dict[str, float]]]]) -> None:
     """Two devices that share each step come to the losses of one, but for rounding."""
     shared = tuned(small_settings(devices=2))
-    for (_, one), (_, two) in zip(whole["epochs"], shared["epochs"], strict=True):
-        assert two == pytest.approx(one, rel=0.02)
+    for (_, expected), (_, figures) in zip(uninterrupted["epochs"], shared["epochs"], strict=True):
+        assert figures == pytest.approx(expected, rel=0.02)
 
 
-def test_two_workers_learn_what_one_process_learns(whole: dict[str, list[tuple[int, dict[str, float]]]]) -> None:
+def test_two_workers_learn_what_one_process_learns(
+    uninterrupted: dict[str, list[tuple[int, dict[str, float]]]],
+) -> None:
     """Two worker processes hear the first one, end with the same weights, and come near the losses of one process."""
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     workers = [begin(f"print(json.dumps(tuned_by_worker({addresses}, {number})))") for number in range(2)]
@@ -76,8 +78,8 @@ def test_two_workers_learn_what_one_process_learns(whole: dict[str, list[tuple[i
     first, second = (json.loads(answer or complaint) for answer, complaint in answers)
     assert first == second
     assert first["say"] == "go"
-    for (_, one), (_, two) in zip(whole["epochs"], first["epochs"], strict=True):
-        assert two == pytest.approx(one, rel=0.02)
+    for (_, expected), (_, figures) in zip(uninterrupted["epochs"], first["epochs"], strict=True):
+        assert figures == pytest.approx(expected, rel=0.02)
 
 
 def test_more_devices_than_there_are_is_a_sentence() -> None:
@@ -160,10 +162,10 @@ def test_the_end_of_memory_is_a_sentence() -> None:
 
 def test_a_damaged_checkpoint_counts_as_none() -> None:
     """A checkpoint that is cut short is no checkpoint, and one that is whole is read as it was written."""
-    whole = Checkpoint([np.arange(3)], [np.ones((2, 2), np.float32)], ((0, {"validation_loss": 0.1}),))
-    data = whole.to_bytes()
+    checkpoint = Checkpoint([np.arange(3)], [np.ones((2, 2), np.float32)], ((0, {"validation_loss": 0.1}),))
+    data = checkpoint.to_bytes()
     read = Checkpoint.from_bytes(data)
     assert read
-    assert (read.epochs, read.state[0].dtype) == (whole.epochs, whole.state[0].dtype)
+    assert (read.epochs, read.state[0].dtype) == (checkpoint.epochs, checkpoint.state[0].dtype)
     assert Checkpoint.from_bytes(data[: len(data) // 2]) is None
     assert Checkpoint.from_bytes(b"") is None

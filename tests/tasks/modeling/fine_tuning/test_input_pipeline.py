@@ -25,23 +25,23 @@ def test_every_place_is_dealt_out_once() -> None:
     for places in (range(8), range(8, 13), range(5, 6)):
         dealt = shard_batch(places, 7, 2)
         assert [len(share) for share in dealt] == [4, 4]
-        assert sorted(place for share in dealt for place, counts in share if counts) == list(places)
-        assert {place for share in dealt for place, _ in share} == set(places)
+        assert sorted(index for share in dealt for index, counts in share if counts) == list(places)
+        assert {index for share in dealt for index, _ in share} == set(places)
 
 
 def test_an_epoch_is_the_same_whatever_came_before() -> None:
     """Order and changes of an epoch depend on the seed and its number alone, and differ from those of another."""
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    first, again, later, other = (
+    first, repeated, later, other = (
         plan_training(_UNEVEN, _with(seed=seed), epoch) for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
     )
-    assert first.order == again.order
+    assert first.order == repeated.order
     assert sorted(first.order) == list(range(40))
-    assert np.array_equal(first.change(3, picture), again.change(3, picture))
+    assert np.array_equal(first.change(3, picture), repeated.change(3, picture))
     assert not np.array_equal(first.change(3, picture), first.change(4, picture))
-    for one in (later, other):
-        assert one.order != first.order
-        assert not np.array_equal(first.change(3, picture), one.change(3, picture))
+    for plan in (later, other):
+        assert plan.order != first.order
+        assert not np.array_equal(first.change(3, picture), plan.change(3, picture))
 
 
 def test_a_rare_class_gets_its_say() -> None:
@@ -56,10 +56,10 @@ def test_a_rare_class_gets_its_say() -> None:
 def test_a_worker_reads_its_own_share_only() -> None:
     """Of three devices, the pictures of the second are fed alone, and all weights of all devices add up to one."""
     lesson = small_course(small_settings()).data
-    one, total = plan_validation(lesson.train), 0.0
+    plan, total = plan_validation(lesson.train), 0.0
     for number in range(3):
-        ours = Devices(SimpleNamespace(num_replicas_in_sync=3), range(number, number + 1))
-        fed = list(read_batches(one, 8, lesson.reader, ours))
+        devices = Devices(SimpleNamespace(num_replicas_in_sync=3), range(number, number + 1))
+        fed = list(read_batches(plan, 8, lesson.reader, devices))
         assert [(len(feed), size) for feed, size in fed] == [(1, 8), (1, 8), (1, 5)]
         assert {feed[0][0].shape for feed, _ in fed} == {(3, 75, 75, 3)}
         total += sum(float(feed[0][2].sum()) for feed, _ in fed)

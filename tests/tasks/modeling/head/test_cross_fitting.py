@@ -18,7 +18,7 @@ def _drawn(truth: list[int], seed: int, apart: float = 1.0) -> Numbers:
 
 
 def _alone(truth: list[int]) -> list[str]:
-    return [f"group {place}" for place in range(len(truth))]
+    return [f"group {index}" for index in range(len(truth))]
 
 
 def _log_loss(probabilities: NDArray[np.float64], truth: list[int]) -> float:
@@ -28,10 +28,10 @@ def _log_loss(probabilities: NDArray[np.float64], truth: list[int]) -> float:
 def test_classes_that_can_be_told_apart_are() -> None:
     """Each image gets probabilities that add up to one, and nearly all of the likeliest classes are right."""
     truth = [0, 1, 2] * 40
-    found = out_of_fold(_drawn(truth, 1), truth, _alone(truth))
-    assert found.shape == (120, 3)
-    assert found.sum(axis=1) == pytest.approx(1)
-    assert (found.argmax(axis=1) == truth).mean() > 0.9
+    predictions = out_of_fold(_drawn(truth, 1), truth, _alone(truth))
+    assert predictions.shape == (120, 3)
+    assert predictions.sum(axis=1) == pytest.approx(1)
+    assert (predictions.argmax(axis=1) == truth).mean() > 0.9
 
 
 def test_a_group_never_judges_itself() -> None:
@@ -40,15 +40,15 @@ def test_a_group_never_judges_itself() -> None:
     labels = chance.permutation([0, 1] * 60)
     features = chance.normal(size=(120, 200)).astype(np.float32)
     truth, twice = np.repeat(labels, 2).tolist(), np.repeat(features, 2, axis=0)
-    found = out_of_fold(twice, truth, np.repeat(_alone(labels.tolist()), 2).tolist())
-    assert _log_loss(found, truth) > np.log(2) - 0.05
+    predictions = out_of_fold(twice, truth, np.repeat(_alone(labels.tolist()), 2).tolist())
+    assert _log_loss(predictions, truth) > np.log(2) - 0.05
     assert _log_loss(out_of_fold(twice, truth, _alone(truth)), truth) < 0.5
 
 
 def test_each_class_is_in_all_folds() -> None:
     """Twelve groups of each class lie two or three in a fold, groups stay whole, and another seed deals otherwise."""
     truth = np.repeat([0, 1, 2], 24)
-    groups = [f"group {place // 2}" for place in range(72)]
+    groups = [f"group {index // 2}" for index in range(72)]
     folds = assign_folds(truth, groups, 0)
     counts = np.array([np.bincount(folds[truth == label], minlength=5) // 2 for label in range(3)])
     assert counts.min() == 2
@@ -62,10 +62,10 @@ def test_a_class_of_one_group_is_chosen_by_nobody() -> None:
     """An image whose class no other group has does not decide about strength and temperature, and others are judged."""
     truth = [0, 1] * 40 + [2] * 5
     groups = [*_alone(truth)[:80], *["one"] * 5]
-    found = out_of_fold(_drawn(truth, 1), truth, groups)
-    assert (found.argmax(axis=1) == truth)[:80].mean() > 0.9
-    assert found[80:, 2].max() < 0.1
-    assert _log_loss(found[:80], truth[:80]) < 0.3
+    predictions = out_of_fold(_drawn(truth, 1), truth, groups)
+    assert (predictions.argmax(axis=1) == truth)[:80].mean() > 0.9
+    assert predictions[80:, 2].max() < 0.1
+    assert _log_loss(predictions[:80], truth[:80]) < 0.3
 
 
 def test_where_nothing_can_be_held_out_a_sentence_says_so() -> None:
@@ -92,9 +92,9 @@ def test_the_harder_the_features_the_stronger_the_decay() -> None:
 def test_a_path_ends_where_the_loss_rises() -> None:
     """Each strength is told with its figures, and two strengths after the best the path ends."""
     truth = np.array([0, 1, 2] * 60)
-    told: list[float] = []
+    losses: list[float] = []
     folded = FoldedImages(_drawn(truth.tolist(), 1, 0.3), truth, assign_folds(truth, _alone(truth.tolist()), 0))
-    chosen = cross_fit(folded, FitOptions(), lambda _, figures: told.append(figures["validation_loss"]))
-    best = int(np.argmin(told))
-    assert len(told) == best + 3
+    chosen = cross_fit(folded, FitOptions(), lambda _, figures: losses.append(figures["validation_loss"]))
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 3
     assert chosen.strength == FitOptions().strengths[best]

@@ -23,42 +23,42 @@ def test_an_answer_does_not_depend_on_its_neighbours(head: Head) -> None:
 
 def test_probabilities_add_up_to_one(head: Head) -> None:
     """Even features far away give probabilities, and no number beyond what can be written."""
-    found = head.probabilities(np.full((2, len(head.weights)), 1e6, dtype=np.float32))
-    assert np.allclose(found.sum(axis=1), 1)
-    assert found.dtype == np.float32
+    probabilities = head.probabilities(np.full((2, len(head.weights)), 1e6, dtype=np.float32))
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    assert probabilities.dtype == np.float32
 
 
 def test_a_head_comes_back_as_it_was(head: Head) -> None:
     """The file holds everything, letters of any script included."""
     named = dataclasses.replace(head, classes=("Dackel", "プードル", "мопс"))
-    again = Head.from_bytes(named.to_bytes())
-    assert (again.name, again.classes) == (named.name, named.classes)
-    assert np.array_equal(again.weights, head.weights)
+    loaded = Head.from_bytes(named.to_bytes())
+    assert (loaded.name, loaded.classes) == (named.name, named.classes)
+    assert np.array_equal(loaded.weights, head.weights)
 
 
 def test_the_name_covers_weights_and_classes(head: Head) -> None:
     """Other classes or another bias make another head."""
-    others = [dataclasses.replace(head, classes=head.classes[::-1]), dataclasses.replace(head, bias=head.bias * 2)]
-    assert len({head.name, *(other.name for other in others)}) == 3
+    different = [dataclasses.replace(head, classes=head.classes[::-1]), dataclasses.replace(head, bias=head.bias * 2)]
+    assert len({head.name, *(other.name for other in different)}) == 3
 
 
 def test_a_head_without_calibration_is_as_before(head: Head) -> None:
     """A file from before there was a calibration gives the name and the answers that it always gave."""
     sink = io.BytesIO()
     np.savez(sink, classes=np.array(head.classes), weights=head.weights, bias=head.bias)
-    found = Head.from_bytes(sink.getvalue())
-    assert (found.temperature, found.threshold) == (1.0, 0.0)
-    assert found.name == sha256_of([list(head.classes), hash_weights([head.weights, head.bias])])
-    assert found.is_confident(0.0)
+    loaded = Head.from_bytes(sink.getvalue())
+    assert (loaded.temperature, loaded.threshold) == (1.0, 0.0)
+    assert loaded.name == sha256_of([list(head.classes), hash_weights([head.weights, head.bias])])
+    assert loaded.is_confident(0.0)
 
 
 def test_the_calibration_is_part_of_the_head(head: Head) -> None:
     """Temperature and threshold come back from the file, and each changes the name."""
     calibrated = dataclasses.replace(head, temperature=1.3, threshold=0.6)
-    again = Head.from_bytes(calibrated.to_bytes())
-    assert (again.temperature, again.threshold, again.name) == (1.3, 0.6, calibrated.name)
-    others = [dataclasses.replace(head, temperature=1.3), dataclasses.replace(head, threshold=0.6)]
-    assert len({head.name, calibrated.name, *(other.name for other in others)}) == 4
+    loaded = Head.from_bytes(calibrated.to_bytes())
+    assert (loaded.temperature, loaded.threshold, loaded.name) == (1.3, 0.6, calibrated.name)
+    different = [dataclasses.replace(head, temperature=1.3), dataclasses.replace(head, threshold=0.6)]
+    assert len({head.name, calibrated.name, *(other.name for other in different)}) == 4
 
 
 def test_a_temperature_makes_answers_shy_and_keeps_them(head: Head) -> None:

@@ -18,7 +18,7 @@ def drawn(seed: int = 0) -> Images:
     truth = np.arange(_IMAGES) % 3
     features = chance.normal(size=(3, _WIDTH))[truth] * 0.25 + chance.normal(size=(_IMAGES, _WIDTH))
     names = [f"{number:03}" for number in range(_IMAGES)]
-    return Images(features.astype(np.float32), [f"class {one}" for one in truth], names, [1] * _IMAGES)
+    return Images(features.astype(np.float32), [f"class {label}" for label in truth], names, [1] * _IMAGES)
 
 
 def test_planted_copies_raise_the_claim_and_not_the_honest_figure() -> None:
@@ -39,22 +39,24 @@ def test_planted_copies_raise_the_claim_and_not_the_honest_figure() -> None:
 
 def test_look_alikes_raise_it_as_well() -> None:
     """Images that are nearly the same leak although their bytes differ."""
-    one, chance = drawn(), np.random.default_rng(1)
-    twins = (one.features + chance.normal(scale=0.05, size=one.features.shape)).astype(np.float32)
-    both = Images(np.concatenate([one.features, twins]), [*one.labels] * 2, [*one.groups] * 2, [1] * 2 * _IMAGES)
-    found = measure_random_split(both, FitOptions())
-    assert found
-    assert found.low > 0.03
-    assert found.same_bytes == 0
-    assert found.alike == pytest.approx(0.8, abs=0.03)
+    images, chance = drawn(), np.random.default_rng(1)
+    twins = (images.features + chance.normal(scale=0.05, size=images.features.shape)).astype(np.float32)
+    doubled = Images(
+        np.concatenate([images.features, twins]), [*images.labels] * 2, [*images.groups] * 2, [1] * 2 * _IMAGES
+    )
+    split = measure_random_split(doubled, FitOptions())
+    assert split
+    assert split.low > 0.03
+    assert split.same_bytes == 0
+    assert split.alike == pytest.approx(0.8, abs=0.03)
 
 
 def test_without_look_alikes_both_figures_are_the_same() -> None:
     """Nothing but the split differs: where no two files are alike the figures agree, the second time to the bit."""
-    found = measure_random_split(drawn(), FitOptions())
-    assert found
-    assert (found.claimed, found.low, found.high, found.alike) == (found.honest, 0, 0, 0)
-    assert found == measure_random_split(drawn(), FitOptions())
+    split = measure_random_split(drawn(), FitOptions())
+    assert split
+    assert (split.claimed, split.low, split.high, split.alike) == (split.honest, 0, 0, 0)
+    assert split == measure_random_split(drawn(), FitOptions())
 
 
 def test_where_nothing_can_be_held_out_nothing_is_claimed() -> None:

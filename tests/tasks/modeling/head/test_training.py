@@ -22,15 +22,15 @@ def _examples(counts: tuple[int, ...], seed: int, spread: float = 1.0, width: in
     truth = np.repeat(np.arange(len(counts)), counts)
     features = middles[truth] + np.random.default_rng(seed).normal(scale=spread, size=(len(truth), width))
     features[:, :2] = 7
-    groups = [f"group {place}" for place in range(len(truth))]
+    groups = [f"group {index}" for index in range(len(truth))]
     return Examples(features.astype(np.float32), truth.tolist(), groups, len(truth))
 
 
 def _train(examples: Examples, **settings: float | str) -> tuple[Head, HeldOut, list[Mapping[str, float]]]:
-    told: list[Mapping[str, float]] = []
+    reported: list[Mapping[str, float]] = []
     recipe = build_fit_options(Training.model_validate(settings))
-    head, held = train_head(_CLASSES, examples, recipe, lambda _number, figures: told.append(figures))
-    return head, held, told
+    head, held = train_head(_CLASSES, examples, recipe, lambda _number, figures: reported.append(figures))
+    return head, held, reported
 
 
 def _recall(head: Head, examples: Examples) -> list[float]:
@@ -40,10 +40,10 @@ def _recall(head: Head, examples: Examples) -> list[float]:
 
 def test_a_head_learns_classes_that_can_be_told_apart() -> None:
     """Three clouds of features are told apart, and each weight decay is told with its figures on images held out."""
-    head, held, told = _train(_examples((60, 60, 60), 1))
+    head, held, reported = _train(_examples((60, 60, 60), 1))
     assert min(_recall(head, _examples((50, 50, 50), 3))) > 0.9
-    assert [set(one) for one in told] == [{"l2", "validation_loss", "validation_accuracy"}] * len(told)
-    assert [one["l2"] for one in told] == list(STRENGTHS[: len(told)])
+    assert [set(figures) for figures in reported] == [{"l2", "validation_loss", "validation_accuracy"}] * len(reported)
+    assert [figures["l2"] for figures in reported] == list(STRENGTHS[: len(reported)])
     assert held.logits.shape == (180, 3)
 
 
@@ -56,17 +56,17 @@ def test_a_head_is_the_one_of_scikit_learn(smoothing: float) -> None:
     scaled = (examples.features - mean) / np.where(scale > 1e-4, scale, 1)
     shares = np.full((count, 3), smoothing / 3)
     shares[np.arange(count), examples.truth] += 1 - smoothing
-    theirs = LogisticRegression(C=1 / (2 * 0.05 * count), tol=1e-8, max_iter=1000).fit(
+    reference = LogisticRegression(C=1 / (2 * 0.05 * count), tol=1e-8, max_iter=1000).fit(
         np.repeat(scaled, 3, axis=0), np.tile([0, 1, 2], count), sample_weight=shares.ravel()
     )
-    assert head.probabilities(examples.features) == pytest.approx(theirs.predict_proba(scaled), abs=0.01)
+    assert head.probabilities(examples.features) == pytest.approx(reference.predict_proba(scaled), abs=0.01)
 
 
 def test_the_chosen_decay_is_the_best_on_images_held_out() -> None:
     """What is said of images held out has the loss of the best weight decay that was tried."""
     examples = _examples((30, 30, 30), 1, spread=4)
-    _, held, told = _train(examples)
-    losses = [one["validation_loss"] for one in told]
+    _, held, reported = _train(examples)
+    losses = [figures["validation_loss"] for figures in reported]
     logits = held.logits - held.logits.max(axis=1, keepdims=True)
     picked = logits[np.arange(90), held.truth] - np.log(np.exp(logits).sum(axis=1))
     assert -picked.mean() == pytest.approx(min(losses))
@@ -129,8 +129,8 @@ def test_the_settings_limits_keep_training_in_bounds(strength: float) -> None:
     """With the strongest and the weakest decay and a huge feature, training ends in numbers all the same."""
     examples = _examples((9, 9, 9), 1)
     examples.features[:, 5] *= 1e8
-    head, _, told = _train(examples, l2=strength)
-    assert np.isfinite([list(one.values()) for one in told]).all()
+    head, _, reported = _train(examples, l2=strength)
+    assert np.isfinite([list(figures.values()) for figures in reported]).all()
     assert np.isfinite(head.probabilities(examples.features)).all()
 
 
@@ -161,9 +161,9 @@ def test_a_third_image_of_each_class_is_enough() -> None:
 def test_another_seed_deals_other_folds() -> None:
     """The seed decides which groups are held out together."""
     examples = _examples((30, 30, 30), 1, spread=3)
-    one, same, other = (train_head(_CLASSES, examples, FitOptions(seed=seed))[1].logits for seed in (0, 0, 1))
-    assert np.array_equal(one, same)
-    assert not np.allclose(one, other)
+    first, same, other = (train_head(_CLASSES, examples, FitOptions(seed=seed))[1].logits for seed in (0, 0, 1))
+    assert np.array_equal(first, same)
+    assert not np.allclose(first, other)
 
 
 def test_calibration_is_measured_before_and_after() -> None:

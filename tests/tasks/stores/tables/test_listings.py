@@ -35,19 +35,19 @@ def test_the_same_listing_differs_in_nothing(listed: list[Entry]) -> None:
 @given(entries, entries)
 def test_only_differences_are_changes(before: list[Entry], after: list[Entry]) -> None:
     """Gone keys come first, then new and replaced entries, each by key; what stayed is not among them."""
-    found = changes(in_columns(before), in_columns(after))
-    gone = sorted(entry for entry in before if entry.key not in {one.key for one in after})
+    difference = changes(in_columns(before), in_columns(after))
+    gone = sorted(entry for entry in before if entry.key not in {entry.key for entry in after})
     came = sorted(set(after) - set(before))
-    assert list(entries_of(found)) == gone + came
-    assert found["present"].to_pylist() == [False] * len(gone) + [True] * len(came)
+    assert list(entries_of(difference)) == gone + came
+    assert difference["present"].to_pylist() == [False] * len(gone) + [True] * len(came)
 
 
 @given(entries, entries)
 def test_what_is_done_is_taken_away(listed: list[Entry], done: list[Entry]) -> None:
     """Entries whose content is done are left out, whenever they were written; the others stay, sorted by key."""
-    known = {entry.identity for entry in done}
-    left = without(in_columns(listed), in_columns([*done, *done]))
-    assert list(entries_of(left)) == sorted(entry for entry in listed if entry.identity not in known)
+    identities = {entry.identity for entry in done}
+    remaining = without(in_columns(listed), in_columns([*done, *done]))
+    assert list(entries_of(remaining)) == sorted(entry for entry in listed if entry.identity not in identities)
 
 
 def test_writing_the_same_again_is_a_change_of_the_same_object() -> None:

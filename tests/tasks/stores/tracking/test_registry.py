@@ -28,8 +28,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(params=["database", "mlflow_server"])
 def url(request: pytest.FixtureRequest) -> str:
     """Each of the two places where MLflow can keep models."""
-    place = request.getfixturevalue(request.param)
-    address = place if isinstance(place, str) else str(place.url)
+    server = request.getfixturevalue(request.param)
+    address = server if isinstance(server, str) else str(server.url)
     check_tracking(address)
     return address
 
@@ -77,8 +77,8 @@ def test_a_version_leads_back_to_its_run_and_the_run_to_its_model(
     """Links go both ways."""
     version = registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
     client = MlflowClient(url)
-    found = client.get_model_version(model, version)
-    assert (found.run_id, found.status, found.tags) == (run_id, "READY", _TAGS)
+    registered = client.get_model_version(model, version)
+    assert (registered.run_id, registered.status, registered.tags) == (run_id, "READY", _TAGS)
     outputs = client.get_run(run_id).outputs
     assert outputs is not None
     (output,) = outputs.model_outputs
@@ -198,6 +198,6 @@ def test_registering_does_not_need_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 
-def _downloaded(url: str, model: str, version: str, place: Path) -> Path:
+def _downloaded(url: str, model: str, version: str, folder: Path) -> Path:
     source = MlflowClient(url).get_model_version_download_uri(model, version)
-    return Path(download_artifacts(source, dst_path=str(place / "copy"), tracking_uri=url))
+    return Path(download_artifacts(source, dst_path=str(folder / "copy"), tracking_uri=url))

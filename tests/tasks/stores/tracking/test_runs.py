@@ -35,8 +35,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(params=["database", "mlflow_server"])
 def url(request: pytest.FixtureRequest) -> str:
     """Each of the two places where MLflow can keep runs."""
-    place = request.getfixturevalue(request.param)
-    return place if isinstance(place, str) else str(place.url)
+    server = request.getfixturevalue(request.param)
+    return server if isinstance(server, str) else str(server.url)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_every_epoch_arrives_also_when_there_are_more_figures_than_a_request_may
     names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
     runs.log_epochs(url, run_id, [(epoch, dict.fromkeys(names, 1 / epoch)) for epoch in range(1, 301)])
     history = MlflowClient(url).get_metric_history(run_id, "validation_accuracy")
-    assert sorted((one.step, one.value) for one in history) == [(epoch, 1 / epoch) for epoch in range(1, 301)]
+    assert sorted((metric.step, metric.value) for metric in history) == [(epoch, 1 / epoch) for epoch in range(1, 301)]
 
 
 def test_figures_of_classes_in_any_script_are_kept(url: str, run_id: str) -> None:
@@ -80,9 +80,9 @@ def test_figures_of_classes_in_any_script_are_kept(url: str, run_id: str) -> Non
         f"recall/{'x' * 255}": 0.75,
     }
     runs.log_metrics(url, run_id, figures)
-    found = MlflowClient(url).get_run(run_id).data.metrics
-    assert sorted(found.values()) == sorted(figures.values())
-    assert (found["accuracy"], found["recall/柴犬"]) == (0.5, 1.0)
+    metrics = MlflowClient(url).get_run(run_id).data.metrics
+    assert sorted(metrics.values()) == sorted(figures.values())
+    assert (metrics["accuracy"], metrics["recall/柴犬"]) == (0.5, 1.0)
 
 
 def test_the_dataset_is_an_input_named_by_its_hash(url: str, run_id: str) -> None:
@@ -90,11 +90,11 @@ def test_the_dataset_is_an_input_named_by_its_hash(url: str, run_id: str) -> Non
     runs.log_dataset(url, run_id, _HASH, "s3://kennel/photographs", 250)
     inputs = MlflowClient(url).get_run(run_id).inputs
     assert inputs is not None
-    (found,) = inputs.dataset_inputs
-    assert found.dataset.digest == _HASH[:32]
-    assert {tag.key: tag.value for tag in found.tags}["pedigree.dataset"] == _HASH
-    assert found.dataset.profile == '{"images": 250}'
-    assert mlflow.data.get_source(found).to_json() == '{"uri": "s3://kennel/photographs"}'
+    (dataset_input,) = inputs.dataset_inputs
+    assert dataset_input.dataset.digest == _HASH[:32]
+    assert {tag.key: tag.value for tag in dataset_input.tags}["pedigree.dataset"] == _HASH
+    assert dataset_input.dataset.profile == '{"images": 250}'
+    assert mlflow.data.get_source(dataset_input).to_json() == '{"uri": "s3://kennel/photographs"}'
 
 
 def test_files_are_kept_with_the_run_and_not_in_the_current_folder(
@@ -104,8 +104,8 @@ def test_files_are_kept_with_the_run_and_not_in_the_current_folder(
     monkeypatch.chdir(tmp_path)
     runs.log_files(url, run_id, {"dataset/card.json": b"{}", "notes.txt": b"\x00\xff"})
     assert list(tmp_path.iterdir()) == []
-    kept = MlflowClient(url).get_run(run_id).info.artifact_uri
-    folder = Path(download_artifacts(kept, dst_path=str(tmp_path / "copy"), tracking_uri=url))
+    artifact_uri = MlflowClient(url).get_run(run_id).info.artifact_uri
+    folder = Path(download_artifacts(artifact_uri, dst_path=str(tmp_path / "copy"), tracking_uri=url))
     assert (folder / "dataset" / "card.json").read_bytes() == b"{}"
     assert (folder / "notes.txt").read_bytes() == b"\x00\xff"
 
@@ -189,18 +189,18 @@ def test_any_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_different_texts_keep_different_names(one: str, other: str) -> None:
+def test_different_texts_keep_different_names(first: str, other: str) -> None:
     """Two classes never share a figure."""
-    assert (runs.metric_name(one) == runs.metric_name(other)) == (one == other)
+    assert (runs.metric_name(first) == runs.metric_name(other)) == (first == other)
 
 
 def _one_sentence(act: Callable[[], None], words: str) -> str:
     with pytest.raises(PedigreeError, match=words) as caught:
         act()
-    said = str(caught.value)
-    assert said.endswith(".")
-    assert "\n" not in said
-    return said
+    sentence = str(caught.value)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence
 
 
 @contextmanager
@@ -233,12 +233,12 @@ def test_a_run_that_was_never_closed_is_found_by_its_tags(url: str) -> None:
 
 def test_runs_that_nights_on_a_store_left_open_are_closed_and_no_others(url: str) -> None:
     """A run that nobody will carry on does not stay RUNNING for ever; those of another store are not touched."""
-    ours, others = (runs.start_run(url, "abandoned", {"store.url": store}, {}) for store in ("ours", "other's"))
-    assert runs.close_abandoned(url, "abandoned", "ours", {"pedigree.outcome": "abandoned"}) == [ours]
+    own_run, other_run = (runs.start_run(url, "abandoned", {"store.url": store}, {}) for store in ("ours", "other's"))
+    assert runs.close_abandoned(url, "abandoned", "ours", {"pedigree.outcome": "abandoned"}) == [own_run]
     client = MlflowClient(url)
-    closed = client.get_run(ours)
+    closed = client.get_run(own_run)
     assert (closed.info.status, closed.data.tags["pedigree.outcome"]) == ("KILLED", "abandoned")
-    assert client.get_run(others).info.status == "RUNNING"
+    assert client.get_run(other_run).info.status == "RUNNING"
     assert runs.close_abandoned(url, "abandoned", "ours", {}) == []
 
 
