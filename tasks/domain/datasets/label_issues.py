@@ -72,7 +72,7 @@ class LabelIssues:
     classes: tuple[ClassIssues, ...] = ()
     unknown: str = "unknown, since no features were at hand when the data were inspected"
 
-    def counted(self) -> str:
+    def summary(self) -> str:
         """Return the doubted labels by class in words, most first; "" where no label is doubted."""
         doubted = sorted(
             (issues for issues in self.classes if issues.doubted), key=lambda issues: (-issues.doubted, issues.label)
@@ -179,7 +179,7 @@ def _report_label_errors(rows: Sequence[Row], errors: LabelErrors, labels: Seque
         )
         for error in errors.errors
     )
-    return Issue(WRONG_LABEL, f"the features of the other images say another class: {issues.counted()}", images)
+    return Issue(WRONG_LABEL, f"the features of the other images say another class: {issues.summary()}", images)
 
 
 def _find_outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Issue:

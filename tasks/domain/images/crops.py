@@ -103,7 +103,8 @@ def group_with_crops(
         The group of each image; a group is named by the smallest of its image names.
     """
     crop_index = CropIndex(hashes, middles, bits)
-    return join_groups(group_near_duplicates(hashes, bits), (pair for batch in new for pair in crop_index.near(batch)))
+    pairs = (pair for batch in new for pair in crop_index.find_pairs(batch))
+    return join_groups(group_near_duplicates(hashes, bits), pairs)
 
 
 class CropIndex:
@@ -126,7 +127,7 @@ class CropIndex:
         outlines = _outline_bits(self._hashes)
         self._sorted = [_sort_keys(outlines[:, choice] @ _POWERS) for choice in _CHOICES]
 
-    def near(self, parts: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+    def find_pairs(self, parts: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
         """Yield the pairs in which an indexed picture, or its middle, looks like a part of a given image.
 
         Args:

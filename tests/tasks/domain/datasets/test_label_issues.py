@@ -172,7 +172,7 @@ def test_a_class_with_many_doubted_labels_is_a_sentence() -> None:
     """A class of which more labels are doubted than chance explains is pointed out with what they look like."""
     issues = LabelIssues((BOXERS, PUGS), "")
     assert issues.sentences() == ("probably wrong labels: 33 of 143 in pug (most look like boxer)",)
-    assert issues.counted() == "33 of 143 in pug, 1 of 120 in boxer"
+    assert issues.summary() == "33 of 143 in pug, 1 of 120 in boxer"
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=20))

@@ -59,7 +59,7 @@ def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: di
     crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
     finder = CropIndex(crops | {name: perceptual_hash(picture) for name, picture in new.items()}, {}, BITS)
     pairs = set(
-        finder.near(
+        finder.find_pairs(
             [
                 *((name, b"") for name in old),
                 *((name, hash_parts(to_grey_levels(picture))) for name, picture in new.items()),
@@ -73,6 +73,6 @@ def test_pictures_that_too_many_others_share_an_outline_with_are_passed_over() -
     """A thousand pictures with one outline cost no comparison of each with each."""
     hashes = {f"{number:04}": bytes(28) + number.to_bytes(4) for number in range(1000)}
     parts = [(name, value * PARTS) for name, value in hashes.items()]
-    assert list(CropIndex(hashes, {}, BITS).near(parts)) == []
+    assert list(CropIndex(hashes, {}, BITS).find_pairs(parts)) == []
     few = dict(list(hashes.items())[:50])
-    assert len(set(CropIndex(few, {}, BITS).near(parts[:50]))) == 50 * 49
+    assert len(set(CropIndex(few, {}, BITS).find_pairs(parts[:50]))) == 50 * 49
