@@ -12,9 +12,7 @@ from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_nam
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import describe_tombstones
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 
 #: Shows how far the work has come: takes a title and how much there is to do, yields what takes how much more is done.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -37,12 +35,12 @@ class ExportedVersion:
 def checkout(store: str, word: str, target: Path, progress: Progress) -> ExportedVersion:
     """Write a version's images as class/sha256.extension and its manifest as CSV into a folder that is new or empty."""
     name = find_version(store, word)
-    rows = read_manifest(store, name)
-    images = ImageStore(store)
+    rows = Store(store).manifests.read(name)
+    images = Store(store).images
     formats = images.formats([row.image for row in rows])
     if lost := [row.image for row in rows if row.image not in formats]:
         message = f"The store lacks {len(lost):,} images of this version, such as {lost[0]}: see pedigree data verify."
-        raise PedigreeError(describe_tombstones(store, name, lost) or message)
+        raise PedigreeError(Store(store).tombstones.describe(name, lost) or message)
     files = {row.image: file_name(row, formats[row.image]) for row in rows}
     folders = {folder_name(row.label) for row in rows}
     with new_folder(target) as folder, progress("checkout", len(rows)) as advance:
@@ -57,7 +55,7 @@ def write_report(store: str, compared: VersionComparison, page: Path, progress: 
     names = list_pictured_images(compared.difference, compared.flips)
     small = {}
     with progress("pictures", len(names)) as advance:
-        for image, data in ImageStore(store).salvage(names):
+        for image, data in Store(store).images.salvage(names):
             small[image] = make_thumbnail(data) if isinstance(data, bytes) else None
             advance(1)
     written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips)

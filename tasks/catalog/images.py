@@ -11,14 +11,8 @@ from configs.gate_rules import suggest_nearest
 from tasks.domain.images.rejections import Reason
 from tasks.reports.pages.data_card_page import list_pictured_images, render_data_card
 from tasks.reports.pages.template import make_thumbnail
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_card, read_manifest, replace_page, written
-from tasks.stores.files.records import read_tombstones, write_tombstone
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.features import remove_features
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 
 # Whoever removed an image for good is not asked again by whoever types a command.
 _RELEASABLE = frozenset(Reason) - {Reason.FORGOTTEN}
@@ -45,8 +39,8 @@ def retry(store: str, word: str | None) -> ReleasedRejects:
     """
     reasons = _RELEASABLE if word is None else {_reason(word)}
     open_bucket(store).check()
-    check_format(store)
-    snapshots = SnapshotStore(store)
+    Store(store).check_format()
+    snapshots = Store(store).snapshots
     counts: Counter[Reason] = Counter()
     for source in snapshots.sources():
         counts += snapshots.release(source, reasons)
@@ -83,28 +77,32 @@ def forget(store: str, image: str) -> RemovedImage:
         PedigreeError: There is no such store, or no such image in it.
     """
     open_bucket(store).check()
-    check_format(store)
-    images = ImageStore(store)
-    if image not in images.stored() | read_tombstones(store):
+    Store(store).check_format()
+    images = Store(store).images
+    if image not in images.stored() | Store(store).tombstones.read():
         raise PedigreeError(f"The store {store} holds no image {image}: name it by its SHA-256, all 64 digits.")
-    write_tombstone(store, image, datetime.now(UTC).isoformat())
+    Store(store).tombstones.write(image, datetime.now(UTC).isoformat())
     images.remove(image)
-    users = [name for name in sorted(written(store)) if any(row.image == image for row in read_manifest(store, name))]
-    for name in written(store):
+    users = [
+        name
+        for name in sorted(Store(store).manifests.versions())
+        if any(row.image == image for row in Store(store).manifests.read(name))
+    ]
+    for name in Store(store).manifests.versions():
         _remove_from_card(store, name, image)
-    runs = {decision.run_id for decision in Ledger(store).entries() if decision.dataset in users}
-    return RemovedImage(image, remove_features(store, image), tuple(users), tuple(sorted(runs)))
+    runs = {decision.run_id for decision in Store(store).ledger.entries() if decision.dataset in users}
+    return RemovedImage(image, Store(store).remove_features(image), tuple(users), tuple(sorted(runs)))
 
 
 def _remove_from_card(store: str, name: str, image: str) -> None:
     """Write a version's page anew where it showed a small picture of the image."""
-    card = read_card(store, name)
+    card = Store(store).data_cards.read(name)
     shown = list_pictured_images(card) if card else []
     if card and image in shown:
-        images = ImageStore(store)
+        images = Store(store).images
         held = images.stored()
         pictures = {
             picture: make_thumbnail(data)
             for picture, data in images.read([picture for picture in shown if picture in held])
         }
-        replace_page(store, name, render_data_card(card, pictures))
+        Store(store).data_cards.replace_page(name, render_data_card(card, pictures))

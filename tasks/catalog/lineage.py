@@ -10,9 +10,7 @@ from configs.schema import Tracking
 from tasks.catalog.versions import find_model
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.registry.decisions import Decision, find_champion
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_rows_of, written
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 
 _READS_AT_ONCE = 16
 _HASH = re.compile(r"[0-9a-f]{4,64}")
@@ -69,7 +67,7 @@ def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
     The word is an image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
     can be asked, a Prefect flow run. Raises SettingsError where the store knows none of it.
     """
-    entries = Ledger(store).entries()
+    entries = Store(store).ledger.entries()
     kind, chosen = _resolve_word(store, word, entries, tracking)
     images: tuple[ImageUse, ...] = ()
     if kind == "image":
@@ -114,12 +112,12 @@ def _runs_of_flow_run(word: str, tracking: Tracking | None) -> list[str]:
 
 def _find_uses(store: str, word: str) -> tuple[ImageUse, ...]:
     """Read every version, also former ones: the image may have been taken away since."""
-    images = sorted(SnapshotStore(store).images_under(word))
+    images = sorted(Store(store).snapshots.images_under(word))
     begin = word.lower() if _HASH.fullmatch(word.lower()) else ""
-    names = sorted(written(store))
+    names = sorted(Store(store).manifests.versions())
 
     def rows(name: str) -> list[Row]:
-        return read_rows_of(store, name, images, begin)
+        return Store(store).manifests.find_rows(name, images, begin)
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         version_rows = list(zip(names, pool.map(rows, names), strict=True))

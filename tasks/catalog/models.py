@@ -8,11 +8,8 @@ from typing import Any
 from configs.schema import Tracking
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.registry.decisions import Decision, find_hold, find_last_decision, find_rival, resolve_aliases
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_card, read_manifest
-from tasks.stores.files.records import read_record
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +104,8 @@ def models(store: str) -> Models:
 def show(store: str, word: str, tracking: Tracking | None = None) -> ModelDetails:
     """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
     entries = _entries(store)
-    decision = Ledger(store).named(word)
-    record = read_record(store, decision.head, decision.dataset)
+    decision = Store(store).ledger.named(word)
+    record = Store(store).records.read(decision.head, decision.dataset)
     package, alarm = _package_state(store, decision, tracking)
     return ModelDetails(
         model=_summarize_model(decision, entries),
@@ -137,7 +134,7 @@ def _package_state(store: str, decision: Decision, tracking: Tracking | None) ->
 def why(store: str, word: str) -> ModelHistory:
     """Tell a version's whole story."""
     entries = _entries(store)
-    last = Ledger(store).named(word)
+    last = Store(store).ledger.named(word)
     about = [decision for decision in entries if decision.model == last.model]
     judged, rival = [decision for decision in about if decision.decided_by_gate][-1], find_rival(entries, last)
     against = rival.model_version if rival else None
@@ -148,8 +145,8 @@ def why(store: str, word: str) -> ModelHistory:
 
 def _entries(store: str) -> list[Decision]:
     open_bucket(store).check()
-    check_format(store)
-    return Ledger(store).entries()
+    Store(store).check_format()
+    return Store(store).ledger.entries()
 
 
 def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
@@ -161,9 +158,9 @@ def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
 
 
 def _data_diff(store: str, dataset: str) -> DataDiff:
-    parent = (read_card(store, dataset) or {}).get("parent")
-    rows = read_manifest(store, dataset)
-    difference = diff_versions(read_manifest(store, parent) if parent else (), rows)
+    parent = (Store(store).data_cards.read(dataset) or {}).get("parent")
+    rows = Store(store).manifests.read(dataset)
+    difference = diff_versions(Store(store).manifests.read(parent) if parent else (), rows)
     return DataDiff(
         parent=parent,
         dataset=dataset,

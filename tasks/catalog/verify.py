@@ -16,14 +16,8 @@ from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.registry.decisions import Decision
 from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 from tasks.modeling.head.head import Head
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import labels_hash, read_card, read_manifest, written
-from tasks.stores.files.records import read_record, read_tombstones
-from tasks.stores.files.weights import read_backbone, read_head
 from tasks.stores.objects.object_store import ObjectChangedError
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 _FEATURES_AT_ONCE = 8192
 # How damage begins that names a row of a table.
@@ -65,7 +59,7 @@ def _find_version(store: str, word: str) -> str:
     except (ServiceUnavailableError, InaccessibleError, SettingsError):
         raise
     except PedigreeError:
-        times = written(store)
+        times = Store(store).manifests.versions()
         if word != LATEST or not times:
             raise
         return max(times, key=times.__getitem__)
@@ -74,7 +68,9 @@ def _find_version(store: str, word: str) -> str:
 def verify_all(store: str, progress: Progress) -> tuple[Verification, ...]:
     """Do the same with every version of the store; what several share is hashed, and counted, once."""
     proved: set[str] = set()
-    verifications = [_verify_version(store, name, progress, proved) for name in sorted(written(store))]
+    verifications = [
+        _verify_version(store, name, progress, proved) for name in sorted(Store(store).manifests.versions())
+    ]
     return (_add_file_damage(store, verifications[0]), *verifications[1:]) if verifications else ()
 
 
@@ -125,13 +121,13 @@ def _problems_as_damage(subject: str, damage: Iterable[Damage]) -> Iterator[Dama
 
 
 def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
-    rows += read_manifest(store, name)
+    rows += Store(store).manifests.read(name)
     if dataset_hash(rows) != name:
         yield Damage("manifest", f"Its rows have another hash than datasets/{name}.")
 
 
 def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
-    images, unreadable, gone = ImageStore(store), False, read_tombstones(store)
+    images, unreadable, gone = Store(store).images, False, Store(store).tombstones.read()
     try:
         with progress("verify", len(rows)) as advance:
             for image, data in images.salvage([row.image for row in rows]):
@@ -153,7 +149,7 @@ def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Dam
 
 
 def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
-    splits = SplitStore(store)
+    splits = Store(store).splits
     yield from (Damage(file, detail) for file, detail in splits.damage())
     assigned = splits.stored()
     for row in rows:
@@ -165,7 +161,7 @@ def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
 
 
 def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage]:
-    ledger = Ledger(store)
+    ledger = Store(store).ledger
     for key in ledger.files():
         try:
             decision = ledger.read(key)
@@ -181,25 +177,25 @@ def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage
 
 
 def _card(store: str, name: str, images: int, *, decided: bool) -> Iterator[Damage]:
-    card = read_card(store, name)
+    card = Store(store).data_cards.read(name)
     if card is None:
         if decided:
             yield Damage("data card", f"There is no datasets/{name}/card.json, though the ledger knows the version.")
         return
     if (card["dataset"], card["images"]) != (name, images):
         yield Damage("data card", f"It is of {card['dataset'][:12]} with {card['images']} images.")
-    if labels_hash(store, card["labels"]) != card["labels"]:
+    if Store(store).labellings.rehash(card["labels"]) != card["labels"]:
         yield Damage(f"labels/{card['labels']}.parquet", "Its rows have another hash.")
 
 
 def _record(store: str, head: str, name: str) -> Iterator[Damage]:
-    record = read_record(store, head, name)
+    record = Store(store).records.read(head, name)
     if (record.head, record.dataset) != (head, name):
         yield Damage(f"record of head {head}", f"It is of head {record.head[:12]} and dataset {record.dataset[:12]}.")
 
 
 def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
-    data, facts = read_backbone(store, fingerprint)
+    data, facts = Store(store).backbones.read(fingerprint)
     if sha256_of(facts) != fingerprint:
         yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
     if hash_weights(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
@@ -207,13 +203,13 @@ def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
 
 
 def _head(store: str, name: str) -> Iterator[Damage]:
-    if Head.from_bytes(read_head(store, name)).name != name:
+    if Head.from_bytes(Store(store).heads.read(name)).name != name:
         yield Damage(f"head {name}", "Its weights have another hash.")
 
 
 def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
     """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
-    features = FeatureStore(store, backbone, Head.from_bytes(read_head(store, head)).weights.shape[0])
+    features = Store(store).features(backbone, Head.from_bytes(Store(store).heads.read(head)).weights.shape[0])
     stored = features.stored()
     images = [row.image for row in rows if row.image in stored]
     for start in range(0, len(images), _FEATURES_AT_ONCE):

@@ -7,19 +7,17 @@ import pyarrow as pa
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.phrasing import count
-from tasks.stores.files import checksums
-from tasks.stores.files.ledger import Ledger
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 
 _ROWS = re.compile(r"(.+)\.lance/data/.+")
 
 
 def damaged_files(store: str) -> Iterator[tuple[str, str]]:
     """Yield each file that was altered or is lost, each table that lost rows, and each break of the ledger's chain."""
-    yield from ((key, detail) for key, detail in checksums.altered_files(store) if not _made_again(store, key))
+    yield from ((key, detail) for key, detail in Store(store).checksums.altered_files() if not _made_again(store, key))
     yield from _lost_rows(store)
-    ledger = Ledger(store)
+    ledger = Store(store).ledger
     yield from ((key, "The decision that it belongs to is not in the store.") for key in ledger.orphans())
     try:
         broken = ledger.first_altered()
@@ -31,9 +29,11 @@ def damaged_files(store: str) -> Iterator[tuple[str, str]]:
 
 def missing_checksums(store: str) -> Iterator[str]:
     """Say what nothing proves yet, since an earlier Pedigree wrote it or its night died."""
-    files = checksums.files_without_checksum(store)
+    files = Store(store).checksums.files_without()
     if files:
-        soon = "" if checksums.is_complete(store) else "; the next night gives them one, and takes them on trust"
+        soon = (
+            "" if Store(store).checksums.is_complete() else "; the next night gives them one, and takes them on trust"
+        )
         yield f"{count(len(files), 'file')} without a checksum, such as {files[0]}{soon}"
 
 
@@ -43,7 +43,7 @@ def _made_again(store: str, key: str) -> bool:
     if not match or not key.startswith("features/"):
         return False
     try:
-        return key not in Table(store, match[1], pa.schema([])).files()
+        return key not in Store(store).table(match[1], pa.schema([])).files()
     except ServiceUnavailableError:
         raise
     except PedigreeError:
@@ -52,10 +52,10 @@ def _made_again(store: str, key: str) -> bool:
 
 def _lost_rows(store: str) -> Iterator[tuple[str, str]]:
     """Yield the files of rows of which no table knows any more, as after its newest version was lost."""
-    recorded = checksums.read_checksums(store)
+    recorded = Store(store).checksums.read()
     for name in sorted({match[1] for key in recorded if (match := _ROWS.fullmatch(key))}):
         try:
-            current = Table(store, name, pa.schema([])).files()
+            current = Store(store).table(name, pa.schema([])).files()
         except ServiceUnavailableError:
             raise
         except PedigreeError as problem:

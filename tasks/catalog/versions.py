@@ -13,11 +13,8 @@ from tasks.domain.datasets.image_issues import ImageName, report_contradictions
 from tasks.domain.datasets.version_diff import LATEST, VersionDiff, diff_versions, resolve_version, sort_versions
 from tasks.domain.evaluation.misclassifications import PredictionFlips
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import latest_labelling, read_card, read_labels, read_manifest, read_twins, written
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 
 _READS_AT_ONCE = 16
 
@@ -98,7 +95,7 @@ class Rejects:
 
 def versions(store: str) -> Versions:
     """List the versions of a store; raise PedigreeError where there is none."""
-    times, decisions = written(_check_store(store)), Ledger(store).entries()
+    times, decisions = Store(_check_store(store)).manifests.versions(), Store(store).ledger.entries()
     champion = decisions[-1].champion if decisions else None
     names = _in_order(store, times, decisions)
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
@@ -107,17 +104,17 @@ def versions(store: str) -> Versions:
 
 def find_version(store: str, word: str) -> str:
     """Return the full hash of the version that a person means."""
-    times = written(_check_store(store))
+    times = Store(_check_store(store)).manifests.versions()
     # Only the order asks the ledger: a hash finds its version also where a file of the ledger is damaged.
-    return resolve_version(word, _in_order(store, times, Ledger(store).entries() if word == LATEST else []))
+    return resolve_version(word, _in_order(store, times, Store(store).ledger.entries() if word == LATEST else []))
 
 
 def show(store: str, word: str) -> VersionDetails:
     """Count what a version holds, and repeat what its data card warns of."""
     name = find_version(store, word)
-    rows, card = read_manifest(store, name), read_card(store, name) or {}
+    rows, card = Store(store).manifests.read(name), Store(store).data_cards.read(name) or {}
     classes = tuple(asdict(class_card) for class_card in build_class_cards(rows))
-    about = _decisions_about(name, Ledger(store).entries())
+    about = _decisions_about(name, Store(store).ledger.entries())
     return VersionDetails(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
 
 
@@ -130,7 +127,7 @@ def find_model(store: str, word: str) -> str | Decision:
         return find_version(store, word)
     except SettingsError as no_version:
         try:
-            return Ledger(store).named(word)
+            return Store(store).ledger.named(word)
         except SettingsError as no_model:
             raise SettingsError(f"{no_version} {no_model}") from None
 
@@ -139,7 +136,7 @@ def diff(store: str, before: str, after: str) -> VersionComparison:
     """Compare two versions, or two models with their answers about the test images that both versions hold."""
     targets = [find_model(store, word) for word in (before, after)]
     first, second = (target if isinstance(target, str) else target.dataset for target in targets)
-    difference = diff_versions(read_manifest(store, first), read_manifest(store, second))
+    difference = diff_versions(Store(store).manifests.read(first), Store(store).manifests.read(second))
     models = [target for target in targets if not isinstance(target, str)]
     if len(models) < len(targets):
         return VersionComparison(first, second, difference)
@@ -155,10 +152,10 @@ def rejects(store: str, word: str | None) -> Rejects:
 
     Without one, and where there is none yet, it is what the latest labellings could not use, and what contradicts.
     """
-    snapshots = SnapshotStore(_check_store(store))
+    snapshots = Store(_check_store(store)).snapshots
     absent = [reject for source in snapshots.sources() for reject in list_rejected(source, snapshots.rejected(source))]
-    if word is None or (word == LATEST and not written(store)):
-        latest = [labels for source in snapshots.sources() if (labels := latest_labelling(store, source))]
+    if word is None or (word == LATEST and not Store(store).manifests.versions()):
+        latest = [labels for source in snapshots.sources() if (labels := Store(store).labellings.latest(source))]
         if word is not None and not latest:
             _in_order(store, {}, [])
         held = [
@@ -166,11 +163,11 @@ def rejects(store: str, word: str | None) -> Rejects:
         ]
         return Rejects(None, (*absent, *held), (), {})
     name = find_version(store, word)
-    card = read_card(store, name)
+    card = Store(store).data_cards.read(name)
     if card is None:
         raise PedigreeError(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
     waiting = tuple(card["waiting"])
-    held = list_excluded(read_labels(store, card["labels"]), read_manifest(store, name), waiting)
+    held = list_excluded(Store(store).labellings.read(card["labels"]), Store(store).manifests.read(name), waiting)
     # Cards from before it was counted do not say what was passed over.
     return Rejects(
         name, (*absent, *held, *list_doubtful(card.get("findings", ()))), waiting, card.get("passed_over", {})
@@ -178,9 +175,9 @@ def rejects(store: str, word: str | None) -> Rejects:
 
 
 def _rejects_of_labelling(store: str, labels: str, *, waiting: bool) -> list[Excluded]:
-    labelling = read_labels(store, labels)
+    labelling = Store(store).labellings.read(labels)
     images = {entry.image: ImageName(entry.key, entry.label) for entry in labelling.labelled}
-    twins = read_twins(store, labels).get("labels", ())
+    twins = Store(store).labellings.read_twins(labels).get("labels", ())
     findings = [asdict(entry) for entry in report_contradictions(twins, images, set(images))]
     held = [entry for entry in list_excluded(labelling, (), ()) if waiting or entry.reason != WAITING]
     return [*held, *list_doubtful(findings)]
@@ -188,7 +185,7 @@ def _rejects_of_labelling(store: str, labels: str, *, waiting: bool) -> list[Exc
 
 def _check_store(store: str) -> str:
     open_bucket(store).check()
-    check_format(store)
+    Store(store).check_format()
     return store
 
 
@@ -204,7 +201,7 @@ def _describe_version(
     about = _decisions_about(name, decisions)
     serves = any(decision["number"] == champion for decision in about)
     try:
-        rows = read_manifest(store, name)
+        rows = Store(store).manifests.read(name)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as problem:

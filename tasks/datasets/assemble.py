@@ -21,10 +21,7 @@ from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
 from tasks.domain.registry.model_record import hash_settings
 from tasks.step import step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_labels, read_twins, write_manifest, write_twins
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 _NAMED = 3  # So many waiting classes are named in the reason, the others are counted.
 
@@ -33,14 +30,14 @@ _NAMED = 3  # So many waiting classes are named in the reason, the others are co
 def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:  # noqa: FBT001 - the run's own word
     """Give new images their split for life, hold small classes back, and name what is left by its hash."""
     store = settings.store.url
-    labelling = read_labels(store, labels.name)
+    labelling = Store(store).labellings.read(labels.name)
     # A split is for life, so nobody gets one before it is clear what the folders mean.
     layout_question = check_layout(labelling, settings.labels.layout)
     splits, image_groups = ({}, {}) if layout_question else _splits(labelling, settings)
     rows = [] if layout_question else _rows(labelling, splits, settings.labels)
     selection = select_classes(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.rows)
-    entries = Ledger(store).entries()
+    entries = Store(store).ledger.entries()
     judged = [entry for entry in entries if entry.decided_by_gate]
     done = not force and any((entry.dataset, entry.recipe) == (name, hash_settings(settings)) for entry in judged)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
@@ -50,7 +47,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
         else _contradictions(labelling, labels.name, image_groups, settings)
     )
     if not (lacking or done):
-        write_manifest(store, name, selection.rows)
+        Store(store).manifests.write(name, selection.rows)
     return Dataset(
         hash=name,
         parent=next((entry.dataset for entry in reversed(judged) if entry.dataset != name), None),
@@ -75,7 +72,7 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, 
         raise PedigreeError(odd)
     obeyed = {image: split for image, word in words.items() if (split := parse_split(word))}
 
-    stored, image_groups = ImageStore(store), dict[str, str]()
+    stored, image_groups = Store(store).images, dict[str, str]()
 
     def decide(assigned: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
         if images <= assigned.keys():
@@ -88,7 +85,7 @@ def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, 
         )
         return assign_splits(image_groups, assigned, shares, labels, obeyed)
 
-    return SplitStore(store).settle(decide), image_groups
+    return Store(store).splits.settle(decide), image_groups
 
 
 def _rows(labelling: Labelling, splits: dict[str, Assignment], labels: schema.Labels) -> list[Row]:
@@ -120,15 +117,17 @@ def _contradictions(
         settings: Where the store is, and how many bits may differ between near duplicates.
     """
     store, bits = settings.store.url, settings.dataset.near_duplicate_bits
-    if twins := read_twins(store, name, bits):
+    if twins := Store(store).labellings.read_twins(name, bits):
         return twins["labels"]
-    hashes = ImageStore(store).hashes([labelled.image for labelled in labelling.labelled])
+    hashes = Store(store).images.hashes([labelled.image for labelled in labelling.labelled])
     near = NearDuplicates(hashes, image_groups or group_near_duplicates(hashes, bits), bits)
     labels = find_contradictions(near, {labelled.image: labelled.label for labelled in labelling.labelled})
     words = {
         image: split for image, word in published_words(labelling.labelled).items() if (split := parse_split(word))
     }
-    write_twins(store, name, bits, {"labels": labels, "splits": find_contradictions(near, words) if words else ()})
+    Store(store).labellings.write_twins(
+        name, bits, {"labels": labels, "splits": find_contradictions(near, words) if words else ()}
+    )
     return labels
 
 

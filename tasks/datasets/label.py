@@ -16,9 +16,8 @@ from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, 
 from tasks.domain.phrasing import count
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
-from tasks.stores.files.manifests import read_label_manifest, record_labelling, write_label_manifest, write_labels
-from tasks.stores.files.records import read_tombstones
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.snapshots import SnapshotStore
 
 # A request for metadata waits for the network, so many run at once; a batch is what a crash can cost.
@@ -30,15 +29,15 @@ LARGEST_MANIFEST = 256 * 2**20
 @step(hours=2)
 def label(ingested: IngestSummary, labels: schema.Labels, store: schema.Store) -> Labels:
     """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
-    snapshots = SnapshotStore(store.url)
+    snapshots = Store(store.url).snapshots
     located = snapshots.located(ingested.source, ingested.moment)
     statements, missing, use = _gather(located, ingested, labels, snapshots)
-    gone = read_tombstones(store.url)
+    gone = Store(store.url).tombstones.read()
     remaining = [row for row in located if row.image not in gone]
     labelling = label_images(remaining, statements, Spelling(labels.aliases, labels.leave_out), missing)
-    name = write_labels(store.url, labelling)
+    name = Store(store.url).labellings.write(labelling)
     if not ingested.moment:
-        record_labelling(store.url, ingested.source, name)
+        Store(store.url).labellings.record_latest(ingested.source, name)
     return Labels(
         name=name,
         images=len(labelling.labelled),
@@ -121,7 +120,7 @@ def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entr
 
 def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> bytes:
     """Read the manifest as it was listed: from the store where an earlier night kept it, else from the source."""
-    stored = read_label_manifest(snapshots.url, source, entry)
+    stored = Store(snapshots.objects.url).label_manifests.read(source, entry)
     if stored is not None:
         return stored
     try:
@@ -133,7 +132,7 @@ def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> byte
             f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right, "
             "or take manifest out of labels.sources."
         ) from None
-    write_label_manifest(snapshots.url, source, entry, data)
+    Store(snapshots.objects.url).label_manifests.write(source, entry, data)
     return data
 
 

@@ -36,21 +36,7 @@ from tasks.reports.pages.data_card_page import list_pictured_images, render_data
 from tasks.reports.pages.template import make_thumbnail
 from tasks.reports.prefect_ui.artifacts import show_data_card
 from tasks.step import step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import (
-    manifest_sha256,
-    read_card,
-    read_labels,
-    read_manifest,
-    read_twins,
-    write_card,
-    write_page,
-)
-from tasks.stores.files.records import read_tombstones
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 # So many test images, and so many to learn from, are compared at most. Names are hashes: the first are a fair sample.
 _TESTED, _TRAINED = 2000, 20_000
@@ -71,15 +57,15 @@ def measure_leakage(
     from tasks.modeling.head.training import build_fit_options
 
     store = settings.store.url
-    if KEY in (read_card(store, data.dataset.hash) or {}):
+    if KEY in (Store(store).data_cards.read(data.dataset.hash) or {}):
         return {}
-    used, assigned = [row for row in rows if row.split is not Split.HELD_OUT], SplitStore(store).stored()
-    located = SnapshotStore(store).located(data.ingested.source, data.ingested.moment)
+    used, assigned = [row for row in rows if row.split is not Split.HELD_OUT], Store(store).splits.stored()
+    located = Store(store).snapshots.located(data.ingested.source, data.ingested.moment)
     held = Counter(source_object.image for source_object in located)
     groups, copies = [assigned[row.image].group for row in used], [max(1, held[row.image]) for row in used]
     indices = sample_groups(groups, copies)
-    features = FeatureStore(store, feature_set.fingerprint, feature_set.width).read(
-        [used[index].image for index in indices]
+    features = (
+        Store(store).features(feature_set.fingerprint, feature_set.width).read([used[index].image for index in indices])
     )
     labels = [used[index].label for index in indices]
     images = Images(features, labels, [groups[index] for index in indices], [copies[index] for index in indices])
@@ -96,10 +82,10 @@ def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store
         feature_set: The features in the store that are compared.
         store: The address of the store.
     """
-    ordered, assigned = sorted(rows, key=lambda row: row.image), SplitStore(store).stored()
+    ordered, assigned = sorted(rows, key=lambda row: row.image), Store(store).splits.stored()
     tested = [row for row in ordered if row.split is Split.TEST][:_TESTED]
     trained = [row for row in ordered if row.split in {Split.TRAIN, Split.VALIDATION}][:_TRAINED]
-    table = FeatureStore(store, feature_set.fingerprint, feature_set.width)
+    table = Store(store).features(feature_set.fingerprint, feature_set.width)
     tested_features, trained_features = (table.read([row.image for row in part]) for part in (tested, trained))
     neighbours = find_split_neighbours(
         tested_features, trained_features, [assigned[row.image].group for row in trained]
@@ -117,12 +103,12 @@ def write_data_card(
     split over files would have claimed is measured.
     """
     store, dataset = settings.store.url, data.dataset
-    rows = read_manifest(store, dataset.hash)
-    parent = read_manifest(store, dataset.parent) if dataset.parent else []
+    rows = Store(store).manifests.read(dataset.hash)
+    parent = Store(store).manifests.read(dataset.parent) if dataset.parent else []
     suspected, issues = _label_issues(rows, store, embedded)
     close = find_close_across_splits(rows, embedded.current, store) if embedded else ()
     card = build_data_card(rows, parent, _evidence(data, rows, settings, (*close, *suspected)))
-    changes = compare_labels(rows, Ledger(store).champion(), dataset.parent, settings)
+    changes = compare_labels(rows, Store(store).ledger.champion(), dataset.parent, settings)
     moved = changes.sentences() if changes else ()
     card = replace(card, warnings=(*moved, *issues.sentences(), *card.warnings))
     written = datetime.now(UTC).isoformat()
@@ -138,17 +124,19 @@ def write_data_card(
         **_count_copies(data, rows, store),
         **(measure_leakage(data, rows, embedded.current, settings) if embedded else {}),
     }
-    described = croissant(dataset.hash, len(rows), len(card.classes), written, manifest_sha256(store, dataset.hash))
+    described = croissant(
+        dataset.hash, len(rows), len(card.classes), written, Store(store).manifests.sha256(dataset.hash)
+    )
     # A card is written once: where an earlier Pedigree wrote it, what that did not know is added.
-    facts = {**facts, **write_card(store, dataset.hash, facts, described)}
+    facts = {**facts, **Store(store).data_cards.write(dataset.hash, facts, described)}
     page = render_data_card(
         facts,
         {
             image: make_thumbnail(image_bytes)
-            for image, image_bytes in ImageStore(store).read(list_pictured_images(facts))
+            for image, image_bytes in Store(store).images.read(list_pictured_images(facts))
         },
     )
-    show_data_card(facts, write_page(store, dataset.hash, page))
+    show_data_card(facts, Store(store).data_cards.write_page(dataset.hash, page))
     return DataCardSummary(
         len(card.added),
         len(card.removed),
@@ -167,14 +155,14 @@ def _manifest_warnings(data: RunData) -> Iterable[str]:
 
 def _evidence(data: RunData, rows: list[Row], settings: schema.Settings, suspected: Iterable[Issue]) -> Evidence:
     store, source = settings.store.url, data.ingested.source
-    examined = ImageStore(store).read_infos([row.image for row in rows])
-    rejections = SnapshotStore(store).rejected(source, data.ingested.moment)
+    examined = Store(store).images.read_infos([row.image for row in rows])
+    rejections = Store(store).snapshots.rejected(source, data.ingested.moment)
     return Evidence(
-        labelling=read_labels(store, data.labels.name),
+        labelling=Store(store).labellings.read(data.labels.name),
         rejected=list_rejected(source, rejections),
         waiting=data.dataset.waiting,
         image_infos=examined,
-        forgotten=frozenset(read_tombstones(store)),
+        forgotten=frozenset(Store(store).tombstones.read()),
         findings=(
             *_contradictions(data, rows, settings),
             *find_odd_images(rows, examined, settings.backbone.size),
@@ -187,8 +175,8 @@ def _evidence(data: RunData, rows: list[Row], settings: schema.Settings, suspect
 
 def _contradictions(data: RunData, rows: list[Row], settings: schema.Settings) -> tuple[Issue, ...]:
     """Name near duplicates under two labels, and images that are not in the split that was published for them."""
-    store, labelling = settings.store.url, read_labels(settings.store.url, data.labels.name)
-    twins = read_twins(store, data.labels.name, settings.dataset.near_duplicate_bits)
+    store, labelling = settings.store.url, Store(settings.store.url).labellings.read(data.labels.name)
+    twins = Store(store).labellings.read_twins(data.labels.name, settings.dataset.near_duplicate_bits)
     images = {labelled.image: ImageName(labelled.key, labelled.label) for labelled in labelling.labelled}
     findings = report_contradictions(twins.get("labels", ()), images, {row.image for row in rows})
     if settings.labels.splits == "ignore":
@@ -205,8 +193,8 @@ def _label_issues(
     from tasks.domain.datasets.label_issues import find_label_issues
 
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    assigned = SplitStore(store).stored()
-    features = FeatureStore(store, embedded.current.fingerprint, embedded.current.width)
+    assigned = Store(store).splits.stored()
+    features = Store(store).features(embedded.current.fingerprint, embedded.current.width)
     images = [row.image for row in used]
     issues = find_label_issues(
         used, [assigned[image].group for image in images], fit_reduction(features, images)(images)
@@ -216,8 +204,8 @@ def _label_issues(
 
 def _count_copies(data: RunData, rows: list[Row], store: str) -> dict[str, Any]:
     """Count the objects that are copies, and the images that share a near-duplicate group."""
-    located = SnapshotStore(store).located(data.ingested.source, data.ingested.moment)
-    assigned = SplitStore(store).stored()
+    located = Store(store).snapshots.located(data.ingested.source, data.ingested.moment)
+    assigned = Store(store).splits.stored()
     sizes = Counter(assigned[row.image].group for row in rows)
     return {
         "copies": len(located) - len({source_object.image for source_object in located}),

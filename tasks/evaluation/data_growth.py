@@ -20,10 +20,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import Reduce, fit_reduction
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import read_record
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 # The names are hashes, so the first of them in order are a fair sample of very many images.
 _MOST = 20_000
@@ -42,8 +39,8 @@ def measure_growth(
     """
     store, gate = settings.store.url, settings.gate
     try:
-        former = read_manifest(store, decision.dataset)
-        record = read_record(store, decision.head, decision.dataset)
+        former = Store(store).manifests.read(decision.dataset)
+        record = Store(store).records.read(decision.head, decision.dataset)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:
@@ -82,15 +79,15 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
 
 def _reduction(feature_set: FeatureSet, images: Sequence[str], store: str) -> Reduce:
     """Take the main directions of tonight's images, so that of one backbone both versions have the same."""
-    features = FeatureStore(store, feature_set.fingerprint, feature_set.width)
+    features = Store(store).features(feature_set.fingerprint, feature_set.width)
     stored = features.stored()
     return fit_reduction(features, [image for image in images if image in stored])
 
 
 def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, store: str) -> VersionFeatures:
     stored, splits = (
-        FeatureStore(store, feature_set.fingerprint, feature_set.width).stored(),
-        SplitStore(store).stored(),
+        Store(store).features(feature_set.fingerprint, feature_set.width).stored(),
+        Store(store).splits.stored(),
     )
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in stored]
     sample = sorted(used, key=lambda row: row.image)[:_MOST]

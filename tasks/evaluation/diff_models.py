@@ -12,9 +12,7 @@ from tasks.domain.labels.labeling import spelled
 from tasks.features.embedding import predict
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import read_record
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
     if not rows:
         return PredictionFlips(0, ())
     images = [row.image for row in rows]
-    old, new = (read_record(store, model.head, model.dataset) for model in (before, after))
+    old, new = (Store(store).records.read(model.head, model.dataset) for model in (before, after))
     predictions = predict(store, old.made, old.head, images)
     predictions = predictions.rename_classes(
         spelled(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
@@ -45,7 +43,7 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
 
 def render_diff_files(store: str, before: Model, after: Model) -> dict[str, bytes]:
     """Write the page about two models, and the same for programs, by the names that a run keeps them under."""
-    diff = diff_versions(*(read_manifest(store, model.dataset) for model in (before, after)))
+    diff = diff_versions(*(Store(store).manifests.read(model.dataset) for model in (before, after)))
     try:
         flipped = compare_predictions(store, before, after)
     except ServiceUnavailableError:
@@ -56,7 +54,7 @@ def render_diff_files(store: str, before: Model, after: Model) -> dict[str, byte
     names = list_pictured_images(diff, flipped)
     small = {
         image: make_thumbnail(data) if isinstance(data, bytes) else None
-        for image, data in ImageStore(store).salvage(names)
+        for image, data in Store(store).images.salvage(names)
     }
     facts = {"before": before.dataset, "after": after.dataset, **diff.to_dict()}
     facts |= {"predictions": flipped.to_dict()} if flipped else {}
@@ -67,4 +65,4 @@ def render_diff_files(store: str, before: Model, after: Model) -> dict[str, byte
 
 
 def _test_rows(store: str, dataset: str) -> list[Row]:
-    return [row for row in read_manifest(store, dataset) if row.split is Split.TEST]
+    return [row for row in Store(store).manifests.read(dataset) if row.split is Split.TEST]

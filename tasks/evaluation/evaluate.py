@@ -28,8 +28,7 @@ from tasks.evaluation.evaluation_sets import build_evaluation_set, embed_golden,
 from tasks.evaluation.label_changes import compare_labels, gather_label_evidence
 from tasks.features.embedding import predict, read_features, stored_head
 from tasks.step import step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
 # MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
@@ -45,7 +44,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
     store, url = settings.store.url, settings.tracking.url
-    version = read_manifest(store, dataset.hash)
+    version = Store(store).manifests.read(dataset.hash)
     rows = [row for row in version if row.split is Split.TEST]
     if not rows:
         raise PedigreeError(
@@ -198,7 +197,7 @@ def predict_with_both_models(
 
     Raises PedigreeError where the champion no longer loads and the settings do not allow to judge without it.
     """
-    golden, decision = golden_rows(settings), Ledger(settings.store.url).champion()
+    golden, decision = golden_rows(settings), Store(settings.store.url).ledger.champion()
     rows = [row for row in version if row.split is Split.TEST]
     challenger = _predict_sets(trained.features, trained.head, (rows, golden), settings)
     if decision is None:

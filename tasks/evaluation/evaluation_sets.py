@@ -10,10 +10,7 @@ from tasks.domain.evaluation.label_changes import Relabelling
 from tasks.domain.labels.labeling import image_attributes, spelled
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, stored_backbone
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 
 def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling | None = None) -> EvaluationSet:
@@ -22,7 +19,7 @@ def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling |
     ``changes`` tell which labels are not those under which the champion was judged, as far as that is known.
     """
     images = [row.image for row in rows]
-    splits, examined = SplitStore(store).stored(), ImageStore(store).read_infos(images)
+    splits, examined = Store(store).splits.stored(), Store(store).images.read_infos(images)
 
     def attributes(row: Row) -> tuple[tuple[str, str], ...]:
         measured_attributes = dict(image_attributes(examined[row.image])) if row.image in examined else {}
@@ -46,7 +43,7 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
     if not name:
         return []
     try:
-        rows = read_manifest(settings.store.url, name)
+        rows = Store(settings.store.url).manifests.read(name)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as error:
@@ -61,6 +58,6 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
 def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, settings: schema.Settings) -> None:
     """Embed those golden images that the store lacks under this backbone."""
     images = [row.image for row in rows]
-    if set(images) <= FeatureStore(settings.store.url, feature_set.fingerprint, feature_set.width).stored():
+    if set(images) <= Store(settings.store.url).features(feature_set.fingerprint, feature_set.width).stored():
         return
     embed_missing(stored_backbone(settings.store.url, feature_set.fingerprint), images, settings)

@@ -20,9 +20,7 @@ from tasks.domain.labels.labeling import spelled
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import fit_reduction
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 
 def compare_labels(
@@ -46,7 +44,7 @@ def compare_labels(
     if judged is None:
         return None
     later = _labels(store, parent, settings.labels.aliases) if parent and parent != champion.dataset else None
-    splits = SplitStore(store).stored()
+    splits = Store(store).splits.stored()
     groups = {row.image: splits[row.image].group for row in rows if row.image in splits}
     return find_relabelling({**(later or {}), **judged}, rows, groups)
 
@@ -87,17 +85,17 @@ def _head_words(
     changes: Relabelling, rows: Sequence[Row], today: FeatureSet, store: str
 ) -> Mapping[str, LabelPrediction | None]:
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    images, splits = [row.image for row in used], SplitStore(store).stored()
+    images, splits = [row.image for row in used], Store(store).splits.stored()
     groups = [splits[image].group if image in splits else image for image in images]
     labels = [changes.vocabulary.translate_current(row.label) for row in used]
-    features = fit_reduction(FeatureStore(store, today.fingerprint, today.width), images)(images)
+    features = fit_reduction(Store(store).features(today.fingerprint, today.width), images)(images)
     return predict_with_head(changes, features, labels, groups, images)
 
 
 def _labels(store: str, version: str, aliases: Mapping[str, str]) -> dict[str, str] | None:
     """Read a version's labels under today's names of classes; None where it is lost."""
     try:
-        rows = read_manifest(store, version)
+        rows = Store(store).manifests.read(version)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:

@@ -12,8 +12,7 @@ from tasks.domain.runs.results import TrainedModel
 from tasks.features.embedding import predict
 from tasks.serving.probe_process import ServingProbe
 from tasks.step import step
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tracking.client import check_tracking
 
 
@@ -51,6 +50,6 @@ def smoke_test(
 
 def _sample(dataset: Dataset, store: str) -> dict[str, bytes]:
     """Take a few test images with their bytes, the same ones each time, as far as the store has them."""
-    names = sorted(row.image for row in read_manifest(store, dataset.hash) if row.split is Split.TEST)[:SAMPLE]
-    stored = ImageStore(store).salvage(names)
+    names = sorted(row.image for row in Store(store).manifests.read(dataset.hash) if row.split is Split.TEST)[:SAMPLE]
+    stored = Store(store).images.salvage(names)
     return {image: data for image, data in stored if not isinstance(data, PedigreeError)}

@@ -31,11 +31,8 @@ from tasks.reports.pages.model_card import build_model_card, render_card_html, r
 from tasks.reports.pages.template import make_thumbnail
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags, label_flow_run, show_evaluation
 from tasks.step import step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_card, read_manifest
+from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.splits import SplitStore
 from tasks.stores.tracking import runs
 
 # So many images' features are in memory at a time.
@@ -54,9 +51,9 @@ _PAGES = {
 def write_report(data: RunData, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
     """Write the report and the model card into the night's run, and the way to them where people look."""
     store, url, run_id = settings.store.url, settings.tracking.url, challenger.model.run_id
-    rows = read_manifest(store, data.dataset.hash)
+    rows = Store(store).manifests.read(data.dataset.hash)
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
-    card = read_card(store, data.dataset.hash) or {}
+    card = Store(store).data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     report = EvaluationReport(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
@@ -80,7 +77,7 @@ def _page(report: EvaluationReport, store: str) -> dict[str, bytes]:
     """Write the report, with pictures as far as the store has them."""
     pictures = {
         image: None if isinstance(stored, PedigreeError) else make_thumbnail(stored)
-        for image, stored in ImageStore(store).salvage(list_pictured_images(report))
+        for image, stored in Store(store).images.salvage(list_pictured_images(report))
     }
     return {"report.html": render_evaluation_report(report, pictures).encode()}
 
@@ -100,7 +97,7 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
 def _since_champion(data: RunData, challenger: Challenger, store: str) -> dict[str, bytes]:
     """Write what differs from the champion that the challenger was held against; nothing on a first night."""
     number = challenger.evaluation.champion
-    former = next((decision for decision in Ledger(store).entries() if decision.number == number), None)
+    former = next((decision for decision in Store(store).ledger.entries() if decision.number == number), None)
     if former is None:
         return {}
     current = Model(challenger.model.head, data.dataset.hash)
@@ -136,7 +133,7 @@ def _add_nearest(
 ) -> Misclassifications:
     """Put beside each of the surest mistakes what the model may have mixed it up with."""
     feature_set = challenger.features.current
-    features = FeatureStore(store, feature_set.fingerprint, feature_set.width)
+    features = Store(store).features(feature_set.fingerprint, feature_set.width)
     worst = mistakes.worst
     if not worst:
         return mistakes
@@ -171,7 +168,7 @@ def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store:
     images = Counter(row.label for row in rows if row.split is Split.TRAIN)
     if not (learned and tried):
         return fit_learning_curves(_empty_features(), _empty_features(), images, minimum)
-    features, splits = FeatureStore(store, feature_set.fingerprint, feature_set.width), SplitStore(store).stored()
+    features, splits = Store(store).features(feature_set.fingerprint, feature_set.width), Store(store).splits.stored()
     reduce = fit_reduction(features, [row.image for row in learned])
 
     def gather_features(sample: Sequence[Row]) -> LabelledFeatures:

@@ -17,13 +17,9 @@ from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, 
 from tasks.features.embedding import embed_missing, join_workers
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_result, step
-from tasks.stores.files.leases import hold_lease
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import CutChoice, read_choice, read_record, write_choice
+from tasks.stores.files.records import CutChoice
 from tasks.stores.objects.object_store import read_url
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 
 def check_comparable(backbone: schema.Backbone) -> None:
@@ -75,9 +71,9 @@ def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
     from tasks.modeling.backbone.embedding import load_every_cut
 
     chosen, store = settings.backbone, settings.store.url
-    rows = sample(read_manifest(store, dataset))
+    rows = sample(Store(store).manifests.read(dataset))
     images = [row.image for row in rows]
-    assigned = SplitStore(store).stored()
+    assigned = Store(store).splits.stored()
     groups = [assigned[image].group for image in images]
     _check_enough(rows, groups)
     data = read_url(chosen.weights) if chosen.is_file else None
@@ -121,9 +117,9 @@ def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence
     """Keep what the pass through every cut made for one of them, where that one alone makes the same bits here."""
     from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features
 
-    origin = FeatureStore(store, all_cuts.fingerprint, all_cuts.width, all_cuts.precision)
-    target = FeatureStore(store, single.fingerprint, single.width, single.precision)
-    with hold_lease(store, f"features-{single.fingerprint}"):
+    origin = Store(store).features(all_cuts.fingerprint, all_cuts.width, all_cuts.precision)
+    target = Store(store).features(single.fingerprint, single.width, single.precision)
+    with Store(store).leases.hold(f"features-{single.fingerprint}"):
         stored = target.stored()
         lacking = [image for image in images if image not in stored]
         if not lacking or not gives_same_features(all_cuts, single):
@@ -141,7 +137,9 @@ def _cross_fit_cuts(
     from tasks.modeling.backbone.embedding import find_cut_columns
 
     truth = np.unique([row.label for row in rows], return_inverse=True)[1]
-    features = FeatureStore(settings.store.url, all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
+    features = (
+        Store(settings.store.url).features(all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
+    )
     cuts = candidates(all_cuts.cut, settings)
     with show_progress("compare_cuts", len(cuts)) as advance:
         for cut in cuts:
@@ -194,10 +192,10 @@ def choose_cut(dataset: Dataset, settings: schema.Settings) -> schema.Settings:
     join_workers(settings)
     store, backbone = settings.store.url, settings.backbone
     if backbone.weights == "demo":
-        choice = write_choice(store, backbone, DEMO_CUT, "the demo's weights end there", {})
+        choice = Store(store).cut_choices.write(backbone, DEMO_CUT, "the demo's weights end there", {})
     else:
         compared = measure_cuts(dataset.hash, settings)
-        choice = write_choice(store, backbone, compared.chosen, compared.reason, compared.to_dict())
+        choice = Store(store).cut_choices.write(backbone, compared.chosen, compared.reason, compared.to_dict())
     log_result("choose_cut", str(choice))
     return with_cut(settings, choice.cut)
 
@@ -210,7 +208,7 @@ def with_chosen_cut(settings: schema.Settings) -> schema.Settings:
     """
     if settings.backbone.cut != schema.AUTO:
         return settings
-    choice = read_choice(settings.store.url, settings.backbone) or _champion_cut(settings)
+    choice = Store(settings.store.url).cut_choices.read(settings.backbone) or _champion_cut(settings)
     return with_cut(settings, choice.cut) if choice else settings
 
 
@@ -223,15 +221,15 @@ def with_cut(settings: schema.Settings, cut: str) -> schema.Settings:
 
 def find_choice(settings: schema.Settings) -> CutChoice | None:
     """Return the choice that this cut comes from; None where a person named another one, or auto never chose."""
-    choice = read_choice(settings.store.url, settings.backbone)
+    choice = Store(settings.store.url).cut_choices.read(settings.backbone)
     return choice if choice and choice.cut == settings.backbone.cut else None
 
 
 def _champion_cut(settings: schema.Settings) -> CutChoice | None:
-    champion = Ledger(settings.store.url).champion()
+    champion = Store(settings.store.url).ledger.champion()
     if champion is None:
         return None
-    recorded = read_record(settings.store.url, champion.head, champion.dataset).settings.get("backbone")
+    recorded = Store(settings.store.url).records.read(champion.head, champion.dataset).settings.get("backbone")
     used, configured = schema.Backbone.model_validate(recorded or {}), settings.backbone
     if not recorded or (used.sha256 or used.weights, used.size) != (
         configured.sha256 or configured.weights,
@@ -239,4 +237,4 @@ def _champion_cut(settings: schema.Settings) -> CutChoice | None:
     ):
         return None
     reason = f"the champion, model version {champion.model_version}, used it; pedigree backbone compare measures others"
-    return write_choice(settings.store.url, configured, used.cut, reason, {})
+    return Store(settings.store.url).cut_choices.write(configured, used.cut, reason, {})

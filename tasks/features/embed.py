@@ -21,12 +21,8 @@ from tasks.features.embedding import (
     views_to_embed,
 )
 from tasks.step import log_line, step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.weights import has_backbone, remember_backbone, remembered_backbone, write_backbone
 from tasks.stores.objects.object_store import read_url
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone.backbone import Backbone
@@ -40,11 +36,11 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     """
     join_workers(settings)
     store, today = settings.store.url, _current_backbone(settings)
-    rows = read_manifest(store, dataset.hash)
+    rows = Store(store).manifests.read(dataset.hash)
     _take_on_trust(store, today)
     computed = embed_missing(today, views_to_embed(rows, settings), settings)
     took = _measure_latency(today, rows[0].image, settings)
-    champion, choice = Ledger(store).champion(), str(find_choice(settings) or "")
+    champion, choice = Store(store).ledger.champion(), str(find_choice(settings) or "")
     if champion is None or champion.backbone == today.fingerprint:
         return DatasetFeatures(feature_set(today), feature_set(today), computed, len(rows) - computed, took, choice)
     try:
@@ -60,7 +56,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
 
 
 def _take_on_trust(store: str, backbone: "Backbone") -> None:
-    rows = take_on_trust(FeatureStore(store, backbone.fingerprint, backbone.width))
+    rows = take_on_trust(Store(store).features(backbone.fingerprint, backbone.width))
     if rows:
         log_line(
             f"{count(rows, 'row')} of features under backbone {backbone.fingerprint[:12]} had no checksum yet, got one "
@@ -72,7 +68,7 @@ def _measure_latency(backbone: "Backbone", image: str, settings: schema.Settings
     """Time one image here, where the network is built and traced: to build it again takes longer than to ask it."""
     from tasks.modeling.backbone.embedding import measure_latency
 
-    ((_, data),) = ImageStore(settings.store.url).read([image])
+    ((_, data),) = Store(settings.store.url).images.read([image])
     return measure_latency(backbone, image, data, limits_of(settings.images))
 
 
@@ -82,15 +78,15 @@ def _current_backbone(settings: schema.Settings) -> "Backbone":
 
     store, chosen = settings.store.url, settings.backbone
     name = name_external_weights(chosen)
-    remembered = remembered_backbone(store, name) if name else None
+    remembered = Store(store).backbones.remembered(name) if name else None
     if remembered:
         return stored_backbone(store, remembered)
     today = load_backbone(chosen, read_url(chosen.weights) if chosen.is_file else None)
-    if has_backbone(store, today.fingerprint):
+    if Store(store).backbones.has(today.fingerprint):
         check_backbone(store, today.fingerprint, today.facts)
     else:
-        write_backbone(store, today.fingerprint, today.to_bytes(), today.facts)
+        Store(store).backbones.write(today.fingerprint, today.to_bytes(), today.facts)
     if name:
         came = {"fingerprint": today.fingerprint, "weights": chosen.weights, "sha256": today.origin}
-        remember_backbone(store, name, came)
+        Store(store).backbones.remember(name, came)
     return today

@@ -19,10 +19,8 @@ from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import limits_of
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import show_progress
-from tasks.stores.files.leases import hold_lease
-from tasks.stores.files.weights import read_backbone, read_head
+from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone.backbone import Backbone
@@ -44,7 +42,7 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     from tasks.modeling.backbone.embedding import check_determinism
 
     views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
-    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width, backbone.precision)
+    store = Store(settings.store.url).features(backbone.fingerprint, backbone.width, backbone.precision)
     missing = _missing_views(store, views)
     if not missing:
         return 0
@@ -52,7 +50,7 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     done = 0
     with show_progress("embed", len(missing)) as advance:
         while missing:
-            with hold_lease(settings.store.url, f"features-{backbone.fingerprint}"):
+            with Store(settings.store.url).leases.hold(f"features-{backbone.fingerprint}"):
                 before, missing = len(missing), _missing_views(store, missing)
                 advance(before - len(missing))
                 batch = _next_batch(missing)
@@ -67,7 +65,7 @@ def take_on_trust(store: FeatureStore) -> int:
     """Give the rows that an earlier Pedigree wrote a checksum of what lies there, and return how many these were."""
     if not store.rows_without_checksum():
         return 0
-    with hold_lease(store.url, f"features-{store.fingerprint}"):
+    with Store(store.objects.url).leases.hold(f"features-{store.fingerprint}"):
         return store.add_checksums()
 
 
@@ -101,7 +99,7 @@ def _embed_batch(
     """Embed and keep a batch; yield after each image."""
     from tasks.modeling.backbone.embedding import embed_views
 
-    images = ((image, data, batch[image]) for image, data in ImageStore(settings.store.url).read(list(batch)))
+    images = ((image, data, batch[image]) for image, data in Store(settings.store.url).images.read(list(batch)))
     features: list[tuple[str, str, np.ndarray]] = []
     stored_at = monotonic()
     for view_features in embed_views(backbone, images, limits_of(settings.images)):
@@ -158,7 +156,7 @@ def head_bytes(store: str, name: str) -> bytes:
     """Return a head's file; raise PedigreeError, naming it, where its weights have another hash than its name."""
     from tasks.modeling.head.head import Head
 
-    data = read_head(store, name)
+    data = Store(store).heads.read(name)
     try:
         intact = Head.from_bytes(data).name == name
     except PedigreeError:
@@ -180,7 +178,7 @@ def backbone_files(store: str, fingerprint: str) -> tuple[bytes, dict[str, Any]]
     """Return a backbone's weights file and its facts; raise Problem, naming the file that is not what was written."""
     from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 
-    data, facts = read_backbone(store, fingerprint)
+    data, facts = Store(store).backbones.read(fingerprint)
     if sha256_of(facts) != fingerprint:
         raise _altered_file(store, f"backbones/{fingerprint}.json")
     try:
@@ -220,4 +218,4 @@ def predict(store: str, feature_set: FeatureSet, head: str, images: Sequence[str
 
 def read_features(store: str, feature_set: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:
     """Read what a backbone made of images, in the order asked: (images, width)."""
-    return FeatureStore(store, feature_set.fingerprint, feature_set.width).read(images)
+    return Store(store).features(feature_set.fingerprint, feature_set.width).read(images)

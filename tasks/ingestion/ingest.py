@@ -18,9 +18,8 @@ from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
-from tasks.stores.files.records import read_tombstones
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tables.snapshots import SnapshotStore
 
 # One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives.
@@ -48,7 +47,7 @@ def _check_source_is_readable(snapshot: Snapshot, settings: schema.Settings) -> 
     """Ask where too many photographs of the listing answered last, or objects of the first one, cannot be read now."""
     if snapshot.answered and snapshot.altered < FEW:
         return
-    source, snapshots = snapshot.source, SnapshotStore(settings.store.url)
+    source, snapshots = snapshot.source, Store(settings.store.url).snapshots
     rejected = snapshots.rejected(source)
     if snapshot.answered:
         current, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
@@ -69,16 +68,16 @@ def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     circumstances = _current_circumstances(limits)
     # A former day is shown as it was: nothing that was rejected is examined again for it.
     retry_circumstances = None if snapshot.moment else circumstances
-    pending = SnapshotStore(store.url).pending(
+    pending = Store(store.url).snapshots.pending(
         snapshot.source, snapshot.moment, settings.labels.manifest, retry_circumstances
     )
     if not pending:
         return IngestSummary(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
-    known_images = ImageStore(store.url).stored()
+    known_images = Store(store.url).images.stored()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
     with show_progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
-        examine = partial(_examine, bucket, limits, decoder, read_tombstones(store.url))
+        examine = partial(_examine, bucket, limits, decoder, Store(store.url).tombstones.read())
         for batch, results in _examine_batches(bucket.reads_at_once, examine, pending):
             batch_results = []
             for entry, result in zip(batch, results, strict=True):
@@ -138,9 +137,9 @@ def _store_results(
     located = [(entry, result) for entry, result in batch_results if not isinstance(result, Rejection)]
     images = {examined.image: (examined, data) for _, (examined, data) in located}
     new = [image for name, image in images.items() if name not in known_images]
-    ImageStore(store.url).add(new)
+    Store(store.url).images.add(new)
     known_images.update(images)
-    snapshots = SnapshotStore(store.url)
+    snapshots = Store(store.url).snapshots
     snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
     rejected = [(entry, result) for entry, result in batch_results if isinstance(result, Rejection)]
     snapshots.add_rejects(source, _new_rejections(snapshots, source, rejected), circumstances)

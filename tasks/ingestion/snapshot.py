@@ -2,34 +2,32 @@
 
 from datetime import UTC, date, datetime, time
 
+from configs import schema
 from configs.errors import PedigreeError, SettingsError
-from configs.schema import Store
 from configs.sections import Source
 from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, passed_over_words
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step
-from tasks.stores.files import checksums
-from tasks.stores.files.format_version import claim_format
-from tasks.stores.files.records import last_processed_snapshot
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import altered_rows, in_columns, vanished
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
 @step(hours=2)
-def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
+def snapshot(source: Source, store: schema.Store, as_of: str = "") -> Snapshot:
     """List the source and record the changes, or take the last listing of a former day.
 
     Raises:
         Problem: The source holds nothing at all, or too little of what it held, or was not looked at until that day.
     """
     if as_of:
-        return _former_snapshot(source.url, SnapshotStore(store.url), as_of)
+        return _former_snapshot(source.url, Store(store.url).snapshots, as_of)
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
     listed = in_columns(open_bucket(source.url).entries(names=names))
-    snapshots, answered = SnapshotStore(store.url), last_processed_snapshot(store.url, source.url)
+    snapshots, answered = Store(store.url).snapshots, Store(store.url).processed_snapshots.last(source.url)
     last, previous = snapshots.listings(source.url, answered)
     if not listed.num_rows:
         raise _empty_source(source.url, previous.num_rows, names)
@@ -38,7 +36,7 @@ def snapshot(source: Source, store: Store, as_of: str = "") -> Snapshot:
         refusal := check_vanished(source, previous["key"].to_pylist(), vanished(previous, listed))
     ):
         raise PedigreeError(refusal)
-    claim_format(store.url)
+    Store(store.url).claim_format()
     _take_on_trust(store.url)
     changed = snapshots.record(source.url, taken, listed, last)
     return Snapshot(
@@ -66,8 +64,8 @@ def _empty_source(source: str, held: int, names: SourceFilter) -> PedigreeError:
 
 def _take_on_trust(store: str) -> None:
     """Give what an earlier Pedigree wrote its checksums, once."""
-    if not checksums.is_complete(store):
-        files = checksums.complete(store)
+    if not Store(store).checksums.is_complete():
+        files = Store(store).checksums.complete()
         log_line(f"{count(files, 'file')} of the store had no checksum yet, got one today and are taken on trust.")
 
 

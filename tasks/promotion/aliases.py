@@ -14,7 +14,7 @@ from tasks.domain.registry.decisions import (
     resolve_aliases,
     was_promoted,
 )
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tasks.stores.tracking.registry import RegisteredVersion
 from tasks.training.register import register_again
@@ -83,7 +83,7 @@ def _find_version(
     if version or alias != "champion":
         return version
     lost = f"MLflow does not hold version {decision.model_version}, which serves"
-    last = find_last_decision(Ledger(workspace.store).entries(), decision.model)
+    last = find_last_decision(Store(workspace.store).ledger.entries(), decision.model)
     try:
         version = register_again(workspace.store, workspace.tracking, last)
     except ServiceUnavailableError:
@@ -192,7 +192,7 @@ def _renumber(workspace: Workspace, decision: Decision, version: RegisteredVersi
             figures={},
         )
 
-    ledger = Ledger(workspace.store)
+    ledger = Store(workspace.store).ledger
     written = None if decision.model_version == version.number else ledger.decide(make_decision)
     if written:
         ledger.mark_applied(written.number)

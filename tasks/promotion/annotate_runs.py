@@ -11,7 +11,7 @@ from tasks.domain.runs.mlflow_summary import (
     build_verdict_tags,
     collect_dataset_metrics,
 )
-from tasks.stores.files.manifests import dataset_files, read_card
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
 
@@ -70,9 +70,9 @@ def _tag_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
 
 
 def _finish_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
-    card = read_card(store, decision.dataset) or {}
+    card = Store(store).data_cards.read(decision.dataset) or {}
     tags = build_verdict_tags(decision) | build_dataset_tags(card)
-    runs.log_files(tracking.url, decision.run_id, dataset_files(store, decision.dataset))
+    runs.log_files(tracking.url, decision.run_id, Store(store).manifests.files(decision.dataset))
     runs.finish(tracking.url, decision.run_id, build_run_name(decision, card), tags, collect_dataset_metrics(card))
 
 

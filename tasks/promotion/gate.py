@@ -18,9 +18,7 @@ from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
 from tasks.step import log_result, step
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
 # So many overlapping images are named in the sentence.
@@ -30,8 +28,8 @@ _NAMED = 5
 @step(hours=2)
 def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
     """Raise Problem where rules name what does not exist, the golden set is trained on, or the ledger was altered."""
-    Ledger(settings.store.url).verified_entries()
-    rows, golden = read_manifest(settings.store.url, dataset.hash), golden_rows(settings)
+    Store(settings.store.url).ledger.verified_entries()
+    rows, golden = Store(settings.store.url).manifests.read(dataset.hash), golden_rows(settings)
     evaluation_set = build_evaluation_set(settings.store.url, [*rows, *golden])
     wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
     if wrong:
@@ -43,7 +41,7 @@ def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
 
 def _check_overlaps(rows: list[Row], golden: list[Row], settings: schema.Settings) -> None:
     trained = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
-    hashes = ImageStore(settings.store.url).hashes([row.image for row in (*trained, *golden)])
+    hashes = Store(settings.store.url).images.hashes([row.image for row in (*trained, *golden)])
     shared = find_overlaps(golden, trained, group_near_duplicates(hashes, settings.dataset.near_duplicate_bits))
     if shared:
         pairs = ", ".join(f"{overlap.golden} and {overlap.trained}" for overlap in shared[:_NAMED])
@@ -58,9 +56,11 @@ def apply_gate(
 ) -> gate.Verdict:
     """Ask every rule about models, data and the packaged model's answers, and keep what each said with the run."""
     store, dataset = settings.store.url, data.dataset
-    parent = read_manifest(store, dataset.parent) if dataset.parent else []
+    parent = Store(store).manifests.read(dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
-    held = measure_drift(read_manifest(store, dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
+    held = measure_drift(
+        Store(store).manifests.read(dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory
+    )
     held = replace(held, label_issues=data.card.labels) if data.card else held
     facts = gate.GateInputs(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.apply_gate_rules(facts, settings.gate)

@@ -22,9 +22,8 @@ from tasks.domain.registry.decisions import (
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.sync_registry import RegistrySync, follow_ledger
 from tasks.step import step
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.registry import check_owner
@@ -82,13 +81,13 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
         reason = f"in place of version {serving.model_version}" if serving else "as the first champion"
         return _entry(entries, decision, approver, "promoted", reason=reason, champion=number)
 
-    return _sync_registry(workspace, Ledger(workspace.store).decide(make_decision), overrule=True)
+    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision), overrule=True)
 
 
 def roll_back(workspace: Workspace, approver: Approver) -> Override:
     """Let the model serve again that the champion replaced, and hold the champion's weights and data."""
     _check_request(workspace, approver)
-    champion = Ledger(workspace.store).champion()
+    champion = Store(workspace.store).ledger.champion()
 
     def make_decision(entries: Sequence[Decision]) -> Decision:
         serving, former = decisions.find_champion(entries), decisions.find_previous(entries)
@@ -105,7 +104,7 @@ def roll_back(workspace: Workspace, approver: Approver) -> Override:
         reason = f"rolled back to version {former.model_version}"
         return _entry(entries, serving, approver, "rolled-back", reason=reason, champion=former.number)
 
-    return _sync_registry(workspace, Ledger(workspace.store).decide(make_decision), overrule=True)
+    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision), overrule=True)
 
 
 def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
@@ -117,7 +116,7 @@ def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
         reason = "held: neither its weights nor its data are promoted"
         return _entry(entries, decision, approver, "held", reason=reason, champion=entries[-1].champion)
 
-    return _sync_registry(workspace, Ledger(workspace.store).decide(make_decision))
+    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision))
 
 
 def release(workspace: Workspace, version: str, approver: Approver) -> Override:
@@ -134,7 +133,7 @@ def release(workspace: Workspace, version: str, approver: Approver) -> Override:
         reason = "lifted: its weights and data may be promoted again"
         return _entry(entries, hold_decision, approver, "lifted", reason=reason, champion=entries[-1].champion)
 
-    return _sync_registry(workspace, Ledger(workspace.store).decide(make_decision))
+    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision))
 
 
 def _check_request(workspace: Workspace, approver: Approver) -> None:
@@ -143,10 +142,10 @@ def _check_request(workspace: Workspace, approver: Approver) -> None:
     if not approver.why.strip():
         raise SettingsError("Say why: the ledger keeps who decided, when and for what reason.")
     open_bucket(workspace.store).check()
-    check_format(workspace.store)
+    Store(workspace.store).check_format()
     check_tracking(workspace.tracking.url)
     url, model = workspace.tracking.url, workspace.tracking.model
-    check_owner(workspace.store, url, model, registry.read_aliases_and_tags(url, model)[1])
+    check_owner(Store(workspace.store), url, model, registry.read_aliases_and_tags(url, model)[1])
 
 
 def _find_decision(workspace: Workspace, word: str) -> Decision:
@@ -154,7 +153,7 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
 
     Raises SettingsError where the ledger does not know it, or where the number is another model's in MLflow.
     """
-    ledger, number = Ledger(workspace.store), word.rpartition("/")[2]
+    ledger, number = Store(workspace.store).ledger, word.rpartition("/")[2]
     version = (
         registry.version_numbered(workspace.tracking.url, workspace.tracking.model, number)
         if number.isdecimal()
@@ -227,7 +226,7 @@ def _sync_registry(workspace: Workspace, decision: Decision | None, *, overrule:
     if sync.alias_problem:
         ledger_state = f"The ledger holds {decision}" if decision else "The ledger has nothing to add"
         raise PedigreeError(f"{ledger_state}, and another model may serve: {'; '.join(sync.notes)}.")
-    serving = Ledger(workspace.store).champion()
+    serving = Store(workspace.store).ledger.champion()
     return Override(decision, serving.model_version if serving else "", sync)
 
 

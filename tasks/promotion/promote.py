@@ -15,9 +15,8 @@ from tasks.domain.registry.decisions import (
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import AlreadyDecided, Challenger, ChampionReplaced, Promotion
 from tasks.step import step
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.packages import read_packages
 
 
 @step(hours=2)
@@ -39,7 +38,7 @@ def promote(
             return None
         return _number_decision(_with_command(decision, entries), entries)
 
-    ledger = Ledger(settings.store.url)
+    ledger = Store(settings.store.url).ledger
     written = ledger.decide(make_decision) or _rival(ledger.entries(), decision, dataset)
     if written is None:
         serving = ledger.champion()
@@ -99,7 +98,7 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         head=challenger.model.head,
         run_id=challenger.model.run_id,
         model_version=version,
-        package=next(reversed(read_packages(settings.store.url, challenger.model.head, dataset.hash)), ""),
+        package=next(reversed(Store(settings.store.url).packages.read(challenger.model.head, dataset.hash)), ""),
         reason=verdict.reason,
         rules=verdict.rules_to_dicts(),
         # The figures of single classes stay in MLflow: a ledger is read every night.

@@ -10,7 +10,7 @@ from tasks.promotion.aliases import AliasReport, RegistryState, Workspace, point
 from tasks.promotion.annotate_runs import annotate_runs
 from tasks.serving.served_package import check_champion
 from tasks.step import log_line, step
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.registry import check_owner
 
@@ -134,12 +134,12 @@ def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = Fal
         SettingsError: The registered model is another store's.
         ServiceUnavailableError: MLflow does not answer; what is pending stays so for the next run.
     """
-    ledger = Ledger(store)
+    ledger = Store(store).ledger
     entries = ledger.verified_entries()
     pending = ledger.pending(entries)
     try:
         shown, tags = registry.read_aliases_and_tags(tracking.url, tracking.model)
-        check_owner(store, tracking.url, tracking.model, tags)
+        check_owner(Store(store), tracking.url, tracking.model, tags)
         behind = measure_lag(tracking, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
         state = RegistryState(entries, _since(entries, pending, behind), shown, overrule)
         report, unmoved = _try_point_aliases(Workspace(store, tracking), state)
@@ -164,7 +164,7 @@ def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = Fal
 
 def check_served_files(sync: RegistrySync, store: str, tracking: schema.Tracking) -> RegistrySync:
     """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
-    serving = Ledger(store).champion()
+    serving = Store(store).ledger.champion()
     if serving is None:
         return sync
     served_files = check_champion(store, tracking, serving, every_file=bool(sync.finished))

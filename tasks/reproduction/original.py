@@ -7,21 +7,17 @@ from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry.model_record import LoadedRecord, VerifiedImages
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import step
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import describe_tombstones, read_record
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 
 
 @step(hours=2)
 def load_record(store: schema.Store, model: str) -> LoadedRecord:
     """Read what a model was made from; raise PedigreeError where nothing was decided about such a model."""
     open_bucket(store.url).check()
-    check_format(store.url)
-    decision = Ledger(store.url).named(model)
-    record = read_record(store.url, decision.head, decision.dataset)
+    Store(store.url).check_format()
+    decision = Store(store.url).ledger.named(model)
+    record = Store(store.url).records.read(decision.head, decision.dataset)
     return LoadedRecord(decision.number, decision.model_version, decision.run_id, record)
 
 
@@ -29,16 +25,16 @@ def load_record(store: schema.Store, model: str) -> LoadedRecord:
 def verify_images(original: LoadedRecord, store: schema.Store) -> VerifiedImages:
     """Hash the manifest and every image again; what is lost is named, since a model of other images is another one."""
     name = original.record.dataset
-    rows = read_manifest(store.url, name)
+    rows = Store(store.url).manifests.read(name)
     if dataset_hash(rows) != name:
         raise PedigreeError(f"The manifest of {name[:12]} is damaged: put it back from a copy of the store.")
     lost = []
     with show_progress("verify_images", len(rows)) as advance:
-        for image, data in ImageStore(store.url).salvage([row.image for row in rows]):
+        for image, data in Store(store.url).images.salvage([row.image for row in rows]):
             advance(1)
             if isinstance(data, PedigreeError) or sha256_of_bytes(data) != image:
                 lost.append(image)
     missing = (
         f"{len(lost):,} of its {len(rows):,} images are missing or damaged, the first is {lost[0]}" if lost else ""
     )
-    return VerifiedImages(len(rows), describe_tombstones(store.url, name, lost).rstrip(".") or missing)
+    return VerifiedImages(len(rows), Store(store.url).tombstones.describe(name, lost).rstrip(".") or missing)

@@ -27,9 +27,7 @@ from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, feature_set, predict, stored_backbone, views_to_embed
 from tasks.reports.prefect_ui.artifacts import show_reproduction
 from tasks.step import step
-from tasks.stores.copying import copy_backbone, copy_features, copy_images
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store, copy_features, copy_images
 from tasks.training.fine_tune import train_model
 from tasks.training.fit_head import read_groups
 
@@ -49,12 +47,13 @@ def refit(original: LoadedRecord, store: schema.Store, from_pixels: bool) -> Ref
             f"Head {record.head[:12]} was trained in epochs, as this version no longer does, so it cannot be made again"
             f" here: its images and its record are whole, and the code of commit {record.code['git_commit'][:12]} can."
         )
-    rows = read_manifest(origin, record.dataset)
+    rows = Store(origin).manifests.read(record.dataset)
     with TemporaryDirectory(dir=home(), prefix="reproduce-") as folder:
         settings = _settings(record, folder)
-        copy_backbone(origin, folder, record.features.fingerprint)
+        fingerprint = record.features.fingerprint
+        Store(folder).backbones.write(fingerprint, *Store(origin).backbones.read(fingerprint))
         if from_pixels or settings.training.method == "fine-tune":
-            copy_images(origin, folder, [row.image for row in rows])
+            copy_images(Store(origin), Store(folder), [row.image for row in rows])
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
         fitted = train_model(rows, features, settings, read_groups(origin))
         agreement = _agreement(rows, (origin, record.made, record.head), (folder, fitted.made, fitted.head))
@@ -77,7 +76,7 @@ def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> Fe
 
 def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
     features = record.features
-    stored, copied = (FeatureStore(url, features.fingerprint, features.width) for url in (origin, settings.store.url))
+    stored, copied = (Store(url).features(features.fingerprint, features.width) for url in (origin, settings.store.url))
     copy_features(stored, copied, views_to_embed(rows, settings))
     return features
 
@@ -91,7 +90,9 @@ def _agreement(
 
 def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], recomputed: tuple[str, FeatureSet]) -> int:
     """Count the images whose features came out with other bits than those in the store."""
-    before, after = (FeatureStore(url, features.fingerprint, features.width) for url, features in (stored, recomputed))
+    before, after = (
+        Store(url).features(features.fingerprint, features.width) for url, features in (stored, recomputed)
+    )
     images = [row.image for row in rows]
     parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     return sum(int(np.any(before.read(part) != after.read(part), axis=1).sum()) for part in parts)

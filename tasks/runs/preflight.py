@@ -8,8 +8,8 @@ from tasks.features.backbone_cuts import with_chosen_cut
 from tasks.modeling.backbone.inception import check_size
 from tasks.promotion import sync_registry
 from tasks.step import step
-from tasks.stores.files.format_version import check_format
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.stores.tracking.client import check_tracking
 
@@ -34,7 +34,7 @@ def preflight(settings: Settings) -> Settings:
     if store.startswith("s3://"):
         open_bucket(store).check()
     check_tracking(settings.tracking.url)
-    check_format(store)
+    Store(store).check_format()
     return with_chosen_cut(settings)
 
 

@@ -17,8 +17,7 @@ from tasks.domain.runs.results import (
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.step import log_line, seconds_by_step, step
-from tasks.stores.files import records
-from tasks.stores.files.manifests import read_card
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
 
@@ -52,7 +51,7 @@ def summarize(
         else summarize_untrained_run(data, seconds)
     )
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=sync.alarm)
-    card = read_card(settings.store.url, data.dataset.hash) if promotion else None
+    card = Store(settings.store.url).data_cards.read(data.dataset.hash) if promotion else None
     show_outcome(outcome, data, decided.challenger if decided else None, promotion.pages if promotion else {}, card)
     _log_cost(settings.tracking.url, outcome)
     return outcome
@@ -71,5 +70,5 @@ def _log_cost(url: str, outcome: Outcome) -> None:
 def mark_processed(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
     """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
     if not listed.moment:
-        records.write_processed_snapshot(store.url, listed.source, listed.taken, str(outcome))
+        Store(store.url).processed_snapshots.write(listed.source, listed.taken, str(outcome))
     return outcome

@@ -7,7 +7,7 @@ from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.phrasing import list_names
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.files.weights import read_backbone, read_head
+from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry
 from tasks.stores.tracking.packages import BACKBONE, Files
 
@@ -43,7 +43,7 @@ def check_champion(store: str, tracking: schema.Tracking, decision: Decision, *,
 
 
 def _compare_or_trust(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
-    if packages.read_packages(store, decision.head, decision.dataset):
+    if Store(store).packages.read(decision.head, decision.dataset):
         return compare_package(store, tracking, decision, every_file=every_file)
     version = registry.version_of(tracking.url, tracking.model, decision)
     # Where MLflow lost it, whoever follows the ledger says so and registers it again.
@@ -65,7 +65,7 @@ def compare_package(store: str, tracking: schema.Tracking, decision: Decision, *
     version = registry.version_of(tracking.url, tracking.model, decision)
     if version is None:
         return ServedPackage(note="MLflow does not hold them")
-    recorded = packages.read_packages(store, decision.head, decision.dataset)
+    recorded = Store(store).packages.read(decision.head, decision.dataset)
     expected = (
         [recorded[decision.package]] if decision.package in recorded and len(recorded) == 1 else list(recorded.values())
     )
@@ -87,11 +87,14 @@ def _differing_files(files: Files, served: Files, *, every_file: bool) -> list[s
 def _take_on_trust(store: str, tracking: schema.Tracking, decision: Decision, number: str) -> ServedPackage:
     """Take a package of an earlier Pedigree on trust, where at least its weights are the store's."""
     served = packages.served_files(tracking.url, tracking.model, number)
-    weights = {_HEAD: read_head(store, decision.head), BACKBONE: read_backbone(store, decision.backbone)[0]}
+    weights = {
+        _HEAD: Store(store).heads.read(decision.head),
+        BACKBONE: Store(store).backbones.read(decision.backbone)[0],
+    }
     differing = [name for name, data in weights.items() if served.get(name) != sha256_of_bytes(data)]
     if differing:
         return ServedPackage(_alarm(number, differing))
-    packages.write_package(store, decision.head, decision.dataset, served)
+    Store(store).packages.write(decision.head, decision.dataset, served)
     note = f"the files of version {number} in MLflow had no checksum yet, got one today and are taken on trust"
     return ServedPackage(note=note)
 

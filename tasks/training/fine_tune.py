@@ -24,9 +24,8 @@ from tasks.features.embedding import (
     stored_head,
 )
 from tasks.reports.prefect_ui.progress import show_progress
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.weights import CheckpointStore, write_backbone, write_head
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.files.weights import CheckpointStore
+from tasks.stores.store import Store
 from tasks.training.fit_head import Groups, TrainingResult, fit
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def fine_tune(rows: Sequence[Row], features: FeatureSet, settings: schema.Settin
     # What the first head learned from must leave out what it is measured by beside its fine-tuned successors.
     first = fit(rows, features, settings, groups, (Split.TRAIN,))
     inputs = FineTuningInputs(dataset_hash(rows), features.fingerprint, first.head, hash_settings(settings))
-    store = CheckpointStore(settings.store.url, inputs.name(settings))
+    store = Store(settings.store.url).checkpoints(inputs.name(settings))
     reached = _last_checkpoint(store)
     _broadcast_inputs(inputs, reached.epoch if reached else _NO_CHECKPOINT)
     with show_progress("fine-tune", _count_images(rows, settings, 0)) as advance:
@@ -101,9 +100,9 @@ def take_part(settings: schema.Settings) -> str:
     inputs = FineTuningInputs(**message)
     if inputs.recipe != hash_settings(settings):
         raise SettingsError("The first worker has other settings: start all workers with the same ones.")
-    store = CheckpointStore(settings.store.url, inputs.name(settings))
+    store = Store(settings.store.url).checkpoints(inputs.name(settings))
     last = None if epoch == _NO_CHECKPOINT else _last_checkpoint(store)
-    rows = read_manifest(settings.store.url, inputs.dataset)
+    rows = Store(settings.store.url).manifests.read(inputs.dataset)
     for _ in _fine_tuning(inputs, rows, settings, lambda _images: None).checkpoints(last):
         pass
     return inputs.dataset
@@ -122,14 +121,14 @@ def _store_fine_tuned(
 
     backbone, trained = best_model
     store, measured = settings.store.url, [row.image for row in rows if row.split in {Split.VALIDATION, Split.TEST}]
-    write_backbone(store, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
+    Store(store).backbones.write(backbone.fingerprint, backbone.to_bytes(), backbone.facts)
     embed_missing(backbone, measured, settings)
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in trained.classes]
     features = read_features(store, feature_set(backbone), [row.image for row in validation])
     truth = np.array([trained.classes.index(row.label) for row in validation])
     held = HeldOut(trained.logits(features), truth, [groups.get(row.image, row.image) for row in validation])
     head, calibration = calibrate(trained, held, settings.training.sure_precision)
-    write_head(store, head.name, head.to_bytes())
+    Store(store).heads.write(head.name, head.to_bytes())
     figures = {**best_epoch(last.epochs)[1], **calibration}
     return TrainingResult(feature_set(backbone), head.name, last.epochs, figures)
 
@@ -149,7 +148,7 @@ def _fine_tuning(
         chosen = [row for row in rows if row.split is split and row.label in head.classes]
         return LabelledImages([row.image for row in chosen], [head.classes.index(row.label) for row in chosen])
 
-    reader = ImageReader(ImageStore(store).read, limits_of(settings.images), backbone.size)
+    reader = ImageReader(Store(store).images.read, limits_of(settings.images), backbone.size)
     data = FineTuningData(labelled(Split.TRAIN), labelled(Split.VALIDATION), reader, settings)
     return FineTuning(backbone, head, data, _devices(settings), advance)
 

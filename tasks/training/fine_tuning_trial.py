@@ -20,8 +20,7 @@ from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import step
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import read_training_result, write_training_result
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.training.fit_head import read_groups
 
@@ -38,13 +37,13 @@ def try_fine_tuning(dataset: Dataset, today: FeatureSet, run_id: str, settings: 
     name = sha256_of(
         ["trial", dataset.hash, asdict(today), training_settings(settings), settings.fine_tuning.trial, EPOCHS]
     )
-    stored = read_training_result(store, name)
+    stored = Store(store).training_results.read(name)
     if stored:
         tried = Trial(**stored)
     else:
         try:
             tried = _run_trial(dataset.hash, today, settings)
-            write_training_result(store, name, asdict(tried))
+            Store(store).training_results.write(name, asdict(tried))
         except PedigreeError as problem:
             tried = skip_trial(problem, datetime.now(UTC).date().isoformat())
     figures = {f"trial/{figure}": value for figure, value in tried.figures.items()}
@@ -55,7 +54,7 @@ def try_fine_tuning(dataset: Dataset, today: FeatureSet, run_id: str, settings: 
 def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) -> Trial:
     store = settings.store.url
     # What cannot be is known before a process starts and TensorFlow with it.
-    images = choose_trial_images(read_manifest(store, dataset), read_groups(store), settings)
+    images = choose_trial_images(Store(store).manifests.read(dataset), read_groups(store), settings)
     request = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
     total = count_trial_epochs(settings) * len(images.train) + len(images.validation)
     with (

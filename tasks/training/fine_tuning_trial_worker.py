@@ -37,8 +37,7 @@ from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImage
 from tasks.modeling.head.head import Head
 from tasks.modeling.head.training import build_fit_options, train_head
 from tasks.step import prepare_process
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.training.fit_head import Groups, read_examples, read_groups
 
 Advance = Callable[[int], None]
@@ -78,14 +77,14 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
         What the trial says.
     """
     store = settings.store.url
-    rows, groups = read_manifest(store, dataset), read_groups(store)
+    rows, groups = Store(store).manifests.read(dataset), read_groups(store)
     images = choose_trial_images(rows, groups, settings)
     head = _train_head(images, features, settings, groups)
     fine_tuning = _fine_tuning(images, features, settings, head, advance)
     started = process_time()
     backbone, tuned = fine_tuning.run_without_validation()
     learned = process_time()
-    stored = ImageStore(store).read([row.image for row in images.validation])
+    stored = Store(store).images.read([row.image for row in images.validation])
     vectors = []
     for _, vector in embed_images(backbone, stored, limits_of(settings.images)):
         vectors.append(vector)
@@ -118,7 +117,7 @@ def _fine_tuning(
         LabelledImages([row.image for row in rows], [images.classes.index(row.label) for row in rows])
         for rows in (images.train, ())
     )
-    reader = ImageReader(ImageStore(store).read, limits_of(settings.images), backbone.size)
+    reader = ImageReader(Store(store).images.read, limits_of(settings.images), backbone.size)
     data = FineTuningData(train, nothing, reader, settings.model_copy(update={"fine_tuning": tuning}))
     return FineTuning(backbone, head, data, devices_of_this_machine(tuning.devices), advance)
 

@@ -12,9 +12,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.images.augmentation import VIEWS
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import show_progress
-from tasks.stores.files.weights import write_head
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.head.training import Examples
@@ -58,7 +56,7 @@ def fit(
 
         head, held = train_head(classes, read_examples(chosen, classes, features, settings, groups), recipe, on_step)
     head, calibration = calibrate(head, held, settings.training.sure_precision)
-    write_head(settings.store.url, head.name, head.to_bytes())
+    Store(settings.store.url).heads.write(head.name, head.to_bytes())
     best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
     # The chosen weight decay stands last, too, since MLflow shows the last value of a metric.
     return TrainingResult(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
@@ -66,7 +64,7 @@ def fit(
 
 def read_groups(store: str) -> Groups:
     """Read the near-duplicate groups of a store's images, which are written once and stay."""
-    return {image: assigned.group for image, assigned in SplitStore(store).stored().items()}
+    return {image: assigned.group for image, assigned in Store(store).splits.stored().items()}
 
 
 def read_examples(
@@ -75,7 +73,7 @@ def read_examples(
     """Read the features of images as they are, and after them the other views of those in the training split."""
     from tasks.modeling.head.training import Examples
 
-    table = FeatureStore(settings.store.url, features.fingerprint, features.width)
+    table = Store(settings.store.url).features(features.fingerprint, features.width)
     other_views, train = VIEWS[settings.training.views][1:], [row for row in rows if row.split is Split.TRAIN]
     vectors, viewed = table.read([row.image for row in rows]), [*rows, *train * len(other_views)]
     if other_views:

@@ -17,11 +17,10 @@ from tasks.features.embedding import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
 from tasks.step import step
-from tasks.stores.files.leases import hold_lease
-from tasks.stores.files.records import read_record
+from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import lifecycle
-from tasks.stores.tracking.registry import RegisteredVersion, check_owner, store_identity
+from tasks.stores.tracking.registry import RegisteredVersion, check_owner
 
 
 @step(hours=2, logged=False)
@@ -34,10 +33,10 @@ def register(dataset: Dataset, trained: TrainedModel, settings: schema.Settings)
     identity = _identity_tags(trained.head, dataset.hash, trained.features.fingerprint, hash_settings(settings))
     if existing := registry.find_version(url, model, identity):
         return existing
-    with hold_lease(store, f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
+    with Store(store).leases.hold(f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
         if existing := registry.find_version(url, model, identity):
             return existing
-        check_owner(store, url, model, registry.read_aliases_and_tags(url, model)[1])
+        check_owner(Store(store), url, model, registry.read_aliases_and_tags(url, model)[1])
         origin = {"parent": dataset.parent or "none", **code_version(), **build_flow_run_tags()}
         links = {f"pedigree.{name}": value for name, value in origin.items()}
         version = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
@@ -49,12 +48,12 @@ def register_again(store: str, tracking: schema.Tracking, last: Decision) -> Reg
 
     Raises PedigreeError where the store lacks it, or MLflow does not take it.
     """
-    record = read_record(store, last.head, last.dataset)
+    record = Store(store).records.read(last.head, last.dataset)
     images = schema.Images.model_validate(record.settings.get("images", {}))
     identity = _identity_tags(last.head, last.dataset, last.backbone, last.recipe)
     decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
     code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
-    with hold_lease(store, f"register-{last.head[:16]}-{last.dataset[:16]}"):
+    with Store(store).leases.hold(f"register-{last.head[:16]}-{last.dataset[:16]}"):
         if existing := registry.version_of(tracking.url, tracking.model, last):
             return existing
         run_id, tags = last.run_id, identity | code | decided
@@ -79,12 +78,12 @@ def _register(
 
     backbone, facts = backbone_files(store, tags["pedigree.backbone"])
     head = head_bytes(store, tags["pedigree.head"])
-    owned = {**tags, registry.STORE: store_identity(store)}
+    owned = {**tags, registry.STORE: Store(store).identity()}
     with TemporaryDirectory() as folder:
         Package(backbone, facts, head, limits_of(images)).write(Path(folder))
 
         def keep(served: Path) -> None:
-            packages.write_package(store, tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
+            Store(store).packages.write(tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
 
         write = partial(write_mlflow_model, Path(folder))
         return registry.register(tracking.url, tracking.model, run_id, owned, write, keep)

@@ -14,10 +14,8 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.step import log_line, step
 from tasks.stores.files.leases import owner
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import read_training_result, record_bytes, write_record, write_training_result
-from tasks.stores.files.weights import has_head
+from tasks.stores.files.records import record_bytes
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.training.fine_tune import train_model
 from tasks.training.fit_head import TrainingResult, read_groups
@@ -31,7 +29,7 @@ def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings
     """
     fitted = _train_or_reuse(dataset, embedded, settings)
     record = _record(dataset, embedded, fitted, settings)
-    write_record(settings.store.url, record)
+    Store(settings.store.url).records.write(record)
     run_id = _open_run(dataset, fitted, settings)
     runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
     runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final_figures(fitted))])
@@ -58,18 +56,18 @@ def _train_or_reuse(dataset: Dataset, embedded: DatasetFeatures, settings: schem
     made_by = [dict(code_version()), describe_machine()]
     name = sha256_of([dataset.hash, asdict(embedded.current), training_settings(settings), made_by])
     # Other workers of a fine-tuning wait for their part in it.
-    stored = None if workers() else read_training_result(store, name)
-    if stored and has_head(store, stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
+    stored = None if workers() else Store(store).training_results.read(name)
+    if stored and Store(store).heads.has(stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
         log_line("train     found what an earlier night had trained and could not bring to a decision")
         return TrainingResult(**{**stored, "made": FeatureSet(**stored["made"])})
-    fitted = train_model(read_manifest(store, dataset.hash), embedded.current, settings, read_groups(store))
-    write_training_result(store, name, asdict(fitted))
+    fitted = train_model(Store(store).manifests.read(dataset.hash), embedded.current, settings, read_groups(store))
+    Store(store).training_results.write(name, asdict(fitted))
     return fitted
 
 
 def _is_decided(store: str, dataset: str, head: str) -> bool:
     """Tell whether the ledger has this model: a night that is forced then trains it once more."""
-    return any((entry.dataset, entry.head) == (dataset, head) for entry in Ledger(store).entries())
+    return any((entry.dataset, entry.head) == (dataset, head) for entry in Store(store).ledger.entries())
 
 
 def _final_figures(fitted: TrainingResult) -> dict[str, float]:

@@ -17,10 +17,9 @@ from tasks.domain.ingestion import triggers
 from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_vanished
 from tasks.step import step
-from tasks.stores.files.records import last_processed_snapshot
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns, vanished
-from tasks.stores.tables.snapshots import SnapshotStore
 
 
 @step(hours=2)
@@ -33,9 +32,9 @@ def poll_source(settings: schema.Settings) -> PollResult:
     source, store = settings.source.url, settings.store.url
     moment, bucket = datetime.now(UTC), open_bucket(source)
     bucket.check()
-    answered = last_processed_snapshot(store, source)
+    answered = Store(store).processed_snapshots.last(source)
     listing = in_columns(bucket.entries(names=SourceFilter(settings.source.pass_over)))
-    snapshots = SnapshotStore(store)
+    snapshots = Store(store).snapshots
     difference = snapshots.since(source, answered, listing)
     if len(difference.gone) >= FEW:
         _, answered_listing = snapshots.listings(source, answered)

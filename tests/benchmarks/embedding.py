@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import Settings, Store
+from configs import schema
+from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, validate_image
@@ -25,9 +26,7 @@ from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.embedding import check_determinism
 from tasks.modeling.determinism import count_cores, map_in_parallel
-from tasks.stores.files.leases import hold_lease
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 
 ROUNDS, IMAGES = 5, 40
 WIDTH, HEIGHT = 500, 375
@@ -44,13 +43,13 @@ def fill(settings: Settings) -> list[str]:
         examined = validate_image(sink.getvalue(), limits)
         if isinstance(examined, ImageInfo):
             stored.append((examined, sink.getvalue()))
-    ImageStore(settings.store.url).add(stored)
+    Store(settings.store.url).images.add(stored)
     return [examined.image for examined, _ in stored]
 
 
 def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint8]]:
     """Decode images before the clock starts."""
-    for _, data in ImageStore(settings.store.url).read(images):
+    for _, data in Store(settings.store.url).images.read(images):
         pixels = preprocess_image(data, settings.backbone.size, limits_of(settings.images))
         if isinstance(pixels, np.ndarray):
             yield pixels
@@ -64,8 +63,8 @@ def bare_loop(backbone: Backbone, pixels: list[NDArray[np.uint8]]) -> None:
 
 def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
     """Do what a run does for one claim: claim, see what is lacking, read, decode, embed, write."""
-    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
-    with hold_lease(settings.store.url, "benchmark"):
+    store = Store(settings.store.url).features(backbone.fingerprint, backbone.width)
+    with Store(settings.store.url).leases.hold("benchmark"):
         lacking = _missing_views(store, dict.fromkeys(images, (IDENTITY,)))
         if sum(1 for _ in _embed_batch(backbone, lacking, store, settings)) != len(images):
             raise RuntimeError("some of the images had been embedded before")
@@ -95,7 +94,7 @@ def main() -> None:
     """Print the table."""
     backbone, bare, with_pool = random_backbone("mixed10", 299), [], []
     with TemporaryDirectory() as folder:
-        settings = Settings(source=Source(url="none"), store=Store(url=str(Path(folder, "store"))))
+        settings = Settings(source=Source(url="none"), store=schema.Store(url=str(Path(folder, "store"))))
         images = fill(settings)
         check_determinism(backbone)
         for start in range(0, len(images), IMAGES):

@@ -42,7 +42,7 @@ from tasks.reports.pages.evaluation_page import (
 )
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.template import make_thumbnail
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.stores.tracking.client import check_tracking
 
@@ -128,7 +128,7 @@ def stored(features: np.ndarray, evaluation_set: EvaluationSet, store: str) -> t
     feature_set, images = FeatureSet("f" * 64, WIDTH), len(features)
     chance = np.random.default_rng(1)
     centres = 0.2 * chance.normal(size=(len(CLASSES), WIDTH))
-    table, rows = FeatureStore(store, feature_set.fingerprint, WIDTH), []
+    table, rows = Store(store).features(feature_set.fingerprint, WIDTH), []
     for split, number in ((Split.TEST, images), (Split.TRAIN, images), (Split.VALIDATION, images // 5)):
         names = [sha256_of([split, index]) for index in range(number)]
         truth = np.arange(number) % len(CLASSES)
@@ -157,7 +157,7 @@ def main() -> None:
         del drawn
         marks = [time.perf_counter()]
 
-        features = FeatureStore(folder, feature_set.fingerprint, WIDTH).read(names)
+        features = Store(folder).features(feature_set.fingerprint, WIDTH).read(names)
         predictions = [Predictions(CLASSES, head.probabilities(features)) for head in (challenger, champion)]
         marks.append(time.perf_counter())
         measurement = measure_models(predictions[0], predictions[1], evaluation_set, gate.minimum_support)

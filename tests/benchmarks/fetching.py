@@ -48,14 +48,14 @@ def list_split() -> int:
 
 def look(store: str) -> int:
     """Take the first step of a run, which lists, compares and records, and count what then waits to be fetched."""
-    from configs.schema import Store
+    from configs import schema
     from configs.sections import Source
     from tasks.ingestion.snapshot import snapshot
-    from tasks.stores.tables.snapshots import SnapshotStore
+    from tasks.stores.store import Store
 
     bare: Callable[..., object] = snapshot.fn.__wrapped__  # type: ignore[attr-defined]
-    bare(Source(url=SOURCE), Store(url=store))
-    return len(SnapshotStore(store).pending(SOURCE))
+    bare(Source(url=SOURCE), schema.Store(url=store))
+    return len(Store(store).snapshots.pending(SOURCE))
 
 
 def child(kind: str, *arguments: str) -> None:

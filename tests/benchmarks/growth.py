@@ -26,13 +26,9 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.stores.files.weights import write_backbone
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.stores.tables.splits import SplitStore
 from tests.servers import prefect_server
 
 _CLASSES, _BATCH, _SIZE = 100, 5000, 75
@@ -88,14 +84,14 @@ def make_store(folder: Path, count: int) -> None:
         path = photos / f"class {number % _CLASSES:03}" / f"{number:06}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"known")
-    snapshots, entries = SnapshotStore(store), list(open_bucket(str(photos)).entries())
+    snapshots, entries = Store(store).snapshots, list(open_bucket(str(photos)).entries())
     snapshots.record(str(photos), "2026-01-01T00:00:00+00:00", in_columns(entries))
     images = [sha256_of(entry.key) for entry in entries]
     for start in range(0, count, _BATCH):
-        ImageStore(store).add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
+        Store(store).images.add([(_examined(image), _PICTURE) for image in images[start : start + _BATCH]])
     snapshots.add_contents(str(photos), zip(entries, images, strict=True))
     shares, groups = Shares(test=20, validation=15), {image: image for image in images}
-    SplitStore(store).settle(lambda assignments: assign_splits(groups, assignments, shares))
+    Store(store).splits.settle(lambda assignments: assign_splits(groups, assignments, shares))
     _embed(store, images, [int(entry.key[6:9]) for entry in entries])
     text = _SETTINGS.format(photos=photos, store=store, size=_SIZE)
     (folder / "settings.yaml").write_text(text)
@@ -103,10 +99,10 @@ def make_store(folder: Path, count: int) -> None:
 
 def _embed(store: str, images: Sequence[str], classes: Sequence[int]) -> None:
     backbone = random_backbone("mixed10", _SIZE)
-    write_backbone(store, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
+    Store(store).backbones.write(backbone.fingerprint, backbone.to_bytes(), backbone.facts)
     chance = np.random.default_rng(0)
     middles = chance.normal(size=(_CLASSES, backbone.width)).astype(np.float32)
-    table = FeatureStore(store, backbone.fingerprint, backbone.width)
+    table = Store(store).features(backbone.fingerprint, backbone.width)
     for start in range(0, len(images), _BATCH):
         names, labels = images[start : start + _BATCH], list(classes[start : start + _BATCH])
         noise = chance.normal(scale=4, size=(len(names), backbone.width)).astype(np.float32)

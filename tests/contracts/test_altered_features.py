@@ -9,19 +9,19 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.lance_table import Table
 
 
 def _with_features(place: str, images: Sequence[str] = ("a", "b", "c", "d")) -> FeatureStore:
-    store = FeatureStore(place, "net", 2)
+    store = Store(place).features("net", 2)
     store.add(images, np.arange(2 * len(images), dtype=np.float32).reshape(-1, 2))
     return store
 
 
 def _rewritten(place: str, change: Callable[[pa.Table], pa.Table]) -> None:
     """Write all rows of a table anew, as somebody does who may write into the store."""
-    table = Table(place, "features/net", pa.schema([]))
+    table = Store(place).table("features/net", pa.schema([]))
     rows = lance.dataset(**table._lance_arguments()).to_table()
     lance.write_dataset(change(rows), **table._lance_arguments(), mode="overwrite")
 
@@ -72,4 +72,4 @@ def test_a_table_without_versions_is_no_empty_table(place: str) -> None:
     for entry in list(open_bucket(place).entries("features/net.lance/_versions/")):
         open_bucket(place).remove(entry.key)
     with pytest.raises(PedigreeError, match=r"features/net\.lance/_versions is missing"):
-        FeatureStore(place, "net", 2).stored()
+        Store(place).features("net", 2).stored()

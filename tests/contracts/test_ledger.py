@@ -3,7 +3,7 @@
 from typing import Literal
 
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 
 
 def decision(number: int, champion: int | None) -> Decision:
@@ -16,7 +16,7 @@ def decision(number: int, champion: int | None) -> Decision:
 
 def test_the_ledger_takes_each_number_once(place: str) -> None:
     """A number that is taken is refused, and the champion is the one that the last entry names."""
-    ledger = Ledger(place)
+    ledger = Store(place).ledger
     assert ledger.champion() is None
     assert ledger.append(decision(1, champion=1))
     assert ledger.append(decision(2, champion=1))
@@ -27,7 +27,7 @@ def test_the_ledger_takes_each_number_once(place: str) -> None:
 
 def test_a_decision_is_applied_once_it_was_marked(place: str) -> None:
     """Only a decision that the registry has followed counts as applied."""
-    ledger = Ledger(place)
+    ledger = Store(place).ledger
     ledger.append(decision(1, champion=1))
     assert not ledger.applied(1)
     ledger.mark_applied(1)
@@ -38,7 +38,7 @@ def test_a_decision_is_applied_once_it_was_marked(place: str) -> None:
 
 def test_whoever_was_overtaken_rules_anew_on_what_stands_there_now(place: str) -> None:
     """A writer whose number was taken is asked again, and sees the other's entry; None writes nothing."""
-    ledger, seen = Ledger(place), []
+    ledger, seen = Store(place).ledger, []
 
     def ruling(entries: list[Decision]) -> Decision:
         seen.append(len(entries))
@@ -54,7 +54,7 @@ def test_whoever_was_overtaken_rules_anew_on_what_stands_there_now(place: str) -
 
 def test_decisions_are_pending_until_they_are_marked(place: str) -> None:
     """Also an older one is pending while a later one is not."""
-    ledger = Ledger(place)
+    ledger = Store(place).ledger
     entries = [decision(number, champion=1) for number in (1, 2, 3)]
     for one in entries:
         ledger.append(one)

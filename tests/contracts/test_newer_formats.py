@@ -18,10 +18,9 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.records import read_record, record_bytes
+from tasks.stores.files.records import record_bytes
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tests.old_stores.kept import unpack
 from tests.strangers import open_folder, ordinary_user
 
@@ -44,19 +43,19 @@ except InaccessibleError as problem:
 
 def _decision(place: Path, plain: object) -> Callable[[], object]:
     open_bucket(str(place)).create("ledger/000001.json", json.dumps(plain).encode())
-    return Ledger(str(place)).entries
+    return Store(str(place)).ledger.entries
 
 
 def _record(place: Path, plain: dict[str, object]) -> Callable[[], object]:
     plain = {name: value for name, value in plain.items() if name != "sha256"}
     data = json.dumps({**plain, "sha256": sha256_of(plain)}).encode()
     open_bucket(str(place)).create(f"models/{RECORD.head}/{RECORD.dataset}.json", data)
-    return lambda: read_record(str(place), RECORD.head, RECORD.dataset)
+    return lambda: Store(str(place)).records.read(RECORD.head, RECORD.dataset)
 
 
 def _format(place: Path, plain: object) -> Callable[[], object]:
     open_bucket(str(place)).create("format.json", json.dumps(plain).encode())
-    return lambda: check_format(str(place))
+    return lambda: Store(str(place)).check_format()
 
 
 def test_what_a_newer_pedigree_wrote_asks_for_an_update(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import pyarrow as pa
 
 from tasks.domain.images.rejections import Circumstances, Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
 
 SOURCE = "s3://photos"
 TODAY = Circumstances(10, 100, 32, "decoders", "2026-11-01T02:00:00+00:00")
@@ -21,7 +20,7 @@ def entry(key: str, etag: str = "1") -> Entry:
 
 def test_a_rejection_waits_for_its_cause(place: str) -> None:
     """An object is pending again when what its rejection hangs on has changed; the latest answer about it stands."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("big"), entry("cut"), entry("fine")]))
     store.add_contents(SOURCE, [(entry("fine"), "image")])
     big, cut = Rejection(Reason.TOO_MANY_BYTES, "too big"), Rejection(Reason.DAMAGED, "cut short")
@@ -38,7 +37,7 @@ def test_a_rejection_waits_for_its_cause(place: str) -> None:
 
 def test_an_object_that_becomes_an_image_is_no_reject_any_more(place: str) -> None:
     """Once its bytes were read well an object is neither rejected nor pending, whatever changes afterwards."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     store.add_rejects(SOURCE, [(entry("a"), Rejection(Reason.TOO_MANY_BYTES, "too big"))], TODAY)
     store.add_contents(SOURCE, [(entry("a"), "image")])
@@ -49,7 +48,7 @@ def test_an_object_that_becomes_an_image_is_no_reject_any_more(place: str) -> No
 
 def test_a_person_releases_what_was_rejected_for_a_reason(place: str) -> None:
     """What is released is pending again and stays named until then; other reasons and former objects stay."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a"), entry("b"), entry("c")]))
     cut, empty = Rejection(Reason.DAMAGED, "cut short"), Rejection(Reason.EMPTY, "no bytes")
     store.add_rejects(SOURCE, [(entry("a"), cut), (entry("b"), empty), (entry("c"), cut)], TODAY)
@@ -66,10 +65,10 @@ def test_rejections_of_an_older_pedigree_are_read_and_go_on(place: str) -> None:
     """A table without circumstances reads as before, what is not for good is due once, and new rows have them."""
     fields = [("source", pa.string()), ("key", pa.string()), ("etag", pa.string()), ("size", pa.int64())]
     words = [("version", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
-    old = Table(place, "rejects", pa.schema([*fields, *words]))
+    old = Store(place).table("rejects", pa.schema([*fields, *words]))
     own = {"source": SOURCE, "etag": "1", "size": 10, "version": "", "detail": "since long"}
     old.append([{**own, "key": "big", "reason": "too-many-bytes"}, {**own, "key": "none", "reason": "empty"}])
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("big"), entry("none")]))
     assert list(store.pending(SOURCE)) == []
     assert list(store.pending(SOURCE, circumstances=TODAY)) == [entry("big")]

@@ -13,7 +13,7 @@ import pytest
 from configs.errors import InaccessibleError, PedigreeError
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.s3_client import lance_arguments, s3_client
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 from tests import tls
 from tests.servers import Ceph
 
@@ -55,7 +55,7 @@ def test_a_ca_of_ones_own_reaches_all(
 
 def test_a_foreign_certificate_is_no_outage(behind_tls: str) -> None:
     """A certificate of an unknown CA is refused by all of them in a sentence that names AWS_CA_BUNDLE."""
-    bucket, table = open_bucket(behind_tls), Table(behind_tls, "images", SCHEMA)
+    bucket, table = open_bucket(behind_tls), Store(behind_tls).table("images", SCHEMA)
     for ask in (bucket.check, lambda: bucket.read("a.json"), lambda: table.read(["image"])):
         with pytest.raises(InaccessibleError, match=r"is not trusted .*set AWS_CA_BUNDLE"):
             ask()
@@ -111,7 +111,7 @@ def test_credentials_that_end_are_renewed_by_all(
     _profile(monkeypatch, tmp_path, f"credential_process = {sys.executable} {script}")
     _everything_works(behind_tls)
     before = len(count.read_text())
-    scan = Table(behind_tls, "images", SCHEMA).take(["a", "b"], ["image"])
+    scan = Store(behind_tls).table("images", SCHEMA).take(["a", "b"], ["image"])
     assert [one for part in scan for one in part["image"].to_pylist()] == ["a", "b"]
     assert len(count.read_text()) > before
     assert "namespace_client" in lance_arguments(f"{behind_tls}/images.lance")
@@ -119,7 +119,7 @@ def test_credentials_that_end_are_renewed_by_all(
 
 def _everything_works(url: str, name: str = "images") -> None:
     """List, write and read objects, and write and read a table."""
-    bucket, table = open_bucket(url), Table(url, name, SCHEMA)
+    bucket, table = open_bucket(url), Store(url).table(name, SCHEMA)
     bucket.check()
     assert bucket.create(f"{name}.json", b"{}")
     (entry,) = bucket.entries(f"{name}.json")

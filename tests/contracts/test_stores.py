@@ -16,28 +16,9 @@ from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling, LocatedImage
-from tasks.stores.files.format_version import check_format, claim_format
-from tasks.stores.files.manifests import (
-    dataset_files,
-    manifest_sha256,
-    read_label_manifest,
-    read_labels,
-    read_manifest,
-    write_card,
-    write_label_manifest,
-    write_labels,
-    write_manifest,
-    write_page,
-)
-from tasks.stores.files.records import describe_tombstones, read_tombstones, write_tombstone
-from tasks.stores.files.weights import CheckpointStore, remember_backbone, remembered_backbone, write_backbone
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.features import FeatureStore, remove_features
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.stores.tables.splits import SplitStore
 
 SOURCE = "s3://photos"
 
@@ -49,7 +30,7 @@ def entry(key: str, etag: str = "1") -> Entry:
 
 def test_only_differences_between_listings_are_written(place: str) -> None:
     """A second look that sees the same writes nothing; new, replaced and gone objects count as changes."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     assert store.record(SOURCE, "monday", in_columns([entry("a"), entry("b")])) == 2
     assert store.record(SOURCE, "tuesday", in_columns([entry("a"), entry("b")])) == 0
     assert store.record(SOURCE, "wednesday", in_columns([entry("b", "2"), entry("c")])) == 3
@@ -58,14 +39,14 @@ def test_only_differences_between_listings_are_written(place: str) -> None:
 
 def test_sources_do_not_mix(place: str) -> None:
     """What one source holds says nothing about another one in the same store."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     assert store.stored("s3://others") == {}
 
 
 def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> None:
     """Objects wait to be fetched until their bytes or their rejection are known; a replaced one waits again."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a"), entry("b"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a")])
     store.add_rejects(SOURCE, [(entry("b"), Rejection(Reason.DAMAGED, "cut short"))])
@@ -79,7 +60,7 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(place: str) -> No
 
 def test_what_two_nights_at_once_found_out_counts_once(place: str) -> None:
     """An answer about an object that two nights wrote is one located object."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     for _ in range(2):
         store.add_contents(SOURCE, [(entry("a"), "image-a")])
@@ -95,18 +76,18 @@ def test_what_two_nights_at_once_found_out_counts_once(place: str) -> None:
 )
 def test_a_store_of_another_format_is_refused(place: str, found: int, said: str) -> None:
     """A store says its format once; another one than this code knows is answered with what to do."""
-    check_format(place)
-    claim_format(place)
-    claim_format(place)
+    Store(place).check_format()
+    Store(place).claim_format()
+    Store(place).claim_format()
     open_bucket(place).remove("format.json")
     open_bucket(place).create("format.json", b'{"format": %d}' % found)
     with pytest.raises(PedigreeError, match=said):
-        claim_format(place)
+        Store(place).claim_format()
 
 
 def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:
     """As of a moment the source is what the last listing until then showed, whatever became of it since."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.record(SOURCE, "2026-11-01", in_columns([entry("a"), entry("b")]))
     store.record(SOURCE, "2026-11-03", in_columns([entry("b", "2"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a"), (entry("b"), "image-b"), (entry("b", "2"), "image-b2")])
@@ -119,7 +100,7 @@ def test_a_former_day_is_answered_from_what_was_listed_then(place: str) -> None:
 
 def test_metadata_belongs_to_one_writing_of_an_object(place: str) -> None:
     """What was read beside an object is known for the very time that it was written, and not for a later one."""
-    store = SnapshotStore(place)
+    store = Store(place).snapshots
     store.add_metadata(SOURCE, [(entry("a"), {"label": "pug", "coat": "пёстрый"}), (entry("b"), {})])
     assert store.metadata(SOURCE) == {entry("a"): {"label": "pug", "coat": "пёстрый"}, entry("b"): {}}
     assert entry("a")._replace(modified="later") not in store.metadata(SOURCE)
@@ -127,14 +108,14 @@ def test_metadata_belongs_to_one_writing_of_an_object(place: str) -> None:
 
 def test_a_manifest_of_labels_is_kept_as_it_was_listed(place: str) -> None:
     """The bytes of a manifest come back under the entry that was listed, and under no other."""
-    write_label_manifest(place, SOURCE, entry("labels.csv"), b"key,label")
-    assert read_label_manifest(place, SOURCE, entry("labels.csv")) == b"key,label"
-    assert read_label_manifest(place, SOURCE, entry("labels.csv", "2")) is None
+    Store(place).label_manifests.write(SOURCE, entry("labels.csv"), b"key,label")
+    assert Store(place).label_manifests.read(SOURCE, entry("labels.csv")) == b"key,label"
+    assert Store(place).label_manifests.read(SOURCE, entry("labels.csv", "2")) is None
 
 
 def test_images_come_back_as_they_came(place: str) -> None:
     """Image bytes come back in the order asked, and doubled appends do no harm."""
-    store = ImageStore(place)
+    store = Store(place).images
     measures = ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     contents = [bytes([number]) * 100 for number in range(5)]
     names = [sha256_of_bytes(data) for data in contents]
@@ -151,7 +132,7 @@ def test_images_come_back_as_they_came(place: str) -> None:
 
 def test_hashes_of_parts_come_back_and_older_images_have_none(place: str) -> None:
     """The hashes of an image's parts are read of those asked for, that of its middle of any, and some have neither."""
-    store, measures = ImageStore(place), ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
+    store, measures = Store(place).images, ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
     parts = bytes(PARTS_BYTES - HASH_BYTES) + b"m" * HASH_BYTES
     with_parts = ImageInfo("b2", 10, 20, "JPEG", bytes(32), measures, parts)
     store.add([(ImageInfo("a1", 10, 20, "JPEG", bytes(32), measures), b"a1"), (with_parts, b"b2")])
@@ -162,8 +143,8 @@ def test_hashes_of_parts_come_back_and_older_images_have_none(place: str) -> Non
 def test_images_that_an_older_pedigree_ingested_last_have_no_parts_yet(place: str) -> None:
     """A table without columns for parts, to which nothing was added since, reads as one whose images have none."""
     older = pa.schema([("image", pa.string()), (METHOD, pa.binary(HASH_BYTES))])
-    Table(place, "images", older).append([{"image": "a1", METHOD: bytes(HASH_BYTES)}])
-    store = ImageStore(place)
+    Store(place).table("images", older).append([{"image": "a1", METHOD: bytes(HASH_BYTES)}])
+    store = Store(place).images
     assert store.hashes(["a1"]) == {"a1": bytes(HASH_BYTES)}
     assert store.middles(["a1"]) == {}
     assert list(store.parts(["a1"])) == [[("a1", b"")]]
@@ -172,21 +153,21 @@ def test_images_that_an_older_pedigree_ingested_last_have_no_parts_yet(place: st
 def test_a_forgotten_image_is_gone_and_noted(place: str) -> None:
     """An image that is removed is in no table any more, others stay, and a note says when it was removed."""
     measures = ImageProperties(brightness=0.25, contrast=0.5, sharpness=1e3, tone=1 / 3)
-    ImageStore(place).add(
+    Store(place).images.add(
         [(ImageInfo(name, 10, 20, "JPEG", bytes(32), measures), name.encode()) for name in ("a1", "b2")]
     )
     for net in ("one", "two"):
-        FeatureStore(place, net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
-    assert write_tombstone(place, "a1", "2026-11-23T10:00:00+00:00")
-    assert not write_tombstone(place, "a1", "2026-11-24T10:00:00+00:00")
-    assert (ImageStore(place).remove("a1"), remove_features(place, "a1")) == (True, 2)
-    assert ImageStore(place).stored() == {"b2"}
-    assert FeatureStore(place, "two", 3).stored() == {"b2"}
-    assert FeatureStore(place, "two", 3).read(["b2"]).tolist() == [[1, 1, 1]]
-    assert read_tombstones(place) == {"a1"}
-    sentence = describe_tombstones(place, "f" * 64, ["a1", "b2"])
+        Store(place).features(net, 3).add(["a1", "b2"], np.ones((2, 3), np.float32))
+    assert Store(place).tombstones.write("a1", "2026-11-23T10:00:00+00:00")
+    assert not Store(place).tombstones.write("a1", "2026-11-24T10:00:00+00:00")
+    assert (Store(place).images.remove("a1"), Store(place).remove_features("a1")) == (True, 2)
+    assert Store(place).images.stored() == {"b2"}
+    assert Store(place).features("two", 3).stored() == {"b2"}
+    assert Store(place).features("two", 3).read(["b2"]).tolist() == [[1, 1, 1]]
+    assert Store(place).tombstones.read() == {"a1"}
+    sentence = Store(place).tombstones.describe("f" * 64, ["a1", "b2"])
     assert sentence.startswith(f"Version {'f' * 12} used an image that was removed for good (a1 on 2026-11-23)")
-    assert describe_tombstones(place, "f" * 64, ["b2"]) == ""
+    assert Store(place).tombstones.describe("f" * 64, ["b2"]) == ""
 
 
 def test_the_first_split_stands(place: str) -> None:
@@ -197,29 +178,29 @@ def test_the_first_split_stands(place: str) -> None:
     def slower(known: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
         seen.append(dict(known))
         if not known:
-            SplitStore(place).settle(lambda known: {} if known else first)
+            Store(place).splits.settle(lambda known: {} if known else first)
             return {"a": Assignment("a", Split.TEST), "b": Assignment("b", Split.TEST)}
         return {} if "b" in known else second
 
-    assert SplitStore(place).settle(slower) == SplitStore(place).stored() == first | second
+    assert Store(place).splits.settle(slower) == Store(place).splits.stored() == first | second
     assert seen == [{}, first, first | second]
 
 
 def test_features_come_back_bit_for_bit(place: str) -> None:
     """Features come back in the order asked, with the very bits that were written, under their backbone alone."""
     vectors = np.random.default_rng(0).normal(size=(150, 3)).astype(np.float32)
-    store = FeatureStore(place, "net", 3)
+    store = Store(place).features("net", 3)
     names = [f"image-{number}" for number in range(150)]
     store.add(names[:100], vectors[:100])
     store.add(names[50:], vectors[50:])
     assert store.stored() == set(names)
     assert store.read(names[::-1]).tobytes() == vectors[::-1].tobytes()
-    assert FeatureStore(place, "other-net", 3).stored() == set()
+    assert Store(place).features("other-net", 3).stored() == set()
 
 
 def test_views_of_an_image_are_kept_apart(place: str) -> None:
     """An image is known and read in each view by itself, and several views come one after the other."""
-    store = FeatureStore(place, "net", 2)
+    store = Store(place).features("net", 2)
     store.add(["a", "b", "a"], np.array([[1, 1], [2, 2], [3, 3]], np.float32), ["identity", "identity", "mirror"])
     assert (store.stored(), store.stored("mirror")) == ({"a", "b"}, {"a"})
     assert store.read(["a"], "mirror").tolist() == [[3, 3]]
@@ -228,11 +209,11 @@ def test_views_of_an_image_are_kept_apart(place: str) -> None:
 
 def test_a_backbone_from_outside_is_remembered(place: str) -> None:
     """What came once is found under the name of what decided it, and only while the store holds the backbone."""
-    assert remembered_backbone(place, "imagenet at 299") is None
-    remember_backbone(place, "imagenet at 299", {"fingerprint": "net"})
-    assert remembered_backbone(place, "imagenet at 299") is None
-    write_backbone(place, "net", b"weights", {"cut": "mixed10"})
-    assert remembered_backbone(place, "imagenet at 299") == "net"
+    assert Store(place).backbones.remembered("imagenet at 299") is None
+    Store(place).backbones.remember("imagenet at 299", {"fingerprint": "net"})
+    assert Store(place).backbones.remembered("imagenet at 299") is None
+    Store(place).backbones.write("net", b"weights", {"cut": "mixed10"})
+    assert Store(place).backbones.remembered("imagenet at 299") == "net"
     assert [entry.key for entry in open_bucket(place).entries("backbones/net")] == [
         "backbones/net.json",
         "backbones/net.npz",
@@ -250,27 +231,27 @@ def test_labellings_and_manifests_come_back(place: str) -> None:
         left_out=(LabelledImage("w/1", "d", "wolf", (), (("label", "folder"),)),),
         missing=("nowhere.jpg",),
     )
-    name = write_labels(place, labelling)
-    assert read_labels(place, name) == labelling
-    assert write_labels(place, labelling) == name
+    name = Store(place).labellings.write(labelling)
+    assert Store(place).labellings.read(name) == labelling
+    assert Store(place).labellings.write(labelling) == name
     rows = [Row("b", "p", Split.TEST, (), "p/2"), Row("a", "p", Split.TRAIN, (("coat", "white"),), "p/1")]
     version = dataset_hash(rows)
-    write_manifest(place, version, rows)
+    Store(place).manifests.write(version, rows)
     assert version == dataset_hash(rows)
-    assert read_manifest(place, version) == rows[::-1]
-    assert write_card(place, version, {"images": 2}, {"name": "v"}) == {"images": 2}
-    assert write_card(place, version, {"images": 3}, {"name": "w"}) == {"images": 2}
-    assert write_page(place, version, "<p>") == f"{place}/datasets/{version}/card.html"
-    files = dataset_files(place, version)
+    assert Store(place).manifests.read(version) == rows[::-1]
+    assert Store(place).data_cards.write(version, {"images": 2}, {"name": "v"}) == {"images": 2}
+    assert Store(place).data_cards.write(version, {"images": 3}, {"name": "w"}) == {"images": 2}
+    assert Store(place).data_cards.write_page(version, "<p>") == f"{place}/datasets/{version}/card.html"
+    files = Store(place).manifests.files(version)
     assert files["dataset/card.json"] == b'{\n "images": 2\n}'
     assert files["dataset/croissant.json"] == b'{\n "name": "v"\n}'
     assert files["dataset/card.html"] == b"<p>"
-    assert sha256_of_bytes(files["dataset/manifest.parquet"]) == manifest_sha256(place, version)
+    assert sha256_of_bytes(files["dataset/manifest.parquet"]) == Store(place).manifests.sha256(version)
 
 
 def test_only_the_last_checkpoint_is_kept(place: str) -> None:
     """A newer checkpoint replaces the former ones, the same one twice is harmless, and at the end nothing is left."""
-    store, other = CheckpointStore(place, "a" * 64), CheckpointStore(place, "b" * 64)
+    store, other = Store(place).checkpoints("a" * 64), Store(place).checkpoints("b" * 64)
     assert store.last() is None
     for epoch, data in ((0, b"none"), (9, b"nine"), (10, b"ten"), (10, b"ten")):
         store.keep(epoch, data)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.stores.store import Store
 from tasks.stores.tables.lance_rows import row_numbers
-from tasks.stores.tables.lance_table import Table
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """
 import sys
 import pyarrow as pa
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 url, writer = sys.argv[1:]
-table = Table(url, "shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
+table = Store(url).table("shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
 for number in range(4):
     table.append([{"image": f"{writer}-{number}", "data": b"x"}])
 """
@@ -23,13 +23,13 @@ for number in range(4):
 
 def test_a_table_that_nobody_wrote_is_empty(place: str) -> None:
     """Reading a table before its first append gives no rows, under the right columns."""
-    found = Table(place, "new", SCHEMA).read(["image"])
+    found = Store(place).table("new", SCHEMA).read(["image"])
     assert (found.num_rows, found.column_names) == (0, ["image"])
 
 
 def test_rows_keep_their_order(place: str) -> None:
     """Rows come back in the order in which they were appended, and by name in the order asked."""
-    table = Table(place, "ordered", SCHEMA)
+    table = Store(place).table("ordered", SCHEMA)
     for name in ("b", "a", "c"):
         table.append([{"image": name, "data": name.encode()}])
     table.append([])
@@ -40,7 +40,7 @@ def test_rows_keep_their_order(place: str) -> None:
 
 def test_a_removed_image_leaves_no_byte(tmp_path: Path) -> None:
     """After a removal no file of the table, of any version, holds the image's bytes; others are as they were."""
-    table = Table(str(tmp_path), "images", SCHEMA)
+    table = Store(str(tmp_path)).table("images", SCHEMA)
     data = {name: f"secret of {name} ".encode() * 100 for name in "abcdef"}
     for names in ("abc", "def"):
         table.append([{"image": name, "data": data[name]} for name in names])
@@ -64,16 +64,16 @@ def test_many_writers_lose_nothing(place: str) -> None:
     ]
     errors = [writer.communicate()[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, errors
-    names = Table(place, "shared", SCHEMA).read(["image"])["image"].to_pylist()
+    names = Store(place).table("shared", SCHEMA).read(["image"])["image"].to_pylist()
     assert sorted(names) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(4))
 
 
 def test_writers_who_add_the_same_column_lose_nothing(place: str) -> None:
     """Several processes that find a table without a column add it once, and none of their rows is lost."""
-    Table(place, "shared", pa.schema([("image", pa.string())])).append([{"image": "old"}])
+    Store(place).table("shared", pa.schema([("image", pa.string())])).append([{"image": "old"}])
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, place, str(number)]) for number in range(3)]  # noqa: S603 - our own program
     assert [writer.wait() for writer in writers] == [0] * 3
-    rows = Table(place, "shared", SCHEMA).read(["data", "image"])
+    rows = Store(place).table("shared", SCHEMA).read(["data", "image"])
     assert rows.slice(0, 1).to_pylist() == [{"data": None, "image": "old"}]
     assert rows.slice(1)["data"].to_pylist() == [b"x"] * 12
 

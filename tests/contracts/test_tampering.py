@@ -15,13 +15,8 @@ from configs.errors import PedigreeError
 from tasks.catalog.verify import verify
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.stores.files.format_version import claim_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import write_card, write_label_manifest, write_page
-from tasks.stores.files.records import write_processed_snapshot, write_tombstone, write_training_result
-from tasks.stores.files.weights import remember_backbone
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 from tests.flows.made_store import SOURCE, night
 from tests.tasks.catalog.test_verify import flip
 from tests.tasks.catalog.test_versions import quiet
@@ -65,22 +60,22 @@ def picture(breed: str, seed: int) -> bytes:
 
 def fill(store: str) -> None:
     """Write a file of every kind into a store, over two nights."""
-    claim_format(store)
+    Store(store).claim_format()
     objects = {f"{breed}/{seed}.jpg": picture(breed, seed) for breed in ("corgi", "poodle") for seed in range(6)}
     night(store, {**objects, "corgi/broken.jpg": b"no picture"})
     name = night(store, {**objects, **{f"husky/{seed}.jpg": picture("husky", seed) for seed in range(5)}})
     listed = Entry("corgi/0.jpg", "1", 10, "", "2026-11-01T00:00:00+00:00")
-    SnapshotStore(store).add_metadata(SOURCE, [(listed, {"label": "corgi"})])
-    write_card(store, name, {}, {})
-    write_page(store, name, "<html></html>")
-    write_label_manifest(store, SOURCE, listed, b"key,label\n")
-    remember_backbone(store, "outside", {"fingerprint": "net"})
-    write_tombstone(store, "0" * 64, "2026-11-01")
+    Store(store).snapshots.add_metadata(SOURCE, [(listed, {"label": "corgi"})])
+    Store(store).data_cards.write(name, {}, {})
+    Store(store).data_cards.write_page(name, "<html></html>")
+    Store(store).label_manifests.write(SOURCE, listed, b"key,label\n")
+    Store(store).backbones.remember("outside", {"fingerprint": "net"})
+    Store(store).tombstones.write("0" * 64, "2026-11-01")
     for moment in ("2026-11-01", "2026-11-02"):
-        write_processed_snapshot(store, SOURCE, moment, f"promoted {moment}")
-        write_training_result(store, moment, {"head": moment})
+        Store(store).processed_snapshots.write(SOURCE, moment, f"promoted {moment}")
+        Store(store).training_results.write(moment, {"head": moment})
     for number in (1, 2):
-        Ledger(store).mark_applied(number)
+        Store(store).ledger.mark_applied(number)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +212,7 @@ def test_a_forged_ledger_is_named_and_nobody_decides_on_it(
     with pytest.raises(
         PedigreeError, match=r"The ledger of .* is not as it was written, and nothing is decided on top of it"
     ):
-        Ledger(str(store)).decide(lambda _entries: None)
+        Store(str(store)).ledger.decide(lambda _entries: None)
 
 
 def test_an_old_ledger_is_covered_by_the_next_entry(tmp_path: Path) -> None:
@@ -227,7 +222,7 @@ def test_an_old_ledger_is_covered_by_the_next_entry(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "checksums")
     for path in (tmp_path / "ledger").glob("*.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "before": ""}))
-    ledger = Ledger(store)
+    ledger = Store(store).ledger
     first, second = ledger.verified_entries()
     assert ledger.first_altered() == ""
     assert ledger.append(type(second)(**{name: getattr(second, name) for name in second.__slots__} | {"number": 3}))

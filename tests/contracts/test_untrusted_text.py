@@ -20,7 +20,7 @@ from tasks.reports.pages.diff_page import render_version_diff
 from tasks.reports.pages.evaluation_page import render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.prefect_ui import artifacts
-from tasks.stores.files.manifests import read_card
+from tasks.stores.store import Store
 from tests.browser import needs_chromium, open_page
 from tests.flows.cli.test_app import pedigree
 from tests.flows.made_store import night, photographs
@@ -38,7 +38,7 @@ HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 def card(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """Read the data card of a real store whose classes and keys are called by wicked names."""
     store = str(tmp_path_factory.mktemp("store"))
-    written = json.dumps(read_card(store, night(store, photographs(photos, breeds=3, images=5))))
+    written = json.dumps(Store(store).data_cards.read(night(store, photographs(photos, breeds=3, images=5))))
     for breed, name in zip(sorted({key.split("/")[0] for key in photographs(photos, 3, 1)}), WICKED, strict=True):
         written = written.replace(breed, json.dumps(name)[1:-1])
     facts: Mapping[str, Any] = json.loads(written)

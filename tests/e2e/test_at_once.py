@@ -12,10 +12,7 @@ import pytest
 from PIL import Image
 
 from tasks.domain.datasets.splits import Shares, assign_splits
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
 SETTINGS = """
@@ -93,8 +90,8 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_pa
     versions = [second["dataset"], ended(first)["dataset"]]
     assert [one["images"] for one in versions] == [300, 300]
     assert versions[0] == versions[1]
-    assert list(SnapshotStore(place).pending(str(tmp_path / "photos"))) == []
-    assert len(ImageStore(place).stored()) == len(read_manifest(place, versions[0]["hash"])) == 300
+    assert list(Store(place).snapshots.pending(str(tmp_path / "photos"))) == []
+    assert len(Store(place).images.stored()) == len(Store(place).manifests.read(versions[0]["hash"])) == 300
     verified = pedigree("data", "verify", "latest", "--store", place)
     assert (verified["images"], verified["damage"]) == (300, [])
 
@@ -108,7 +105,7 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
             Image.open(path).convert("RGB").save(copy, quality=quality)
     one = begin(tmp_path / "one", place, "tasks.datasets.assemble:assign_splits")
     two = ended(begin(tmp_path / "two", place))
-    versions = [read_manifest(place, night["dataset"]["hash"]) for night in (ended(one), two)]
+    versions = [Store(place).manifests.read(night["dataset"]["hash"]) for night in (ended(one), two)]
     by_key = [{row.key: row for row in version} for version in versions]
     assert by_key[0].keys() == by_key[1].keys()
     pairs = [(by_key[0][key], by_key[1][key]) for key in by_key[0]]
@@ -121,5 +118,5 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
     sides = {tuple(one[row.image].split for one, row in zip(alone, pair, strict=True)) for pair in pairs}
     assert any(one is not two for one, two in sides), "some of them would come to different sides"
     assert all(first.split is second.split for first, second in pairs)
-    known = SplitStore(place).stored()
+    known = Store(place).splits.stored()
     assert all(known[row.image].split is row.split for pair in pairs for row in pair)

@@ -12,9 +12,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.runs.results import TrainedModel
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.weights import read_head
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.half_nights import MADE, Night, half_night, rows_of, same, small_settings
 
@@ -119,7 +117,7 @@ def test_figures_survive_other_classes(night: Night, settings: dict[str, object]
     assert run.metrics["sure_promised"] == chosen.training.sure_precision
     held = trained.promise.describe_held(found.test.figures.overall, found.images)
     assert run.tags["pedigree.sure"] == f"{trained.promise}; {held}"
-    assert read_head(chosen.store.url, trained.head)
+    assert Store(chosen.store.url).heads.read(trained.head)
 
 
 def test_three_validation_images_and_dead_features(settings: dict[str, object], prefect_server: PrefectServer) -> None:
@@ -143,7 +141,7 @@ def test_features_that_never_vary(settings: dict[str, object], prefect_server: P
     ):
         half_night(chosen, rows)
     assert not (Path(chosen.store.url) / "heads").exists()
-    assert not Ledger(chosen.store.url).entries()
+    assert not Store(chosen.store.url).ledger.entries()
 
 
 def _keep_features(settings: Settings, rows: list[Row], dead: int) -> None:
@@ -151,4 +149,4 @@ def _keep_features(settings: Settings, rows: list[Row], dead: int) -> None:
     features = np.random.default_rng(0).normal(size=(len(rows), MADE.width)).astype(np.float32)
     features[[row.label == "pug" for row in rows], :4] += 6
     features[:, MADE.width - dead :] = 0.3
-    FeatureStore(settings.store.url, MADE.fingerprint, MADE.width).add([row.image for row in rows], features)
+    Store(settings.store.url).features(MADE.fingerprint, MADE.width).add([row.image for row in rows], features)

@@ -14,7 +14,7 @@ from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from flows.runner import run_retrain
 from tasks.catalog.versions import find_version, rejects
-from tasks.stores.files.manifests import read_manifest
+from tasks.stores.store import Store
 from tests.corpus.__main__ import write
 from tests.corpus.sources import SOURCES, Case
 from tests.servers import PrefectServer
@@ -88,6 +88,6 @@ def _end(settings: Settings) -> tuple[str, str]:
 
 
 def _check_version(case: Case, store: str) -> None:
-    rows = {row.key: row.label for row in read_manifest(store, find_version(store, "latest"))}
+    rows = {row.key: row.label for row in Store(store).manifests.read(find_version(store, "latest"))}
     assert tuple(sorted(set(rows.values()))) == case.classes
     assert {key: rows.get(key) for key in case.labels} == dict(case.labels)

@@ -14,8 +14,7 @@ import pytest
 from tasks.domain.datasets.manifest import Row
 from tasks.reports.pages.data_card_page import render_data_card
 from tasks.reports.pages.template import make_thumbnail
-from tasks.stores.files.manifests import read_labels, read_manifest
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 from tests.servers import Ceph, PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
@@ -67,7 +66,7 @@ def folder(photos: Path, tmp_path: Path) -> Path:
 
 def rows(store: str, dataset: str) -> dict[str, tuple[str, dict[str, str]]]:
     """Return label and attributes of a version's images by key."""
-    return {row.key: (row.label, dict(row.attributes)) for row in read_manifest(store, dataset)}
+    return {row.key: (row.label, dict(row.attributes)) for row in Store(store).manifests.read(dataset)}
 
 
 def card(store: str, dataset: str) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def test_a_manifest_corrects_the_folders(folder: Path, settings: Callable[..., s
         "missing": 1,
     }
     assert found["dataset"]["state"] == "waiting"
-    labelling = read_labels(store, found["labels"]["name"])
+    labelling = Store(store).labellings.read(found["labels"]["name"])
     told = {one.key: (one.label, dict(one.attributes), dict(one.origins)) for one in labelling.labelled}
     assert told[f"{first}/0.jpg"] == (second, {"coat": "white"}, {"coat": "manifest", "label": "manifest"})
     assert told[f"{first}/1.jpg"] == (first, {"coat": "black"}, {"coat": "manifest", "label": "folder"})
@@ -176,7 +175,7 @@ def test_a_former_day_comes_back_byte_for_byte(folder: Path, settings: Callable[
     assert [one["key"] for one in difference["relabelled"]] == [f"{second}/0.jpg"]
     assert {one["key"] for one in difference["removed"]} == {f"{first}/3.jpg", f"{second}/0.jpg"}
 
-    moment = SnapshotStore(store).first_listed(str(folder))
+    moment = Store(store).snapshots.first_listed(str(folder))
     again = answered("data", "rebuild", "-c", config, "--as-of", moment)
     assert again["dataset"]["hash"] == old
     answered("data", "checkout", old, str(tmp_path / "out"), "--store", store)
@@ -202,7 +201,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     """No file of the store holds its bytes, it never comes back, and what used it says that it cannot be rebuilt."""
     store, config = tmp_path / "store", settings(str(folder), str(tmp_path / "store"))
     old = answered("data", "rebuild", "-c", config)["dataset"]["hash"]
-    gone = min(read_manifest(str(store), old), key=lambda row: row.key)
+    gone = min(Store(str(store)).manifests.read(old), key=lambda row: row.key)
     data = (folder / gone.key).read_bytes()
     page = store / "datasets" / old / "card.html"
     facts = {**card(str(store), old), "findings": [finding_about(gone)]}
@@ -224,7 +223,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     shutil.copy(folder / gone.key, folder / Path(gone.key).parent / "again.jpg")
     after = answered("data", "rebuild", "-c", config)
     assert (after["labels"]["forgotten"], after["ingested"]["new"], after["ingested"]["rejected"]) == (1, 0, 1)
-    assert gone.image not in {row.image for row in read_manifest(str(store), after["dataset"]["hash"])}
+    assert gone.image not in {row.image for row in Store(str(store)).manifests.read(after["dataset"]["hash"])}
     refused = pedigree("data", "checkout", old, str(tmp_path / "out"), "--store", str(store))
     assert refused.returncode == 1
     assert "removed for good" in refused.stderr

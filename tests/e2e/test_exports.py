@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tasks.stores.files.manifests import read_manifest
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
@@ -74,7 +74,7 @@ def test_exports_of_other_tools_label_a_bucket(
     client.put_object(Bucket=name, Key="in/labels", Body=label_studio(breeds).encode())
     found = answered("data", "rebuild", "-c", str(settings))
     assert (found["ingested"]["fetched"], found["labels"]["images"]) == (len(breeds), len(breeds))
-    rows = read_manifest(f"{s3_bucket}/out", found["dataset"]["hash"])
+    rows = Store(f"{s3_bucket}/out").manifests.read(found["dataset"]["hash"])
     assert {f"{s3_bucket}/in/{row.key}": row.label for row in rows} == breeds
     assert {row.attributes for row in rows} == {()}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
-from tasks.stores.files.ledger import Ledger
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tests.servers import PrefectServer, free_port
 
 SETTINGS = """
@@ -76,7 +76,7 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
 
     first = ended(night(tmp_path))
     assert (first["status"], first["images"]["new"]) == ("promoted", 0)
-    champion = Ledger(store).champion()
+    champion = Store(store).ledger.champion()
     assert champion
     assert {entry.key for entry in open_bucket(store).entries("backbones/")} >= {f"backbones/{champion.backbone}.json"}
     assert list(open_bucket(store).entries("checkpoints/")) == []

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.stores.tables.images import ImageStore
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
@@ -62,8 +61,8 @@ def test_a_disk_that_fills_up_between_two_packs(
     assert last.startswith(f"The table images in {store} cannot be written: the disk is full"), last
     assert "make room and run again" in last
     assert "Traceback" not in failed.stderr
-    assert len(ImageStore(store).stored()) == 1024
-    assert [entry.key.split("/")[0] for entry in SnapshotStore(store).pending(str(source))] == ["pug"] * 40
+    assert len(Store(store).images.stored()) == 1024
+    assert [entry.key.split("/")[0] for entry in Store(store).snapshots.pending(str(source))] == ["pug"] * 40
 
     assert resize(first + 2 * second)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra.orchestration.deployments import fill_parameters
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer, running, wait_until
 
 # What a night writes, in the order in which a first one comes by: each kills the run that has just done it.
@@ -26,12 +26,12 @@ INSTANTS = (
     "tasks.stores.tables.snapshots:SnapshotStore.record",
     "tasks.stores.tables.images:ImageStore.add",
     "tasks.stores.tables.snapshots:SnapshotStore.add_contents",
-    "tasks.datasets.label:write_labels",
+    "tasks.stores.files.labellings:Labellings.write",
     "tasks.stores.tables.splits:SplitStore._append",
-    "tasks.datasets.assemble:write_manifest",
+    "tasks.stores.files.manifests:Manifests.write",
     "tasks.stores.tables.features:FeatureStore.add",
-    "tasks.datasets.write_data_card:write_page",
-    "tasks.training.fit_head:write_head",
+    "tasks.stores.files.manifests:DataCards.write_page",
+    "tasks.stores.files.weights:Heads.write",
     "tasks.stores.tracking.runs:start_run",
     "tasks.domain.gate.gate:apply_gate_rules",
     "tasks.evaluation.write_report:model_card",
@@ -39,7 +39,7 @@ INSTANTS = (
     "tasks.stores.files.ledger:Ledger.append",
     "tasks.stores.tracking.registry:set_alias",
     "tasks.stores.tracking.runs:finish",
-    "tasks.stores.files.records:write_processed_snapshot",
+    "tasks.stores.files.records:ProcessedSnapshots.write",
 )
 # Python runs this at its start.
 DEADLY = """
@@ -132,7 +132,7 @@ def test_nights_that_are_killed_at_every_step_end_like_one_that_lives(nights: Ni
         assert run.state_type == StateType.CRASHED, (instant, run.state)
     ends = [nights.ended(run).state_name for run in (nights.begin("unlucky"), lucky)]
     assert ends == ["Unchanged", "Promoted"]
-    decisions = [Ledger(nights.settings(name).store.url).entries() for name in ("unlucky", "lucky")]
+    decisions = [Store(nights.settings(name).store.url).ledger.entries() for name in ("unlucky", "lucky")]
     assert [len(entries) for entries in decisions] == [1, 1]
     one, other = (replace(entries[0], time="", run_id="", package="") for entries in decisions)
     assert one == other

@@ -10,8 +10,8 @@ from unicodedata import normalize
 import pytest
 
 from tasks.datasets.label import LARGEST_MANIFEST
-from tasks.stores.files.manifests import read_labels, read_manifest
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tests.e2e.test_data import card, folder, pedigree, settings
 
 __all__ = ["folder", "settings"]  # fixtures
@@ -68,11 +68,11 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
         "without_row": [1, ["a0.jpg"]],
         "without_label": [1, ["a1.jpg"]],
     }
-    labelling = read_labels(store, said["name"])
+    labelling = Store(store).labellings.read(said["name"])
     assert {one.key: one.label for one in labelling.labelled} == dict(keys[2:]) | {
         normalize("NFD", f"ä{'ab'[breed]}.jpg"): names[breed] for breed in (0, 1)
     }
-    assert len(read_manifest(store, found["dataset"]["hash"])) == 8
+    assert len(Store(store).manifests.read(found["dataset"]["hash"])) == 8
     page = (Path(store) / "datasets" / found["dataset"]["hash"] / "card.html").read_text()
     facts = card(store, found["dataset"]["hash"])
     assert facts["manifest"] == said["manifest"]

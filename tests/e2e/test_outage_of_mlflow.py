@@ -14,7 +14,7 @@ from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.evaluate import evaluate
 from tasks.promotion.sync_registry import RegistrySync, sync_registry
-from tasks.stores.files.manifests import write_manifest
+from tasks.stores.store import Store
 from tasks.training import train as training
 from tests.servers import PrefectServer, free_port, mlflow_server
 from tests.tasks.half_nights import MADE, rows_of, same, small_settings
@@ -39,7 +39,7 @@ def _follow(chosen: Settings) -> RegistrySync:
 
 def _dataset(store: str, *kinds: str) -> Dataset:
     rows = rows_of(same(*kinds))
-    write_manifest(store, dataset_hash(rows), rows)
+    Store(store).manifests.write(dataset_hash(rows), rows)
     return Dataset(dataset_hash(rows), None, len(rows), kinds, (), "new", "new")
 
 

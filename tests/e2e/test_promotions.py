@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tests import servers
 from tests.e2e.test_at_once import COMMAND
 from tests.flows.cli.test_app import pedigree
@@ -80,7 +80,7 @@ def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
 
 def test_two_nights_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
     """Of two first nights the slower one judges against the faster one, also without servers; a third finds all."""
-    url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Ledger(str(tmp_path / "store"))
+    url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Store(str(tmp_path / "store")).ledger
     both = [ended(night) for night in (begin(url), begin(url, "training.seed=1"))]
     assert [(one.number, one.against) for one in ledger.entries()] == [(1, None), (2, 1)]
     assert sorted(len(night["gate"]) for night in both) == [1, 2]
@@ -95,7 +95,7 @@ def test_two_promotions_at_once_end_with_one_champion(
     begin: Begin, postgres_mlflow: servers.MlflowServer, tmp_path: Path
 ) -> None:
     """A night that another one overtakes judges again, and each of four nights was judged against the one before it."""
-    url, ledger = postgres_mlflow.url, Ledger(str(tmp_path / "store"))
+    url, ledger = postgres_mlflow.url, Store(str(tmp_path / "store")).ledger
     slow = begin(url, stop="tasks.stores.tracking.registry:register")
     fast = ended(begin(url, "training.seed=1"))
     assert (fast["status"], [rule["rule"] for rule in fast["gate"]]) == ("promoted", ["accuracy at least 0"])
@@ -134,7 +134,7 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
     night = begin(url, stop="tasks.promotion.gate:gate.judge")
     running.close()
     assert f"MLflow at {url} does not answer" in ended(night, code=1)
-    assert Ledger(str(tmp_path / "store")).entries() == []
+    assert Store(str(tmp_path / "store")).ledger.entries() == []
     server()
     found = ended(begin(url))
     assert (found["status"], found["model_version"], found["images"]["embedded"]) == ("promoted", "1", 0)
@@ -161,7 +161,7 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ni
     tags = client.get_model_version("pedigree", "1").tags
     assert (tags["pedigree.outcome"], tags["pedigree.decision"]) == ("promoted", "1")
     assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}
-    (entry,) = Ledger(str(tmp_path / "store")).entries()
+    (entry,) = Store(str(tmp_path / "store")).ledger.entries()
     assert {file.path for file in client.list_artifacts(entry.run_id, "dataset")} >= {"dataset/card.html"}
 
 
@@ -179,7 +179,7 @@ def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_pa
     assert named(url) == {"champion": "1", "challenger": "3"}
     assert pedigree("model", "lift", "2", "-c", settings, *person).returncode == 0
     assert ended(begin(url, "training.seed=3"))["status"] == "promoted"
-    outcomes = [one.outcome for one in Ledger(str(tmp_path / "store")).entries()]
+    outcomes = [one.outcome for one in Store(str(tmp_path / "store")).ledger.entries()]
     assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
 
 

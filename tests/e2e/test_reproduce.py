@@ -19,10 +19,8 @@ from configs.load import fill_form, parse_settings
 from configs.schema import Settings
 from tasks.domain.registry.model_record import Reproduction, record_from_dict
 from tasks.domain.runs.results import Outcome
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import read_manifest
-from tasks.stores.files.records import read_record, record_bytes
-from tasks.stores.tables.features import FeatureStore, remove_features
+from tasks.stores.files.records import record_bytes
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
 Made = tuple[Settings, Outcome]
@@ -94,14 +92,14 @@ def test_a_model_comes_out_bit_for_bit(made: Made, reproduce: Reproduce) -> None
 def test_a_model_has_many_names(made: Made, word: str) -> None:
     """A version, an alias, a run id and a day, whose champion it was, all mean the same decision."""
     meant = {"today": datetime.now(UTC).date().isoformat(), "run": str(made[1].run_id)}.get(word, word)
-    assert Ledger(made[0].store.url).named(meant).number == 1
+    assert Store(made[0].store.url).ledger.named(meant).number == 1
 
 
 @pytest.mark.parametrize("word", ["7", "nonsense", "2020-01-01", "f" * 32])
 def test_a_model_that_nobody_made_is_refused(made: Made, word: str) -> None:
     """A word that names no model gets a sentence that says what would."""
     with pytest.raises(SettingsError, match=f"knows no model {word}: name a model version such as 3"):
-        Ledger(made[0].store.url).named(word)
+        Store(made[0].store.url).ledger.named(word)
 
 
 def test_a_model_comes_out_from_the_original_bytes_alone(reproduce: Reproduce) -> None:
@@ -180,7 +178,7 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
         "test",
     )
     outcome = retrain(**fill_form(settings, "watch"), return_state=True).result()
-    record = read_record(str(tmp_path), Ledger(str(tmp_path)).named("champion").head, outcome.dataset)
+    record = Store(str(tmp_path)).records.read(Store(str(tmp_path)).ledger.named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
     found = flow(store_url=settings.store.url, model="champion", from_pixels=True)
     assert (found.verdict, found.head) == ("identical", record.head)
@@ -189,12 +187,12 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
 def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, reproduce: Reproduce) -> None:
     """Where somebody changed stored features, the model comes out from pixels alone, and their number is told."""
     store, dataset = made[0].store.url, made[1].dataset
-    features = read_record(store, Ledger(store).named("1").head, dataset).features
-    images = [row.image for row in read_manifest(store, dataset)][:4]
-    table = FeatureStore(store, features.fingerprint, features.width)
+    features = Store(store).records.read(Store(store).ledger.named("1").head, dataset).features
+    images = [row.image for row in Store(store).manifests.read(dataset)][:4]
+    table = Store(store).features(features.fingerprint, features.width)
     wrong = table.read(images) + 1
     for image in images:
-        remove_features(store, image)
+        Store(store).remove_features(image)
     table.add(images, wrong)
     stored, computed = reproduce("1"), reproduce("1", from_pixels=True)
     assert stored.verdict == "different"
@@ -209,7 +207,7 @@ def test_a_forgotten_image_is_the_reason_why_not(made: Made, reproduce: Reproduc
     from tasks.catalog.images import forget
 
     store, dataset = made[0].store.url, made[1].dataset
-    image = read_manifest(store, dataset)[0].image
+    image = Store(store).manifests.read(dataset)[0].image
     forget(store, image)
     found = reproduce("1")
     assert (found.verdict, found.refitted) == ("different", None)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flows.demo import SETTINGS, STORY, place_photographs
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
 # One core or all: what comes out must not depend on it.
@@ -43,7 +43,7 @@ def night(place: Path, photographs: Path, cores: int) -> dict[str, Any]:
     store = place / "store"
     where = [f"--set=source.url={photographs}", f"--set=store.url={store}"]
     outcome = pedigree(place / "home", cores, "retrain", "-c", str(SETTINGS), *where)
-    decision = Ledger(str(store)).named("champion")
+    decision = Store(str(store)).ledger.named("champion")
     return {**outcome, "backbone": decision.backbone, "head": decision.head}
 
 

@@ -10,8 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.stores.files.checksums import files_without_checksum
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tests.e2e.test_at_once import COMMAND
 from tests.servers import PrefectServer
 
@@ -71,7 +70,7 @@ def test_two_retrainings_on_one_store_end_as_one(
     outcomes = [ended(night) for night in nights]
     assert sorted(one["status"] for one in outcomes) == ["promoted", "unchanged"]
     assert any("another retraining of the same data was faster: decision 1" in one["reason"] for one in outcomes)
-    (decision,) = Ledger(place).entries()
+    (decision,) = Store(place).ledger.entries()
     client = MlflowClient(f"sqlite:///{photographs}/mlflow.db")
     experiment = client.get_experiment_by_name("pedigree")
     assert experiment
@@ -83,4 +82,4 @@ def test_two_retrainings_on_one_store_end_as_one(
     assert {one.info.run_id for one in runs if one.info.status == "FINISHED"} == lead
     assert {one.data.tags["pedigree.outcome"] for one in runs if one.info.run_id in lead} == {"promoted"}
     assert all(one.info.status == "KILLED" for one in runs if one.info.run_id not in lead)
-    assert files_without_checksum(place) == []
+    assert Store(place).checksums.files_without() == []

@@ -16,7 +16,7 @@ from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.ingestion.triggers import check_vanished
 from tasks.ingestion import ingest as ingesting
 from tasks.ingestion.snapshot import snapshot
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 from tasks.watching.watch_source import poll_source
 from tests.tasks.lossy_sources import BREEDS, EACH, EverythingIsAPicture, World, new_world, ordinary_again
 
@@ -41,7 +41,7 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
         PedigreeError, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."
     ):
         world.night()
-    assert len(SnapshotStore(world.store).stored(str(world.photos))) == 36
+    assert len(Store(world.store).snapshots.stored(str(world.photos))) == 36
     assert "36 of the 36" in unwrap(poll_source.fn)(world.settings).why
 
 
@@ -106,7 +106,7 @@ def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
         with pytest.raises(PedigreeError, match=r"12 of the 36 .*Permission denied"):
             world.night()
         world.night("at most 1")
-        found = SnapshotStore(world.store).rejected(str(world.photos))
+        found = Store(world.store).snapshots.rejected(str(world.photos))
         assert {one.reason for one in found.values()} == {Reason.CANNOT_BE_READ}
         world.night()
 
@@ -207,7 +207,7 @@ def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[st
             assert not hidden
             now = world.stored()
             lost = [key for key, image in before.items() if key not in now and image not in now.values()]
-            rejected = SnapshotStore(world.store).rejected(str(world.photos))
+            rejected = Store(world.store).snapshots.rejected(str(world.photos))
             assert all(key in rejected for key in lost if key in on_disk)
             assert listed.altered >= len(lost)
             assert len(lost) < FEW or len(lost) <= 0.3 * len(before)

@@ -20,15 +20,8 @@ from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
 from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import write_card, write_labels, write_manifest
-from tasks.stores.files.records import write_record
-from tasks.stores.files.weights import write_backbone, write_head
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
-from tasks.stores.tables.splits import SplitStore
 
 SOURCE = "s3://photos"
 MINIMUM = 4
@@ -49,12 +42,12 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     """Leave what a run on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
     source_labels = {key: [read_layout(key, "label/coat")] for key in objects}
-    labelling = label_images(SnapshotStore(store).located(SOURCE), source_labels, Spelling({}, ()))
-    labels = write_labels(store, labelling)
+    labelling = label_images(Store(store).snapshots.located(SOURCE), source_labels, Spelling({}, ()))
+    labels = Store(store).labellings.write(labelling)
     images = [image.image for image in labelling.labelled]
-    together = group_near_duplicates(ImageStore(store).hashes(images), 3)
+    together = group_near_duplicates(Store(store).images.hashes(images), 3)
     marks = {image.image: image.label for image in labelling.labelled}
-    splits = SplitStore(store).settle(
+    splits = Store(store).splits.settle(
         lambda assignments: assign_splits(together, assignments, Shares(test=20, validation=15), marks)
     )
     rows = [
@@ -63,40 +56,42 @@ def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> 
     ]
     selection = select_classes(rows, MINIMUM)
     name = dataset_hash(selection.rows)
-    write_manifest(store, name, selection.rows)
+    Store(store).manifests.write(name, selection.rows)
     if decided:
         waiting = [f"{image.label} ({image.reason})" for image in selection.waiting]
         card = build_data_card(selection.rows, [], Evidence(labelling, waiting=waiting)).to_dict()
-        write_card(store, name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting}, {})
+        Store(store).data_cards.write(
+            name, {**card, "dataset": name, "parent": None, "labels": labels, "waiting": waiting}, {}
+        )
         _decide(store, name, [row.image for row in selection.rows])
     return name
 
 
 def _ingest(store: str, objects: Mapping[str, bytes]) -> None:
-    snapshots, limits = SnapshotStore(store), Limits(2**25, 10**8, 32)
+    snapshots, limits = Store(store).snapshots, Limits(2**25, 10**8, 32)
     listed = [Entry(key, sha256_of(len(data)), len(data), "", "") for key, data in objects.items()]
     snapshots.record(SOURCE, "now", in_columns(listed))
     ingested: list[tuple[Entry, ImageInfo | Rejection]] = [
         (entry, validate_image(objects[entry.key], limits)) for entry in snapshots.pending(SOURCE)
     ]
     new = {info.image: (info, objects[entry.key]) for entry, info in ingested if isinstance(info, ImageInfo)}
-    held = ImageStore(store).stored()
-    ImageStore(store).add([pair for image, pair in new.items() if image not in held])
+    held = Store(store).images.stored()
+    Store(store).images.add([pair for image, pair in new.items() if image not in held])
     snapshots.add_contents(SOURCE, [(entry, info.image) for entry, info in ingested if isinstance(info, ImageInfo)])
     snapshots.add_rejects(SOURCE, [(entry, info) for entry, info in ingested if isinstance(info, Rejection)])
 
 
 def _decide(store: str, dataset: str, images: list[str]) -> None:
-    number = len(Ledger(store).entries()) + 1
+    number = len(Store(store).ledger.entries()) + 1
     weights = [np.ones((2, 2), np.float32)]
     facts = {"weights": hash_weights(weights)}
     backbone = sha256_of(facts)
-    write_backbone(store, backbone, to_bytes(weights), facts)
+    Store(store).backbones.write(backbone, to_bytes(weights), facts)
     head = Head(("a", "b"), np.full((WIDTH, 2), number, np.float32), np.zeros(2, np.float32))
-    write_head(store, head.name, head.to_bytes())
-    FeatureStore(store, backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
+    Store(store).heads.write(head.name, head.to_bytes())
+    Store(store).features(backbone, WIDTH).add(images, np.ones((len(images), WIDTH), np.float32))
     feature_set = FeatureSet(backbone, WIDTH)
-    write_record(store, Record(dataset, {}, feature_set, feature_set, head.name, {"git_commit": "none"}, {}))
+    Store(store).records.write(Record(dataset, {}, feature_set, feature_set, head.name, {"git_commit": "none"}, {}))
     decision = Decision(
         number=number,
         time=f"2026-11-0{number}T02:00:00+00:00",
@@ -112,4 +107,4 @@ def _decide(store: str, dataset: str, images: list[str]) -> None:
         reason="it is better",
         rules=[],
     )
-    assert Ledger(store).append(decision)
+    assert Store(store).ledger.append(decision)

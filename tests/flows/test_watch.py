@@ -21,16 +21,16 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Scheduled
 
+from configs import schema
 from configs.errors import PedigreeError
 from configs.load import fill_form, parse_settings, resolve
-from configs.schema import Settings, Store
+from configs.schema import Settings
 from flows.decorators import one_at_a_time
 from flows.runner import run_watch
 from infra.orchestration.deployments import deploy_to_server
-from tasks.stores.files import records
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
 from tests.e2e.test_nights import COMMAND
 from tests.servers import ROOT, PrefectServer, wait_until
 
@@ -111,8 +111,8 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
     assert run_watch(settings).why == f"the retraining {run.name} of the same images ended Completed: see there"
 
     listed = in_columns(open_bucket(settings.source.url).entries())
-    SnapshotStore(settings.store.url).record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
-    records.write_processed_snapshot(settings.store.url, settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
+    Store(settings.store.url).snapshots.record(settings.source.url, "2026-11-25T02:00:00+00:00", listed)
+    Store(settings.store.url).processed_snapshots.write(settings.source.url, "2026-11-25T02:00:00+00:00", "promoted")
     assert run_watch(settings).state == "Nothing new"
     for _ in "ab":
         event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "pedigree.uploaded"}
@@ -158,7 +158,7 @@ def test_one_of_many_late_runs_starts(
 @pytest.mark.usefixtures("prefect_server")
 def test_looking_never_loads_tensorflow(settings: Settings, tmp_path: Path) -> None:
     """A look is cheap, and its one line is all that the command prints."""
-    elsewhere = settings.model_copy(update={"store": Store(url=str(tmp_path / "store"))})
+    elsewhere = settings.model_copy(update={"store": schema.Store(url=str(tmp_path / "store"))})
     (tmp_path / "settings.yaml").write_text(elsewhere.model_dump_json())
     command = [sys.executable, "-c", COMMAND, "watch", "-c", str(tmp_path / "settings.yaml"), "--once"]
     command.append("--set=dataset.min_images_per_class=100")

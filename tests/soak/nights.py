@@ -41,23 +41,23 @@ class Told:
 
 def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
     """Let the nights happen, one after the other, and tell how each went."""
-    from tasks.stores.files.ledger import Ledger
+    from tasks.stores.store import Store
 
     told = []
     for number, night in enumerate(nights):
         began = monotonic()
         ended = night.happens(world, number)
         seconds = monotonic() - began
-        decisions = len(Ledger(world.settings.store.url).entries())
+        decisions = len(Store(world.settings.store.url).ledger.entries())
         told.append(Told(night.name, tuple(ended), night.ends, decisions, seconds))
     return told
 
 
 def loose_ends(world: World) -> list[str]:
     """Name what is not as if nothing had ever gone wrong: in the ledger, in MLflow's runs, versions and aliases."""
-    from tasks.stores.files.ledger import Ledger
+    from tasks.stores.store import Store
 
-    entries = Ledger(world.settings.store.url).entries()
+    entries = Store(world.settings.store.url).ledger.entries()
     client = MlflowClient(world.mlflow.url, world.mlflow.url)
     versions = sorted(int(one.version) for one in client.search_model_versions("name = 'pedigree'"))
     (experiment,) = (one for one in client.search_experiments() if one.name == "pedigree")

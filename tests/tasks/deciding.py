@@ -19,14 +19,9 @@ from tasks.modeling.head.head import Head
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Approver
 from tasks.serving.model_package import write_mlflow_model
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import write_card, write_manifest
-from tasks.stores.files.records import write_record
-from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
-from tasks.stores.tracking.registry import store_identity
 
 ANN = Approver("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
@@ -35,7 +30,7 @@ WHEN = "2026-11-01T02:00:00+00:00"
 def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     """Make an empty store, and name an MLflow beside it or at an address."""
     (folder / "store").mkdir()
-    check_format(str(folder / "store"))
+    Store(str(folder / "store")).check_format()
     address = url or f"sqlite:///{folder}/mlflow.db"
     check_tracking(address)
     return Workspace(str(folder / "store"), Tracking(url=address, model=model))
@@ -43,19 +38,19 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
 
 def judged(place: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow has followed."""
-    ledger, at = Ledger(place.store), place.tracking
+    ledger, at = Store(place.store).ledger, place.tracking
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
     run = runs.start_run(at.url, "deciding", {}, {})
     head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
     made = FeatureSet(backbone, 2)
-    write_record(place.store, Record(data, {}, made, made, head, {"git_commit": "none"}, {}))
+    Store(place.store).records.write(Record(data, {}, made, made, head, {"git_commit": "none"}, {}))
     tags = {
         "pedigree.head": head,
         "pedigree.dataset": data,
         "pedigree.recipe": "recipe",
-        "pedigree.store": store_identity(place.store),
+        "pedigree.store": Store(place.store).identity(),
     }
     version = registry.register(at.url, at.model, run, tags, partial(write_mlflow_model, _packaged(place)))
     serves = number if outcome == "promoted" else against
@@ -72,14 +67,14 @@ def judged(place: Workspace, outcome: DecisionOutcome, *, dataset: str = "", app
 
 def _head(place: Workspace, number: int) -> str:
     head = Head(("a", "b"), np.full((2, 2), number, np.float32), np.zeros(2, np.float32))
-    write_head(place.store, head.name, head.to_bytes())
+    Store(place.store).heads.write(head.name, head.to_bytes())
     return head.name
 
 
 def _backbone(place: Workspace) -> str:
     weights = [np.ones((2, 2), np.float32)]
     facts = {"weights": hash_weights(weights)}
-    write_backbone(place.store, sha256_of(facts), to_bytes(weights), facts)
+    Store(place.store).backbones.write(sha256_of(facts), to_bytes(weights), facts)
     return sha256_of(facts)
 
 
@@ -93,8 +88,8 @@ def _packaged(place: Workspace) -> Path:
 def _dataset(place: Workspace, number: int) -> str:
     rows = [Row(f"{number:064}", "pug", Split.TRAIN, (), f"pug/{number}.jpg")]
     name = dataset_hash(rows)
-    write_manifest(place.store, name, rows)
-    write_card(place.store, name, {"dataset": name, "parent": None}, {})
+    Store(place.store).manifests.write(name, rows)
+    Store(place.store).data_cards.write(name, {"dataset": name, "parent": None}, {})
     return name
 
 

@@ -16,9 +16,7 @@ from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.evaluate import evaluate
 from tasks.promotion.gate import check_rules
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.manifests import write_manifest
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store
 from tasks.training.train import train
 
 MADE = FeatureSet(fingerprint="f" * 64, width=16)
@@ -48,7 +46,7 @@ def add_features(store: str, of: str = "") -> None:
         features = chance.normal(scale=0.3, size=(len(SPLITS), MADE.width)).astype(np.float32)
         features[:, number::4] += 3
         images = [row.image for row in rows_of({kind: kind}, of=of)]
-        FeatureStore(store, MADE.fingerprint, MADE.width).add(images, features)
+        Store(store).features(MADE.fingerprint, MADE.width).add(images, features)
 
 
 def small_settings(place: Path) -> dict[str, object]:
@@ -65,7 +63,7 @@ def small_settings(place: Path) -> dict[str, object]:
 def half_night(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evaluation]:
     """Review, train and evaluate on these rows, and promote what was trained."""
     name = dataset_hash(rows)
-    write_manifest(settings.store.url, name, rows)
+    Store(settings.store.url).manifests.write(name, rows)
     classes = tuple(sorted({row.label for row in rows}))
     found = _half(Dataset(name, None, len(rows), classes, (), "new", "new"), settings)
     _promote(settings.store.url, found[0], name)
@@ -81,7 +79,7 @@ def _half(dataset: Dataset, chosen: Settings) -> tuple[TrainedModel, Evaluation]
 
 
 def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
-    number = len(Ledger(store).entries()) + 1
+    number = len(Store(store).ledger.entries()) + 1
     made = Decision(
         number=number,
         time="2026-11-01T02:00:00+00:00",
@@ -97,4 +95,4 @@ def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
         reason="it is better",
         rules=[],
     )
-    assert Ledger(store).append(made)
+    assert Store(store).ledger.append(made)

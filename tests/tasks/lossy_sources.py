@@ -17,8 +17,7 @@ from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
-from tasks.stores.files import records
-from tasks.stores.tables.snapshots import SnapshotStore
+from tasks.stores.store import Store
 from tests.strangers import open_folder, ordinary_user
 
 BREEDS, EACH = ("boxer", "husky", "pug"), 12
@@ -74,17 +73,17 @@ class World:
         chosen = self.with_rule(vanished) if vanished else self.settings
         listed: Snapshot = unwrap(snapshot.fn)(chosen.source, chosen.store)
         unwrap(ingest.fn)(listed, chosen)
-        records.write_processed_snapshot(self.store, listed.source, listed.taken, "unchanged: nothing new")
+        Store(self.store).processed_snapshots.write(listed.source, listed.taken, "unchanged: nothing new")
         return listed
 
     def stored(self, moment: str = "") -> dict[str, str]:
         """Return the photographs that the store knows the source to hold, by key."""
-        found = SnapshotStore(self.store).located(str(self.photos), moment)
+        found = Store(self.store).snapshots.located(str(self.photos), moment)
         return {one.key: one.image for one in found}
 
     def answered(self) -> str:
         """Tell which listing the last night answered."""
-        return records.last_processed_snapshot(self.store, str(self.photos))
+        return Store(self.store).processed_snapshots.last(str(self.photos))
 
     def remove(self, breed: str, number: int = EACH) -> None:
         """Delete the first photographs of a breed."""

@@ -1,44 +1,64 @@
-"""Claims: of several runs that want to do the same costly work, one does it while the others wait."""
+"""Leases: of several runs that want to do the same costly work, one does it while the others wait."""
 
 import json
 import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import psutil
 
-from tasks.stores.objects.object_store import Bucket, ObjectChangedError, open_bucket
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
-# A claim of another machine, whose processes nobody here can see, counts for so many seconds.
+# A lease of another machine, whose processes nobody here can see, counts for so many seconds.
 _VALID = 600
 _LOOK_AGAIN = 0.2
-# A night opens its run when it has trained, and no night works on for so many seconds after that.
+# A run opens its MLflow run when it has trained, and none works on for so many seconds after that.
 _WORKS = 12 * 3600
 
 
-@contextmanager
-def hold_lease(url: str, work: str) -> Iterator[None]:
-    """Hold the claim on some work, and wait for it while another living run holds it.
+@dataclass(frozen=True)
+class Leases:
+    """The files ``claims/<work>.json``, each there while a run does this work."""
 
-    A claim is void once its process has died or, where that cannot be seen from here, ten minutes after it was made.
-    Should two runs find a void claim at the same moment, both may go on: what is claimed must be harmless when doubled.
-    """
-    bucket, key, lease = open_bucket(url), f"claims/{work}.json", _new_lease()
-    while not bucket.create(key, lease):
-        held = _read(bucket, key)
-        if held is not None and _is_void(json.loads(held)):
-            bucket.remove(key)
-        else:
-            time.sleep(_LOOK_AGAIN)
-    try:
-        yield
-    finally:
-        if _read(bucket, key) == lease:
-            bucket.remove(key)
+    objects: Bucket
+
+    @contextmanager
+    def hold(self, work: str) -> Iterator[None]:
+        """Hold the lease on some work, and wait for it while another living run holds it.
+
+        A lease is void once its process has died or, where that cannot be seen from here, ten minutes after it was
+        made. Should two runs find a void lease at the same moment, both may go on: what is leased must be harmless when
+        doubled.
+
+        Args:
+            work: Name of the work.
+
+        Yields:
+            Nothing.
+        """
+        key, lease = f"claims/{work}.json", _new_lease()
+        while not self.objects.create(key, lease):
+            held = self._read(key)
+            if held is not None and _is_void(json.loads(held)):
+                self.objects.remove(key)
+            else:
+                time.sleep(_LOOK_AGAIN)
+        try:
+            yield
+        finally:
+            if self._read(key) == lease:
+                self.objects.remove(key)
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self.objects.read(key)
+        except ObjectChangedError:
+            return None
 
 
 def _new_lease() -> bytes:
@@ -77,13 +97,6 @@ def is_alive(owner: str) -> bool:
     same_process = same_machine and number == psutil.Process().pid
     running = _is_running(number, started) if same_machine else True
     return running and not same_process and age.total_seconds() < _WORKS
-
-
-def _read(bucket: Bucket, key: str) -> bytes | None:
-    try:
-        return bucket.read(key)
-    except ObjectChangedError:
-        return None
 
 
 def _is_void(lease: dict[str, Any]) -> bool:

@@ -11,9 +11,9 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry import decisions
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.files import checksums
-from tasks.stores.files.format_version import reject_unknown_fields
-from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.records import reject_unknown_fields
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _READS_AT_ONCE = 16
 # Each one that fails means that another writer got on.
@@ -25,7 +25,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 class Ledger:
     """The files ``ledger/<number>.json`` of a store, and a mark beside each that the registry has followed."""
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
 
     def entries(self) -> list[Decision]:
         """Return all decisions, the oldest first."""
@@ -33,39 +34,39 @@ class Ledger:
 
     def files(self) -> list[str]:
         """Name the files of all decisions, the oldest first."""
-        return [entry.key for entry in open_bucket(self.url).entries("ledger/") if entry.key.endswith(".json")]
+        return [entry.key for entry in self.objects.entries("ledger/") if entry.key.endswith(".json")]
 
     def read(self, key: str) -> Decision:
         """Read the decision in this file; raise PedigreeError when it is damaged."""
-        return self._decision(key, open_bucket(self.url).read(key))
+        return self._decision(key, self.objects.read(key))
 
     def _contents(self) -> list[tuple[str, bytes]]:
         """Read the files of all decisions, the oldest first."""
         keys = self.files()
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            return list(zip(keys, pool.map(open_bucket(self.url).read, keys), strict=True))
+            return list(zip(keys, pool.map(self.objects.read, keys), strict=True))
 
     def _decision(self, key: str, data: bytes) -> Decision:
         try:
-            return Decision(**reject_unknown_fields(Decision, json.loads(data), key, self.url))
+            return Decision(**reject_unknown_fields(Decision, json.loads(data), key, self.objects.url))
         except (ValueError, TypeError, AttributeError) as error:
-            message = f"The file {key} in {self.url} is damaged: put it back from a copy of the store."
+            message = f"The file {key} in {self.objects.url} is damaged: put it back from a copy of the store."
             raise PedigreeError(message) from error
 
     def first_altered(self) -> str:
         """Name the first entry that was changed, or that does not follow from those before it; empty where all hold."""
         # What is written meanwhile is in the second listing alone.
-        sums = checksums.read_checksums(self.url, "ledger/")
+        sums = self.checksums.read("ledger/")
         return self._first_altered(self._contents(), sums)
 
     def verified_entries(self) -> list[Decision]:
         """Return all decisions; raise Problem where one was changed, removed or added, so that nobody builds on it."""
-        sums = checksums.read_checksums(self.url, "ledger/")
+        sums = self.checksums.read("ledger/")
         contents = self._contents()
         if key := self._first_altered(contents, sums):
             raise PedigreeError(
-                f"The ledger of {self.url} is not as it was written, and nothing is decided on top of it: {key} was "
-                "changed, removed or added, or an entry before it was. Put the folders ledger and "
+                f"The ledger of {self.objects.url} is not as it was written, and nothing is decided on top of it: "
+                f"{key} was changed, removed or added, or an entry before it was. Put the folders ledger and "
                 "checksums/files/ledger back from one copy of the store; pedigree data verify latest names the files."
             )
         return [self._decision(key, data) for key, data in contents]
@@ -95,7 +96,7 @@ class Ledger:
         hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsError where
         nothing fits, or where MLflow has given the number twice.
         """
-        entries, selector = self.entries(), word.rpartition("/")[2].rpartition("@")[2]
+        url, entries, selector = self.objects.url, self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [entry for entry in entries if entry.time[:10] <= selector] if _DAY.fullmatch(selector) else entries
         if selector == "champion" or _DAY.fullmatch(selector):
             serving = decisions.find_champion(until)
@@ -104,14 +105,10 @@ class Ledger:
             matches = decisions.find_decisions(entries, selector)
         if len(matches) > 1:
             named = decisions.describe_candidates(matches)
-            message = (
-                f"Version {word} is {len(matches)} models in the ledger of {self.url}, since MLflow gave the number"
-            )
+            message = f"Version {word} is {len(matches)} models in the ledger of {url}, since MLflow gave the number"
             raise SettingsError(f"{message} again: name one of them by its weights, {named}.")
         if not matches:
-            message = (
-                f"The ledger of {self.url} knows no model {word}: name a model version such as 3, champion, the id"
-            )
+            message = f"The ledger of {url} knows no model {word}: name a model version such as 3, champion, the id"
             raise SettingsError(f"{message} of an MLflow run, or a day such as 2026-11-01 that had a champion.")
         return matches[0]
 
@@ -123,7 +120,7 @@ class Ledger:
                 digest.update(f"{former}\n".encode() + data)
         chained = replace(decision, before=digest.hexdigest())
         data = json.dumps(asdict(chained), ensure_ascii=False, indent=1).encode()
-        return checksums.create(self.url, key, data)
+        return self.checksums.create(key, data)
 
     def decide(self, ruling: Callable[[list[Decision]], Decision | None]) -> Decision | None:
         """Write what ``ruling`` makes of all entries so far; ask it anew whenever another writer was faster.
@@ -134,35 +131,33 @@ class Ledger:
             decision = ruling(self.verified_entries())
             if decision is None or self.append(decision):
                 return decision
-        message = (
-            f"Nothing can be added to the ledger of {self.url}: pedigree data verify latest names what is damaged."
-        )
-        raise PedigreeError(message)
+        url, advice = self.objects.url, "pedigree data verify latest names what is damaged"
+        raise PedigreeError(f"Nothing can be added to the ledger of {url}: {advice}.")
 
     def mark_applied(self, number: int) -> None:
         """Note that the registry has followed this decision."""
-        open_bucket(self.url).create(f"ledger/{number:06}.applied", b"")
+        self.objects.create(f"ledger/{number:06}.applied", b"")
 
     def mark_refused(self, number: int, why: str) -> bool:
         """Note that MLflow refuses to show this decision; return False where the same was noted before."""
-        bucket, key = open_bucket(self.url), f"ledger/{number:06}.refused"
-        if bucket.create(key, why.encode()):
+        key = f"ledger/{number:06}.refused"
+        if self.objects.create(key, why.encode()):
             return True
         try:
-            if bucket.read(key) == why.encode():
+            if self.objects.read(key) == why.encode():
                 return False
         except ObjectChangedError:
             return True
-        bucket.remove(key)
-        return bucket.create(key, why.encode())
+        self.objects.remove(key)
+        return self.objects.create(key, why.encode())
 
     def applied(self, number: int) -> bool:
         """Tell whether the registry has followed this decision."""
-        return any(open_bucket(self.url).entries(f"ledger/{number:06}.applied"))
+        return any(self.objects.entries(f"ledger/{number:06}.applied"))
 
     def orphans(self) -> list[str]:
         """Name the marks whose decision is gone."""
-        keys = {entry.key for entry in open_bucket(self.url).entries("ledger/")}
+        keys = {entry.key for entry in self.objects.entries("ledger/")}
         marks = [key for key in keys if key.endswith((".applied", ".refused"))]
         return sorted(key for key in marks if f"{key.rpartition('.')[0]}.json" not in keys)
 
@@ -178,5 +173,5 @@ class Ledger:
         return [entry for entry in entries if entry.number not in waiting]
 
     def _marks(self, kind: str) -> set[int]:
-        keys = (entry.key for entry in open_bucket(self.url).entries("ledger/"))
+        keys = (entry.key for entry in self.objects.entries("ledger/"))
         return {int(key.removeprefix("ledger/").removesuffix(kind)) for key in keys if key.endswith(kind)}

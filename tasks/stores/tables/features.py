@@ -13,24 +13,20 @@ from numpy.typing import NDArray
 from configs.errors import PedigreeError
 from tasks.domain.hashing import row_checksum
 from tasks.domain.images.augmentation import IDENTITY
-from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 from tasks.stores.tables.lance_table import Table
 
 _CHECKSUM = pa.field("checksum", pa.binary(16))
 _TYPES = {"float32": pa.float32(), "float16": pa.float16()}
 
 
-def remove_features(url: str, image: str) -> int:
-    """Remove what every backbone of a store made of an image, and return how many these were."""
-    names = {entry.key.split(".lance/")[0] for entry in open_bucket(url).entries("features/")}
-    return sum(Table(url, name, pa.schema([])).remove(image) for name in sorted(names))
-
-
 @dataclass(frozen=True)
 class FeatureStore:
     """The table ``features/<fingerprint>`` of a store: vectors of so many numbers, written in this precision."""
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
     fingerprint: str
     width: int
     precision: str = "float32"
@@ -82,7 +78,7 @@ class FeatureStore:
         if rows and not self._checked(table):
             table.add_column(_CHECKSUM, ["image", "view", "vector"], self._checksums_of)
         facts = {"taken_on_trust": rows, "since": datetime.now(UTC).date().isoformat()}
-        open_bucket(self.url).create(self._note, json.dumps(facts).encode())
+        self.objects.create(self._note, json.dumps(facts).encode())
         return rows
 
     def damaged_images(self, images: Sequence[str]) -> Iterator[str]:
@@ -112,7 +108,9 @@ class FeatureStore:
         try:
             rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
         except KeyError as error:
-            message = f"The store {self.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
+            message = (
+                f"The store {self.objects.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
+            )
             raise PedigreeError(f"{message}: run the night again, and it makes them.") from None
         order, start = np.argsort(rows), 0
         features = np.empty((len(rows), self.width), np.float32)
@@ -152,8 +150,8 @@ class FeatureStore:
         ):
             if computed != written:
                 raise PedigreeError(
-                    f"The table features/{self.fingerprint} in {self.url} is not what was written, first about image "
-                    f"{image}: move it away, and the next night makes its features again."
+                    f"The table features/{self.fingerprint} in {self.objects.url} is not what was written, first about "
+                    f"image {image}: move it away, and the next night makes its features again."
                 )
 
     def _checked(self, table: Table) -> bool:
@@ -162,12 +160,12 @@ class FeatureStore:
         if stored is None or _CHECKSUM.name in stored.names:
             return stored is not None
         try:
-            open_bucket(self.url).read(self._note)
+            self.objects.read(self._note)
         except ObjectChangedError:
             return False
         raise PedigreeError(
-            f"The table features/{self.fingerprint} in {self.url} has lost its checksums: move it away, and the next "
-            "night makes its features again."
+            f"The table features/{self.fingerprint} in {self.objects.url} has lost its checksums: move it away, and "
+            "the next night makes its features again."
         )
 
     def _table(self) -> Table:
@@ -177,14 +175,14 @@ class FeatureStore:
             [("image", pa.string()), ("view", pa.string()), ("vector", vector), _CHECKSUM],
             {"backbone": self.fingerprint},
         )
-        table = Table(self.url, f"features/{self.fingerprint}", schema)
+        table = Table(self.objects, self.checksums, f"features/{self.fingerprint}", schema)
         stored = table.stored_schema()
         if stored is not None:
             self._check(stored)
         return table
 
     def _check(self, stored: pa.Schema) -> None:
-        table = f"The table features/{self.fingerprint} in {self.url}"
+        table = f"The table features/{self.fingerprint} in {self.objects.url}"
         advice = "move it away, and the next night makes its features again."
         if not {"image", "view", "vector"} <= set(stored.names):
             raise PedigreeError(f"{table} was made by an older Pedigree, without views: {advice}")

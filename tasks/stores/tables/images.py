@@ -13,6 +13,8 @@ from tasks.domain.images import crops
 from tasks.domain.images.crops import PARTS_BYTES, middle_hash
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_rows import row_numbers
 from tasks.stores.tables.lance_table import Table
 
@@ -48,7 +50,8 @@ _MISSING = PedigreeError("It is not in the store.")
 class ImageStore:
     """The table ``images`` of a store."""
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
 
     def stored(self) -> set[str]:
         """Name the images that the store holds."""
@@ -107,8 +110,8 @@ class ImageStore:
             for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
                 if sha256_of_bytes(data or b"") != image:
                     raise PedigreeError(
-                        f"Image {image} is damaged in the store {self.url}, its bytes have another SHA-256: put "
-                        "images.lance back from a copy of the store, or remove the image with pedigree data forget."
+                        f"Image {image} is damaged in the store {self.objects.url}, its bytes have another SHA-256: "
+                        "put images.lance back from a copy of the store, or remove the image with pedigree data forget."
                     )
                 yield image, data
 
@@ -133,7 +136,7 @@ class ImageStore:
         return self._table().damage()
 
     def _table(self) -> Table:
-        return Table(self.url, "images", _SCHEMA)
+        return Table(self.objects, self.checksums, "images", _SCHEMA)
 
 
 def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
-from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.object_store import Bucket
 
 if TYPE_CHECKING:
     import lance
@@ -43,9 +43,10 @@ def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
     return numbers
 
 
-def table_error(name: str, url: str, done: str, error: BaseException) -> PedigreeError:
+def table_error(name: str, objects: Bucket, done: str, error: BaseException) -> PedigreeError:
     """Say in one sentence what Lance could not do with a table, and what to do."""
-    if url.startswith("s3://") and (problem := _ask_server(url, str(error))):
+    url = objects.url
+    if url.startswith("s3://") and (problem := _ask_server(objects, str(error))):
         return problem
     if refused := re.search(_REFUSED, str(error)):
         return InaccessibleError(
@@ -61,14 +62,14 @@ def table_error(name: str, url: str, done: str, error: BaseException) -> Pedigre
     return PedigreeError(f"The table {name} in {url} cannot be {done}: {reason}.")
 
 
-def _ask_server(url: str, words: str) -> PedigreeError | None:
+def _ask_server(objects: Bucket, words: str) -> PedigreeError | None:
     """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
     from tasks.stores.objects.s3_errors import is_certificate, untrusted
 
     if is_certificate(words):
-        return untrusted(url, words)
+        return untrusted(objects.url, words)
     try:
-        open_bucket(url).check()
+        objects.check()
     except PedigreeError as problem:
         return problem
     return None

@@ -13,9 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
-from tasks.stores.files import checksums
+from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.folder import folder_path
-from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_rows import files_of, row_numbers, sound, table_error
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ _TRIES = 5
 class Table:
     """One table of a store; a table that nobody has written yet reads as empty."""
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
     name: str
     schema: pa.Schema
 
@@ -53,7 +54,7 @@ class Table:
             self._prepare()
             after = lance.write_dataset(rows, **self._lance_arguments(), schema=self.schema, mode="append")
         except OSError as error:
-            raise table_error(self.name, self.url, "written", error) from error
+            raise table_error(self.name, self.objects, "written", error) from error
         self._record(files_of(after) - before)
 
     def _prepare(self) -> None:
@@ -78,13 +79,12 @@ class Table:
         """
         import lance
 
-        bucket = open_bucket(self.url)
         with TemporaryDirectory() as folder:
             lance.write_dataset(self.schema.empty_table(), folder, mode="create")
             # The manifest comes last, since the table is there as soon as its first version is.
             for path in sorted(Path(folder).rglob("*"), key=lambda path: (path.suffix == ".manifest", path)):
                 if path.is_file():
-                    bucket.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
+                    self.objects.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def files(self) -> set[str]:
         """Name the files of the store that hold the table's rows as they are now."""
@@ -199,7 +199,7 @@ class Table:
             )
             dataset.cleanup_old_versions(older_than=timedelta(0))
         after = self._files_now()
-        checksums.forget(self.url, map(self._key, before - after))
+        self.checksums.forget(map(self._key, before - after))
         self._record(after - before)
         return True
 
@@ -239,7 +239,7 @@ class Table:
     def _record(self, files: Iterable[str]) -> None:
         """Keep the checksums of data files that were just written."""
         for file in sorted(files):
-            checksums.record(self.url, self._key(file))
+            self.checksums.record(self._key(file))
 
     def _open(self) -> "lance.LanceDataset | None":
         import lance
@@ -251,22 +251,22 @@ class Table:
                 if "not found" not in str(error):
                     raise
             # What lets nobody in, or is no S3, may be told as not found too; and another writer may just have made it.
-            bucket = open_bucket(self.url)
             # Whoever makes a table writes its first version before any rows.
-            rows = any(bucket.entries(f"{self.name}.lance/data/"))
-            if any(bucket.entries(f"{self.name}.lance/_versions/")):
+            rows = any(self.objects.entries(f"{self.name}.lance/data/"))
+            if any(self.objects.entries(f"{self.name}.lance/_versions/")):
                 return lance.dataset(**self._lance_arguments())
             if not rows:
                 return None
-        folder = f"The folder {self.name}.lance/_versions is missing in {self.url}, and the rows of the table lie there"
-        raise PedigreeError(f"{folder}: put it back from a copy of the store.")
+        folder, url = f"The folder {self.name}.lance/_versions", self.objects.url
+        state = f"is missing in {url}, and the rows of the table lie there"
+        raise PedigreeError(f"{folder} {state}: put it back from a copy of the store.")
 
     def _lance_arguments(self) -> dict[str, Any]:
-        if self.url.startswith("s3://"):
+        if self.objects.url.startswith("s3://"):
             from tasks.stores.objects.s3_client import lance_arguments
 
-            return lance_arguments(f"{self.url.rstrip('/')}/{self.name}.lance")
-        return {"uri": str(folder_path(self.url) / f"{self.name}.lance")}
+            return lance_arguments(f"{self.objects.url.rstrip('/')}/{self.name}.lance")
+        return {"uri": str(folder_path(self.objects.url) / f"{self.name}.lance")}
 
     @contextmanager
     def _sentence(self, done: str = "read") -> Iterator[None]:
@@ -276,9 +276,9 @@ class Table:
         except PedigreeError:
             raise
         except Exception as error:
-            raise table_error(self.name, self.url, done, error) from error
+            raise table_error(self.name, self.objects, done, error) from error
         except BaseException as error:
             # Lance panics on some damaged files, and a panic is no Exception.
             if type(error).__name__ != "PanicException":
                 raise
-            raise table_error(self.name, self.url, done, error) from error
+            raise table_error(self.name, self.objects, done, error) from error

@@ -12,6 +12,8 @@ from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Reje
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.ingestion.triggers import SourceDiff
 from tasks.domain.labels.labeling import LocatedImage
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 from tasks.stores.tables.listings import IDENTITY, LISTING, PendingEntries, changes, entries_of, latest, replay, without
 
@@ -41,11 +43,12 @@ class SnapshotStore:
     Where a method takes a moment, ISO 8601 in UTC, it answers as of the last listing until then; empty means now.
     """
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
 
     def sources(self) -> list[str]:
         """Name the sources that were ever listed into this store."""
-        return sorted(set(Table(self.url, "objects", _OBJECTS).read(["source"])["source"].to_pylist()))
+        return sorted(set(self._objects().read(["source"])["source"].to_pylist()))
 
     def stored(self, source: str, moment: str = "") -> dict[str, Entry]:
         """Return the source's entries as they were listed, by key."""
@@ -58,16 +61,16 @@ class SnapshotStore:
 
     def images_under(self, key: str) -> set[str]:
         """Name all images that an object of this key ever held, in any source."""
-        rows = Table(self.url, "contents", _CONTENTS).read(["key", "image"])
+        rows = self._contents().read(["key", "image"])
         return set(rows.filter(pc.equal(rows["key"], key))["image"].to_pylist())
 
     def first_listed(self, source: str) -> str:
         """Tell when the source was first listed; nothing if it never was."""
-        return pc.min(_columns(source, Table(self.url, "objects", _OBJECTS))["snapshot"]).as_py() or ""
+        return pc.min(_columns(source, self._objects())["snapshot"]).as_py() or ""
 
     def listings(self, source: str, moment: str) -> tuple[pa.Table, pa.Table]:
         """Return the last listing, and that of a moment; without a moment the last one is both."""
-        history = _columns(source, Table(self.url, "objects", _OBJECTS))
+        history = _columns(source, self._objects())
         last = replay(history)
         if not moment or not history.num_rows or pc.max(history["snapshot"]).as_py() <= moment:
             return last, last
@@ -77,7 +80,7 @@ class SnapshotStore:
         """Append what differs from the last listing, where that is not at hand already; return how much it is."""
         changed = changes(self._listing(source) if previous is None else previous, listed)
         rows = changed.append_column("source", _same(source, changed)).append_column("snapshot", _same(taken, changed))
-        Table(self.url, "objects", _OBJECTS).append(rows.select(_OBJECTS.names))
+        self._objects().append(rows.select(_OBJECTS.names))
         return int(changed.num_rows)
 
     def since(self, source: str, moment: str, listed: pa.Table) -> SourceDiff:
@@ -97,15 +100,13 @@ class SnapshotStore:
         These were neither fetched nor rejected yet; or they were rejected, and the rejection does not stand
         under ``circumstances``.
         """
-        listing = without(self._listing(source, moment), _columns(source, Table(self.url, "contents", _CONTENTS)))
-        listing = without(
-            listing, _standing(latest(_columns(source, Table(self.url, "rejects", _REJECTS))), circumstances)
-        )
+        listing = without(self._listing(source, moment), _columns(source, self._contents()))
+        listing = without(listing, _standing(latest(_columns(source, self._rejects())), circumstances))
         return PendingEntries(listing.filter(pc.not_equal(listing["key"], beside)))
 
     def located(self, source: str, moment: str = "") -> list[LocatedImage]:
         """List the entries whose bytes are known, sorted by key."""
-        contents = _columns(source, Table(self.url, "contents", _CONTENTS)).select([*IDENTITY, "image"])
+        contents = _columns(source, self._contents()).select([*IDENTITY, "image"])
         rows = self._listing(source, moment).join(contents, list(IDENTITY), join_type="inner").sort_by("key")
         # Two nights at once may have written the same answer twice.
         images = dict(zip(rows["key"].to_pylist(), rows["image"].to_pylist(), strict=True))
@@ -113,10 +114,8 @@ class SnapshotStore:
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
         """Return every rejection of the source's objects that did not become an image later; the last answer stands."""
-        rows = latest(_columns(source, Table(self.url, "rejects", _REJECTS)))
-        rows = rows.join(
-            _columns(source, Table(self.url, "contents", _CONTENTS)), list(IDENTITY), join_type="left anti"
-        )
+        rows = latest(_columns(source, self._rejects()))
+        rows = rows.join(_columns(source, self._contents()), list(IDENTITY), join_type="left anti")
         return {_key(row): Rejection(Reason(row["reason"]), row["detail"]) for row in _dicts(rows)}
 
     def rejected(self, source: str, moment: str = "") -> dict[str, Rejection]:
@@ -139,9 +138,7 @@ class SnapshotStore:
 
     def add_contents(self, source: str, fetched: Iterable[tuple[Entry, str]]) -> None:
         """Write down which image each fetched object holds."""
-        Table(self.url, "contents", _CONTENTS).append(
-            [{**_identity(source, entry), "image": image} for entry, image in fetched]
-        )
+        self._contents().append([{**_identity(source, entry), "image": image} for entry, image in fetched])
 
     def add_rejects(
         self, source: str, rejected: Iterable[tuple[Entry, Rejection]], circumstances: Circumstances | None = None
@@ -152,11 +149,11 @@ class SnapshotStore:
             {**_identity(source, entry), "reason": rejection.reason.value, "detail": rejection.detail, **noted}
             for entry, rejection in rejected
         ]
-        Table(self.url, "rejects", _REJECTS).append(rows)
+        self._rejects().append(rows)
 
     def metadata(self, source: str) -> dict[Entry, Mapping[str, str]]:
         """Return what was read beside the source's objects, one answer for each time that one was written."""
-        rows = _source_rows(source, Table(self.url, "metadata", _METADATA))
+        rows = _source_rows(source, self._metadata())
         return {_entry(row): dict(row["metadata"]) for row in rows}
 
     def add_metadata(self, source: str, metadata: Iterable[tuple[Entry, Mapping[str, str]]]) -> None:
@@ -165,10 +162,22 @@ class SnapshotStore:
             {**_identity(source, entry), "modified": entry.modified, "metadata": list(beside.items())}
             for entry, beside in metadata
         ]
-        Table(self.url, "metadata", _METADATA).append(rows)
+        self._metadata().append(rows)
+
+    def _objects(self) -> Table:
+        return Table(self.objects, self.checksums, "objects", _OBJECTS)
+
+    def _contents(self) -> Table:
+        return Table(self.objects, self.checksums, "contents", _CONTENTS)
+
+    def _rejects(self) -> Table:
+        return Table(self.objects, self.checksums, "rejects", _REJECTS)
+
+    def _metadata(self) -> Table:
+        return Table(self.objects, self.checksums, "metadata", _METADATA)
 
     def _listing(self, source: str, moment: str = "") -> pa.Table:
-        history = _columns(source, Table(self.url, "objects", _OBJECTS))
+        history = _columns(source, self._objects())
         return replay(history.filter(pc.less_equal(history["snapshot"], moment)) if moment else history)
 
 

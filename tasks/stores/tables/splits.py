@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tasks.domain.datasets.splits import Assignment, Split, SplitRecord, valid_splits
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 
 _SCHEMA = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
@@ -19,7 +21,8 @@ Decide = Callable[[Mapping[str, Assignment]], Mapping[str, Assignment]]
 class SplitStore:
     """The table ``splits`` of a store."""
 
-    url: str
+    objects: Bucket
+    checksums: Checksums
 
     def stored(self) -> dict[str, Assignment]:
         """Return every image's split."""
@@ -59,4 +62,4 @@ class SplitStore:
         ]
 
     def _table(self) -> Table:
-        return Table(self.url, "splits", _SCHEMA)
+        return Table(self.objects, self.checksums, "splits", _SCHEMA)

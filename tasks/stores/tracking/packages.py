@@ -1,14 +1,10 @@
 """The files of each registered model, by their SHA-256: as they were packaged, and as MLflow serves them."""
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tasks.domain.hashing import sha256_of, sha256_of_bytes
-from tasks.stores.files import checksums
-from tasks.stores.objects.object_store import open_bucket
+from tasks.domain.hashing import sha256_of_bytes
 
 Files = Mapping[str, str]
 #: The one large file: hashing it takes a tenth of a second or more.
@@ -22,27 +18,6 @@ def files_in(folder: Path, but: str = "") -> Files:
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     named = {path.relative_to(folder).as_posix(): path for path in paths}
     return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
-
-
-def write_package(url: str, head: str, dataset: str, files: Files) -> None:
-    """Write down what a model's package consists of, before MLflow gets it."""
-    data = json.dumps(dict(files), ensure_ascii=False, indent=1).encode()
-    checksums.create(url, f"packages/{head}/{dataset}/{sha256_of(dict(files))}.json", data)
-
-
-def read_packages(url: str, head: str, dataset: str) -> dict[str, Files]:
-    """Return the packages that were made of a model, by the hash of what they consist of, the newest last.
-
-    One whose file is not what its name says is none.
-    """
-    bucket, packages = open_bucket(url), {}
-    for entry in sorted(bucket.entries(f"packages/{head}/{dataset}/"), key=lambda entry: entry.modified):
-        name = entry.key.rpartition("/")[2].removesuffix(".json")
-        with suppress(ValueError):
-            files = json.loads(bucket.read(entry.key))
-            if sha256_of(files) == name:
-                packages[name] = files
-    return packages
 
 
 def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:

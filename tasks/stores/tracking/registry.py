@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput
@@ -16,12 +15,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from configs.errors import PedigreeError, SettingsError
+from configs.errors import SettingsError
 from configs.visible_text import shown, visible
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.files import checksums
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.objects.object_store import ObjectChangedError, open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tracking.client import mlflow_at
 from tasks.stores.tracking.packages import files_in
 
@@ -188,48 +185,26 @@ def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags:
     return version
 
 
-_FILE = "identity.json"
-
-
-def store_identity(store: str) -> str:
-    """Return the name that a store was given once, and that its copies share; a store without one gets it now."""
-    bucket = open_bucket(store)
-    try:
-        return _name(bucket.read(_FILE))
-    except ObjectChangedError:
-        checksums.create(store, _FILE, json.dumps({"store": uuid4().hex}).encode())
-        return _name(bucket.read(_FILE))
-    except (ValueError, KeyError, TypeError):
-        raise PedigreeError(f"The file {_FILE} of the store {store} is damaged: put it back from a copy.") from None
-
-
-def check_owner(store: str, url: str, model: str, tags: Mapping[str, str]) -> None:
+def check_owner(store: Store, url: str, model: str, tags: Mapping[str, str]) -> None:
     """Raise SettingsError where a registered model with these tags is another store's.
 
     One from before models were tagged becomes this store's, if this store made each version that Pedigree registered.
     """
-    identity = store_identity(store)
+    identity = store.identity()
     if tags.get(STORE) == identity:
         return
     if STORE in tags or _foreign(store, url, model):
         free = next(name for number in count(2) if _free(url, name := f"{model}-{number}"))
-        message = (
-            f"The model {model} in MLflow at {shown(url)} belongs to another store than {store}, and one name cannot"
-        )
-        raise SettingsError(f"{message} say which of two models serves: set tracking.model to {free}, which is free.")
+        owner = f"The model {model} in MLflow at {shown(url)} belongs to another store than {store.url}"
+        advice = f"set tracking.model to {free}, which is free"
+        raise SettingsError(f"{owner}, and one name cannot say which of two models serves: {advice}.")
     tag_model(url, model, STORE, identity)
 
 
-def _name(data: bytes) -> str:
-    return str(json.loads(data)["store"])
-
-
-def _foreign(store: str, url: str, model: str) -> bool:
+def _foreign(store: Store, url: str, model: str) -> bool:
     """Tell whether MLflow holds versions that this store neither has a record of nor has decided about."""
-    own_models = {
-        entry.key.removeprefix("models/").removesuffix(".json") for entry in open_bucket(store).entries("models/")
-    }
-    own_models |= {f"{version.head}/{version.dataset}" for version in Ledger(store).entries()}
+    own_models = {entry.key.removeprefix("models/").removesuffix(".json") for entry in store.objects.entries("models/")}
+    own_models |= {f"{version.head}/{version.dataset}" for version in store.ledger.entries()}
     registered = (version.tags for version in find_versions(url, model, {}))
     return any(f"{tags.get('pedigree.head')}/{tags.get('pedigree.dataset')}" not in own_models for tags in registered)
 

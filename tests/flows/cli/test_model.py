@@ -11,7 +11,7 @@ import pytest
 
 from tasks.domain.registry.decisions import Decision
 from tasks.promotion.aliases import Workspace
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tests.flows.cli.test_app import Done, pedigree, refused
 from tests.flows.cli.test_data import LOADED
 from tests.flows.made_store import night, photographs
@@ -33,11 +33,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
     name = night(store, more)
     card = Path(store, "datasets", name, "card.json")
     card.write_text(json.dumps({**json.loads(card.read_text()), "parent": parent}))
-    last = Ledger(store).entries()[-1]
+    last = Store(store).ledger.entries()[-1]
     Path(store, "ledger", "000002.json").unlink()
     decision = replace(last, rules=RULES, figures={"accuracy": 0.9}, against=1)
-    assert Ledger(store).append(decision)
-    assert Ledger(store).append(_rolled_back(decision))
+    assert Store(store).ledger.append(decision)
+    assert Store(store).ledger.append(_rolled_back(decision))
     return store
 
 
@@ -136,7 +136,7 @@ def test_deciding_from_the_command_line(deciding: tuple[Workspace, str]) -> None
     refused(pedigree("model", "promote", "3", "-c", settings, "--why", "again"), 1, "pedigree model lift 3")
     run("lift", "3")
     run("hold", "1")
-    entries = Ledger(workspace.store).entries()
+    entries = Store(workspace.store).ledger.entries()
     assert [entry.outcome for entry in entries[3:]] == ["promoted", "rolled-back", "lifted", "held"]
     assert {(entry.person, entry.why) for entry in entries[3:]} == {("ann", "I looked")}
     assert shown(workspace) == {"champion": "2", "previous": "1"}
@@ -147,7 +147,7 @@ def test_the_person_is_who_is_logged_in(deciding: tuple[Workspace, str], monkeyp
     workspace, settings = deciding
     monkeypatch.setenv("LOGNAME", "carol")
     assert pedigree("model", "hold", "2", "-c", settings, "--why", "a doubt").returncode == 0
-    assert Ledger(workspace.store).entries()[-1].person == "carol"
+    assert Store(workspace.store).ledger.entries()[-1].person == "carol"
 
 
 def test_what_cannot_be_decided_is_told_in_a_sentence(
@@ -158,4 +158,4 @@ def test_what_cannot_be_decided_is_told_in_a_sentence(
     refused(pedigree("model", "promote", "9", "-c", settings, "--why", "so"), 2, "knows no model 9")
     refused(pedigree("model", "why", "9", "--store", store), 2, "knows no model 9")
     refused(pedigree("model", "list", "--store", str(tmp_path / "none")), 1, "There is no folder")
-    assert len(Ledger(workspace.store).entries()) == 3
+    assert len(Store(workspace.store).ledger.entries()) == 3

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
-from tasks.stores.files.manifests import write_manifest
+from tasks.stores.store import Store
 
 RUN = [sys.executable, "-c", "from flows.cli.app import main; main()"]
 # A user whom no file names; what Python itself lies in may be closed to others, so reading is allowed.
@@ -25,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Store with a version whose only class is a poodle ü."""
     url = str(tmp_path_factory.mktemp("store"))
     rows = [Row(f"{number:064x}", "poodle ü", Split.TRAIN, (), f"poodle ü/{number}.jpg") for number in range(3)]
-    write_manifest(url, dataset_hash(rows), rows)
+    Store(url).manifests.write(dataset_hash(rows), rows)
     return url
 
 

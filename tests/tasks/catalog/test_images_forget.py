@@ -8,9 +8,8 @@ import pytest
 from configs.errors import PedigreeError
 from tasks.catalog.export import checkout
 from tasks.catalog.images import forget
-from tasks.stores.files.manifests import read_manifest
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store
 from tests.flows.made_store import night, photographs
 from tests.tasks.catalog.test_versions import quiet
 
@@ -25,9 +24,9 @@ def test_no_byte_of_a_forgotten_image_stays(place: str, photos: Path, tmp_path: 
     """Neither its bytes nor its features are in any file afterwards; its version says why it cannot be rebuilt."""
     objects = photographs(photos, breeds=2, images=6)
     version = night(place, objects)
-    gone, *others = read_manifest(place, version)
+    gone, *others = Store(place).manifests.read(version)
     vectors = np.random.default_rng(0).normal(size=(1 + len(others), 64)).astype(np.float32)
-    FeatureStore(place, "net", 64).add([gone.image, *(row.image for row in others)], vectors)
+    Store(place).features("net", 64).add([gone.image, *(row.image for row in others)], vectors)
     data = objects[gone.key]
     picture, feature = data[len(data) // 2 :][:64], vectors[0].tobytes()
     assert (holding(place, picture), holding(place, feature)) == ({"images.lance"}, {"features/net.lance"})

@@ -8,7 +8,7 @@ from configs.errors import SettingsError
 from configs.schema import Tracking
 from tasks.catalog.lineage import find
 from tasks.catalog.versions import diff
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tests.flows.made_store import night, photographs
 from tests.tasks.deciding import judged, place_at
@@ -68,4 +68,4 @@ def test_models_and_runs_are_compared_like_versions(made: tuple[str, list[str], 
     assert found.flips.images > 0
     assert "predictions" in found.to_dict()
     assert diff(store, "1", names[1]).flips is None
-    assert Ledger(store).named("champion").model_version == "2"
+    assert Store(store).ledger.named("champion").model_version == "2"

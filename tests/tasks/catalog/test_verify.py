@@ -11,7 +11,7 @@ from flows.verify_store import verify_store
 from tasks.catalog.verify import verify
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.splits import Assignment, Split
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 from tests.flows.made_store import night, photographs
 from tests.servers import PrefectServer
 from tests.tasks.catalog.test_versions import quiet
@@ -99,7 +99,7 @@ def test_a_lost_manifest_in_a_version_that_is_named(store: Path) -> None:
 
 def test_another_split_in_the_table(store: Path) -> None:
     """An image whose split for life is not the manifest's is named with both."""
-    splits = SplitStore(str(store))
+    splits = Store(str(store)).splits
     image, assigned = next(iter(sorted(splits.stored().items())))
     for path in (store / "splits.lance").rglob("*"):
         if path.is_file():

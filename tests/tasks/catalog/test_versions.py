@@ -13,8 +13,8 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.catalog.export import checkout
 from tasks.catalog.verify import verify
 from tasks.catalog.versions import diff, find_version, rejects, show, versions
-from tasks.stores.files.manifests import read_manifest
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tests.flows.made_store import night, photographs
 
 
@@ -63,7 +63,7 @@ def test_a_version_is_shown_by_class_and_split(place: str, first: dict[str, byte
     """What is shown adds up to the manifest, also for a version that nothing was decided about."""
     name = night(place, first, decided=False)
     shown = show(place, "latest")
-    counted = Counter((row.label, row.split.value) for row in read_manifest(place, name))
+    counted = Counter((row.label, row.split.value) for row in Store(place).manifests.read(name))
     assert {
         (one["label"], split): number for one in shown.classes for split, number in one["splits"].items()
     } == counted
@@ -130,7 +130,7 @@ def test_a_checkout_is_the_version_every_time(place: str, first: dict[str, bytes
     assert files == content(tmp_path / "empty")
     assert (done.images, done.classes) == (18, 3)
     rows = list(csv.DictReader(files.pop("manifest.csv").decode().splitlines()))
-    assert [row["image"] for row in rows] == sorted(row.image for row in read_manifest(place, name))
+    assert [row["image"] for row in rows] == sorted(row.image for row in Store(place).manifests.read(name))
     assert {row["coat"] for row in rows} == {"white"}
     assert {row["file"]: row["image"] for row in rows} == {
         file: hashlib.sha256(data).hexdigest() for file, data in files.items()

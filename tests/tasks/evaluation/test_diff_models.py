@@ -14,10 +14,7 @@ from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, compare_predictions, render_diff_files
 from tasks.modeling.head.head import Head
-from tasks.stores.files.manifests import write_manifest
-from tasks.stores.files.records import write_record
-from tasks.stores.files.weights import write_head
-from tasks.stores.tables.features import FeatureStore
+from tasks.stores.store import Store
 
 _MADE = FeatureSet("f" * 64, 2)
 
@@ -32,9 +29,9 @@ def _model(store: str, rows: list[Row], classes: tuple[str, str], favour: int, *
     bias[favour] = 2
     head = Head(classes, np.zeros((_MADE.width, 2), np.float32), bias)
     dataset = dataset_hash(rows)
-    write_manifest(store, dataset, rows)
-    write_head(store, head.name, head.to_bytes())
-    write_record(store, Record(dataset, {"labels": settings}, _MADE, _MADE, head.name, {}, {}))
+    Store(store).manifests.write(dataset, rows)
+    Store(store).heads.write(head.name, head.to_bytes())
+    Store(store).records.write(Record(dataset, {"labels": settings}, _MADE, _MADE, head.name, {}, {}))
     return Model(head.name, dataset)
 
 
@@ -42,7 +39,7 @@ def _model(store: str, rows: list[Row], classes: tuple[str, str], favour: int, *
 def store(tmp_path: Path) -> str:
     """Store with the features of six images."""
     images = [sha256_of(number) for number in range(6)]
-    FeatureStore(str(tmp_path), _MADE.fingerprint, _MADE.width).add(images, np.ones((6, _MADE.width), np.float32))
+    Store(str(tmp_path)).features(_MADE.fingerprint, _MADE.width).add(images, np.ones((6, _MADE.width), np.float32))
     return str(tmp_path)
 
 

@@ -16,7 +16,7 @@ from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.stores.files.manifests import write_manifest
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.half_nights import add_features, half_night, rows_of, same, small_settings
 
@@ -58,7 +58,7 @@ def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object
     add_features(store, of="golden ")
     frozen = rows_of(same("boxer", "pug"), of="golden ")
     golden = dataset_hash(frozen)
-    write_manifest(store, golden, frozen)
+    Store(store).manifests.write(golden, frozen)
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
     half_night(settings, rows_of(same("boxer", "pug")))
     trained, found = half_night(settings, rows_of(same("boxer", "pug", "vizsla")))
@@ -73,7 +73,7 @@ def test_a_golden_set_that_is_trained_on_stops_the_night(chosen: dict[str, objec
     """Images that are in the training split are named, before anything is trained."""
     rows = rows_of(same("boxer", "pug"))
     golden = dataset_hash(rows[10:16])
-    write_manifest(str(Settings.model_validate(chosen).store.url), golden, rows[10:16])
+    Store(str(Settings.model_validate(chosen).store.url)).manifests.write(golden, rows[10:16])
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
     with pytest.raises(PedigreeError, match=r"not apart from what is trained on.*boxer/10.jpg and boxer/10.jpg"):
         half_night(settings, rows)

@@ -19,7 +19,7 @@ from tasks.domain.labels.results import Labels
 from tasks.domain.runs.results import Challenger, RunData
 from tasks.domain.training.results import DatasetFeatures
 from tasks.evaluation.write_report import write_report
-from tasks.stores.files.manifests import write_manifest
+from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.domain.measurements import DRIFT
 from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_settings
@@ -40,7 +40,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     trained, evaluation = half_night(settings, rows)
     verdict = apply_gate_rules(GateInputs(evaluation.test, None, DRIFT), settings.gate)
     name = dataset_hash(rows)
-    write_manifest(settings.store.url, name, rows)
+    Store(settings.store.url).manifests.write(name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = RunData(IngestSummary("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
     embedded = DatasetFeatures(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")

@@ -10,8 +10,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
 from tasks.features.backbone_cuts import find_choice, with_chosen_cut
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.records import read_choice, write_choice, write_record
+from tasks.stores.store import Store
 
 
 @pytest.fixture
@@ -31,16 +30,16 @@ def promoted(settings: Settings, **values: object) -> None:
     made, head = FeatureSet("f" * 64, 2), "a" * 64
     backbone = with_backbone(settings, **values).backbone.model_dump()
     store = settings.store.url
-    write_record(store, Record("d" * 64, {"backbone": backbone}, made, made, head, {}, {}))
+    Store(store).records.write(Record("d" * 64, {"backbone": backbone}, made, made, head, {}, {}))
     decision = Decision(1, "2026-11-01", "promoted", 1, None, "d" * 64, "r", made.fingerprint, head, "run", "1", "", [])
-    assert Ledger(store).append(decision)
+    assert Store(store).ledger.append(decision)
 
 
 def test_the_first_choice_stands(settings: Settings) -> None:
     """What was chosen first counts, also for a night that chose otherwise at the same time; other weights have none."""
     assert with_chosen_cut(settings).backbone.cut == "auto"
-    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
-    again = write_choice(settings.store.url, settings.backbone, "mixed9", "it is best", {})
+    Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
+    again = Store(settings.store.url).cut_choices.write(settings.backbone, "mixed9", "it is best", {})
     assert again.cut == with_chosen_cut(settings).backbone.cut == "mixed8"
     assert with_chosen_cut(with_backbone(settings, cut="mixed3")).backbone.cut == "mixed3"
     assert with_chosen_cut(with_backbone(settings, weights="imagenet")).backbone.cut == "auto"
@@ -51,7 +50,7 @@ def test_the_first_choice_stands(settings: Settings) -> None:
 def test_a_weights_file_is_known_by_its_hash(settings: Settings) -> None:
     """The choice holds wherever the same file lies."""
     file = with_backbone(settings, weights="/a/w.h5", sha256="a" * 64)
-    write_choice(file.store.url, file.backbone, "mixed8+mixed9", "it is best", {})
+    Store(file.store.url).cut_choices.write(file.backbone, "mixed8+mixed9", "it is best", {})
     assert with_chosen_cut(with_backbone(file, weights="s3://b/w.h5")).backbone.cut == "mixed8+mixed9"
     assert with_chosen_cut(with_backbone(file, sha256="b" * 64)).backbone.cut == "auto"
 
@@ -60,7 +59,7 @@ def test_a_store_keeps_the_cut_of_its_champion(settings: Settings) -> None:
     """Auto in the settings of a store that has a champion means that champion's cut, from then on."""
     promoted(settings, cut="mixed10")
     assert with_chosen_cut(settings).backbone.cut == "mixed10"
-    choice = read_choice(settings.store.url, settings.backbone)
+    choice = Store(settings.store.url).cut_choices.read(settings.backbone)
     assert choice is not None
     assert "model version 1, used it" in str(choice)
 
@@ -73,14 +72,14 @@ def test_a_champion_of_other_weights_says_nothing(settings: Settings) -> None:
 
 def test_a_cut_that_a_person_named_is_no_choice(settings: Settings) -> None:
     """Only a cut that auto chose is told as such."""
-    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
     assert find_choice(with_backbone(settings, cut="mixed9")) is None
     assert "means mixed8 since" in str(find_choice(with_chosen_cut(settings)))
 
 
 def test_fine_tuning_behind_the_chosen_cut_is_refused(settings: Settings) -> None:
     """Where auto means an earlier layer than the first that is to learn, a sentence says what to set."""
-    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
     tuned = settings.model_copy(update={"training": settings.training.model_copy(update={"method": "fine-tune"})})
     with pytest.raises(SettingsError, match=r"behind backbone\.cut mixed8: set fine_tuning\.from_block to mixed8"):
         with_chosen_cut(tuned)
@@ -88,7 +87,7 @@ def test_fine_tuning_behind_the_chosen_cut_is_refused(settings: Settings) -> Non
 
 def test_a_damaged_choice_is_named(settings: Settings, tmp_path: Path) -> None:
     """A file that says nothing any more stops the night instead of another choice."""
-    write_choice(settings.store.url, settings.backbone, "mixed8", "it is best", {})
+    Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
     (file,) = (tmp_path / "store" / "cuts").iterdir()
     file.write_text("{}")
     with pytest.raises(PedigreeError, match=r"cuts/[0-9a-f]{64}\.json in .* is damaged"):

@@ -13,8 +13,7 @@ from tasks.domain.datasets.splits import Assignment, Split
 from tasks.domain.hashing import sha256_of
 from tasks.features.backbone_cuts import candidates, cross_fit_cut, measure_cuts, sample
 from tasks.modeling.backbone.inception import CUTS
-from tasks.stores.files.manifests import write_manifest
-from tasks.stores.tables.splits import SplitStore
+from tasks.stores.store import Store
 
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST, Split.HELD_OUT)
 ROWS = [
@@ -80,7 +79,7 @@ def test_too_few_photographs_are_refused_before_any_is_embedded(tmp_path: Path, 
     values = {"source": {"url": "photos"}, "store": {"url": str(tmp_path)}, "backbone": backbone}
     rows = [Row(sha256_of(number), (label, "pug")[number % 2], Split.TRAIN, (), f"{number}.jpg") for number in range(4)]
     groups = {row.image: Assignment(row.label, Split.TRAIN) for row in rows}
-    SplitStore(str(tmp_path)).settle(lambda known: {} if known else groups)
-    write_manifest(str(tmp_path), "d" * 64, rows)
+    Store(str(tmp_path)).splits.settle(lambda known: {} if known else groups)
+    Store(str(tmp_path)).manifests.write("d" * 64, rows)
     with pytest.raises(PedigreeError, match=words):
         measure_cuts("d" * 64, Settings.model_validate(values))

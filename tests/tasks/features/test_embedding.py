@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from configs import schema
 from configs.schema import Backbone as Chosen
-from configs.schema import Settings, Store
+from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.stores.files.leases import hold_lease
-from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer
 
 # Embeds what the store lacks, in claims of 8, and prints when it asks for a claim, and in the end how many images it
@@ -29,11 +28,12 @@ import os, sys
 from configs.schema import Settings
 from tasks.features import embedding
 from tasks.modeling.backbone.backbone import random_backbone
+from tasks.stores.files.leases import Leases
+from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
-from tasks.stores.tables.images import ImageStore
 
 settings, last = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
-claimed, add = embedding.hold_lease, FeatureStore.add
+claimed, add = Leases.hold, FeatureStore.add
 embedding._BATCH = 8
 
 def told(*arguments):
@@ -47,10 +47,10 @@ def deadly(*arguments):
     if not last:
         os._exit(9)
 
-embedding.hold_lease = told
+Leases.hold = told
 if last:
     embedding._SECONDS, FeatureStore.add = 0, deadly
-images = sorted(ImageStore(settings.store.url).stored())
+images = sorted(Store(settings.store.url).images.stored())
 print(embedding.embed_lacking(random_backbone("mixed0", 75), images, settings))
 """
 Begin = Callable[..., subprocess.Popen[str]]
@@ -61,12 +61,12 @@ def settings(tmp_path: Path) -> Settings:
     """Fill a store with 20 drawn dogs, and name it in settings."""
     settings = Settings(
         source=Source(url="photos"),
-        store=Store(url=str(tmp_path)),
+        store=schema.Store(url=str(tmp_path)),
         backbone=Chosen(weights="random", cut="mixed0", size=75),
     )
     files = [_file(seed) for seed in range(20)]
     examined = [(validate_image(file, Limits(10**6, 10**6, 32)), file) for file in files]
-    ImageStore(settings.store.url).add([(one, file) for one, file in examined if isinstance(one, ImageInfo)])
+    Store(settings.store.url).images.add([(one, file) for one, file in examined if isinstance(one, ImageInfo)])
     return settings
 
 
@@ -85,12 +85,12 @@ def begin(settings: Settings, prefect_server: PrefectServer) -> Begin:
 def test_two_runs_at_once_embed_everything_once(begin: Begin, settings: Settings) -> None:
     """Of two processes that both saw 20 images lacking, each embeds what the other does not: 20 in all, 20 rows."""
     fingerprint = random_backbone("mixed0", 75).fingerprint
-    with hold_lease(settings.store.url, f"features-{fingerprint}"):
+    with Store(settings.store.url).leases.hold(f"features-{fingerprint}"):
         runs = [begin(), begin()]
         # Both have found all images lacking before either may begin.
         assert [run.stdout.readline() for run in runs if run.stdout] == ["claims\n"] * 2
     assert sum(int(run.communicate()[0].split()[-1]) for run in runs) == 20
-    assert FeatureStore(settings.store.url, fingerprint, 256)._table().read(["image"]).num_rows == 20
+    assert Store(settings.store.url).features(fingerprint, 256)._table().read(["image"]).num_rows == 20
 
 
 def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Settings) -> None:
@@ -99,7 +99,7 @@ def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Setting
     killed.communicate()
     assert killed.returncode == 9
     assert list((Path(settings.store.url) / "claims").iterdir())
-    images = sorted(ImageStore(settings.store.url).stored())
+    images = sorted(Store(settings.store.url).images.stored())
     backbone = random_backbone("mixed0", 75)
     assert embed_missing(backbone, images, settings) == 17
     assert embed_missing(backbone, images, settings) == 0
@@ -108,9 +108,9 @@ def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Setting
 @pytest.mark.usefixtures("prefect_server")
 def test_only_lacking_views_are_embedded(settings: Settings) -> None:
     """An image that is known as it is needs only its mirror image, and its features stay what they were."""
-    images = sorted(ImageStore(settings.store.url).stored())[:3]
+    images = sorted(Store(settings.store.url).images.stored())[:3]
     backbone = random_backbone("mixed0", 75)
-    store = FeatureStore(settings.store.url, backbone.fingerprint, backbone.width)
+    store = Store(settings.store.url).features(backbone.fingerprint, backbone.width)
     assert embed_missing(backbone, images, settings) == 3
     before = store.read(images)
     views = ("identity", "mirror")

@@ -12,7 +12,7 @@ from tasks.domain.registry.model_record import hash_settings
 from tasks.features.embedding import backbone_files, check_backbone, head_bytes, stored_head
 from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
-from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.store import Store
 
 HEAD = Head(("boxer", "pug"), np.ones((3, 2), np.float32), np.zeros(2, np.float32), 1.5, 0.2)
 WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3)]
@@ -30,7 +30,7 @@ FINGERPRINT = sha256_of(FACTS)
 )
 def test_an_exchanged_head_is_never_read(tmp_path: Path, other: Head) -> None:
     """Other weights, classes or another threshold under a head's name are refused in a sentence that names the file."""
-    write_head(str(tmp_path), HEAD.name, other.to_bytes())
+    Store(str(tmp_path)).heads.write(HEAD.name, other.to_bytes())
     for read in (head_bytes, stored_head):
         with pytest.raises(
             PedigreeError, match=rf"The file heads/{HEAD.name}\.npz in .* is not what was written: put it"
@@ -43,7 +43,7 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: f
     """A head is read as it was written, or not at all, wherever a bit flips."""
     data = bytearray(HEAD.to_bytes())
     data[int(len(data) * place)] ^= 4
-    write_head(str(tmp_path), HEAD.name, bytes(data))
+    Store(str(tmp_path)).heads.write(HEAD.name, bytes(data))
     try:
         assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
     except PedigreeError as problem:
@@ -61,15 +61,15 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: f
 )
 def test_an_exchanged_backbone_is_never_read(tmp_path: Path, data: bytes, facts: dict[str, str], file: str) -> None:
     """Other weights or other facts under a backbone's fingerprint are refused in a sentence that names the file."""
-    write_backbone(str(tmp_path), FINGERPRINT, data, facts)
+    Store(str(tmp_path)).backbones.write(FINGERPRINT, data, facts)
     with pytest.raises(PedigreeError, match=rf"The file backbones/{FINGERPRINT}\.{file} in .* is not what was written"):
         check_backbone(str(tmp_path), FINGERPRINT, FACTS)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     """A head and a backbone that nobody touched are read."""
-    write_head(str(tmp_path), HEAD.name, HEAD.to_bytes())
-    write_backbone(str(tmp_path), FINGERPRINT, to_bytes(WEIGHTS), FACTS)
+    Store(str(tmp_path)).heads.write(HEAD.name, HEAD.to_bytes())
+    Store(str(tmp_path)).backbones.write(FINGERPRINT, to_bytes(WEIGHTS), FACTS)
     assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
     assert backbone_files(str(tmp_path), FINGERPRINT)[1] == FACTS
 

@@ -10,6 +10,7 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Approver, Override, hold, promote, release, roll_back
 from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.tasks.deciding import ANN, judged, place_at, shown
 
@@ -27,7 +28,7 @@ def test_a_version_that_waits_is_promoted_by_a_person(place: Workspace) -> None:
     """The ledger keeps who, when and why; aliases, tags and all that made the version follow."""
     assert shown(place) == {"champion": "2", "challenger": "3", "previous": "1"}
     done = promote(place, "3", ANN)
-    entries = Ledger(place.store).entries()
+    entries = Store(place.store).ledger.entries()
     last = entries[-1]
     assert (last.outcome, last.champion, last.against) == ("promoted", 4, 2)
     assert (last.person, last.why, last.head) == ("ann", "the dogs look right", entries[2].head)
@@ -37,7 +38,7 @@ def test_a_version_that_waits_is_promoted_by_a_person(place: Workspace) -> None:
     assert (tags["pedigree.outcome"], tags["pedigree.person"]) == ("promoted", "ann")
     assert tags["pedigree.why"] == "the dogs look right"
     assert done.champion == "3"
-    assert Ledger(place.store).pending(entries) == []
+    assert Store(place.store).ledger.pending(entries) == []
 
 
 def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(place: Workspace) -> None:
@@ -47,7 +48,7 @@ def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_
         promote(place, "3", ANN)
     with pytest.raises(PedigreeError, match="--instead-of says version 2 and version 4 serves"):
         promote(place, "3", ANN, instead_of="2")
-    assert len(Ledger(place.store).entries()) == 4
+    assert len(Store(place.store).ledger.entries()) == 4
     assert promote(place, "3", ANN, instead_of="4").champion == "3"
 
 
@@ -55,21 +56,21 @@ def test_promoting_the_champion_decides_nothing(place: Workspace) -> None:
     """The ledger says so already, and MLflow's aliases are put where it says."""
     registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     assert promote(place, "2", ANN).decision is None
-    assert len(Ledger(place.store).entries()) == 3
+    assert len(Store(place.store).ledger.entries()) == 3
     assert shown(place)["champion"] == "2"
 
 
 def test_rolling_back_puts_the_previous_one_back_and_holds(place: Workspace) -> None:
     """One call lets version 1 serve again; version 2 gets past neither a person nor anyone until it is lifted."""
     roll_back(place, ANN)
-    last = Ledger(place.store).entries()[-1]
+    last = Store(place.store).ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion, last.against) == ("rolled-back", "2", 1, 2)
     assert (last.person, last.why) == ("ann", "the dogs look right")
     assert shown(place) == {"champion": "1", "challenger": "3"}
     with pytest.raises(PedigreeError, match=r"version 2 was rolled back by ann on .* pedigree model lift 2"):
         promote(place, "2", ANN, instead_of="1")
     release(place, "2", Approver("bob", "it was the camera"))
-    assert Ledger(place.store).entries()[-1].person == "bob"
+    assert Store(place.store).ledger.entries()[-1].person == "bob"
     assert promote(place, "2", ANN, instead_of="1").champion == "2"
 
 
@@ -105,7 +106,7 @@ def test_only_what_is_held_is_lifted(place: Workspace) -> None:
     """Lifting what nobody holds is refused, and writes nothing."""
     with pytest.raises(PedigreeError, match="Version 2 is not held"):
         release(place, "2", ANN)
-    assert len(Ledger(place.store).entries()) == 3
+    assert len(Store(place.store).ledger.entries()) == 3
 
 
 ACTS: list[Callable[[Workspace, Approver], Override]] = [
@@ -121,7 +122,7 @@ def test_nobody_decides_without_a_reason(place: Workspace, act: Callable[[Worksp
     """An empty reason is refused before anything is written."""
     with pytest.raises(SettingsError, match="Say why"):
         act(place, Approver("ann", "  "))
-    assert len(Ledger(place.store).entries()) == 3
+    assert len(Store(place.store).ledger.entries()) == 3
 
 
 def test_an_unknown_version(place: Workspace) -> None:

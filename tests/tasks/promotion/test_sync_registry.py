@@ -9,7 +9,7 @@ from configs.errors import PedigreeError
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.servers import free_port
 from tests.tasks.deciding import ANN, judged, place_at, shown
@@ -60,7 +60,7 @@ def test_a_new_decision_does_not_undo_what_was_moved_by_hand(place: Workspace) -
     registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
     hold(place, "2", ANN)
     assert shown(place)["champion"] == "1"
-    ledger = Ledger(place.store)
+    ledger = Store(place.store).ledger
     assert ledger.pending(ledger.entries()) == []
 
 
@@ -75,7 +75,7 @@ def test_an_alias_that_was_removed_is_put_back_and_named(place: Workspace) -> No
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Workspace, moved: int) -> None:
     """However far the run came that decided twice, the next one finishes both decisions without a word of hands."""
-    entries = Ledger(place.store).entries()
+    entries = Store(place.store).ledger.entries()
     for number in (1, 2):
         Path(place.store, "ledger", f"{number:06}.applied").unlink()
     steps: list[dict[str, str | None]] = [
@@ -85,7 +85,7 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Workspace,
     ]
     for alias in ("champion", "previous"):
         registry.set_alias(place.tracking.url, "pedigree", alias, steps[moved].get(alias))
-    ledger = Ledger(place.store)
+    ledger = Store(place.store).ledger
     assert ledger.pending(entries) == entries
     assert follow_ledger(place.store, place.tracking).notes == ()
     assert shown(place) == {"champion": "2", "previous": "1"}
@@ -105,5 +105,5 @@ def test_without_mlflow_the_decision_waits_for_the_next_run(place: Workspace) ->
             PedigreeError, match=r"holds decision 3, version 3 promoted, and the next run.*does not answer"
         ):
             follow_ledger(place.store, silent)
-    ledger = Ledger(place.store)
+    ledger = Store(place.store).ledger
     assert ledger.pending(ledger.entries()) == [made]

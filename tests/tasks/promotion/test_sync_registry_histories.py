@@ -18,8 +18,7 @@ from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.serving.model_package import write_mlflow_model
-from tasks.stores.files.format_version import check_format
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
@@ -78,7 +77,9 @@ def _person(place: Workspace, act: str, word: str) -> None:
         if act == "roll back":
             roll_back(place, ANN)
         elif act == "instead":
-            promote(place, word, ANN, instead_of=(Ledger(place.store).champion() or judged(place, "promoted")).head)
+            promote(
+                place, word, ANN, instead_of=(Store(place.store).ledger.champion() or judged(place, "promoted")).head
+            )
         else:
             acts[act](place, word, ANN)
 
@@ -141,7 +142,7 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
     """Whenever MLflow has followed the ledger, champion is a model that was promoted, and there where one serves."""
     with TemporaryDirectory() as store:
         place = Workspace(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
-        check_format(store)
+        Store(store).check_format()
         emptied(place)
         database(place).with_suffix(".copy").unlink(missing_ok=True)
         for event, looks in history:
@@ -152,9 +153,9 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
 
 
 def _hold_the_law(place: Workspace) -> None:
-    entries, number = Ledger(place.store).entries(), shown(place).get("champion")
+    entries, number = Store(place.store).ledger.entries(), shown(place).get("champion")
     version = registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
-    assert bool(version) == bool(Ledger(place.store).champion())
+    assert bool(version) == bool(Store(place.store).ledger.champion())
     if version:
         promoted = {(one.head, one.dataset) for one in entries if one.outcome == "promoted"}
         assert (version.tags["pedigree.head"], version.tags["pedigree.dataset"]) in promoted

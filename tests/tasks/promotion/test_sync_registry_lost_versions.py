@@ -13,7 +13,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.stores.files.ledger import Ledger
+from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tests.tasks.deciding import ANN, copied, database, emptied, judged, place_at, shown
 
@@ -42,13 +42,13 @@ def serves(place: Workspace, one: Decision) -> bool:
 def test_a_new_mlflow_gets_what_serves_from_the_store(place: Workspace) -> None:
     """The champion is registered again under whatever number comes, and that is said once."""
     emptied(place)
-    champion = Ledger(place.store).champion()
+    champion = Store(place.store).ledger.champion()
     assert champion
     (words,) = follow_ledger(place.store, place.tracking).messages()
     assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
     assert serves(place, champion)
     assert follow_ledger(place.store, place.tracking).messages() == ()
-    last = Ledger(place.store).entries()[-1]
+    last = Store(place.store).ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
 
 
@@ -56,7 +56,7 @@ def test_a_number_that_means_two_models_is_asked_about(place: Workspace) -> None
     """After a new MLflow version 1 is one model in the ledger and another in MLflow: heads tell them apart."""
     emptied(place)
     follow_ledger(place.store, place.tracking)
-    first, second = Ledger(place.store).entries()[:2]
+    first, second = Store(place.store).ledger.entries()[:2]
     told = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
     for act in (looking.show, looking.why):
         with pytest.raises(SettingsError, match=told):
@@ -80,7 +80,7 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(place: W
     refused = judged(place, "rejected", applied=False)
     assert refused.model_version == "1"
     assert not any("by hand" in words for words in follow_ledger(place.store, place.tracking).messages(refused.number))
-    assert serves(place, Ledger(place.store).entries()[1])
+    assert serves(place, Store(place.store).ledger.entries()[1])
     assert shown(place)["challenger"] == "1"
 
 
@@ -121,7 +121,7 @@ def test_a_ledger_put_back_from_an_older_copy_says_who_serves(place: Workspace) 
         path.unlink()
     words = follow_ledger(place.store, place.tracking).messages()
     assert "the ledger is older than MLflow, which had followed decision 3" in words[0]
-    assert serves(place, Ledger(place.store).entries()[1])
+    assert serves(place, Store(place.store).ledger.entries()[1])
 
 
 @pytest.mark.parametrize("gone", ["version", "model"])
@@ -135,7 +135,7 @@ def test_what_was_deleted_in_mlflow_serves_again(place: Workspace, gone: str) ->
     words = "; ".join(follow_ledger(place.store, place.tracking).messages())
     assert "it is registered again from the store" in words
     assert "by hand" not in words
-    assert serves(place, Ledger(place.store).entries()[1])
+    assert serves(place, Store(place.store).ledger.entries()[1])
 
 
 def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(place: Workspace) -> None:
@@ -160,7 +160,7 @@ def test_a_rollback_to_a_version_that_mlflow_lost(place: Workspace) -> None:
     """The former champion comes from the store."""
     MlflowClient(place.tracking.url).delete_model_version("pedigree", "1")
     assert "registered again" in str(roll_back(place, ANN))
-    assert serves(place, Ledger(place.store).entries()[0])
+    assert serves(place, Store(place.store).ledger.entries()[0])
 
 
 def test_two_stores_cannot_share_a_model(place: Workspace, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> N
 @pytest.mark.parametrize("deleted", ["run", "experiment"])
 def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Workspace, deleted: str) -> None:
     """A deleted run is told once with the way back, later decisions go on, and once restored it is finished."""
-    client, (first, second) = MlflowClient(place.tracking.url), Ledger(place.store).entries()
+    client, (first, second) = MlflowClient(place.tracking.url), Store(place.store).ledger.entries()
     experiment = client.get_run(second.run_id).info.experiment_id
     if deleted == "run":
         client.delete_run(second.run_id)
@@ -211,7 +211,7 @@ def test_a_decision_that_mlflow_refuses_holds_up_no_other(place: Workspace, dele
 def test_a_deleted_experiment_is_found_before_training(place: Workspace) -> None:
     """The sentence names the command that brings it back."""
     client = MlflowClient(place.tracking.url)
-    experiment = client.get_run(Ledger(place.store).entries()[0].run_id).info.experiment_id
+    experiment = client.get_run(Store(place.store).ledger.entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
     with pytest.raises(PedigreeError, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
         runs.check_experiment(place.tracking.url, "deciding")

@@ -15,8 +15,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.promotion.sync_registry import RegistrySync, check_served_files
 from tasks.serving.model_package import write_mlflow_model
 from tasks.serving.served_package import ServedPackage, check_champion, compare_package
-from tasks.stores.files.ledger import Ledger
-from tasks.stores.files.weights import write_backbone, write_head
+from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.packages import files_in
@@ -45,13 +44,13 @@ def _register(store: str, place: Tracking, folder: Path, *, kept: bool) -> Path:
     folder.mkdir()
     for name in ("model.json", "backbone.npz", "head.npz"):
         (folder / name).write_bytes(name.encode())
-    write_head(store, HEAD, b"head.npz")
-    write_backbone(store, BACKBONE, b"backbone.npz", {})
+    Store(store).heads.write(HEAD, b"head.npz")
+    Store(store).backbones.write(BACKBONE, b"backbone.npz", {})
     run_id = runs.start_run(place.url, "tests", {}, {})
     tags = {"pedigree.head": HEAD, "pedigree.dataset": DATASET}
 
     def keep(served: Path) -> None:
-        packages.write_package(store, HEAD, DATASET, files_in(served))
+        Store(store).packages.write(HEAD, DATASET, files_in(served))
 
     version = registry.register(
         place.url, place.model, run_id, tags, partial(write_mlflow_model, folder), keep if kept else files_in
@@ -100,7 +99,7 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
 def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None:
     """A night that replaces the champion says once that other files served until then: it compared them before."""
     store, place, folder = served
-    ledger = Ledger(store)
+    ledger = Store(store).ledger
     assert ledger.append(CHAMPION)
     (folder / "model.py").write_text("another program")
     restored = check_served_files(RegistrySync((), ()), store, place)

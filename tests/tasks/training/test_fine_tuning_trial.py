@@ -22,9 +22,7 @@ from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, feature_set
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.stores.files.manifests import write_manifest
-from tasks.stores.files.weights import write_backbone
-from tasks.stores.tables.images import ImageStore
+from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.training.fine_tuning_trial import try_fine_tuning
 from tests.servers import PrefectServer
@@ -41,7 +39,7 @@ def _tried(dataset: Dataset, today: FeatureSet, run_id: str, chosen: Settings) -
 @flow(name="embedded")
 def _embedded(rows: list[Row], chosen: Settings) -> FeatureSet:
     backbone = random_backbone("mixed0", 75)
-    write_backbone(chosen.store.url, backbone.fingerprint, backbone.to_bytes(), backbone.facts)
+    Store(chosen.store.url).backbones.write(backbone.fingerprint, backbone.to_bytes(), backbone.facts)
     embed_missing(backbone, [row.image for row in rows], chosen)
     return feature_set(backbone)
 
@@ -67,10 +65,10 @@ def asked(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, F
             draw(kind, "brown", number, side=96).save(sink, "PNG")
             image = validate_image(sink.getvalue(), limits_of(settings.images))
             assert isinstance(image, ImageInfo)
-            ImageStore(store).add([(image, sink.getvalue())])
+            Store(store).images.add([(image, sink.getvalue())])
             rows.append(Row(image.image, kind, split, (), f"{kind}/{number}.png"))
     name = dataset_hash(rows)
-    write_manifest(store, name, rows)
+    Store(store).manifests.write(name, rows)
     run_id = runs.start_run(settings.tracking.url, "trials", {}, {})
     dataset = Dataset(name, None, len(rows), tuple(KINDS), (), "new", "new")
     return dataset, _embedded(rows, settings), run_id, settings

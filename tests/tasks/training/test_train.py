@@ -10,8 +10,7 @@ from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.modeling import determinism
-from tasks.stores.files.manifests import write_manifest
-from tasks.stores.files.weights import write_head
+from tasks.stores.store import Store
 from tasks.training import train
 from tasks.training.fit_head import TrainingResult
 
@@ -22,7 +21,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     """A training is taken up by the next night, but not once the code was changed or on another processor."""
     rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"{number}.jpg") for number in range(3)]
     dataset = Dataset(dataset_hash(rows), None, 3, ("pug",), (), "new", "to be trained on")
-    write_manifest(str(tmp_path), dataset.hash, rows)
+    Store(str(tmp_path)).manifests.write(dataset.hash, rows)
     made = FeatureSet("f" * 64, 8)
     embedded = DatasetFeatures(made, made, 0, 3)
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
@@ -31,7 +30,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
 
     def trains(*_: object) -> TrainingResult:
         head = next(heads)
-        write_head(str(tmp_path), head, b"")
+        Store(str(tmp_path)).heads.write(head, b"")
         return TrainingResult(made, head, (), {})
 
     monkeypatch.setattr(train, "train_model", trains)

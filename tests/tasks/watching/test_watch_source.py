@@ -7,10 +7,9 @@ from pathlib import Path
 
 import boto3
 
-from tasks.stores.files import records
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tasks.stores.tables.snapshots import SnapshotStore
 
 UPLOADS = 60
 
@@ -33,10 +32,10 @@ def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(plac
         listed = in_columns(open_bucket(place).entries())
         counted.update(
             one.key
-            for one in SnapshotStore(store).since(place, records.last_processed_snapshot(store, place), listed).came
+            for one in Store(store).snapshots.since(place, Store(store).processed_snapshots.last(place), listed).came
         )
-        SnapshotStore(store).record(place, taken, listed)
-        records.write_processed_snapshot(store, place, taken, "unchanged: nothing new to learn from")
+        Store(store).snapshots.record(place, taken, listed)
+        Store(store).processed_snapshots.write(place, taken, "unchanged: nothing new to learn from")
 
     with ThreadPoolExecutor(1) as people:
         uploads = [people.submit(upload, place, f"{'ab'[n % 2]}/{n * 37 % UPLOADS:02}") for n in range(UPLOADS)]
@@ -48,7 +47,7 @@ def test_what_is_uploaded_during_a_look_is_neither_missed_nor_counted_twice(plac
     assert len(counted) == UPLOADS
     assert set(counted.values()) == {1}
     listed = in_columns(open_bucket(place).entries())
-    last = SnapshotStore(store).since(place, records.last_processed_snapshot(store, place), listed)
+    last = Store(store).snapshots.since(place, Store(store).processed_snapshots.last(place), listed)
     assert (len(last.gone), len(last.came)) == (0, 0)
 
 
@@ -57,10 +56,10 @@ def test_a_retraining_that_died_has_answered_nothing(place: str, tmp_path: Path)
     photos, taken = str(tmp_path / "photos"), "2026-11-25T02:00:00.123456+00:00"
     upload(photos, "a/1")
     listed = in_columns(open_bucket(photos).entries())
-    SnapshotStore(place).record(photos, taken, listed)
-    assert records.last_processed_snapshot(place, photos) == ""
-    assert [one.key for one in SnapshotStore(place).since(photos, "", listed).came] == ["a/1"]
+    Store(place).snapshots.record(photos, taken, listed)
+    assert Store(place).processed_snapshots.last(photos) == ""
+    assert [one.key for one in Store(place).snapshots.since(photos, "", listed).came] == ["a/1"]
     for moment in (taken, "2026-11-24T02:00:00+00:00"):
-        records.write_processed_snapshot(place, photos, moment, "unchanged: nothing new to learn from")
-    assert records.last_processed_snapshot(place, photos) == taken
-    assert len(SnapshotStore(place).since(photos, taken, listed).came) == 0
+        Store(place).processed_snapshots.write(photos, moment, "unchanged: nothing new to learn from")
+    assert Store(place).processed_snapshots.last(photos) == taken
+    assert len(Store(place).snapshots.since(photos, taken, listed).came) == 0

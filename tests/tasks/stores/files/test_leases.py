@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.stores.files.leases import hold_lease
+from tasks.stores.store import Store
 from tests.tasks.modeling.processes import run_alone
 
 HOUR_AGO = "2026-11-01T00:00:00+00:00"
@@ -25,7 +25,7 @@ def test_a_claim_is_there_while_the_work_is_done(tmp_path: Path) -> None:
         assert _files(tmp_path) == ["work.json"]
         raise ValueError("woof")
 
-    with pytest.raises(ValueError, match="woof"), hold_lease(str(tmp_path), "work"):
+    with pytest.raises(ValueError, match="woof"), Store(str(tmp_path)).leases.hold("work"):
         fail()
     assert _files(tmp_path) == []
 
@@ -33,11 +33,11 @@ def test_a_claim_is_there_while_the_work_is_done(tmp_path: Path) -> None:
 def test_a_claim_of_the_dead_holds_nobody_up(tmp_path: Path) -> None:
     """A process that died with its claim in the store is not waited for."""
     run_alone(
-        "import os, sys; from tasks.stores.files.leases import hold_lease\n"
-        f"with hold_lease({str(tmp_path)!r}, 'work'): print(1, flush=True); os._exit(0)"
+        "import os, sys; from tasks.stores.store import Store\n"
+        f"with Store({str(tmp_path)!r}).leases.hold('work'): print(1, flush=True); os._exit(0)"
     )
     assert _files(tmp_path) == ["work.json"]
-    with hold_lease(str(tmp_path), "work"):
+    with Store(str(tmp_path)).leases.hold("work"):
         assert json.loads((tmp_path / "claims" / "work.json").read_text())["process"] == os.getpid()
 
 
@@ -53,13 +53,13 @@ def test_a_claim_that_cannot_be_lived_up_to_is_void(tmp_path: Path, held: dict[s
     """An old claim of another machine, and one of a process whose number another one has now, are taken over."""
     (tmp_path / "claims").mkdir()
     (tmp_path / "claims" / "work.json").write_text(json.dumps(held))
-    with hold_lease(str(tmp_path), "work"):
+    with Store(str(tmp_path)).leases.hold("work"):
         found = json.loads((tmp_path / "claims" / "work.json").read_text())
     assert found["started"] == psutil.Process().create_time()
 
 
 def test_what_was_taken_over_is_left_alone(tmp_path: Path) -> None:
     """A run whose claim was void and is another's by now does not take that one away."""
-    with hold_lease(str(tmp_path), "work"):
+    with Store(str(tmp_path)).leases.hold("work"):
         (tmp_path / "claims" / "work.json").write_text("another's")
     assert (tmp_path / "claims" / "work.json").read_text() == "another's"

@@ -12,7 +12,8 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
-from tasks.stores.files.manifests import _hash, read_manifest, write_manifest
+from tasks.stores.files.labellings import rows_hash
+from tasks.stores.store import Store
 
 
 def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> None:
@@ -22,14 +23,14 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
         for number in range(24)
     ]
     name = dataset_hash(rows)
-    write_manifest(str(tmp_path), name, rows)
+    Store(str(tmp_path)).manifests.write(name, rows)
     path = tmp_path / "datasets" / name / "manifest.parquet"
     whole = path.read_bytes()
     refused = 0
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         try:
-            assert read_manifest(str(tmp_path), name) == rows
+            assert Store(str(tmp_path)).manifests.read(name) == rows
         except PedigreeError:
             refused += 1
     assert refused > len(whole) / 2
@@ -38,9 +39,10 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
 READ = """
 import sys
 from pathlib import Path
-from tasks.stores.files.manifests import read_manifest
+from tasks.stores.store import Store
+manifests = Store(sys.argv[1]).manifests
 before = set(Path("/proc/self/task").iterdir())
-read_manifest(*sys.argv[1:])
+manifests.read(sys.argv[2])
 print(len(set(Path("/proc/self/task").iterdir()) - before))
 """
 
@@ -48,7 +50,7 @@ print(len(set(Path("/proc/self/task").iterdir()) - before))
 def test_reading_a_manifest_leaves_no_thread(tmp_path: Path) -> None:
     """A process that has read a manifest has no thread more: one of Arrow's can abort a command that ends at once."""
     rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"key {number}") for number in range(300)]
-    write_manifest(str(tmp_path), dataset_hash(rows), rows)
+    Store(str(tmp_path)).manifests.write(dataset_hash(rows), rows)
     command = [sys.executable, "-c", READ, str(tmp_path), dataset_hash(rows)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command line
     assert done.stdout == "0\n"
@@ -62,4 +64,4 @@ labels = st.tuples(st.text(), st.text(), st.text(), facts, facts, st.sampled_fro
 def test_a_labelling_is_named_by_what_anybody_can_compute(rows: list[tuple[Any, ...]]) -> None:
     """The name of a labelling is the SHA-256 of the canonical JSON of its rows, by the names of the columns."""
     names = ("key", "image", "label", "attributes", "origins", "problem")
-    assert _hash(rows) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])
+    assert rows_hash(rows) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])

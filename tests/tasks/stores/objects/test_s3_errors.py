@@ -11,7 +11,7 @@ import pytest
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.s3_client import s3_client
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.store import Store
 from tests.tls import answering
 
 SCHEMA = pa.schema([("image", pa.string())])
@@ -73,7 +73,7 @@ def test_the_setting_that_is_wrong_is_named(
         headers = headers | {"Date": format_datetime(then, usegmt=True)}
     with answering(status, body, headers) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        bucket, table = open_bucket("s3://dogs/in"), Table("s3://dogs/in", "images", SCHEMA)
+        bucket, table = open_bucket("s3://dogs/in"), Store("s3://dogs/in").table("images", SCHEMA)
         for ask in (
             bucket.check,
             lambda: list(bucket.entries()),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from configs.errors import PedigreeError
+from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
 
 NAMES = [f"image-{number:04}" for number in range(1500)]
@@ -17,7 +18,7 @@ VECTORS = np.random.default_rng(0).normal(size=(1500, 3)).astype(np.float32)
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
     """Store of 1,500 vectors that came in three commits."""
-    store = FeatureStore(str(tmp_path), "net", 3)
+    store = Store(str(tmp_path)).features("net", 3)
     for start in range(0, 1500, 500):
         store.add(NAMES[start : start + 500], VECTORS[start : start + 500])
     return store
@@ -51,18 +52,18 @@ def test_a_removed_image_moves_no_other(store: FeatureStore) -> None:
 def test_precision_decides_the_space(tmp_path: Path, precision: Literal["float32", "float16"], size: int) -> None:
     """Each number takes as many bytes as the setting says, and is read as float32 by whoever does not know it."""
     rounded = VECTORS.astype(precision).astype(np.float32)
-    FeatureStore(str(tmp_path), "net", 3, precision).add(NAMES, rounded)
-    stored = FeatureStore(str(tmp_path), "net", 3)._table().stored_schema()
+    Store(str(tmp_path)).features("net", 3, precision).add(NAMES, rounded)
+    stored = Store(str(tmp_path)).features("net", 3)._table().stored_schema()
     assert stored is not None
     assert stored.field("vector").type.value_type.bit_width == 8 * size
-    found = FeatureStore(str(tmp_path), "net", 3).read(NAMES)
+    found = Store(str(tmp_path)).features("net", 3).read(NAMES)
     assert found.dtype == np.float32
     assert np.array_equal(found, rounded)
 
 
 def test_features_of_another_width_are_refused(store: FeatureStore) -> None:
     """A table of three numbers an image is neither read nor added to as one of four."""
-    other = FeatureStore(store.url, "net", 4)
+    other = Store(store.objects.url).features("net", 4)
     for use in (other.stored, lambda: other.add(["x"], np.ones((1, 4), np.float32)), lambda: other.read(NAMES[:1])):
         with pytest.raises(PedigreeError, match=r"holds 3 numbers an image, and this backbone makes 4: move it away"):
             use()
@@ -72,4 +73,4 @@ def test_features_of_another_backbone_are_refused(store: FeatureStore, tmp_path:
     """A table that was put under another backbone's name does not pass for that one's."""
     shutil.copytree(tmp_path / "features" / "net.lance", tmp_path / "features" / "other.lance")
     with pytest.raises(PedigreeError, match="holds features of backbone net, which is another one"):
-        FeatureStore(store.url, "other", 3).stored()
+        Store(store.objects.url).features("other", 3).stored()

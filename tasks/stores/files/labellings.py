@@ -1,0 +1,184 @@
+"""Labellings: what each image of a source shows, by whose word, and the manifests that said so."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
+
+import pyarrow as pa
+
+from tasks.domain.datasets.image_issues import Twin
+from tasks.domain.hashing import canonical_json, sha256_of, sha256_of_bytes
+from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.labels.labeling import Attributes, Conflict, LabelledImage, Labelling, LocatedImage
+from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.manifests import Values, read_rows, write_rows
+from tasks.stores.objects.object_store import Bucket, ObjectChangedError
+
+_ATTRIBUTES = pa.map_(pa.string(), pa.string())
+_LABELS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("image", pa.string()),
+        ("label", pa.string()),
+        ("attributes", _ATTRIBUTES),
+        ("origins", _ATTRIBUTES),
+        ("problem", pa.string()),
+    ]
+)
+# A labelled image's values in the order of the schema.
+_VALUES = attrgetter("key", "image", "label", "attributes", "origins")
+_UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-out", "missing"
+
+
+@dataclass(frozen=True)
+class Labellings:
+    """The files ``labels/<hash>.parquet``, which of them is a source's latest, and the contradictions in each."""
+
+    objects: Bucket
+    checksums: Checksums
+
+    def write(self, labelling: Labelling) -> str:
+        """Write a labelling under the hash of its rows, and return that."""
+        rows: list[Values] = [(*_VALUES(photograph), "") for photograph in labelling.labelled]
+        rows += [(*_VALUES(photograph), _LEFT_OUT) for photograph in labelling.left_out]
+        rows += [(photograph.key, photograph.image, "", (), (), _UNLABELLED) for photograph in labelling.unlabelled]
+        rows += [
+            (key, photograph.image, label, (), (), _CONFLICT)
+            for photograph in labelling.conflicts
+            for label, key in photograph.claims
+        ]
+        rows += [(key, "", "", (), (), _MISSING) for key in labelling.missing]
+        name = rows_hash(rows)
+        write_rows(self.checksums, f"labels/{name}.parquet", rows, _LABELS)
+        return name
+
+    def read(self, name: str) -> Labelling:
+        """Return the labelling of this name; raise PedigreeError when its file is missing or damaged."""
+        rows: defaultdict[str, list[LabelledImage]] = defaultdict(list)
+        for key, image, label, attributes, origins, problem in self._rows(name):
+            rows[problem].append(LabelledImage(key, image, label, tuple(attributes), tuple(origins)))
+        conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for row in rows[_CONFLICT]:
+            conflicts[row.image].append((row.label, row.key))
+        return Labelling(
+            labelled=tuple(rows[""]),
+            unlabelled=tuple(LocatedImage(row.key, row.image) for row in rows[_UNLABELLED]),
+            conflicts=tuple(Conflict(image, tuple(claims)) for image, claims in conflicts.items()),
+            left_out=tuple(rows[_LEFT_OUT]),
+            missing=tuple(row.key for row in rows[_MISSING]),
+        )
+
+    def rehash(self, name: str) -> str:
+        """Return the hash of a labelling's rows: its name, unless they are not what was written."""
+        return rows_hash(self._rows(name))
+
+    def record_latest(self, source: str, labels: str) -> None:
+        """Write down that this is the source's labelling now, unless it was the latest anyway.
+
+        Args:
+            source: Address of the source.
+            labels: Hash of the labelling.
+        """
+        if self.latest(source) != labels:
+            self.checksums.create(f"{_labellings_folder(source)}/{datetime.now(UTC).isoformat()}-{labels}", b"")
+
+    def latest(self, source: str) -> str:
+        """Return the source's latest labelling; empty where none was noted."""
+        keys = [entry.key for entry in self.objects.entries(f"{_labellings_folder(source)}/")]
+        return max(keys, default="").rpartition("-")[2]
+
+    def write_twins(self, labels: str, bits: int, twins: Mapping[str, Sequence[Twin]]) -> None:
+        """Write which images of a labelling are near duplicates and marked differently.
+
+        Args:
+            labels: Hash of the labelling.
+            bits: The setting dataset.near_duplicate_bits that they were found with.
+            twins: Pairs of images by what they are marked with, such as another label.
+        """
+        data = json.dumps({kind: [list(twin) for twin in pairs] for kind, pairs in twins.items()}).encode()
+        self.checksums.create(_twins_key(labels, bits), data)
+
+    def read_twins(self, labels: str, bits: int | None = None) -> Mapping[str, tuple[Twin, ...]]:
+        """Return which images of a labelling are near duplicates and marked differently.
+
+        Args:
+            labels: Hash of the labelling.
+            bits: The setting that they were found with; None means the last one.
+
+        Returns:
+            Pairs of images by what they are marked with; empty where nothing was kept.
+        """
+        keys = [entry.key for entry in self.objects.entries(f"contradictions/{labels}-")] if bits is None else []
+        with suppress(ObjectChangedError):
+            pairs_by_kind = json.loads(self.objects.read(max(keys, default=_twins_key(labels, bits or 0))))
+            return {kind: tuple(Twin(*twin) for twin in pairs) for kind, pairs in pairs_by_kind.items()}
+        return {}
+
+    def _rows(self, name: str) -> list[Values]:
+        return read_rows(self.objects, f"labels/{name}.parquet", _LABELS)
+
+
+@dataclass(frozen=True)
+class LabelManifests:
+    """The files ``label-manifests/<hash>``: a source's own manifests, as they were when they were read."""
+
+    objects: Bucket
+    checksums: Checksums
+
+    def write(self, source: str, entry: Entry, data: bytes) -> None:
+        """Write the bytes of a source's manifest, so that its labels of that day can be read again.
+
+        Args:
+            source: Address of the source.
+            entry: The manifest as it was listed.
+            data: Its content.
+        """
+        self.checksums.create(_label_manifest(source, entry), data)
+
+    def read(self, source: str, entry: Entry) -> bytes | None:
+        """Return the bytes of a source's manifest as it was listed then.
+
+        Args:
+            source: Address of the source.
+            entry: The manifest as it was listed.
+
+        Returns:
+            None where it was never read.
+        """
+        with suppress(ObjectChangedError):
+            return self.objects.read(_label_manifest(source, entry))
+        return None
+
+
+def rows_hash(labels: Iterable[Values]) -> str:
+    """Compute the SHA-256 of the canonical JSON of a list of rows, each with its values by name."""
+    lines = []
+    for key, image, label, attributes, origins, problem in labels:
+        before, after = _common(label, tuple(attributes), tuple(origins), problem)
+        lines.append(before + canonical_json(image) + b',"key":' + canonical_json(key) + after)
+    return sha256_of_bytes(b"[" + b",".join(lines) + b"]")
+
+
+@lru_cache(maxsize=2**14)
+def _common(label: str, attributes: Attributes, origins: Attributes, problem: str) -> tuple[bytes, bytes]:
+    """Write what many images have in common, and keep it: what stands before the image in JSON, and after the key."""
+    before = canonical_json({"attributes": attributes, "image": 0})
+    after = canonical_json({"label": label, "origins": origins, "problem": problem})
+    return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")
+
+
+def _label_manifest(source: str, entry: Entry) -> str:
+    return f"label-manifests/{sha256_of([source, *entry.identity])}"
+
+
+def _twins_key(labels: str, bits: int) -> str:
+    return f"contradictions/{labels}-{bits:03}.json"
+
+
+def _labellings_folder(source: str) -> str:
+    return f"labellings/{sha256_of(source)[:16]}"
