@@ -27,7 +27,7 @@ class Arrival:
     coats: tuple[str, ...] = COATS
     folder: str = ""
 
-    def place(self, photos: Path, *, right: bool = False) -> Iterator[tuple[str, int, Path]]:
+    def files(self, photos: Path, *, right: bool = False) -> Iterator[tuple[str, int, Path]]:
         """List the photographs with the files that they lie in.
 
         Args:
@@ -110,9 +110,9 @@ def place_photographs(photos: Path, act: Act) -> None:
         act: The night.
     """
     for arrival in act.arrivals:
-        for coat, seed, file in arrival.place(photos):
+        for coat, seed, file in arrival.files(photos):
             file.parent.mkdir(parents=True, exist_ok=True)
             draw(arrival.breed, coat, seed).save(file, quality=90)
     for arrival in act.corrected:
-        for (_, _, wrong), (_, _, right) in zip(arrival.place(photos), arrival.place(photos, right=True), strict=True):
+        for (_, _, wrong), (_, _, right) in zip(arrival.files(photos), arrival.files(photos, right=True), strict=True):
             wrong.rename(right)

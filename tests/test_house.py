@@ -1,13 +1,16 @@
 """Rules of the house that no linter knows."""
 
+import ast
 import re
 import subprocess
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.servers import ROOT
 
-_LONGEST = 300
+_LONGEST, _FULLEST = 300, 14
 _CODE = ("configs", "flows", "infra", "tasks")
 # What several test files share; each says in its first line what it makes.
 _HELPERS = {
@@ -35,6 +38,15 @@ _HELPERS = {
 _REGISTRIES = "|".join(
     ("pypi" + r"\.org", "pythonhosted" + r"\.org", "--" + "index-url", "--extra-" + "index", "--find-" + "links")
 )
+# A name that says which word of the sentence it stands for, and not what it is.
+_PRONOUNS = set(
+    "one found told said made seen some own ours theirs wanted place kept both asked known begun left what this that "  # noqa: SIM905
+    "others each whole now then here there again".split()
+)
+_ARRAYS = re.compile("NDArray|Floats|Indices|Numbers|Arrays|Tensor|Array")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_LINT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+_UNDOCUMENTED = {path for path, rules in _LINT["per-file-ignores"].items() if "DOC" in rules}
 _PRIVATE = "|".join((r"(?<![\w}.])/" + r"(?:work|root|home|Users)/\w", r"\.pyenv" + "/"))
 
 
@@ -57,6 +69,80 @@ def test_tests_stand_where_their_subject_stands() -> None:
     names = {path: path.relative_to(ROOT / "tests").as_posix() for path in files if path.name != "__init__.py"}
     assert sorted(name for path, name in names.items() if name not in _HELPERS and not _subject(path)) == []
     assert sorted(_HELPERS - set(names.values())) == []
+
+
+def test_no_room_is_too_full() -> None:
+    """A folder holds at most fourteen modules, so that its list of files is a table of contents."""
+    modules = Counter(path.parent for path, _ in _code() if path.name != "__init__.py")
+    assert {folder: number for folder, number in modules.items() if number > _FULLEST} == {}
+
+
+def test_names_are_nouns_of_the_field() -> None:
+    """Fewer than one bound name in a hundred is a pronoun or the like, which does not say what it names."""
+    names = [name.strip("_") for _, tree in _code() for name in _bound_names(tree)]
+    pronouns = Counter(name for name in names if name in _PRONOUNS)
+    assert pronouns.total() < 0.01 * len(names), pronouns
+
+
+def test_docstrings_have_the_sections_of_their_signature() -> None:
+    """Public functions with two parameters or more, or with arrays, document parameters, results and exceptions."""
+    lacking = {
+        f"{path}:{function.lineno} {function.name}": sections
+        for path, tree in _code()
+        if path.as_posix() not in _UNDOCUMENTED
+        for function in _public_functions(tree)
+        if (sections := _expected_sections(function) - _sections(function))
+    }
+    assert lacking == {}
+
+
+def _bound_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of variables, parameters, functions, classes and imports as another name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, Function | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.asname
+
+
+def _public_functions(tree: ast.Module) -> Iterator[Function]:
+    """Yield public functions and methods, but for commands: their docstrings are the text of --help."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    for node in [*tree.body, *(member for definition in classes for member in definition.body)]:
+        if isinstance(node, Function) and not node.name.startswith("_"):
+            decorators = " ".join(map(ast.unparse, node.decorator_list))
+            if "command(" not in decorators and "overload" not in decorators:
+                yield node
+
+
+def _expected_sections(function: Function) -> set[str]:
+    """Return the sections that a docstring should have, by the function's signature and its body."""
+    parameters = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    parameters = [parameter for parameter in parameters if parameter.arg not in {"self", "cls"}]
+    result = ast.unparse(function.returns) if function.returns else "None"
+    types = [result, *(ast.unparse(parameter.annotation) for parameter in parameters if parameter.annotation)]
+    if not parameters or (len(parameters) == 1 and not _ARRAYS.search(" ".join(types))):
+        return set()
+    nodes = list(ast.walk(function))
+    sections = {"Args:"} | {"Raises:" for node in nodes if isinstance(node, ast.Raise) and node.exc}
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
+        return sections | ({"Yields:"} if "Iterator[None]" not in result else set())
+    return sections | ({"Returns:"} if result not in {"None", "NoReturn"} else set())
+
+
+def _sections(function: Function) -> set[str]:
+    return {line.strip() for line in (ast.get_docstring(function) or "").splitlines()}
+
+
+def _code() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield each module of the code, without tests, with its syntax tree."""
+    for path, text in _tracked_texts():
+        if path.suffix == ".py" and path.parts[0] in _CODE:
+            yield path, ast.parse(text)
 
 
 def _subject(test: Path) -> bool:

@@ -52,7 +52,7 @@ class LearningCurvePlot:
     """A learning curve, in percent from the left and from the top: measured points, and the extrapolation."""
 
     points: tuple[tuple[float, float], ...]
-    then: tuple[float, float]
+    future: tuple[float, float]
     low: float
     high: float
     across: tuple[plot_geometry.Tick, ...]
@@ -232,7 +232,7 @@ def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:
             (x_scale.at(size), 100 - y_scale.at(entry))
             for size, entry in zip(overall.sizes, overall.recalls, strict=True)
         ),
-        then=(x_scale.at(future_images), 100 - y_scale.at(present_recall + overall.gain)),
+        future=(x_scale.at(future_images), 100 - y_scale.at(present_recall + overall.gain)),
         low=100 - y_scale.at(present_recall + overall.low),
         high=100 - y_scale.at(present_recall + overall.high),
         across=tuple(
