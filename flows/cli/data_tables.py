@@ -15,7 +15,7 @@ from rich.text import Text
 from configs.visible_text import visible
 from tasks.domain.datasets.version_diff import SHORT, RowPair, VersionDiff
 from tasks.domain.evaluation.misclassifications import Kind, PredictionFlip, PredictionFlips
-from tasks.domain.ingestion.source_objects import passed_over_words
+from tasks.domain.ingestion.source_objects import describe_passed_over
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def render_removed_image(removal: "RemovedImage") -> RenderableType:
 
 def render_rejects(listing: "Rejects") -> RenderableType:
     """Render how many objects were rejected for each reason, and name the first of each."""
-    passed = passed_over_words(listing.passed_over.items())
+    passed = describe_passed_over(listing.passed_over.items())
     beside = [Text(visible(f"passed over: {passed}"))] if passed else []
     if not listing.absent:
         return Group(Text("Nothing was rejected."), *beside)

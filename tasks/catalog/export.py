@@ -8,7 +8,7 @@ from typing import Any
 
 from configs.errors import PedigreeError
 from tasks.catalog.versions import VersionComparison, find_version
-from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, manifest_csv
+from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, format_manifest_csv
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
@@ -46,7 +46,7 @@ def checkout(store: str, word: str, target: Path, progress: Progress) -> Exporte
     with new_folder(target) as folder, progress("checkout", len(rows)) as advance:
         make_folders(folder, folders)
         write_images(folder, files, images.read(list(formats)), advance)
-        write_file(folder / MANIFEST, manifest_csv(rows, files))
+        write_file(folder / MANIFEST, format_manifest_csv(rows, files))
     return ExportedVersion(name, str(target), len(rows), len(folders))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.datasets.image_issues import NearDuplicates, Twin, count_contradictory, find_contradictions
-from tasks.domain.datasets.manifest import Dataset, Row, Selection, dataset_hash, select_classes
+from tasks.domain.datasets.manifest import ClassSelection, Dataset, Row, dataset_hash, select_classes
 from tasks.domain.datasets.published_splits import (
     ATTRIBUTE,
     check_layout,
@@ -131,7 +131,7 @@ def _contradictions(
     return labels
 
 
-def _describe_excluded(labels: Labels, selection: Selection) -> str:
+def _describe_excluded(labels: Labels, selection: ClassSelection) -> str:
     """Say, where nothing can be trained, how many images their labels keep out; nothing where there are none."""
     if _lacking(selection) == "":
         return ""
@@ -140,7 +140,7 @@ def _describe_excluded(labels: Labels, selection: Selection) -> str:
     return f"; {' and '.join(parts)}, which pedigree data rejects names" if parts else ""
 
 
-def _lacking(selection: Selection) -> str:
+def _lacking(selection: ClassSelection) -> str:
     """Say in one sentence why nothing can be trained yet; nothing when it can."""
     labels = sorted({row.label for row in selection.rows})
     if len(labels) < 2:  # noqa: PLR2004

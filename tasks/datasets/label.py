@@ -11,8 +11,8 @@ from tasks.domain.ingestion.triggers import FEW
 from tasks.domain.labels.labeling import Attributes, LocatedImage, SourceLabel, Spelling, label_images, read_layout
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import ManifestOptions, Reading, listing
-from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, manifest_use, match_statements
+from tasks.domain.labels.manifest_formats.statements import ManifestOptions, ParsedManifest, join_names
+from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, count_manifest_use, match_statements
 from tasks.domain.phrasing import count
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
@@ -73,7 +73,7 @@ def _gather(
                 statements[key].append(
                     SourceLabel("manifest", statement.label, _select_attributes(statement.attributes, labels))
                 )
-            use = manifest_use(reading, matched, (row.key for row in located))
+            use = count_manifest_use(reading, matched, (row.key for row in located))
     # What nobody may read could say otherwise than the other sources: such an image has no label until it is read.
     statements |= {key: [] for key in withheld}
     return statements, missing, use
@@ -81,7 +81,7 @@ def _gather(
 
 def _from_manifest(
     ingested: IngestSummary, labels: schema.Labels, snapshots: SnapshotStore
-) -> tuple[Reading, MatchedStatements]:
+) -> tuple[ParsedManifest, MatchedStatements]:
     """Read the manifest, and find the object of each of its statements."""
     listed = snapshots.stored(ingested.source, ingested.moment)
     entry = _manifest_entry(listed, ingested.source, labels.manifest)
@@ -92,8 +92,8 @@ def _from_manifest(
     if requested.must_label and len(labels.sources) > 1 and matched.missing and not matched.statements:
         raise PedigreeError(
             f"No reference of the manifest {labels.manifest} fits an object of {ingested.source}, such as "
-            f"{listing(matched.missing[:1])}: write keys, say in labels.root where they start, or take manifest out of "
-            "labels.sources."
+            f"{join_names(matched.missing[:1])}: write keys, say in labels.root where they start, or take manifest out "
+            "of labels.sources."
         )
     return reading, matched
 
@@ -104,7 +104,7 @@ def _select_attributes(attributes: Attributes, labels: schema.Labels) -> Attribu
 
 def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entry:
     """Find the manifest in the listing; its size is bounded, since it is read whole."""
-    names = KeyIndex(listed, source).named(name)
+    names = KeyIndex(listed, source).find_keys(name)
     if len(names) != 1:
         hidden = " (dot folders are passed over)" if SourceFilter().skips_key(name) else ""
         message = f"The source {source} holds no manifest {name}{hidden}: put it there, or correct labels.manifest."

@@ -9,7 +9,7 @@ from typing import Any
 from configs import schema
 from tasks.domain.datasets.data_card import DataCardSummary, Evidence, build_data_card
 from tasks.domain.datasets.exclusions import list_rejected
-from tasks.domain.datasets.export_formats import croissant
+from tasks.domain.datasets.export_formats import build_croissant
 from tasks.domain.datasets.image_issues import (
     ImageName,
     Issue,
@@ -19,9 +19,9 @@ from tasks.domain.datasets.image_issues import (
 )
 from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.leakage import (
-    KEY,
+    RANDOM_SPLIT_KEY,
+    describe_leakage,
     find_split_neighbours,
-    leakage_sentences,
     report_split_neighbours,
     sample_groups,
 )
@@ -57,7 +57,7 @@ def measure_leakage(
     from tasks.modeling.head.training import build_fit_options
 
     store = settings.store.url
-    if KEY in (Store(store).data_cards.read(data.dataset.hash) or {}):
+    if RANDOM_SPLIT_KEY in (Store(store).data_cards.read(data.dataset.hash) or {}):
         return {}
     used, assigned = [row for row in rows if row.split is not Split.HELD_OUT], Store(store).splits.stored()
     located = Store(store).snapshots.located(data.ingested.source, data.ingested.moment)
@@ -71,7 +71,7 @@ def measure_leakage(
     images = Images(features, labels, [groups[index] for index in indices], [copies[index] for index in indices])
     if (measured := measure_random_split(images, build_fit_options(settings.training))) is None:
         return {}
-    return {KEY: asdict(replace(measured, of=sum(copies), backbone=feature_set.fingerprint))}
+    return {RANDOM_SPLIT_KEY: asdict(replace(measured, of=sum(copies), backbone=feature_set.fingerprint))}
 
 
 def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store: str) -> tuple[Issue, ...]:
@@ -124,7 +124,7 @@ def write_data_card(
         **_count_copies(data, rows, store),
         **(measure_leakage(data, rows, embedded.current, settings) if embedded else {}),
     }
-    described = croissant(
+    described = build_croissant(
         dataset.hash, len(rows), len(card.classes), written, Store(store).manifests.sha256(dataset.hash)
     )
     # A card is written once: where an earlier Pedigree wrote it, what that did not know is added.
@@ -142,7 +142,7 @@ def write_data_card(
         len(card.removed),
         len(card.relabelled),
         sum(len(finding.images) for finding in card.findings),
-        (summarize_duplicates(facts), *leakage_sentences(facts)),
+        (summarize_duplicates(facts), *describe_leakage(facts)),
         # The step that read the manifest has said what of it was not used.
         tuple(warning for warning in card.warnings if warning not in set(_manifest_warnings(data))),
         issues,

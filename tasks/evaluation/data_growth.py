@@ -15,7 +15,7 @@ from tasks.domain.evaluation.data_growth import (
     cross_validate,
 )
 from tasks.domain.gate.improvement import describe_growth_shortfall
-from tasks.domain.labels.labeling import spelled
+from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import training_settings
 from tasks.domain.training.results import FeatureSet
@@ -45,7 +45,7 @@ def measure_growth(
         raise
     except PedigreeError:
         return None
-    labels = spelled([row.label for row in former], settings.labels.aliases)
+    labels = apply_aliases([row.label for row in former], settings.labels.aliases)
     former = [row._replace(label=label) for row, label in zip(former, labels, strict=True)]
     made_by = [_recipe(sections) for sections in (record.settings, training_settings(settings))]
     comparison = compare_training_data(rows, former, _likeness(*made_by, same_features=record.features == today))

@@ -8,7 +8,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.evaluation.misclassifications import PredictionFlips, find_prediction_flips
-from tasks.domain.labels.labeling import spelled
+from tasks.domain.labels.labeling import apply_aliases
 from tasks.features.embedding import predict
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
@@ -36,7 +36,7 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
     old, new = (Store(store).records.read(model.head, model.dataset) for model in (before, after))
     predictions = predict(store, old.made, old.head, images)
     predictions = predictions.rename_classes(
-        spelled(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
+        apply_aliases(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
     )
     return find_prediction_flips(rows, predictions, predict(store, new.made, new.head, images))
 

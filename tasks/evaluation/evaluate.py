@@ -18,7 +18,7 @@ from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate.serving_check import excuse_champion_failure
-from tasks.domain.labels.labeling import spelled
+from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import calibration_error
@@ -247,4 +247,4 @@ def _predict_sets(
 
 def _predict_rows(feature_set: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
     predictions = predict(settings.store.url, feature_set, head, [row.image for row in rows])
-    return predictions.rename_classes(spelled(predictions.classes, settings.labels.aliases))
+    return predictions.rename_classes(apply_aliases(predictions.classes, settings.labels.aliases))

@@ -7,7 +7,7 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.label_changes import Relabelling
-from tasks.domain.labels.labeling import image_attributes, spelled
+from tasks.domain.labels.labeling import apply_aliases, image_attributes
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, stored_backbone
 from tasks.stores.store import Store
@@ -51,7 +51,7 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
             f"evaluation.golden {name[:12]} cannot be read from {settings.store.url}: make that version there with"
         )
         raise PedigreeError(f"{message} pedigree data rebuild, or correct the setting.") from error
-    labels = spelled([row.label for row in rows], settings.labels.aliases)
+    labels = apply_aliases([row.label for row in rows], settings.labels.aliases)
     return [row._replace(label=label) for row, label in zip(rows, labels, strict=True)]
 
 

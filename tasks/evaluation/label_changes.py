@@ -16,7 +16,7 @@ from tasks.domain.evaluation.label_evidence import (
     read_champion_predictions,
 )
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.labels.labeling import spelled
+from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import fit_reduction
@@ -100,4 +100,4 @@ def _labels(store: str, version: str, aliases: Mapping[str, str]) -> dict[str, s
         raise
     except PedigreeError:
         return None
-    return dict(zip((row.image for row in rows), spelled([row.label for row in rows], aliases), strict=True))
+    return dict(zip((row.image for row in rows), apply_aliases([row.label for row in rows], aliases), strict=True))

@@ -7,7 +7,7 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import excuse_champion_failure
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.phrasing import count
 from tasks.domain.training.results import DatasetFeatures
 from tasks.features.backbone_cuts import find_choice
@@ -69,7 +69,7 @@ def _measure_latency(backbone: "Backbone", image: str, settings: schema.Settings
     from tasks.modeling.backbone.embedding import measure_latency
 
     ((_, data),) = Store(settings.store.url).images.read([image])
-    return measure_latency(backbone, image, data, limits_of(settings.images))
+    return measure_latency(backbone, image, data, limits_from_settings(settings.images))
 
 
 def _current_backbone(settings: schema.Settings) -> "Backbone":

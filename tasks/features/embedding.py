@@ -16,7 +16,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.store import Store
@@ -102,7 +102,7 @@ def _embed_batch(
     images = ((image, data, batch[image]) for image, data in Store(settings.store.url).images.read(list(batch)))
     features: list[tuple[str, str, np.ndarray]] = []
     stored_at = monotonic()
-    for view_features in embed_views(backbone, images, limits_of(settings.images)):
+    for view_features in embed_views(backbone, images, limits_from_settings(settings.images)):
         features += view_features
         yield
         if monotonic() - stored_at > _SECONDS:

@@ -23,7 +23,7 @@ from configs.errors import PedigreeError
 from tasks.domain.images.image_info import ImageInfo, name_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
-from tasks.domain.ingestion.decoder_protocol import ANSWER_BYTES, read_answers, read_missing
+from tasks.domain.ingestion.decoder_protocol import MAX_RESPONSE_BYTES, parse_missing, parse_responses
 
 Answer = ImageInfo | Rejection
 
@@ -60,7 +60,9 @@ class _Worker:
         for data in files:
             self._send(data, deadline)
         try:
-            descriptions = read_answers(self.read_message(deadline, len(files) * ANSWER_BYTES), len(files), limits)
+            descriptions = parse_responses(
+                self.read_message(deadline, len(files) * MAX_RESPONSE_BYTES), len(files), limits
+            )
         except ValueError as error:
             raise EOFError from error
         return [name_image(data, description) for data, description in zip(files, descriptions, strict=True)]
@@ -169,7 +171,7 @@ class Decoder:
         except OSError as error:
             raise PedigreeError(f"A process that decodes photographs does not start ({error.strerror}).") from error
         try:
-            self.left_open = read_missing(worker.read_message(monotonic() + _START, ANSWER_BYTES))
+            self.left_open = parse_missing(worker.read_message(monotonic() + _START, MAX_RESPONSE_BYTES))
         except (EOFError, OSError, ValueError) as error:
             self._lose(worker)
             raise PedigreeError(

@@ -11,8 +11,8 @@ from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.preprocessing import Limits, decoder_versions, limits_of
-from tasks.domain.images.rejections import Circumstances, Reason, Rejection, is_tried_every_time
+from tasks.domain.images.preprocessing import Limits, decoder_versions, limits_from_settings
+from tasks.domain.images.rejections import Circumstances, Reason, Rejection, is_retried_every_run
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary, Snapshot
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
@@ -64,7 +64,7 @@ def _check_source_is_readable(snapshot: Snapshot, settings: schema.Settings) -> 
 
 def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     store = settings.store
-    limits = limits_of(settings.images)
+    limits = limits_from_settings(settings.images)
     circumstances = _current_circumstances(limits)
     # A former day is shown as it was: nothing that was rejected is examined again for it.
     retry_circumstances = None if snapshot.moment else circumstances
@@ -150,12 +150,12 @@ def _new_rejections(
     snapshots: SnapshotStore, source: str, rejected: list[tuple[Entry, Rejection]]
 ) -> list[tuple[Entry, Rejection]]:
     """Leave out what each run finds again in the same words, so that a locked file does not add a row a night."""
-    tried = any(is_tried_every_time(rejection.reason) for _, rejection in rejected)
+    tried = any(is_retried_every_run(rejection.reason) for _, rejection in rejected)
     before = snapshots.rejects(source) if tried else {}
     return [
         (entry, rejection)
         for entry, rejection in rejected
-        if not (is_tried_every_time(rejection.reason) and before.get(entry.identity) == rejection)
+        if not (is_retried_every_run(rejection.reason) and before.get(entry.identity) == rejection)
     ]
 
 

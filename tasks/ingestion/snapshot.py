@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
 from configs.sections import Source
-from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, passed_over_words
+from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, describe_passed_over
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step
@@ -52,7 +52,7 @@ def snapshot(source: Source, store: schema.Store, as_of: str = "") -> Snapshot:
 
 def _empty_source(source: str, held: int, names: SourceFilter) -> PedigreeError:
     """Say that nothing is there, and what to do: an empty folder that held photographs is hardly meant."""
-    passed = passed_over_words(names.counts())
+    passed = describe_passed_over(names.counts())
     but = f", but for what is passed over ({passed})" if passed else ""
     if held:
         return PedigreeError(

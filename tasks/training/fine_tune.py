@@ -12,7 +12,7 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import hash_settings, training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import (
@@ -148,7 +148,7 @@ def _fine_tuning(
         chosen = [row for row in rows if row.split is split and row.label in head.classes]
         return LabelledImages([row.image for row in chosen], [head.classes.index(row.label) for row in chosen])
 
-    reader = ImageReader(Store(store).images.read, limits_of(settings.images), backbone.size)
+    reader = ImageReader(Store(store).images.read, limits_from_settings(settings.images), backbone.size)
     data = FineTuningData(labelled(Split.TRAIN), labelled(Split.VALIDATION), reader, settings)
     return FineTuning(backbone, head, data, _devices(settings), advance)
 

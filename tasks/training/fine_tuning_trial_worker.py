@@ -27,7 +27,7 @@ from tasks.domain.evaluation.fine_tuning_trial import (
     conclude_trial,
     count_trial_epochs,
 )
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import read_features, stored_backbone
 from tasks.modeling.backbone.embedding import embed_images
@@ -86,7 +86,7 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
     learned = process_time()
     stored = Store(store).images.read([row.image for row in images.validation])
     vectors = []
-    for _, vector in embed_images(backbone, stored, limits_of(settings.images)):
+    for _, vector in embed_images(backbone, stored, limits_from_settings(settings.images)):
         vectors.append(vector)
         advance(1)
     passes = count_trial_epochs(settings) * len(images.train)
@@ -117,7 +117,7 @@ def _fine_tuning(
         LabelledImages([row.image for row in rows], [images.classes.index(row.label) for row in rows])
         for rows in (images.train, ())
     )
-    reader = ImageReader(Store(store).images.read, limits_of(settings.images), backbone.size)
+    reader = ImageReader(Store(store).images.read, limits_from_settings(settings.images), backbone.size)
     data = FineTuningData(train, nothing, reader, settings.model_copy(update={"fine_tuning": tuning}))
     return FineTuning(backbone, head, data, devices_of_this_machine(tuning.devices), advance)
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from configs import schema
 from configs.environment import code_version
 from tasks.domain.datasets.manifest import Dataset
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import TrainedModel
@@ -80,7 +80,7 @@ def _register(
     head = head_bytes(store, tags["pedigree.head"])
     owned = {**tags, registry.STORE: Store(store).identity()}
     with TemporaryDirectory() as folder:
-        Package(backbone, facts, head, limits_of(images)).write(Path(folder))
+        Package(backbone, facts, head, limits_from_settings(images)).write(Path(folder))
 
         def keep(served: Path) -> None:
             Store(store).packages.write(tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))

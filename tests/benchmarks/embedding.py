@@ -20,7 +20,7 @@ from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, validate_image
-from tasks.domain.images.preprocessing import limits_of, preprocess_image
+from tasks.domain.images.preprocessing import limits_from_settings, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
@@ -35,7 +35,7 @@ Rates = NDArray[np.float64]
 
 def fill(settings: Settings) -> list[str]:
     """Draw as many JPEG files as are needed, of the size of photographs, put them into the store, and name them."""
-    limits, stored = limits_of(settings.images), []
+    limits, stored = limits_from_settings(settings.images), []
     for seed in range(ROUNDS * IMAGES):
         sink = io.BytesIO()
         drawn = draw(BREEDS[seed % len(BREEDS)], COATS[seed % len(COATS)], seed, side=WIDTH)
@@ -50,7 +50,7 @@ def fill(settings: Settings) -> list[str]:
 def pixels_of(settings: Settings, images: list[str]) -> Iterator[NDArray[np.uint8]]:
     """Decode images before the clock starts."""
     for _, data in Store(settings.store.url).images.read(images):
-        pixels = preprocess_image(data, settings.backbone.size, limits_of(settings.images))
+        pixels = preprocess_image(data, settings.backbone.size, limits_from_settings(settings.images))
         if isinstance(pixels, np.ndarray):
             yield pixels
 

@@ -18,7 +18,7 @@ from tasks.domain.hashing import canonical_json
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions
-from tasks.domain.labels.results import manifest_use, match_statements
+from tasks.domain.labels.results import count_manifest_use, match_statements
 
 KEYS = ("pug/1.jpg", "2.jpg", "0003.jpg", "Bo\u0308hme.jpg")
 _BREED = {"class-name": "pug", "type": "groundtruth/image-classification"}
@@ -150,7 +150,7 @@ def examine(name: str, data: bytes, options: ManifestOptions) -> str:
     assert len(matched.statements) + len(matched.missing) + len(matched.ambiguous) == len(reading.statements)
     for statement in reading.statements:
         canonical_json([statement.reference, statement.label, statement.attributes])
-    for sentence in manifest_use(reading, matched, KEYS).sentences():
+    for sentence in count_manifest_use(reading, matched, KEYS).sentences():
         assert len(sentence.splitlines()) == 1, sentence
         sentence.encode()
     return "skipped rows" if reading.skipped else "read"

@@ -106,7 +106,7 @@ def file_name(row: Row, form: str) -> str:
     return f"{folder_name(row.label)}/{row.image}.{_EXTENSIONS.get(form, form.lower())}"
 
 
-def manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
+def format_manifest_csv(rows: Sequence[Row], files: Mapping[str, str]) -> bytes:
     """Format a version's rows as CSV (RFC 4180, UTF-8), sorted by image, with one column for each attribute.
 
     Args:
@@ -132,7 +132,7 @@ def _column_name(attribute: str) -> str:
     return f"attribute:{attribute}" if attribute in _FIXED_COLUMNS else attribute
 
 
-def croissant(dataset: str, images: int, classes: int, written: str, manifest_sha256: str) -> dict[str, Any]:
+def build_croissant(dataset: str, images: int, classes: int, written: str, manifest_sha256: str) -> dict[str, Any]:
     """Build the Croissant metadata of a dataset version, whose manifest is a Parquet file beside it.
 
     No licence is stated, since only the owner of the photographs can do so.

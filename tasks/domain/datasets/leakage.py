@@ -13,7 +13,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.phrasing import count
 
 #: The key of a data card under which ``RandomSplit`` is stored.
-KEY = "random_split"
+RANDOM_SPLIT_KEY = "random_split"
 #: The largest number of files that are measured, which takes seconds.
 MOST_FILES = 2000
 _NORMAL = 1.96  # Two-sided, 95%.
@@ -120,7 +120,7 @@ def sample_groups(groups: Sequence[str], copies: Sequence[int], most: int = MOST
     return indices
 
 
-def share_in_other_folds(keys: Indices, folds: Indices) -> float:
+def compute_share_in_other_folds(keys: Indices, folds: Indices) -> float:
     """Compute the share of files whose key also occurs in another fold.
 
     Args:
@@ -134,7 +134,7 @@ def share_in_other_folds(keys: Indices, folds: Indices) -> float:
     return float((np.bincount(keys)[keys] > within[pair.ravel()]).mean())
 
 
-def clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tuple[float, float]:
+def compute_clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tuple[float, float]:
     """Compute the cluster-robust 95% confidence interval of a mean.
 
     Source: Liang and Zeger, 1986, "Longitudinal data analysis using generalized linear models", Biometrika.
@@ -152,7 +152,7 @@ def clustered_interval(differences: NDArray[np.float64], groups: Indices) -> tup
     return mean - _NORMAL * error, mean + _NORMAL * error
 
 
-def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str, ...]:
+def describe_leakage(card: Mapping[str, Any], backbone: str = "") -> tuple[str, ...]:
     """Return what a data card says about leakage between splits, as sentences.
 
     Args:
@@ -163,7 +163,7 @@ def leakage_sentences(card: Mapping[str, Any], backbone: str = "") -> tuple[str,
         The sentences; empty where nothing was measured or found.
     """
     near = describe_split_neighbours(card)
-    if not (random_split := card.get(KEY)):
+    if not (random_split := card.get(RANDOM_SPLIT_KEY)):
         return near
     measured = RandomSplit(**random_split)
     gap, interval = measured.claimed - measured.honest, f"95% interval {measured.low:.3f} to {measured.high:.3f}"

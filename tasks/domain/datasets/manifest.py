@@ -54,7 +54,7 @@ def dataset_hash(rows: Iterable[Row]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingClass:
     """A class that is held back.
 
     Attributes:
@@ -69,14 +69,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ClassSelection:
     """The rows of the classes that are learned, sorted by image, and the classes that wait."""
 
     rows: tuple[Row, ...]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[WaitingClass, ...]
 
 
-def select_classes(rows: Sequence[Row], minimum: int) -> Selection:
+def select_classes(rows: Sequence[Row], minimum: int) -> ClassSelection:
     """Select the classes that are learned; a class with too few images, or with none to train on, is held back.
 
     Args:
@@ -92,12 +92,12 @@ def select_classes(rows: Sequence[Row], minimum: int) -> Selection:
     for label in sorted({row.label for row in rows}):
         if usable[label] < minimum:
             lacks = f"{usable[label]:,} of {minimum:,} images, lacks {minimum - usable[label]:,}"
-            waiting.append(Waiting(label, usable[label], lacks))
+            waiting.append(WaitingClass(label, usable[label], lacks))
         elif label not in trained:
-            waiting.append(Waiting(label, usable[label], "none of its images is in the training split"))
+            waiting.append(WaitingClass(label, usable[label], "none of its images is in the training split"))
     held_back = {waiting_class.label for waiting_class in waiting}
     selected = sorted((row for row in rows if row.label not in held_back), key=lambda row: row.image)
-    return Selection(tuple(selected), tuple(waiting))
+    return ClassSelection(tuple(selected), tuple(waiting))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class SplitRecord(NamedTuple):
     assigned: Assignment
 
 
-def valid_splits(written: Iterable[SplitRecord]) -> dict[str, Assignment]:
+def filter_valid_splits(written: Iterable[SplitRecord]) -> dict[str, Assignment]:
     """Return the splits that are valid, given all records in the order in which they were written.
 
     A writer continues the numbers of the records that it has read. If a record stands at another position than its

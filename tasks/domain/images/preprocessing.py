@@ -109,7 +109,7 @@ def decoder_versions() -> str:
     return f"Pillow {PIL.__version__}, {_EXTRA_VERSION}, checks {_CHECKS_VERSION}"
 
 
-def limits_of(settings: "Images") -> Limits:
+def limits_from_settings(settings: "Images") -> Limits:
     """Convert the settings' megabytes and megapixels to bytes and pixels."""
     return Limits(settings.max_megabytes * 2**20, settings.max_megapixels * 10**6, settings.min_side)
 

@@ -135,7 +135,7 @@ _DUE_CHECKS: Mapping[Reason, _DueCheck] = {
 }
 
 
-def is_due(reason: str, former: Circumstances, current: Circumstances) -> bool:
+def is_retry_due(reason: str, former: Circumstances, current: Circumstances) -> bool:
     """Check whether a rejected object is to be examined again.
 
     Args:
@@ -151,6 +151,6 @@ def is_due(reason: str, former: Circumstances, current: Circumstances) -> bool:
     return _DUE_CHECKS[Reason(reason)](former, current)
 
 
-def is_tried_every_time(reason: Reason) -> bool:
+def is_retried_every_run(reason: Reason) -> bool:
     """Check whether a retry costs only one request, so that every run tries again."""
     return _DUE_CHECKS[reason] is _always

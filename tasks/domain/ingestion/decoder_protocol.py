@@ -12,7 +12,7 @@ from tasks.domain.images.preprocessing import FORMATS, Limits
 from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection
 
 #: The longest answer about one file, in bytes: a detail whose every character is written as two JSON escapes.
-ANSWER_BYTES = max(12 * DETAIL_LETTERS, 2 * PARTS_BYTES) + 500
+MAX_RESPONSE_BYTES = max(12 * DETAIL_LETTERS, 2 * PARTS_BYTES) + 500
 # The rights that a process could not give up, in the words of tasks.ingestion.sandbox.
 _MissingList = TypeAdapter(list[Literal["files", "other processes"]])
 #: The reasons for which a decoder may reject a file; the other reasons are known only to the run itself.
@@ -70,7 +70,7 @@ class _RejectedResponse(_Strict):
 _ResponseList = TypeAdapter(list[_DescribedResponse | _RejectedResponse])
 
 
-def read_answers(message: bytes, files: int, limits: Limits) -> list[Description | Rejection]:
+def parse_responses(message: bytes, files: int, limits: Limits) -> list[Description | Rejection]:
     """Parse and validate what a decoding process answers.
 
     Args:
@@ -90,7 +90,7 @@ def read_answers(message: bytes, files: int, limits: Limits) -> list[Description
     return [_to_result(answer, limits) for answer in answers]
 
 
-def read_missing(message: bytes) -> Sequence[str]:
+def parse_missing(message: bytes) -> Sequence[str]:
     """Parse the rights that a process could not give up; a message with anything else is a ValueError."""
     return _MissingList.validate_json(message)
 

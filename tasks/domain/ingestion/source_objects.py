@@ -93,7 +93,7 @@ class SourceFilter:
         return (*ordered[:_MAX_COUNTS], *([("others", rest)] if rest else []))
 
 
-def passed_over_words(counts: Iterable[tuple[str, int]]) -> str:
+def describe_passed_over(counts: Iterable[tuple[str, int]]) -> str:
     """Format what was passed over, such as ``2 @eaDir, 1 .Trash-1000``; "" where nothing was."""
     return ", ".join(count(number, "link") if name == LINKS else f"{number:,} {name}" for name, number in counts)
 
@@ -155,7 +155,7 @@ class Snapshot:
         if self.moment:
             return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
         text = f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
-        return text + (f"; passed over: {passed_over_words(self.passed_over)}" if self.passed_over else "")
+        return text + (f"; passed over: {describe_passed_over(self.passed_over)}" if self.passed_over else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from configs.schema import Labels, Watch
 from configs.sections import Source
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
-from tasks.domain.labels.labeling import normalize_name, read_layout, spelled
+from tasks.domain.labels.labeling import apply_aliases, normalize_name, read_layout
 from tasks.domain.phrasing import count, list_names
 
 #: Fewer vanished objects than this are never reported: somebody is tidying up.
@@ -173,13 +173,13 @@ def _classes(keys: Iterable[str], labels: Labels) -> Counter[str]:
     """Count the objects of each class, by the folders that they lie in."""
     folders = Counter(_folder(key, labels) for key in keys if key != labels.manifest)
     counts: Counter[str] = Counter()
-    for name, images in zip(spelled(folders, labels.aliases), folders.values(), strict=True):
+    for name, images in zip(apply_aliases(folders, labels.aliases), folders.values(), strict=True):
         counts[name] += images
     return counts
 
 
 def _label(key: str, labels: Labels) -> str:
-    return spelled([_folder(key, labels)], labels.aliases)[0]
+    return apply_aliases([_folder(key, labels)], labels.aliases)[0]
 
 
 def _folder(key: str, labels: Labels) -> str:

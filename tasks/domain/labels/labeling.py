@@ -181,7 +181,7 @@ def label_images(
     )
 
 
-def spelled(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
+def apply_aliases(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
     """Apply today's aliases to labels, so that a model that learned a former name still knows the class.
 
     Args:
@@ -239,8 +239,8 @@ def _collect_claims(
         for name, value in entry.attributes:
             if normalize_name(value) and name not in attributes:
                 attributes[name], origins[name] = normalize_name(value), entry.source
-    spelled = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels)
-    return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in spelled]
+    unique_labels = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels)
+    return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in unique_labels]
 
 
 def _merge_copies(rows: Sequence[LabelledImage]) -> LabelledImage:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from tasks.domain.labels.manifest_formats.references import KeyIndex, without_query
-from tasks.domain.labels.manifest_formats.statements import Reading, Statement, listing
+from tasks.domain.labels.manifest_formats.statements import ParsedManifest, Statement, join_names
 from tasks.domain.phrasing import count
 
 Item = TypeVar("Item")
@@ -96,7 +96,7 @@ class MatchedStatements:
     ambiguous: list[tuple[Statement, tuple[str, ...]]] = field(default_factory=list)
 
 
-def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
+def match_statements(reading: ParsedManifest, index: KeyIndex) -> MatchedStatements:
     """Find the key of every statement.
 
     Args:
@@ -108,7 +108,7 @@ def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
     """
     matched = MatchedStatements()
     for statement in reading.statements:
-        keys = index.named(statement.reference, stems=reading.stems)
+        keys = index.find_keys(statement.reference, stems=reading.stems)
         if len(keys) == 1:
             matched.statements.append((keys[0], statement))
         elif keys:
@@ -118,7 +118,7 @@ def match_statements(reading: Reading, index: KeyIndex) -> MatchedStatements:
     return matched
 
 
-def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[str]) -> ManifestUse:
+def count_manifest_use(reading: ParsedManifest, matched: MatchedStatements, keys: Iterable[str]) -> ManifestUse:
     """Count what could not be used of a manifest, and the keys that it does not label.
 
     Args:
@@ -136,16 +136,16 @@ def manifest_use(reading: Reading, matched: MatchedStatements, keys: Iterable[st
     return ManifestUse(
         rows=len(reading.statements),
         fits=len(matched.statements),
-        missing=_examples(matched.missing, lambda reference: listing([without_query(reference)])),
+        missing=_examples(matched.missing, lambda reference: join_names([without_query(reference)])),
         skipped=_examples(reading.skipped, str),
-        doubtful=_examples(doubtful, lambda row: f"{row.place}, {listing([row.reference])}"),
+        doubtful=_examples(doubtful, lambda row: f"{row.place}, {join_names([row.reference])}"),
         ambiguous=_examples(
             matched.ambiguous,
-            lambda pair: f"{pair[0].place}, {listing([pair[0].reference])}, may be {listing(pair[1])}",
+            lambda pair: f"{pair[0].place}, {join_names([pair[0].reference])}, may be {join_names(pair[1])}",
         ),
-        without_row=_examples([key for key in present if key not in named], lambda key: listing([key])),
+        without_row=_examples([key for key in present if key not in named], lambda key: join_names([key])),
         without_label=_examples(
-            [key for key in present if key in named and key not in labelled], lambda key: listing([key])
+            [key for key in present if key in named and key not in labelled], lambda key: join_names([key])
         ),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.domain.datasets.leakage import KEY, leakage_sentences
+from tasks.domain.datasets.leakage import RANDOM_SPLIT_KEY, describe_leakage
 from tasks.domain.gate.rule_result import summarize_rule
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Outcome
@@ -56,7 +56,11 @@ def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
     changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
     changes |= {f"dataset/{name}": float(card[name]) for name in ("copies", "alike") if name in card}
-    changes |= {f"random_split/{name}": float(card[KEY][name]) for name in _RANDOM_SPLIT if KEY in card}
+    changes |= {
+        f"random_split/{name}": float(card[RANDOM_SPLIT_KEY][name])
+        for name in _RANDOM_SPLIT
+        if RANDOM_SPLIT_KEY in card
+    }
     first = {} if card.get("parent") else {"dataset/added": float(card["images"])}
     sizes = {"dataset/images": float(card["images"]), "dataset/classes": float(len(card["classes"]))}
     return {**sizes, **splits, **changes, **first}
@@ -64,7 +68,7 @@ def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
 
 def build_dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
     """Return a tag with what a random split over files would have claimed, where the data card has it."""
-    return {"pedigree.random_split": "; ".join(leakage_sentences(card))} if KEY in card else {}
+    return {"pedigree.random_split": "; ".join(describe_leakage(card))} if RANDOM_SPLIT_KEY in card else {}
 
 
 def build_verdict_tags(decision: Decision) -> dict[str, str]:

@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.datasets.leakage import Files, RandomSplit, clustered_interval, list_files, share_in_other_folds
+from tasks.domain.datasets.leakage import (
+    Files,
+    RandomSplit,
+    compute_clustered_interval,
+    compute_share_in_other_folds,
+    list_files,
+)
 from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, cross_fit
 from tasks.modeling.head.head import Numbers, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import Theta, single_threaded_blas
@@ -103,9 +109,9 @@ def _summary(files: Files, random: Sequence[_DealOutcome], grouped: Sequence[_De
     if not fair.any():
         return None
     claimed, honest = (np.mean([outcome.right[fair] for outcome in outcomes], axis=0) for outcomes in (random, grouped))
-    low, high = clustered_interval(claimed - honest, files.groups[fair])
+    low, high = compute_clustered_interval(claimed - honest, files.groups[fair])
     same_bytes, alike = (
-        float(np.mean([share_in_other_folds(keys[fair], outcome.folds[fair]) for outcome in random]))
+        float(np.mean([compute_share_in_other_folds(keys[fair], outcome.folds[fair]) for outcome in random]))
         for keys in (files.images, files.groups)
     )
     return RandomSplit(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.domain.datasets.image_issues import summarize_duplicates
-from tasks.domain.datasets.leakage import leakage_sentences
+from tasks.domain.datasets.leakage import describe_leakage
 from tasks.domain.datasets.splits import Split
 from tasks.reports.pages.template import render
 
@@ -52,7 +52,7 @@ def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | Non
         card=card,
         thumbnails=thumbnails,
         likeness=summarize_duplicates(card),
-        leakage=leakage_sentences(card),
+        leakage=describe_leakage(card),
         splits=[split.value for split in Split],
         most=max((class_card["images"] for class_card in card["classes"]), default=1),
         findings=_findings(card),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tasks.domain.datasets.attribute_balance import NarrowRange
-from tasks.domain.datasets.leakage import leakage_sentences
+from tasks.domain.datasets.leakage import describe_leakage
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.evaluation.label_changes import RelabelledImage
 from tasks.domain.evaluation.label_evidence import LabelPrediction
@@ -122,7 +122,7 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
     return render(
         "evaluation.html.j2",
         dataset=report.dataset,
-        leakage=leakage_sentences(report.card, report.challenger.features.current.fingerprint),
+        leakage=describe_leakage(report.card, report.challenger.features.current.fingerprint),
         trained=report.challenger.model,
         choice=report.challenger.features.choice,
         evaluation=evaluation,

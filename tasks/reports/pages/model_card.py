@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from configs.gate_rules import SERVED
 from configs.visible_text import Markdown, markdown
-from tasks.domain.datasets.leakage import leakage_sentences
+from tasks.domain.datasets.leakage import describe_leakage
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
@@ -146,7 +146,7 @@ def _figures(report: EvaluationReport) -> Section:
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
     held = report.challenger.model.promise.describe_held(overall, images)
-    leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in leakage_sentences(report.card))
+    leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in describe_leakage(report.card))
     sentences = (note, f"Sure answers: {held}.", *leaked)
     return Section("Figures", sentences, table=Table(("figure", "value", "interval"), rows))
 

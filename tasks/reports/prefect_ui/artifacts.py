@@ -18,7 +18,7 @@ from prefect.utilities.urls import url_for
 from configs.errors import PedigreeError
 from configs.visible_text import Markdown, markdown, visible
 from tasks.domain.datasets.image_issues import summarize_duplicates
-from tasks.domain.datasets.leakage import leakage_sentences
+from tasks.domain.datasets.leakage import describe_leakage
 from tasks.domain.gate.gate import Verdict
 from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.phrasing import count
@@ -43,7 +43,7 @@ def show_data_card(card: Mapping[str, Any], page: str) -> None:
     """
     lines = [f"# Dataset {card['dataset'][:12]}", "", *(f"- **look:** {markdown(entry)}" for entry in card["warnings"])]
     lines += [f"- {markdown(entry)} waits" for entry in card["waiting"]]
-    lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *leakage_sentences(card))]
+    lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *describe_leakage(card))]
     changes = {name: len(card[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [
@@ -102,9 +102,7 @@ def show_outcome(
     ]
     lines += [f"- {markdown(entry)} waits" for entry in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]
-    lines += (
-        [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *leakage_sentences(card))] if card else []
-    )
+    lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *describe_leakage(card))] if card else []
     lines += [f"- **look:** {markdown(entry)}" for entry in card["warnings"]] if card else []
     lines += _evaluation_lines(outcome, challenger) if challenger else []
     lines += ["", "## What it cost", "", *(f"- {entry}" for entry in _saved_work(data, challenger)), ""]

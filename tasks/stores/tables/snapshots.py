@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection, is_due
+from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection, is_retry_due
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.ingestion.triggers import SourceDiff
 from tasks.domain.labels.labeling import LocatedImage
@@ -208,7 +208,7 @@ def _standing(rejects: pa.Table, circumstances: Circumstances | None) -> pa.Tabl
             [
                 position
                 for kind in kinds
-                if not is_due(kind["reason"], _circumstances(kind), circumstances)
+                if not is_retry_due(kind["reason"], _circumstances(kind), circumstances)
                 for position in kind["place_list"]
             ],
             pa.int64(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.domain.datasets.splits import Assignment, Split, SplitRecord, valid_splits
+from tasks.domain.datasets.splits import Assignment, Split, SplitRecord, filter_valid_splits
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
@@ -26,7 +26,7 @@ class SplitStore:
 
     def stored(self) -> dict[str, Assignment]:
         """Return every image's split."""
-        return valid_splits(self._rows())
+        return filter_valid_splits(self._rows())
 
     def settle(self, decide: Decide) -> dict[str, Assignment]:
         """Write what is decided about new images, and return all splits as they stand.
@@ -35,7 +35,7 @@ class SplitStore:
         nothing once all its images have one.
         """
         rows = self._rows()
-        while new := decide(assigned := valid_splits(rows)):
+        while new := decide(assigned := filter_valid_splits(rows)):
             self._append(new, len(rows))
             rows += self._rows(len(rows))
         return assigned

@@ -19,7 +19,7 @@ from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
 from tasks.domain.images.image_info import ImageInfo, validate_image
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.significance import wilson_share
 from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, build_sample, cross_fit, softmax
@@ -71,7 +71,7 @@ class Photographs:
     @cached_property
     def examined(self) -> dict[str, ImageInfo]:
         """Measure each photograph as a run does."""
-        results = (validate_image(path.read_bytes(), limits_of(Images())) for path in self.collection.files)
+        results = (validate_image(path.read_bytes(), limits_from_settings(Images())) for path in self.collection.files)
         return {info.image: info for info in results if isinstance(info, ImageInfo)}
 
     @cached_property

@@ -13,7 +13,7 @@ from configs.schema import Dataset, Images
 from tasks.domain.images.augmentation import IDENTITY, render_view
 from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
 from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
-from tasks.domain.images.preprocessing import Picture, limits_of, open_picture
+from tasks.domain.images.preprocessing import Picture, limits_from_settings, open_picture
 from tasks.modeling.backbone.inception import CUTS
 from tasks.modeling.backbone.keras_weights import load_keras_file
 from tasks.modeling.determinism import map_in_parallel
@@ -86,7 +86,7 @@ def collect(folder: Path, weights: Path, keep: Path | None = None) -> Collection
 
 def opened(path: Path) -> Picture:
     """Decode a photograph by the pixel contract."""
-    picture = open_picture(path.read_bytes(), limits_of(Images()))
+    picture = open_picture(path.read_bytes(), limits_from_settings(Images()))
     if not isinstance(picture, Picture):
         raise TypeError(f"{path} cannot be used: {picture.detail}")
     return picture

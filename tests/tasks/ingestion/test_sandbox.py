@@ -16,7 +16,7 @@ from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import Description, ImageInfo, ImageProperties, validate_image
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.rejections import Reason, Rejection
-from tasks.domain.ingestion.decoder_protocol import DECODER_REASONS, read_answers
+from tasks.domain.ingestion.decoder_protocol import DECODER_REASONS, parse_responses
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.ingestion.decoder_worker import answer
 from tests.tasks.domain.images.test_preprocessing import WAYS
@@ -190,7 +190,7 @@ REJECTIONS = st.builds(Rejection, st.sampled_from(DECODER_REASONS), st.text(max_
 def test_every_answer_comes_back_as_it_was_given(answers: list[Description | Rejection]) -> None:
     """What a worker writes is read as the very same, to the last bit; only long details are cut."""
     message = json.dumps([answer(lambda *_, given=given: given, b"", LIMITS) for given in answers]).encode()
-    assert read_answers(message, len(answers), LIMITS) == answers
+    assert parse_responses(message, len(answers), LIMITS) == answers
 
 
 JSON = st.recursive(
@@ -203,7 +203,7 @@ JSON = st.recursive(
 def test_whatever_else_comes_is_refused(message: bytes) -> None:
     """Bytes and JSON of any other shape are a ValueError, never another error and never an answer."""
     with pytest.raises(ValueError, match=r"validation error|answers about"):
-        read_answers(message, 1, LIMITS)
+        parse_responses(message, 1, LIMITS)
 
 
 def test_everything_that_is_allowed_still_decodes() -> None:

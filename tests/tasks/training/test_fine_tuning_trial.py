@@ -17,7 +17,7 @@ from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.fine_tuning_trial import Trial
 from tasks.domain.images.image_info import ImageInfo, validate_image
-from tasks.domain.images.preprocessing import limits_of
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, feature_set
@@ -63,7 +63,7 @@ def asked(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, F
         for number, split in enumerate(SPLITS):
             sink = io.BytesIO()
             draw(kind, "brown", number, side=96).save(sink, "PNG")
-            image = validate_image(sink.getvalue(), limits_of(settings.images))
+            image = validate_image(sink.getvalue(), limits_from_settings(settings.images))
             assert isinstance(image, ImageInfo)
             Store(store).images.add([(image, sink.getvalue())])
             rows.append(Row(image.image, kind, split, (), f"{kind}/{number}.png"))

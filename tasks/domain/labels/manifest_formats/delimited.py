@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from configs.errors import PedigreeError
-from tasks.domain.labels.manifest_formats.statements import listing
+from tasks.domain.labels.manifest_formats.statements import join_names
 from tasks.domain.phrasing import count
 
 SEPARATORS = ",;\t"
@@ -163,8 +163,8 @@ def _check_references(columns: Sequence[str], name: str, references: frozenset[s
         return
     separate = ", and separate the columns by comma, semicolon or tab" if len(columns) == 1 else ""
     raise PedigreeError(
-        f"The manifest {name} has no column named key (its columns: {listing(columns)}): let its first line name the "
-        f"columns, call the one that names the objects key{separate}."
+        f"The manifest {name} has no column named key (its columns: {join_names(columns)}): let its first line name "
+        f"the columns, call the one that names the objects key{separate}."
     )
 
 
@@ -173,7 +173,7 @@ def _check_header(columns: list[str], name: str, line: int) -> None:
     if twice:
         numbers = " and ".join(str(number) for number, column in enumerate(columns, 1) if column == twice[0])
         raise PedigreeError(
-            f"The manifest {name}, line {line:,}, names {listing(twice[:1])} twice, in columns {numbers}: "
+            f"The manifest {name}, line {line:,}, names {join_names(twice[:1])} twice, in columns {numbers}: "
             "every column needs a name of its own."
         )
 

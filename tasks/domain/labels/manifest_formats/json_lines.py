@@ -11,11 +11,11 @@ from typing import Any
 from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
-    Reading,
+    ParsedManifest,
     RowError,
     Statement,
     extract_attributes,
-    listing,
+    join_names,
     make_statement,
     parse_label,
     parse_reference,
@@ -145,7 +145,7 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         twice = (name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise ValueError(f"an object names {listing([next(twice)])} twice")
+        raise ValueError(f"an object names {join_names([next(twice)])} twice")
     return fields
 
 
@@ -167,7 +167,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
+def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> ParsedManifest:
     """Read an output manifest of SageMaker Ground Truth, whose rows hold the results of one or more labeling jobs.
 
     Args:
@@ -183,7 +183,7 @@ def read_ground_truth(rows: Sequence[tuple[str, Any]], name: str, options: Manif
     """
     _check_jobs(rows, name, options.column)
     statements, skipped = read_rows(rows, lambda location, row: _make_statements(location, row, options.column))
-    return Reading(
+    return ParsedManifest(
         statements, skipped, options.column, unlabelled="no row holds the class of an image classification job"
     )
 
@@ -196,12 +196,12 @@ def _check_jobs(rows: Sequence[tuple[str, Any]], name: str, column: str) -> None
             if _is_classification(note):
                 jobs[job].update(text for value in _values(note) if (text := to_text(value)))
     if column and column not in jobs:
-        names = listing(jobs) or "none"
+        names = join_names(jobs) or "none"
         raise PedigreeError(f"The manifest {name} has no job {column}: set labels.column to one of: {names}.")
     answered = [classes for classes in jobs.values() if classes]
     if not column and any(classes.isdisjoint(answered[-1]) for classes in answered):
         raise PedigreeError(
-            f"The manifest {name} has classification jobs without a class in common ({listing(jobs)}): "
+            f"The manifest {name} has classification jobs without a class in common ({join_names(jobs)}): "
             "set labels.column to the one that is the label."
         )
 

@@ -9,12 +9,12 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.labeling import Attributes
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
-    Reading,
+    ParsedManifest,
     RowError,
     SkippedRow,
     Statement,
     extract_attributes,
-    listing,
+    join_names,
     make_statement,
     parse_label,
     read_rows,
@@ -49,7 +49,7 @@ class _Task:
     opinions: list[dict[str, list[str]]]
 
 
-def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
+def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> ParsedManifest:
     """Read an export as JSON-MIN or CSV, where choices stand beside the fields of the task.
 
     Args:
@@ -81,10 +81,10 @@ def read_flat_export(columns: Sequence[str], rows: Rows, name: str, options: Man
             yield make_statement(location, reference.strip(), choice, attributes)
 
     statements, skipped = read_rows(rows, read)
-    return Reading(statements, skipped, label, attributes_only=not label and bool(fields) and not candidates)
+    return ParsedManifest(statements, skipped, label, attributes_only=not label and bool(fields) and not candidates)
 
 
-def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> Reading:
+def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: ManifestOptions) -> ParsedManifest:
     """Read an export as JSON, with one statement for every choice of every annotator.
 
     Two different opinions on one image so become a conflict.
@@ -115,7 +115,7 @@ def read_task_export(rows: Sequence[tuple[str, Any]], name: str, options: Manife
     statements, faulty = read_rows(
         ((task.place, task) for task in tasks), lambda _, task: _make_statements(task, control)
     )
-    return Reading(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
+    return ParsedManifest(statements, skipped + faulty, control, unlabelled=_NOTHING_CHOSEN)
 
 
 def _choose_control(controls: Iterable[str], name: str, options: ManifestOptions) -> str:
@@ -123,12 +123,13 @@ def _choose_control(controls: Iterable[str], name: str, options: ManifestOptions
     if options.column:
         if names and options.column not in names:
             raise PedigreeError(
-                f"The manifest {name} has no control {options.column}: set labels.column to one of: {listing(names)}."
+                f"The manifest {name} has no control {options.column}: "
+                f"set labels.column to one of: {join_names(names)}."
             )
         return options.column
     if len(names) > 1:
         raise PedigreeError(
-            f"The manifest {name} has choices of more than one control ({listing(names)}): "
+            f"The manifest {name} has choices of more than one control ({join_names(names)}): "
             "set labels.column to the one that is the label."
         )
     return names[0] if names else ""
@@ -179,7 +180,7 @@ def _parse_choices(value: object, name: str) -> list[str]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise RowError(f"holds choices in {listing([name])} that are no JSON") from None
+            raise RowError(f"holds choices in {join_names([name])} that are no JSON") from None
     if isinstance(value, dict) and "choices" in value:
         value = _require_list(value["choices"], name)
     if isinstance(value, list):

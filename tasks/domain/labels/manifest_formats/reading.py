@@ -13,12 +13,12 @@ from tasks.domain.labels.manifest_formats.delimited import read_delimited
 from tasks.domain.labels.manifest_formats.json_lines import Records, read_json
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
-    Reading,
+    ParsedManifest,
     RowError,
     SkippedRow,
     Statement,
     extract_attributes,
-    listing,
+    join_names,
     make_statement,
     parse_reference,
     read_rows,
@@ -38,7 +38,7 @@ def is_coco(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(value.get(part), list) for part in _COCO)
 
 
-def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> Reading:
+def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> ParsedManifest:
     """Read the category of each image from COCO; several categories of one image become a conflict.
 
     Args:
@@ -74,7 +74,7 @@ def read_coco(value: Mapping[str, Any], name: str, options: ManifestOptions) -> 
             yield make_statement(location, reference, _category_name(names, category), attributes)
 
     statements, skipped = read_rows(((f"image {number:,}", image) for number, image in enumerate(images, 1)), read)
-    return Reading(statements, skipped + stray, "category", beside=True, unlabelled="no image has an annotation")
+    return ParsedManifest(statements, skipped + stray, "category", beside=True, unlabelled="no image has an annotation")
 
 
 def _refers_to(annotation: object, images: Mapping[object, object]) -> bool:
@@ -94,7 +94,7 @@ def _index_by_id(values: Sequence[Any], kind: str, name: str) -> dict[object, Ma
     twice = [number for number, times in Counter(value["id"] for value in held).items() if times > 1]
     if twice:
         raise PedigreeError(
-            f"The manifest {name} gives the {kind} id {listing([str(twice[0])])} twice: export it again."
+            f"The manifest {name} gives the {kind} id {join_names([str(twice[0])])} twice: export it again."
         )
     return {value["id"]: value for value in held}
 
@@ -132,12 +132,12 @@ def is_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
     if all(row.count("1") == 1 for row in ticks):
         return True
     raise PedigreeError(
-        f"The manifest {name} has columns of 0 and 1 ({listing(classes)}): if they are Roboflow's classes, call it "
+        f"The manifest {name} has columns of 0 and 1 ({join_names(classes)}): if they are Roboflow's classes, call it "
         f"{_CLASSES_FILE}; if one is the label, set labels.column; if all are attributes, set labels.attributes."
     )
 
 
-def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
+def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> ParsedManifest:
     """Read Roboflow's format: the class of a row is the column that holds a 1; several of them become a conflict.
 
     Args:
@@ -157,13 +157,13 @@ def read_one_hot(columns: Sequence[str], rows: Rows, name: str, options: Manifes
     def read(location: str, row: Mapping[str, str]) -> Iterator[Statement]:
         odd = [column for column in columns[1:] if row[column].strip() not in {"0", "1"}]
         if odd:
-            raise RowError(f"holds neither 0 nor 1 in {listing(odd)}")
+            raise RowError(f"holds neither 0 nor 1 in {join_names(odd)}")
         ticked = [column for column in columns[1:] if row[column].strip() == "1" and column != _UNLABELLED]
         for label in ticked or [""]:
             yield make_statement(location, parse_reference(row[_FILENAME], _FILENAME), label, ())
 
     statements, skipped = read_rows(rows, read)
-    return Reading(statements, skipped, "the classes' columns", beside=True)
+    return ParsedManifest(statements, skipped, "the classes' columns", beside=True)
 
 
 def _refuse_column(options: ManifestOptions, name: str, why: str) -> None:
@@ -173,7 +173,7 @@ def _refuse_column(options: ManifestOptions, name: str, why: str) -> None:
         )
 
 
-def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None) -> Reading:
+def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None) -> ParsedManifest:
     """Read a table (CSV or JSON Lines), or an export of Label Studio, Ground Truth, COCO, Roboflow or Hugging Face.
 
     Args:
@@ -200,7 +200,9 @@ def read_manifest(data: bytes, name: str, options: ManifestOptions | None = None
     labelled = reading.attributes_only or any(statement.label or statement.doubtful for statement in reading.statements)
     if options.must_label and reading.statements and not labelled:
         where = (
-            f"nothing is filled in under {listing([reading.label])}" if reading.label else "no field of it is the label"
+            f"nothing is filled in under {join_names([reading.label])}"
+            if reading.label
+            else "no field of it is the label"
         )
         raise PedigreeError(
             f"The manifest {name} gives no label in any of its {len(reading.statements):,} rows: "
@@ -227,7 +229,7 @@ def _decode(data: bytes, name: str) -> str:
     return text
 
 
-def _read_csv(text: str, name: str, options: ManifestOptions) -> Reading:
+def _read_csv(text: str, name: str, options: ManifestOptions) -> ParsedManifest:
     columns, rows = read_delimited(text, name, REFERENCES | {"img", "url"})
     if label_studio.SIGNATURE_COLUMNS & set(columns):
         return label_studio.read_flat_export(columns, rows, name, options)
@@ -236,10 +238,10 @@ def _read_csv(text: str, name: str, options: ManifestOptions) -> Reading:
     return read_table(columns, rows, name, options)
 
 
-def _read_records(records: Records, name: str, options: ManifestOptions) -> Reading:
+def _read_records(records: Records, name: str, options: ManifestOptions) -> ParsedManifest:
     """Detect the tool by the fields of its records, and read them; a record that does not fit is skipped there."""
     if not records:
-        return Reading([], [])
+        return ParsedManifest([], [])
     rows = [row for _, row in records if isinstance(row, Mapping)]
     if len(records) == 1 and rows and is_coco(rows[0]):
         return read_coco(rows[0], name, options)

@@ -30,7 +30,7 @@ class KeyIndex:
         self._root = _folder_path(root)
         self._rooted = bool(root)
 
-    def named(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
+    def find_keys(self, reference: str, *, stems: bool = False) -> tuple[str, ...]:
         """Return the keys that a reference may mean.
 
         Args:

@@ -67,7 +67,7 @@ class ManifestOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedManifest:
     """The content of a manifest.
 
     Attributes:
@@ -181,7 +181,7 @@ def parse_label(value: object, name: str) -> str:
         return value.strip()
     if value is not None and not isinstance(value, int | float):
         kind = "a list" if isinstance(value, list) else "an object"
-        raise RowError(f"holds {kind} in {listing([name])}, where a label is one word or name")
+        raise RowError(f"holds {kind} in {join_names([name])}, where a label is one word or name")
     return to_text(value)
 
 
@@ -200,11 +200,11 @@ def parse_reference(value: object, name: str) -> str:
     """
     text = "" if isinstance(value, bool | float) else to_text(value)
     if not text:
-        raise RowError(f"does not say which object it is about: {listing([name])} is empty or no text")
+        raise RowError(f"does not say which object it is about: {join_names([name])} is empty or no text")
     return text
 
 
-def listing(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Join names of fields for a message: the first few of them, in one line, each cut to a fixed length."""
     one_line = [" ".join(name.encode(errors="replace").decode().split()) for name in names]
     short = [name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…" for name in one_line]

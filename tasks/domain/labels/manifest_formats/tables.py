@@ -7,11 +7,11 @@ from typing import Any
 from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
-    Reading,
+    ParsedManifest,
     RowError,
     Statement,
     extract_attributes,
-    listing,
+    join_names,
     make_statement,
     parse_label,
     parse_reference,
@@ -57,7 +57,7 @@ _IDS = (
 REFERENCES = frozenset(table_format.reference for table_format in (KEY, *_FILES, *_IDS))
 
 
-def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> Reading:
+def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestOptions) -> ParsedManifest:
     """Read rows of named fields, as in spreadsheets and in the manifests of Hugging Face and Kaggle.
 
     Args:
@@ -86,7 +86,7 @@ def read_table(columns: Sequence[str], rows: Rows, name: str, options: ManifestO
         return [make_statement(location, reference, named, extract_attributes(row, non_attributes))]
 
     statements, skipped = read_rows(rows, read)
-    return Reading(
+    return ParsedManifest(
         statements,
         skipped,
         label,
@@ -121,8 +121,8 @@ def detect_format(columns: Sequence[str], name: str) -> TableFormat:
         if table_format.reference in columns:
             return table_format
     raise PedigreeError(
-        f"The manifest {name} has no field named key (its fields: {listing(columns) or 'none'}): call the field that "
-        "names the objects key."
+        f"The manifest {name} has no field named key (its fields: {join_names(columns) or 'none'}): call the field "
+        "that names the objects key."
     )
 
 
@@ -147,7 +147,7 @@ def choose_label(
     if options.column:
         if options.column in columns and options.column != table_format.reference:
             return options.column
-        choices = listing(column for column in columns if column != table_format.reference)
+        choices = join_names(column for column in columns if column != table_format.reference)
         raise PedigreeError(
             f"The manifest {name} has no field {options.column} for the label: set labels.column to one of: {choices}."
         )
@@ -160,8 +160,8 @@ def choose_label(
         return ""
     raise PedigreeError(
         f"The manifest {name} has {'several fields that may be the label' if labels else 'no field named label'}"
-        f": set labels.column to the one that holds the labels ({listing(labels or candidates)}), or name all of them "
-        "in labels.attributes if none does."
+        f": set labels.column to the one that holds the labels ({join_names(labels or candidates)}), or name all of "
+        "them in labels.attributes if none does."
     )
 
 

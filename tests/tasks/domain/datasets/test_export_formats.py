@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.domain.datasets.export_formats import file_name, folder_name, manifest_csv
+from tasks.domain.datasets.export_formats import file_name, folder_name, format_manifest_csv
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 
@@ -94,7 +94,7 @@ def test_extensions_follow_the_format(form: str, extension: str) -> None:
 def test_a_manifest_reads_back(rows: list[Row]) -> None:
     """Whatever labels and keys hold, commas, quotes and line ends too, a CSV reader gets it back, sorted by image."""
     unique = {row.image: row for row in rows}
-    text = manifest_csv(list(unique.values()), {image: f"x/{image}" for image in unique}).decode()
+    text = format_manifest_csv(list(unique.values()), {image: f"x/{image}" for image in unique}).decode()
     result = [
         (item["image"], item["label"], item["split"], item["key"]) for item in csv.DictReader(io.StringIO(text, ""))
     ]
@@ -107,7 +107,7 @@ def test_attributes_have_columns_of_their_own() -> None:
         Row("b", "pug", Split.TEST, (("split", "odd"), ("coat", "white")), "k2"),
         Row("a", "pug", Split.TRAIN, (("light", "dim"),), "k1"),
     ]
-    assert manifest_csv(rows, {"a": "pug/a.jpg", "b": "pug/b.jpg"}).decode() == (
+    assert format_manifest_csv(rows, {"a": "pug/a.jpg", "b": "pug/b.jpg"}).decode() == (
         "image,file,label,split,coat,light,attribute:split,key\r\n"
         "a,pug/a.jpg,pug,train,,dim,,k1\r\n"
         "b,pug/b.jpg,pug,test,white,,odd,k2\r\n"

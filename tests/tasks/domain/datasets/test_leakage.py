@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from tasks.domain.datasets.leakage import (
     ACROSS,
-    KEY,
+    RANDOM_SPLIT_KEY,
     RandomSplit,
-    clustered_interval,
+    compute_clustered_interval,
+    compute_share_in_other_folds,
+    describe_leakage,
     find_split_neighbours,
-    leakage_sentences,
     list_files,
     report_split_neighbours,
     sample_groups,
-    share_in_other_folds,
 )
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
@@ -27,8 +27,8 @@ FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 
 
 def test_the_claim_is_told_beside_the_honest_figure() -> None:
     """Both accuracies, the interval of their difference, and what leaked are in the words, and in MLflow as well."""
-    card = {KEY: asdict(FOUND), "classes": [], "images": 0}
-    sentences = leakage_sentences(card)
+    card = {RANDOM_SPLIT_KEY: asdict(FOUND), "classes": [], "images": 0}
+    sentences = describe_leakage(card)
     claim, leaked = sentences
     assert claim == (
         "a random split over files would have claimed an accuracy of 0.714; split by near-duplicate groups, the same "
@@ -41,24 +41,24 @@ def test_the_claim_is_told_beside_the_honest_figure() -> None:
 
 def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None:
     """An interval with nought is no overclaim, different files have one figure, and no figure is no words."""
-    chance = leakage_sentences({KEY: asdict(replace(FOUND, low=-0.01))})[0]
+    chance = describe_leakage({RANDOM_SPLIT_KEY: asdict(replace(FOUND, low=-0.01))})[0]
     assert chance.endswith(
         "0.652 (cross-validated on 1,369 files): about the same (a difference of 0.062), 95% interval -0.010 to 0.078"
     )
     clean = replace(FOUND, claimed=0.652, low=0.0, high=0.0, same_bytes=0.0, alike=0.0)
-    assert leakage_sentences({KEY: asdict(clean)})[0] == (
+    assert describe_leakage({RANDOM_SPLIT_KEY: asdict(clean)})[0] == (
         "no two files look alike, so a random split over files claims what a split by near-duplicate groups does: "
         "an accuracy of 0.652 (cross-validated on 1,369 files)"
     )
-    assert leakage_sentences({}) == ()
+    assert describe_leakage({}) == ()
     assert build_dataset_tags({}) == {}
 
 
 def test_a_sample_and_another_backbone_are_told() -> None:
     """Who reads a report of another backbone's model learns that the figure is not of its features."""
-    card = {KEY: asdict(replace(FOUND, of=20580))}
-    assert "on 1,369 of 20,580 files, with features of another backbone)" in leakage_sentences(card, "c" * 64)[0]
-    assert "another backbone" not in leakage_sentences(card, "b" * 64)[0]
+    card = {RANDOM_SPLIT_KEY: asdict(replace(FOUND, of=20580))}
+    assert "on 1,369 of 20,580 files, with features of another backbone)" in describe_leakage(card, "c" * 64)[0]
+    assert "another backbone" not in describe_leakage(card, "b" * 64)[0]
 
 
 def test_a_file_alone_in_its_group_has_one_name() -> None:
@@ -88,15 +88,15 @@ def test_a_sample_is_of_whole_groups_and_fair() -> None:
 def test_the_share_that_leaks_is_counted_across_folds() -> None:
     """A file leaks where another of the same image lies in another fold, not where all lie in its own."""
     images, folds = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 0])
-    assert share_in_other_folds(images, folds) == pytest.approx(0.4)
+    assert compute_share_in_other_folds(images, folds) == pytest.approx(0.4)
 
 
 def test_files_of_a_group_are_one_witness() -> None:
     """The interval of a mean is as wide as that of its groups' means, however many files each group has."""
     chance = np.random.default_rng(0)
     differences = chance.normal(0.1, 1.0, 200)
-    alone = clustered_interval(differences, np.arange(200))
-    five = clustered_interval(np.repeat(differences, 5), np.repeat(np.arange(200), 5))
+    alone = compute_clustered_interval(differences, np.arange(200))
+    five = compute_clustered_interval(np.repeat(differences, 5), np.repeat(np.arange(200), 5))
     assert five == pytest.approx(alone)
     assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * differences.std() / np.sqrt(200))
 
@@ -166,5 +166,5 @@ def test_a_pair_stands_side_by_side_and_is_counted() -> None:
         ("other 5", "validation, like test 2"),
     ]
     expected = ("1 test image nearly agrees with a training image of another near-duplicate group",)
-    assert leakage_sentences({"findings": [asdict(finding)]}) == expected
+    assert describe_leakage({"findings": [asdict(finding)]}) == expected
     assert report_split_neighbours((), rows, other_rows) == ()

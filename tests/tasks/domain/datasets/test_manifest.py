@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tasks.domain.datasets.manifest import Row, Waiting, canonical_row, dataset_hash, select_classes
+from tasks.domain.datasets.manifest import Row, WaitingClass, canonical_row, dataset_hash, select_classes
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import canonical_json
 from tasks.domain.labels.labeling import Attributes
@@ -22,7 +22,7 @@ def test_a_small_class_waits() -> None:
     many = rows_of("boxer", Split.TRAIN, Split.TEST, Split.VALIDATION)
     selection = select_classes([*few, *many], 3)
     assert {row.label for row in selection.rows} == {"boxer"}
-    assert selection.waiting == (Waiting("pug", 2, "2 of 3 images, lacks 1"),)
+    assert selection.waiting == (WaitingClass("pug", 2, "2 of 3 images, lacks 1"),)
 
 
 def test_a_class_without_training_images_waits() -> None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from tasks.domain.datasets.splits import Assignment, Shares, Split, SplitRecord, assign_splits, valid_splits
+from tasks.domain.datasets.splits import Assignment, Shares, Split, SplitRecord, assign_splits, filter_valid_splits
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tests.tasks.domain.picture_hashes import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
@@ -35,7 +35,7 @@ class Runs(RuleBasedStateMachine):
     @property
     def known(self) -> dict[str, Assignment]:
         """Return what stands of all that was written."""
-        return valid_splits(self.written)
+        return filter_valid_splits(self.written)
 
     def _arrives(self, prefix: str, look: bytes, label: str) -> str:
         image = f"{prefix}{len(self.looks):03}"

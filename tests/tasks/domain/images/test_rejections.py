@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, is_due, is_tried_every_time
+from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, is_retried_every_run, is_retry_due
 
 THEN = Circumstances(1000, 10_000, 32, "Pillow 13", "2026-11-01T02:00:00+00:00")
 CHANGES = {
@@ -45,7 +45,7 @@ DUE = {
 @pytest.mark.parametrize("reason", Reason)
 def test_a_rejection_stands_until_its_cause_is_gone(reason: Reason) -> None:
     """Each reason is examined again when what it hangs on has changed, and only then."""
-    assert {name for name, limits in CHANGES.items() if is_due(reason, THEN, limits)} == DUE[reason]
+    assert {name for name, limits in CHANGES.items() if is_retry_due(reason, THEN, limits)} == DUE[reason]
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -53,23 +53,23 @@ def test_what_an_older_store_did_not_note_is_due_once(reason: Reason) -> None:
     """Without a note of the circumstances all is examined again but what the bytes or the name alone say."""
     for_good = {Reason.EMPTY, Reason.NOT_AN_IMAGE, Reason.TOO_NARROW, Reason.NOT_A_FILE, Reason.UNUSABLE_NAME}
     nothing_noted = Circumstances(None, None, None, None, None)
-    assert is_due(reason, nothing_noted, THEN) == (reason not in for_good | {Reason.FORGOTTEN})
+    assert is_retry_due(reason, nothing_noted, THEN) == (reason not in for_good | {Reason.FORGOTTEN})
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_what_a_person_released_is_due(reason: Reason) -> None:
     """A release asks for another look, whatever the reason was."""
-    assert is_due(reason, Circumstances(None, None, None, None, RELEASED), THEN)
+    assert is_retry_due(reason, Circumstances(None, None, None, None, RELEASED), THEN)
 
 
 def test_a_reason_of_a_newer_pedigree_is_due() -> None:
     """A reason that this Pedigree does not know is no reason to pass an object over."""
-    assert is_due("haunted", THEN, THEN)
+    assert is_retry_due("haunted", THEN, THEN)
 
 
 def test_what_costs_one_request_is_tried_every_time() -> None:
     """What cannot be read today may be readable tomorrow, without any sign of it in the listing."""
-    assert {reason for reason in Reason if is_tried_every_time(reason)} == {
+    assert {reason for reason in Reason if is_retried_every_run(reason)} == {
         Reason.CHANGED,
         Reason.CANNOT_BE_READ,
         Reason.ARCHIVED,

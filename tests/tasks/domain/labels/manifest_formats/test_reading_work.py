@@ -12,7 +12,7 @@ from configs.errors import PedigreeError
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions
-from tasks.domain.labels.results import manifest_use, match_statements
+from tasks.domain.labels.results import count_manifest_use, match_statements
 from tests.tasks.domain.tool_manifests import dumped
 
 
@@ -75,7 +75,7 @@ def read(data: bytes, column: str) -> None:
         reading = read_manifest(data, "_classes.csv", ManifestOptions(column, must_label=True))
     except PedigreeError:
         return
-    list(manifest_use(reading, match_statements(reading, KeyIndex(keys, "/photos")), keys).sentences())
+    list(count_manifest_use(reading, match_statements(reading, KeyIndex(keys, "/photos")), keys).sentences())
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

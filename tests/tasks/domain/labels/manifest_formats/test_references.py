@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import listing
-from tasks.domain.labels.results import Examples, ManifestUse, manifest_use, match_statements
+from tasks.domain.labels.manifest_formats.statements import join_names
+from tasks.domain.labels.results import Examples, ManifestUse, count_manifest_use, match_statements
 
 DECOMPOSED, COMPOSED = (normalize(form, "pug/Böhme.jpg") for form in ("NFD", "NFC"))
 KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)
@@ -60,17 +60,17 @@ KEYS = ("pug/1.jpg", "cat/2.jpg", "cat/2.png", "0003.jpg", DECOMPOSED)
 )
 def test_a_reference_is_a_whole_path(reference: str, source: str, root: str, key: str | None) -> None:
     """Objects are found by their whole path below the source or the root, in any code points, and by no tail."""
-    assert KeyIndex(KEYS, source, root).named(reference) == ((key,) if key else ())
+    assert KeyIndex(KEYS, source, root).find_keys(reference) == ((key,) if key else ())
 
 
 def test_an_id_is_a_key_without_its_extension() -> None:
     """Kaggle's ids fit the only picture of that name; two pictures of one name are ambiguous, and files are none."""
     index = KeyIndex([*KEYS, "pug/notes.txt"], "/photos", "")
-    assert index.named("0003", stems=True) == ("0003.jpg",)
-    assert index.named("0003") == ()
-    assert index.named("cat/2", stems=True) == ("cat/2.jpg", "cat/2.png")
-    assert index.named("pug/notes", stems=True) == ()
-    assert index.named(COMPOSED.removesuffix(".jpg"), stems=True) == (DECOMPOSED,)
+    assert index.find_keys("0003", stems=True) == ("0003.jpg",)
+    assert index.find_keys("0003") == ()
+    assert index.find_keys("cat/2", stems=True) == ("cat/2.jpg", "cat/2.png")
+    assert index.find_keys("pug/notes", stems=True) == ()
+    assert index.find_keys(COMPOSED.removesuffix(".jpg"), stems=True) == (DECOMPOSED,)
 
 
 def test_two_files_that_look_the_same_are_never_taken_for_each_other() -> None:
@@ -78,15 +78,15 @@ def test_two_files_that_look_the_same_are_never_taken_for_each_other() -> None:
     index = KeyIndex(
         {COMPOSED, DECOMPOSED, normalize("NFD", "é/Böhme"), "é/B" + normalize("NFD", "ö") + "hme"}, "/photos", ""
     )
-    assert index.named(COMPOSED) == (COMPOSED,)
-    assert index.named(DECOMPOSED) == (DECOMPOSED,)
-    assert len(index.named(normalize("NFC", "é/Böhme"))) == 2
+    assert index.find_keys(COMPOSED) == (COMPOSED,)
+    assert index.find_keys(DECOMPOSED) == (DECOMPOSED,)
+    assert len(index.find_keys(normalize("NFC", "é/Böhme"))) == 2
 
 
 @given(st.lists(st.text("aä/.", min_size=1), unique=True), st.text("aä/."), st.text("aä/."))
 def test_what_is_found_is_a_key_and_below_a_stated_place(keys: list[str], reference: str, root: str) -> None:
     """No reference ever means anything but a key that is its path, with or without the root."""
-    for key in KeyIndex(keys, "s3://in", root).named(reference):
+    for key in KeyIndex(keys, "s3://in", root).find_keys(reference):
         assert key in keys
         path, plain, start = (normalize("NFC", text) for text in (key, reference, root.rstrip("/")))
         assert path in {
@@ -122,7 +122,7 @@ def test_a_long_reference_asks_no_more_than_a_short_one(root: str) -> None:
         keys = CountingKeys(KEYS)
         index = KeyIndex(keys, "/photos", root)
         for _ in range(10):
-            assert index.named("/data/local-files/?d=" + "ä/" * folders, stems=True) == ()
+            assert index.find_keys("/data/local-files/?d=" + "ä/" * folders, stems=True) == ()
         counts.append(keys.asked)
     assert counts[0] == counts[1] <= 2 * 10 + 3 * len(KEYS)
 
@@ -135,7 +135,7 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
     )
     reading = read_manifest(data, "labels")
     matched = match_statements(reading, KeyIndex(KEYS, "/photos", ""))
-    use = manifest_use(reading, matched, KEYS)
+    use = count_manifest_use(reading, matched, KEYS)
     assert matched.missing == ["9"]
     assert use == ManifestUse(
         rows=4,
@@ -143,19 +143,19 @@ def test_what_a_manifest_and_a_source_lack_is_counted_and_named() -> None:
         missing=Examples(1, ("9",)),
         skipped=Examples(1, ("line 5 does not say which object it is about: id is empty or no text",)),
         ambiguous=Examples(1, ("line 2, cat/2, may be cat/2.jpg, cat/2.png",)),
-        without_row=Examples(3, ("cat/2.jpg", "cat/2.png", listing([DECOMPOSED]))),
+        without_row=Examples(3, ("cat/2.jpg", "cat/2.png", join_names([DECOMPOSED]))),
         without_label=Examples(1, ("pug/1.jpg",)),
     )
     assert len(list(use.sentences())) == 5
     nowhere = match_statements(reading, KeyIndex((), "/photos", ""))
     assert any(
         "object of the source: 0003; cat/2; 9; and 1 more" in line
-        for line in manifest_use(reading, nowhere, ()).sentences()
+        for line in count_manifest_use(reading, nowhere, ()).sentences()
     )
 
 
 def test_a_signed_address_is_named_without_its_signature() -> None:
     """What opens an object for whoever reads it stands in no sentence about the manifest."""
     reading = read_manifest(b"key,label\nhttps://cdn.test/1.jpg?X-Amz-Signature=secret,pug\n", "labels")
-    use = manifest_use(reading, match_statements(reading, KeyIndex(KEYS, "s3://dogs/in")), KEYS)
+    use = count_manifest_use(reading, match_statements(reading, KeyIndex(KEYS, "s3://dogs/in")), KEYS)
     assert use.missing == Examples(1, ("https://cdn.test/1.jpg",))
