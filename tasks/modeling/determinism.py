@@ -1,4 +1,4 @@
-"""The same numbers twice: TensorFlow's switches, thrown once a process, and work shared among threads in order."""
+"""Determinism: TensorFlow configured for the same bits everywhere, parallel work in order, and the machine's facts."""
 
 import os
 import platform
@@ -19,41 +19,45 @@ R = TypeVar("R")
 
 SEED = 0
 _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
-# The families that TensorFlow and NumPy have kernels of their own for.
+# The instruction sets for which TensorFlow and NumPy have kernels of their own.
 _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
-# So many items a thread are on their way: enough to keep it busy, few enough to bound memory.
+# The items in progress for each thread: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
 
 
 @cache
 def configure_tensorflow() -> None:
-    """Fix threads, kernels and the choice of algorithms; every module here calls this before it uses TensorFlow.
+    """Configure threads, kernels and algorithms; every module here calls this before it uses TensorFlow.
 
-    One thread an operation makes a result independent of how many cores the machine has; the cores work on different
-    images, and on different operations of one graph, instead.
+    With one thread an operation a result does not depend on the number of cores. Cores work on different images
+    instead, and on different operations of one graph.
     """
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _without_stderr():
-        # The switches above are read when these are imported.
+        # These read the environment variables above when they are imported.
         import keras
         import tensorflow as tf
 
     _check_kernels()
-    # A person's keras.json may say otherwise.
+    # A keras.json in the home folder may set others.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(count_cores())
-    # Each core can be a device of its own in fine-tuning; this must be said before TensorFlow computes anything.
+    # Each core can be a device of its own in fine-tuning, which must be configured before TensorFlow computes anything.
     logical = [tf.config.LogicalDeviceConfiguration()] * count_cores()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tf.config.experimental.enable_op_determinism()
 
 
 def _check_kernels() -> None:
-    """Raise PedigreeError where TensorFlow was imported before its kernels could be chosen, and took others."""
+    """Check that TensorFlow uses the kernels that were chosen.
+
+    Raises:
+        PedigreeError: TensorFlow was imported before, and chose others.
+    """
     from tensorflow.python.util import _pywrap_util_port as port
 
     if platform.machine() in {"x86_64", "AMD64"} and not port.IsMklEnabled():
@@ -63,7 +67,7 @@ def _check_kernels() -> None:
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Keep TensorFlow's start-up lines, which no switch turns off, from the user's terminal."""
+    """Suppress TensorFlow's start-up lines, which no option turns off."""
     saved_stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -75,19 +79,19 @@ def _without_stderr() -> Iterator[None]:
 
 
 def count_cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield the function's results in order, computed in as many threads as there are cores, a few items ahead.
+    """Compute a function of each item in as many threads as there are cores, a few items ahead.
 
     Args:
-        function: Called once an item, by several threads at once.
-        items: Taken from as the results are asked for.
+        function: The function, which several threads call at once.
+        items: The items, which are read as results are consumed.
 
     Yields:
-        One result an item, in the items' order.
+        The result of each item, in order.
     """
     workers, waiting = count_cores(), iter(items)
     with ThreadPoolExecutor(workers) as pool:
@@ -98,7 +102,7 @@ def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
 
 
 def describe_engine() -> str:
-    """Name what computes features, with its version: another one gives other bits."""
+    """Return the name and version of what computes features; another one gives other bits."""
     configure_tensorflow()
     import tensorflow as tf
 
@@ -106,7 +110,7 @@ def describe_engine() -> str:
 
 
 def describe_machine() -> dict[str, str]:
-    """Name processor, cores, threads and the versions of what computes."""
+    """Return processor, cores, threads, and the versions of the libraries that compute."""
     configure_tensorflow()
     import tensorflow as tf
 
@@ -125,13 +129,13 @@ def describe_machine() -> dict[str, str]:
 
 
 def _kernels() -> str:
-    """Say whether somebody holds oneDNN to older instructions than the processor has, which gives other bits."""
+    """Return whether oneDNN is limited to older instructions than the processor has, which gives other bits."""
     held = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     return f"on, held to {held}" if held else "on"
 
 
 def _processor() -> tuple[str, frozenset[str]]:
-    """Read the processor's name and its instructions where Linux tells them."""
+    """Return the processor's name and its instructions, as far as the system reports them."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

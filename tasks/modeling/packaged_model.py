@@ -1,4 +1,4 @@
-"""The packaged model: backbone, head and pixel limits in one folder, as it is trained and as it is served."""
+"""The packaged model: backbone, head and image limits in one folder, written by training and loaded for serving."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,14 @@ from tasks.modeling.head.head import Head
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one image, and whether it is sure or rather does not know.
+    """The model's prediction for one image.
 
-    Without a label, ``problem`` says why.
+    Attributes:
+        label: The likeliest class; None where the image could not be used.
+        probability: Its probability.
+        sure: Whether the prediction is confident; where it is not, the answer is "I don't know".
+        probabilities: The probability of each class.
+        problem: Why there is no label; empty where there is one.
     """
 
     label: str | None
@@ -30,7 +35,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Package:
-    """What a packaged model is made of."""
+    """The parts of a packaged model.
+
+    Attributes:
+        backbone: The backbone's weights.
+        backbone_facts: What identifies the backbone, as in ``Backbone.facts``.
+        head: The head as a file.
+        limits: Which image files are accepted.
+    """
 
     backbone: bytes
     backbone_facts: Mapping[str, Any]
@@ -48,7 +60,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A packaged model, loaded and ready to answer."""
+    """A packaged model, ready to predict."""
 
     backbone: Backbone
     head: Head
@@ -56,28 +68,37 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
-        """Load what ``Package.write`` wrote; raise PedigreeError when it is damaged."""
+        """Load the folder that ``Package.write`` wrote.
+
+        Args:
+            folder: The folder.
+
+        Returns:
+            The model.
+
+        Raises:
+            PedigreeError: The folder is damaged or incomplete, or holds another head than the one that was packaged.
+        """
         try:
             facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             limits, named = Limits(**facts["limits"]), facts["backbone"]
             weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PedigreeError(f"The model in {folder} is damaged or incomplete: download it again.") from error
-        # Packages from before the head's name was written beside it have none.
+        # Older packages do not name their head.
         if facts.get("head", head.name) != head.name:
             raise PedigreeError(f"The head in {folder} is not the one that was packaged: download the model again.")
         return cls(restore_backbone(weights, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
-        """Answer for each image's bytes on its own, in order."""
+        """Predict each image from its bytes, independently of the others, in order."""
         return list(map_in_parallel(self._predict_image, images))
 
     def _predict_image(self, data: bytes) -> Prediction:
         pixels = preprocess_image(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
-            return Prediction(
-                None, None, sure=False, probabilities=None, problem=f"{pixels.reason.value}: {pixels.detail}"
-            )
+            problem = f"{pixels.reason.value}: {pixels.detail}"
+            return Prediction(None, None, sure=False, probabilities=None, problem=problem)
         probabilities = self.head.probabilities(self.backbone.network(pixels)[None])[0]
         named = dict(zip(self.head.classes, map(float, probabilities), strict=True))
         label = max(named, key=named.__getitem__)

@@ -1,4 +1,4 @@
-"""InceptionV3 up to its cut layer: what turns a picture into features."""
+"""The backbone: InceptionV3 up to its cut, which turns a picture into features."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +31,15 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network that maps (n, size, size, 3) bytes to (n, width) numbers, and what its name is made of."""
+    """A network that turns pictures into features.
+
+    Attributes:
+        cut: The layer at which the network ends, or two layers such as mixed8+mixed9.
+        size: The side of a picture in pixels.
+        model: The Keras model, from bytes (n, size, size, 3) to features (n, width).
+        precision: The precision to which features are rounded.
+        origin: SHA-256 of the file that the weights came from; empty where they came from none.
+    """
 
     cut: str
     size: int
@@ -42,12 +50,12 @@ class Backbone:
 
     @property
     def width(self) -> int:
-        """Count the numbers that it makes of one picture."""
+        """Return the number of features of a picture."""
         return int(self.model.output_shape[-1])
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """List all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
+        """Return all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
         return {
             "weights": files.hash_weights(self.model.get_weights()),
             "cut": self.cut,
@@ -59,12 +67,12 @@ class Backbone:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Name the backbone by the hash of its facts: 64 hex digits."""
+        """Return the hash of the facts, which identifies the backbone: 64 hex digits."""
         return sha256_of(self.facts)
 
     @cached_property
     def network(self) -> Callable[[Pixels], Vector]:
-        """Trace the network once, for one picture a call: (size, size, 3) in, (width,) out; threads may share it."""
+        """Return the traced network for one picture a call, (size, size, 3) to (width,); threads may share it."""
         import tensorflow as tf
 
         @tf.function(input_signature=[tf.TensorSpec((1, self.size, self.size, 3), tf.uint8)], autograph=False)
@@ -74,20 +82,38 @@ class Backbone:
         return lambda pixels: _round(call(pixels[None]).numpy()[0], self.precision)
 
     def to_bytes(self) -> bytes:
-        """Write the weights as one file."""
+        """Return the weights as one file."""
         return files.to_bytes(self.model.get_weights())
 
 
 def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
-    """Build the backbone that the settings name; ``data`` is the weights file where they name a path or an address."""
+    """Build the backbone that the settings name.
+
+    Args:
+        settings: Which weights, cut, size and precision.
+        data: The weights file, where the settings name a path or an address.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        SettingsError: The cut does not suit the size or the weights.
+        PedigreeError: The weights are missing, damaged, or others than expected.
+    """
     check_size(settings.cut, settings.size)
     return replace(_build(settings, data or b""), precision=settings.precision)
 
 
 def name_external_weights(settings: "schema.Backbone") -> str | None:
-    """Name, by 64 hex digits, what makes of weights from outside one backbone; None for those that Pedigree brings.
+    """Return a hash that identifies a backbone from external weights; None for weights that Pedigree brings.
 
-    A store that has seen this name needs neither a download nor a file any more.
+    A store that holds this name needs neither a download nor the file any more.
+
+    Args:
+        settings: Which weights, cut, size and precision.
+
+    Returns:
+        64 hex digits, or None.
     """
     if settings.weights in {"random", "demo"}:
         return None
@@ -98,12 +124,33 @@ def name_external_weights(settings: "schema.Backbone") -> str | None:
 
 
 def random_backbone(cut: str, size: int) -> Backbone:
-    """Build a backbone that has learned nothing, the same one in every process."""
+    """Build an untrained backbone, the same one in every process.
+
+    Args:
+        cut: The layer at which the network ends.
+        size: The side of a picture in pixels.
+
+    Returns:
+        The backbone.
+    """
     return Backbone(cut, size, truncate_network(build_untrained(), cut, size))
 
 
 def backbone_from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
-    """Build a backbone from a file that ``Backbone.to_bytes`` wrote; raise PedigreeError when it does not fit."""
+    """Build a backbone from a file that ``Backbone.to_bytes`` wrote.
+
+    Args:
+        data: The file.
+        cut: The layer at which the network ends.
+        size: The side of a picture in pixels.
+        origin: The name of the file for error sentences.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        PedigreeError: The file is damaged, or does not fit the cut.
+    """
     arrays = files.from_bytes(data, origin)
     backbone = random_backbone(cut, size)
     try:
@@ -115,7 +162,18 @@ def backbone_from_weights(data: bytes, cut: str, size: int, origin: str) -> Back
 
 
 def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
-    """Build a backbone from the store; raise PedigreeError when its weights are not those that its facts name."""
+    """Build a backbone from the store.
+
+    Args:
+        data: The weights file.
+        facts: What identifies the backbone, as in ``Backbone.facts``.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        PedigreeError: The weights are not those that the facts name.
+    """
     backbone = backbone_from_weights(
         data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}"
     )
@@ -163,7 +221,14 @@ def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
 
 
 def _round(vector: Vector, precision: str) -> Vector:
-    """Round to what is kept, here and nowhere else, so that a served model computes what was evaluated."""
+    """Round features to the stored precision, only here, so that a served model computes what was evaluated.
+
+    Returns:
+        The rounded features, as float32.
+
+    Raises:
+        PedigreeError: A feature is no number, or too large for the precision.
+    """
     with np.errstate(over="ignore"):
         rounded = vector.astype(precision).astype(np.float32)
     if np.isfinite(rounded).all():

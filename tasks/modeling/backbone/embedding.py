@@ -1,4 +1,4 @@
-"""Embedding: pictures through the backbone, one a call, as many calls at once as there are cores."""
+"""Embedding: images through the backbone, one a call in parallel threads, and the features of several cuts at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -23,14 +23,23 @@ if TYPE_CHECKING:
 
 #: An image, a view, and its features in that view.
 ViewFeatures = tuple[str, str, Vector]
-# So many calls are timed.
+# How many calls are timed.
 _TIMED = 7
 
 
 def embed_images(
     backbone: Backbone, images: Iterable[tuple[str, bytes]], limits: Limits
 ) -> Iterator[tuple[str, Vector]]:
-    """Yield the features of every image as it is, in order."""
+    """Embed images as they are.
+
+    Args:
+        backbone: The backbone.
+        images: The name and the bytes of each image.
+        limits: Which image files are accepted.
+
+    Yields:
+        The name and the features of each image, in order.
+    """
     for view_features in embed_views(backbone, ((name, data, (IDENTITY,)) for name, data in images), limits):
         yield from ((name, vector) for name, _, vector in view_features)
 
@@ -38,9 +47,15 @@ def embed_images(
 def embed_views(
     backbone: Backbone, images: Iterable[tuple[str, bytes, Sequence[str]]], limits: Limits
 ) -> Iterator[list[ViewFeatures]]:
-    """Yield the features of every image in each of the views asked of it, in order.
+    """Embed views of images; each image is decoded once for all of its views.
 
-    Decoding and network run in the same threads, a few images ahead; an image is decoded once for all of its views.
+    Args:
+        backbone: The backbone.
+        images: The name, the bytes and the views of each image.
+        limits: Which image files are accepted.
+
+    Yields:
+        The features of each image in its views, in order.
     """
     network = backbone.network
 
@@ -53,7 +68,14 @@ def embed_views(
 
 
 def check_determinism(backbone: Backbone) -> None:
-    """Prove on this machine that features depend neither on neighbours nor on order; raise Problem where they do."""
+    """Check on this machine that features depend neither on neighbours nor on the order of images.
+
+    Args:
+        backbone: The backbone.
+
+    Raises:
+        PedigreeError: The same picture gave different features.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (4, backbone.size, backbone.size, 3), dtype=np.uint8)
     alone = [backbone.network(pixels) for pixels in noise]
     together = list(map_in_parallel(backbone.network, chain(noise, noise[::-1])))
@@ -64,7 +86,17 @@ def check_determinism(backbone: Backbone) -> None:
 
 
 def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float:
-    """Time one image from its bytes to its features, in milliseconds on this machine: the median of a few."""
+    """Measure the time from an image's bytes to its features.
+
+    Args:
+        backbone: The backbone.
+        name: The name of the image.
+        data: Its bytes.
+        limits: Which image files are accepted.
+
+    Returns:
+        The median of several calls, in milliseconds on this machine.
+    """
 
     def once() -> float:
         started = perf_counter()
@@ -76,7 +108,19 @@ def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) 
 
 
 def decode_image(name: str, data: bytes, limits: Limits) -> Picture:
-    """Decode a stored image; raise PedigreeError, naming it, if it is refused now."""
+    """Decode a stored image.
+
+    Args:
+        name: The name of the image.
+        data: Its bytes.
+        limits: Which image files are accepted.
+
+    Returns:
+        The picture.
+
+    Raises:
+        PedigreeError: The image is rejected under these limits.
+    """
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         message = f"The stored image {name} cannot be used any more: {picture.detail}."
@@ -87,16 +131,32 @@ def decode_image(name: str, data: bytes, limits: Limits) -> Picture:
 
 
 def load_every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
-    """Build the backbone that puts every cut that its size allows side by side; ``data`` as in ``load``.
+    """Build the backbone that gives the features of every cut side by side.
 
-    Raises SettingsError where the weights end at a cut of their own.
+    Args:
+        settings: Which weights, size and precision.
+        data: The weights file, where the settings name a path or an address.
+
+    Returns:
+        The backbone with all cuts that its size allows.
+
+    Raises:
+        SettingsError: The weights end at a cut of their own.
     """
     check_has_other_cuts(settings, data)
     return load_backbone(settings.model_copy(update={"cut": "+".join(list_fitting_cuts(settings.size))}), data)
 
 
 def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None) -> None:
-    """Raise SettingsError where the weights end at a cut of their own, so that there is no other to compare."""
+    """Check that the weights allow more than one cut.
+
+    Args:
+        settings: Which weights.
+        data: The weights file, where the settings name a path or an address.
+
+    Raises:
+        SettingsError: The weights end at a cut of their own, so that there is none to compare with.
+    """
     if settings.weights == "demo":
         raise SettingsError(
             f"backbone.weights is demo, whose network ends at {DEMO_CUT}: it has no other cut to compare. Set "
@@ -110,7 +170,15 @@ def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None)
 
 
 def find_cut_columns(all_cuts: str, cut: str) -> NDArray[np.int64]:
-    """Tell which numbers of every cut's, side by side, are those of one, or of two: (width,)."""
+    """Find the columns of one cut, or of two, among the features of several cuts side by side.
+
+    Args:
+        all_cuts: The cuts that stand side by side, joined by ``+``.
+        cut: The cut to find.
+
+    Returns:
+        The columns, of shape (width,).
+    """
     layers = split_cut(all_cuts)
     ends = np.cumsum([feature_width(layer) for layer in layers])
     return np.concatenate(
@@ -122,7 +190,15 @@ def find_cut_columns(all_cuts: str, cut: str) -> NDArray[np.int64]:
 
 
 def gives_same_features(all_cuts: Backbone, single: Backbone) -> bool:
-    """Tell whether one pass through every cut gives, on this machine, the very bits of a network that ends there."""
+    """Return whether one pass through several cuts gives the bits of a network that ends at one of them.
+
+    Args:
+        all_cuts: The backbone with several cuts.
+        single: The backbone with one of them.
+
+    Returns:
+        Whether all bits are the same on this machine, for random pictures.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (2, single.size, single.size, 3), dtype=np.uint8)
     column_indices = find_cut_columns(all_cuts.cut, single.cut)
     return all(np.array_equal(all_cuts.network(pixels)[column_indices], single.network(pixels)) for pixels in noise)

@@ -1,4 +1,4 @@
-"""The architecture: Keras's InceptionV3, and its lower part up to a cut."""
+"""The architecture of the backbone: Keras's InceptionV3, and its lower part up to a cut."""
 
 import random
 from collections import defaultdict
@@ -11,29 +11,38 @@ if TYPE_CHECKING:
     import keras
 
 CUTS = tuple(f"mixed{block}" for block in range(11))
-# In pixels. Mixed3 and mixed8 halve what comes in with a window of 3, which below these sizes does not fit any more.
+# The smallest side of a picture for each cut, in pixels: mixed3 and mixed8 halve their input with a window of 3, which
+# does not fit into less.
 _SMALLEST = (27, 27, 27, 43, 43, 43, 43, 43, 75, 75, 75)
-# How many numbers each makes of a picture.
+# The number of features of each cut.
 _WIDTHS = (256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048)
 
 
 def split_cut(cut: str) -> tuple[str, ...]:
-    """Name the layers of a cut, earlier ones first: of mixed8+mixed9 two."""
+    """Return the layers of a cut, earlier ones first; mixed8+mixed9 has two."""
     return tuple(cut.split("+"))
 
 
 def feature_width(cut: str) -> int:
-    """Count the numbers that a cut makes of a picture."""
+    """Return the number of features that a cut gives."""
     return sum(_WIDTHS[CUTS.index(layer)] for layer in split_cut(cut))
 
 
 def list_fitting_cuts(size: int) -> tuple[str, ...]:
-    """Name the single cuts that leave something of a picture of this size, in pixels."""
+    """Return the single cuts that a picture of this side, in pixels, is large enough for."""
     return tuple(cut for cut, smallest in zip(CUTS, _SMALLEST, strict=True) if size >= smallest)
 
 
 def check_size(cut: str, size: int) -> None:
-    """Raise SettingsError, naming the smallest side in pixels that works, where nothing is left of a picture."""
+    """Check that pictures are large enough for a cut.
+
+    Args:
+        cut: The layer at which the network ends.
+        size: The side of a picture in pixels.
+
+    Raises:
+        SettingsError: The pictures are too small; the sentence names the smallest side that works.
+    """
     smallest = max(_SMALLEST[CUTS.index(layer)] for layer in split_cut(cut))
     if size < smallest:
         message = f"backbone.size is {size}, too small for a network cut at {cut}: set it to {smallest} or more"
@@ -43,8 +52,11 @@ def check_size(cut: str, size: int) -> None:
 def build_untrained() -> "keras.Model":
     """Build the whole network for pictures of any size, with the same random weights in every process.
 
-    Left to itself, Keras draws each layer's seed from Python's one source of chance, which Prefect's threads use too:
-    a layer that came between two of theirs would be another one. So each gets its seed here, in the order of making.
+    Keras would draw each layer's seed from Python's global random generator, which Prefect's threads use as well: a
+    draw of theirs in between would change the weights. So each layer gets its own seed here, in the order of creation.
+
+    Returns:
+        The Keras model.
     """
     configure_tensorflow()
     import keras
@@ -59,10 +71,16 @@ def build_untrained() -> "keras.Model":
 
 
 def rename_layers(network: "keras.Model") -> "keras.Model":
-    """Give the layers the names that they have in a process's first network, and return the network.
+    """Give the layers the names that they have in the first network of a process.
 
-    Keras counts on through a process (conv2d_99, conv2d_100), and TensorFlow adds up the gradients of a block's
-    branches in the order of their names: what was built before would decide the last bits of what is learned.
+    Keras counts through a process (conv2d_99, conv2d_100), and TensorFlow adds up the gradients of a block's branches
+    in the order of their names: networks that were built before would decide the last bits of what is learned.
+
+    Args:
+        network: The network, which is changed.
+
+    Returns:
+        The same network.
     """
     kinds: defaultdict[str, list[keras.Layer]] = defaultdict(list)
     for layer in network.layers:
@@ -75,18 +93,27 @@ def rename_layers(network: "keras.Model") -> "keras.Model":
 
 
 def _layer_number(layer: "keras.Layer") -> int:
-    """Take a layer's place among all of its kind that the process made from its name."""
+    """Return the number that Keras gave a layer among all of its kind."""
     return int(_split_name(layer)[1] or 0)
 
 
 def _split_name(layer: "keras.Layer") -> tuple[str, str]:
-    """Divide a name as Keras counts, max_pooling2d, max_pooling2d_1, max_pooling2d_2 …, into kind and number."""
+    """Split a layer's name as Keras counts, max_pooling2d, max_pooling2d_1, max_pooling2d_2 …, into kind and number."""
     kind, _, number = layer.name.rpartition("_")
     return (kind, number) if number.isdigit() else (layer.name, "")
 
 
 def truncate_network(network: "keras.Model", cut: str, size: int) -> "keras.Model":
-    """Keep the network up to the cut, average its output over the picture, and take bytes of (size, size, 3)."""
+    """Build the network from pictures to the averaged output of a cut.
+
+    Args:
+        network: The whole network.
+        cut: The layer or layers at which it ends.
+        size: The side of a picture in pixels.
+
+    Returns:
+        A model from bytes (n, size, size, 3) to features (n, width).
+    """
     import keras
 
     check_size(cut, size)
@@ -98,7 +125,7 @@ def truncate_network(network: "keras.Model", cut: str, size: int) -> "keras.Mode
 
 
 def pool_output(outputs: Any) -> Any:  # noqa: ANN401 - Keras's tensor, or a list of them
-    """Average a layer's output over the picture; of several layers, put the averages side by side."""
+    """Average a layer's output over the picture; the averages of several layers stand side by side."""
     import keras
 
     if not isinstance(outputs, list):

@@ -1,4 +1,4 @@
-"""InceptionV3 with weights from elsewhere: Keras's own ImageNet download, or a weights file that Keras wrote."""
+"""External weights: InceptionV3 with Keras's ImageNet download, or with a weights file that Keras wrote."""
 
 import io
 import socket
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
 
 # The name under which Keras keeps what it downloads.
 _FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-# Seconds without a byte after which a download is given up; Keras itself would wait for ever.
+# The seconds without a byte after which a download is given up; Keras itself would wait for ever.
 _PATIENCE = 20.0
 
 
 def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
     """Build the whole network with Keras's ImageNet weights, which Keras downloads once and then finds in its cache.
 
-    Return with it the SHA-256 of Keras's file. Keras knows only its MD5; where ``sha256`` is given the file is held
-    against that, and raises PedigreeError where it is another one, if it was there already before anything opened it.
+    Keras checks only an MD5. Where a SHA-256 is given, a file in the cache is checked against it before anything opens
+    it.
+
+    Args:
+        sha256: The expected SHA-256 of Keras's file; empty accepts any.
+
+    Returns:
+        The network, and the SHA-256 of Keras's file.
+
+    Raises:
+        PedigreeError: The weights cannot be downloaded, or have another SHA-256.
     """
     configure_tensorflow()
     import keras
@@ -51,9 +60,20 @@ def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
 
 
 def load_keras_file(data: bytes, origin: str) -> "keras.Model":
-    """Build the whole network with the weights of a file in either of Keras's layouts; raise Problem if it is none."""
+    """Build the whole network with the weights of a file in either of Keras's layouts.
+
+    Args:
+        data: The file.
+        origin: Its name for the error sentence.
+
+    Returns:
+        The network.
+
+    Raises:
+        PedigreeError: The file is damaged, or not one of InceptionV3 without its top.
+    """
     try:
-        # Keras tells its two layouts apart by the file's name, we by its content.
+        # Keras tells its two layouts apart by the name of the file, and this function by its content.
         name = f"inception{_suffix(data)}"
         network = build_untrained()
         with TemporaryDirectory() as folder:
@@ -67,12 +87,12 @@ def load_keras_file(data: bytes, origin: str) -> "keras.Model":
 
 
 def _read_cached() -> bytes:
-    """Return Keras's ImageNet file, or nothing where Keras has not downloaded it yet."""
+    """Return Keras's ImageNet file; empty where Keras has not downloaded it."""
     import keras
 
     with redirect_stdout(io.StringIO()):
         try:
-            # Keras alone knows where its cache is; only where it finds nothing there it looks at this address.
+            # Only Keras knows where its cache is. It opens the address below only where the cache holds nothing.
             return Path(keras.utils.get_file(_FILE, origin="file:///none", cache_subdir="models")).read_bytes()
         except Exception:  # noqa: BLE001 - what Keras raises is a bare Exception
             return b""
@@ -95,7 +115,7 @@ def _suffix(data: bytes) -> str:
 
 @contextmanager
 def _download() -> Iterator[None]:
-    """Give up on a network that is silent, and keep the download's bar off the standard output, which may be JSON."""
+    """Give up on a network that is silent, and keep the progress bar off the standard output, which may be JSON."""
     former_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_PATIENCE)
     try:

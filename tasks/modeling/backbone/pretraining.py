@@ -1,4 +1,4 @@
-"""Training a whole backbone: all of its layers, from scratch, on small pictures."""
+"""Pretraining: training all layers of a backbone from scratch on small pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +13,22 @@ from tasks.modeling.determinism import SEED, configure_tensorflow
 if TYPE_CHECKING:
     import keras
 
-# Keras's 0.99 needs hundreds of steps before the moving averages, which inference uses, leave their starting values.
+# With Keras's 0.99 the moving averages, which inference uses, need hundreds of steps to leave their initial values.
 _MOMENTUM = 0.9
 _BATCH, _PEAK_RATE, _WARM_UP = 32, 2e-3, 0.1
-# Without seeds of their own, layers ask Python's one source of chance, which Prefect's threads use too. These are what
-# it gave when the demo's weights were made and no other thread was there.
-_FLIPPED, _MOVED, _CLASSIFIED, _DROPPED = 862407392, 583031025, 481003666, 97942385
+# Without seeds of their own, layers draw from Python's global random generator, which Prefect's threads use as well.
+# These are the seeds that it gave when the demo's weights were trained.
+_FLIP_SEED, _SHIFT_SEED, _CLASSIFIER_SEED, _DROPOUT_SEED = 862407392, 583031025, 481003666, 97942385
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Model input of shape (images, size, size, 3), and each picture's class as an index."""
+    """Pictures with their classes.
+
+    Attributes:
+        pixels: Model input of shape (n_images, size, size, 3).
+        truth: The index of each picture's class, of shape (n_images,).
+    """
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.int64]
@@ -32,7 +37,18 @@ class Pictures:
 def train_backbone(
     cut: str, train: Pictures, validation: Pictures, epochs: int, on_epoch: Callable[[int, dict[str, float]], None]
 ) -> Backbone:
-    """Train InceptionV3 up to a cut, with a throw-away classifier on top, and return it without that classifier."""
+    """Train InceptionV3 up to a cut, with a classifier on top that is thrown away afterwards.
+
+    Args:
+        cut: The layer at which the network ends.
+        train: The pictures to learn from.
+        validation: The pictures to evaluate each epoch on.
+        epochs: The number of epochs.
+        on_epoch: Called with the number and the metrics of each epoch.
+
+    Returns:
+        The trained backbone.
+    """
     configure_tensorflow()
     import keras
 
@@ -58,7 +74,11 @@ def train_backbone(
 
 
 def _with_classifier(backbone: Backbone, classes: int) -> "keras.Model":
-    """Put the backbone's own layers, free to learn, between small random changes of the picture and a classifier."""
+    """Put the backbone's layers between random changes of the picture and a classifier, and make them trainable.
+
+    Returns:
+        A model from bytes (n, size, size, 3) to probabilities (n, n_classes).
+    """
     import keras
 
     body = next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
@@ -66,11 +86,11 @@ def _with_classifier(backbone: Backbone, classes: int) -> "keras.Model":
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = _MOMENTUM
     pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
-    changed = keras.layers.RandomFlip("horizontal", seed=_FLIPPED)(pixels)
-    changed = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", seed=_MOVED)(changed)
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(changed)
+    augmented = keras.layers.RandomFlip("horizontal", seed=_FLIP_SEED)(pixels)
+    augmented = keras.layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", seed=_SHIFT_SEED)(augmented)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(augmented)
     pooled = keras.layers.GlobalAveragePooling2D()(body(scaled))
-    regularized = keras.layers.Dropout(0.3, seed=_DROPPED)(pooled)
-    drawn = keras.initializers.GlorotUniform(_CLASSIFIED)
-    predicted = keras.layers.Dense(classes, activation="softmax", kernel_initializer=drawn)(regularized)
-    return keras.Model(pixels, predicted)
+    regularized = keras.layers.Dropout(0.3, seed=_DROPOUT_SEED)(pooled)
+    initializer = keras.initializers.GlorotUniform(_CLASSIFIER_SEED)
+    probabilities = keras.layers.Dense(classes, activation="softmax", kernel_initializer=initializer)(regularized)
+    return keras.Model(pixels, probabilities)

@@ -1,4 +1,4 @@
-"""Which devices share a step: the cores or graphics cards of this machine, or several machines that were told so."""
+"""Distribution of fine-tuning over devices: the cores or graphics cards of one machine, or several machines."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,25 +15,34 @@ from tasks.modeling.determinism import configure_tensorflow
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What the first worker tells the others fits into so many bytes.
+# The size of a message from the first worker to the others.
 _MESSAGE_BYTES = 2048
 
 
 @dataclass(frozen=True)
 class Devices:
-    """Devices that share every step, and the numbers of those among them that this process feeds."""
+    """The devices that share every step.
+
+    Attributes:
+        strategy: TensorFlow's distribution strategy.
+        local_devices: The numbers of the devices that this process feeds.
+    """
 
     strategy: "tf.distribute.Strategy"
     local_devices: range
 
     @property
     def count(self) -> int:
-        """Count the devices of all processes."""
+        """Return the number of devices of all processes."""
         return int(self.strategy.num_replicas_in_sync)
 
 
 def devices_of_this_machine(count: int) -> Devices:
-    """Take so many graphics cards or, where there are none, cores; raise SettingsError when the machine has fewer."""
+    """Return so many graphics cards or, where there are none, cores.
+
+    Raises:
+        SettingsError: The machine has fewer.
+    """
     configure_tensorflow()
     import tensorflow as tf
 
@@ -51,9 +60,17 @@ def devices_of_this_machine(count: int) -> Devices:
 
 @cache
 def devices_of_workers(workers: tuple[str, ...], number: int) -> Devices:
-    """Join the workers at these addresses as the one of this number, before TensorFlow computes anything here.
+    """Join the workers of a cluster, before TensorFlow computes anything here; waits until all of them have joined.
 
-    It waits until all of them have come.
+    Args:
+        workers: The addresses of all workers.
+        number: The index of this one.
+
+    Returns:
+        The devices of all workers.
+
+    Raises:
+        PedigreeError: This worker cannot join.
     """
     configure_tensorflow()
     import tensorflow as tf
@@ -73,14 +90,22 @@ def devices_of_workers(workers: tuple[str, ...], number: int) -> Devices:
 
 
 def broadcast(devices: Devices, message: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the first worker tells all workers; the others call this without a message, and wait for it."""
+    """Send a message from the first worker to all, and return it.
+
+    Args:
+        devices: The devices of all workers.
+        message: The message; None at the other workers, which wait for it.
+
+    Returns:
+        The message.
+    """
     import tensorflow as tf
 
     encoded = np.zeros(_MESSAGE_BYTES, np.int32)
     if message is not None:
         data = json.dumps(message).encode()
         encoded[: len(data)] = list(data)
-    strategy, speaks = devices.strategy, message is not None
+    strategy, is_sender = devices.strategy, message is not None
 
     @tf.function(autograph=False)
     def exchange(tensors: "tf.Tensor") -> "tf.Tensor":
@@ -88,18 +113,18 @@ def broadcast(devices: Devices, message: Mapping[str, Any] | None) -> dict[str, 
 
     local_message = strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(
-            encoded if speaks and context.replica_id_in_sync_group == 0 else np.zeros_like(encoded)
+            encoded if is_sender and context.replica_id_in_sync_group == 0 else np.zeros_like(encoded)
         )
     )
     with report_lost_worker():
-        heard = exchange(local_message).numpy()
-    received: dict[str, Any] = json.loads(bytes(heard[heard > 0].astype(np.uint8)))
+        received_bytes = exchange(local_message).numpy()
+    received: dict[str, Any] = json.loads(bytes(received_bytes[received_bytes > 0].astype(np.uint8)))
     return received
 
 
 @contextmanager
 def report_lost_worker() -> Iterator[None]:
-    """Turn the loss of another worker, in the middle of a step, into one sentence."""
+    """Replace TensorFlow's errors about a lost worker, in the middle of a step, by one sentence."""
     import tensorflow as tf
 
     try:
@@ -110,10 +135,18 @@ def report_lost_worker() -> Iterator[None]:
 
 
 def shard_batch(positions: Sequence[int], size: int, devices: int) -> list[list[tuple[int, int]]]:
-    """Deal the places of a batch of at most ``size`` out, one share a device, all of one length in every batch.
+    """Divide the positions of a batch among devices, so that every batch has the same shape.
 
-    Each place comes with 1; what fills up is the first places again, with 0. A batch of another length would make
+    The batch is filled up with its first positions, which count 0 instead of 1. A batch of another shape would make
     TensorFlow build the network's graph anew, which takes longer than many steps.
+
+    Args:
+        positions: The positions, at most ``size``.
+        size: The size of a full batch.
+        devices: The number of devices.
+
+    Returns:
+        The positions of each device, each with its weight of 1 or 0.
     """
     missing = size + -size % devices - len(positions)
     padded = [*((position, 1) for position in positions), *((positions[n % len(positions)], 0) for n in range(missing))]

@@ -1,4 +1,4 @@
-"""Fine-tuning: the end of a backbone learns together with its head, and can go on after any epoch."""
+"""Fine-tuning: training the last blocks of a backbone together with its head, resumable after every epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,14 +34,22 @@ if TYPE_CHECKING:
 
     from configs import schema
 
-# A tenth of the learning rate is the usual next try where training broke down.
-_LOWER = 10
+# The factor by which to lower the learning rate where training diverged.
+_RATE_FACTOR = 10
+# The bytes of a float32.
 _BYTES = 4
 
 
 @dataclass(frozen=True)
 class FineTuningData:
-    """What is learned from, what decides which epoch is best, how pictures are read, and the settings."""
+    """What fine-tuning works on.
+
+    Attributes:
+        train: The images to learn from.
+        validation: The images that decide which epoch is best.
+        reader: Reads the images.
+        settings: The settings.
+    """
 
     train: LabelledImages
     validation: LabelledImages
@@ -51,7 +59,15 @@ class FineTuningData:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """One fine-tuning on its devices; ``advance`` is told how many more images have passed through."""
+    """One fine-tuning on its devices.
+
+    Attributes:
+        backbone: The backbone to start from.
+        head: The head to start from.
+        data: What it works on.
+        devices: The devices that share every step.
+        on_images: Called with the number of images of each batch that has been processed.
+    """
 
     backbone: Backbone
     head: Head
@@ -60,39 +76,52 @@ class FineTuning:
     on_images: Callable[[int], None]
 
     def checkpoints(self, last: Checkpoint | None) -> Iterator[Checkpoint]:
-        """Yield a checkpoint before the first epoch and after each; with a last one, that one and those after it.
+        """Train epoch by epoch.
 
-        Raises Problem where a loss is no number, where a batch does not fit into memory, or where a worker is lost.
+        Args:
+            last: The checkpoint to resume from; None begins anew.
+
+        Yields:
+            The checkpoint before the first epoch, or the one to resume from, and then one after each epoch.
+
+        Raises:
+            PedigreeError: The loss diverges, memory is too small for a batch, or a worker is lost.
         """
-        network = self._network()
+        network = self._create_train_state()
         self._check_memory(network)
         if last:
             network.restore(last.state)
         else:
-            last = Checkpoint(network.state(), network.weights(), ((0, self._measured(network, 0)),))
+            last = Checkpoint(network.state(), network.weights(), ((0, self._evaluate_epoch(network, 0)),))
         yield last
         for epoch in range(last.epoch + 1, self.data.settings.fine_tuning.epochs + 1):
-            figures = self._trained(network, epoch) | self._measured(network, epoch)
+            figures = self._train_epoch(network, epoch) | self._evaluate_epoch(network, epoch)
             better = figures["validation_loss"] < best_epoch(last.epochs)[1]["validation_loss"]
             best = network.weights() if better else last.best
             last = Checkpoint(network.state(), best, (*last.epochs, (epoch, figures)))
             yield last
 
     def result(self, last: Checkpoint) -> tuple[Backbone, Head]:
-        """Make a backbone and a head of the best epoch; where that is epoch 0, they are those that it began with."""
+        """Return the backbone and the head of the best epoch; before the first one they are those to start from."""
         if best_epoch(last.epochs)[0] == 0:
             return self.backbone, self.head
         return extract_model(last.best, (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
 
     def run_without_validation(self) -> tuple[Backbone, Head]:
-        """Go through all epochs without a look at what they come to, and make a backbone and a head of the last one.
+        """Train all epochs, and return the backbone and the head of the last one.
 
-        What chose none of them by the validation images can be judged by these. Raises Problem as ``checkpoints`` does.
+        The validation images choose nothing here, so the result can be evaluated on them.
+
+        Returns:
+            The backbone and the head.
+
+        Raises:
+            PedigreeError: The loss diverges, memory is too small for a batch, or a worker is lost.
         """
-        network = self._network()
+        network = self._create_train_state()
         self._check_memory(network)
         for epoch in range(1, self.data.settings.fine_tuning.epochs + 1):
-            self._trained(network, epoch)
+            self._train_epoch(network, epoch)
         return extract_model(network.weights(), (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
 
     def _check_memory(self, network: TrainState) -> None:
@@ -100,25 +129,38 @@ class FineTuning:
             network.trainable_layers, self.data.settings, self.devices.count // len(self.devices.local_devices)
         )
 
-    def _network(self) -> TrainState:
+    def _create_train_state(self) -> TrainState:
         tuning, training = self.data.settings.fine_tuning, self.data.settings.training
-        steps = tuning.epochs * self._steps()
+        steps = tuning.epochs * self._count_steps()
         return create_train_state((self.backbone, self.head), tuning, self.devices, steps, training.label_smoothing)
 
-    def _steps(self) -> int:
+    def _count_steps(self) -> int:
         return -(-len(self.data.train.images) // self.data.settings.fine_tuning.batch)
 
-    def _trained(self, network: TrainState, epoch: int) -> dict[str, float]:
+    def _train_epoch(self, network: TrainState, epoch: int) -> dict[str, float]:
         plan = plan_training(self.data.train, self.data.settings, epoch)
-        return self._figures("train", plan, network.train_step, (epoch - 1) * self._steps())
+        return self._run_epoch("train", plan, network.train_step, (epoch - 1) * self._count_steps())
 
-    def _measured(self, network: TrainState, epoch: int) -> dict[str, float]:
-        return self._figures(
-            "validation", plan_validation(self.data.validation), network.eval_step, epoch * self._steps()
+    def _evaluate_epoch(self, network: TrainState, epoch: int) -> dict[str, float]:
+        return self._run_epoch(
+            "validation", plan_validation(self.data.validation), network.eval_step, epoch * self._count_steps()
         )
 
-    def _figures(self, name: str, plan: EpochPlan, step: Step, before: int) -> dict[str, float]:
-        """Average the loss and the hits of a pass; so many steps were made before it."""
+    def _run_epoch(self, name: str, plan: EpochPlan, step: Step, before: int) -> dict[str, float]:
+        """Run a step on every batch of an epoch.
+
+        Args:
+            name: Whether this is ``train`` or ``validation``.
+            plan: The images of the epoch.
+            step: The step to run.
+            before: The number of training steps before this epoch.
+
+        Returns:
+            The mean loss and the accuracy.
+
+        Raises:
+            PedigreeError: The loss is no number.
+        """
         losses, hits, batch = 0.0, 0, self.data.settings.fine_tuning.batch
         for number, (device_batches, size) in enumerate(
             read_batches(plan, batch, self.data.reader, self.devices), start=1
@@ -126,65 +168,90 @@ class FineTuning:
             with report_memory_shortage(self.data.settings), report_lost_worker():
                 loss, correct = step(device_batches)
             if not isfinite(loss):
-                raise self._broken(name, before + (number if name == "train" else 0))
+                raise PedigreeError(self._describe_divergence(name, before + (number if name == "train" else 0)))
             losses, hits = losses + loss * size, hits + correct
             self.on_images(size)
         return {f"{name}_loss": losses / len(plan.order), f"{name}_accuracy": hits / len(plan.order)}
 
-    def _broken(self, name: str, step: int) -> PedigreeError:
+    def _describe_divergence(self, name: str, step: int) -> str:
         rate = self.data.settings.fine_tuning.learning_rate
-        total = self.data.settings.fine_tuning.epochs * self._steps()
-        return PedigreeError(
+        total = self.data.settings.fine_tuning.epochs * self._count_steps()
+        return (
             f"Fine-tuning broke down at step {step} of {total}: the {name} loss is no number any more. Most likely "
-            f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _LOWER:g}. "
+            f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _RATE_FACTOR:g}. "
             "No model was made."
         )
 
 
 def check_memory(
-    learning: Sequence["keras.layers.Layer"], settings: "schema.Settings", machines: int, free: int | None = None
+    layers: Sequence["keras.layers.Layer"], settings: "schema.Settings", machines: int, free: int | None = None
 ) -> None:
-    """Raise PedigreeError, naming the batch that fits, where what learns keeps more than the machine's free bytes.
+    """Check that the outputs of the trainable layers fit into memory.
 
-    Every number that a learning layer puts out is kept until the gradients have come by: four bytes each, for this
-    machine's share of the batch. All else that a step needs is not in this, so that a batch is only refused where it
-    cannot fit. The memory of graphics cards is not looked at.
+    They are kept until the gradients are computed: four bytes a number, for this machine's share of the batch.
+    Everything else that a step needs is left out, so that a batch is only rejected where it certainly cannot fit. The
+    memory of graphics cards is not checked.
+
+    Args:
+        layers: The trainable layers.
+        settings: The batch size and the size of the pictures.
+        machines: The number of machines that share a batch.
+        free: The free memory in bytes; None asks the machine.
+
+    Raises:
+        PedigreeError: The batch does not fit; the sentence names one that does.
     """
     import tensorflow as tf
 
     if tf.config.list_logical_devices("GPU"):
         return
-    bytes_per_picture = count_outputs(learning, settings.backbone.size) * _BYTES
+    bytes_per_picture = count_outputs(layers, settings.backbone.size) * _BYTES
     free = psutil.virtual_memory().available if free is None else free
     if bytes_per_picture * settings.fine_tuning.batch > free * machines:
-        raise memory_error(settings, free * machines // bytes_per_picture)
+        raise PedigreeError(describe_memory_shortage(settings, free * machines // bytes_per_picture))
 
 
-def count_outputs(learning: Sequence["keras.layers.Layer"], size: int) -> int:
-    """Count what learning layers put out for one picture of this side, in pixels; they take pictures of any size."""
+def count_outputs(layers: Sequence["keras.layers.Layer"], size: int) -> int:
+    """Count the numbers that layers put out for one picture.
+
+    Args:
+        layers: The layers, which take pictures of any size.
+        size: The side of the picture in pixels.
+
+    Returns:
+        The number of outputs.
+    """
     import keras
 
-    outputs = [layer.output for layer in learning]
+    outputs = [layer.output for layer in layers]
     network = keras.Model(keras.utils.get_source_inputs(outputs[-1]), outputs)
     return sum(prod(shape[1:]) for shape in network.compute_output_shape((1, size, size, 3)))
 
 
 @contextmanager
 def report_memory_shortage(settings: "schema.Settings") -> Iterator[None]:
-    """Turn the end of memory in the middle of a step into one sentence."""
+    """Replace errors about exhausted memory, in the middle of a step, by one sentence."""
     import tensorflow as tf
 
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise memory_error(settings, settings.fine_tuning.batch // 2) from error
+        raise PedigreeError(describe_memory_shortage(settings, settings.fine_tuning.batch // 2)) from error
 
 
-def memory_error(settings: "schema.Settings", batch: int) -> PedigreeError:
-    """Say that a batch does not fit into memory, and what would: a smaller batch, or else fewer blocks that learn."""
+def describe_memory_shortage(settings: "schema.Settings", batch: int) -> str:
+    """Describe that a batch does not fit into memory, and which settings would.
+
+    Args:
+        settings: The settings.
+        batch: A batch that fits; 0 where only fewer trainable blocks would help.
+
+    Returns:
+        The sentence.
+    """
     tuning, size = settings.fine_tuning, settings.backbone.size
     better = f"fine_tuning.batch to {batch}" if batch else "fine_tuning.from_block to a later block"
-    return PedigreeError(
+    return (
         f"Fine-tuning with fine_tuning.batch {tuning.batch} at {size} px needs more memory than there is: "
         f"set {better}. No model was made."
     )

@@ -1,4 +1,4 @@
-"""Pictures on their way to the devices: read, decoded and changed in threads ahead, a few batches in memory."""
+"""Input pipeline of fine-tuning: images read, decoded and augmented in threads ahead, a few batches in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 if TYPE_CHECKING:
     from configs import schema
 
-# Pictures (images, size, size, 3), classes (images,) and each picture's weight in the loss, for every device of ours.
+#: For each device of this process: pictures (n_images, size, size, 3), the index of each picture's class (n_images,),
+#: and its weight in the loss (n_images,).
 Batch = Sequence[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images by name, and each image's class as an index."""
+    """The names of images, and the index of each image's class."""
 
     images: Sequence[str]
     truth: Sequence[int]
@@ -32,14 +33,28 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class ImageReader:
-    """How images are read from where they are stored, by name, and turned into squares of so many pixels a side."""
+    """Reads images as model input.
+
+    Attributes:
+        read_stored: Yields the name and the bytes of images by their names, in order.
+        limits: Which image files are accepted.
+        size: The side of the model input in pixels.
+    """
 
     read_stored: Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
     limits: Limits
     size: int
 
     def load_pictures(self, images: Sequence[str], change: Callable[[int, Pixels], Pixels]) -> Iterator[Pixels]:
-        """Yield these images as model input, each changed by a function that is told its place in the sequence."""
+        """Read images as model input.
+
+        Args:
+            images: The names of the images.
+            change: Changes each picture, given its position in the sequence.
+
+        Yields:
+            The changed pictures, in order.
+        """
 
         def load_picture(placed: tuple[int, tuple[str, bytes]]) -> Pixels:
             return change(placed[0], to_input(decode_image(*placed[1], self.limits), self.size))
@@ -49,7 +64,14 @@ class ImageReader:
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """One pass over images: their order as indices, each image's weight in the loss, and how it is changed."""
+    """One pass over images.
+
+    Attributes:
+        images: The images.
+        order: The indices of the images, in the order of the pass.
+        weights: The weight of each image in the loss, by index.
+        change: Changes each picture, given its position in the pass.
+    """
 
     images: LabelledImages
     order: Sequence[int]
@@ -58,26 +80,47 @@ class EpochPlan:
 
 
 def plan_training(train: LabelledImages, settings: "schema.Settings", epoch: int) -> EpochPlan:
-    """Shuffle and change the training images as the seed and the epoch say, whatever happened before."""
+    """Plan an epoch of training; the seed and the epoch alone decide the order and the augmentation.
+
+    Args:
+        train: The images to learn from.
+        settings: The seed, the balance of classes, and the augmentation.
+        epoch: The number of the epoch.
+
+    Returns:
+        The plan.
+    """
     seed, balance = settings.training.seed, settings.training.balance
     kind, count = settings.fine_tuning.augmentation, len(train.truth)
-    fair, chance = _fair_weights(train.truth), np.random.default_rng([seed, epoch])
-    drawn = chance.choice(count, count, p=fair / fair.sum()) if balance == "sampling" else chance.permutation(count)
+    balanced, chance = _compute_balanced_weights(train.truth), np.random.default_rng([seed, epoch])
+    drawn = (
+        chance.choice(count, count, p=balanced / balanced.sum()) if balance == "sampling" else chance.permutation(count)
+    )
 
     def change(position: int, pixels: Pixels) -> Pixels:
         return augment(pixels, kind, np.random.default_rng([seed, epoch, position]))
 
-    return EpochPlan(train, drawn.tolist(), fair if balance == "weights" else np.ones(count), change)
+    return EpochPlan(train, drawn.tolist(), balanced if balance == "weights" else np.ones(count), change)
 
 
 def plan_validation(images: LabelledImages) -> EpochPlan:
-    """Take images as they are, in their order, each as important as the others."""
+    """Plan a pass over images as they are, in their order and with equal weights."""
     count = len(images.truth)
     return EpochPlan(images, range(count), np.ones(count), lambda _position, pixels: pixels)
 
 
 def read_batches(plan: EpochPlan, batch: int, reader: ImageReader, devices: Devices) -> Iterator[tuple[Batch, int]]:
-    """Yield batch after batch, as far as it is for our devices, with the number of images that all devices share."""
+    """Read the batches of a pass, as far as they are for this process's devices.
+
+    Args:
+        plan: The pass.
+        batch: The number of images that all devices share.
+        reader: Reads the images.
+        devices: The devices.
+
+    Yields:
+        The batch of this process's devices, and the number of images that all devices share.
+    """
     batches = [range(len(plan.order))[start : start + batch] for start in range(0, len(plan.order), batch)]
     local_devices = slice(devices.local_devices.start, devices.local_devices.stop)
     dealt = [shard_batch(positions, batch, devices.count)[local_devices] for positions in batches]
@@ -91,15 +134,19 @@ def read_batches(plan: EpochPlan, batch: int, reader: ImageReader, devices: Devi
 def _stack_share(
     plan: EpochPlan, share: Sequence[tuple[int, int]], size: int, pictures: Iterator[Pixels]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float32]]:
-    """Stack one device's share of a batch of so many images."""
+    """Stack one device's share of a batch.
+
+    Returns:
+        Its pictures, classes and weights.
+    """
     drawn = [plan.order[position] for position, _ in share]
     truth = np.array([plan.images.truth[index] for index in drawn])
     weights = plan.weights[drawn] * [counts for _, counts in share] / size
     return np.stack(list(islice(pictures, len(share)))), truth, weights.astype(np.float32)
 
 
-def _fair_weights(truth: Sequence[int]) -> NDArray[np.float64]:
-    """Weigh each image so that every class weighs the same, however many images it has."""
+def _compute_balanced_weights(truth: Sequence[int]) -> NDArray[np.float64]:
+    """Compute a weight for each image, such that all classes weigh the same together; the mean is 1."""
     counts = np.bincount(truth)
     weights: NDArray[np.float64] = len(truth) / (np.count_nonzero(counts) * counts[np.asarray(truth)])
     return weights

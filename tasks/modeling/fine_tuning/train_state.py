@@ -1,4 +1,4 @@
-"""How far a fine-tuning has come, as one file: enough to go on as if it had never stopped."""
+"""Training state of fine-tuning: what is trained, its checkpoints, and the steps that change or evaluate it."""
 
 import io
 import json
@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 Arrays = list[NDArray[Any]]
 Epoch = tuple[int, Mapping[str, float]]
 Step = Callable[[Batch], tuple[float, int]]
+# The share of the steps during which the learning rate grows.
 _WARM_UP = 0.1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A fine-tuning after so many epochs: all that changes, the best weights so far, and every epoch's figures."""
+    """A fine-tuning after some epochs.
+
+    Attributes:
+        state: Everything that training changes.
+        best: The weights of the best epoch so far.
+        epochs: The number and the metrics of each epoch.
+    """
 
     state: Arrays
     best: Arrays
@@ -38,11 +45,11 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int:
-        """Count the epochs that are finished."""
+        """Return the number of finished epochs."""
         return self.epochs[-1][0]
 
     def to_bytes(self) -> bytes:
-        """Write it as one .npz file."""
+        """Return the checkpoint as one .npz file."""
         sink = io.BytesIO()
         named = {f"{part}_{n}": array for part in ("state", "best") for n, array in enumerate(getattr(self, part))}
         np.savez(sink, allow_pickle=False, epochs=np.array(json.dumps(self.epochs)), **named)
@@ -50,7 +57,7 @@ class Checkpoint:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Checkpoint | None":
-        """Read what ``to_bytes`` wrote; nothing where it is damaged, since a fine-tuning can begin again."""
+        """Read the file that ``to_bytes`` wrote; None where it is damaged, since fine-tuning can begin again."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 epochs = tuple((int(epoch), figures) for epoch, figures in json.loads(str(file["epochs"])))
@@ -63,13 +70,21 @@ class Checkpoint:
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """Name the first epoch with the lowest validation loss, with its figures."""
+    """Return the first epoch with the lowest validation loss, with its metrics."""
     return min(epochs, key=lambda epoch: epoch[1]["validation_loss"])
 
 
 @dataclass(frozen=True)
 class TrainState:
-    """What learns, all that changes in it, and two steps, which return the loss and how many pictures were right."""
+    """What fine-tuning changes, and the steps that do so.
+
+    Attributes:
+        trainable_layers: The layers of the backbone that are trained.
+        variables: The variables of these layers and of the classifier.
+        optimizer: The optimizer, with its own variables.
+        train_step: Trains on a batch, and returns the loss and the number of correct predictions.
+        eval_step: Returns the same without training.
+    """
 
     trainable_layers: Sequence["keras.layers.Layer"]
     variables: Sequence["keras.Variable"]
@@ -78,26 +93,39 @@ class TrainState:
     eval_step: Step
 
     def state(self) -> Arrays:
-        """Copy what a resumed training needs: the variables of the network, then the optimizer's."""
+        """Copy what is needed to resume: the variables of the network, then those of the optimizer."""
         return [np.array(variable) for variable in (*self.variables, *self.optimizer.variables)]
 
     def restore(self, state: Arrays) -> None:
-        """Put back what ``state`` copied."""
+        """Restore what ``state`` copied.
+
+        Args:
+            state: The arrays.
+        """
         for variable, array in zip((*self.variables, *self.optimizer.variables), state, strict=True):
             variable.assign(array)
 
     def weights(self) -> Arrays:
-        """Copy the variables of the network that may have changed."""
+        """Copy the variables of the network that training changes."""
         return [np.array(variable) for variable in self.variables]
 
 
 def create_train_state(
     start: tuple[Backbone, Head], settings: "schema.FineTuning", devices: Devices, steps: int, smoothing: float
 ) -> TrainState:
-    """Copy the backbone and the head onto the devices, and open the blocks from ``from_block`` on.
+    """Create the training state on the devices, with the blocks from ``from_block`` on trainable.
 
-    The learning rate grows during the first tenth of the steps and falls to nothing along a cosine. A smoothing of s
-    takes that share from each label and spreads it over all classes.
+    The learning rate grows during the first tenth of the steps, and then falls to 0 along a cosine.
+
+    Args:
+        start: The backbone and the head to start from; they are copied.
+        settings: The first trainable block, the learning rate, and whether statistics are frozen.
+        devices: The devices.
+        steps: The number of training steps in all.
+        smoothing: The share that is taken from each label and spread over all classes.
+
+    Returns:
+        The training state.
     """
     import keras
 
@@ -105,37 +133,56 @@ def create_train_state(
     with devices.strategy.scope():
         copy = random_backbone(backbone.cut, backbone.size)
         copy.model.set_weights(backbone.model.get_weights())
-        learning = unfreeze_from(_body(copy), settings.from_block)
+        layers = unfreeze_from(_find_body(copy), settings.from_block)
         classifier = keras.layers.Dense(len(head.classes))
-        network = _network(copy, classifier)
+        network = _build_network(copy, classifier)
         classifier.set_weights([head.weights, head.bias])
-        optimizer = keras.optimizers.Adam(_rate(settings.learning_rate, steps))
+        optimizer = keras.optimizers.Adam(_build_schedule(settings.learning_rate, steps))
         optimizer.build(network.trainable_variables)
-    variables = [variable for layer in (*learning, classifier) for variable in layer.weights]
+    variables = [variable for layer in (*layers, classifier) for variable in layer.weights]
     training = not settings.frozen_statistics
-    train = _train_step(network, optimizer, training=training, smoothing=smoothing)
-    return TrainState(learning, variables, optimizer, _run_on(devices, train), _run_on(devices, _measure_step(network)))
+    train = _build_train_step(network, optimizer, training=training, smoothing=smoothing)
+    return TrainState(
+        layers, variables, optimizer, _distribute(devices, train), _distribute(devices, _build_eval_step(network))
+    )
 
 
 def extract_model(weights: Arrays, start: tuple[Backbone, Head], block: str) -> tuple[Backbone, Head]:
-    """Make a backbone and a head like those at the start, with the weights that ``Tunable.weights`` copied."""
+    """Build the backbone and the head from trained weights.
+
+    Args:
+        weights: What ``TrainState.weights`` copied.
+        start: The backbone and the head that training started from.
+        block: The first trainable block.
+
+    Returns:
+        The trained backbone and head.
+    """
     backbone, head = start
     tuned = random_backbone(backbone.cut, backbone.size)
     tuned.model.set_weights(backbone.model.get_weights())
-    learned = [variable for layer in unfreeze_from(_body(tuned), block) for variable in layer.weights]
+    learned = [variable for layer in unfreeze_from(_find_body(tuned), block) for variable in layer.weights]
     for variable, array in zip(learned, weights[:-2], strict=True):
         variable.assign(array)
     return tuned, Head(head.classes, weights[-2], weights[-1])
 
 
-def _body(backbone: Backbone) -> "keras.Model":
+def _find_body(backbone: Backbone) -> "keras.Model":
     import keras
 
     return next(layer for layer in backbone.model.layers if isinstance(layer, keras.Model))
 
 
 def unfreeze_from(body: "keras.Model", block: str) -> list["keras.layers.Layer"]:
-    """Freeze all layers before a block, open the others, and return these; a block ends with the layer of its name."""
+    """Freeze all layers before a block, and make the others trainable.
+
+    Args:
+        body: The network.
+        block: The name of the block; a block ends with the layer of its name.
+
+    Returns:
+        The trainable layers.
+    """
     import keras
 
     before = int(block.removeprefix("mixed")) - 1
@@ -148,16 +195,16 @@ def unfreeze_from(body: "keras.Model", block: str) -> list["keras.layers.Layer"]
     return list(body.layers[start:])
 
 
-def _network(backbone: Backbone, classifier: "keras.layers.Layer") -> "keras.Model":
+def _build_network(backbone: Backbone, classifier: "keras.layers.Layer") -> "keras.Model":
     import keras
 
     # Whether statistics are learned is said in each call; a fixed ``training`` here would overrule it.
     pixels = keras.Input(backbone.model.input_shape[1:], dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
-    return keras.Model(pixels, classifier(pool_output(_body(backbone)(scaled))))
+    return keras.Model(pixels, classifier(pool_output(_find_body(backbone)(scaled))))
 
 
-def _rate(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSchedule":
+def _build_schedule(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSchedule":
     import keras
 
     warm_up = max(1, int(_WARM_UP * steps))
@@ -166,7 +213,7 @@ def _rate(peak: float, steps: int) -> "keras.optimizers.schedules.LearningRateSc
     )
 
 
-def _train_step(
+def _build_train_step(
     network: "keras.Model", optimizer: "keras.optimizers.Optimizer", *, training: bool, smoothing: float
 ) -> Callable[..., "tf.Tensor"]:
     import tensorflow as tf
@@ -174,25 +221,27 @@ def _train_step(
     def step(pixels: tf.Tensor, truth: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = network(pixels, training=training)
-            loss = tf.reduce_sum(weights * _losses(logits, truth, smoothing))
+            loss = tf.reduce_sum(weights * _compute_losses(logits, truth, smoothing))
         # Under a strategy Keras's optimizer itself adds up the gradients of all devices.
         optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
-        return _loss_and_hits(loss, logits, truth, weights)
+        return _stack_loss_and_hits(loss, logits, truth, weights)
 
     return step
 
 
-def _measure_step(network: "keras.Model") -> Callable[..., "tf.Tensor"]:
+def _build_eval_step(network: "keras.Model") -> Callable[..., "tf.Tensor"]:
     import tensorflow as tf
 
     def step(pixels: tf.Tensor, truth: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         logits = network(pixels, training=False)
-        return _loss_and_hits(tf.reduce_sum(weights * _losses(logits, truth, 0.0)), logits, truth, weights)
+        return _stack_loss_and_hits(
+            tf.reduce_sum(weights * _compute_losses(logits, truth, 0.0)), logits, truth, weights
+        )
 
     return step
 
 
-def _losses(logits: "tf.Tensor", truth: "tf.Tensor", smoothing: float) -> "tf.Tensor":
+def _compute_losses(logits: "tf.Tensor", truth: "tf.Tensor", smoothing: float) -> "tf.Tensor":
     import tensorflow as tf
 
     classes = logits.shape[-1]
@@ -200,15 +249,21 @@ def _losses(logits: "tf.Tensor", truth: "tf.Tensor", smoothing: float) -> "tf.Te
     return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
 
-def _loss_and_hits(loss: "tf.Tensor", logits: "tf.Tensor", truth: "tf.Tensor", weights: "tf.Tensor") -> "tf.Tensor":
+def _stack_loss_and_hits(
+    loss: "tf.Tensor", logits: "tf.Tensor", truth: "tf.Tensor", weights: "tf.Tensor"
+) -> "tf.Tensor":
     import tensorflow as tf
 
     correct = (tf.argmax(logits, axis=-1) == truth) & (weights > 0)
     return tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
 
 
-def _run_on(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
-    """Run a step on all devices, each on its share of the batch, and add up what they tell."""
+def _distribute(devices: Devices, step: Callable[..., "tf.Tensor"]) -> Step:
+    """Distribute a step: each device runs it on its share of the batch, and the results are added.
+
+    Returns:
+        The step for a whole batch.
+    """
     import tensorflow as tf
 
     strategy = devices.strategy

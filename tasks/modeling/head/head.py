@@ -1,4 +1,4 @@
-"""The head: a linear classifier on features, as plain arrays; serving and evaluation call the same function."""
+"""The head: a linear classifier on features, and the scaling of features that it is fitted on."""
 
 import io
 from collections.abc import Iterator
@@ -12,21 +12,25 @@ from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of
 from tasks.modeling.backbone.serialization import DAMAGE, hash_weights
 
-# So many images are turned into float64 at once: what bounds memory.
+# The images that are processed at once, which bounds memory.
 _BLOCK = 1024
-# So many images are looked at together: what bounds memory.
-# A spread of less than this share of the mean, or of one, is rounding, which nobody should blow up to a spread of one.
-_HARDLY = 1e-6
-# No network that was trained gives features beyond this; with them the head's own numbers would overflow.
+# A spread below this share of the mean, or of 1, is rounding; scaling it to a spread of 1 would blow it up.
+_ROUNDING = 1e-6
+# No trained network gives larger features; with them the head's own numbers would overflow.
 _LARGEST = 1e9
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Head:
-    """Weights of shape (width, classes) and a bias of shape (classes,), both float32.
+    """A linear classifier with its calibration; serving and evaluation call the same functions.
 
-    Logits are divided by the temperature; an answer whose probability is below the threshold means I don't know.
+    Attributes:
+        classes: The classes, in the order of the columns.
+        weights: Weights of shape (width, n_classes), float32.
+        bias: Of shape (n_classes,), float32.
+        temperature: The number by which logits are divided.
+        threshold: The probability from which on a prediction is confident; below it the answer is "I don't know".
     """
 
     classes: tuple[str, ...]
@@ -37,18 +41,27 @@ class Head:
 
     @cached_property
     def name(self) -> str:
-        """Name the head by the hash of its classes, weights and calibration: 64 hex digits.
+        """Return the hash of classes, weights and calibration, which identifies the head: 64 hex digits.
 
         A head from before there was a calibration keeps its name.
+
+        Returns:
+            64 hex digits.
         """
         plain = [list(self.classes), hash_weights([self.weights, self.bias])]
         calibration = [self.temperature.hex(), self.threshold.hex()]
         return sha256_of(plain if (self.temperature, self.threshold) == (1.0, 0.0) else [*plain, calibration])
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Turn features of shape (images, width) into logits of shape (images, classes), before the temperature.
+        """Compute logits before the temperature.
 
-        Every row is multiplied on its own and in float64, so that an image's answer never depends on its neighbours.
+        Each row is multiplied on its own and in float64, so that a prediction never depends on the other images.
+
+        Args:
+            features: Features of shape (n_images, width).
+
+        Returns:
+            Logits of shape (n_images, n_classes).
         """
         logits = np.empty((len(features), len(self.classes)))
         weights = self.weights.astype(np.float64)
@@ -58,17 +71,24 @@ class Head:
         return logits
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn features of shape (images, width) into probabilities of shape (images, classes)."""
+        """Compute calibrated probabilities.
+
+        Args:
+            features: Features of shape (n_images, width).
+
+        Returns:
+            Probabilities of shape (n_images, n_classes).
+        """
         logits = self.logits(features) / self.temperature
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def is_confident(self, probability: float) -> bool:
-        """Tell whether an answer of this probability is one, and not I don't know."""
+        """Return whether a prediction of this probability is confident."""
         return probability >= self.threshold
 
     def to_bytes(self) -> bytes:
-        """Write the head as one .npz file."""
+        """Return the head as one .npz file."""
         sink = io.BytesIO()
         calibration = np.array([self.temperature, self.threshold])
         np.savez(sink, classes=np.array(self.classes), weights=self.weights, bias=self.bias, calibration=calibration)
@@ -76,7 +96,17 @@ class Head:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Head":
-        """Read what ``to_bytes`` wrote; raise PedigreeError when it is damaged."""
+        """Read the file that ``to_bytes`` wrote.
+
+        Args:
+            data: The file.
+
+        Returns:
+            The head.
+
+        Raises:
+            PedigreeError: The file is damaged.
+        """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 calibration = map(float, file["calibration"]) if "calibration" in file else ()
@@ -87,9 +117,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Scaler:
-    """Each feature's mean and standard deviation over the images to learn from, both of shape (width,).
+    """The scaling of features to mean 0 and standard deviation 1 over the training images.
 
-    ``varies`` tells whether any feature does.
+    Attributes:
+        mean: The mean of each feature, of shape (width,).
+        scale: Its standard deviation, of shape (width,); 1 where it hardly varies.
+        varies: Whether any feature varies.
     """
 
     mean: Numbers
@@ -97,20 +130,41 @@ class Scaler:
     varies: bool
 
     def transform(self, features: Numbers) -> Numbers:
-        """Scale features of shape (n_images, width); they stay as they are, and a copy is returned."""
+        """Return scaled features.
+
+        Args:
+            features: Features of shape (n_images, width), which are not changed.
+
+        Returns:
+            A scaled copy.
+        """
         copy = features - self.mean
         copy /= self.scale
         return copy
 
     def unscale_weights(self, theta: NDArray[np.float64]) -> tuple[Numbers, Numbers]:
-        """Turn weights, with the bias as their last row, for scaled features into those for features as they are."""
+        """Convert weights for scaled features into weights for features as they are.
+
+        Args:
+            theta: Weights of shape (width + 1, n_classes), with the bias as the last row.
+
+        Returns:
+            Weights of shape (width, n_classes) and a bias of shape (n_classes,).
+        """
         raw = theta[:-1] / self.scale[:, None].astype(np.float64)
         bias = theta[-1] - (self.mean[:, None].astype(np.float64) * raw).sum(axis=0)
         return raw.astype(np.float32), bias.astype(np.float32)
 
 
 def fit_scaler(features: Numbers) -> Scaler:
-    """Measure features of shape (images, width); one that hardly varies is left as it is."""
+    """Fit the scaling of features.
+
+    Args:
+        features: Features of shape (n_images, width).
+
+    Returns:
+        The scaling.
+    """
     count = len(features)
     mean, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
     for block in iterate_blocks(features):
@@ -118,17 +172,31 @@ def fit_scaler(features: Numbers) -> Scaler:
     for block in iterate_blocks(features):
         squares += np.square(block - mean).sum(axis=0) / count
     deviation = np.sqrt(squares)
-    varies = deviation > _HARDLY * np.maximum(np.abs(mean), 1)
+    varies = deviation > _ROUNDING * np.maximum(np.abs(mean), 1)
     return Scaler(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32), bool(varies.any()))
 
 
 def check_features(features: Numbers) -> None:
-    """Raise PedigreeError where features are no numbers, or larger than any trained network makes them."""
-    # A comparison with NaN is false, so this refuses it too.
+    """Check that features are numbers, and not larger than any trained network makes them.
+
+    Args:
+        features: Features of shape (n_images, width).
+
+    Raises:
+        PedigreeError: They are not.
+    """
+    # A comparison with NaN is false, so NaN raises too.
     if not all((np.abs(block) < _LARGEST).all() for block in iterate_blocks(features)):
         raise PedigreeError("Features are beyond all bounds, or no numbers at all: take another weights file.")
 
 
 def iterate_blocks(features: Numbers) -> Iterator[Numbers]:
-    """Go through features of shape (images, width), some images at a time."""
+    """Iterate over features, some images at a time.
+
+    Args:
+        features: Features of shape (n_images, width).
+
+    Returns:
+        An iterator over blocks of shape (n_block, width).
+    """
     return (features[start : start + _BLOCK] for start in range(0, len(features), _BLOCK))

@@ -1,4 +1,4 @@
-"""Softmax regression: the weights with the least penalised log loss, with the same bits on any number of cores."""
+"""Softmax regression: the weights with the lowest penalised log loss, with the same bits on any number of cores."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +22,12 @@ _ITERATIONS = 500
 
 
 class Sample(NamedTuple):
-    """Images to learn from.
+    """Weighted images to learn from.
 
     Attributes:
         features: Scaled features of shape (n_images, width), float32.
         truth: The index of each image's class, of shape (n_images,).
-        weights: How much each image counts, of shape (n_images,).
+        weights: The weight of each image, of shape (n_images,).
     """
 
     features: Numbers
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Let each matrix product run in one thread: how OpenBLAS divides the work among several decides the bits."""
+    """Run each matrix product in one thread: how OpenBLAS divides the work among several decides the bits."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):
@@ -45,16 +45,16 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta) -> Theta:
-    """Minimise the weighted mean log loss plus ``strength`` times the sum of the squared weights.
+    """Minimise the weighted mean log loss plus ``strength`` times the sum of squared weights.
 
-    The objective is convex, so its minimum depends on nothing but the images: L-BFGS finds it from any start
-    (Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989).
+    The objective is convex, so the images alone decide its minimum. L-BFGS finds it from any start (Liu and Nocedal,
+    "On the limited memory BFGS method for large scale optimization", 1989).
 
     Args:
         sample: The images.
         strength: The weight decay; the bias is not decayed.
-        smoothing: Share of certainty that is taken from each label and spread over all classes.
-        start: Where to begin; a solution for nearly the same images or strength saves most of the work.
+        smoothing: The share that is taken from each label and spread over all classes.
+        start: The weights to start from; a solution for nearly the same images or strength saves most of the work.
 
     Returns:
         The solution, of the shape of ``start``.
@@ -82,7 +82,15 @@ def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta)
 
 
 def compute_logits(features: Numbers, theta: Theta) -> NDArray[np.float64]:
-    """Turn scaled features of shape (n_images, width) into logits of shape (n_images, n_classes)."""
+    """Compute logits.
+
+    Args:
+        features: Scaled features of shape (n_images, width).
+        theta: Weights of shape (width + 1, n_classes), with the bias as the last row.
+
+    Returns:
+        Logits of shape (n_images, n_classes).
+    """
     with single_threaded_blas():
         return _logits(features, theta)
 
@@ -98,7 +106,7 @@ def _blocks(sample: Sample) -> Iterator[Sample]:
 
 
 def _loss(block: Sample, theta: Theta, smoothing: float) -> tuple[float, NDArray[np.float64]]:
-    """Sum up a block's weighted log loss and its gradient."""
+    """Compute a block's weighted log loss and its gradient."""
     logits, images = _logits(block.features, theta), np.arange(len(block.truth))
     logits -= logits.max(axis=1, keepdims=True)
     powers = np.exp(logits)

@@ -1,4 +1,4 @@
-"""Training a head on features: fitted to its optimum, with a weight decay and a calibration from images held out."""
+"""Training of a head: fitted to its optimum, with a weight decay and a calibration from held-out images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Examples:
-    """Images to learn from.
+    """The images that a head learns from.
 
     Attributes:
-        features: Of shape (n_images, width), as they come from the backbone.
+        features: Features of shape (n_images, width), as they come from the backbone.
         truth: The index of each image's class.
-        groups: The near-duplicate group of each image; views of one image share its group.
-        originals: So many come first, as they are; the others are views of these, which are learned from and not
-            judged.
+        groups: The near-duplicate group of each image; views of an image share its group.
+        originals: The number of images at the beginning that are no views. The views that follow are learned from, and
+            not scored.
     """
 
     features: NDArray[np.float32]
@@ -46,10 +46,10 @@ class Examples:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a head says of images that it was not fitted on.
+    """Predictions for images that a head was not fitted on.
 
     Attributes:
-        logits: Of shape (n_images, n_classes), before the temperature.
+        logits: Logits of shape (n_images, n_classes), before the temperature.
         truth: The index of each image's class, of shape (n_images,).
         groups: The near-duplicate group of each image.
     """
@@ -60,27 +60,28 @@ class HeldOut:
 
 
 def build_fit_options(settings: "schema.Training") -> FitOptions:
-    """Fit heads as the settings say."""
+    """Build the options for fitting heads from the settings."""
     strengths = (settings.l2,) if settings.l2 else STRENGTHS
     return FitOptions(settings.balance != "none", settings.label_smoothing, strengths, settings.seed)
 
 
 def train_head(
-    classes: Sequence[str], examples: Examples, recipe: FitOptions, on_step: OnStep = lambda _number, _figures: None
+    classes: Sequence[str], examples: Examples, options: FitOptions, on_step: OnStep = lambda _number, _figures: None
 ) -> tuple[Head, HeldOut]:
-    """Choose a weight decay by cross-validation over groups, and fit a head of that decay to all images.
+    """Choose a weight decay by cross-validation over groups, and fit a head with it to all images.
 
     Args:
         classes: The names of the classes, in the order of their indices; each has an image.
         examples: The images.
-        recipe: How heads are fitted.
-        on_step: Is called with the number of each weight decay and its figures on images held out.
+        options: How heads are fitted.
+        on_step: Called with the number of each weight decay and its metrics on held-out images.
 
     Returns:
-        The head, not calibrated yet, and what heads of the same decay say of images that they were not fitted on.
+        The head, not calibrated yet, and predictions of heads with the same decay for images that they were not fitted
+        on.
 
     Raises:
-        PedigreeError: Where there are no images, features are no numbers or never vary, or nothing can be held out.
+        PedigreeError: There are no images, features are no numbers or never vary, or nothing can be held out.
     """
     check_examples(examples)
     truth, scaler = np.asarray(examples.truth, np.int64), fit_scaler(examples.features)
@@ -92,12 +93,12 @@ def train_head(
     folded = FoldedImages(
         scaler.transform(examples.features),
         truth,
-        assign_folds(truth, examples.groups, recipe.seed),
+        assign_folds(truth, examples.groups, options.seed),
         examples.originals,
     )
-    crossed = cross_fit(folded, recipe, on_step)
+    crossed = cross_fit(folded, options, on_step)
     theta = fit_softmax(
-        build_sample(folded.features, truth, recipe), crossed.strength, recipe.smoothing, crossed.mean_theta
+        build_sample(folded.features, truth, options), crossed.strength, options.smoothing, crossed.mean_theta
     )
     groups = [examples.groups[index] for index in np.flatnonzero(crossed.scored).tolist()]
     held = HeldOut(crossed.logits[crossed.scored], truth[crossed.scored], groups)
@@ -105,16 +106,16 @@ def train_head(
 
 
 def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, dict[str, float]]:
-    """Give a head the temperature and the threshold that fit images held out, and say how well they fit.
+    """Calibrate a head on held-out images: its temperature and the threshold of confident predictions.
 
     Args:
         head: The head.
-        held: What it, or heads like it, say of images that they were not fitted on.
-        sure_precision: The share of answers above the threshold that is to be right.
+        held: Predictions for images that the head, or heads like it, were not fitted on.
+        sure_precision: The share of confident predictions that is to be correct.
 
     Returns:
-        The head, and figures: the temperature, the threshold, how many groups were held out, and the expected
-        calibration error on these images, before and after.
+        The calibrated head and its figures: the temperature, the threshold, the number of held-out groups, and the
+        expected calibration error on these images before and after.
     """
     temperature = calibration.fit_temperature(held.logits, held.truth)
     before, after = (softmax(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
@@ -129,7 +130,14 @@ def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, d
 
 
 def check_examples(examples: Examples) -> None:
-    """Raise PedigreeError where there is nothing to learn from, or features are no numbers."""
+    """Check that there is something to learn from.
+
+    Args:
+        examples: The images.
+
+    Raises:
+        PedigreeError: There are no images, or features are no numbers.
+    """
     if not len(examples.truth):
         raise PedigreeError(
             "No photograph is there to learn from: add some, a share of them will go to the training split."

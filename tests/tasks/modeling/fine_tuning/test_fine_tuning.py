@@ -13,7 +13,7 @@ import tensorflow as tf
 from configs.errors import PedigreeError, SettingsError
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
-from tasks.modeling.fine_tuning.train_state import Checkpoint, _rate, unfreeze_from
+from tasks.modeling.fine_tuning.train_state import Checkpoint, _build_schedule, unfreeze_from
 from tests.servers import ROOT, free_port
 from tests.tasks.modeling.lessons import small_course, small_settings, tuned
 
@@ -104,7 +104,7 @@ def test_statistics_stay_unless_they_may_change(*, frozen: bool) -> None:
     """Moving means and variances stay as they came, unless they may be learned; weights do learn."""
     course = small_course(small_settings(epochs=1, frozen_statistics=frozen))
     before, last = course.checkpoints(None)
-    network = course._network()
+    network = course._create_train_state()
     same = {
         variable.name: np.array_equal(old, new)
         for variable, old, new in zip(network.variables, before.best, last.state, strict=False)
@@ -123,7 +123,7 @@ def test_where_nothing_got_better_all_stays_as_it_was() -> None:
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing() -> None:
     """It grows for a tenth of the steps, is then at its highest, and ends at nothing."""
-    rate = [float(_rate(0.5, 100)(step)) for step in range(101)]
+    rate = [float(_build_schedule(0.5, 100)(step)) for step in range(101)]
     assert rate[:11] == sorted(rate[:11])
     assert [rate[10], rate[100]] == pytest.approx([0.5, 0.0], abs=1e-6)
     assert rate[10:] == sorted(rate[10:], reverse=True)
@@ -143,7 +143,7 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
-    network, settings = small_course(small_settings())._network(), small_settings()
+    network, settings = small_course(small_settings())._create_train_state(), small_settings()
     needed = 4 * count_outputs(network.trainable_layers, settings.backbone.size)
     assert needed > 4 * 75 * 75
     check_memory(network.trainable_layers, settings, 1, 8 * needed)
