@@ -13,24 +13,24 @@ from tests.servers import ROOT
 COMMAND = """
 import json
 import flows.cli.app
-from configs.load import code_version, lock_hash
+from configs.environment import code_version, lock_hash
 from flows.demo import demo_settings
-from infra import deployments
+from infra.orchestration import deployments
 from pathlib import Path
 from tasks.domain.datasets.version_diff import diff_versions
-from tasks.modeling.backbone.backbone import load
-from tasks.reports.pages.diff_page import diff_page
-from tasks.stores import mlflow_model, stranger
+from tasks.modeling.backbone.backbone import load_backbone
+from tasks.reports.pages.diff_page import render_version_diff
+from tasks.serving import model_package, probe_process
 settings = demo_settings(Path("place"))
 print(json.dumps({
     "home": flows.cli.app.__file__,
     "lock": lock_hash(),
     "commit": code_version()["git_commit"],
-    "backbone": load(settings.backbone).fingerprint,
+    "backbone": load_backbone(settings.backbone).fingerprint,
     "deployments": deployments._FILE.is_file(),
-    "stranger": stranger._PROGRAM.is_file(),
-    "page": diff_page("a", "b", diff_versions([], []), {}).startswith("<!doctype html>"),
-    "code": all((mlflow_model._ROOT / path).exists() for path in mlflow_model._CODE),
+    "probe": probe_process._PROGRAM.is_file(),
+    "page": render_version_diff("a", "b", diff_versions([], []), {}).startswith("<!doctype html>"),
+    "code": all((model_package._ROOT / path).is_file() for path in model_package.CODE),
 }))
 """
 
