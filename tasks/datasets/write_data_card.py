@@ -53,7 +53,7 @@ def measure_leakage(
         feature_set: The features in the store that heads are to take.
         settings: How heads are trained.
     """
-    from tasks.modeling.head.random_split import Images, measure_random_split
+    from tasks.modeling.head.random_split import DistinctImages, measure_random_split
     from tasks.modeling.head.training import build_fit_options
 
     store = settings.store.url
@@ -68,7 +68,9 @@ def measure_leakage(
         Store(store).features(feature_set.fingerprint, feature_set.width).read([used[index].image for index in indices])
     )
     labels = [used[index].label for index in indices]
-    images = Images(features, labels, [groups[index] for index in indices], [copies[index] for index in indices])
+    images = DistinctImages(
+        features, labels, [groups[index] for index in indices], [copies[index] for index in indices]
+    )
     if (measured := measure_random_split(images, build_fit_options(settings.training))) is None:
         return {}
     return {RANDOM_SPLIT_KEY: asdict(replace(measured, of=sum(copies), backbone=feature_set.fingerprint))}

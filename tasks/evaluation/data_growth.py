@@ -9,7 +9,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.data_growth import (
     DataGrowth,
-    Recipe,
+    SettingsRelation,
     VersionFeatures,
     compare_training_data,
     cross_validate,
@@ -63,7 +63,7 @@ def measure_growth(
 
 def _likeness(
     champion_settings: Mapping[str, object], challenger_settings: Mapping[str, object], *, same_features: bool
-) -> Recipe:
+) -> SettingsRelation:
     if any(
         champion_settings.get(name) != challenger_settings.get(name)
         for name in {*champion_settings, *challenger_settings} - {"backbone"}

@@ -14,7 +14,7 @@ from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compar
 from tasks.domain.evaluation.learning_curves import compute_discriminant_scores, compute_moments
 from tasks.domain.evaluation.predictions import Predictions
 
-Recipe = Literal["same", "another backbone", "other"]
+SettingsRelation = Literal["same", "another backbone", "other"]
 
 _FOLDS = 5
 
@@ -54,7 +54,7 @@ class DataGrowth:
     learned: int
     kept: int
     more: int
-    recipe: Recipe
+    recipe: SettingsRelation
     cross_validated: CrossValidation | None = None
 
     @property
@@ -80,7 +80,7 @@ class VersionFeatures:
     groups: Sequence[str]
 
 
-def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Recipe) -> DataGrowth:
+def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: SettingsRelation) -> DataGrowth:
     """Count the training images that two models share, and those that came.
 
     Args:

@@ -147,7 +147,7 @@ def collect_label_evidence(
         for change in relabelling.changes
     )
     head_predictions, champion_predictions = (
-        tuple(witness.get(photograph.image) for photograph in relabelling.moved) for witness in (head, champion)
+        tuple(predictions.get(photograph.image) for photograph in relabelling.moved) for predictions in (head, champion)
     )
     return LabelEvidence(relabelling, classes, head_predictions, champion_predictions, tuple(falls))
 
@@ -276,11 +276,11 @@ def _select_moved(moved: Sequence[RelabelledImage], change: ClassChange) -> list
     ]
 
 
-def _count_votes(moved: Sequence[RelabelledImage], witness: Mapping[str, LabelPrediction | None]) -> LabelVotes:
+def _count_votes(moved: Sequence[RelabelledImage], predictions: Mapping[str, LabelPrediction | None]) -> LabelVotes:
     """Count near-duplicate groups by the label that most of their images vote for."""
     votes: defaultdict[str, float] = defaultdict(float)
     for photograph in moved:
-        prediction = witness.get(photograph.image)
+        prediction = predictions.get(photograph.image)
         if prediction:
             votes[photograph.group] += float(np.sign(prediction.new - prediction.old))
     return LabelVotes(sum(vote < 0 for vote in votes.values()), sum(vote > 0 for vote in votes.values()))

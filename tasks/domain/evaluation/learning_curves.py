@@ -152,8 +152,10 @@ def fit_learning_curves(
         [_bootstrap_errors(wrong, labels == label, validation.groups, chance) for label in classes], axis=1
     )
     ends = range(1, _QUARTERS + 1)
-    held = np.array([[np.sum(quarters[np.array(train.labels) == label] < end) for end in ends] for label in classes])
-    return _build_curves(classes, errors, held, (images, counts), unknown)
+    quarter_sizes = np.array(
+        [[np.sum(quarters[np.array(train.labels) == label] < end) for end in ends] for label in classes]
+    )
+    return _build_curves(classes, errors, quarter_sizes, (images, counts), unknown)
 
 
 def _assign_quarters(train: LabelledFeatures) -> NDArray[np.int64]:
@@ -211,7 +213,7 @@ def _bootstrap_errors(
 def _build_curves(
     classes: Sequence[str],
     errors: Floats,
-    held: NDArray[np.int64],
+    quarter_sizes: NDArray[np.int64],
     numbers: tuple[Mapping[str, int], Mapping[str, int]],
     unknown: Sequence[LearningCurve],
 ) -> LearningCurves:
@@ -220,7 +222,7 @@ def _build_curves(
     Args:
         classes: The known classes.
         errors: Error rates of shape (1 + n_rounds, n_classes, 4), the measured ones first.
-        held: The training images in one to four quarters, of shape (n_classes, 4).
+        quarter_sizes: The training images in one to four quarters, of shape (n_classes, 4).
         numbers: The number of training and of validation images of each class.
         unknown: The curves of the unknown classes.
 
@@ -228,7 +230,7 @@ def _build_curves(
         All curves.
     """
     images, validation = (np.array([counts[label] for label in classes]) for counts in numbers)
-    gains = _estimate_gains(errors, held, images, validation)
+    gains = _estimate_gains(errors, quarter_sizes, images, validation)
     total = (gains * validation).sum(axis=1) / validation.sum()
     low, high = percentile_interval(np.column_stack([gains, total])[1:])
     # Without an error among the images a bootstrap sees none. There may be errors all the same, which fall at best
@@ -239,7 +241,7 @@ def _build_curves(
     recalls = 1 - np.concatenate(
         [errors[0], (errors[0] * validation[:, None]).sum(axis=0, keepdims=True) / validation.sum()]
     )
-    sizes = np.concatenate([held, held.sum(axis=0, keepdims=True)])
+    sizes = np.concatenate([quarter_sizes, quarter_sizes.sum(axis=0, keepdims=True)])
     names, measured = (*classes, ""), np.append(gains[0], total[0])
     all_images, all_validation = np.append(images, images.sum()), np.append(validation, validation.sum())
     curves = [
@@ -259,7 +261,7 @@ def _build_curves(
 
 
 def _estimate_gains(
-    errors: Floats, held: NDArray[np.int64], images: NDArray[np.int64], validation: NDArray[np.int64]
+    errors: Floats, quarter_sizes: NDArray[np.int64], images: NDArray[np.int64], validation: NDArray[np.int64]
 ) -> Floats:
     """Estimate the gains from 50 more images of each class, shrunk towards those that the common curve predicts.
 
@@ -267,8 +269,8 @@ def _estimate_gains(
         Gains in recall of shape (1 + n_rounds, n_classes).
     """
     overall = (errors * validation[:, None]).sum(axis=1) / validation.sum()
-    share, power = _fit_power_law(held.mean(axis=0), overall)
-    sizes = held[None] ** -power[:, None, None]
+    share, power = _fit_power_law(quarter_sizes.mean(axis=0), overall)
+    sizes = quarter_sizes[None] ** -power[:, None, None]
     centred = sizes - sizes.mean(axis=-1, keepdims=True)
     slope = (centred * errors).sum(axis=-1) / (centred**2).sum(axis=-1)
     before, after = (number ** -power[:, None] for number in (images.astype(np.float64), images + float(MORE)))

@@ -250,14 +250,14 @@ def _compute_figures(shares: Floats, sums: Floats) -> Floats:
     """
     overall = figures_from_sums(sums)
     _, hits, guesses = split_class_counts(sums)
-    others = np.stack([overall[name] for name in _OTHER_FIGURES], axis=1)
-    return np.concatenate([shares, others, hits / guesses], axis=1)
+    other_figures = np.stack([overall[name] for name in _OTHER_FIGURES], axis=1)
+    return np.concatenate([shares, other_figures, hits / guesses], axis=1)
 
 
 def _name_figures(classes: tuple[str, ...], membership: SliceMembership) -> list[tuple[str, str]]:
     recalls = [("recall", name) for name in (*classes, *map(str, membership.keys))]
-    others = [(name, "") for name in _OTHER_FIGURES]
-    return [("accuracy", ""), *recalls, *others, *(("precision", name) for name in classes)]
+    other_figures = [(name, "") for name in _OTHER_FIGURES]
+    return [("accuracy", ""), *recalls, *other_figures, *(("precision", name) for name in classes)]
 
 
 def _count_images(answers: ScoredPredictions, sets: "csr_array") -> Ints:

@@ -186,8 +186,10 @@ def _select_pairs(rule: Rule, inputs: GateInputs, gate: Gate) -> list[PairedDiff
     measurement = _select_measurement(inputs, rule)
     pairs = measurement.comparison.paired if measurement.comparison else ()
     # A slice that is a whole class would be tested twice, once as that class, unless the rule names it.
-    whole = {data_slice.name for data_slice in measurement.slices if data_slice.whole and rule.any}
-    covered = [pair for pair in pairs if pair.figure == rule.figure and _covers(rule, pair) and pair.of not in whole]
+    whole_slices = {data_slice.name for data_slice in measurement.slices if data_slice.whole and rule.any}
+    covered = [
+        pair for pair in pairs if pair.figure == rule.figure and _covers(rule, pair) and pair.of not in whole_slices
+    ]
     return [pair for pair in covered if pair.images >= gate.minimum_support or not pair.of]
 
 

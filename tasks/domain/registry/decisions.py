@@ -88,8 +88,8 @@ def find_previous(entries: Sequence[Decision]) -> Decision | None:
 
 def find_challenger(entries: Sequence[Decision]) -> Decision | None:
     """Return the entry of the model that the gate decided about last, unless that model was promoted."""
-    judged = [entry for entry in entries if entry.outcome in _GATE_OUTCOMES]
-    return _with_present_number(entries, judged[-1]) if judged and judged[-1].outcome != "promoted" else None
+    decided = [entry for entry in entries if entry.outcome in _GATE_OUTCOMES]
+    return _with_present_number(entries, decided[-1]) if decided and decided[-1].outcome != "promoted" else None
 
 
 def find_waiting(entries: Sequence[Decision]) -> Decision | None:
@@ -214,8 +214,8 @@ def find_rival(entries: Sequence[Decision], decision: Decision) -> Decision | No
     Returns:
         The champion's entry; None where there was no champion.
     """
-    judged = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.decided_by_gate)
-    return _present_entry(entries, judged.against)
+    last = next(entry for entry in reversed(entries) if entry.model == decision.model and entry.decided_by_gate)
+    return _present_entry(entries, last.against)
 
 
 def build_promotion_command(entries: Sequence[Decision], decision: Decision) -> str:

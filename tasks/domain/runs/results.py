@@ -57,7 +57,7 @@ class ChampionReplaced:
     def __str__(self) -> str:
         """Describe which version serves now."""
         serves = f"version {self.champion} serves" if self.champion else "no model serves"
-        return f"nothing decided, since {serves} now: judging again, against that"
+        return f"nothing decided, since {serves} now: the gate is applied again, against that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class ChallengerOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class ImageCounts:
     """The run in numbers of images."""
 
     total: int
@@ -199,7 +199,7 @@ class Outcome:
     reason: str
     dataset: str
     parent: str | None
-    images: Images
+    images: ImageCounts
     model_version: str | None
     run_id: str | None
     metrics: Mapping[str, float]
@@ -274,6 +274,6 @@ def summarize_decided_run(
     )
 
 
-def _images(data: RunData, embedded: int) -> Images:
+def _images(data: RunData, embedded: int) -> ImageCounts:
     rejected = data.ingested.rejected + data.labels.conflicts
-    return Images(total=data.dataset.images, new=data.ingested.new, rejected=rejected, embedded=embedded)
+    return ImageCounts(total=data.dataset.images, new=data.ingested.new, rejected=rejected, embedded=embedded)

@@ -25,7 +25,7 @@ _COMPONENTS = 512
 
 
 @dataclass(frozen=True)
-class Images:
+class DistinctImages:
     """Distinct images, some of which are held by several files.
 
     Attributes:
@@ -56,7 +56,7 @@ class _DealOutcome:
     correct: NDArray[np.bool_]
 
 
-def measure_random_split(images: Images, options: FitOptions) -> RandomSplit | None:
+def measure_random_split(images: DistinctImages, options: FitOptions) -> RandomSplit | None:
     """Cross-validate heads of one weight decay on files divided at random, and on whole near-duplicate groups.
 
     Nothing differs between the two but the folds. The weight decay is the best one for whole groups.
@@ -82,13 +82,13 @@ def measure_random_split(images: Images, options: FitOptions) -> RandomSplit | N
     # Every second strength is enough to find the best one's neighbourhood.
     crossed = cross_fit(first, replace(options, strengths=options.strengths[::-2][::-1]))
 
-    def judge_deal(names: Sequence[str], seed: int) -> _DealOutcome:
+    def score_deal(names: Sequence[str], seed: int) -> _DealOutcome:
         folded = FoldedImages(features, truth, assign_folds(truth, names, seed))
-        return _judge_folds(folded, options, crossed.strength, crossed.mean_theta)
+        return _score_folds(folded, options, crossed.strength, crossed.mean_theta)
 
     seeds = range(options.seed, options.seed + _SEEDS)
-    grouped = [judge_deal(by_group, seed) for seed in seeds]
-    random = grouped if by_file == by_group else [judge_deal(by_file, seed) for seed in seeds]
+    grouped = [score_deal(by_group, seed) for seed in seeds]
+    random = grouped if by_file == by_group else [score_deal(by_file, seed) for seed in seeds]
     return _summarize(files, random, grouped)
 
 
@@ -102,7 +102,7 @@ def _reduce(scaled: Numbers) -> Numbers:
         return np.asarray(PCA(_COMPONENTS, svd_solver="randomized", random_state=0).fit_transform(scaled), np.float32)
 
 
-def _judge_folds(folded: FoldedImages, options: FitOptions, strength: float, start: Theta) -> _DealOutcome:
+def _score_folds(folded: FoldedImages, options: FitOptions, strength: float, start: Theta) -> _DealOutcome:
     """Fit a head without each fold, and predict that fold."""
     folds = range(int(folded.folds.max()) + 1)
     logits = folded.logits({fold: folded.fit_without(fold, options, strength, start) for fold in folds})

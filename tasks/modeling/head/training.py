@@ -118,7 +118,7 @@ def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, d
         expected calibration error on these images before and after.
     """
     temperature = calibration.fit_temperature(held.logits, held.truth)
-    before, after = (softmax(held.logits / heat).astype(np.float32) for heat in (1.0, temperature))
+    before, after = (softmax(held.logits / divisor).astype(np.float32) for divisor in (1.0, temperature))
     threshold = calibration.find_threshold(after, held.truth, sure_precision, held.groups)
     return replace(head, temperature=temperature, threshold=threshold), {
         "temperature": temperature,

@@ -9,7 +9,7 @@ from configs.schema import Dataset
 from tasks.domain.datasets.leakage import find_split_neighbours
 from tasks.domain.datasets.splits import Shares, Split, assign_splits
 from tasks.modeling.head.cross_fitting import FitOptions
-from tasks.modeling.head.random_split import Images, measure_random_split
+from tasks.modeling.head.random_split import DistinctImages, measure_random_split
 from tests.benchmarks.photographs.collection import Collection
 
 _CUTS = ("mixed8", "mixed9", "mixed10")
@@ -38,7 +38,7 @@ def print_naive(monkeys: Collection, dogs: Collection) -> None:
 
 def _claim(collection: Collection, cut: str) -> str:
     copies = _copies(collection)
-    images = Images(collection.features[cut], collection.labels, collection.groups, copies)
+    images = DistinctImages(collection.features[cut], collection.labels, collection.groups, copies)
     split = measure_random_split(images, FitOptions())
     if split is None:
         raise TypeError("photographs of two classes can be split")

@@ -13,7 +13,7 @@ from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.comparison import Comparison, EvaluationSet
 from tasks.domain.evaluation.data_growth import (
     DataGrowth,
-    Recipe,
+    SettingsRelation,
     VersionFeatures,
     compare_training_data,
     cross_validate,
@@ -95,7 +95,7 @@ class Runs:
         ).promoted
 
 
-def _likeness(challenger: int, champion: int) -> Recipe:
+def _likeness(challenger: int, champion: int) -> SettingsRelation:
     if challenger == champion:
         return "same"
     return "other" if max(challenger, champion) >= TRIALS else "another backbone"

@@ -7,7 +7,7 @@ from prefect.artifacts import Artifact
 
 from configs.schema import Settings, Store, Tracking
 from configs.sections import Source
-from tasks.domain.runs.results import Images, Outcome
+from tasks.domain.runs.results import ImageCounts, Outcome
 from tasks.promotion.gate import request_approval
 from tests.servers import PrefectServer
 
@@ -17,7 +17,7 @@ OUTCOME = Outcome(
     reason="recall of pug 0.70 on 30 images; a person decides",
     dataset="d" * 64,
     parent=None,
-    images=Images(30, 30, 0, 30),
+    images=ImageCounts(30, 30, 0, 30),
     model_version="4",
     run_id="a-run",
     metrics={},

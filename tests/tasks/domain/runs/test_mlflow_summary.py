@@ -10,7 +10,7 @@ from tasks.domain.runs.mlflow_summary import (
     collect_cost_metrics,
     collect_dataset_metrics,
 )
-from tasks.domain.runs.results import Images, Outcome
+from tasks.domain.runs.results import ImageCounts, Outcome
 
 _RULE = {"rule": "accuracy at least 0.9", "outcome": "passed", "value": 0.93, "limit": 0.9, "passed": True}
 _DECISION = Decision(
@@ -65,7 +65,7 @@ def test_each_rule_is_a_tag_with_its_figure_and_limit() -> None:
 
 def test_the_cost_is_told_by_step_and_in_all() -> None:
     """Seconds add up, and images that were new, turned down and embedded are counted."""
-    images = Images(total=250, new=3, rejected=1, embedded=2)
+    images = ImageCounts(total=250, new=3, rejected=1, embedded=2)
     outcome = Outcome("promoted", "", "d", None, images, "3", "run", {}, (), {"embed": 5.0, "train": 2.5}, {})
     summary = collect_cost_metrics(outcome)
     assert (summary["cost/seconds"], summary["cost/embed_seconds"], summary["cost/images_embedded"]) == (7.5, 5.0, 2.0)

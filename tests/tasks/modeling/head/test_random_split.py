@@ -7,18 +7,18 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.modeling.head.cross_fitting import FitOptions
-from tasks.modeling.head.random_split import Images, measure_random_split
+from tasks.modeling.head.random_split import DistinctImages, measure_random_split
 
 _IMAGES, _WIDTH = 240, 60
 
 
-def drawn(seed: int = 0) -> Images:
+def drawn(seed: int = 0) -> DistinctImages:
     """Draw three classes that overlap, each image in a group of its own and in one file."""
     chance = np.random.default_rng(seed)
     truth = np.arange(_IMAGES) % 3
     features = chance.normal(size=(3, _WIDTH))[truth] * 0.25 + chance.normal(size=(_IMAGES, _WIDTH))
     names = [f"{number:03}" for number in range(_IMAGES)]
-    return Images(features.astype(np.float32), [f"class {label}" for label in truth], names, [1] * _IMAGES)
+    return DistinctImages(features.astype(np.float32), [f"class {label}" for label in truth], names, [1] * _IMAGES)
 
 
 def test_planted_copies_raise_the_claim_and_not_the_honest_figure() -> None:
@@ -41,7 +41,7 @@ def test_look_alikes_raise_it_as_well() -> None:
     """Images that are nearly the same leak although their bytes differ."""
     images, chance = drawn(), np.random.default_rng(1)
     twins = (images.features + chance.normal(scale=0.05, size=images.features.shape)).astype(np.float32)
-    doubled = Images(
+    doubled = DistinctImages(
         np.concatenate([images.features, twins]), [*images.labels] * 2, [*images.groups] * 2, [1] * 2 * _IMAGES
     )
     split = measure_random_split(doubled, FitOptions())
