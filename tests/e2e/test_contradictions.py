@@ -54,7 +54,7 @@ def put(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def test_conflicts_are_named_where_no_version_exists(command: Command, photos: Path) -> None:
-    """Where every image is under two labels the night says so, and ``data rejects`` names them, with latest or not."""
+    """Where every image is under two labels the run says so, and ``data rejects`` names them, with latest or not."""
     put(photos, {f"{label}/{number}.jpg": picture(number) for number in range(3) for label in ("boxer", "pug")})
     dataset = command("rebuild")["dataset"]
     assert dataset["state"] == "waiting"

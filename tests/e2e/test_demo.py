@@ -68,16 +68,16 @@ def pages(played: Played) -> Iterator[dict[str, str]]:
 
 
 def test_the_story(played: Played) -> None:
-    """Two nights are promoted, a biased one is refused, an honest one promoted, and then there is nothing new."""
-    nights = list(played.nights.values())
-    assert [night["status"] for night in nights] == ["promoted", "promoted", "rejected", "promoted", "unchanged"]
-    assert [night["images"]["embedded"] for night in nights] == [160, 160, 82, 8, 0]
-    assert [night["parent"] for night in nights[:2]] == [None, nights[0]["dataset"]]
-    assert nights[4]["dataset"] == nights[3]["dataset"]
-    assert nights[0]["metrics"]["accuracy"] > 0.8  # four breeds: chance is 0.25
+    """Two runs are promoted, a biased one is refused, an honest one promoted, and then there is nothing new."""
+    runs = list(played.nights.values())
+    assert [run["status"] for run in runs] == ["promoted", "promoted", "rejected", "promoted", "unchanged"]
+    assert [run["images"]["embedded"] for run in runs] == [160, 160, 82, 8, 0]
+    assert [run["parent"] for run in runs[:2]] == [None, runs[0]["dataset"]]
+    assert runs[4]["dataset"] == runs[3]["dataset"]
+    assert runs[0]["metrics"]["accuracy"] > 0.8  # four breeds: chance is 0.25
 
 
-def test_the_biased_night_is_refused_for_its_slices_alone(played: Played) -> None:
+def test_the_biased_run_is_refused_for_its_slices_alone(played: Played) -> None:
     """The refusal names black poodles; by the very facts that the run kept, no other rule would have refused."""
     third = list(played.nights.values())[2]
     assert "poodle with coat=black" in third["reason"]
@@ -154,8 +154,8 @@ def test_the_data_card_is_read_on_a_phone(played: Played, scheme: str) -> None:
 
 
 @needs_chromium
-def test_prefect_shows_the_night(played: Played, pages: dict[str, str]) -> None:
-    """The night that ran before the server was started is there, with its state, its diary and its summary."""
+def test_prefect_shows_the_run(played: Played, pages: dict[str, str]) -> None:
+    """The run from before the server was started is there, with its state, its run log and its summary."""
     from playwright.sync_api import expect
 
     first = next(iter(played.nights.values()))
@@ -175,7 +175,7 @@ def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -
     """Two runs are compared on one page, with what they were made from and how good they are."""
     from playwright.sync_api import expect
 
-    runs = [night["run_id"] for night in played.nights.values() if night["run_id"]]
+    runs = [run["run_id"] for run in played.nights.values() if run["run_id"]]
     address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
     with open_page("about:blank") as page:
         log_in(page, opening.make_login_links(played.home))

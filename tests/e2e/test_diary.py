@@ -1,4 +1,4 @@
-"""What a person reads while a night works, in a process of its own as every terminal starts one."""
+"""What a person reads while a run works, in a process of its own as every terminal starts one."""
 
 import os
 import pty
@@ -21,13 +21,13 @@ store: {{url: "{place}/store"}}
 dataset: {{min_images_per_class: 5}}
 backbone: {{weights: demo, cut: mixed2, size: 96}}
 gate: {{rules: [accuracy at least 0.1], needs: no-harm}}
-tracking: {{model: diary}}
+tracking: {{model: run-log}}
 """
 
 
 @pytest.fixture
 def settings(tmp_path: Path, prefect_server: PrefectServer) -> Path:
-    """Write the settings of a small night on drawn dogs, for a Prefect server that answers already."""
+    """Write the settings of a small run on drawn dogs, for a Prefect server that answers already."""
     assert prefect_server.api_url
     path = tmp_path / "settings.yaml"
     path.write_text(SETTINGS.format(place=tmp_path))
@@ -62,12 +62,12 @@ def read_all(terminal: int) -> str:
 
 
 def words_of(lines: str) -> list[str]:
-    """Return the first word of every line of the diary, which names its step."""
+    """Return the first word of every line of the run log, which names its step."""
     return re.findall(r"^  ([a-z_]+) ", lines, flags=re.MULTILINE)
 
 
-def test_the_diary_shows_in_every_process(settings: Path) -> None:
-    """With and without a terminal each step says what came of it while the night works, and says it once."""
+def test_the_run_log_shows_in_every_process(settings: Path) -> None:
+    """With and without a terminal each step says what came of it while the run works, and says it once."""
     draw_dogs(settings.parent, range(12))
     log = settings.parent / "log"
     with log.open("w") as file:

@@ -1,4 +1,4 @@
-"""Whole nights on real photographs, from a folder and from a real S3 server, as a user starts them."""
+"""Whole runs on real photographs, from a folder and from a real S3 server, as a user starts them."""
 
 import json
 import shutil
@@ -33,11 +33,11 @@ except SystemExit as end:
     sys.stderr.write("loaded: " + ",".join(loaded))
     raise
 """
-Night = Callable[..., dict[str, Any]]
+Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def night(tmp_path: Path, prefect_server: PrefectServer) -> Night:
+def run(tmp_path: Path, prefect_server: PrefectServer) -> Run:
     """Run ``pedigree retrain --json`` in a process of its own, and return what it prints."""
     assert prefect_server.api_url
 
@@ -76,30 +76,30 @@ def requests(ceph: Ceph, since: int, needle: str) -> list[str]:
     return [line for line in ceph.log.read_bytes()[since:].decode(errors="replace").splitlines() if needle in line]
 
 
-def test_folder_and_bucket_give_the_same_dataset(night: Night, photos: Path, s3_bucket: str, tmp_path: Path) -> None:
-    """The same 250 photographs give the same dataset from folder and bucket, and a stranger gets the model's word."""
+def test_folder_and_bucket_give_the_same_dataset(run: Run, photos: Path, s3_bucket: str, tmp_path: Path) -> None:
+    """The same 250 photographs give the same dataset from folder and bucket, and the probe gets the model's word."""
     upload(photos, s3_bucket, "incoming/")
     asking = (str(photos), str(tmp_path / "store"), "--set", "gate.serve_check=true")
-    first = night(*asking)
-    second = night(f"{s3_bucket}/incoming", f"{s3_bucket}/store")
+    first = run(*asking)
+    second = run(f"{s3_bucket}/incoming", f"{s3_bucket}/store")
     assert (first["status"], second["status"]) == ("promoted", "promoted")
     assert first["dataset"] == second["dataset"]
     assert first["images"]["total"] == second["images"]["embedded"] == 250
     assert first["metrics"] == second["metrics"]
     assert [(rule["outcome"], rule["silent"]) for rule in first["gate"]] == [("passed", False)]
     assert "8 test images answered as evaluated, bit for bit" in first["reason"]
-    repeated = night(*asking)
+    repeated = run(*asking)
     assert (repeated["status"], repeated["loaded"]) == ("unchanged", "")
 
 
-def test_cost_follows_what_is_new(night: Night, photos: Path, s3_bucket: str, ceph: Ceph, tmp_path: Path) -> None:
-    """A photograph is fetched and embedded once: a night with nothing new lists, one with 25 new ones fetches 25."""
+def test_cost_follows_what_is_new(run: Run, photos: Path, s3_bucket: str, ceph: Ceph, tmp_path: Path) -> None:
+    """A photograph is fetched and embedded once: a run with nothing new lists, one with 25 new ones fetches 25."""
     source, store = f"{s3_bucket}/photos", str(tmp_path / "store")
     upload(copy_photographs(photos, tmp_path / "first", range(5)), s3_bucket, "photos/")
-    assert night(source, store)["images"] == {"total": 125, "new": 125, "rejected": 0, "embedded": 125}
+    assert run(source, store)["images"] == {"total": 125, "new": 125, "rejected": 0, "embedded": 125}
 
     before = ceph.log.stat().st_size
-    unchanged = night(source, store)
+    unchanged = run(source, store)
     requested = requests(ceph, before, s3_bucket.removeprefix("s3://"))
     assert (unchanged["status"], unchanged["loaded"]) == ("unchanged", "")
     assert requested
@@ -107,16 +107,16 @@ def test_cost_follows_what_is_new(night: Night, photos: Path, s3_bucket: str, ce
 
     upload(copy_photographs(photos, tmp_path / "second", range(5, 6)), s3_bucket, "photos/")
     before = ceph.log.stat().st_size
-    outcome = night(source, store)
+    outcome = run(source, store)
     assert outcome["images"] == {"total": 150, "new": 25, "rejected": 0, "embedded": 25}
     assert len([line for line in requests(ceph, before, "GET ") if ".jpg" in line]) == 25
     assert outcome["parent"] == unchanged["dataset"]
 
 
-def test_forced_nights_give_the_same_model(night: Night, photos: Path, tmp_path: Path) -> None:
+def test_forced_runs_give_the_same_model(run: Run, photos: Path, tmp_path: Path) -> None:
     """Training again on the same data gives the very same model, which is registered once."""
     source, store = str(copy_photographs(photos, tmp_path / "photos", range(5))), str(tmp_path / "store")
-    first, second = night(source, store), night(source, store, "--force")
+    first, second = run(source, store), run(source, store, "--force")
     assert first["model_version"] == second["model_version"]
     assert first["metrics"] == second["metrics"]
     assert second["images"]["embedded"] == 0

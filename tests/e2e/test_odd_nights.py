@@ -1,4 +1,4 @@
-"""Whole nights on which labels or splits are wrong: each ends in a named state with a true sentence."""
+"""Whole runs on which labels or splits are wrong: each ends in a named state with a true sentence."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from tasks.domain.synthetic.drawn_dogs import draw
 from tests.servers import PrefectServer
 
 BREEDS = ("corgi", "husky", "poodle")
-Night = Callable[[], Outcome]
+Run = Callable[[], Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def night(folder: Path, prefect_server: PrefectServer) -> Night:
-    """Run a night on what lies there now, in the one store of this module."""
+def run(folder: Path, prefect_server: PrefectServer) -> Run:
+    """Start a run on what lies there now, in the one store of this module."""
     assert prefect_server.api_url
     settings = {
         "source": {"url": str(folder / "photos")},
@@ -45,30 +45,30 @@ def night(folder: Path, prefect_server: PrefectServer) -> Night:
 
 
 @pytest.fixture(scope="module")
-def first_nights() -> list[Outcome]:
-    """Keep the outcome of the first night for every test of this module."""
+def first_runs() -> list[Outcome]:
+    """Keep the outcome of the first run for every test of this module."""
     return []
 
 
 @pytest.fixture
-def first(night: Night, first_nights: list[Outcome]) -> Outcome:
-    """Run the first night, whichever test comes first."""
-    if not first_nights:
-        first_nights.append(night())
-    return first_nights[0]
+def first(run: Run, first_runs: list[Outcome]) -> Outcome:
+    """Make the first run, whichever test comes first."""
+    if not first_runs:
+        first_runs.append(run())
+    return first_runs[0]
 
 
 def test_three_validation_images(first: Outcome) -> None:
-    """A first night with three validation images is promoted for what the test images show."""
+    """A first run with three validation images is promoted for what the test images show."""
     assert (first.status, first.images.total) == ("promoted", 75)
     assert first.reason.startswith("accuracy ")
 
 
 @pytest.mark.usefixtures("first")
-def test_two_classes_swapped(night: Night, folder: Path) -> None:
+def test_two_classes_swapped(run: Run, folder: Path) -> None:
     """Two classes that changed their folders are not promoted, and both are named with what they lost and gained."""
     _rename(folder, {"corgi": "husky", "husky": "corgi"})
-    outcome = night()
+    outcome = run()
     _rename(folder, {"corgi": "husky", "husky": "corgi"})
     assert outcome.status in {"rejected", "needs-approval"}
     for words in (r"corgi lost \d+ of \d+ photographs", r"lost by corgi \d+, husky \d+, gained by (corgi|husky) \d+"):
@@ -76,10 +76,10 @@ def test_two_classes_swapped(night: Night, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_every_label_moved(night: Night, folder: Path) -> None:
+def test_every_label_moved(run: Run, folder: Path) -> None:
     """Where each class got another one's name no test image kept its label, and nothing is promoted."""
     _rename(folder, {"corgi": "husky", "husky": "poodle", "poodle": "corgi"})
-    outcome = night()
+    outcome = run()
     _rename(folder, {"husky": "corgi", "poodle": "husky", "corgi": "poodle"})
     assert outcome.status in {"rejected", "needs-approval"}
     assert outcome.reason.startswith("no test image kept the label it had")
@@ -87,14 +87,14 @@ def test_every_label_moved(night: Night, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_only_test_images_of_a_class(night: Night, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_only_test_images_of_a_class(run: Run, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Test images of a class that was never trained on wait, as the log says; more of another teach nothing."""
     _draw(folder / "photos" / "test" / "beagle", "beagle", range(15, 25))
-    outcome = night()
+    outcome = run()
     assert (outcome.status, outcome.reason) == ("unchanged", "nothing new to learn from")
     assert "beagle (none of its images is in the training split) waits" in capfd.readouterr().err
     _draw(folder / "photos" / "test" / "corgi", "corgi", range(25, 30))
-    more = night()
+    more = run()
     assert (more.status, more.images.total) == ("rejected", 80)
     assert re.search(r"its training images are the champion's \d+ and no others", more.reason)
 

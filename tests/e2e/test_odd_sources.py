@@ -1,4 +1,4 @@
-"""Whole nights over sources that strangers fill, on a folder and on S3: each odd thing costs itself, and is named."""
+"""Whole runs over sources that strangers fill, on a folder and on S3: each odd thing costs itself, and is named."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def upload(folder: Path, bucket: str) -> None:
 
 
 def test_a_folder_full_of_oddities(retrain: Retrain, tmp_path: Path) -> None:
-    """A night over pipes, links in circles and names in no UTF-8 ends as without them, and names each."""
+    """A run over pipes, links in circles and names in no UTF-8 ends as without them, and names each."""
     photos = tmp_path / "photos"
     for breed in ("boxer", "pug"):
         photographs(photos / breed, 12)
@@ -93,7 +93,7 @@ def test_a_folder_full_of_oddities(retrain: Retrain, tmp_path: Path) -> None:
 
 
 def test_a_bucket_with_an_object_that_is_denied(retrain: Retrain, s3_bucket: str, tmp_path: Path) -> None:
-    """A night over a bucket whose policy denies one object goes on, says which, and asks for it again."""
+    """A run over a bucket whose policy denies one object goes on, says which, and asks for it again."""
     for breed in ("boxer", "pug"):
         photographs(tmp_path / "photos" / breed, 12)
     photographs(tmp_path / "photos" / ".Trash-1000", 2)
@@ -111,7 +111,7 @@ def test_a_bucket_with_an_object_that_is_denied(retrain: Retrain, s3_bucket: str
 
 
 def test_a_prefix_that_vanished_is_asked_about(retrain: Retrain, s3_bucket: str, tmp_path: Path) -> None:
-    """A class that is gone from a bucket fails the night with a question, and one word of a person lets it pass."""
+    """A class that is gone from a bucket fails the run with a question, and one word of a person lets it pass."""
     for breed in ("boxer", "pug"):
         photographs(tmp_path / "photos" / breed, 12)
     upload(tmp_path / "photos", s3_bucket)
@@ -127,7 +127,7 @@ def test_a_prefix_that_vanished_is_asked_about(retrain: Retrain, s3_bucket: str,
 
 
 def test_a_file_and_a_folder_without_rights(retrain: Retrain, tmp_path: Path) -> None:
-    """A file that may not be read is rejected by name; a folder that may not be listed fails the night by name."""
+    """A file that may not be read is rejected by name; a folder that may not be listed fails the run by name."""
     photos = tmp_path / "photos"
     for breed in ("boxer", "husky"):
         photographs(photos / breed, 12)

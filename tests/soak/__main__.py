@@ -1,4 +1,4 @@
-"""Play ten nights and print how each ended: ``python -m tests.soak``."""
+"""Play ten runs and print how each ended: ``python -m tests.soak``."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from tests.leftovers import end_with_this_process
 
 
 def main() -> int:
-    """Print a line for each night, and what is not as it must be at the end."""
+    """Print a line for each run, and what is not as it must be at the end."""
     end_with_this_process()
     with TemporaryDirectory(prefix="pedigree-soak-") as name:
         # Nothing of this machine's own shall take part.
@@ -24,7 +24,7 @@ def main() -> int:
         with world(Path(name) / "world") as soak_world:
             os.environ |= {run: soak_world.environment[run] for run in soak_world.environment if run.startswith("AWS_")}
             runs, loose = play(soak_world, TEN), loose_ends(soak_world)
-    lines = ["| night | ended | as it must | decisions | seconds |", "|---|---|---|---|---|"]
+    lines = ["| run | ended | as it must | decisions | seconds |", "|---|---|---|---|---|"]
     for run in runs:
         ended, fine = ", ".join(run.ended), "yes" if run.fine else "NO"
         lines.append(f"| {run.name} | {ended} | {fine} | {run.decisions} | {run.seconds:.0f} |")

@@ -27,7 +27,7 @@ from infra.orchestration.deployments import POOL
 from tests import servers
 from tests.servers import ROOT, wait_until
 
-_NIGHT = 600  # seconds that a night may take, its waits for servers and for other nights included
+_RUN_SECONDS = 600  # seconds that a run may take, its waits for servers and for other runs included
 # Python runs this at its start: our own modules find another time than all others, whose clock nobody may turn back.
 _CLOCK = """
 import builtins, datetime, os, types
@@ -94,7 +94,7 @@ class Line:
 
 @dataclass
 class World:
-    """What the nights of a soak happen in."""
+    """What the runs of a soak happen in."""
 
     folder: Path
     s3: Line
@@ -119,7 +119,7 @@ class World:
             current = self.prefect.read_flow_run(run.id)
             return current if current.state and current.state.is_final() else None
 
-        run_ = wait_until(over, _NIGHT, f"a night, see {self.folder / 'worker.log'}")
+        run_ = wait_until(over, _RUN_SECONDS, f"a run, see {self.folder / 'worker.log'}")
         assert run_
         return run_
 
@@ -132,7 +132,7 @@ class World:
                 task_run.flow_run_id == run.id for task_run in self.prefect.read_task_runs(task_run_filter=chosen)
             )
 
-        wait_until(has_begun, _NIGHT, f"the step {step}, see {self.folder / 'worker.log'}")
+        wait_until(has_begun, _RUN_SECONDS, f"the step {step}, see {self.folder / 'worker.log'}")
 
     def start_worker(self) -> None:
         """Start a worker, as ``pedigree up`` does."""
@@ -185,7 +185,7 @@ def world(folder: Path) -> Iterator[World]:
 
 
 def _settings(mlflow: str) -> Settings:
-    """Describe small nights: a cut near the network's beginning, and rules that let every model pass."""
+    """Describe small runs: a cut near the network's beginning, and rules that let every model pass."""
     values = {
         "source": {"url": "s3://dogs/photos"},
         "store": {"url": "s3://dogs/store"},

@@ -67,7 +67,7 @@ def test_what_a_person_must_mend_is_not_tried_again(error: Exception) -> None:
 
 
 def test_a_person_at_a_terminal_reads_of_an_outage_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a deployment there is somebody who can look, and start the night again."""
+    """Without a deployment there is somebody who can look, and start the run again."""
     monkeypatch.delenv(_DEPLOYMENT)
     trouble = Trouble(ServiceUnavailableError("The server does not answer."))
     assert str(trouble.end()) == "The server does not answer."

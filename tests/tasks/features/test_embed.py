@@ -1,4 +1,4 @@
-"""Where a night takes its backbone from."""
+"""Where a run takes its backbone from."""
 
 from pathlib import Path
 

@@ -120,7 +120,7 @@ def test_ctrl_c_reaches_no_worker() -> None:
         assert os.getpgid(worker) == worker
 
 
-def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
+def test_no_worker_is_left_when_a_run_is_interrupted() -> None:
     """Leaving by an exception ends the workers at once, and a file that one was busy with gets no answer."""
     with suppress(KeyboardInterrupt), ThreadPoolExecutor(2) as pool, Decoder(LIMITS, MISBEHAVING) as decoder:
         worker = psutil.Process(int(answered(decoder, b"who").split()[0]))
@@ -130,15 +130,15 @@ def test_no_worker_is_left_when_a_night_is_interrupted() -> None:
     assert isinstance(hanging.exception(), RuntimeError)
 
 
-def test_no_worker_outlives_a_night_that_is_killed() -> None:
-    """A night that is killed without a word takes its idle workers along."""
+def test_no_worker_outlives_a_run_that_is_killed() -> None:
+    """A run that is killed without a word takes its idle workers along."""
     program = "from tests.tasks.ingestion.test_decoder_pool import wait_for_death; wait_for_death()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", program]
-    with Popen(command, stdin=PIPE, stdout=PIPE, env=environment, text=True) as night:  # noqa: S603 - this very Python
-        assert night.stdout
-        worker = psutil.Process(int(night.stdout.readline()))
-        night.kill()
+    with Popen(command, stdin=PIPE, stdout=PIPE, env=environment, text=True) as run:  # noqa: S603 - this very Python
+        assert run.stdout
+        worker = psutil.Process(int(run.stdout.readline()))
+        run.kill()
     worker.wait(60)
 
 
@@ -151,7 +151,7 @@ def wait_for_death() -> None:
 
 @pytest.mark.parametrize("program", ["/bin/false", "/no/such/python"])
 def test_a_worker_that_cannot_start_rejects_nothing(program: str) -> None:
-    """Where the machine is to blame and no file, the night fails with a sentence and no photograph is refused."""
+    """Where the machine is to blame and no file, the run fails with a sentence and no photograph is refused."""
     with pytest.MonkeyPatch.context() as patch, Decoder(LIMITS, MISBEHAVING) as decoder:
         patch.setattr(sys, "executable", program)
         with pytest.raises(PedigreeError, match="does not start"):

@@ -52,7 +52,7 @@ def ask(decoder: Decoder, *deeds: str) -> list[str]:
 
 
 def test_a_worker_knows_nothing_of_the_environment(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker's environment holds a few harmless names, whatever secrets the night's holds."""
+    """A worker's environment holds a few harmless names, whatever secrets the run's holds."""
     for name in SECRETS:
         monkeypatch.setenv(name, "secret")
     (names,) = ask(decoder, "environment")
@@ -90,7 +90,7 @@ def test_a_worker_reaches_no_network(decoder: Decoder) -> None:
 @LINUX
 @pytest.mark.parametrize("deed", ["signal", "signal-all", "signal-group", "trace", "memory", "its-environment"])
 def test_a_worker_reaches_no_other_process(decoder: Decoder, deed: str) -> None:
-    """The night can be neither killed nor read nor traced by whoever decodes for it."""
+    """The run can be neither killed nor read nor traced by whoever decodes for it."""
     assert ask(decoder, deed)[0].startswith("refused ")
 
 
@@ -103,7 +103,7 @@ def test_a_worker_becomes_nothing_else(decoder: Decoder, deed: str) -> None:
 
 @pytest.mark.parametrize("deed", ["more-files", "more-memory", "more-time", "more-nothing"])
 def test_a_worker_cannot_raise_its_limits(decoder: Decoder, deed: str) -> None:
-    """What a worker may use at most was said by the night, and stays."""
+    """What a worker may use at most was said by the run, and stays."""
     assert ask(decoder, deed)[0].startswith("refused ")
 
 

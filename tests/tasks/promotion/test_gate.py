@@ -1,4 +1,4 @@
-"""What a night that needs approval shows to whoever decides."""
+"""What a run that needs approval shows to whoever decides."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def request(outcome: Outcome) -> Outcome:
 
 
 def test_the_question_names_rule_evidence_and_what_to_do(prefect_server: PrefectServer) -> None:
-    """Without a form the artifact names the command; a night that was promoted asks nothing."""
+    """Without a form the artifact names the command; a run that was promoted asks nothing."""
     assert prefect_server.api_url
     promoted = replace(OUTCOME, status="promoted")
     assert request(promoted) == promoted

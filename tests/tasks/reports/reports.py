@@ -1,4 +1,4 @@
-"""Evaluations to make pages of, without a night."""
+"""Evaluations to make pages of, without a run."""
 
 from collections.abc import Sequence
 
@@ -33,13 +33,13 @@ def report(
     truth = [number % len(classes) for number in range(images)]
     labels = [classes[index] for index in truth]
     coats = [(("coat", COATS[number % len(COATS)]),) for number in range(images)]
-    exam = EvaluationSet(labels, [str(number) for number in range(images)], coats)
+    evaluation_set = EvaluationSet(labels, [str(number) for number in range(images)], coats)
     challenger_predictions, champion_predictions = (
         predictions(truth, np.arange(images) % 10 != wrong, classes) for wrong in (0, 5)
     )
     gate = Gate(rules=tuple(rules))
     measurement = measure_models(
-        challenger_predictions, None if first else champion_predictions, exam, gate.minimum_support
+        challenger_predictions, None if first else champion_predictions, evaluation_set, gate.minimum_support
     )
     rows = [
         Row(f"{number:064x}", label, Split.TEST, coat, f"{label}/{number}.jpg")

@@ -1,4 +1,4 @@
-"""A registered model in the hands of a stranger: what it answers, and what is said where it does not."""
+"""A registered model in the serving probe: what it answers, and what is said where it does not."""
 
 import sys
 from functools import partial
@@ -21,20 +21,20 @@ from tasks.serving.probe_process import ServingProbe
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
 
-NIGHT = """
+PROGRAM = """
 import sys
-from tasks.serving.probe_process import Stranger
-with Stranger("sqlite:///nowhere.db"):
-    print("invited", flush=True)
+from tasks.serving.probe_process import ServingProbe
+with ServingProbe("sqlite:///nowhere.db"):
+    print("started", flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded by its address, where this project is not at hand, it answers bit for bit; a damaged one says so."""
     url, packaged = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "packaged"
     check_tracking(url)
-    run = runs.start_run(url, "strangers", {}, {})
+    run = runs.start_run(url, "probed", {}, {})
     packaged.mkdir()
     backbone = random_backbone("mixed0", 75)
     weights = np.random.default_rng(0).normal(size=(backbone.width, 2)).astype(np.float32)
@@ -46,26 +46,28 @@ def test_a_stranger_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, m
     expected = Predictions(head.classes, np.array([list(answer.values()) for answer in predicted], np.float32))
     # What the package lacks must not come from here.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
-    with ServingProbe(url) as stranger:
-        check = check_serving(version, expected, stranger.ask("dogs", version, [*images, NO_PICTURE]))
+    with ServingProbe(url) as probe:
+        check = check_serving(version, expected, probe.ask("dogs", version, [*images, NO_PICTURE]))
         assert (check.wrong, check.widest) == ("", 0.0)
         (packaged / "head.npz").write_bytes(b"no head")
         with pytest.raises(PedigreeError, match="A stored head is damaged"):
-            stranger.ask("dogs", registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged)), images)
+            probe.ask("dogs", registry.register(url, "dogs", run, {}, partial(write_mlflow_model, packaged)), images)
 
 
-def test_a_stranger_who_is_not_asked_goes_with_the_night() -> None:
-    """The process that waits for a question ends when the night does, also when that is killed without a word."""
+def test_a_probe_that_is_not_asked_ends_with_the_run() -> None:
+    """The process that waits for a question ends when the run does, also when that is killed without a word."""
     with ServingProbe("sqlite:///nowhere.db"):
-        (process,) = _strangers()
+        (process,) = _probes()
     assert not process.is_running()
-    with Popen([sys.executable, "-c", NIGHT], stdin=PIPE, stdout=PIPE) as night:  # noqa: S603 - this very Python
-        assert night.stdout
-        night.stdout.readline()
-        (process,) = _strangers(night.pid)
-        night.kill()
+    with Popen([sys.executable, "-c", PROGRAM], stdin=PIPE, stdout=PIPE) as run:  # noqa: S603 - this very Python
+        assert run.stdout
+        run.stdout.readline()
+        (process,) = _probes(run.pid)
+        run.kill()
     process.wait(60)
 
 
-def _strangers(night: int | None = None) -> list[psutil.Process]:
-    return [child for child in psutil.Process(night).children() if any("stranger" in word for word in child.cmdline())]
+def _probes(run: int | None = None) -> list[psutil.Process]:
+    return [
+        child for child in psutil.Process(run).children() if any(word.endswith("probe.py") for word in child.cmdline())
+    ]

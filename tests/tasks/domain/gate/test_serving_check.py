@@ -1,4 +1,4 @@
-"""What a stranger's answers must be for the packaged model to pass."""
+"""What the serving probe's answers must be for the packaged model to pass."""
 
 from typing import Any
 

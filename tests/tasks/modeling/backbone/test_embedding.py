@@ -32,16 +32,16 @@ def test_features_do_not_depend_on_their_neighbours(
 
 @given(st.data())
 @settings(max_examples=25)
-def test_features_are_the_same_on_every_night(
+def test_features_are_the_same_on_every_run(
     backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits, data: st.DataObject
 ) -> None:
-    """However images are dealt out to nights, in whatever order, beside whom and in how many threads: the same bits."""
+    """However images are dealt out to runs, in whatever order, beside whom and in how many threads: the same bits."""
     dealt = data.draw(st.permutations(images))
     ends = sorted(data.draw(st.sets(st.integers(1, len(images) - 1), max_size=4)))
-    nights = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
+    runs = [dealt[start:end] for start, end in zip([0, *ends], [*ends, len(dealt)], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(determinism, "count_cores", lambda: data.draw(st.integers(1, 5)))
-        vectors = {name: vector for night in nights for name, vector in embed_images(backbone, night, limits)}
+        vectors = {name: vector for run in runs for name, vector in embed_images(backbone, run, limits)}
     for name, file in images:
         pixels = preprocess_image(file, backbone.size, limits)
         assert isinstance(pixels, np.ndarray)
@@ -93,7 +93,7 @@ def test_no_images_make_no_features(backbone: Backbone, limits: Limits) -> None:
 
 
 def test_a_damaged_stored_image_is_named(backbone: Backbone, images: list[tuple[str, bytes]], limits: Limits) -> None:
-    """An image that the store holds but that cannot be decoded stops the night with its name."""
+    """An image that the store holds but that cannot be decoded stops the run with its name."""
     with pytest.raises(PedigreeError, match="stored image dog 5 cannot be used"):
         list(embed_images(backbone, [*images[:5], ("dog 5", images[5][1][:400])], limits))
 

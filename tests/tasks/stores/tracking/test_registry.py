@@ -57,7 +57,7 @@ def packaged(tmp_path: Path) -> Path:
 
 
 def test_versions_count_up_and_are_found_by_their_tags(url: str, model: str, run_id: str, packaged: Path) -> None:
-    """A night that is repeated finds what it registered, and another night's model is another version."""
+    """A run that is repeated finds what it registered, and another run's model is another version."""
     assert registry.find_version(url, model, _TAGS) is None
     assert registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged)) == "1"
     assert (
@@ -180,7 +180,7 @@ def test_a_project_in_the_current_folder_is_not_taken_for_the_model_s(
 def test_nothing_is_printed(
     url: str, model: str, run_id: str, packaged: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """MLflow's diary stays off the terminal, where progress bars and JSON are."""
+    """MLflow's log stays off the terminal, where progress bars and JSON are."""
     version = registry.register(url, model, run_id, _TAGS, partial(write_mlflow_model, packaged))
     registry.set_alias(url, model, "champion", version)
     assert capfd.readouterr() == ("", "")

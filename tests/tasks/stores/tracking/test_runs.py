@@ -56,7 +56,7 @@ def test_a_run_holds_its_settings_and_tags_under_a_readable_name(url: str, run_i
 
 
 def test_runs_of_one_experiment_are_kept_together(url: str, run_id: str) -> None:
-    """The second night finds the experiment that the first one made."""
+    """The second run finds the experiment that the first one made."""
     other = runs.start_run(url, "tracking tests", {}, {})
     client = MlflowClient(url)
     assert client.get_run(other).info.experiment_id == client.get_run(run_id).info.experiment_id
@@ -111,7 +111,7 @@ def test_files_are_kept_with_the_run_and_not_in_the_current_folder(
 
 
 def test_a_finished_run_says_what_was_decided(url: str, run_id: str) -> None:
-    """The run is closed under the night's name, with its tags and its last figures."""
+    """The MLflow run is closed under the retraining's name, with its tags and its last figures."""
     runs.finish(url, run_id, "2026-11-24 promoted, 120 new", {"pedigree.outcome": "promoted"}, {"dataset/images": 250})
     run = MlflowClient(url).get_run(run_id)
     assert (run.info.status, run.info.end_time > 0) == ("FINISHED", True)
@@ -121,10 +121,10 @@ def test_a_finished_run_says_what_was_decided(url: str, run_id: str) -> None:
 
 
 def test_nothing_is_printed(url: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """MLflow's diary and its links stay off the terminal, where progress bars and JSON are."""
+    """MLflow's log and its links stay off the terminal, where progress bars and JSON are."""
     check_tracking(url)
     run_id = runs.start_run(url, "tracking tests", {}, {})
-    runs.finish(url, run_id, "a night", {}, {})
+    runs.finish(url, run_id, "a run", {}, {})
     assert capfd.readouterr() == ("", "")
 
 
@@ -134,7 +134,7 @@ def test_a_run_that_is_gone_is_told_in_one_sentence(url: str) -> None:
     _one_sentence(lambda: runs.log_metrics(url, "0" * 32, {"accuracy": 1.0}), "refused")
 
 
-def test_nights_that_start_at_once_share_one_new_database(tmp_path: Path) -> None:
+def test_runs_that_start_at_once_share_one_new_database(tmp_path: Path) -> None:
     """Two processes that both find no database both get a working one, and it is the same."""
     url = f"sqlite:///{tmp_path}/home/mlflow.db"
     code = f"from tasks.stores.tracking.runs import *; check({url!r}); print(start_run({url!r}, 'new', {{}}, {{}}))"
@@ -182,7 +182,7 @@ def test_an_address_of_another_kind_is_a_wrong_setting(address: str) -> None:
 
 @given(st.text(min_size=1))
 def test_any_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
-    """No class name can make a night fail at its end."""
+    """No class name can make a run fail at its end."""
     name = runs.metric_name(text)
     _validate_metric_name(name)  # type: ignore[no-untyped-call]
     assert len(name) <= 250
@@ -221,17 +221,17 @@ def _answering(status: int, body: bytes) -> Iterator[str]:
 
 
 def test_a_run_that_was_never_closed_is_found_by_its_tags(url: str) -> None:
-    """A night that is run again after a death carries on the run that was left open; a closed one stays closed."""
+    """A retraining that starts again carries on the MLflow run that was left open; a closed one stays closed."""
     tags = {"pedigree.dataset": _HASH, "pedigree.head": "never closed"}
     assert runs.find_open_run(url, "left open", tags) is None
     run_id = runs.start_run(url, "left open", {}, tags)
     assert runs.find_open_run(url, "left open", tags) == run_id
     assert runs.find_open_run(url, "left open", tags | {"pedigree.head": "another"}) is None
-    runs.finish(url, run_id, "a night", tags, {})
+    runs.finish(url, run_id, "a run", tags, {})
     assert runs.find_open_run(url, "left open", tags) is None
 
 
-def test_runs_that_nights_on_a_store_left_open_are_closed_and_no_others(url: str) -> None:
+def test_mlflow_runs_that_a_store_left_open_are_closed_and_no_others(url: str) -> None:
     """A run that nobody will carry on does not stay RUNNING for ever; those of another store are not touched."""
     own_run, other_run = (runs.start_run(url, "abandoned", {"store.url": store}, {}) for store in ("ours", "other's"))
     assert runs.close_abandoned(url, "abandoned", "ours", {"pedigree.outcome": "abandoned"}) == [own_run]
@@ -242,15 +242,15 @@ def test_runs_that_nights_on_a_store_left_open_are_closed_and_no_others(url: str
     assert runs.close_abandoned(url, "abandoned", "ours", {}) == []
 
 
-def test_an_experiment_has_the_view_of_nights(url: str, run_id: str) -> None:
-    """MLflow's table offers the columns that tell nights apart, under a name."""
+def test_an_experiment_has_the_view_of_runs(url: str, run_id: str) -> None:
+    """MLflow's table offers the columns that tell runs apart, under a name."""
     experiment = MlflowClient(url).get_experiment(MlflowClient(url).get_run(run_id).info.experiment_id)
     view = json.loads(experiment.tags["mlflow.sharedViewState.pedigree-nights"])
     assert view["name"] == "Nights"
     assert "metrics.`accuracy`" in json.loads(view["state"])["selectedColumns"]
 
 
-def test_a_night_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
+def test_a_run_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
     """Thousands of figures travel together: the number of requests does not follow the number of classes."""
     with counted() as few:
         night(mlflow_server.url, "few classes", CLASSES[:2], 40)
