@@ -92,7 +92,7 @@ def s3_bucket(ceph: servers.Ceph) -> str:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of a fresh and empty place: once a folder, once a bucket."""
     if request.param == "s3":
         return str(request.getfixturevalue("s3_bucket"))

@@ -70,9 +70,9 @@ def test_importing_every_module_changes_nothing_in_the_process(tmp_path: Path) -
         [sys.executable, "-c", PROGRAM, str(ROOT)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout.splitlines()[-1])
-    assert seen["changed"] == {}
-    assert seen["modules"] > 200
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["changed"] == {}
+    assert answer["modules"] > 200
 
 
 def test_a_run_sets_its_process_up_itself(prefect_server: PrefectServer, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from tasks.stores.objects.object_store import ObjectChangedError, open_bucket, r
 from tasks.stores.objects.s3 import S3Bucket
 
 
-def test_objects_are_listed_sorted_with_their_sizes(place: str) -> None:
+def test_objects_are_listed_sorted_with_their_sizes(url: str) -> None:
     """A listing names every object once, sorted by key, whatever letters the keys are made of."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     keys = ["poodle/white/2.jpg", "poodle/1.jpg", "пудель/ä b+c%20.jpg", "a.jpg"]
     for key in keys:
         bucket.create(key, key.encode())
@@ -39,26 +39,26 @@ def test_a_listing_split_by_folders_is_the_same(
     for key in [*keys, "b/", "empty/"]:
         bucket.create(key, key.encode())
     expected = sorted(key for key in keys if key.startswith(prefix))
-    whole = list(bucket.entries(prefix))
-    assert [entry.key for entry in whole] == expected
+    unsplit = list(bucket.entries(prefix))
+    assert [entry.key for entry in unsplit] == expected
     monkeypatch.setattr(s3, "_FOLDERS", folders)
     for page in range(1, 8):
         monkeypatch.setattr(s3, "_PAGE", page)
         for pages in (1, 2):
             monkeypatch.setattr(s3, "_PAGES", pages)
-            assert list(bucket.entries(prefix)) == whole
+            assert list(bucket.entries(prefix)) == unsplit
 
 
-def test_what_was_created_is_read_back(place: str) -> None:
+def test_what_was_created_is_read_back(url: str) -> None:
     """An object's bytes come back as they were written, also with the ETag of its listing."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     bucket.create("folder/one", b"\x00\xff" * 1000)
     assert bucket.read("folder/one", next(bucket.entries()).etag) == b"\x00\xff" * 1000
 
 
-def test_an_object_is_hashed_a_little_at_a_time(place: str) -> None:
+def test_an_object_is_hashed_a_little_at_a_time(url: str) -> None:
     """The hash is that of the bytes that lie there, of however many, and of what is gone nobody makes one up."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     for size in (0, 1, 5 * 2**20 + 1):
         data = b"\x00\xff\r\n"[: size % 5 or 4] * (size // 4 + 1)
         bucket.create(f"folder/{size}", data)
@@ -67,17 +67,17 @@ def test_an_object_is_hashed_a_little_at_a_time(place: str) -> None:
         bucket.sha256("folder/none")
 
 
-def test_creating_twice_changes_nothing(place: str) -> None:
+def test_creating_twice_changes_nothing(url: str) -> None:
     """The second creation of a key says so, and leaves the first one's bytes."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     assert bucket.create("ledger/1", b"first")
     assert not bucket.create("ledger/1", b"second")
     assert bucket.read("ledger/1") == b"first"
 
 
-def test_of_many_creators_one_wins(place: str) -> None:
+def test_of_many_creators_one_wins(url: str) -> None:
     """When many create the same key at once, exactly one is told that it did, and its bytes are there."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     contents = [f"writer {number}".encode() * 100 for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
         won = list(pool.map(lambda data: bucket.create("prize", data), contents))
@@ -86,9 +86,9 @@ def test_of_many_creators_one_wins(place: str) -> None:
     assert [entry.key for entry in bucket.entries()] == ["prize"]
 
 
-def test_a_changed_object_is_not_read_as_the_listed_one(place: str) -> None:
+def test_a_changed_object_is_not_read_as_the_listed_one(url: str) -> None:
     """An object that is not the one listed any more is answered with Changed, and so is one that is gone."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     bucket.create("key", b"listed")
     with pytest.raises(ObjectChangedError):
         bucket.read("key", "0-0-0")
@@ -96,9 +96,9 @@ def test_a_changed_object_is_not_read_as_the_listed_one(place: str) -> None:
         bucket.read("no such key")
 
 
-def test_metadata_is_that_of_the_listed_object(place: str) -> None:
+def test_metadata_is_that_of_the_listed_object(url: str) -> None:
     """Objects without metadata have none, and an object that is not the listed one is answered with Changed."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     bucket.create("key", b"listed")
     assert bucket.metadata("key", next(bucket.entries()).etag) == {}
     with pytest.raises(ObjectChangedError):
@@ -129,9 +129,9 @@ def test_a_signed_address_is_enough_to_read(s3_bucket: str) -> None:
         bucket.read("a.txt", "0" * 32)
 
 
-def test_a_removed_object_is_gone(place: str) -> None:
+def test_a_removed_object_is_gone(url: str) -> None:
     """A removed object is neither listed nor read, its name is free again, and removing it twice is harmless."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     bucket.create("folder/one", b"1")
     bucket.remove("folder/one")
     bucket.remove("folder/one")
@@ -139,27 +139,25 @@ def test_a_removed_object_is_gone(place: str) -> None:
     assert bucket.create("folder/one", b"2")
 
 
-def test_prefixes_keep_places_apart(place: str) -> None:
+def test_prefixes_keep_places_apart(url: str) -> None:
     """A place inside a place sees only its own objects, under keys of its own."""
-    open_bucket(f"{place}/inner").create("one", b"1")
-    open_bucket(place).create("innermost", b"2")
-    assert [entry.key for entry in open_bucket(f"{place}/inner").entries()] == ["one"]
+    open_bucket(f"{url}/inner").create("one", b"1")
+    open_bucket(url).create("innermost", b"2")
+    assert [entry.key for entry in open_bucket(f"{url}/inner").entries()] == ["one"]
 
 
-def test_one_file_is_read_by_its_address(place: str) -> None:
+def test_one_file_is_read_by_its_address(url: str) -> None:
     """A single file can be named by one address, and a missing one is said to be missing."""
-    open_bucket(place).create("weights.npz", b"weights")
-    assert read_url(f"{place}/weights.npz") == b"weights"
+    open_bucket(url).create("weights.npz", b"weights")
+    assert read_url(f"{url}/weights.npz") == b"weights"
     with pytest.raises(PedigreeError, match=r"There is no file .*other\.npz"):
-        read_url(f"{place}/other.npz")
+        read_url(f"{url}/other.npz")
 
 
-def test_a_missing_place_is_named(place: str) -> None:
+def test_a_missing_place_is_named(url: str) -> None:
     """A folder or bucket that does not exist is answered with its address and what to do."""
     with pytest.raises(PedigreeError, match=r"There is no (folder|bucket).*missing-place.*make it") as caught:
-        open_bucket(
-            place.replace("test-", "missing-place-") if place.startswith("s3") else f"{place}/missing-place"
-        ).check()
+        open_bucket(url.replace("test-", "missing-place-") if url.startswith("s3") else f"{url}/missing-place").check()
     assert "\n" not in str(caught.value)
 
 

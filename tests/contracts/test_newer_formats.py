@@ -41,21 +41,21 @@ except InaccessibleError as problem:
 """
 
 
-def _decision(place: Path, plain: object) -> Callable[[], object]:
-    open_bucket(str(place)).create("ledger/000001.json", json.dumps(plain).encode())
-    return Store(str(place)).ledger.entries
+def _decision(folder: Path, plain: object) -> Callable[[], object]:
+    open_bucket(str(folder)).create("ledger/000001.json", json.dumps(plain).encode())
+    return Store(str(folder)).ledger.entries
 
 
-def _record(place: Path, plain: dict[str, object]) -> Callable[[], object]:
+def _record(folder: Path, plain: dict[str, object]) -> Callable[[], object]:
     plain = {name: value for name, value in plain.items() if name != "sha256"}
     data = json.dumps({**plain, "sha256": sha256_of(plain)}).encode()
-    open_bucket(str(place)).create(f"models/{RECORD.head}/{RECORD.dataset}.json", data)
-    return lambda: Store(str(place)).records.read(RECORD.head, RECORD.dataset)
+    open_bucket(str(folder)).create(f"models/{RECORD.head}/{RECORD.dataset}.json", data)
+    return lambda: Store(str(folder)).records.read(RECORD.head, RECORD.dataset)
 
 
-def _format(place: Path, plain: object) -> Callable[[], object]:
-    open_bucket(str(place)).create("format.json", json.dumps(plain).encode())
-    return lambda: Store(str(place)).check_format()
+def _format(folder: Path, plain: object) -> Callable[[], object]:
+    open_bucket(str(folder)).create("format.json", json.dumps(plain).encode())
+    return lambda: Store(str(folder)).check_format()
 
 
 def test_what_a_newer_pedigree_wrote_asks_for_an_update(tmp_path: Path) -> None:

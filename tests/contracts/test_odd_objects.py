@@ -30,13 +30,13 @@ ODD = (
 KEPT = ("@home/1.jpg", "boxer/2.jpg", "lost/1.jpg", "pug/.hidden.jpg", "pug/1.jpg")
 
 
-def test_what_is_no_class_is_passed_over_and_counted(place: str) -> None:
+def test_what_is_no_class_is_passed_over_and_counted(url: str) -> None:
     """Bins, caches, thumbnails and half uploads are no photographs, nor is what a setting names; each is counted."""
-    bucket = open_bucket(place)
+    bucket = open_bucket(url)
     for key in (*ODD, "boxer/@eaDir/3.jpg/THUMB.jpg", *KEPT):
         bucket.create(key, b"1")
     names = SourceFilter(["thumbnails-*"])
-    assert [one.key for one in bucket.entries(names=names)] == list(KEPT)
+    assert [entry.key for entry in bucket.entries(names=names)] == list(KEPT)
     assert dict(names.counts()) == {
         "@eaDir": 2,
         "$RECYCLE.BIN": 1,
@@ -83,9 +83,9 @@ def test_a_prefix_that_may_not_be_listed_is_named(s3_bucket: str, monkeypatch: p
     deny(s3_bucket, "s3:ListBucket", s3_bucket.removeprefix("s3://"), **condition)
     monkeypatch.setattr(s3, "_PAGE", 1)
     monkeypatch.setattr(s3, "_PAGES", 1)
-    place = open_bucket(s3_bucket if long else f"{s3_bucket}/husky")
+    listed = open_bucket(s3_bucket if long else f"{s3_bucket}/husky")
     with pytest.raises(PedigreeError, match=rf"{s3_bucket}/{prefix.rstrip('/')}.*AccessDenied"):
-        list(place.entries(names=SourceFilter()))
+        list(listed.entries(names=SourceFilter()))
 
 
 @pytest.fixture

@@ -86,15 +86,15 @@ def test_http_and_https_are_told_apart(behind_tls: str, ceph: Ceph, monkeypatch:
 def test_a_proxy_is_used_by_all(behind_tls: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY leads boto3, signed addresses and Lance through the proxy, and NO_PROXY past it."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority[0]))
-    with tls.proxy() as (address, asked):
+    with tls.proxy() as (address, requests):
         monkeypatch.setenv("HTTPS_PROXY", address)
         _everything_works(behind_tls)
-        assert len(asked) > 2
-        asked.clear()
+        assert len(requests) > 2
+        requests.clear()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         s3_client.cache_clear()
         _everything_works(behind_tls, "without")
-        assert asked == []
+        assert requests == []
 
 
 def test_credentials_that_end_are_renewed_by_all(
@@ -112,7 +112,7 @@ def test_credentials_that_end_are_renewed_by_all(
     _everything_works(behind_tls)
     before = len(count.read_text())
     scan = Store(behind_tls).table("images", SCHEMA).take(["a", "b"], ["image"])
-    assert [one for part in scan for one in part["image"].to_pylist()] == ["a", "b"]
+    assert [image for part in scan for image in part["image"].to_pylist()] == ["a", "b"]
     assert len(count.read_text()) > before
     assert "namespace_client" in lance_arguments(f"{behind_tls}/images.lance")
 

@@ -21,20 +21,20 @@ for number in range(4):
 """
 
 
-def test_a_table_that_nobody_wrote_is_empty(place: str) -> None:
+def test_a_table_that_nobody_wrote_is_empty(url: str) -> None:
     """Reading a table before its first append gives no rows, under the right columns."""
-    found = Store(place).table("new", SCHEMA).read(["image"])
-    assert (found.num_rows, found.column_names) == (0, ["image"])
+    rows = Store(url).table("new", SCHEMA).read(["image"])
+    assert (rows.num_rows, rows.column_names) == (0, ["image"])
 
 
-def test_rows_keep_their_order(place: str) -> None:
+def test_rows_keep_their_order(url: str) -> None:
     """Rows come back in the order in which they were appended, and by name in the order asked."""
-    table = Store(place).table("ordered", SCHEMA)
+    table = Store(url).table("ordered", SCHEMA)
     for name in ("b", "a", "c"):
         table.append([{"image": name, "data": name.encode()}])
     table.append([])
     assert table.read(["image"])["image"].to_pylist() == ["b", "a", "c"]
-    taken = [one for part in table.take(["c", "b"], ["data"]) for one in part["data"].to_pylist()]
+    taken = [data for part in table.take(["c", "b"], ["data"]) for data in part["data"].to_pylist()]
     assert taken == [b"c", b"b"]
 
 
@@ -47,33 +47,33 @@ def test_a_removed_image_leaves_no_byte(tmp_path: Path) -> None:
     assert table.remove("b")
     assert not table.remove("b")
     assert not any(b"secret of b" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert [one for part in table.take("fca", ["data"]) for one in part["data"].to_pylist()] == [
+    assert [data for part in table.take("fca", ["data"]) for data in part["data"].to_pylist()] == [
         data["f"],
         data["c"],
         data["a"],
     ]
 
 
-def test_many_writers_lose_nothing(place: str) -> None:
+def test_many_writers_lose_nothing(url: str) -> None:
     """Several processes that make and extend the same table at once lose none of their rows."""
     writers = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", WRITER, place, str(number)], stderr=subprocess.PIPE
+            [sys.executable, "-c", WRITER, url, str(number)], stderr=subprocess.PIPE
         )
         for number in range(4)
     ]
     errors = [writer.communicate()[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, errors
-    names = Store(place).table("shared", SCHEMA).read(["image"])["image"].to_pylist()
+    names = Store(url).table("shared", SCHEMA).read(["image"])["image"].to_pylist()
     assert sorted(names) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(4))
 
 
-def test_writers_who_add_the_same_column_lose_nothing(place: str) -> None:
+def test_writers_who_add_the_same_column_lose_nothing(url: str) -> None:
     """Several processes that find a table without a column add it once, and none of their rows is lost."""
-    Store(place).table("shared", pa.schema([("image", pa.string())])).append([{"image": "old"}])
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, place, str(number)]) for number in range(3)]  # noqa: S603 - our own program
+    Store(url).table("shared", pa.schema([("image", pa.string())])).append([{"image": "old"}])
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, url, str(number)]) for number in range(3)]  # noqa: S603 - our own program
     assert [writer.wait() for writer in writers] == [0] * 3
-    rows = Store(place).table("shared", SCHEMA).read(["data", "image"])
+    rows = Store(url).table("shared", SCHEMA).read(["data", "image"])
     assert rows.slice(0, 1).to_pylist() == [{"data": None, "image": "old"}]
     assert rows.slice(1)["data"].to_pylist() == [b"x"] * 12
 

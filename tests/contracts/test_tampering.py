@@ -79,32 +79,32 @@ def fill(store: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def _whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _intact_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     fill(str(folder))
     return folder
 
 
 @pytest.fixture
-def store(_whole: Path, tmp_path: Path) -> Path:
+def store(_intact_store: Path, tmp_path: Path) -> Path:
     """Copy the filled store, to be damaged."""
-    return shutil.copytree(_whole, tmp_path / "store")
+    return shutil.copytree(_intact_store, tmp_path / "store")
 
 
 def damaged(store: Path | str) -> dict[str, str]:
     """Verify the newest version, and return what is damaged with how that shows."""
-    return {one.what: one.detail for one in verify(str(store), "latest", quiet).damage}
+    return {damage.what: damage.detail for damage in verify(str(store), "latest", quiet).damage}
 
 
 def is_named(store: Path, path: Path) -> bool:
     """Tell whether verifying names a file, or for tables of images and features one of its rows."""
     key = key_of(store, path)
     try:
-        found = damaged(store)
+        damage = damaged(store)
     except PedigreeError as problem:
         return key in str(problem)
-    rows = key.startswith(("images", "features")) and any(what.startswith("image ") for what in found)
-    return key in found or rows
+    rows = key.startswith(("images", "features")) and any(name.startswith("image ") for name in damage)
+    return key in damage or rows
 
 
 def key_of(store: Path, path: Path) -> str:
@@ -114,20 +114,20 @@ def key_of(store: Path, path: Path) -> str:
 
 def test_the_kinds_are_all_kinds(store: Path) -> None:
     """A store that nobody touched is whole and lacks no checksum, and every file of it is of one of the kinds."""
-    found = verify(str(store), "latest", quiet)
-    assert (found.damage, found.notes) == ((), ())
-    kept = {key_of(store, path) for path in store.rglob("*") if path.is_file()}
+    report = verify(str(store), "latest", quiet)
+    assert (report.damage, report.notes) == ((), ())
+    keys = {key_of(store, path) for path in store.rglob("*") if path.is_file()}
     kinds = {key_of(store, path) for kind in KINDS for path in store.glob(kind)}
-    assert {key for key in kept - kinds if not BESIDE.fullmatch(key)} == set()
+    assert {key for key in keys - kinds if not BESIDE.fullmatch(key)} == set()
     assert all(any(store.glob(kind)) for kind in KINDS)
 
 
-@pytest.mark.parametrize("place", [0.3, 0.7])
+@pytest.mark.parametrize("share", [0.3, 0.7])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_is_named(store: Path, kind: str, place: float) -> None:
+def test_a_flipped_bit_is_named(store: Path, kind: str, share: float) -> None:
     """One flipped bit in a file of any kind is named by that file, or by the row that it is in."""
     path = min(store.glob(kind))
-    flip(path, int(path.stat().st_size * place))
+    flip(path, int(path.stat().st_size * share))
     assert is_named(store, path)
 
 
@@ -142,11 +142,11 @@ def test_a_deleted_file_is_named(store: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith(("ledger", "heads", "nights", "models"))])
 def test_exchanged_files_are_named(store: Path, kind: str) -> None:
     """Two files of a kind that change places are both named."""
-    one, two = sorted(store.glob(kind))[:2]
-    first, second = one.read_bytes(), two.read_bytes()
-    one.write_bytes(second)
-    two.write_bytes(first)
-    assert {key_of(store, one), key_of(store, two)} <= damaged(store).keys()
+    first_file, second_file = sorted(store.glob(kind))[:2]
+    first, second = first_file.read_bytes(), second_file.read_bytes()
+    first_file.write_bytes(second)
+    second_file.write_bytes(first)
+    assert {key_of(store, first_file), key_of(store, second_file)} <= damaged(store).keys()
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,14 @@ def test_exchanged_rows_are_named(store: Path, name: str, column: str) -> None:
     lance.write_dataset(
         rows.set_column(rows.column_names.index(column), column, turned.cast(pa.string())), uri, mode="overwrite"
     )
-    assert any(what.startswith(f"{name}.lance/data/") for what in damaged(store))
+    assert any(subject.startswith(f"{name}.lance/data/") for subject in damaged(store))
 
 
 def test_a_lost_version_of_a_table_is_named(store: Path) -> None:
     """A table that reads on without its newest version is named by the rows that it does not know any more."""
     versions = sorted((store / "contents.lance" / "_versions").iterdir())
     versions[0].unlink()
-    assert any(what.startswith("contents.lance/data/") for what in damaged(store))
+    assert any(subject.startswith("contents.lance/data/") for subject in damaged(store))
 
 
 def test_a_table_without_versions_is_named(store: Path) -> None:

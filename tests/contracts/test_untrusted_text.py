@@ -42,21 +42,21 @@ def card(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
     for breed, name in zip(sorted({key.split("/")[0] for key in photographs(photos, 3, 1)}), WICKED, strict=True):
         written = written.replace(breed, json.dumps(name)[1:-1])
     facts: Mapping[str, Any] = json.loads(written)
-    made = {"written": "2026-11-24T02:00:00+00:00", "copies": 0, "alike": 0, "labels": "x", "manifest": None}
-    made |= {"passed_over": {PICTURE: 2}}
-    return {**facts, **made, "warnings": [f"the class {name} is small" for name in WICKED]}
+    stored_card = {"written": "2026-11-24T02:00:00+00:00", "copies": 0, "alike": 0, "labels": "x", "manifest": None}
+    stored_card |= {"passed_over": {PICTURE: 2}}
+    return {**facts, **stored_card, "warnings": [f"the class {name} is small" for name in WICKED]}
 
 
 def pages(card: Mapping[str, Any]) -> dict[str, str]:
     """Make every kind of page there is, with wicked names on it."""
-    found, thumbnail = report(WICKED, 60), "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
+    evaluated, thumbnail = report(WICKED, 60), "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
     rows = [Row(f"{n:064x}", name, Split.TEST, (("coat", name),), f"{name}/1.jpg") for n, name in enumerate(WICKED)]
     pictures = dict.fromkeys([row.image for row in rows], thumbnail)
-    sections = build_model_card(found, "../dataset/card.html")
+    sections = build_model_card(evaluated, "../dataset/card.html")
     return {
         "card": render_data_card(card, {}),
         "diff": render_version_diff("1" * 64, "2" * 64, diff_versions([], rows), pictures),
-        "evaluation": render_evaluation_report(found, {}),
+        "evaluation": render_evaluation_report(evaluated, {}),
         "model card": render_card_html("Model card", sections),
     }
 
@@ -106,19 +106,19 @@ def test_a_page_loads_nothing_whatever_gets_into_it(
         page.reload()
         assert page.title() != "ran"
         assert len(complaints) >= 5
-    assert asked(listening) == b""
+    assert receive(listening) == b""
 
 
-def asked(listener: socket.socket) -> bytes:
+def receive(listener: socket.socket) -> bytes:
     """Read what has been asked of a listener; a browser may open a connection and ask nothing over it."""
-    asked = b""
+    receive = b""
     with suppress(BlockingIOError):
         while True:
             connection, _ = listener.accept()
             connection.settimeout(5)
             with connection, suppress(TimeoutError):
-                asked += connection.recv(1000)
-    return asked
+                receive += connection.recv(1000)
+    return receive
 
 
 class Published:
@@ -128,7 +128,7 @@ class Published:
         """Nothing is published yet."""
         self.texts: list[str] = []
 
-    def __call__(self, text: str, *, description: str, **_others: object) -> None:
+    def __call__(self, text: str, *, description: str, **_options: object) -> None:
         """Keep the Markdown and its description, which Prefect's page shows as Markdown too."""
         self.texts += [text, description]
 
@@ -146,9 +146,9 @@ def test_an_artifact_of_prefect_holds_names_as_text(card: Mapping[str, Any], mon
     """No name becomes a link, a picture, HTML or another row, in the data card, the evaluation and the damage."""
     published = Published()
     monkeypatch.setattr(artifacts, "create_markdown_artifact", published)
-    found = report(WICKED, 60, rules=["recall of any slice at least 0.9"])
+    evaluated = report(WICKED, 60, rules=["recall of any slice at least 0.9"])
     artifacts.show_data_card(card, "/somewhere/card.html")
-    artifacts.show_evaluation(found.challenger.verdict, "run", {})
+    artifacts.show_evaluation(evaluated.challenger.verdict, "run", {})
     artifacts.show_damage(f"{PICTURE} was looked at", [(name, name, name) for name in WICKED])
     for text in published.texts:
         kinds = parsed(text)
@@ -187,4 +187,4 @@ def test_commands_show_what_a_name_hides(photos: Path, tmp_path: Path) -> None:
         assert "".join(visible(key).split()) in unbroken
     exact = pedigree("data", "rejects", "latest", "--store", store, "--json")
     assert not HIDDEN.search(exact.stdout)
-    assert {one["key"] for one in json.loads(exact.stdout)["absent"]} >= set(odd)
+    assert {exclusion["key"] for exclusion in json.loads(exact.stdout)["absent"]} >= set(odd)

@@ -63,21 +63,21 @@ def begin(prefect_server: PrefectServer, tmp_path: Path) -> Begin:
 
 def ended(night: subprocess.Popen[str]) -> dict[str, Any]:
     """Let a night go on to its end, and return what it printed."""
-    said, complaint = night.communicate("go on\n")
+    output, complaint = night.communicate("go on\n")
     assert night.returncode == 0, complaint
-    found: dict[str, Any] = json.loads(said)
-    return found
+    answer: dict[str, Any] = json.loads(output)
+    return answer
 
 
 def pedigree(*arguments: str) -> dict[str, Any]:
     """Run a command that must end well, and return the object that it prints."""
     command = [sys.executable, "-c", COMMAND, "", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command line
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_path: Path) -> None:
+def test_two_nights_that_fetch_the_same_at_once(begin: Begin, url: str, tmp_path: Path) -> None:
     """Of 300 images that two nights fetch at once each counts once, for both, and for whoever looks afterwards."""
     random = np.random.default_rng(0)
     for breed in ("boxer", "pug"):
@@ -85,27 +85,27 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, place: str, tmp_pa
         for number in range(150):
             picture = Image.fromarray(random.integers(0, 256, (64, 64, 3), dtype=np.uint8))
             picture.save(tmp_path / "photos" / breed / f"{number}.jpg")
-    first = begin(tmp_path / "photos", place, "tasks.stores.tables.images:ImageStore.add")
-    second = ended(begin(tmp_path / "photos", place))
+    first = begin(tmp_path / "photos", url, "tasks.stores.tables.images:ImageStore.add")
+    second = ended(begin(tmp_path / "photos", url))
     versions = [second["dataset"], ended(first)["dataset"]]
-    assert [one["images"] for one in versions] == [300, 300]
+    assert [version["images"] for version in versions] == [300, 300]
     assert versions[0] == versions[1]
-    assert list(Store(place).snapshots.pending(str(tmp_path / "photos"))) == []
-    assert len(Store(place).images.stored()) == len(Store(place).manifests.read(versions[0]["hash"])) == 300
-    verified = pedigree("data", "verify", "latest", "--store", place)
+    assert list(Store(url).snapshots.pending(str(tmp_path / "photos"))) == []
+    assert len(Store(url).images.stored()) == len(Store(url).manifests.read(versions[0]["hash"])) == 300
+    verified = pedigree("data", "verify", "latest", "--store", url)
     assert (verified["images"], verified["damage"]) == (300, [])
 
 
-def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos: Path, tmp_path: Path) -> None:
+def test_two_nights_that_choose_splits_at_once(begin: Begin, url: str, photos: Path, tmp_path: Path) -> None:
     """Photographs and their re-encodings, that two nights meet at once, share their splits in both versions."""
     for path in (path for breed in sorted(photos.glob("[!.]*/"))[:3] for path in breed.glob("*.jpg")):
         for source, quality in (("one", 95), ("two", 60)):
             copy = tmp_path / source / path.parent.name / path.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             Image.open(path).convert("RGB").save(copy, quality=quality)
-    one = begin(tmp_path / "one", place, "tasks.datasets.assemble:assign_splits")
-    two = ended(begin(tmp_path / "two", place))
-    versions = [Store(place).manifests.read(night["dataset"]["hash"]) for night in (ended(one), two)]
+    first_run = begin(tmp_path / "one", url, "tasks.datasets.assemble:assign_splits")
+    second_run = ended(begin(tmp_path / "two", url))
+    versions = [Store(url).manifests.read(night["dataset"]["hash"]) for night in (ended(first_run), second_run)]
     by_key = [{row.key: row for row in version} for version in versions]
     assert by_key[0].keys() == by_key[1].keys()
     pairs = [(by_key[0][key], by_key[1][key]) for key in by_key[0]]
@@ -115,8 +115,8 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, place: str, photos:
         )
         for version in zip(*pairs, strict=True)
     ]
-    sides = {tuple(one[row.image].split for one, row in zip(alone, pair, strict=True)) for pair in pairs}
-    assert any(one is not two for one, two in sides), "some of them would come to different sides"
+    sides = {tuple(first[row.image].split for first, row in zip(alone, pair, strict=True)) for pair in pairs}
+    assert any(first is not second_run for first, second_run in sides), "some of them would come to different sides"
     assert all(first.split is second.split for first, second in pairs)
-    known = Store(place).splits.stored()
-    assert all(known[row.image].split is row.split for pair in pairs for row in pair)
+    assignments = Store(url).splits.stored()
+    assert all(assignments[row.image].split is row.split for pair in pairs for row in pair)

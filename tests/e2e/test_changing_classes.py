@@ -38,11 +38,11 @@ def test_a_class_that_appears(night: Night, settings: dict[str, object]) -> None
     """Both models are compared on the former classes, and diary, run and files name the new one."""
     first = night(same("boxer", "pug"))[1]
     assert (first.comparison, str(first)) == (None, "accuracy 1.000 on 8 test images, no champion yet")
-    trained, found = night(same("boxer", "pug", "vizsla"))
-    assert found.comparison
-    assert (found.images, found.comparison.images) == (12, 8)
-    assert (found.comparison.challenger, found.comparison.champion) == (1.0, 1.0)
-    assert str(found).endswith(
+    trained, evaluation = night(same("boxer", "pug", "vizsla"))
+    assert evaluation.comparison
+    assert (evaluation.images, evaluation.comparison.images) == (12, 8)
+    assert (evaluation.comparison.challenger, evaluation.comparison.champion) == (1.0, 1.0)
+    assert str(evaluation).endswith(
         "; on the 2 classes that the champion shares 1.000 against 1.000; new to the champion: vizsla"
     )
     client = MlflowClient(str(Settings.model_validate(settings).tracking.url))
@@ -57,65 +57,65 @@ def test_a_class_that_appears(night: Night, settings: dict[str, object]) -> None
 def test_a_class_that_vanishes(night: Night) -> None:
     """A class without images tonight is named as the champion's alone, and the others are compared."""
     night(same("boxer", "pug", "vizsla"))
-    found = night(same("boxer", "pug"))[1]
-    assert found.comparison
-    assert (found.comparison.shared, found.comparison.only_champion) == (("boxer", "pug"), ("vizsla",))
-    assert found.comparison.champion == 1.0
-    assert str(found).endswith("known to the champion alone: vizsla")
+    evaluation = night(same("boxer", "pug"))[1]
+    assert evaluation.comparison
+    assert (evaluation.comparison.shared, evaluation.comparison.only_champion) == (("boxer", "pug"), ("vizsla",))
+    assert evaluation.comparison.champion == 1.0
+    assert str(evaluation).endswith("known to the champion alone: vizsla")
 
 
 def test_a_class_that_comes_back(night: Night) -> None:
     """After a champion that no longer knows it, a class is new again, tested on the same images as before."""
     first = night(same("boxer", "pug", "vizsla"))[1]
     night(same("boxer", "pug"))
-    found = night(same("boxer", "pug", "vizsla"))[1]
-    assert found.comparison
-    assert (found.comparison.shared, found.comparison.only_challenger) == (("boxer", "pug"), ("vizsla",))
-    assert (found.images, found.comparison.images) == (first.images, 8)
-    assert str(found).endswith("new to the champion: vizsla")
+    evaluation = night(same("boxer", "pug", "vizsla"))[1]
+    assert evaluation.comparison
+    assert (evaluation.comparison.shared, evaluation.comparison.only_challenger) == (("boxer", "pug"), ("vizsla",))
+    assert (evaluation.images, evaluation.comparison.images) == (first.images, 8)
+    assert str(evaluation).endswith("new to the champion: vizsla")
 
 
 def test_a_class_that_gets_another_name(night: Night) -> None:
     """With an alias the champion's former name counts as today's: all classes are shared."""
     night(same("alsatian", "boxer"))
     aliases = {"labels": {"aliases": {"Alsatian": "german shepherd"}}}
-    found = night({"alsatian": "german shepherd", "boxer": "boxer"}, **aliases)[1]
-    assert found.comparison
-    assert found.comparison.classes() == {
+    evaluation = night({"alsatian": "german shepherd", "boxer": "boxer"}, **aliases)[1]
+    assert evaluation.comparison
+    assert evaluation.comparison.classes() == {
         "shared": ("boxer", "german shepherd"),
         "only_challenger": (),
         "only_champion": (),
     }
-    assert (found.comparison.images, found.comparison.champion) == (8, 1.0)
+    assert (evaluation.comparison.images, evaluation.comparison.champion) == (8, 1.0)
 
 
 def test_no_class_in_common(night: Night) -> None:
     """Where every class is new there is nothing to compare, and the challenger's own accuracy counts."""
     night(same("alsatian", "boxer"))
-    found = night(same("pug", "vizsla"))[1]
-    assert found.champion == 1
-    assert found.comparison
-    assert (found.comparison.champion, found.comparison.challenger) == (None, None)
-    assert "no test image of the 0 classes that the champion shares" in str(found)
+    evaluation = night(same("pug", "vizsla"))[1]
+    assert evaluation.champion == 1
+    assert evaluation.comparison
+    assert (evaluation.comparison.champion, evaluation.comparison.challenger) == (None, None)
+    assert "no test image of the 0 classes that the champion shares" in str(evaluation)
 
 
 def test_figures_survive_other_classes(night: Night, settings: dict[str, object]) -> None:
     """With a new, a vanished and a renamed class, the head is fitted, and each weight decay stands in MLflow."""
     night(same("alsatian", "boxer", "pug"))
     labels = {"alsatian": "german shepherd", "boxer": "boxer", "vizsla": "vizsla"}
-    trained, found = night(labels, labels={"aliases": {"alsatian": "german shepherd"}})
+    trained, evaluation = night(labels, labels={"aliases": {"alsatian": "german shepherd"}})
     chosen = Settings.model_validate(settings)
     client = MlflowClient(str(chosen.tracking.url))
     run = client.get_run(trained.run_id).data
-    assert found.metrics["accuracy"] == 1.0
-    losses = {one.step: one.value for one in client.get_metric_history(trained.run_id, "validation_loss")}
+    assert evaluation.metrics["accuracy"] == 1.0
+    losses = {metric.step: metric.value for metric in client.get_metric_history(trained.run_id, "validation_loss")}
     assert len(losses) > 3
     assert losses[max(losses)] == min(losses.values()) == run.metrics["validation_loss"]
     assert run.metrics["l2"] < 3
     assert {"ece", "ece_uncalibrated", "temperature", "threshold", "coverage"} <= run.metrics.keys()
     assert {"validation_ece", "validation_ece_uncalibrated", "held_out_groups"} <= run.metrics.keys()
     assert run.metrics["sure_promised"] == chosen.training.sure_precision
-    held = trained.promise.describe_held(found.test.figures.overall, found.images)
+    held = trained.promise.describe_held(evaluation.test.figures.overall, evaluation.images)
     assert run.tags["pedigree.sure"] == f"{trained.promise}; {held}"
     assert Store(chosen.store.url).heads.read(trained.head)
 
@@ -126,8 +126,8 @@ def test_three_validation_images_and_dead_features(settings: dict[str, object], 
     chosen, rows = Settings.model_validate(settings), rows_of(same("boxer", "pug"), of="dead")
     spare = [row for row in rows if row.split is Split.VALIDATION][3:]
     _keep_features(chosen, rows, dead=12)
-    trained, found = half_night(chosen, [row for row in rows if row not in spare])
-    assert (trained.validation_accuracy, found.metrics["accuracy"]) == (1.0, 1.0)
+    trained, evaluation = half_night(chosen, [row for row in rows if row not in spare])
+    assert (trained.validation_accuracy, evaluation.metrics["accuracy"]) == (1.0, 1.0)
     assert "never sure: 31 groups of near duplicates were held out, and it takes at least 59 to promise" in str(trained)
 
 

@@ -24,7 +24,7 @@ _SHARED: Mapping[str, Any] = {
     "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
     "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
 }
-_PAIRS = [(name, place) for name, case in SOURCES.items() for place in case.places]
+_PAIRS = [(name, folder) for name, case in SOURCES.items() for folder in case.places]
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +36,16 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, tmp_path: Path, tracking: str) -> Settings:
     """Put the source of a case into its place, and return the settings of a night on it."""
-    name, place = request.param
+    name, kind = request.param
     case, folder = SOURCES[name], tmp_path / "source"
     write(case, folder)
     source, store = str(folder), str(tmp_path / "store")
-    if place == "s3":
+    if kind == "s3":
         bucket = request.getfixturevalue("s3_bucket")
         # The store stays a folder: only the source is odd here, and a store in the bucket doubled the time of a night.
         source = f"{bucket}/source"
         _upload(case, bucket.removeprefix("s3://"))
-    model = re.sub("[^a-z]+", "-", f"{name}-{place}")
+    model = re.sub("[^a-z]+", "-", f"{name}-{kind}")
     values = {"source": {"url": source}, "store": {"url": store}, "tracking": {"url": tracking, "model": model}}
     return resolve(parse_settings({**_SHARED, **values, **case.settings}, "the case"))
 
@@ -62,9 +62,9 @@ def _upload(case: Case, bucket: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [(name, (name, place)) for name, place in _PAIRS],
+    [(name, (name, folder)) for name, folder in _PAIRS],
     indirect=["settings"],
-    ids=[f"{name}, {place}" for name, place in _PAIRS],
+    ids=[f"{name}, {folder}" for name, folder in _PAIRS],
 )
 def test_a_night_on_an_odd_source(name: str, settings: Settings, prefect_server: PrefectServer) -> None:
     """It ends in the state and with the reason of the table, and every object becomes what the table says."""
@@ -72,7 +72,7 @@ def test_a_night_on_an_odd_source(name: str, settings: Settings, prefect_server:
     case = SOURCES[name]
     status, reason = _end(settings)
     assert (status, bool(re.search(case.reason, reason))) == (case.status, True), reason
-    absent = {one.key: one.reason for one in rejects(settings.store.url, None).absent}
+    absent = {exclusion.key: exclusion.reason for exclusion in rejects(settings.store.url, None).absent}
     assert {key: absent.get(key) for key in case.rejected} == case.rejected
     assert len(re.findall(r"Traceback|did not expect", reason)) == 0
     if status in {"promoted", "rejected"}:

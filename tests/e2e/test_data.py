@@ -37,8 +37,8 @@ def answered(*arguments: str) -> dict[str, Any]:
     """Run a command that must end well, and return the object that it prints."""
     done = pedigree(*arguments, "--json")
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 @pytest.fixture
@@ -71,19 +71,19 @@ def rows(store: str, dataset: str) -> dict[str, tuple[str, dict[str, str]]]:
 
 def card(store: str, dataset: str) -> dict[str, Any]:
     """Return a version's data card."""
-    found: dict[str, Any] = json.loads((Path(store) / "datasets" / dataset / "card.json").read_text())
-    return found
+    answer: dict[str, Any] = json.loads((Path(store) / "datasets" / dataset / "card.json").read_text())
+    return answer
 
 
 def finding_about(row: Row) -> dict[str, Any]:
     """Make a finding about one image, as a card holds it."""
-    found = {"image": row.image, "key": row.key, "label": row.label, "figure": "0.1"}
-    return {"kind": "too dark", "meaning": "little light", "images": [found]}
+    image = {"image": row.image, "key": row.key, "label": row.label, "figure": "0.1"}
+    return {"kind": "too dark", "meaning": "little light", "images": [image]}
 
 
 def missing(store: str, dataset: str) -> dict[str, int]:
     """Count by reason what is not in a version."""
-    return {one["reason"]: one["images"] for one in card(store, dataset)["missing"]}
+    return {reason["reason"]: reason["images"] for reason in card(store, dataset)["missing"]}
 
 
 def test_a_manifest_corrects_the_folders(folder: Path, settings: Callable[..., str], tmp_path: Path) -> None:
@@ -105,21 +105,23 @@ def test_a_manifest_corrects_the_folders(folder: Path, settings: Callable[..., s
         "aliases": {"the second": second},
         "leave_out": ["Wolf"],
     }
-    found = answered("data", "rebuild", "-c", settings(str(folder), store, labels))
-    assert found["ingested"]["rejected"] == 0
-    assert {name: found["labels"][name] for name in ("images", "unlabelled", "conflicts", "left_out", "missing")} == {
+    rebuilt = answered("data", "rebuild", "-c", settings(str(folder), store, labels))
+    assert rebuilt["ingested"]["rejected"] == 0
+    assert {name: rebuilt["labels"][name] for name in ("images", "unlabelled", "conflicts", "left_out", "missing")} == {
         "images": 7,
         "unlabelled": 1,
         "conflicts": 1,
         "left_out": 1,
         "missing": 1,
     }
-    assert found["dataset"]["state"] == "waiting"
-    labelling = Store(store).labellings.read(found["labels"]["name"])
-    told = {one.key: (one.label, dict(one.attributes), dict(one.origins)) for one in labelling.labelled}
-    assert told[f"{first}/0.jpg"] == (second, {"coat": "white"}, {"coat": "manifest", "label": "manifest"})
-    assert told[f"{first}/1.jpg"] == (first, {"coat": "black"}, {"coat": "manifest", "label": "folder"})
-    assert told[f"{first}/4.jpg"][0] == second
+    assert rebuilt["dataset"]["state"] == "waiting"
+    labelling = Store(store).labellings.read(rebuilt["labels"]["name"])
+    labels_by_key = {
+        image.key: (image.label, dict(image.attributes), dict(image.origins)) for image in labelling.labelled
+    }
+    assert labels_by_key[f"{first}/0.jpg"] == (second, {"coat": "white"}, {"coat": "manifest", "label": "manifest"})
+    assert labels_by_key[f"{first}/1.jpg"] == (first, {"coat": "black"}, {"coat": "manifest", "label": "folder"})
+    assert labels_by_key[f"{first}/4.jpg"][0] == second
     assert labelling.conflicts[0].claims == (("pug", f"{first}/2.jpg"), ("boxer", f"{first}/2.jpg"))
     assert labelling.missing == ("nowhere.jpg",)
 
@@ -139,7 +141,7 @@ def test_metadata_of_s3_objects_are_labels(
     assert len(before) == 10
     assert {attributes["coat"] for _, attributes in before.values()} == {"white"}
     key, (label, _) = next(iter(before.items()))
-    other = next(one for one, _ in before.values() if one != label)
+    other = next(other_label for other_label, _ in before.values() if other_label != label)
     client.copy_object(
         Bucket=name,
         Key=f"in/{key}",
@@ -151,9 +153,9 @@ def test_metadata_of_s3_objects_are_labels(
     after = answered("data", "rebuild", "-c", config)
     assert after["ingested"]["fetched"] == 0
     assert rows(store, after["dataset"]["hash"])[key] == (other, {"coat": "black"})
-    asked = ceph.log.read_bytes()[logged:].decode(errors="replace").splitlines()
-    assert [line for line in asked if '"GET ' in line and ".jpg" in line] == []
-    assert len([line for line in asked if '"HEAD ' in line and ".jpg" in line]) == 1
+    requests = ceph.log.read_bytes()[logged:].decode(errors="replace").splitlines()
+    assert [line for line in requests if '"GET ' in line and ".jpg" in line] == []
+    assert len([line for line in requests if '"HEAD ' in line and ".jpg" in line]) == 1
 
 
 def test_a_former_day_comes_back_byte_for_byte(folder: Path, settings: Callable[..., str], tmp_path: Path) -> None:
@@ -172,12 +174,12 @@ def test_a_former_day_comes_back_byte_for_byte(folder: Path, settings: Callable[
     new = answered("data", "rebuild", "-c", config)["dataset"]["hash"]
     assert new != old
     difference = answered("data", "diff", old, new, "--store", store)
-    assert [one["key"] for one in difference["relabelled"]] == [f"{second}/0.jpg"]
-    assert {one["key"] for one in difference["removed"]} == {f"{first}/3.jpg", f"{second}/0.jpg"}
+    assert [change["key"] for change in difference["relabelled"]] == [f"{second}/0.jpg"]
+    assert {change["key"] for change in difference["removed"]} == {f"{first}/3.jpg", f"{second}/0.jpg"}
 
     moment = Store(store).snapshots.first_listed(str(folder))
-    again = answered("data", "rebuild", "-c", config, "--as-of", moment)
-    assert again["dataset"]["hash"] == old
+    rebuilt = answered("data", "rebuild", "-c", config, "--as-of", moment)
+    assert rebuilt["dataset"]["hash"] == old
     answered("data", "checkout", old, str(tmp_path / "out"), "--store", store)
     files = {path.read_bytes() for path in (tmp_path / "out").rglob("*.jpg")}
     assert files == set(originals.values())
@@ -213,8 +215,8 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
     needle = data[len(data) // 2 :][:64]
     assert any(needle in path.read_bytes() for path in store.rglob("*") if path.is_file())
 
-    told = answered("data", "forget", gone.image, "--store", str(store))
-    assert (told["versions"], told["runs"]) == ([old], [])
+    forgotten = answered("data", "forget", gone.image, "--store", str(store))
+    assert (forgotten["versions"], forgotten["runs"]) == ([old], [])
     assert small.encode() not in page.read_bytes()
     assert gone.key in page.read_text()
     assert not any(needle in path.read_bytes() for path in store.rglob("*") if path.is_file())
@@ -267,8 +269,10 @@ def test_what_changed_is_named_in_the_card(folder: Path, settings: Callable[...,
     (folder / first / "page.jpg").write_text("<html>404</html>")
     shutil.copy(folder / first / "1.jpg", folder / "loose.jpg")
     (folder / first / "1.jpg").unlink()
-    found = answered("data", "rebuild", "-c", settings(str(folder), store))
-    assert found["dataset"]["state"] == "new"
-    assert missing(store, found["dataset"]["hash"]) == {"conflict": 2, "not-an-image": 1, "unlabelled": 1}
-    spread = {one["attribute"]: one["origins"] for one in card(store, found["dataset"]["hash"])["balances"]}
+    rebuilt = answered("data", "rebuild", "-c", settings(str(folder), store))
+    assert rebuilt["dataset"]["state"] == "new"
+    assert missing(store, rebuilt["dataset"]["hash"]) == {"conflict": 2, "not-an-image": 1, "unlabelled": 1}
+    spread = {
+        balance["attribute"]: balance["origins"] for balance in card(store, rebuilt["dataset"]["hash"])["balances"]
+    }
     assert spread == {"brightness": ["picture"], "resolution": ["picture"], "tone": ["picture"]}

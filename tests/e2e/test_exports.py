@@ -44,23 +44,23 @@ def ground_truth(labels: Mapping[str, str]) -> str:
     more = {"human-annotated": "yes", "creation-date": TIME}
     return "".join(
         json.dumps(
-            {"source-ref": one, "breed": names.index(label), "breed-metadata": note | more | {"class-name": label}}
+            {"source-ref": key, "breed": names.index(label), "breed-metadata": note | more | {"class-name": label}}
         )
         + "\n"
-        for one, label in labels.items()
+        for key, label in labels.items()
     )
 
 
 @pytest.fixture
 def breeds(photos: Path, s3_bucket: str) -> dict[str, str]:
     """Put ten real photographs of each of three breeds into the bucket, and map their addresses to the breeds."""
-    client, found = boto3.client("s3"), {}
+    client, keys = boto3.client("s3"), {}
     paths = [path for breed in sorted(photos.glob("[!.]*/"))[:3] for path in sorted(breed.glob("*.jpg"))]
     for number, path in enumerate(paths):
         key = f"in/new dogs/{number:03}.jpg"
         client.put_object(Bucket=s3_bucket.removeprefix("s3://"), Key=key, Body=path.read_bytes())
-        found[f"{s3_bucket}/{key}"] = path.parent.name
-    return found
+        keys[f"{s3_bucket}/{key}"] = path.parent.name
+    return keys
 
 
 def test_exports_of_other_tools_label_a_bucket(
@@ -72,15 +72,15 @@ def test_exports_of_other_tools_label_a_bucket(
     settings.write_text(SETTINGS.format(bucket=s3_bucket))
     client, name = boto3.client("s3"), s3_bucket.removeprefix("s3://")
     client.put_object(Bucket=name, Key="in/labels", Body=label_studio(breeds).encode())
-    found = answered("data", "rebuild", "-c", str(settings))
-    assert (found["ingested"]["fetched"], found["labels"]["images"]) == (len(breeds), len(breeds))
-    rows = Store(f"{s3_bucket}/out").manifests.read(found["dataset"]["hash"])
+    rebuilt = answered("data", "rebuild", "-c", str(settings))
+    assert (rebuilt["ingested"]["fetched"], rebuilt["labels"]["images"]) == (len(breeds), len(breeds))
+    rows = Store(f"{s3_bucket}/out").manifests.read(rebuilt["dataset"]["hash"])
     assert {f"{s3_bucket}/in/{row.key}": row.label for row in rows} == breeds
     assert {row.attributes for row in rows} == {()}
 
     client.put_object(Bucket=name, Key="in/labels", Body=ground_truth(breeds).encode())
     night = answered("retrain", "-c", str(settings))
-    assert (night["status"], night["dataset"]) == ("promoted", found["dataset"]["hash"])
+    assert (night["status"], night["dataset"]) == ("promoted", rebuilt["dataset"]["hash"])
     assert night["images"] == {"total": len(breeds), "new": 0, "rejected": 0, "embedded": len(breeds)}
 
 
@@ -89,5 +89,5 @@ def answered(*arguments: str) -> dict[str, Any]:
     command = [str(PEDIGREE), *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

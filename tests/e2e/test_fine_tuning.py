@@ -39,18 +39,18 @@ app(sys.argv[1:])
 """
 
 
-def photographs(place: Path, numbers: range) -> None:
+def photographs(folder: Path, numbers: range) -> None:
     """Draw dogs of two breeds into the source."""
     for breed in BREEDS[:2]:
-        (place / "photos" / breed).mkdir(parents=True, exist_ok=True)
+        (folder / "photos" / breed).mkdir(parents=True, exist_ok=True)
         for number in numbers:
-            draw(breed, "brown", number, side=96).save(place / "photos" / breed / f"{number}.png")
+            draw(breed, "brown", number, side=96).save(folder / "photos" / breed / f"{number}.png")
 
 
-def night(place: Path, *arguments: str, deadly: int = -1) -> subprocess.CompletedProcess[str]:
+def night(folder: Path, *arguments: str, deadly: int = -1) -> subprocess.CompletedProcess[str]:
     """Run a night in a process of its own."""
-    settings = place / "settings.yaml"
-    settings.write_text(SETTINGS.format(place=place))
+    settings = folder / "settings.yaml"
+    settings.write_text(SETTINGS.format(place=folder))
     command = [sys.executable, "-c", COMMAND, str(deadly), "retrain", "-c", str(settings), "--json", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
 
@@ -58,8 +58,8 @@ def night(place: Path, *arguments: str, deadly: int = -1) -> subprocess.Complete
 def ended(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """Return what a night that came to its end printed."""
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectServer, tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
     store = str(tmp_path / "store")
     photographs(tmp_path, range(20))
     assert night(tmp_path, deadly=1).returncode == 9
-    (kept,) = open_bucket(store).entries("checkpoints/")
-    assert kept.key.endswith("/1.npz")
+    (checkpoint,) = open_bucket(store).entries("checkpoints/")
+    assert checkpoint.key.endswith("/1.npz")
 
     first = ended(night(tmp_path))
     assert (first["status"], first["images"]["new"]) == ("promoted", 0)
@@ -84,14 +84,14 @@ def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectSer
 
     photographs(tmp_path, range(20, 25))
     tries = ("--set", "training.method=head", "--set", "fine_tuning.trial=10")
-    told = night(tmp_path, *tries)
-    second = ended(told)
+    done = night(tmp_path, *tries)
+    second = ended(done)
     assert second["images"]["new"] == 10
     assert {rule["rule"] for rule in second["gate"]} >= {"accuracy not worse by 1"}
-    assert "Fine-tuning was not tried: the validation split holds" in told.stderr
-    told = night(tmp_path, *tries)
-    assert ended(told)["status"] == "unchanged"
-    assert "Fine-tuning" not in told.stderr
+    assert "Fine-tuning was not tried: the validation split holds" in done.stderr
+    done = night(tmp_path, *tries)
+    assert ended(done)["status"] == "unchanged"
+    assert "Fine-tuning" not in done.stderr
 
 
 def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Pat
     settings = tmp_path / "settings.yaml"
     settings.write_text(SETTINGS.format(place=tmp_path))
     cluster = {"worker": [f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"]}
-    asked = ["-c", str(settings), "--json", "--set", "fine_tuning.epochs=1"]
-    both = [
+    options = ["-c", str(settings), "--json", "--set", "fine_tuning.epochs=1"]
+    machines = [
         subprocess.Popen(  # noqa: S603 - our own command line
-            [sys.executable, "-c", "from flows.cli.app import app; app()", command, *asked],
+            [sys.executable, "-c", "from flows.cli.app import app; app()", command, *options],
             env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,12 +113,12 @@ def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Pat
         for n, command in enumerate(("retrain", "worker"))
     ]
     try:
-        said = [process.communicate(timeout=200) for process in both]
+        outputs = [process.communicate(timeout=200) for process in machines]
     finally:
-        for process in both:
+        for process in machines:
             process.kill()
-    assert [process.returncode for process in both] == [0, 0], said
-    first, helped = (json.loads(answer) for answer, _ in said)
+    assert [process.returncode for process in machines] == [0, 0], outputs
+    first, helped = (json.loads(answer) for answer, _ in outputs)
     assert first["status"] == "promoted"
     assert helped["dataset"] == first["dataset"]
 

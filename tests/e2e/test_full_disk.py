@@ -26,12 +26,12 @@ def run(*command: str) -> bool:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[tuple[Path, Resize]]:
     """Disk of its own, and what gives it another size in bytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or not run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or not run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)):
         pytest.skip("a small disk needs root and the right to mount one")
-    yield place, lambda size: run("mount", "-o", f"remount,size={size}", str(place))
-    run("umount", "--lazy", str(place))
+    yield folder, lambda size: run("mount", "-o", f"remount,size={size}", str(folder))
+    run("umount", "--lazy", str(folder))
 
 
 def pictures(folder: Path, number: int, side: int) -> int:
@@ -49,8 +49,8 @@ def test_a_disk_that_fills_up_between_two_packs(
 ) -> None:
     """The pack that fitted is kept, nothing is seen of the other, and a night with room fetches only what is left."""
     assert prefect_server.api_url
-    (place, resize), source = disk, tmp_path / "photos"
-    settings, store = tmp_path / "settings.yaml", str(place / "store")
+    (folder, resize), source = disk, tmp_path / "photos"
+    settings, store = tmp_path / "settings.yaml", str(folder / "store")
     settings.write_text(f"source: {{url: {source}}}\nstore: {{url: {store}}}\n")
     command = [str(PEDIGREE), "data", "rebuild", "-c", str(settings), "--json"]
     first, second = pictures(source / "boxer", 1024, 64), pictures(source / "pug", 40, 512)
@@ -67,5 +67,5 @@ def test_a_disk_that_fills_up_between_two_packs(
     assert resize(first + 2 * second)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["ingested"]["fetched"], found["ingested"]["new"], found["dataset"]["images"]) == (40, 40, 1064)
+    answer = json.loads(done.stdout)
+    assert (answer["ingested"]["fetched"], answer["ingested"]["new"], answer["dataset"]["images"]) == (40, 40, 1064)

@@ -90,12 +90,12 @@ class Nights:
         """Wait for a run, and return it as Prefect shows it after its end."""
 
         def over() -> FlowRun | None:
-            now = self.client.read_flow_run(run.id)
-            return now if now.state and now.state.is_final() else None
+            current = self.client.read_flow_run(run.id)
+            return current if current.state and current.state.is_final() else None
 
-        found = wait_until(over, 180, f"a run, see {self.place / 'worker.log'}")
-        assert found
-        return found
+        ended_run = wait_until(over, 180, f"a run, see {self.place / 'worker.log'}")
+        assert ended_run
+        return ended_run
 
 
 @pytest.fixture
@@ -134,9 +134,9 @@ def test_nights_that_are_killed_at_every_step_end_like_one_that_lives(nights: Ni
     assert ends == ["Unchanged", "Promoted"]
     decisions = [Store(nights.settings(name).store.url).ledger.entries() for name in ("unlucky", "lucky")]
     assert [len(entries) for entries in decisions] == [1, 1]
-    one, other = (replace(entries[0], time="", run_id="", package="") for entries in decisions)
-    assert one == other
+    first, other = (replace(entries[0], time="", run_id="", package="") for entries in decisions)
+    assert first == other
     client = MlflowClient(nights.settings("unlucky").tracking.url)
-    assert [str(one.version) for one in client.search_model_versions("name = 'pedigree'")] == ["1"]
+    assert [str(first.version) for first in client.search_model_versions("name = 'pedigree'")] == ["1"]
     assert str(client.get_model_version_by_alias("pedigree", "champion").version) == "1"
     assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}

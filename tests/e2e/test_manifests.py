@@ -22,14 +22,14 @@ _JOB = "groundtruth/image-classification"
 @pytest.fixture(params=["folder", "bucket"])
 def source(request: pytest.FixtureRequest, folder: Path, s3_bucket: str, tmp_path: Path) -> str:
     """Ten photographs of two breeds in one flat place; the names of two are decomposed."""
-    place = f"{s3_bucket}/in" if request.param == "bucket" else str(tmp_path / "flat")
+    target = f"{s3_bucket}/in" if request.param == "bucket" else str(tmp_path / "flat")
     if request.param == "folder":
-        Path(place).mkdir()
+        Path(target).mkdir()
     for breed, name in enumerate(sorted(path.name for path in folder.iterdir())):
         for photo in sorted((folder / name).iterdir()):
             key = f"{'ab'[breed]}{photo.stem}.jpg" if photo.stem != "4" else normalize("NFD", f"ä{'ab'[breed]}.jpg")
-            open_bucket(place).create(key, photo.read_bytes())
-    return place
+            open_bucket(target).create(key, photo.read_bytes())
+    return target
 
 
 def row(source: str, key: str, label: str, **more: Any) -> str:  # noqa: ANN401 - whatever a row holds
@@ -55,10 +55,10 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
     config = settings(source, store, {"sources": ["manifest"], "manifest": "labels.jsonl"})
     done = pedigree("data", "rebuild", "-c", config, "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    said = found["labels"]
-    assert (said["images"], said["unlabelled"], said["missing"]) == (8, 2, 2)
-    assert said["manifest"] == {
+    answer = json.loads(done.stdout)
+    labels = answer["labels"]
+    assert (labels["images"], labels["unlabelled"], labels["missing"]) == (8, 2, 2)
+    assert labels["manifest"] == {
         "rows": 11,
         "fits": 9,
         "missing": [2, [f"{source}/nowhere.jpg", "s3://other/in/a0.jpg"]],
@@ -68,14 +68,14 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
         "without_row": [1, ["a0.jpg"]],
         "without_label": [1, ["a1.jpg"]],
     }
-    labelling = Store(store).labellings.read(said["name"])
-    assert {one.key: one.label for one in labelling.labelled} == dict(keys[2:]) | {
+    labelling = Store(store).labellings.read(labels["name"])
+    assert {image.key: image.label for image in labelling.labelled} == dict(keys[2:]) | {
         normalize("NFD", f"ä{'ab'[breed]}.jpg"): names[breed] for breed in (0, 1)
     }
-    assert len(Store(store).manifests.read(found["dataset"]["hash"])) == 8
-    page = (Path(store) / "datasets" / found["dataset"]["hash"] / "card.html").read_text()
-    facts = card(store, found["dataset"]["hash"])
-    assert facts["manifest"] == said["manifest"]
+    assert len(Store(store).manifests.read(answer["dataset"]["hash"])) == 8
+    page = (Path(store) / "datasets" / answer["dataset"]["hash"] / "card.html").read_text()
+    facts = card(store, answer["dataset"]["hash"])
+    assert facts["manifest"] == labels["manifest"]
     for sentence in (
         "1 row of the manifest skipped: line 10",
         "1 row of the manifest doubtful",

@@ -47,7 +47,7 @@ def _statuses(url: str) -> dict[str, str]:
     client = MlflowClient(url)
     experiment = client.get_experiment_by_name("pedigree")
     assert experiment
-    return {str(one.info.run_id): one.info.status for one in client.search_runs([experiment.experiment_id])}
+    return {str(run.info.run_id): run.info.status for run in client.search_runs([experiment.experiment_id])}
 
 
 def test_a_night_goes_on_where_mlflow_left_it(
@@ -69,9 +69,9 @@ def test_a_night_goes_on_where_mlflow_left_it(
             act()
     monkeypatch.setattr(training, "train_model", None)
     with mlflow_server(tmp_path / "mlflow", port):
-        again = _train(dataset, settings)
-        assert (again.run_id, again.head, again) == (first.run_id, first.head, first)
-        assert _evaluate(dataset, again, settings).images == 8
+        trained_again = _train(dataset, settings)
+        assert (trained_again.run_id, trained_again.head, trained_again) == (first.run_id, first.head, first)
+        assert _evaluate(dataset, trained_again, settings).images == 8
         assert _statuses(url) == {first.run_id: "RUNNING", abandoned.run_id: "RUNNING"}
         _follow(settings)
         assert set(_statuses(url).values()) == {"KILLED"}

@@ -58,14 +58,16 @@ def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -
 
 def ended(night: subprocess.Popen[str], code: int = 0) -> Any:  # noqa: ANN401 - an outcome, or the last line of a failure
     """Let a night go on to its end; return the outcome that it printed, or the sentence that it failed with."""
-    said, complaint = night.communicate("go on\n")
+    output, complaint = night.communicate("go on\n")
     assert night.returncode == code, complaint
-    return json.loads(said) if code == 0 else complaint.strip().splitlines()[-1]
+    return json.loads(output) if code == 0 else complaint.strip().splitlines()[-1]
 
 
 def named(url: str) -> dict[str, str]:
     """Read which version each alias names."""
-    return {alias: str(one) for alias, one in MlflowClient(url).get_registered_model("pedigree").aliases.items()}
+    return {
+        alias: str(version) for alias, version in MlflowClient(url).get_registered_model("pedigree").aliases.items()
+    }
 
 
 @pytest.fixture
@@ -81,9 +83,9 @@ def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
 def test_two_nights_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
     """Of two first nights the slower one judges against the faster one, also without servers; a third finds all."""
     url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Store(str(tmp_path / "store")).ledger
-    both = [ended(night) for night in (begin(url), begin(url, "training.seed=1"))]
-    assert [(one.number, one.against) for one in ledger.entries()] == [(1, None), (2, 1)]
-    assert sorted(len(night["gate"]) for night in both) == [1, 2]
+    outcomes = [ended(night) for night in (begin(url), begin(url, "training.seed=1"))]
+    assert [(entry.number, entry.against) for entry in ledger.entries()] == [(1, None), (2, 1)]
+    assert sorted(len(night["gate"]) for night in outcomes) == [1, 2]
     last = ended(begin(url, "training.seed=2"))
     assert last["images"] == {"total": 30, "new": 0, "rejected": 0, "embedded": 0}
     champion = ledger.champion()
@@ -99,15 +101,15 @@ def test_two_promotions_at_once_end_with_one_champion(
     slow = begin(url, stop="tasks.stores.tracking.registry:register")
     fast = ended(begin(url, "training.seed=1"))
     assert (fast["status"], [rule["rule"] for rule in fast["gate"]]) == ("promoted", ["accuracy at least 0"])
-    found = ended(slow)
-    assert [rule["rule"] for rule in found["gate"]] == ["accuracy at least 0", "accuracy not worse by 1"]
-    assert [(one.model_version, one.against) for one in ledger.entries()] == [("2", None), ("1", 1)]
+    outcome = ended(slow)
+    assert [rule["rule"] for rule in outcome["gate"]] == ["accuracy at least 0", "accuracy not worse by 1"]
+    assert [(entry.model_version, entry.against) for entry in ledger.entries()] == [("2", None), ("1", 1)]
     assert named(url) == {"champion": "1", "previous": "2"}
 
-    both = [begin(url, f"training.seed={seed}") for seed in (2, 3)]
-    assert {ended(night)["status"] for night in both} == {"promoted"}
+    begun_runs = [begin(url, f"training.seed={seed}") for seed in (2, 3)]
+    assert {ended(night)["status"] for night in begun_runs} == {"promoted"}
     entries = ledger.entries()
-    assert [one.against for one in entries] == [None, 1, 2, 3]
+    assert [entry.against for entry in entries] == [None, 1, 2, 3]
     assert ledger.pending(entries) == []
     assert named(url) == {"champion": entries[3].model_version, "previous": entries[2].model_version}
 
@@ -120,8 +122,8 @@ def server(tmp_path: Path) -> Iterator[Callable[[], tuple[str, ExitStack]]]:
     with ExitStack() as every:
 
         def start() -> tuple[str, ExitStack]:
-            one = every.enter_context(ExitStack())
-            return one.enter_context(servers.mlflow_server(folder, port)).url, one
+            server_stack = every.enter_context(ExitStack())
+            return server_stack.enter_context(servers.mlflow_server(folder, port)).url, server_stack
 
         yield start
 
@@ -136,8 +138,8 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
     assert f"MLflow at {url} does not answer" in ended(night, code=1)
     assert Store(str(tmp_path / "store")).ledger.entries() == []
     server()
-    found = ended(begin(url))
-    assert (found["status"], found["model_version"], found["images"]["embedded"]) == ("promoted", "1", 0)
+    outcome = ended(begin(url))
+    assert (outcome["status"], outcome["model_version"], outcome["images"]["embedded"]) == ("promoted", "1", 0)
     assert named(url) == {"champion": "1"}
     assert {run.info.status for run in MlflowClient(url).search_runs(["1"])} == {"FINISHED"}
 
@@ -149,13 +151,13 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ni
     url, running = server()
     night = begin(url, stop="tasks.stores.files.ledger:Ledger.append")
     running.close()
-    told = ended(night, code=1)
-    assert "The ledger holds decision 1, version 1 promoted, and the next run finishes it" in told
+    failed = ended(night, code=1)
+    assert "The ledger holds decision 1, version 1 promoted, and the next run finishes it" in failed
     server()
     assert named(url) == {}
-    found = ended(begin(url))
-    assert found["status"] == "unchanged"
-    assert "decision 1, version 1 promoted is finished now" in found["reason"]
+    outcome = ended(begin(url))
+    assert outcome["status"] == "unchanged"
+    assert "decision 1, version 1 promoted is finished now" in outcome["reason"]
     assert named(url) == {"champion": "1"}
     client = MlflowClient(url)
     tags = client.get_model_version("pedigree", "1").tags
@@ -179,7 +181,7 @@ def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_pa
     assert named(url) == {"champion": "1", "challenger": "3"}
     assert pedigree("model", "lift", "2", "-c", settings, *person).returncode == 0
     assert ended(begin(url, "training.seed=3"))["status"] == "promoted"
-    outcomes = [one.outcome for one in Store(str(tmp_path / "store")).ledger.entries()]
+    outcomes = [entry.outcome for entry in Store(str(tmp_path / "store")).ledger.entries()]
     assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
 
 
@@ -189,7 +191,7 @@ def test_a_night_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: P
     for seed in (0, 1):
         ended(begin(url, f"training.seed={seed}"))
     MlflowClient(url).set_registered_model_alias("pedigree", "champion", "1")
-    found = ended(begin(url, "training.seed=1"))
-    assert found["status"] == "unchanged"
-    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in found["reason"]
+    outcome = ended(begin(url, "training.seed=1"))
+    assert outcome["status"] == "unchanged"
+    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in outcome["reason"]
     assert named(url)["champion"] == "1"

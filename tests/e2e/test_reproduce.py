@@ -29,111 +29,111 @@ Change = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: PrefectServer) -> Iterator[Made]:
+def promoted_model(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: PrefectServer) -> Iterator[Made]:
     """One night on ten real photographs of each of three breeds, and how it ended."""
     from flows.retrain import retrain
 
-    place = tmp_path_factory.mktemp("reproduce")
+    folder = tmp_path_factory.mktemp("reproduce")
     for breed in sorted(photos.glob("[!.]*/"))[:3]:
-        (place / "photos").mkdir(exist_ok=True)
-        shutil.copytree(breed, place / "photos" / breed.name)
+        (folder / "photos").mkdir(exist_ok=True)
+        shutil.copytree(breed, folder / "photos" / breed.name)
     values = {
-        "source": {"url": str(place / "photos")},
-        "store": {"url": str(place / "store")},
+        "source": {"url": str(folder / "photos")},
+        "store": {"url": str(folder / "store")},
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
         "training": {"l2": 0.25},
         "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
-        "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
+        "tracking": {"url": f"sqlite:///{folder}/mlflow.db"},
     }
-    here = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=here):
+    updates = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=updates):
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
-        patch.setenv("PEDIGREE_HOME", str(place))
+        patch.setenv("PEDIGREE_HOME", str(folder))
         settings = parse_settings(values, "test")
         yield settings, retrain(**fill_form(settings, "watch"), return_state=True).result()
 
 
 @pytest.fixture
-def reproduce(made: Made) -> Reproduce:
+def reproduce(promoted_model: Made) -> Reproduce:
     """Make that night's model again, as the command line does."""
     from flows.reproduce import reproduce as flow
 
     def run(model: str, *, from_pixels: bool = False) -> Reproduction:
-        return flow(store_url=made[0].store.url, model=model, from_pixels=from_pixels)
+        return flow(store_url=promoted_model[0].store.url, model=model, from_pixels=from_pixels)
 
     return run
 
 
 @pytest.fixture
-def change(made: Made) -> Iterator[Change]:
+def change(promoted_model: Made) -> Iterator[Change]:
     """Change parts of the model's record, as if it had been made otherwise; afterwards it is as it was."""
-    [path] = Path(made[0].store.url).glob("models/*/*.json")
-    kept = path.read_bytes()
-    plain = {name: value for name, value in json.loads(kept).items() if name != "sha256"}
+    [path] = Path(promoted_model[0].store.url).glob("models/*/*.json")
+    original = path.read_bytes()
+    plain = {name: value for name, value in json.loads(original).items() if name != "sha256"}
 
     def parts(**changed: dict[str, Any]) -> None:
         mixed = {**plain, **{name: {**plain[name], **part} for name, part in changed.items()}}
         path.write_bytes(record_bytes(record_from_dict(mixed)))
 
     yield parts
-    path.write_bytes(kept)
+    path.write_bytes(original)
 
 
-def test_a_model_comes_out_bit_for_bit(made: Made, reproduce: Reproduce) -> None:
+def test_a_model_comes_out_bit_for_bit(promoted_model: Made, reproduce: Reproduce) -> None:
     """All weights come out as they were, from stored features."""
-    found = reproduce(str(made[1].run_id))
-    assert (found.verdict, found.dataset, found.images) == ("identical", made[1].dataset, 30)
-    assert found.refitted
-    assert found.refitted.embedded == 0
+    verdict = reproduce(str(promoted_model[1].run_id))
+    assert (verdict.verdict, verdict.dataset, verdict.images) == ("identical", promoted_model[1].dataset, 30)
+    assert verdict.refitted
+    assert verdict.refitted.embedded == 0
 
 
 @pytest.mark.parametrize("word", ["1", "champion", "models:/pedigree/1", "models:/pedigree@champion", "today", "run"])
-def test_a_model_has_many_names(made: Made, word: str) -> None:
+def test_a_model_has_many_names(promoted_model: Made, word: str) -> None:
     """A version, an alias, a run id and a day, whose champion it was, all mean the same decision."""
-    meant = {"today": datetime.now(UTC).date().isoformat(), "run": str(made[1].run_id)}.get(word, word)
-    assert Store(made[0].store.url).ledger.named(meant).number == 1
+    meant = {"today": datetime.now(UTC).date().isoformat(), "run": str(promoted_model[1].run_id)}.get(word, word)
+    assert Store(promoted_model[0].store.url).ledger.named(meant).number == 1
 
 
 @pytest.mark.parametrize("word", ["7", "nonsense", "2020-01-01", "f" * 32])
-def test_a_model_that_nobody_made_is_refused(made: Made, word: str) -> None:
+def test_a_model_that_nobody_made_is_refused(promoted_model: Made, word: str) -> None:
     """A word that names no model gets a sentence that says what would."""
     with pytest.raises(SettingsError, match=f"knows no model {word}: name a model version such as 3"):
-        Store(made[0].store.url).ledger.named(word)
+        Store(promoted_model[0].store.url).ledger.named(word)
 
 
 def test_a_model_comes_out_from_the_original_bytes_alone(reproduce: Reproduce) -> None:
     """All features are computed again from pixels, and have the same bits."""
-    found = reproduce("champion", from_pixels=True)
-    assert found.verdict == "identical"
-    assert found.refitted
-    assert (found.refitted.embedded, found.refitted.unequal) == (30, 0)
+    verdict = reproduce("champion", from_pixels=True)
+    assert verdict.verdict == "identical"
+    assert verdict.refitted
+    assert (verdict.refitted.embedded, verdict.refitted.unequal) == (30, 0)
 
 
-def test_reproducing_leaves_the_store_as_it_was(made: Made, reproduce: Reproduce) -> None:
+def test_reproducing_leaves_the_store_as_it_was(promoted_model: Made, reproduce: Reproduce) -> None:
     """Nothing is written beside the model that is made again, and the scratch store is gone."""
-    place = Path(made[0].store.url)
-    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    folder = Path(promoted_model[0].store.url)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     reproduce("1", from_pixels=True)
-    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
-    assert list(place.parent.glob("reproduce-*")) == []
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert list(folder.parent.glob("reproduce-*")) == []
 
 
 def test_another_seed_gives_another_model_and_the_first_cause_is_named(reproduce: Reproduce, change: Change) -> None:
     """A model that was made with other settings by another commit does not come out, and the commit is named."""
     change(settings={"training": {"l2": 0.5}}, code={"git_commit": "0" * 40}, machine={"cpu": "Another CPU"})
-    found = reproduce("1")
-    assert found.verdict == "different"
-    assert f"the first cause found is another commit of the code ({'0' * 40}" in found.reason
-    assert {"git_commit", "cpu"} <= {one.what for one in found.differences}
+    verdict = reproduce("1")
+    assert verdict.verdict == "different"
+    assert f"the first cause found is another commit of the code ({'0' * 40}" in verdict.reason
+    assert {"git_commit", "cpu"} <= {difference.what for difference in verdict.differences}
 
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="other processors have no SSE4.1")
-def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
+def test_other_kernels_give_an_equal_model_and_are_named(promoted_model: Made) -> None:
     """On a processor whose kernels compute other bits the model is equal, not identical, and they are named."""
     command = "from flows.cli.app import app; app()", "reproduce", "1", "--from-pixels", "--json", "--store"
     done = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-c", *command, made[0].store.url],
+        [sys.executable, "-c", *command, promoted_model[0].store.url],
         # What oneDNN then computes with is what it has on a processor from before 2011.
         env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"},
         capture_output=True,
@@ -141,23 +141,23 @@ def test_other_kernels_give_an_equal_model_and_are_named(made: Made) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["verdict"] == "equal"
-    assert found["refitted"]["unequal"] > 0
-    assert found["refitted"]["head"] != found["head"]
-    assert "the first cause found is other oneDNN kernels (on, now on, held to SSE41)" in found["reason"]
+    verdict = json.loads(done.stdout)
+    assert verdict["verdict"] == "equal"
+    assert verdict["refitted"]["unequal"] > 0
+    assert verdict["refitted"]["head"] != verdict["head"]
+    assert "the first cause found is other oneDNN kernels (on, now on, held to SSE41)" in verdict["reason"]
 
 
 @pytest.mark.usefixtures("change")
-def test_a_damaged_record_is_named(made: Made, reproduce: Reproduce) -> None:
+def test_a_damaged_record_is_named(promoted_model: Made, reproduce: Reproduce) -> None:
     """A record in which one digit is another one is refused with its file's name."""
-    [path] = Path(made[0].store.url).glob("models/*/*.json")
+    [path] = Path(promoted_model[0].store.url).glob("models/*/*.json")
     path.write_text(path.read_text().replace('"l2": 0.25', '"l2": 0.26', 1))
     with pytest.raises(PedigreeError, match=f"models/.*{path.name} in .* is damaged"):
         reproduce("1")
 
 
-def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
+def test_a_fine_tuned_model_comes_out_too(promoted_model: Made, tmp_path: Path) -> None:
     """With mirror images, a search and the backbone's end trained, all weights come out as they were."""
     from flows.reproduce import reproduce as flow
     from flows.retrain import retrain
@@ -169,9 +169,9 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
     }
     settings = parse_settings(
         {
-            **made[0].model_dump(mode="json"),
+            **promoted_model[0].model_dump(mode="json"),
             "store": {"url": str(tmp_path)},
-            "tracking": {**made[0].tracking.model_dump(mode="json"), "model": "fine-tuned"},
+            "tracking": {**promoted_model[0].tracking.model_dump(mode="json"), "model": "fine-tuned"},
             "training": learned,
             "fine_tuning": {"from_block": "mixed0", "epochs": 2, "learning_rate": 0.00001, "batch": 4},
         },
@@ -180,13 +180,13 @@ def test_a_fine_tuned_model_comes_out_too(made: Made, tmp_path: Path) -> None:
     outcome = retrain(**fill_form(settings, "watch"), return_state=True).result()
     record = Store(str(tmp_path)).records.read(Store(str(tmp_path)).ledger.named("champion").head, outcome.dataset)
     assert record.made.fingerprint != record.features.fingerprint
-    found = flow(store_url=settings.store.url, model="champion", from_pixels=True)
-    assert (found.verdict, found.head) == ("identical", record.head)
+    verdict = flow(store_url=settings.store.url, model="champion", from_pixels=True)
+    assert (verdict.verdict, verdict.head) == ("identical", record.head)
 
 
-def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, reproduce: Reproduce) -> None:
+def test_stored_features_that_are_not_those_of_the_pixels_are_found(promoted_model: Made, reproduce: Reproduce) -> None:
     """Where somebody changed stored features, the model comes out from pixels alone, and their number is told."""
-    store, dataset = made[0].store.url, made[1].dataset
+    store, dataset = promoted_model[0].store.url, promoted_model[1].dataset
     features = Store(store).records.read(Store(store).ledger.named("1").head, dataset).features
     images = [row.image for row in Store(store).manifests.read(dataset)][:4]
     table = Store(store).features(features.fingerprint, features.width)
@@ -202,13 +202,13 @@ def test_stored_features_that_are_not_those_of_the_pixels_are_found(made: Made, 
     assert computed.refitted.unequal == 4
 
 
-def test_a_forgotten_image_is_the_reason_why_not(made: Made, reproduce: Reproduce) -> None:
+def test_a_forgotten_image_is_the_reason_why_not(promoted_model: Made, reproduce: Reproduce) -> None:
     """A model that used an image which was removed for good is different, and one sentence says why."""
     from tasks.catalog.images import forget
 
-    store, dataset = made[0].store.url, made[1].dataset
+    store, dataset = promoted_model[0].store.url, promoted_model[1].dataset
     image = Store(store).manifests.read(dataset)[0].image
     forget(store, image)
-    found = reproduce("1")
-    assert (found.verdict, found.refitted) == ("different", None)
-    assert f"used an image that was removed for good ({image[:12]}" in found.reason
+    verdict = reproduce("1")
+    assert (verdict.verdict, verdict.refitted) == ("different", None)
+    assert f"used an image that was removed for good ({image[:12]}" in verdict.reason

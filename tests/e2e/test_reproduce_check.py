@@ -34,15 +34,15 @@ def pedigree(home: Path, cores: int, *arguments: str) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-def night(place: Path, photographs: Path, cores: int) -> dict[str, Any]:
+def night(folder: Path, photographs: Path, cores: int) -> dict[str, Any]:
     """Run the demo's first night on these photographs, and add the hash of the head that came out."""
-    store = place / "store"
+    store = folder / "store"
     where = [f"--set=source.url={photographs}", f"--set=store.url={store}"]
-    outcome = pedigree(place / "home", cores, "retrain", "-c", str(SETTINGS), *where)
+    outcome = pedigree(folder / "home", cores, "retrain", "-c", str(SETTINGS), *where)
     decision = Store(str(store)).ledger.named("champion")
     return {**outcome, "backbone": decision.backbone, "head": decision.head}
 
@@ -73,12 +73,15 @@ def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server:
         "again, on one core": night(tmp_path / "again", photographs, 1),
         "shuffled copy": night(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 64),
     }
-    for name, one in nights.items():
-        print(f"{name:<20} dataset {one['dataset'][:16]}  backbone {one['backbone'][:16]}  head {one['head'][:16]}")  # noqa: T201 - the evidence
+    for name, outcome in nights.items():
+        hashes = "  ".join(f"{part} {outcome[part][:16]}" for part in ("dataset", "backbone", "head"))
+        print(f"{name:<20} {hashes}")  # noqa: T201 - the evidence
     parts = ("dataset", "backbone", "head", "metrics")
-    assert all([one[part] for part in parts] == [nights["first"][part] for part in parts] for one in nights.values())
+    assert all(
+        [outcome[part] for part in parts] == [nights["first"][part] for part in parts] for outcome in nights.values()
+    )
     store = str(tmp_path / "first" / "store")
-    found = pedigree(tmp_path / "first" / "home", 64, "reproduce", "champion", "--from-pixels", "--store", store)
-    print(f"{'from pixels':<20} {found['verdict']}: {found['reason']}")  # noqa: T201 - the evidence
-    assert found["verdict"] == "identical"
-    assert found["refitted"]["unequal"] == 0
+    reproduced = pedigree(tmp_path / "first" / "home", 64, "reproduce", "champion", "--from-pixels", "--store", store)
+    print(f"{'from pixels':<20} {reproduced['verdict']}: {reproduced['reason']}")  # noqa: T201 - the evidence
+    assert reproduced["verdict"] == "identical"
+    assert reproduced["refitted"]["unequal"] == 0

@@ -34,7 +34,7 @@ def photographs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begun(settings: Path) -> subprocess.Popen[str]:
+def start(settings: Path) -> subprocess.Popen[str]:
     """Begin a retraining in a process of its own, and return when it has trained and waits there."""
     stop = "tasks.stores.tracking.runs:log_epochs"
     command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
@@ -48,29 +48,31 @@ def begun(settings: Path) -> subprocess.Popen[str]:
 
 def ended(night: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait for a night that must end well, and return what it printed."""
-    said, complaint = night.communicate()
+    output, complaint = night.communicate()
     assert night.returncode == 0, complaint
-    found: dict[str, Any] = json.loads(said)
-    return found
+    answer: dict[str, Any] = json.loads(output)
+    return answer
 
 
 @pytest.mark.parametrize("needs", ["improvement", "no-harm"])
 def test_two_retrainings_on_one_store_end_as_one(
-    photographs: Path, place: str, needs: str, prefect_server: PrefectServer
+    photographs: Path, url: str, needs: str, prefect_server: PrefectServer
 ) -> None:
     """Both are stopped after training and let go on together: the ledger hears of the model once, and MLflow too."""
     assert prefect_server.api_url
     settings = photographs / "settings.yaml"
-    settings.write_text(SETTINGS.format(folder=photographs, store=place, needs=needs))
-    nights = [begun(settings) for _ in range(2)]
+    settings.write_text(SETTINGS.format(folder=photographs, store=url, needs=needs))
+    nights = [start(settings) for _ in range(2)]
     for night in nights:
         assert night.stdin
         night.stdin.write("go on\n")
         night.stdin.flush()
     outcomes = [ended(night) for night in nights]
-    assert sorted(one["status"] for one in outcomes) == ["promoted", "unchanged"]
-    assert any("another retraining of the same data was faster: decision 1" in one["reason"] for one in outcomes)
-    (decision,) = Store(place).ledger.entries()
+    assert sorted(outcome["status"] for outcome in outcomes) == ["promoted", "unchanged"]
+    assert any(
+        "another retraining of the same data was faster: decision 1" in outcome["reason"] for outcome in outcomes
+    )
+    (decision,) = Store(url).ledger.entries()
     client = MlflowClient(f"sqlite:///{photographs}/mlflow.db")
     experiment = client.get_experiment_by_name("pedigree")
     assert experiment
@@ -79,7 +81,7 @@ def test_two_retrainings_on_one_store_end_as_one(
     assert version.tags["pedigree.outcome"] == "promoted"
     # Either run may have registered the version: neither the decision nor the model leads to a run that was killed.
     lead = {decision.run_id, version.run_id}
-    assert {one.info.run_id for one in runs if one.info.status == "FINISHED"} == lead
-    assert {one.data.tags["pedigree.outcome"] for one in runs if one.info.run_id in lead} == {"promoted"}
-    assert all(one.info.status == "KILLED" for one in runs if one.info.run_id not in lead)
-    assert Store(place).checksums.files_without() == []
+    assert {run.info.run_id for run in runs if run.info.status == "FINISHED"} == lead
+    assert {run.data.tags["pedigree.outcome"] for run in runs if run.info.run_id in lead} == {"promoted"}
+    assert all(run.info.status == "KILLED" for run in runs if run.info.run_id not in lead)
+    assert Store(url).checksums.files_without() == []

@@ -106,8 +106,8 @@ def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
         with pytest.raises(PedigreeError, match=r"12 of the 36 .*Permission denied"):
             world.night()
         world.night("at most 1")
-        found = Store(world.store).snapshots.rejected(str(world.photos))
-        assert {one.reason for one in found.values()} == {Reason.CANNOT_BE_READ}
+        rejected = Store(world.store).snapshots.rejected(str(world.photos))
+        assert {rejection.reason for rejection in rejected.values()} == {Reason.CANNOT_BE_READ}
         world.night()
 
 
@@ -205,12 +205,12 @@ def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[st
                 assert (world.answered(), world.stored(answered)) == (answered, before)
                 continue
             assert not hidden
-            now = world.stored()
-            lost = [key for key, image in before.items() if key not in now and image not in now.values()]
+            after = world.stored()
+            lost = [key for key, image in before.items() if key not in after and image not in after.values()]
             rejected = Store(world.store).snapshots.rejected(str(world.photos))
             assert all(key in rejected for key in lost if key in on_disk)
             assert listed.altered >= len(lost)
             assert len(lost) < FEW or len(lost) <= 0.3 * len(before)
             gone = {breed: [key for key in lost if key.startswith(breed)] for breed in BREEDS}
-            left = {key.partition("/")[0] for key in now}
-            assert all(len(keys) < FEW or breed in left for breed, keys in gone.items())
+            remaining = {key.partition("/")[0] for key in after}
+            assert all(len(keys) < FEW or breed in remaining for breed, keys in gone.items())

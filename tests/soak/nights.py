@@ -43,14 +43,14 @@ def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
     """Let the nights happen, one after the other, and tell how each went."""
     from tasks.stores.store import Store
 
-    told = []
+    ends = []
     for number, night in enumerate(nights):
         began = monotonic()
         ended = night.happens(world, number)
         seconds = monotonic() - began
         decisions = len(Store(world.settings.store.url).ledger.entries())
-        told.append(Told(night.name, tuple(ended), night.ends, decisions, seconds))
-    return told
+        ends.append(Told(night.name, tuple(ended), night.ends, decisions, seconds))
+    return ends
 
 
 def loose_ends(world: World) -> list[str]:
@@ -59,19 +59,21 @@ def loose_ends(world: World) -> list[str]:
 
     entries = Store(world.settings.store.url).ledger.entries()
     client = MlflowClient(world.mlflow.url, world.mlflow.url)
-    versions = sorted(int(one.version) for one in client.search_model_versions("name = 'pedigree'"))
-    (experiment,) = (one for one in client.search_experiments() if one.name == "pedigree")
+    versions = sorted(int(version.version) for version in client.search_model_versions("name = 'pedigree'"))
+    (experiment,) = (version for version in client.search_experiments() if version.name == "pedigree")
     runs = client.search_runs([experiment.experiment_id])
     champion = str(client.get_model_version_by_alias("pedigree", "champion").version)
-    numbers = [one.number for one in entries]
-    found = {
-        "each decision is judged against the one before it": [one.against for one in entries] == [None, *numbers[:-1]],
-        "each decision has a version of its own": sorted(int(one.model_version) for one in entries) == versions,
+    numbers = [version.number for version in entries]
+    laws = {
+        "each decision is judged against the one before it": [version.against for version in entries]
+        == [None, *numbers[:-1]],
+        "each decision has a version of its own": sorted(int(version.model_version) for version in entries) == versions,
         "the alias champion names the last one": champion == entries[-1].model_version,
-        "each decision has one run": sorted(one.run_id for one in entries) == sorted(one.info.run_id for one in runs),
-        "no run of MLflow's is left open": {one.info.status for one in runs} == {"FINISHED"},
+        "each decision has one run": sorted(version.run_id for version in entries)
+        == sorted(version.info.run_id for version in runs),
+        "no run of MLflow's is left open": {version.info.status for version in runs} == {"FINISHED"},
     }
-    return [f"it does not hold that {what}" for what, holds in found.items() if not holds]
+    return [f"it does not hold that {law}" for law, holds in laws.items() if not holds]
 
 
 def _photograph(number: int, label: str) -> tuple[str, bytes]:
@@ -80,9 +82,9 @@ def _photograph(number: int, label: str) -> tuple[str, bytes]:
     return f"photos/{label}/{number:03}.jpg", sink.getvalue()
 
 
-def _add(world: World, night: int, each: int = 4) -> None:
+def _add(world: World, night: int, per_class: int = 4) -> None:
     for label in _CLASSES:
-        for number in range(night * 20, night * 20 + each):
+        for number in range(night * 20, night * 20 + per_class):
             key, data = _photograph(number, label)
             world.bucket.put_object(Key=key, Body=data)
 
@@ -92,30 +94,35 @@ def _run(world: World) -> list[str]:
 
 
 def _additions(world: World, night: int) -> list[str]:
-    _add(world, night, each=12)
+    _add(world, night, per_class=12)
     return _run(world)
 
 
 def _relabels(world: World, night: int) -> list[str]:
     _add(world, night)
     wrong, right = _CLASSES[:2]
-    for one in list(world.bucket.objects.filter(Prefix=f"photos/{wrong}/00"))[:2]:
-        name = one.key.rpartition("/")[2]
-        world.bucket.copy({"Bucket": "dogs", "Key": one.key}, f"photos/{right}/moved-{name}")
-        one.delete()
+    for photograph in list(world.bucket.objects.filter(Prefix=f"photos/{wrong}/00"))[:2]:
+        name = photograph.key.rpartition("/")[2]
+        world.bucket.copy({"Bucket": "dogs", "Key": photograph.key}, f"photos/{right}/moved-{name}")
+        photograph.delete()
     return _run(world)
 
 
 def _removals(world: World, _night: int) -> list[str]:
-    for one in list(world.bucket.objects.filter(Prefix=f"photos/{_CLASSES[2]}/00"))[:3]:
-        one.delete()
+    for photograph in list(world.bucket.objects.filter(Prefix=f"photos/{_CLASSES[2]}/00"))[:3]:
+        photograph.delete()
     return _run(world)
 
 
 def _bad_batch(world: World, night: int) -> list[str]:
     _add(world, night)
-    whole = _photograph(900, _CLASSES[0])[1]
-    bad = {"page.jpg": b"<html>404</html>", "empty.jpg": b"", "half.jpg": whole[: len(whole) // 2], "text.png": b"dog"}
+    photograph = _photograph(900, _CLASSES[0])[1]
+    bad = {
+        "page.jpg": b"<html>404</html>",
+        "empty.jpg": b"",
+        "half.jpg": photograph[: len(photograph) // 2],
+        "text.png": b"dog",
+    }
     for name, data in bad.items():
         world.bucket.put_object(Key=f"photos/{_CLASSES[0]}/{name}", Body=data)
     return _run(world)
@@ -140,13 +147,13 @@ def _killed(world: World, night: int, *, with_worker: bool) -> list[str]:
     if with_worker:
         world.start_worker()
     after = world.begin()
-    return [str(world.ended(one).state_name) for one in (run, after)]
+    return [str(world.ended(run).state_name) for run in (run, after)]
 
 
 def _two_at_once(world: World, night: int) -> list[str]:
     _add(world, night)
     runs = [world.begin(), world.begin()]
-    return [str(world.ended(one).state_name) for one in runs]
+    return [str(world.ended(run).state_name) for run in runs]
 
 
 def _clock_change(world: World, night: int) -> list[str]:

@@ -36,66 +36,66 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     return Workspace(str(folder / "store"), Tracking(url=address, model=model))
 
 
-def judged(place: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True) -> Decision:
+def judged(workspace: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow has followed."""
-    ledger, at = Store(place.store).ledger, place.tracking
+    ledger, at = Store(workspace.store).ledger, workspace.tracking
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
     run = runs.start_run(at.url, "deciding", {}, {})
-    head, backbone, data = _head(place, number), _backbone(place), dataset or _dataset(place, number)
-    made = FeatureSet(backbone, 2)
-    Store(place.store).records.write(Record(data, {}, made, made, head, {"git_commit": "none"}, {}))
+    head, backbone, data = _head(workspace, number), _backbone(workspace), dataset or _dataset(workspace, number)
+    feature_set = FeatureSet(backbone, 2)
+    Store(workspace.store).records.write(Record(data, {}, feature_set, feature_set, head, {"git_commit": "none"}, {}))
     tags = {
         "pedigree.head": head,
         "pedigree.dataset": data,
         "pedigree.recipe": "recipe",
-        "pedigree.store": Store(place.store).identity(),
+        "pedigree.store": Store(workspace.store).identity(),
     }
-    version = registry.register(at.url, at.model, run, tags, partial(write_mlflow_model, _packaged(place)))
+    version = registry.register(at.url, at.model, run, tags, partial(write_mlflow_model, _packaged(workspace)))
     serves = number if outcome == "promoted" else against
     decision = Decision(number, WHEN, outcome, serves, against, data, "recipe", backbone, head, run, version, "why", [])
     assert ledger.append(decision)
     if applied:
         registry.tag_version(at.url, at.model, version, {"pedigree.decision": str(number), "pedigree.outcome": outcome})
         registry.tag_model(at.url, at.model, "pedigree.followed", str(number))
-        for alias, one in resolve_aliases([*entries, decision]).items():
-            registry.set_alias(at.url, at.model, alias, one.model_version if one else None)
+        for alias, champion in resolve_aliases([*entries, decision]).items():
+            registry.set_alias(at.url, at.model, alias, champion.model_version if champion else None)
         ledger.mark_applied(number)
     return decision
 
 
-def _head(place: Workspace, number: int) -> str:
+def _head(workspace: Workspace, number: int) -> str:
     head = Head(("a", "b"), np.full((2, 2), number, np.float32), np.zeros(2, np.float32))
-    Store(place.store).heads.write(head.name, head.to_bytes())
+    Store(workspace.store).heads.write(head.name, head.to_bytes())
     return head.name
 
 
-def _backbone(place: Workspace) -> str:
+def _backbone(workspace: Workspace) -> str:
     weights = [np.ones((2, 2), np.float32)]
     facts = {"weights": hash_weights(weights)}
-    Store(place.store).backbones.write(sha256_of(facts), to_bytes(weights), facts)
+    Store(workspace.store).backbones.write(sha256_of(facts), to_bytes(weights), facts)
     return sha256_of(facts)
 
 
-def _packaged(place: Workspace) -> Path:
-    folder = Path(place.store).parent / "packaged"
+def _packaged(workspace: Workspace) -> Path:
+    folder = Path(workspace.store).parent / "packaged"
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text("{}")
     return folder
 
 
-def _dataset(place: Workspace, number: int) -> str:
+def _dataset(workspace: Workspace, number: int) -> str:
     rows = [Row(f"{number:064}", "pug", Split.TRAIN, (), f"pug/{number}.jpg")]
     name = dataset_hash(rows)
-    Store(place.store).manifests.write(name, rows)
-    Store(place.store).data_cards.write(name, {"dataset": name, "parent": None}, {})
+    Store(workspace.store).manifests.write(name, rows)
+    Store(workspace.store).data_cards.write(name, {"dataset": name, "parent": None}, {})
     return name
 
 
-def database(place: Workspace) -> Path:
+def database(workspace: Workspace) -> Path:
     """Name the file of the embedded database."""
-    return Path(place.tracking.url.removeprefix("sqlite:///"))
+    return Path(workspace.tracking.url.removeprefix("sqlite:///"))
 
 
 def copied(origin: Path, target: Path) -> Path:
@@ -105,14 +105,14 @@ def copied(origin: Path, target: Path) -> Path:
     return target
 
 
-def emptied(place: Workspace) -> None:
+def emptied(workspace: Workspace) -> None:
     """Put a new and empty MLflow in the place of one."""
-    fresh = database(place).with_name("fresh.db")
+    fresh = database(workspace).with_name("fresh.db")
     if not fresh.exists():
         check_tracking(f"sqlite:///{fresh}")
-    copied(fresh, database(place))
+    copied(fresh, database(workspace))
 
 
-def shown(place: Workspace) -> dict[str, str]:
+def shown(workspace: Workspace) -> dict[str, str]:
     """Read which version each alias names."""
-    return registry.read_aliases_and_tags(place.tracking.url, place.tracking.model)[0]
+    return registry.read_aliases_and_tags(workspace.tracking.url, workspace.tracking.model)[0]

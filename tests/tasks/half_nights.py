@@ -49,14 +49,14 @@ def add_features(store: str, of: str = "") -> None:
         Store(store).features(MADE.fingerprint, MADE.width).add(images, features)
 
 
-def small_settings(place: Path) -> dict[str, object]:
+def small_settings(folder: Path) -> dict[str, object]:
     """Make a small store and a database of its own, and say where they are."""
-    store = str(place / "store")
+    store = str(folder / "store")
     add_features(store)
     return {
-        "source": {"url": str(place / "photos")},
+        "source": {"url": str(folder / "photos")},
         "store": {"url": store},
-        "tracking": {"url": f"sqlite:///{place}/mlflow.db"},
+        "tracking": {"url": f"sqlite:///{folder}/mlflow.db"},
     }
 
 
@@ -65,9 +65,9 @@ def half_night(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evalu
     name = dataset_hash(rows)
     Store(settings.store.url).manifests.write(name, rows)
     classes = tuple(sorted({row.label for row in rows}))
-    found = _half(Dataset(name, None, len(rows), classes, (), "new", "new"), settings)
-    _promote(settings.store.url, found[0], name)
-    return found
+    trained = _half(Dataset(name, None, len(rows), classes, (), "new", "new"), settings)
+    _promote(settings.store.url, trained[0], name)
+    return trained
 
 
 @flow(name="half a night")
@@ -80,7 +80,7 @@ def _half(dataset: Dataset, chosen: Settings) -> tuple[TrainedModel, Evaluation]
 
 def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
     number = len(Store(store).ledger.entries()) + 1
-    made = Decision(
+    decision = Decision(
         number=number,
         time="2026-11-01T02:00:00+00:00",
         outcome="promoted",
@@ -95,4 +95,4 @@ def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
         reason="it is better",
         rules=[],
     )
-    assert Store(store).ledger.append(made)
+    assert Store(store).ledger.append(decision)

@@ -51,16 +51,16 @@ class EverythingIsAPicture:
 class World:
     """A source of three breeds, a store, and the nights that they see."""
 
-    def __init__(self, place: Path, vanished: str = "at most 0.3") -> None:
+    def __init__(self, folder: Path, vanished: str = "at most 0.3") -> None:
         """Fill the source with photographs, each with bytes of its own."""
-        self.photos = place / "photos"
+        self.photos = folder / "photos"
         for breed in BREEDS:
             (self.photos / breed).mkdir(parents=True)
             for number in range(EACH):
                 (self.photos / breed / f"{number:02}.jpg").write_bytes(f"{breed} {number}".encode())
-        (place / "store").mkdir()
-        (place / "store").chmod(0o777)
-        self.store = str(place / "store")
+        (folder / "store").mkdir()
+        (folder / "store").chmod(0o777)
+        self.store = str(folder / "store")
         self.settings = self.with_rule(vanished)
 
     def with_rule(self, vanished: str) -> Settings:
@@ -78,8 +78,8 @@ class World:
 
     def stored(self, moment: str = "") -> dict[str, str]:
         """Return the photographs that the store knows the source to hold, by key."""
-        found = Store(self.store).snapshots.located(str(self.photos), moment)
-        return {one.key: one.image for one in found}
+        images = Store(self.store).snapshots.located(str(self.photos), moment)
+        return {image.key: image.image for image in images}
 
     def answered(self) -> str:
         """Tell which listing the last night answered."""
@@ -101,8 +101,8 @@ class World:
 @contextmanager
 def new_world() -> Iterator[World]:
     """Make a world that an ordinary user can reach, and see it as one."""
-    with open_folder() as place:
-        world = World(place)
+    with open_folder() as folder:
+        world = World(folder)
         with ordinary_user():
             yield world
 

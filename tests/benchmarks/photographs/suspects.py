@@ -63,8 +63,10 @@ def _block_line(collection: Collection, cut: str) -> str:
     features = collection.features[cut]
     reduced = np.asarray(fit_pca(features).transform(features))
     rows = np.array([_block(reduced, collection, seed) for seed in range(_SEEDS)])
-    (hit, first, others), widths = rows.mean(axis=0), 1.96 * rows.std(axis=0, ddof=1) / np.sqrt(_SEEDS)
-    return f"| {collection.name} | {cut} | {hit:.0%} ± {widths[0]:.0%} | {first:.1f} ± {widths[1]:.1f} | {others:.1%} |"
+    (hit, first, elsewhere), widths = rows.mean(axis=0), 1.96 * rows.std(axis=0, ddof=1) / np.sqrt(_SEEDS)
+    return (
+        f"| {collection.name} | {cut} | {hit:.0%} ± {widths[0]:.0%} | {first:.1f} ± {widths[1]:.1f} | {elsewhere:.1%} |"
+    )
 
 
 def _block(features: NDArray[np.float32], collection: Collection, seed: int) -> tuple[float, int, float]:

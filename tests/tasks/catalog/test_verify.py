@@ -18,7 +18,7 @@ from tests.tasks.catalog.test_versions import quiet
 
 
 @pytest.fixture(scope="module")
-def _whole(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+def _intact_store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     """Make a store with one decided version of six photographs of each of two breeds."""
     folder = tmp_path_factory.mktemp("whole")
     night(str(folder), photographs(photos, breeds=2, images=6))
@@ -26,21 +26,21 @@ def _whole(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 
 @pytest.fixture
-def store(_whole: Path, tmp_path: Path) -> Path:
+def store(_intact_store: Path, tmp_path: Path) -> Path:
     """Copy the store, to be damaged."""
-    return shutil.copytree(_whole, tmp_path / "store")
+    return shutil.copytree(_intact_store, tmp_path / "store")
 
 
 def damaged(store: Path) -> dict[str, str]:
     """Verify the only version, and return what is damaged with how that shows."""
     (name,) = (path.name for path in (store / "datasets").iterdir())
-    return {one.what: one.detail for one in verify(str(store), name, quiet).damage}
+    return {damage.what: damage.detail for damage in verify(str(store), name, quiet).damage}
 
 
-def flip(path: Path, place: int) -> None:
+def flip(path: Path, offset: int) -> None:
     """Turn one bit of a file over."""
     data = bytearray(path.read_bytes())
-    data[place] ^= 1
+    data[offset] ^= 1
     path.write_bytes(data)
 
 
@@ -59,8 +59,8 @@ def test_a_flipped_bit_of_an_image(store: Path) -> None:
     """One bit of one image's bytes names that image, and no other."""
     path = largest(store / "images.lance")
     flip(path, path.stat().st_size // 2)
-    ((what, detail),) = damaged(store).items()
-    assert what.startswith("image ")
+    ((name, detail),) = damaged(store).items()
+    assert name.startswith("image ")
     assert detail == "Its bytes have another SHA-256."
 
 
@@ -78,12 +78,12 @@ def test_a_file_of_images_that_was_cut(store: Path) -> None:
     assert f"images.lance/data/{path.name}" in damaged(store)
 
 
-@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
-def test_a_flipped_bit_of_the_manifest(store: Path, place: float) -> None:
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_flipped_bit_of_the_manifest(store: Path, share: float) -> None:
     """Bits of the manifest's rows that flipped are found, wherever they lie."""
     path = only(store, "datasets/*/manifest.parquet")
     pages = path.stat().st_size - int.from_bytes(path.read_bytes()[-8:-4], "little") - 12
-    flip(path, 4 + int(pages * place))
+    flip(path, 4 + int(pages * share))
     assert "manifest" in damaged(store)
 
 
@@ -93,8 +93,8 @@ def test_a_lost_manifest_in_a_version_that_is_named(store: Path) -> None:
     other = store / "datasets" / ("0" * 64) / path.name
     other.parent.mkdir()
     other.write_bytes(path.read_bytes())
-    found = verify(str(store), find_version(str(store), "0000"), quiet).damage
-    assert [one.what for one in found] == ["manifest"]
+    damage = verify(str(store), find_version(str(store), "0000"), quiet).damage
+    assert [item.what for item in damage] == ["manifest"]
 
 
 def test_another_split_in_the_table(store: Path) -> None:
@@ -105,14 +105,14 @@ def test_another_split_in_the_table(store: Path) -> None:
         if path.is_file():
             path.unlink()
     moved = Assignment(image, Split.TEST if assigned.split is not Split.TEST else Split.TRAIN)
-    splits.settle(lambda known: {} if known else {image: moved})
-    found = {what: detail for what, detail in damaged(store).items() if what.startswith("image ")}
-    assert found.pop(f"image {image}").startswith("The manifest says")
-    assert set(found.values()) == {"The table of splits lacks it."}
+    splits.settle(lambda assignments: {} if assignments else {image: moved})
+    damage = {name: detail for name, detail in damaged(store).items() if name.startswith("image ")}
+    assert damage.pop(f"image {image}").startswith("The manifest says")
+    assert set(damage.values()) == {"The table of splits lacks it."}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "what"),
+    ("pattern", "name"),
     [
         ("datasets/*/card.json", "data card"),
         ("labels/*.parquet", "data card"),
@@ -124,11 +124,11 @@ def test_another_split_in_the_table(store: Path) -> None:
         ("features/*.lance/data/*", "features of backbone "),
     ],
 )
-def test_a_damaged_record(store: Path, pattern: str, what: str) -> None:
+def test_a_damaged_record(store: Path, pattern: str, name: str) -> None:
     """A record that was cut short or emptied is named, whichever it is."""
     path = only(store, pattern)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert any(one.startswith(what) for one in damaged(store))
+    assert any(subject_.startswith(name) for subject_ in damaged(store))
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ def test_no_damage_at_all_stops_the_search(store: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - damage, not secrets
     path = chance.choice(sorted(path for path in store.rglob("*") if path.is_file() and "datasets" not in path.parts))
     data = bytearray(path.read_bytes())
-    place = max(0, len(data) - 1 - chance.randrange(1500))
+    offset = max(0, len(data) - 1 - chance.randrange(1500))
     if seed % 3 and data:
-        data[place] ^= 1 << chance.randrange(8)
+        data[offset] ^= 1 << chance.randrange(8)
         path.write_bytes(data)
     elif seed % 2:
-        path.write_bytes(data[:place])
+        path.write_bytes(data[:offset])
     else:
         path.unlink()
     assert isinstance(damaged(store), dict)

@@ -46,91 +46,92 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_versions_are_listed_with_what_was_decided(
-    place: str, first: dict[str, bytes], second: dict[str, bytes]
-) -> None:
+def test_versions_are_listed_with_what_was_decided(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Every version is listed, the newest last, with its images, its decisions, and whether its model serves."""
-    names = [night(place, first), night(place, second)]
-    found = versions(place).versions
-    assert [one.hash for one in found] == names
-    assert [(one.images, one.classes, one.champion) for one in found] == [(18, 3, False), (18, 3, True)]
-    assert [[about["outcome"] for about in one.decisions] for one in found] == [["promoted"], ["promoted"]]
-    assert find_version(place, "latest") == names[1]
-    assert find_version(place, names[0][:8]) == names[0]
+    names = [night(url, first), night(url, second)]
+    listed = versions(url).versions
+    assert [version.hash for version in listed] == names
+    assert [(version.images, version.classes, version.champion) for version in listed] == [
+        (18, 3, False),
+        (18, 3, True),
+    ]
+    assert [[about["outcome"] for about in version.decisions] for version in listed] == [["promoted"], ["promoted"]]
+    assert find_version(url, "latest") == names[1]
+    assert find_version(url, names[0][:8]) == names[0]
 
 
-def test_a_version_is_shown_by_class_and_split(place: str, first: dict[str, bytes]) -> None:
+def test_a_version_is_shown_by_class_and_split(url: str, first: dict[str, bytes]) -> None:
     """What is shown adds up to the manifest, also for a version that nothing was decided about."""
-    name = night(place, first, decided=False)
-    shown = show(place, "latest")
-    counted = Counter((row.label, row.split.value) for row in Store(place).manifests.read(name))
+    name = night(url, first, decided=False)
+    shown = show(url, "latest")
+    counted = Counter((row.label, row.split.value) for row in Store(url).manifests.read(name))
     assert {
-        (one["label"], split): number for one in shown.classes for split, number in one["splits"].items()
+        (row["label"], split): number for row in shown.classes for split, number in row["splits"].items()
     } == counted
     assert (shown.dataset, shown.decisions, shown.warnings) == (name, (), ())
 
 
-def test_a_difference_names_every_image(place: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
+def test_a_difference_names_every_image(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Between two nights the images that came, went and changed their label are named, and no other."""
-    before, after = night(place, first), night(place, second)
+    before, after = night(url, first), night(url, second)
     keys = sorted(first)
     names = {key: hashlib.sha256(data).hexdigest() for key, data in (first | second).items()}
-    found = diff(place, before[:12], "latest").to_dict()
-    assert (found["before"], found["after"]) == (before, after)
-    assert sorted(one["key"] for one in found["added"]) == sorted(
-        second.keys() - first.keys() - {found["relabelled"][0]["key"]}
+    difference = diff(url, before[:12], "latest").to_dict()
+    assert (difference["before"], difference["after"]) == (before, after)
+    assert sorted(change["key"] for change in difference["added"]) == sorted(
+        second.keys() - first.keys() - {difference["relabelled"][0]["key"]}
     )
-    assert {one["image"] for one in found["removed"]} == {names[keys[0]], names[keys[1]]}
-    assert [(one["image"], one["before"], one["after"]) for one in found["relabelled"]] == [
+    assert {change["image"] for change in difference["removed"]} == {names[keys[0]], names[keys[1]]}
+    assert [(change["image"], change["before"], change["after"]) for change in difference["relabelled"]] == [
         (names[keys[2]], keys[2].partition("/")[0], keys[-1].partition("/")[0])
     ]
-    assert found["resplit"] == found["redescribed"] == []
+    assert difference["resplit"] == difference["redescribed"] == []
 
 
-def test_what_is_in_no_version_is_listed_with_its_reason(place: str, first: dict[str, bytes]) -> None:
+def test_what_is_in_no_version_is_listed_with_its_reason(url: str, first: dict[str, bytes]) -> None:
     """Rejected, unlabelled, conflicting and waiting photographs are each listed by key, with the reason."""
     keys = sorted(first)
-    one, two, three = first[keys[0]], first[keys[6]], first[keys[12]]
+    pug, second_image, third_image = first[keys[0]], first[keys[6]], first[keys[12]]
     odd = {
         "text.jpg": b"not a picture",
-        "loose.jpg": one[:-1] + b"\xd9\x00",
-        f"{keys[12].partition('/')[0]}/other.jpg": two,
-        "few/1.jpg": three + b"\x00",
+        "loose.jpg": pug[:-1] + b"\xd9\x00",
+        f"{keys[12].partition('/')[0]}/other.jpg": second_image,
+        "few/1.jpg": third_image + b"\x00",
     }
-    night(place, first | odd)
-    assert [(one.reason, one.key) for one in rejects(place, None).absent] == [("not-an-image", "text.jpg")]
-    found = {(one.reason, one.key) for one in rejects(place, "latest").absent}
-    assert found == {
+    night(url, first | odd)
+    assert [(pug.reason, pug.key) for pug in rejects(url, None).absent] == [("not-an-image", "text.jpg")]
+    listed = {(pug.reason, pug.key) for pug in rejects(url, "latest").absent}
+    assert listed == {
         ("not-an-image", "text.jpg"),
         ("unlabelled", "loose.jpg"),
         ("conflict", keys[6]),
         ("conflict", f"{keys[12].partition('/')[0]}/other.jpg"),
         ("waiting", "few/1.jpg"),
     }
-    assert rejects(place, "latest").waiting == ("few (1 of 4 images, lacks 3)",)
+    assert rejects(url, "latest").waiting == ("few (1 of 4 images, lacks 3)",)
 
 
-def test_a_replaced_object_is_no_reject_any_more(place: str, first: dict[str, bytes]) -> None:
+def test_a_replaced_object_is_no_reject_any_more(url: str, first: dict[str, bytes]) -> None:
     """A file that was rejected and then replaced by a photograph is not listed."""
     key = min(first)
-    night(place, {**first, key: b"words"})
-    assert [one.key for one in rejects(place, None).absent] == [key]
-    night(place, first)
-    assert rejects(place, None).absent == ()
+    night(url, {**first, key: b"words"})
+    assert [exclusion.key for exclusion in rejects(url, None).absent] == [key]
+    night(url, first)
+    assert rejects(url, None).absent == ()
 
 
-def test_a_checkout_is_the_version_every_time(place: str, first: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_checkout_is_the_version_every_time(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """Two checkouts hold the same bytes under the same names: every original, by class and hash, and the manifest."""
     objects = {f"coat of {key}": data for key, data in first.items()}
-    name = night(place, {key.replace("/", "/white/", 1): data for key, data in objects.items()})
+    name = night(url, {key.replace("/", "/white/", 1): data for key, data in objects.items()})
     (tmp_path / "empty").mkdir()
-    done = checkout(place, name[:6], tmp_path / "deep" / "one", quiet)
-    checkout(place, name, tmp_path / "empty", quiet)
+    done = checkout(url, name[:6], tmp_path / "deep" / "one", quiet)
+    checkout(url, name, tmp_path / "empty", quiet)
     files = content(tmp_path / "deep" / "one")
     assert files == content(tmp_path / "empty")
     assert (done.images, done.classes) == (18, 3)
     rows = list(csv.DictReader(files.pop("manifest.csv").decode().splitlines()))
-    assert [row["image"] for row in rows] == sorted(row.image for row in Store(place).manifests.read(name))
+    assert [row["image"] for row in rows] == sorted(row.image for row in Store(url).manifests.read(name))
     assert {row["coat"] for row in rows} == {"white"}
     assert {row["file"]: row["image"] for row in rows} == {
         file: hashlib.sha256(data).hexdigest() for file, data in files.items()
@@ -139,32 +140,32 @@ def test_a_checkout_is_the_version_every_time(place: str, first: dict[str, bytes
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_checkout_never_mixes_with_other_files(place: str, first: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_checkout_never_mixes_with_other_files(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """A folder that holds something is refused, and stays as it is."""
-    night(place, first)
+    night(url, first)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(PedigreeError, match="is not an empty folder"):
-        checkout(place, "latest", tmp_path / "out", quiet)
+        checkout(url, "latest", tmp_path / "out", quiet)
     assert content(tmp_path / "out") == {"mine.txt": b"mine"}
 
 
-def test_a_store_as_nights_leave_it_is_whole(place: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
+def test_a_store_as_nights_leave_it_is_whole(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Nothing is damaged in versions that nights made, whether or not something was decided about them."""
-    names = [night(place, first), night(place, second, decided=False)]
-    found = [verify(place, name, quiet) for name in names]
-    assert [(one.images, one.decisions, one.damage) for one in found] == [(18, 1, ()), (18, 0, ())]
+    names = [night(url, first), night(url, second, decided=False)]
+    reports = [verify(url, name, quiet) for name in names]
+    assert [(report.images, report.decisions, report.damage) for report in reports] == [(18, 1, ()), (18, 0, ())]
 
 
-def test_words_that_name_no_version(place: str, first: dict[str, bytes], tmp_path: Path) -> None:
+def test_words_that_name_no_version(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """A store that is missing or empty, and a version that is unknown, are each said in a sentence."""
-    open_bucket(place).check()
+    open_bucket(url).check()
     with pytest.raises(PedigreeError, match="holds no dataset version"):
-        versions(place)
+        versions(url)
     with pytest.raises(PedigreeError, match="There is no folder"):
         versions(str(tmp_path / "nowhere"))
-    name = night(place, first)
+    name = night(url, first)
     with pytest.raises(SettingsError, match="at least 4"):
-        show(place, name[:3])
+        show(url, name[:3])
     with pytest.raises(SettingsError, match="no version"):
-        show(place, "0" * 64 if name[0] != "0" else "1" * 64)
+        show(url, "0" * 64 if name[0] != "0" else "1" * 64)

@@ -49,15 +49,18 @@ def test_only_test_images_of_both_versions_are_asked(store: str) -> None:
     new = [_row(0, Split.TEST), _row(1, Split.TEST, "boxer"), _row(2, Split.TRAIN), _row(4, Split.TEST)]
     before = _model(store, old, ("boxer", "pug"), favour=0)
     after = _model(store, new, ("boxer", "pug"), favour=1)
-    found = compare_predictions(store, before, after)
-    assert found.images == 2
-    assert {one.key: one.kind for one in found.flips} == {"pug/0.jpg": "now right", "boxer/1.jpg": "now wrong"}
+    prediction_flips = compare_predictions(store, before, after)
+    assert prediction_flips.images == 2
+    assert {flip.key: flip.kind for flip in prediction_flips.flips} == {
+        "pug/0.jpg": "now right",
+        "boxer/1.jpg": "now wrong",
+    }
     files = render_diff_files(store, before, after)
     page = files["since-champion.html"].decode()
     assert "Test images now right: 1" in page
     assert "Relabelled: 1" in page
     facts = json.loads(files["since-champion.json"])
-    assert [one["key"] for one in facts["added"]] == ["pug/4.jpg"]
+    assert [change["key"] for change in facts["added"]] == ["pug/4.jpg"]
     assert facts["predictions"]["images"] == 2
 
 

@@ -35,21 +35,21 @@ def test_figures_by_class_and_slice_are_in_mlflow(chosen: dict[str, object]) -> 
     settings = Settings.model_validate(chosen)
     rows = [*rows_of(same("boxer"), WHITE), *rows_of(same("pug"))]
     half_night(settings, rows)
-    trained, found = half_night(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
+    trained, evaluation = half_night(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
     metrics = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics
     assert metrics["recall/boxer"] == metrics["slice/coat:white/recall"] == 1
     assert metrics["slice/coat:white/support"] == 8
     assert not any(name.startswith("slice/boxer/") for name in metrics), "it would be the whole class"
     assert {"top_3", "macro_f1", "ece", "precision/pug", "champion/accuracy", "champion/log_loss"} <= metrics.keys()
     uri = f"runs:/{trained.run_id}/evaluation/evaluation.json"
-    kept = json.loads(Path(download_artifacts(uri, tracking_uri=settings.tracking.url)).read_text())
-    assert kept["test"]["slices"][0]["name"] == "coat=white"
-    assert len(kept["test"]["comparison"]["paired"]) == len(
-        found.test.comparison.paired if found.test.comparison else ()
+    stored = json.loads(Path(download_artifacts(uri, tracking_uri=settings.tracking.url)).read_text())
+    assert stored["test"]["slices"][0]["name"] == "coat=white"
+    assert len(stored["test"]["comparison"]["paired"]) == len(
+        evaluation.test.comparison.paired if evaluation.test.comparison else ()
     )
     learned = {"learned": 28, "kept": 28, "more": 14, "recipe": "same"}
-    assert {name: kept["growth"][name] for name in learned} == learned
-    assert kept["growth"]["cross_validated"]["comparison"]["images"] == 44
+    assert {name: stored["growth"][name] for name in learned} == learned
+    assert stored["growth"]["cross_validated"]["comparison"]["images"] == 44
 
 
 def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object]) -> None:
@@ -61,11 +61,11 @@ def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object
     Store(store).manifests.write(golden, frozen)
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
     half_night(settings, rows_of(same("boxer", "pug")))
-    trained, found = half_night(settings, rows_of(same("boxer", "pug", "vizsla")))
-    assert found.golden
-    assert found.golden.figures.images == 44
-    assert found.golden.comparison
-    assert found.golden.comparison.images == 44
+    trained, evaluation = half_night(settings, rows_of(same("boxer", "pug", "vizsla")))
+    assert evaluation.golden
+    assert evaluation.golden.figures.images == 44
+    assert evaluation.golden.comparison
+    assert evaluation.golden.comparison.images == 44
     assert MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics["golden/accuracy"] == 1
 
 
@@ -92,11 +92,11 @@ def test_a_picture_that_looks_like_a_trained_one_overlaps() -> None:
     sizes = {"trained": ("husky", 192), "smaller": ("husky", 120), "other": ("corgi", 192)}
     hashes, rows = {}, {}
     for name, (breed, side) in sizes.items():
-        found = _examined(breed, side)
-        hashes[found.image] = found.phash
-        rows[name] = Row(found.image, breed, Split.TRAIN, (), f"{name}.png")
+        info = _examined(breed, side)
+        hashes[info.image] = info.phash
+        rows[name] = Row(info.image, breed, Split.TRAIN, (), f"{name}.png")
     pairs = find_overlaps([rows["smaller"], rows["other"]], [rows["trained"]], group_near_duplicates(hashes, 72))
-    assert [(one.golden, one.trained) for one in pairs] == [("smaller.png", "trained.png")]
+    assert [(overlap.golden, overlap.trained) for overlap in pairs] == [("smaller.png", "trained.png")]
 
 
 def _examined(breed: str, side: int) -> ImageInfo:
@@ -104,13 +104,13 @@ def _examined(breed: str, side: int) -> ImageInfo:
 
     file = BytesIO()
     draw(breed, "brown", 1).resize((side, side)).save(file, "PNG")
-    found = validate_image(file.getvalue(), Limits(10**8, 10**8, 8))
-    assert isinstance(found, ImageInfo)
-    return found
+    info = validate_image(file.getvalue(), Limits(10**8, 10**8, 8))
+    assert isinstance(info, ImageInfo)
+    return info
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         ("recall of boxr at least 0.5", "names boxr, which is no class of these images; the nearest is boxer"),
         (
@@ -120,10 +120,10 @@ def _examined(breed: str, side: int) -> ImageInfo:
         ("gap of cout at most 0.5", "names cout, which is no attribute of these images; the nearest is coat"),
     ],
 )
-def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, said: str) -> None:
+def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, message: str) -> None:
     """The night stops before it trains, with the rule, the word and the nearest one that exists."""
     settings = Settings.model_validate({**chosen, "gate": {"rules": [rule]}})
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         half_night(settings, rows_of(same("boxer", "pug"), WHITE))
 
 
@@ -136,9 +136,9 @@ def test_a_champion_that_no_longer_loads(chosen: dict[str, object], tmp_path: Pa
     with pytest.raises(PedigreeError, match=r"champion, model version 1, no longer loads .*gate.when_champion_fails"):
         half_night(settings, more)
     allowed = Settings.model_validate({**chosen, "gate": {"when_champion_fails": "absolute"}})
-    _, found = half_night(allowed, more)
-    assert (found.champion, found.comparison) == (1, None)
-    assert "the champion cannot be measured: The file heads/" in str(found)
+    _, evaluation = half_night(allowed, more)
+    assert (evaluation.champion, evaluation.comparison) == (1, None)
+    assert "the champion cannot be measured: The file heads/" in str(evaluation)
 
 
 def test_without_test_images_nothing_is_measured(chosen: dict[str, object]) -> None:

@@ -44,8 +44,8 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = RunData(IngestSummary("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
     embedded = DatasetFeatures(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")
-    found = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
-    assert str(found) == "1 mistake: evaluation/report.html in the MLflow run"
+    summary = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
+    assert str(summary) == "1 mistake: evaluation/report.html in the MLflow run"
     uri = f"runs:/{trained.run_id}/evaluation"
     folder = Path(download_artifacts(uri, tracking_uri=settings.tracking.url))
     page = (folder / "report.html").read_text().replace("<wbr>", "")
@@ -54,19 +54,22 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     assert "Nearest boxer" in page
     assert "[The data card](../dataset/card.html)" in (folder / "model-card.md").read_text()
     assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
-    told = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
-    assert told.startswith(f"{verdict.title}: {markdown(verdict.reason)}.\n")
-    assert "evaluation/report.html" in told
-    for text in (told, page, (folder / "model-card.html").read_text()):
+    note = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
+    assert note.startswith(f"{verdict.title}: {markdown(verdict.reason)}.\n")
+    assert "evaluation/report.html" in note
+    for text in (note, page, (folder / "model-card.html").read_text()):
         assert "auto means mixed8: it is best." in text
     files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
     assert "figures/learning-curve.svg" in files
     told_of = json.loads((folder / "learning.json").read_text())["classes"]
-    assert [(one["label"], one["images"], one["validation"]) for one in told_of] == [("boxer", 14, 4), ("pug", 14, 4)]
-    assert all(one["gain"] is not None for one in told_of)
-    assert json.loads((folder / "collect.json").read_text()) == [asdict(one) for one in found.collect]
-    assert f"Dataset `{name}`: {len(rows)} images of 2 classes" in told
-    assert ("since-champion" in told) == (folder / "since-champion.html").exists()
+    assert [(curve["label"], curve["images"], curve["validation"]) for curve in told_of] == [
+        ("boxer", 14, 4),
+        ("pug", 14, 4),
+    ]
+    assert all(curve["gain"] is not None for curve in told_of)
+    assert json.loads((folder / "collect.json").read_text()) == [asdict(curve) for curve in summary.collect]
+    assert f"Dataset `{name}`: {len(rows)} images of 2 classes" in note
+    assert ("since-champion" in note) == (folder / "since-champion.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,13 @@ def with_backbone(settings: Settings, **values: object) -> Settings:
 
 def promoted(settings: Settings, **values: object) -> None:
     """Leave a champion in the store whose record has these settings of its backbone."""
-    made, head = FeatureSet("f" * 64, 2), "a" * 64
+    feature_set, head = FeatureSet("f" * 64, 2), "a" * 64
     backbone = with_backbone(settings, **values).backbone.model_dump()
     store = settings.store.url
-    Store(store).records.write(Record("d" * 64, {"backbone": backbone}, made, made, head, {}, {}))
-    decision = Decision(1, "2026-11-01", "promoted", 1, None, "d" * 64, "r", made.fingerprint, head, "run", "1", "", [])
+    Store(store).records.write(Record("d" * 64, {"backbone": backbone}, feature_set, feature_set, head, {}, {}))
+    decision = Decision(
+        1, "2026-11-01", "promoted", 1, None, "d" * 64, "r", feature_set.fingerprint, head, "run", "1", "", []
+    )
     assert Store(store).ledger.append(decision)
 
 
@@ -39,8 +41,8 @@ def test_the_first_choice_stands(settings: Settings) -> None:
     """What was chosen first counts, also for a night that chose otherwise at the same time; other weights have none."""
     assert with_chosen_cut(settings).backbone.cut == "auto"
     Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
-    again = Store(settings.store.url).cut_choices.write(settings.backbone, "mixed9", "it is best", {})
-    assert again.cut == with_chosen_cut(settings).backbone.cut == "mixed8"
+    second = Store(settings.store.url).cut_choices.write(settings.backbone, "mixed9", "it is best", {})
+    assert second.cut == with_chosen_cut(settings).backbone.cut == "mixed8"
     assert with_chosen_cut(with_backbone(settings, cut="mixed3")).backbone.cut == "mixed3"
     assert with_chosen_cut(with_backbone(settings, weights="imagenet")).backbone.cut == "auto"
     assert with_chosen_cut(with_backbone(settings, size=96)).backbone.cut == "auto"

@@ -26,16 +26,16 @@ SETTINGS = Settings.model_validate({"source": {"url": "photos"}, "store": {"url"
 
 def test_no_test_image_is_looked_at() -> None:
     """Only training and validation images are compared on, all of them where they are few."""
-    found = sample(ROWS)
-    assert {row.split for row in found} == {Split.TRAIN, Split.VALIDATION}
-    assert len(found) == sum(row.split in {Split.TRAIN, Split.VALIDATION} for row in ROWS)
+    sampled = sample(ROWS)
+    assert {row.split for row in sampled} == {Split.TRAIN, Split.VALIDATION}
+    assert len(sampled) == sum(row.split in {Split.TRAIN, Split.VALIDATION} for row in ROWS)
 
 
 def test_of_many_images_each_class_gives_its_share() -> None:
     """A class gives in proportion to its size, a rare one ten at least, and always the same images."""
-    found = sample(ROWS, 130)
-    assert Counter(row.label for row in found) == {"rare": 10, "common": 90, "usual": 36}
-    assert found == sample(ROWS[::-1], 130)
+    sampled = sample(ROWS, 130)
+    assert Counter(row.label for row in sampled) == {"rare": 10, "common": 90, "usual": 36}
+    assert sampled == sample(ROWS[::-1], 130)
 
 
 def test_pairs_are_those_of_the_last_cuts() -> None:
@@ -79,7 +79,7 @@ def test_too_few_photographs_are_refused_before_any_is_embedded(tmp_path: Path, 
     values = {"source": {"url": "photos"}, "store": {"url": str(tmp_path)}, "backbone": backbone}
     rows = [Row(sha256_of(number), (label, "pug")[number % 2], Split.TRAIN, (), f"{number}.jpg") for number in range(4)]
     groups = {row.image: Assignment(row.label, Split.TRAIN) for row in rows}
-    Store(str(tmp_path)).splits.settle(lambda known: {} if known else groups)
+    Store(str(tmp_path)).splits.settle(lambda assignments: {} if assignments else groups)
     Store(str(tmp_path)).manifests.write("d" * 64, rows)
     with pytest.raises(PedigreeError, match=words):
         measure_cuts("d" * 64, Settings.model_validate(values))

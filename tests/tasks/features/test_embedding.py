@@ -66,7 +66,7 @@ def settings(tmp_path: Path) -> Settings:
     )
     files = [_file(seed) for seed in range(20)]
     examined = [(validate_image(file, Limits(10**6, 10**6, 32)), file) for file in files]
-    Store(settings.store.url).images.add([(one, file) for one, file in examined if isinstance(one, ImageInfo)])
+    Store(settings.store.url).images.add([(info, file) for info, file in examined if isinstance(info, ImageInfo)])
     return settings
 
 

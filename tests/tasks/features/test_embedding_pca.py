@@ -16,7 +16,7 @@ def test_features_read_in_parts_stay_with_their_images(tmp_path: Path, monkeypat
     features.add(images, np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32))
     monkeypatch.setattr(embedding, "_AT_ONCE", 12)
     reduce = embedding.fit_reduction(features, images)
-    found, backwards = reduce(images), reduce(images[::-1])
-    assert found.shape == (30, 8)
-    assert len(np.unique(found.round(4), axis=0)) == 30
-    np.testing.assert_allclose(backwards, found[::-1], rtol=1e-5)
+    forwards, backwards = reduce(images), reduce(images[::-1])
+    assert forwards.shape == (30, 8)
+    assert len(np.unique(forwards.round(4), axis=0)) == 30
+    np.testing.assert_allclose(backwards, forwards[::-1], rtol=1e-5)

@@ -38,11 +38,11 @@ def test_an_exchanged_head_is_never_read(tmp_path: Path, other: Head) -> None:
             read(str(tmp_path), HEAD.name)
 
 
-@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
-def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, place: float) -> None:
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, share: float) -> None:
     """A head is read as it was written, or not at all, wherever a bit flips."""
     data = bytearray(HEAD.to_bytes())
-    data[int(len(data) * place)] ^= 4
+    data[int(len(data) * share)] ^= 4
     Store(str(tmp_path)).heads.write(HEAD.name, bytes(data))
     try:
         assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name

@@ -16,131 +16,131 @@ from tests.tasks.deciding import ANN, judged, place_at, shown
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, and a version that waits for a person."""
-    made = place_at(tmp_path)
+    created = place_at(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
-        judged(made, outcome)
-    return made
+        judged(created, outcome)
+    return created
 
 
-def test_a_version_that_waits_is_promoted_by_a_person(place: Workspace) -> None:
+def test_a_version_that_waits_is_promoted_by_a_person(workspace: Workspace) -> None:
     """The ledger keeps who, when and why; aliases, tags and all that made the version follow."""
-    assert shown(place) == {"champion": "2", "challenger": "3", "previous": "1"}
-    done = promote(place, "3", ANN)
-    entries = Store(place.store).ledger.entries()
+    assert shown(workspace) == {"champion": "2", "challenger": "3", "previous": "1"}
+    done = promote(workspace, "3", ANN)
+    entries = Store(workspace.store).ledger.entries()
     last = entries[-1]
     assert (last.outcome, last.champion, last.against) == ("promoted", 4, 2)
     assert (last.person, last.why, last.head) == ("ann", "the dogs look right", entries[2].head)
     assert last.time > entries[2].time
-    assert shown(place) == {"champion": "3", "previous": "2"}
-    tags = MlflowClient(place.tracking.url).get_model_version("pedigree", "3").tags
+    assert shown(workspace) == {"champion": "3", "previous": "2"}
+    tags = MlflowClient(workspace.tracking.url).get_model_version("pedigree", "3").tags
     assert (tags["pedigree.outcome"], tags["pedigree.person"]) == ("promoted", "ann")
     assert tags["pedigree.why"] == "the dogs look right"
     assert done.champion == "3"
-    assert Store(place.store).ledger.pending(entries) == []
+    assert Store(workspace.store).ledger.pending(entries) == []
 
 
-def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(place: Workspace) -> None:
+def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(workspace: Workspace) -> None:
     """Figures against a champion that is gone decide nothing, unless the person names the one that serves."""
-    judged(place, "promoted")
+    judged(workspace, "promoted")
     with pytest.raises(PedigreeError, match=r"judged against version 2 and version 4 serves.*--instead-of 4"):
-        promote(place, "3", ANN)
+        promote(workspace, "3", ANN)
     with pytest.raises(PedigreeError, match="--instead-of says version 2 and version 4 serves"):
-        promote(place, "3", ANN, instead_of="2")
-    assert len(Store(place.store).ledger.entries()) == 4
-    assert promote(place, "3", ANN, instead_of="4").champion == "3"
+        promote(workspace, "3", ANN, instead_of="2")
+    assert len(Store(workspace.store).ledger.entries()) == 4
+    assert promote(workspace, "3", ANN, instead_of="4").champion == "3"
 
 
-def test_promoting_the_champion_decides_nothing(place: Workspace) -> None:
+def test_promoting_the_champion_decides_nothing(workspace: Workspace) -> None:
     """The ledger says so already, and MLflow's aliases are put where it says."""
-    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
-    assert promote(place, "2", ANN).decision is None
-    assert len(Store(place.store).ledger.entries()) == 3
-    assert shown(place)["champion"] == "2"
+    registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
+    assert promote(workspace, "2", ANN).decision is None
+    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert shown(workspace)["champion"] == "2"
 
 
-def test_rolling_back_puts_the_previous_one_back_and_holds(place: Workspace) -> None:
+def test_rolling_back_puts_the_previous_one_back_and_holds(workspace: Workspace) -> None:
     """One call lets version 1 serve again; version 2 gets past neither a person nor anyone until it is lifted."""
-    roll_back(place, ANN)
-    last = Store(place.store).ledger.entries()[-1]
+    roll_back(workspace, ANN)
+    last = Store(workspace.store).ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion, last.against) == ("rolled-back", "2", 1, 2)
     assert (last.person, last.why) == ("ann", "the dogs look right")
-    assert shown(place) == {"champion": "1", "challenger": "3"}
+    assert shown(workspace) == {"champion": "1", "challenger": "3"}
     with pytest.raises(PedigreeError, match=r"version 2 was rolled back by ann on .* pedigree model lift 2"):
-        promote(place, "2", ANN, instead_of="1")
-    release(place, "2", Approver("bob", "it was the camera"))
-    assert Store(place.store).ledger.entries()[-1].person == "bob"
-    assert promote(place, "2", ANN, instead_of="1").champion == "2"
+        promote(workspace, "2", ANN, instead_of="1")
+    release(workspace, "2", Approver("bob", "it was the camera"))
+    assert Store(workspace.store).ledger.entries()[-1].person == "bob"
+    assert promote(workspace, "2", ANN, instead_of="1").champion == "2"
 
 
-def test_rolling_back_twice_and_then_no_further(place: Workspace) -> None:
+def test_rolling_back_twice_and_then_no_further(workspace: Workspace) -> None:
     """Each roll-back goes one champion back, and the first champion stays."""
-    judged(place, "promoted")
-    assert [roll_back(place, ANN).champion for _ in range(2)] == ["2", "1"]
+    judged(workspace, "promoted")
+    assert [roll_back(workspace, ANN).champion for _ in range(2)] == ["2", "1"]
     with pytest.raises(PedigreeError, match="version 1 is the first champion"):
-        roll_back(place, ANN)
+        roll_back(workspace, ANN)
 
 
-def test_a_model_that_is_held_does_not_come_back(place: Workspace) -> None:
+def test_a_model_that_is_held_does_not_come_back(workspace: Workspace) -> None:
     """A roll-back to a held version is refused, and says how to go on."""
-    hold(place, "1", ANN)
+    hold(workspace, "1", ANN)
     with pytest.raises(PedigreeError, match=r"Version 1 cannot come back.*pedigree model lift 1"):
-        roll_back(place, ANN)
+        roll_back(workspace, ANN)
 
 
 def test_a_hold_is_also_on_the_data(tmp_path: Path) -> None:
     """A version with other weights that learned from held data waits for the lift too."""
-    place = place_at(tmp_path)
-    judged(place, "promoted")
-    bad = judged(place, "promoted")
-    roll_back(place, ANN)
-    judged(place, "rejected", dataset=bad.dataset)
+    workspace = place_at(tmp_path)
+    judged(workspace, "promoted")
+    bad = judged(workspace, "promoted")
+    roll_back(workspace, ANN)
+    judged(workspace, "rejected", dataset=bad.dataset)
     with pytest.raises(PedigreeError, match="Version 3 cannot be promoted: version 2 was rolled back"):
-        promote(place, "3", ANN, instead_of="1")
-    release(place, "2", ANN)
-    assert promote(place, "3", ANN, instead_of="1").champion == "3"
+        promote(workspace, "3", ANN, instead_of="1")
+    release(workspace, "2", ANN)
+    assert promote(workspace, "3", ANN, instead_of="1").champion == "3"
 
 
-def test_only_what_is_held_is_lifted(place: Workspace) -> None:
+def test_only_what_is_held_is_lifted(workspace: Workspace) -> None:
     """Lifting what nobody holds is refused, and writes nothing."""
     with pytest.raises(PedigreeError, match="Version 2 is not held"):
-        release(place, "2", ANN)
-    assert len(Store(place.store).ledger.entries()) == 3
+        release(workspace, "2", ANN)
+    assert len(Store(workspace.store).ledger.entries()) == 3
 
 
 ACTS: list[Callable[[Workspace, Approver], Override]] = [
     roll_back,
-    lambda place, person: promote(place, "3", person),
-    lambda place, person: hold(place, "3", person),
-    lambda place, person: release(place, "3", person),
+    lambda workspace, person: promote(workspace, "3", person),
+    lambda workspace, person: hold(workspace, "3", person),
+    lambda workspace, person: release(workspace, "3", person),
 ]
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_nobody_decides_without_a_reason(place: Workspace, act: Callable[[Workspace, Approver], Override]) -> None:
+def test_nobody_decides_without_a_reason(workspace: Workspace, act: Callable[[Workspace, Approver], Override]) -> None:
     """An empty reason is refused before anything is written."""
     with pytest.raises(SettingsError, match="Say why"):
-        act(place, Approver("ann", "  "))
-    assert len(Store(place.store).ledger.entries()) == 3
+        act(workspace, Approver("ann", "  "))
+    assert len(Store(workspace.store).ledger.entries()) == 3
 
 
-def test_an_unknown_version(place: Workspace) -> None:
+def test_an_unknown_version(workspace: Workspace) -> None:
     """A version that the ledger does not know is named."""
     with pytest.raises(SettingsError, match="knows no model 9"):
-        promote(place, "9", ANN)
+        promote(workspace, "9", ANN)
 
 
-def test_a_champion_that_comes_while_a_person_rolls_back(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_champion_that_comes_while_a_person_rolls_back(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person meant the one that they saw: nothing is rolled back, and they are told who serves now."""
     decide = Ledger.decide
 
     def late(self: Ledger, ruling: object) -> object:
         monkeypatch.setattr(Ledger, "decide", decide)
-        judged(place, "promoted")
+        judged(workspace, "promoted")
         return decide(self, ruling)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ledger, "decide", late)
     with pytest.raises(PedigreeError, match="Version 4 became champion meanwhile"):
-        roll_back(place, ANN)
-    assert shown(place)["champion"] == "4"
+        roll_back(workspace, ANN)
+    assert shown(workspace)["champion"] == "4"

@@ -16,94 +16,99 @@ from tests.tasks.deciding import ANN, judged, place_at, shown
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, both shown in MLflow."""
-    made = place_at(tmp_path)
+    created = place_at(tmp_path)
     for _ in range(2):
-        judged(made, "promoted")
-    return made
+        judged(created, "promoted")
+    return created
 
 
-def noted(place: Workspace) -> str:
+def noted(workspace: Workspace) -> str:
     """Read what the registered model itself says of aliases that were moved."""
-    return str(MlflowClient(place.tracking.url).get_registered_model("pedigree").tags.get("pedigree.moved_by_hand", ""))
+    return str(
+        MlflowClient(workspace.tracking.url).get_registered_model("pedigree").tags.get("pedigree.moved_by_hand", "")
+    )
 
 
-def test_nothing_to_follow_says_nothing(place: Workspace) -> None:
+def test_nothing_to_follow_says_nothing(workspace: Workspace) -> None:
     """Where MLflow shows what the ledger says there is neither a note nor a decision to finish."""
-    assert str(follow_ledger(place.store, place.tracking)) == ""
-    assert noted(place) == ""
+    assert str(follow_ledger(workspace.store, workspace.tracking)) == ""
+    assert noted(workspace) == ""
 
 
 def test_an_empty_store_has_nothing_to_follow(tmp_path: Path) -> None:
     """Before the first decision MLflow need not know the model."""
-    place = place_at(tmp_path)
-    assert follow_ledger(place.store, place.tracking).messages() == ()
+    workspace = place_at(tmp_path)
+    assert follow_ledger(workspace.store, workspace.tracking).messages() == ()
 
 
-def test_an_alias_that_was_moved_by_hand_stays_and_is_named(place: Workspace) -> None:
+def test_an_alias_that_was_moved_by_hand_stays_and_is_named(workspace: Workspace) -> None:
     """Night after night it is said and tagged, until it stands where the ledger says; nothing moves it silently."""
-    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
+    registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
     for _ in range(2):
-        (words,) = follow_ledger(place.store, place.tracking).messages()
+        (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
         assert "champion was moved by hand in MLflow to version 1" in words
         assert "the ledger says version 2" in words
-        assert shown(place)["champion"] == "1"
-        assert noted(place) == words
-    registry.set_alias(place.tracking.url, "pedigree", "champion", "2")
-    assert follow_ledger(place.store, place.tracking).messages() == ()
-    assert noted(place) == ""
+        assert shown(workspace)["champion"] == "1"
+        assert noted(workspace) == words
+    registry.set_alias(workspace.tracking.url, "pedigree", "champion", "2")
+    assert follow_ledger(workspace.store, workspace.tracking).messages() == ()
+    assert noted(workspace) == ""
 
 
-def test_a_new_decision_does_not_undo_what_was_moved_by_hand(place: Workspace) -> None:
+def test_a_new_decision_does_not_undo_what_was_moved_by_hand(workspace: Workspace) -> None:
     """Also while MLflow follows another decision, and that one counts as followed."""
-    registry.set_alias(place.tracking.url, "pedigree", "champion", "1")
-    hold(place, "2", ANN)
-    assert shown(place)["champion"] == "1"
-    ledger = Store(place.store).ledger
+    registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
+    hold(workspace, "2", ANN)
+    assert shown(workspace)["champion"] == "1"
+    ledger = Store(workspace.store).ledger
     assert ledger.pending(ledger.entries()) == []
 
 
-def test_an_alias_that_was_removed_is_put_back_and_named(place: Workspace) -> None:
+def test_an_alias_that_was_removed_is_put_back_and_named(workspace: Workspace) -> None:
     """A model without its alias serves nobody: it comes back, and the night says so."""
-    registry.set_alias(place.tracking.url, "pedigree", "champion", None)
-    (words,) = follow_ledger(place.store, place.tracking).messages()
+    registry.set_alias(workspace.tracking.url, "pedigree", "champion", None)
+    (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "champion had been removed by hand in MLflow and names version 2 again" in words
-    assert shown(place)["champion"] == "2"
+    assert shown(workspace)["champion"] == "2"
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
-def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(place: Workspace, moved: int) -> None:
+def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(workspace: Workspace, moved: int) -> None:
     """However far the run came that decided twice, the next one finishes both decisions without a word of hands."""
-    entries = Store(place.store).ledger.entries()
+    entries = Store(workspace.store).ledger.entries()
     for number in (1, 2):
-        Path(place.store, "ledger", f"{number:06}.applied").unlink()
+        Path(workspace.store, "ledger", f"{number:06}.applied").unlink()
     steps: list[dict[str, str | None]] = [
         {"champion": "1", "previous": None},
         {"champion": "2", "previous": None},
         {"champion": "2"},
     ]
     for alias in ("champion", "previous"):
-        registry.set_alias(place.tracking.url, "pedigree", alias, steps[moved].get(alias))
-    ledger = Store(place.store).ledger
+        registry.set_alias(workspace.tracking.url, "pedigree", alias, steps[moved].get(alias))
+    ledger = Store(workspace.store).ledger
     assert ledger.pending(entries) == entries
-    assert follow_ledger(place.store, place.tracking).notes == ()
-    assert shown(place) == {"champion": "2", "previous": "1"}
+    assert follow_ledger(workspace.store, workspace.tracking).notes == ()
+    assert shown(workspace) == {"champion": "2", "previous": "1"}
     assert ledger.pending(entries) == []
-    client = MlflowClient(place.tracking.url)
-    assert {client.get_run(one.run_id).data.tags["pedigree.outcome"] for one in entries} == {"promoted"}
-    assert {client.get_model_version("pedigree", str(one)).tags["pedigree.decision"] for one in (1, 2)} == {"1", "2"}
+    client = MlflowClient(workspace.tracking.url)
+    assert {client.get_run(entry.run_id).data.tags["pedigree.outcome"] for entry in entries} == {"promoted"}
+    assert {client.get_model_version("pedigree", str(entry)).tags["pedigree.decision"] for entry in (1, 2)} == {
+        "1",
+        "2",
+    }
 
 
-def test_without_mlflow_the_decision_waits_for_the_next_run(place: Workspace) -> None:
+def test_without_mlflow_the_decision_waits_for_the_next_run(workspace: Workspace) -> None:
     """The sentence names the decision and the address, and the decision is pending still."""
-    made = judged(place, "promoted", applied=False)
-    silent = place.tracking.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})
+    decision = judged(workspace, "promoted", applied=False)
+    silent = workspace.tracking.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(
             PedigreeError, match=r"holds decision 3, version 3 promoted, and the next run.*does not answer"
         ):
-            follow_ledger(place.store, silent)
-    ledger = Store(place.store).ledger
-    assert ledger.pending(ledger.entries()) == [made]
+            follow_ledger(workspace.store, silent)
+    ledger = Store(workspace.store).ledger
+    assert ledger.pending(ledger.entries()) == [decision]

@@ -40,90 +40,95 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _client(place: Workspace) -> MlflowClient:
-    return MlflowClient(place.tracking.url)
+def _client(workspace: Workspace) -> MlflowClient:
+    return MlflowClient(workspace.tracking.url)
 
 
-def _versions(place: Workspace) -> list[registry.RegisteredVersion]:
-    return registry.find_versions(place.tracking.url, "pedigree", {})
+def _versions(workspace: Workspace) -> list[registry.RegisteredVersion]:
+    return registry.find_versions(workspace.tracking.url, "pedigree", {})
 
 
-def _nth(place: Workspace, number: int, act: Callable[[registry.RegisteredVersion], object]) -> None:
-    versions = _versions(place)
+def _nth(workspace: Workspace, number: int, act: Callable[[registry.RegisteredVersion], object]) -> None:
+    versions = _versions(workspace)
     if versions:
         act(versions[number % len(versions)])
 
 
-def _save(place: Workspace) -> None:
-    copied(database(place), database(place).with_suffix(".copy"))
+def _save(workspace: Workspace) -> None:
+    copied(database(workspace), database(workspace).with_suffix(".copy"))
 
 
-def _restore(place: Workspace) -> None:
-    if (copy := database(place).with_suffix(".copy")).exists():
-        copied(copy, database(place))
+def _restore(workspace: Workspace) -> None:
+    if (copy := database(workspace).with_suffix(".copy")).exists():
+        copied(copy, database(workspace))
 
 
-def _stranger(place: Workspace) -> None:
+def _stranger(workspace: Workspace) -> None:
     """Register what another store made, under the same name."""
-    run = runs.start_run(place.tracking.url, "elsewhere", {}, {})
+    run = runs.start_run(workspace.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
-    registry.register(place.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(place.store)))
+    registry.register(workspace.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(workspace.store)))
 
 
-def _person(place: Workspace, act: str, word: str) -> None:
+def _person(workspace: Workspace, act: str, word: str) -> None:
     """Let a person decide by a number; what is refused in a sentence is a fair answer."""
     acts = {"promote": promote, "hold": hold, "lift": release}
     with suppress(PedigreeError):
         if act == "roll back":
-            roll_back(place, ANN)
+            roll_back(workspace, ANN)
         elif act == "instead":
             promote(
-                place, word, ANN, instead_of=(Store(place.store).ledger.champion() or judged(place, "promoted")).head
+                workspace,
+                word,
+                ANN,
+                instead_of=(Store(workspace.store).ledger.champion() or judged(workspace, "promoted")).head,
             )
         else:
-            acts[act](place, word, ANN)
+            acts[act](workspace, word, ANN)
 
 
-def _delete_run(place: Workspace, number: int) -> None:
+def _delete_run(workspace: Workspace, number: int) -> None:
     with suppress(Exception):
-        _nth(place, number, lambda one: _client(place).delete_run(one.run_id))
+        _nth(workspace, number, lambda version: _client(workspace).delete_run(version.run_id))
 
 
-def _promoted(place: Workspace) -> object:
-    return judged(place, "promoted")
+def _promoted(workspace: Workspace) -> object:
+    return judged(workspace, "promoted")
 
 
-def _refused(place: Workspace) -> object:
-    return judged(place, "rejected", applied=False)
+def _refused(workspace: Workspace) -> object:
+    return judged(workspace, "rejected", applied=False)
 
 
 NIGHTS: some.SearchStrategy[Event] = some.builds(
-    lambda outcome, applied: lambda place: judged(place, outcome, applied=applied),
+    lambda outcome, applied: lambda workspace: judged(workspace, outcome, applied=applied),
     some.sampled_from(["promoted", "promoted", "rejected", "needs-approval"]),
     some.booleans(),
 )
 PEOPLE: some.SearchStrategy[Event] = some.builds(
-    lambda act, word: lambda place: _person(place, act, str(word)),
+    lambda act, word: lambda workspace: _person(workspace, act, str(word)),
     some.sampled_from(["promote", "instead", "hold", "lift", "roll back"]),
     some.integers(1, 4),
 )
 EDITS: some.SearchStrategy[Event] = some.builds(
-    lambda edit, number: lambda place: edit(place, number),
+    lambda edit, number: lambda workspace: edit(workspace, number),
     some.sampled_from(
         [
-            lambda place, _: _save(place),
-            lambda place, _: _restore(place),
-            lambda place, _: emptied(place),
-            lambda place, number: _nth(
-                place, number, lambda one: _client(place).delete_model_version("pedigree", one.number)
+            lambda workspace, _: _save(workspace),
+            lambda workspace, _: _restore(workspace),
+            lambda workspace, _: emptied(workspace),
+            lambda workspace, number: _nth(
+                workspace, number, lambda version: _client(workspace).delete_model_version("pedigree", version.number)
             ),
             _delete_run,
-            lambda place, number: _nth(
-                place, number, lambda one: registry.set_alias(place.tracking.url, "pedigree", "champion", one.number)
+            lambda workspace, number: _nth(
+                workspace,
+                number,
+                lambda version: registry.set_alias(workspace.tracking.url, "pedigree", "champion", version.number),
             ),
-            lambda place, _: registry.set_alias(place.tracking.url, "pedigree", "champion", None),
-            lambda place, _: _versions(place) and _client(place).delete_registered_model("pedigree"),
-            lambda place, number: _nth(place, number, lambda _: _stranger(place)),
+            lambda workspace, _: registry.set_alias(workspace.tracking.url, "pedigree", "champion", None),
+            lambda workspace, _: _versions(workspace) and _client(workspace).delete_registered_model("pedigree"),
+            lambda workspace, number: _nth(workspace, number, lambda _: _stranger(workspace)),
         ]
     ),
     some.integers(0, 5),
@@ -141,22 +146,22 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
 ) -> None:
     """Whenever MLflow has followed the ledger, champion is a model that was promoted, and there where one serves."""
     with TemporaryDirectory() as store:
-        place = Workspace(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
+        workspace = Workspace(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
         Store(store).check_format()
-        emptied(place)
-        database(place).with_suffix(".copy").unlink(missing_ok=True)
+        emptied(workspace)
+        database(workspace).with_suffix(".copy").unlink(missing_ok=True)
         for event, looks in history:
-            event(place)
+            event(workspace)
             if looks:
-                follow_ledger(store, place.tracking)
-                _hold_the_law(place)
+                follow_ledger(store, workspace.tracking)
+                _hold_the_law(workspace)
 
 
-def _hold_the_law(place: Workspace) -> None:
-    entries, number = Store(place.store).ledger.entries(), shown(place).get("champion")
-    version = registry.version_numbered(place.tracking.url, "pedigree", number) if number else None
-    assert bool(version) == bool(Store(place.store).ledger.champion())
+def _hold_the_law(workspace: Workspace) -> None:
+    entries, number = Store(workspace.store).ledger.entries(), shown(workspace).get("champion")
+    version = registry.version_numbered(workspace.tracking.url, "pedigree", number) if number else None
+    assert bool(version) == bool(Store(workspace.store).ledger.champion())
     if version:
-        promoted = {(one.head, one.dataset) for one in entries if one.outcome == "promoted"}
+        promoted = {(entry.head, entry.dataset) for entry in entries if entry.outcome == "promoted"}
         assert (version.tags["pedigree.head"], version.tags["pedigree.dataset"]) in promoted
         assert version.tags.get("pedigree.outcome") != "rejected"

@@ -39,46 +39,51 @@ CHAMPION = Decision(
 Served = tuple[str, Tracking, Path]
 
 
-def _register(store: str, place: Tracking, folder: Path, *, kept: bool) -> Path:
+def _register(store: str, tracking: Tracking, folder: Path, *, with_hashes: bool) -> Path:
     """Register a package, with or without its checksums kept, and return the folder that MLflow serves."""
     folder.mkdir()
     for name in ("model.json", "backbone.npz", "head.npz"):
         (folder / name).write_bytes(name.encode())
     Store(store).heads.write(HEAD, b"head.npz")
     Store(store).backbones.write(BACKBONE, b"backbone.npz", {})
-    run_id = runs.start_run(place.url, "tests", {}, {})
+    run_id = runs.start_run(tracking.url, "tests", {}, {})
     tags = {"pedigree.head": HEAD, "pedigree.dataset": DATASET}
 
     def keep(served: Path) -> None:
         Store(store).packages.write(HEAD, DATASET, files_in(served))
 
     version = registry.register(
-        place.url, place.model, run_id, tags, partial(write_mlflow_model, folder), keep if kept else files_in
+        tracking.url,
+        tracking.model,
+        run_id,
+        tags,
+        partial(write_mlflow_model, folder),
+        keep if with_hashes else files_in,
     )
-    source = MlflowClient(place.url, place.url).get_model_version(place.model, version).source
+    source = MlflowClient(tracking.url, tracking.url).get_model_version(tracking.model, version).source
     return Path(urlsplit(str(source)).path)
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Served:
     """Register a package in an embedded MLflow, and return the folder that it serves."""
-    place = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    check_tracking(place.url)
+    tracking = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    check_tracking(tracking.url)
     store = str(tmp_path / "store")
-    return store, place, _register(store, place, tmp_path / "packaged", kept=True)
+    return store, tracking, _register(store, tracking, tmp_path / "packaged", with_hashes=True)
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_what_was_registered_is_no_alarm(served: Served, whole: bool) -> None:
+@pytest.mark.parametrize("intact", [True, False])
+def test_what_was_registered_is_no_alarm(served: Served, intact: bool) -> None:
     """Files that nobody touched are as they were registered."""
-    assert check_champion(*served[:2], CHAMPION, every_file=whole) == ServedPackage()
+    assert check_champion(*served[:2], CHAMPION, every_file=intact) == ServedPackage()
 
 
 def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
     """MLflow's note of the version that it loaded, beside the files on this machine's disk, is none of them."""
-    store, place, folder = served
+    store, tracking, folder = served
     (folder / "registered_model_meta").write_text("model_name: pedigree")
-    assert check_champion(store, place, CHAMPION, every_file=True) == ServedPackage()
+    assert check_champion(store, tracking, CHAMPION, every_file=True) == ServedPackage()
 
 
 @pytest.mark.parametrize(
@@ -98,13 +103,13 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
 
 def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None:
     """A night that replaces the champion says once that other files served until then: it compared them before."""
-    store, place, folder = served
+    store, tracking, folder = served
     ledger = Store(store).ledger
     assert ledger.append(CHAMPION)
     (folder / "model.py").write_text("another program")
-    restored = check_served_files(RegistrySync((), ()), store, place)
+    restored = check_served_files(RegistrySync((), ()), store, tracking)
     assert ledger.append(replace(CHAMPION, number=2, champion=2, against=1, head="c" * 64))
-    followed = check_served_files(RegistrySync((), ()), store, place).add_earlier(restored)
+    followed = check_served_files(RegistrySync((), ()), store, tracking).add_earlier(restored)
     assert "model.py" in followed.alarm
     assert followed.messages() == (followed.alarm,)
 
@@ -117,34 +122,34 @@ def test_files_that_cannot_be_read_are_said(served: Served) -> None:
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
     """It gets its checksums by the next night, which says so, and an exchange after that is an alarm."""
-    store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    check_tracking(place.url)
-    folder = _register(store, place, tmp_path / "packaged", kept=False)
-    assert "earlier Pedigree" in str(compare_package(store, place, CHAMPION, every_file=True))
-    assert check_champion(store, place, CHAMPION, every_file=False).note.endswith("are taken on trust")
-    assert check_champion(store, place, CHAMPION, every_file=False) == ServedPackage()
+    store, tracking = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    check_tracking(tracking.url)
+    folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
+    assert "earlier Pedigree" in str(compare_package(store, tracking, CHAMPION, every_file=True))
+    assert check_champion(store, tracking, CHAMPION, every_file=False).note.endswith("are taken on trust")
+    assert check_champion(store, tracking, CHAMPION, every_file=False) == ServedPackage()
     (folder / "model.py").write_bytes(b"exchanged")
-    assert "model.py" in check_champion(store, place, CHAMPION, every_file=False).alarm
+    assert "model.py" in check_champion(store, tracking, CHAMPION, every_file=False).alarm
 
 
 def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
     """Weights that are not the store's are an alarm, whoever registered them."""
-    store, place = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
-    check_tracking(place.url)
-    folder = _register(store, place, tmp_path / "packaged", kept=False)
+    store, tracking = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    check_tracking(tracking.url)
+    folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
     (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")
-    assert "artifacts/head.npz" in check_champion(store, place, CHAMPION, every_file=False).alarm
+    assert "artifacts/head.npz" in check_champion(store, tracking, CHAMPION, every_file=False).alarm
 
 
 def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_server: object) -> None:
     """Where MLflow is a server, each night fetches a few files, and model show all of them."""
-    place = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
-    check_tracking(place.url)
+    tracking = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
+    check_tracking(tracking.url)
     store = str(tmp_path / "store")
-    _register(store, place, tmp_path / "packaged", kept=True)
-    look = partial(check_champion, store, place, CHAMPION)
+    _register(store, tracking, tmp_path / "packaged", with_hashes=True)
+    look = partial(check_champion, store, tracking, CHAMPION)
     assert look(every_file=False) == look(every_file=True) == ServedPackage()
     for file in Path(getattr(mlflow_server, "folder", "")).rglob("model.py"):
         file.write_bytes(b"exchanged")
-    for whole in (False, True):
-        assert "model.py" in look(every_file=whole).alarm
+    for intact in (False, True):
+        assert "model.py" in look(every_file=intact).alarm

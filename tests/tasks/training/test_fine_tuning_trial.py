@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def asked(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, FeatureSet, str, Settings]:
+def trial_inputs(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, FeatureSet, str, Settings]:
     """Leave in a store what a night has when it comes to a trial: a version, its features, and a run."""
     assert prefect_server.api_url
     store, rows = settings.store.url, list[Row]()
@@ -74,38 +74,46 @@ def asked(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, F
     return dataset, _embedded(rows, settings), run_id, settings
 
 
-def test_a_trial_runs_once_and_says_what_it_measured(asked: tuple[Dataset, FeatureSet, str, Settings]) -> None:
+def test_a_trial_runs_once_and_says_what_it_measured(trial_inputs: tuple[Dataset, FeatureSet, str, Settings]) -> None:
     """It learns from the sample, is judged by the validation images, stands in MLflow, and is not run again."""
-    first = _tried(*asked)
-    dataset, today, run_id, settings = asked
+    first = _tried(*trial_inputs)
+    dataset, today, run_id, settings = trial_inputs
     assert (first.figures["photographs"], first.figures["images"], first.figures["epochs"]) == (12, 32, 2)
     assert first.figures["cpu_seconds"] > 0
     run = MlflowClient(settings.tracking.url).get_run(run_id).data
     assert run.tags["pedigree.fine_tuning_trial"] == str(first)
     assert run.metrics["trial/gain"] == pytest.approx(first.figures["gain"])
     rmtree(Path(settings.store.url) / "images.lance")
-    assert _tried(*asked) == first
+    assert _tried(*trial_inputs) == first
     less = settings.model_copy(update={"fine_tuning": settings.fine_tuning.model_copy(update={"trial": 9})})
     assert str(_tried(dataset, today, run_id, less)).startswith(
         "Fine-tuning was not tried: fine_tuning.trial is 9, too few"
     )
 
 
-def test_a_trial_whose_process_is_killed_stops_no_night(asked: tuple[Dataset, FeatureSet, str, Settings]) -> None:
+def test_a_trial_whose_process_is_killed_stops_no_night(
+    trial_inputs: tuple[Dataset, FeatureSet, str, Settings],
+) -> None:
     """The end of memory, where the system kills the process, becomes a sentence with what to do; it is not kept."""
     watcher = Thread(target=_kill_the_worker)
     watcher.start()
-    killed = _tried(*asked)
+    killed = _tried(*trial_inputs)
     watcher.join()
     assert killed.answer == "cannot tell"
     assert "killed by signal 9, most likely for lack of memory: set a smaller fine_tuning.batch" in str(killed)
-    assert not (Path(asked[3].store.url) / "trainings").exists()
+    assert not (Path(trial_inputs[3].store.url) / "trainings").exists()
 
 
 def _kill_the_worker() -> None:
     """Wait until the trial's process is there, and kill it."""
-    found: list[psutil.Process] = []
-    while not found:
-        own = (one for one in psutil.process_iter(["ppid", "cmdline"]) if one.info["ppid"] == os.getpid())
-        found = [one for one in own if "tasks.training.fine_tuning_trial_worker" in (one.info["cmdline"] or ())]
-    found[0].kill()
+    workers: list[psutil.Process] = []
+    while not workers:
+        children = (
+            process for process in psutil.process_iter(["ppid", "cmdline"]) if process.info["ppid"] == os.getpid()
+        )
+        workers = [
+            process
+            for process in children
+            if "tasks.training.fine_tuning_trial_worker" in (process.info["cmdline"] or ())
+        ]
+    workers[0].kill()

@@ -22,8 +22,8 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"{number}.jpg") for number in range(3)]
     dataset = Dataset(dataset_hash(rows), None, 3, ("pug",), (), "new", "to be trained on")
     Store(str(tmp_path)).manifests.write(dataset.hash, rows)
-    made = FeatureSet("f" * 64, 8)
-    embedded = DatasetFeatures(made, made, 0, 3)
+    feature_set = FeatureSet("f" * 64, 8)
+    embedded = DatasetFeatures(feature_set, feature_set, 0, 3)
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
     heads = iter("abcd")
     monkeypatch.setattr(train, "log_line", lambda _text: None)
@@ -31,7 +31,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     def trains(*_: object) -> TrainingResult:
         head = next(heads)
         Store(str(tmp_path)).heads.write(head, b"")
-        return TrainingResult(made, head, (), {})
+        return TrainingResult(feature_set, head, (), {})
 
     monkeypatch.setattr(train, "train_model", trains)
 
@@ -39,8 +39,8 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
         return train._train_or_reuse(dataset, embedded, settings).head
 
     assert [trained(), trained()] == ["a", "a"]
-    here = dict(code_version())
-    monkeypatch.setattr(train, "code_version", lambda: {**here, "git_dirty": "since a minute ago"})
+    current = dict(code_version())
+    monkeypatch.setattr(train, "code_version", lambda: {**current, "git_dirty": "since a minute ago"})
     assert trained() == "b"
     monkeypatch.setattr(determinism, "describe_machine", lambda: {"cpu": "another one"})
     assert [trained(), trained()] == ["c", "c"]

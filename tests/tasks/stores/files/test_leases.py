@@ -14,8 +14,8 @@ from tests.tasks.modeling.processes import run_alone
 HOUR_AGO = "2026-11-01T00:00:00+00:00"
 
 
-def _files(place: Path) -> list[str]:
-    return [path.name for path in sorted((place / "claims").iterdir())]
+def _files(folder: Path) -> list[str]:
+    return [path.name for path in sorted((folder / "claims").iterdir())]
 
 
 def test_a_claim_is_there_while_the_work_is_done(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_claim_that_cannot_be_lived_up_to_is_void(tmp_path: Path, held: dict[s
     (tmp_path / "claims").mkdir()
     (tmp_path / "claims" / "work.json").write_text(json.dumps(held))
     with Store(str(tmp_path)).leases.hold("work"):
-        found = json.loads((tmp_path / "claims" / "work.json").read_text())
-    assert found["started"] == psutil.Process().create_time()
+        lease = json.loads((tmp_path / "claims" / "work.json").read_text())
+    assert lease["started"] == psutil.Process().create_time()
 
 
 def test_what_was_taken_over_is_left_alone(tmp_path: Path) -> None:

@@ -25,15 +25,15 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
     name = dataset_hash(rows)
     Store(str(tmp_path)).manifests.write(name, rows)
     path = tmp_path / "datasets" / name / "manifest.parquet"
-    whole = path.read_bytes()
+    intact = path.read_bytes()
     refused = 0
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    for offset in range(len(intact)):
+        path.write_bytes(intact[:offset] + bytes([intact[offset] ^ 4]) + intact[offset + 1 :])
         try:
             assert Store(str(tmp_path)).manifests.read(name) == rows
         except PedigreeError:
             refused += 1
-    assert refused > len(whole) / 2
+    assert refused > len(intact) / 2
 
 
 READ = """

@@ -63,14 +63,14 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "body", "headers", "said"), CASES)
+@pytest.mark.parametrize(("status", "body", "headers", "words"), CASES)
 def test_the_setting_that_is_wrong_is_named(
-    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, headers: dict[str, str], said: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, headers: dict[str, str], words: tuple[str, ...]
 ) -> None:
     """Listing, reading, writing and Lance each name the setting, and none takes the place for empty."""
     if "Date" in headers:
-        then = datetime.now(UTC) + timedelta(hours=float(headers["Date"]))
-        headers = headers | {"Date": format_datetime(then, usegmt=True)}
+        server_time = datetime.now(UTC) + timedelta(hours=float(headers["Date"]))
+        headers = headers | {"Date": format_datetime(server_time, usegmt=True)}
     with answering(status, body, headers) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         bucket, table = open_bucket("s3://dogs/in"), Store("s3://dogs/in").table("images", SCHEMA)
@@ -80,7 +80,7 @@ def test_the_setting_that_is_wrong_is_named(
             lambda: bucket.create("a.json", b"{}"),
             lambda: table.read(["image"]),
         ):
-            _must_say(ask, InaccessibleError, said)
+            _must_say(ask, InaccessibleError, words)
 
 
 @pytest.mark.parametrize("body", [PAGE, TIDY_PAGE, b'{"number": 1}'])
@@ -105,7 +105,7 @@ def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "kind", "said"),
+    ("name", "value", "kind", "words"),
     [
         ("AWS_REGION", "no region at all", InaccessibleError, ("AWS_REGION",)),
         ("AWS_PROFILE", "nobody", InaccessibleError, ("AWS_PROFILE",)),
@@ -115,18 +115,18 @@ def test_a_fault_of_the_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_settings_of_the_environment_are_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kind: type[PedigreeError], said: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kind: type[PedigreeError], words: tuple[str, ...]
 ) -> None:
     """A variable that is wrong is named, and a secret in it is not repeated."""
     if name != "AWS_REGION":
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.example.org")
     monkeypatch.setenv(name, value)
-    sentence = _must_say(open_bucket("s3://dogs/in").check, kind, said)
+    sentence = _must_say(open_bucket("s3://dogs/in").check, kind, words)
     assert "hush" not in sentence
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("credential_process = /missing/program", "credential_process"),
         ("credential_process = echo garbage", "credential_process"),
@@ -137,7 +137,7 @@ def test_settings_of_the_environment_are_named(
     ],
 )
 def test_a_profile_that_gives_no_credentials_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, message: str
 ) -> None:
     """Whatever keeps a profile from giving credentials ends in a sentence that names it, and not in an outage."""
     (tmp_path / "config").write_text(f"[profile dogs]\nregion = us-east-1\n{line}\n")
@@ -146,7 +146,7 @@ def test_a_profile_that_gives_no_credentials_is_named(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    _must_say(open_bucket("s3://dogs/in").check, InaccessibleError, (said,))
+    _must_say(open_bucket("s3://dogs/in").check, InaccessibleError, (message,))
 
 
 def test_an_address_that_is_no_bucket_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,12 +155,12 @@ def test_an_address_that_is_no_bucket_is_a_setting(monkeypatch: pytest.MonkeyPat
     _must_say(open_bucket("s3://Dogs of mine/in").check, SettingsError, ("s3://Dogs of mine/in", "s3://bucket/prefix"))
 
 
-def _must_say(ask: Callable[[], object], kind: type[PedigreeError], said: tuple[str, ...]) -> str:
+def _must_say(ask: Callable[[], object], kind: type[PedigreeError], words: tuple[str, ...]) -> str:
     with pytest.raises(PedigreeError) as caught:
         ask()
     sentence = str(caught.value)
     assert type(caught.value) is kind, sentence
-    assert all(word in sentence for word in said), sentence
+    assert all(word in sentence for word in words), sentence
     assert ".." not in sentence
     assert "damaged" not in sentence
     return sentence

@@ -24,10 +24,10 @@ def store(tmp_path: Path) -> FeatureStore:
     return store
 
 
-@pytest.mark.parametrize("wanted", [1500, 1000, 20, 0])
-def test_many_and_few_come_back_as_asked(store: FeatureStore, wanted: int) -> None:
+@pytest.mark.parametrize("count", [1500, 1000, 20, 0])
+def test_many_and_few_come_back_as_asked(store: FeatureStore, count: int) -> None:
     """Whether most of the table is asked for or little, and an image twice, each vector lies at its image's place."""
-    chosen = np.random.default_rng(1).permutation(1500)[:wanted]
+    chosen = np.random.default_rng(1).permutation(1500)[:count]
     chosen = np.append(chosen, chosen[:3])
     assert np.array_equal(store.read([NAMES[number] for number in chosen]), VECTORS[chosen])
 
@@ -43,9 +43,9 @@ def test_a_missing_image_is_named(store: FeatureStore) -> None:
 def test_a_removed_image_moves_no_other(store: FeatureStore) -> None:
     """After one image was forgotten the others still have their own vectors."""
     store._table().remove("image-0003")
-    left = [number for number in range(1500) if number != 3]
-    assert store.stored() == {NAMES[number] for number in left}
-    assert np.array_equal(store.read([NAMES[number] for number in left]), VECTORS[left])
+    remaining = [number for number in range(1500) if number != 3]
+    assert store.stored() == {NAMES[number] for number in remaining}
+    assert np.array_equal(store.read([NAMES[number] for number in remaining]), VECTORS[remaining])
 
 
 @pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("float16", 2)])
@@ -56,9 +56,9 @@ def test_precision_decides_the_space(tmp_path: Path, precision: Literal["float32
     stored = Store(str(tmp_path)).features("net", 3)._table().stored_schema()
     assert stored is not None
     assert stored.field("vector").type.value_type.bit_width == 8 * size
-    found = Store(str(tmp_path)).features("net", 3).read(NAMES)
-    assert found.dtype == np.float32
-    assert np.array_equal(found, rounded)
+    vectors = Store(str(tmp_path)).features("net", 3).read(NAMES)
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors, rounded)
 
 
 def test_features_of_another_width_are_refused(store: FeatureStore) -> None:
