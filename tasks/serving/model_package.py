@@ -43,7 +43,7 @@ CODE = (
     "tasks/modeling/packaged_model.py",
 )
 _IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
-# What a server answers to strangers at once; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
+# What a server answers in one request; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
 _SERVING = {"max_rows": 64, "max_megabytes": 64, "max_megapixels": 30, "max_request_megapixels": 300}
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "image")]),

@@ -1,4 +1,4 @@
-"""Loads a model as a stranger would, by its address in a registry, and asks it about the files of a folder.
+"""Loads a model as any client would, by its address in a registry, and asks it about the files of a folder.
 
 Nothing of this project is imported here: what answers is the code that the packaged model brings along. It is run as
 ``python -I probe.py`` and waits, with what every model needs already loaded, for one line: MODEL, QUESTIONS and

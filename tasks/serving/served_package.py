@@ -32,7 +32,8 @@ class ServedPackage:
 def check_champion(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
     """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept.
 
-    Files that MLflow does not let us read hold up nothing, and are said. Raises Outage where it does not answer.
+    Files that MLflow does not let us read hold up nothing, and are named. Raises ServiceUnavailableError where it does
+    not answer.
     """
     try:
         return _compare_or_trust(store, tracking, decision, every_file=every_file)

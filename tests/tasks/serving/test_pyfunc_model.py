@@ -136,7 +136,7 @@ def test_a_request_that_cannot_be_read_tells_nothing_of_the_machine(served: str,
 
 def test_a_package_names_no_place_of_the_machine_that_made_it(packaged: Path, tmp_path: Path) -> None:
     """Whoever downloads a model learns nothing of where it was trained."""
-    write_mlflow_model(tmp_path / "model", packaged, Model())
+    write_mlflow_model(packaged, tmp_path / "model", Model())
     written = (tmp_path / "model" / "MLmodel").read_text()
     assert not re.search(r"\s/\w", written), written
     assert "max_rows: 64" in written
