@@ -1,4 +1,4 @@
-"""What makes a function a step of the line: a Prefect task that keeps a diary and the time it took."""
+"""What makes a function a step of the line: a Prefect task that logs its result and the time it took."""
 
 import atexit
 import gc
@@ -46,7 +46,7 @@ _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
 
 def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a task that writes its result as one line into the run's log; what is reused lives in our own store.
+    """Make a task that writes its result as one line into the run log; what is reused lives in our own store.
 
     Where a server does not answer, a deployment's run waits and tries again four times, for two and a half minutes in
     all.
@@ -57,7 +57,7 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
             neither is one that has nothing to say, which is an empty text.
 
     Returns:
-        What turns a function into such a task.
+        The decorator; its task raises PedigreeError where the function did not end in time.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -107,7 +107,7 @@ def log_result(name: str, text: str) -> None:
 
 
 def log_line(text: str) -> None:
-    """Write one line of the night's diary: into the run's log, and so to the terminal or the Prefect UI."""
+    """Write one line of the run log, and so to the terminal or the Prefect UI."""
     get_run_logger().info("%s", visible(text), extra={"run_log": True})
 
 

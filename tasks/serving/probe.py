@@ -16,7 +16,13 @@ from mlflow.pyfunc import load_model
 
 
 def main(model: str, questions: str, answers: str) -> None:
-    """Ask about all files of a folder at once, in the order of their names, and write the answers as JSON."""
+    """Ask about all files of a folder at once, in the order of their names, and write the answers as JSON.
+
+    Args:
+        model: The model's address, such as ``models:/pedigree/3``.
+        questions: The folder of files.
+        answers: The file to write: a list of rows.
+    """
     images = [path.read_bytes() for path in sorted(Path(questions).iterdir())]
     predictions = pd.DataFrame(load_model(model, suppress_warnings=True).predict(pd.DataFrame({"image": images})))
     Path(answers).write_text(json.dumps(predictions.to_dict("records")), encoding="utf-8")

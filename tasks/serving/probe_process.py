@@ -38,9 +38,18 @@ class ServingProbe:
         self._folder.cleanup()
 
     def ask(self, model: str, version: str, images: Sequence[bytes]) -> list[Mapping[str, Any]]:
-        """Load a version by its address and return its answers, one row an image in the order asked.
+        """Load a version by its address and return its answers.
 
-        Raises PedigreeError, in a few words, where the model does not load or does not answer.
+        Args:
+            model: The registered model's name.
+            version: The version.
+            images: The files' bytes, pictures or not.
+
+        Returns:
+            One row an image, in the order asked: label, probability, sure, probabilities by class, and problem.
+
+        Raises:
+            PedigreeError: The model does not load or does not answer; the reason in a few words.
         """
         process, self._waiting = self._waiting or self._started(), None
         with TemporaryDirectory() as folder:

@@ -51,7 +51,19 @@ class Classifier(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Predict each image on its own; one that cannot be used has no label and says why under ``problem``."""
+        """Predict each image on its own.
+
+        Args:
+            context: MLflow's; what it holds was loaded already.
+            model_input: A table with a column ``image`` of file bytes, or of their base64.
+            params: Unused.
+
+        Returns:
+            One row an image, in the same order; one that cannot be used has no label and says why under ``problem``.
+
+        Raises:
+            TooMuchError: A server is asked for more than it answers in one request.
+        """
         del context, params
         served = os.environ.get("_MLFLOW_IS_IN_SERVING_ENVIRONMENT") == "true"
         images = [_decode_base64(data) for data in model_input["image"]]

@@ -11,7 +11,7 @@ from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry
 from tasks.stores.tracking.packages import BACKBONE, Files
 
-# What decides which code runs and what it answers; each night asks for no more where MLflow is a server.
+# What decides which code runs and what it answers; each run asks for no more where MLflow is a server.
 _FEW = ("MLmodel", "model.py", "artifacts/head.npz", "artifacts/model.json")
 _HEAD = "artifacts/head.npz"
 _NAMED = 5
