@@ -47,7 +47,7 @@ def counted() -> Iterator[list[str]]:
         Session.send = send  # type: ignore[method-assign]
 
 
-def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSES, images: int = _IMAGES) -> int:
+def write_run(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSES, images: int = _IMAGES) -> int:
     """Write all figures, settings and tags of one run the way its steps do, and return how many figures these are."""
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
     figures = dict(report(classes, images).challenger.evaluation.metrics)
@@ -64,12 +64,12 @@ def night(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSE
 def main(url: str, turns: int) -> None:
     """Print a Markdown table; the first turn, which makes the experiment, does not count."""
     check_tracking(url)
-    night(url)
+    write_run(url)
     seconds = []
     for _ in range(turns):
         with counted() as sent:
             started = perf_counter()
-            figures = night(url)
+            figures = write_run(url)
             seconds.append(perf_counter() - started)
     print("| figures | slices' values | requests | seconds, median (least to most) |")
     print("|---|---|---|---|")

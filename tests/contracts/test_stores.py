@@ -58,8 +58,8 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(url: str) -> None
     assert store.located(SOURCE) == []
 
 
-def test_what_two_nights_at_once_found_out_counts_once(url: str) -> None:
-    """An answer about an object that two nights wrote is one located object."""
+def test_what_two_runs_at_once_found_out_counts_once(url: str) -> None:
+    """An answer about an object that two runs wrote is one located object."""
     store = Store(url).snapshots
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     for _ in range(2):

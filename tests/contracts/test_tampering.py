@@ -17,7 +17,7 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import SOURCE, night
+from tests.flows.made_store import SOURCE, write_run
 from tests.tasks.catalog.test_verify import flip
 from tests.tasks.catalog.test_versions import quiet
 
@@ -59,11 +59,11 @@ def picture(breed: str, seed: int) -> bytes:
 
 
 def fill(store: str) -> None:
-    """Write a file of every kind into a store, over two nights."""
+    """Write a file of every kind into a store, over two runs."""
     Store(store).claim_format()
     objects = {f"{breed}/{seed}.jpg": picture(breed, seed) for breed in ("corgi", "poodle") for seed in range(6)}
-    night(store, {**objects, "corgi/broken.jpg": b"no picture"})
-    name = night(store, {**objects, **{f"husky/{seed}.jpg": picture("husky", seed) for seed in range(5)}})
+    write_run(store, {**objects, "corgi/broken.jpg": b"no picture"})
+    name = write_run(store, {**objects, **{f"husky/{seed}.jpg": picture("husky", seed) for seed in range(5)}})
     listed = Entry("corgi/0.jpg", "1", 10, "", "2026-11-01T00:00:00+00:00")
     Store(store).snapshots.add_metadata(SOURCE, [(listed, {"label": "corgi"})])
     Store(store).data_cards.write(name, {}, {})
@@ -177,7 +177,7 @@ def test_a_table_without_versions_is_named(store: Path) -> None:
 
 
 def test_features_that_were_moved_away_are_no_damage(store: Path) -> None:
-    """Who does what a night advises about altered features, and moves their table away, has a store that is whole."""
+    """Who does what a run advises about altered features, and moves their table away, has a store that is whole."""
     shutil.rmtree(next((store / "features").glob("*.lance")))
     assert damaged(store) == {}
 

@@ -23,7 +23,7 @@ from tasks.reports.prefect_ui import artifacts
 from tasks.stores.store import Store
 from tests.browser import needs_chromium, open_page
 from tests.flows.cli.test_app import pedigree
-from tests.flows.made_store import night, photographs
+from tests.flows.made_store import photographs, write_run
 from tests.tasks.reports.reports import report
 
 ANSI = "\x1b]0;pwned\x07\x1b[31mred\x1b[0m"
@@ -38,7 +38,7 @@ HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 def card(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """Read the data card of a real store whose classes and keys are called by wicked names."""
     store = str(tmp_path_factory.mktemp("store"))
-    written = json.dumps(Store(store).data_cards.read(night(store, photographs(photos, breeds=3, images=5))))
+    written = json.dumps(Store(store).data_cards.read(write_run(store, photographs(photos, breeds=3, images=5))))
     for breed, name in zip(sorted({key.split("/")[0] for key in photographs(photos, 3, 1)}), WICKED, strict=True):
         written = written.replace(breed, json.dumps(name)[1:-1])
     facts: Mapping[str, Any] = json.loads(written)
@@ -175,7 +175,7 @@ def test_commands_show_what_a_name_hides(photos: Path, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     objects = {f"{ANSI}/{key.split('/')[1]}": data for key, data in photographs(photos, 1, 5).items()}
     odd = {"\x1b[2Jesc.jpg": b"woof", f"{TURNED}/a\nb: fine.jpg": b"woof", "[red]x[/red]/[/].jpg": b"woof"}
-    night(store, {**objects, **odd})
+    write_run(store, {**objects, **odd})
     shown, rejected = (
         pedigree("data", *command, "--store", store) for command in (["show", "latest"], ["rejects", "latest"])
     )

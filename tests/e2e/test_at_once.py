@@ -1,4 +1,4 @@
-"""Nights that run at once on one store: one is stopped in the middle, another runs from its beginning to its end."""
+"""Runs that run at once on one store: one is stopped in the middle, another runs from its beginning to its end."""
 
 import json
 import subprocess
@@ -51,20 +51,20 @@ def begin(prefect_server: PrefectServer, tmp_path: Path) -> Begin:
         settings = tmp_path / f"{source.name}.yaml"
         settings.write_text(SETTINGS.format(source=source, store=store))
         command = [sys.executable, "-c", COMMAND, stop, "data", "rebuild", "-c", str(settings), "--json"]
-        night = subprocess.Popen(  # noqa: S603 - our own command line
+        run = subprocess.Popen(  # noqa: S603 - our own command line
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        assert night.stdout
-        assert not stop or night.stdout.readline() == "stopped\n"
-        return night
+        assert run.stdout
+        assert not stop or run.stdout.readline() == "stopped\n"
+        return run
 
     return run
 
 
-def ended(night: subprocess.Popen[str]) -> dict[str, Any]:
-    """Let a night go on to its end, and return what it printed."""
-    output, complaint = night.communicate("go on\n")
-    assert night.returncode == 0, complaint
+def ended(run: subprocess.Popen[str]) -> dict[str, Any]:
+    """Let a run go on to its end, and return what it printed."""
+    output, complaint = run.communicate("go on\n")
+    assert run.returncode == 0, complaint
     answer: dict[str, Any] = json.loads(output)
     return answer
 
@@ -77,8 +77,8 @@ def pedigree(*arguments: str) -> dict[str, Any]:
     return answer
 
 
-def test_two_nights_that_fetch_the_same_at_once(begin: Begin, url: str, tmp_path: Path) -> None:
-    """Of 300 images that two nights fetch at once each counts once, for both, and for whoever looks afterwards."""
+def test_two_runs_that_fetch_the_same_at_once(begin: Begin, url: str, tmp_path: Path) -> None:
+    """Of 300 images that two runs fetch at once each counts once, for both, and for whoever looks afterwards."""
     random = np.random.default_rng(0)
     for breed in ("boxer", "pug"):
         (tmp_path / "photos" / breed).mkdir(parents=True)
@@ -96,8 +96,8 @@ def test_two_nights_that_fetch_the_same_at_once(begin: Begin, url: str, tmp_path
     assert (verified["images"], verified["damage"]) == (300, [])
 
 
-def test_two_nights_that_choose_splits_at_once(begin: Begin, url: str, photos: Path, tmp_path: Path) -> None:
-    """Photographs and their re-encodings, that two nights meet at once, share their splits in both versions."""
+def test_two_runs_that_choose_splits_at_once(begin: Begin, url: str, photos: Path, tmp_path: Path) -> None:
+    """Photographs and their re-encodings, that two runs meet at once, share their splits in both versions."""
     for path in (path for breed in sorted(photos.glob("[!.]*/"))[:3] for path in breed.glob("*.jpg")):
         for source, quality in (("one", 95), ("two", 60)):
             copy = tmp_path / source / path.parent.name / path.name
@@ -105,7 +105,7 @@ def test_two_nights_that_choose_splits_at_once(begin: Begin, url: str, photos: P
             Image.open(path).convert("RGB").save(copy, quality=quality)
     first_run = begin(tmp_path / "one", url, "tasks.datasets.assemble:assign_splits")
     second_run = ended(begin(tmp_path / "two", url))
-    versions = [Store(url).manifests.read(night["dataset"]["hash"]) for night in (ended(first_run), second_run)]
+    versions = [Store(url).manifests.read(run["dataset"]["hash"]) for run in (ended(first_run), second_run)]
     by_key = [{row.key: row for row in version} for version in versions]
     assert by_key[0].keys() == by_key[1].keys()
     pairs = [(by_key[0][key], by_key[1][key]) for key in by_key[0]]

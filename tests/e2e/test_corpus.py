@@ -1,4 +1,4 @@
-"""The corpus: whole nights on every odd source, from a folder and from a real S3 server, end as its table says."""
+"""The corpus: whole runs on every odd source, from a folder and from a real S3 server, end as its table says."""
 
 import json
 import re
@@ -29,20 +29,20 @@ _PAIRS = [(name, folder) for name, case in SOURCES.items() for folder in case.pl
 
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name one MLflow database for all nights; each has a model of its own."""
+    """Name one MLflow database for all runs; each has a model of its own."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, tmp_path: Path, tracking: str) -> Settings:
-    """Put the source of a case into its place, and return the settings of a night on it."""
+    """Put the source of a case into its place, and return the settings of a run on it."""
     name, kind = request.param
     case, folder = SOURCES[name], tmp_path / "source"
     write(case, folder)
     source, store = str(folder), str(tmp_path / "store")
     if kind == "s3":
         bucket = request.getfixturevalue("s3_bucket")
-        # The store stays a folder: only the source is odd here, and a store in the bucket doubled the time of a night.
+        # The store stays a folder: only the source is odd here, and a store in the bucket doubled the time of a run.
         source = f"{bucket}/source"
         _upload(case, bucket.removeprefix("s3://"))
     model = re.sub("[^a-z]+", "-", f"{name}-{kind}")
@@ -66,7 +66,7 @@ def _upload(case: Case, bucket: str) -> None:
     indirect=["settings"],
     ids=[f"{name}, {folder}" for name, folder in _PAIRS],
 )
-def test_a_night_on_an_odd_source(name: str, settings: Settings, prefect_server: PrefectServer) -> None:
+def test_a_run_on_an_odd_source(name: str, settings: Settings, prefect_server: PrefectServer) -> None:
     """It ends in the state and with the reason of the table, and every object becomes what the table says."""
     assert prefect_server.api_url
     case = SOURCES[name]

@@ -247,7 +247,7 @@ def test_a_forgotten_photograph_is_gone_for_good(folder: Path, settings: Callabl
 def test_a_wrong_manifest_is_one_sentence(
     folder: Path, settings: Callable[..., str], tmp_path: Path, content: bytes | None, words: str
 ) -> None:
-    """A manifest that cannot be read stops the night with one sentence; once corrected, the night goes on."""
+    """A manifest that cannot be read stops the run with one sentence; once corrected, the run goes on."""
     store, manifest = str(tmp_path / "store"), folder / "labels.csv"
     if content:
         manifest.write_bytes(content)

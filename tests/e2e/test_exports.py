@@ -79,9 +79,9 @@ def test_exports_of_other_tools_label_a_bucket(
     assert {row.attributes for row in rows} == {()}
 
     client.put_object(Bucket=name, Key="in/labels", Body=ground_truth(breeds).encode())
-    night = answered("retrain", "-c", str(settings))
-    assert (night["status"], night["dataset"]) == ("promoted", rebuilt["dataset"]["hash"])
-    assert night["images"] == {"total": len(breeds), "new": 0, "rejected": 0, "embedded": len(breeds)}
+    run = answered("retrain", "-c", str(settings))
+    assert (run["status"], run["dataset"]) == ("promoted", rebuilt["dataset"]["hash"])
+    assert run["images"] == {"total": len(breeds), "new": 0, "rejected": 0, "embedded": len(breeds)}
 
 
 def answered(*arguments: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Nights that fine-tune, on drawn dogs: cut off, gone on with, and followed by a night that only trains a head."""
+"""Runs that fine-tune, on drawn dogs: cut off, gone on with, and followed by a run that only trains a head."""
 
 import json
 import os
@@ -47,8 +47,8 @@ def photographs(folder: Path, numbers: range) -> None:
             draw(breed, "brown", number, side=96).save(folder / "photos" / breed / f"{number}.png")
 
 
-def night(folder: Path, *arguments: str, deadly: int = -1) -> subprocess.CompletedProcess[str]:
-    """Run a night in a process of its own."""
+def run(folder: Path, *arguments: str, deadly: int = -1) -> subprocess.CompletedProcess[str]:
+    """Run a run in a process of its own."""
     settings = folder / "settings.yaml"
     settings.write_text(SETTINGS.format(place=folder))
     command = [sys.executable, "-c", COMMAND, str(deadly), "retrain", "-c", str(settings), "--json", *arguments]
@@ -56,46 +56,46 @@ def night(folder: Path, *arguments: str, deadly: int = -1) -> subprocess.Complet
 
 
 def ended(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Return what a night that came to its end printed."""
+    """Return what a run that came to its end printed."""
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def test_a_night_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectServer, tmp_path: Path) -> None:
+def test_a_run_fine_tunes_and_the_next_ones_know_it(prefect_server: PrefectServer, tmp_path: Path) -> None:
     """Cut off after an epoch it goes on and promotes; then nothing is new; then a head competes with that champion.
 
-    A trial that cannot be is a sentence of that night, and no word of the next, which finds nothing new.
+    A trial that cannot be is a sentence of that run, and no word of the next, which finds nothing new.
     """
     assert prefect_server.api_url
     store = str(tmp_path / "store")
     photographs(tmp_path, range(20))
-    assert night(tmp_path, deadly=1).returncode == 9
+    assert run(tmp_path, deadly=1).returncode == 9
     (checkpoint,) = open_bucket(store).entries("checkpoints/")
     assert checkpoint.key.endswith("/1.npz")
 
-    first = ended(night(tmp_path))
+    first = ended(run(tmp_path))
     assert (first["status"], first["images"]["new"]) == ("promoted", 0)
     champion = Store(store).ledger.champion()
     assert champion
     assert {entry.key for entry in open_bucket(store).entries("backbones/")} >= {f"backbones/{champion.backbone}.json"}
     assert list(open_bucket(store).entries("checkpoints/")) == []
-    assert ended(night(tmp_path))["status"] == "unchanged"
+    assert ended(run(tmp_path))["status"] == "unchanged"
 
     photographs(tmp_path, range(20, 25))
     tries = ("--set", "training.method=head", "--set", "fine_tuning.trial=10")
-    done = night(tmp_path, *tries)
+    done = run(tmp_path, *tries)
     second = ended(done)
     assert second["images"]["new"] == 10
     assert {rule["rule"] for rule in second["gate"]} >= {"accuracy not worse by 1"}
     assert "Fine-tuning was not tried: the validation split holds" in done.stderr
-    done = night(tmp_path, *tries)
+    done = run(tmp_path, *tries)
     assert ended(done)["status"] == "unchanged"
     assert "Fine-tuning" not in done.stderr
 
 
-def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Path) -> None:
-    """A night and its worker, begun as the documentation says, fine-tune together; the night decides, both end well."""
+def test_two_machines_share_a_run(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    """A run and its worker, begun as the documentation says, fine-tune together; the run decides, both end well."""
     assert prefect_server.api_url
     photographs(tmp_path, range(20))
     settings = tmp_path / "settings.yaml"
@@ -125,7 +125,7 @@ def test_two_machines_share_a_night(prefect_server: PrefectServer, tmp_path: Pat
 
 def test_a_block_behind_the_cut_is_a_sentence(tmp_path: Path) -> None:
     """Who lets a block learn that the backbone does not have is told the nearest one, before anything begins."""
-    done = night(tmp_path, "--set", "fine_tuning.from_block=mixed9")
+    done = run(tmp_path, "--set", "fine_tuning.from_block=mixed9")
     assert done.returncode == 2
     assert "fine_tuning.from_block is mixed9, which is behind backbone.cut mixed0: set" in done.stderr
 

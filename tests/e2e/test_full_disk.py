@@ -1,4 +1,4 @@
-"""A store's disk that fills up in the middle of a night: one sentence, nothing half-visible, nothing lost."""
+"""A store's disk that fills up in the middle of a run: one sentence, nothing half-visible, nothing lost."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def pictures(folder: Path, number: int, side: int) -> int:
 def test_a_disk_that_fills_up_between_two_packs(
     disk: tuple[Path, Resize], prefect_server: PrefectServer, tmp_path: Path
 ) -> None:
-    """The pack that fitted is kept, nothing is seen of the other, and a night with room fetches only what is left."""
+    """The pack that fitted is kept, nothing is seen of the other, and a run with room fetches only what is left."""
     assert prefect_server.api_url
     (folder, resize), source = disk, tmp_path / "photos"
     settings, store = tmp_path / "settings.yaml", str(folder / "store")

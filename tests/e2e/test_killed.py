@@ -1,4 +1,4 @@
-"""Nights of a real worker that are killed at every step of the line: Prefect says so, and the next one goes on."""
+"""Runs of a real worker that are killed at every step of the line: Prefect says so, and the next one goes on."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from infra.orchestration.deployments import fill_parameters
 from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer, running, wait_until
 
-# What a night writes, in the order in which a first one comes by: each kills the run that has just done it.
+# What a run writes, in the order in which a first one comes by: each kills the run that has just done it.
 INSTANTS = (
     "tasks.stores.tables.snapshots:SnapshotStore.record",
     "tasks.stores.tables.images:ImageStore.add",
@@ -59,7 +59,7 @@ if deadly:
 
 
 @dataclass(frozen=True)
-class Nights:
+class Runs:
     """A deployment of the retraining on a server with a worker, and the folder for what its runs make."""
 
     client: SyncPrefectClient
@@ -67,7 +67,7 @@ class Nights:
     place: Path
 
     def settings(self, name: str) -> Settings:
-        """Describe small nights on ten real photographs of each of three breeds, with a store of their own."""
+        """Describe small runs on ten real photographs of each of three breeds, with a store of their own."""
         values = {
             "source": {"url": str(self.place / "photos")},
             "store": {"url": str(self.place / name / "store")},
@@ -79,7 +79,7 @@ class Nights:
         return resolve(parse_settings(values, "the test's settings"))
 
     def begin(self, name: str, deadly: str = "") -> FlowRun:
-        """Let the worker run a night, which the instant kills."""
+        """Let the worker start a run, which the instant kills."""
         return self.client.create_flow_run_from_deployment(
             self.deployment,
             parameters=fill_parameters("retrain", self.settings(name)),
@@ -99,7 +99,7 @@ class Nights:
 
 
 @pytest.fixture
-def nights(prefect_server: PrefectServer, photos: Path, tmp_path: Path) -> Iterator[Nights]:
+def runs(prefect_server: PrefectServer, photos: Path, tmp_path: Path) -> Iterator[Runs]:
     """Start a worker that looks for runs every half second, with nothing but this deployment to look after."""
     (tmp_path / "sitecustomize.py").write_text(DEADLY)
     (tmp_path / "photos").mkdir()
@@ -110,7 +110,7 @@ def nights(prefect_server: PrefectServer, photos: Path, tmp_path: Path) -> Itera
         deployment = client.create_deployment(
             flow, "killed", work_pool_name=pool, entrypoint="flows.retrain.retrain", enforce_parameter_schema=False
         )
-        yield Nights(client, deployment, tmp_path)
+        yield Runs(client, deployment, tmp_path)
 
 
 @contextmanager
@@ -124,19 +124,19 @@ def _worker(client: SyncPrefectClient, server: PrefectServer, folder: Path) -> I
 
 
 @pytest.mark.timeout(900)
-def test_nights_that_are_killed_at_every_step_end_like_one_that_lives(nights: Nights) -> None:
+def test_runs_that_are_killed_at_every_step_end_like_one_that_lives(runs: Runs) -> None:
     """Whatever a run had written when it was killed, Prefect calls it crashed, and the last one ends like any other."""
-    lucky = nights.begin("lucky")
+    lucky = runs.begin("lucky")
     for instant in INSTANTS:
-        run = nights.ended(nights.begin("unlucky", instant))
+        run = runs.ended(runs.begin("unlucky", instant))
         assert run.state_type == StateType.CRASHED, (instant, run.state)
-    ends = [nights.ended(run).state_name for run in (nights.begin("unlucky"), lucky)]
+    ends = [runs.ended(run).state_name for run in (runs.begin("unlucky"), lucky)]
     assert ends == ["Unchanged", "Promoted"]
-    decisions = [Store(nights.settings(name).store.url).ledger.entries() for name in ("unlucky", "lucky")]
+    decisions = [Store(runs.settings(name).store.url).ledger.entries() for name in ("unlucky", "lucky")]
     assert [len(entries) for entries in decisions] == [1, 1]
     first, other = (replace(entries[0], time="", run_id="", package="") for entries in decisions)
     assert first == other
-    client = MlflowClient(nights.settings("unlucky").tracking.url)
+    client = MlflowClient(runs.settings("unlucky").tracking.url)
     assert [str(first.version) for first in client.search_model_versions("name = 'pedigree'")] == ["1"]
     assert str(client.get_model_version_by_alias("pedigree", "champion").version) == "1"
     assert {run.info.status for run in client.search_runs(["1"])} == {"FINISHED"}

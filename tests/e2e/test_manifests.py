@@ -86,7 +86,7 @@ def test_a_manifest_is_read_exactly_or_by_the_row(source: str, settings: Callabl
         assert sentence in " ".join(done.stderr.split())
 
 
-def test_a_manifest_that_cannot_be_read_for_certain_stops_the_night(
+def test_a_manifest_that_cannot_be_read_for_certain_stops_the_run(
     folder: Path, settings: Callable[..., str], tmp_path: Path
 ) -> None:
     """An open quote, a field too many and labels in no known column are one sentence each, and nothing is learned."""

@@ -1,4 +1,4 @@
-"""MLflow goes away in the middle of a night, and comes back."""
+"""MLflow goes away in the middle of a run, and comes back."""
 
 from pathlib import Path
 
@@ -17,19 +17,19 @@ from tasks.promotion.sync_registry import RegistrySync, sync_registry
 from tasks.stores.store import Store
 from tasks.training import train as training
 from tests.servers import PrefectServer, free_port, mlflow_server
-from tests.tasks.half_nights import MADE, rows_of, same, small_settings
+from tests.tasks.half_nights import FEATURES, rows_of, same, small_settings
 
 _KINDS = ("boxer", "pug")
 
 
 @flow(name="trains")
 def _train(dataset: Dataset, chosen: Settings) -> TrainedModel:
-    return training.train(dataset, DatasetFeatures(MADE, MADE, 0, 0), chosen)
+    return training.train(dataset, DatasetFeatures(FEATURES, FEATURES, 0, 0), chosen)
 
 
 @flow(name="evaluates")
 def _evaluate(dataset: Dataset, trained: TrainedModel, chosen: Settings) -> Evaluation:
-    return evaluate(dataset, DatasetFeatures(MADE, MADE, 0, 0), trained, chosen)
+    return evaluate(dataset, DatasetFeatures(FEATURES, FEATURES, 0, 0), trained, chosen)
 
 
 @flow(name="follows")
@@ -50,10 +50,10 @@ def _statuses(url: str) -> dict[str, str]:
     return {str(run.info.run_id): run.info.status for run in client.search_runs([experiment.experiment_id])}
 
 
-def test_a_night_goes_on_where_mlflow_left_it(
+def test_a_run_goes_on_where_mlflow_left_it(
     tmp_path: Path, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The night fails in a sentence, the next one trains nothing and carries on its run, and no run stays open."""
+    """The run fails in a sentence, the next one trains nothing and carries on its run, and no run stays open."""
     assert prefect_server.api_url
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     port = free_port()

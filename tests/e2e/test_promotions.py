@@ -31,7 +31,7 @@ Begin = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -> Begin:
-    """Begin a night on thirty real photographs; where a function is named, return as soon as it waits there."""
+    """Begin a run on thirty real photographs; where a function is named, return as soon as it waits there."""
     assert prefect_server.api_url
     (tmp_path / "photos").mkdir()
     for breed in sorted(photos.glob("[!.]*/"))[:3]:
@@ -41,7 +41,7 @@ def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -
         settings = tmp_path / "settings.yaml"
         settings.write_text(SETTINGS.format(place=tmp_path, url=url))
         command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
-        night = subprocess.Popen(  # noqa: S603 - our own command line
+        run = subprocess.Popen(  # noqa: S603 - our own command line
             [*command, *(f"--set={change}" for change in changes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -49,17 +49,17 @@ def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -
             text=True,
             env={**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"},
         )
-        assert night.stdout
-        assert not stop or night.stdout.readline() == "stopped\n"
-        return night
+        assert run.stdout
+        assert not stop or run.stdout.readline() == "stopped\n"
+        return run
 
     return run
 
 
-def ended(night: subprocess.Popen[str], code: int = 0) -> Any:  # noqa: ANN401 - an outcome, or the last line of a failure
-    """Let a night go on to its end; return the outcome that it printed, or the sentence that it failed with."""
-    output, complaint = night.communicate("go on\n")
-    assert night.returncode == code, complaint
+def ended(run: subprocess.Popen[str], code: int = 0) -> Any:  # noqa: ANN401 - an outcome, or the last line of a failure
+    """Let a run go on to its end; return the outcome that it printed, or the sentence that it failed with."""
+    output, complaint = run.communicate("go on\n")
+    assert run.returncode == code, complaint
     return json.loads(output) if code == 0 else complaint.strip().splitlines()[-1]
 
 
@@ -80,12 +80,12 @@ def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
         yield server
 
 
-def test_two_nights_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
-    """Of two first nights the slower one judges against the faster one, also without servers; a third finds all."""
+def test_two_runs_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
+    """Of two first runs the slower one judges against the faster one, also without servers; a third finds all."""
     url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Store(str(tmp_path / "store")).ledger
-    outcomes = [ended(night) for night in (begin(url), begin(url, "training.seed=1"))]
+    outcomes = [ended(run) for run in (begin(url), begin(url, "training.seed=1"))]
     assert [(entry.number, entry.against) for entry in ledger.entries()] == [(1, None), (2, 1)]
-    assert sorted(len(night["gate"]) for night in outcomes) == [1, 2]
+    assert sorted(len(run["gate"]) for run in outcomes) == [1, 2]
     last = ended(begin(url, "training.seed=2"))
     assert last["images"] == {"total": 30, "new": 0, "rejected": 0, "embedded": 0}
     champion = ledger.champion()
@@ -96,7 +96,7 @@ def test_two_nights_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
 def test_two_promotions_at_once_end_with_one_champion(
     begin: Begin, postgres_mlflow: servers.MlflowServer, tmp_path: Path
 ) -> None:
-    """A night that another one overtakes judges again, and each of four nights was judged against the one before it."""
+    """A run that another one overtakes judges again, and each of four runs was judged against the one before it."""
     url, ledger = postgres_mlflow.url, Store(str(tmp_path / "store")).ledger
     slow = begin(url, stop="tasks.stores.tracking.registry:register")
     fast = ended(begin(url, "training.seed=1"))
@@ -107,7 +107,7 @@ def test_two_promotions_at_once_end_with_one_champion(
     assert named(url) == {"champion": "1", "previous": "2"}
 
     begun_runs = [begin(url, f"training.seed={seed}") for seed in (2, 3)]
-    assert {ended(night)["status"] for night in begun_runs} == {"promoted"}
+    assert {ended(run)["status"] for run in begun_runs} == {"promoted"}
     entries = ledger.entries()
     assert [entry.against for entry in entries] == [None, 1, 2, 3]
     assert ledger.pending(entries) == []
@@ -131,11 +131,11 @@ def server(tmp_path: Path) -> Iterator[Callable[[], tuple[str, ExitStack]]]:
 def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
     begin: Begin, server: Callable[[], tuple[str, ExitStack]], tmp_path: Path
 ) -> None:
-    """Without a version to promote there is no decision, and the next night comes to it with the work already done."""
+    """Without a version to promote there is no decision, and the next run comes to it with the work already done."""
     url, running = server()
-    night = begin(url, stop="tasks.promotion.gate:gate.judge")
+    retraining = begin(url, stop="tasks.promotion.gate:gate.judge")
     running.close()
-    assert f"MLflow at {url} does not answer" in ended(night, code=1)
+    assert f"MLflow at {url} does not answer" in ended(retraining, code=1)
     assert Store(str(tmp_path / "store")).ledger.entries() == []
     server()
     outcome = ended(begin(url))
@@ -144,14 +144,14 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
     assert {run.info.status for run in MlflowClient(url).search_runs(["1"])} == {"FINISHED"}
 
 
-def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_night(
+def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_run(
     begin: Begin, server: Callable[[], tuple[str, ExitStack]], tmp_path: Path
 ) -> None:
-    """The decision is in the ledger, nothing of it in MLflow, and a night with nothing new moves aliases and tags."""
+    """The decision is in the ledger, nothing of it in MLflow, and a run with nothing new moves aliases and tags."""
     url, running = server()
-    night = begin(url, stop="tasks.stores.files.ledger:Ledger.append")
+    retraining = begin(url, stop="tasks.stores.files.ledger:Ledger.append")
     running.close()
-    failed = ended(night, code=1)
+    failed = ended(retraining, code=1)
     assert "The ledger holds decision 1, version 1 promoted, and the next run finishes it" in failed
     server()
     assert named(url) == {}
@@ -167,7 +167,7 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ni
     assert {file.path for file in client.list_artifacts(entry.run_id, "dataset")} >= {"dataset/card.html"}
 
 
-def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_path: Path) -> None:
+def test_a_run_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_path: Path) -> None:
     """After one command another model on the same data is refused, with that reason, until a person lifts the hold."""
     url, settings = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "settings.yaml")
     assert [ended(begin(url, f"training.seed={seed}"))["status"] for seed in (0, 1)] == ["promoted", "promoted"]
@@ -185,8 +185,8 @@ def test_a_night_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_pa
     assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
 
 
-def test_a_night_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: Path) -> None:
-    """A night with nothing new says it in its reason, and leaves the alias where the person put it."""
+def test_a_run_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: Path) -> None:
+    """A run with nothing new says it in its reason, and leaves the alias where the person put it."""
     url = f"sqlite:///{tmp_path}/mlflow.db"
     for seed in (0, 1):
         ended(begin(url, f"training.seed={seed}"))

@@ -30,7 +30,7 @@ Change = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def promoted_model(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: PrefectServer) -> Iterator[Made]:
-    """One night on ten real photographs of each of three breeds, and how it ended."""
+    """One run on ten real photographs of each of three breeds, and how it ended."""
     from flows.retrain import retrain
 
     folder = tmp_path_factory.mktemp("reproduce")
@@ -56,7 +56,7 @@ def promoted_model(tmp_path_factory: pytest.TempPathFactory, photos: Path, _pref
 
 @pytest.fixture
 def reproduce(promoted_model: Made) -> Reproduce:
-    """Make that night's model again, as the command line does."""
+    """Make that run's model again, as the command line does."""
     from flows.reproduce import reproduce as flow
 
     def run(model: str, *, from_pixels: bool = False) -> Reproduction:

@@ -1,4 +1,4 @@
-"""``make reproduce-check``: the demo's first night three times over, in processes of their own, gives one model."""
+"""``make reproduce-check``: the demo's first run three times over, in processes of their own, gives one model."""
 
 import json
 import os
@@ -38,8 +38,8 @@ def pedigree(home: Path, cores: int, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-def night(folder: Path, photographs: Path, cores: int) -> dict[str, Any]:
-    """Run the demo's first night on these photographs, and add the hash of the head that came out."""
+def run(folder: Path, photographs: Path, cores: int) -> dict[str, Any]:
+    """Run the demo's first run on these photographs, and add the hash of the head that came out."""
     store = folder / "store"
     where = [f"--set=source.url={photographs}", f"--set=store.url={store}"]
     outcome = pedigree(folder / "home", cores, "retrain", "-c", str(SETTINGS), *where)
@@ -68,17 +68,17 @@ def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server:
     assert prefect_server.api_url
     photographs = tmp_path / "photos"
     place_photographs(photographs, STORY[0])
-    nights = {
-        "first": night(tmp_path / "first", photographs, 64),
-        "again, on one core": night(tmp_path / "again", photographs, 1),
-        "shuffled copy": night(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 64),
+    runs = {
+        "first": run(tmp_path / "first", photographs, 64),
+        "again, on one core": run(tmp_path / "again", photographs, 1),
+        "shuffled copy": run(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 64),
     }
-    for name, outcome in nights.items():
+    for name, outcome in runs.items():
         hashes = "  ".join(f"{part} {outcome[part][:16]}" for part in ("dataset", "backbone", "head"))
         print(f"{name:<20} {hashes}")  # noqa: T201 - the evidence
     parts = ("dataset", "backbone", "head", "metrics")
     assert all(
-        [outcome[part] for part in parts] == [nights["first"][part] for part in parts] for outcome in nights.values()
+        [outcome[part] for part in parts] == [runs["first"][part] for part in parts] for outcome in runs.values()
     )
     store = str(tmp_path / "first" / "store")
     reproduced = pedigree(tmp_path / "first" / "home", 64, "reproduce", "champion", "--from-pixels", "--store", store)

@@ -1,4 +1,4 @@
-"""A short soak: runs with an outage, a killed run and two starts at once, against real servers; make soak has ten."""
+"""A short soak: an outage, a killed run and two starts at once, against real servers; make soak has ten."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ _MISSING = servers.missing_programs(servers.CEPH_PROGRAMS)
 
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(bool(_MISSING), reason=f"a real S3 server needs {', '.join(_MISSING)}")
-def test_runs_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run ends in its named state, and afterwards ledger, MLflow and aliases are as if nothing had happened."""
+def test_episodes_end_as_they_must_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each episode ends in its named state, and then ledger, MLflow and aliases are as if nothing had happened."""
     s3_client.cache_clear()
     with world(tmp_path / "world") as soak_world:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):

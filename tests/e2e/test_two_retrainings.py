@@ -38,18 +38,18 @@ def start(settings: Path) -> subprocess.Popen[str]:
     """Begin a retraining in a process of its own, and return when it has trained and waits there."""
     stop = "tasks.stores.tracking.runs:log_epochs"
     command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
-    night = subprocess.Popen(  # noqa: S603 - our own command line
+    run = subprocess.Popen(  # noqa: S603 - our own command line
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert night.stdout
-    assert night.stdout.readline() == "stopped\n"
-    return night
+    assert run.stdout
+    assert run.stdout.readline() == "stopped\n"
+    return run
 
 
-def ended(night: subprocess.Popen[str]) -> dict[str, Any]:
-    """Wait for a night that must end well, and return what it printed."""
-    output, complaint = night.communicate()
-    assert night.returncode == 0, complaint
+def ended(run: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a run that must end well, and return what it printed."""
+    output, complaint = run.communicate()
+    assert run.returncode == 0, complaint
     answer: dict[str, Any] = json.loads(output)
     return answer
 
@@ -62,12 +62,12 @@ def test_two_retrainings_on_one_store_end_as_one(
     assert prefect_server.api_url
     settings = photographs / "settings.yaml"
     settings.write_text(SETTINGS.format(folder=photographs, store=url, needs=needs))
-    nights = [start(settings) for _ in range(2)]
-    for night in nights:
-        assert night.stdin
-        night.stdin.write("go on\n")
-        night.stdin.flush()
-    outcomes = [ended(night) for night in nights]
+    retrainings = [start(settings) for _ in range(2)]
+    for retraining in retrainings:
+        assert retraining.stdin
+        retraining.stdin.write("go on\n")
+        retraining.stdin.flush()
+    outcomes = [ended(run) for run in retrainings]
     assert sorted(outcome["status"] for outcome in outcomes) == ["promoted", "unchanged"]
     assert any(
         "another retraining of the same data was faster: decision 1" in outcome["reason"] for outcome in outcomes

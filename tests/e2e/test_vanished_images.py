@@ -1,4 +1,4 @@
-"""What was a photograph last night is one tonight, or somebody is told: sources that lose files, rights and folders."""
+"""What was a photograph in the last run is one in this run, or somebody is told: files, rights and folders get lost."""
 
 from contextlib import nullcontext
 from inspect import unwrap
@@ -30,7 +30,7 @@ def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
-    """A source that is empty at once stops the night, and the next one knows what there was."""
+    """A source that is empty at once stops the run, and the next one knows what there was."""
     world = World(tmp_path)
     world.night()
     world.photos.rename(tmp_path / "elsewhere")
@@ -69,7 +69,7 @@ def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
 
 
 def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
-    """A person's word lets one night see that most is gone, and the nights after it know no more of it."""
+    """A person's word lets one run see that most is gone, and the runs after it know no more of it."""
     world = World(tmp_path)
     world.night()
     world.remove("husky")
@@ -82,7 +82,7 @@ def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
 
 
 def test_half_of_the_files_without_rights_is_asked_about_until_it_is_mended() -> None:
-    """Photographs that were exchanged and cannot be read stop one night like the next, until somebody mends it."""
+    """Photographs that were exchanged and cannot be read stop one run like the next, until somebody mends it."""
     with new_world() as world:
         world.night()
         for _ in range(2):
@@ -98,7 +98,7 @@ def test_half_of_the_files_without_rights_is_asked_about_until_it_is_mended() ->
         assert len(world.stored()) == 36
 
 
-def test_a_first_night_that_may_read_nothing_is_asked_about() -> None:
+def test_a_first_run_that_may_read_nothing_is_asked_about() -> None:
     """Where most objects of a new source are refused, the rights are wrong, and not the objects."""
     with new_world() as world:
         with ordinary_again(world):
@@ -184,9 +184,9 @@ def _tried(world: World) -> tuple[Snapshot | None, str]:
 @settings(max_examples=30)
 @given(st.lists(st.lists(EVENTS, max_size=3), min_size=1, max_size=5))
 def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[str, str, int]]]) -> None:
-    """Whatever happens to a source, a photograph that a night no longer knows is deleted or rejected by its key.
+    """Whatever happens to a source, a photograph that a run no longer knows is deleted or rejected by its key.
 
-    A night that stops has answered nothing, so that the next one still knows what there was, and a folder that nobody
+    A run that stops has answered nothing, so that the next one still knows what there was, and a folder that nobody
     can list never passes for an empty one.
     """
     with new_world() as world:

@@ -38,7 +38,7 @@ def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[
     }
 
 
-def night(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
+def write_run(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
     """Leave what a run on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
     source_labels = {key: [read_layout(key, "label/coat")] for key in objects}

@@ -10,16 +10,16 @@ from flows.rollback import rollback
 from tasks.promotion.aliases import Workspace
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
-from tests.tasks.deciding import judged, place_at, shown
+from tests.tasks.deciding import add_decision, make_workspace, shown
 
 
 @pytest.fixture
 def workspace(prefect_server: PrefectServer, tmp_path: Path) -> Workspace:
     """Make a champion, one before it, and a version that waits for a person."""
     assert prefect_server.api_url
-    created = place_at(tmp_path)
+    created = make_workspace(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
-        judged(created, outcome)
+        add_decision(created, outcome)
     return created
 
 

@@ -1,4 +1,4 @@
-"""Play ten runs and print how each ended: ``python -m tests.soak``."""
+"""Play ten episodes of a soak and print how each ended: ``python -m tests.soak``."""
 
 import os
 import sys
@@ -10,11 +10,11 @@ from tests.leftovers import end_with_this_process
 
 
 def main() -> int:
-    """Print a line for each run, and what is not as it must be at the end."""
+    """Print a line for each episode, and what is not as it must be at the end."""
     end_with_this_process()
     with TemporaryDirectory(prefix="pedigree-soak-") as name:
         # Nothing of this machine's own shall take part.
-        for variable in [run for run in os.environ if run.startswith(("AWS_", "PREFECT_", "MLFLOW_"))]:
+        for variable in [key for key in os.environ if key.startswith(("AWS_", "PREFECT_", "MLFLOW_"))]:
             del os.environ[variable]
         os.environ["PEDIGREE_HOME"] = f"{name}/home-of-this-process"
         prepare_environment()
@@ -22,15 +22,15 @@ def main() -> int:
         from tests.soak.world import world
 
         with world(Path(name) / "world") as soak_world:
-            os.environ |= {run: soak_world.environment[run] for run in soak_world.environment if run.startswith("AWS_")}
-            runs, loose = play(soak_world, TEN), loose_ends(soak_world)
-    lines = ["| run | ended | as it must | decisions | seconds |", "|---|---|---|---|---|"]
-    for run in runs:
-        ended, fine = ", ".join(run.ended), "yes" if run.fine else "NO"
-        lines.append(f"| {run.name} | {ended} | {fine} | {run.decisions} | {run.seconds:.0f} |")
+            os.environ |= {key: value for key, value in soak_world.environment.items() if key.startswith("AWS_")}
+            results, loose = play(soak_world, TEN), loose_ends(soak_world)
+    lines = ["| episode | ended | as it must | decisions | seconds |", "|---|---|---|---|---|"]
+    for result in results:
+        ended, fine = ", ".join(result.ended), "yes" if result.fine else "NO"
+        lines.append(f"| {result.name} | {ended} | {fine} | {result.decisions} | {result.seconds:.0f} |")
     lines += loose or ["The ledger, MLflow and the aliases are as if nothing had happened."]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if all(run.fine for run in runs) and not loose else 1
+    return 0 if all(result.fine for result in results) and not loose else 1
 
 
 if __name__ == "__main__":

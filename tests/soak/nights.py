@@ -1,4 +1,4 @@
-"""The nights of a soak: what happens before and during each, and how it must end."""
+"""The episodes of a soak: what happens before and during each, and how it must end."""
 
 import io
 from collections.abc import Callable
@@ -15,8 +15,8 @@ _CLASSES = tuple(BREEDS)[:3]
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a night is called, what happens in it, and the states that its runs must end in, in any order."""
+class Episode:
+    """What a episode is called, what happens in it, and the states that its runs must end in, in any order."""
 
     name: str
     happens: Callable[[World, int], list[str]]
@@ -24,8 +24,8 @@ class Night:
 
 
 @dataclass(frozen=True)
-class Told:
-    """How a night went: the states of its runs, how many decisions the ledger holds after it, and its seconds."""
+class EpisodeResult:
+    """How a episode went: the states of its runs, how many decisions the ledger holds after it, and its seconds."""
 
     name: str
     ended: tuple[str, ...]
@@ -39,17 +39,17 @@ class Told:
         return sorted(self.ended) == sorted(self.expected)
 
 
-def play(world: World, nights: tuple[Night, ...]) -> list[Told]:
-    """Let the nights happen, one after the other, and tell how each went."""
+def play(world: World, episodes: tuple[Episode, ...]) -> list[EpisodeResult]:
+    """Let the episodes happen, one after the other, and tell how each went."""
     from tasks.stores.store import Store
 
     ends = []
-    for number, night in enumerate(nights):
+    for number, episode in enumerate(episodes):
         began = monotonic()
-        ended = night.happens(world, number)
+        ended = episode.happens(world, number)
         seconds = monotonic() - began
         decisions = len(Store(world.settings.store.url).ledger.entries())
-        ends.append(Told(night.name, tuple(ended), night.ends, decisions, seconds))
+        ends.append(EpisodeResult(episode.name, tuple(ended), episode.ends, decisions, seconds))
     return ends
 
 
@@ -82,9 +82,9 @@ def _photograph(number: int, label: str) -> tuple[str, bytes]:
     return f"photos/{label}/{number:03}.jpg", sink.getvalue()
 
 
-def _add(world: World, night: int, per_class: int = 4) -> None:
+def _add(world: World, episode: int, per_class: int = 4) -> None:
     for label in _CLASSES:
-        for number in range(night * 20, night * 20 + per_class):
+        for number in range(episode * 20, episode * 20 + per_class):
             key, data = _photograph(number, label)
             world.bucket.put_object(Key=key, Body=data)
 
@@ -93,13 +93,13 @@ def _run(world: World) -> list[str]:
     return [str(world.ended(world.begin()).state_name)]
 
 
-def _additions(world: World, night: int) -> list[str]:
-    _add(world, night, per_class=12)
+def _additions(world: World, episode: int) -> list[str]:
+    _add(world, episode, per_class=12)
     return _run(world)
 
 
-def _relabels(world: World, night: int) -> list[str]:
-    _add(world, night)
+def _relabels(world: World, episode: int) -> list[str]:
+    _add(world, episode)
     wrong, right = _CLASSES[:2]
     for photograph in list(world.bucket.objects.filter(Prefix=f"photos/{wrong}/00"))[:2]:
         name = photograph.key.rpartition("/")[2]
@@ -108,14 +108,14 @@ def _relabels(world: World, night: int) -> list[str]:
     return _run(world)
 
 
-def _removals(world: World, _night: int) -> list[str]:
+def _removals(world: World, _episode: int) -> list[str]:
     for photograph in list(world.bucket.objects.filter(Prefix=f"photos/{_CLASSES[2]}/00"))[:3]:
         photograph.delete()
     return _run(world)
 
 
-def _bad_batch(world: World, night: int) -> list[str]:
-    _add(world, night)
+def _bad_batch(world: World, episode: int) -> list[str]:
+    _add(world, episode)
     photograph = _photograph(900, _CLASSES[0])[1]
     bad = {
         "page.jpg": b"<html>404</html>",
@@ -128,8 +128,8 @@ def _bad_batch(world: World, night: int) -> list[str]:
     return _run(world)
 
 
-def _outage(world: World, night: int, step: str, line: str, seconds: float) -> list[str]:
-    _add(world, night)
+def _outage(world: World, episode: int, step: str, line: str, seconds: float) -> list[str]:
+    _add(world, episode)
     run = world.begin()
     world.reached(run, step)
     cut = getattr(world, line)
@@ -139,8 +139,8 @@ def _outage(world: World, night: int, step: str, line: str, seconds: float) -> l
     return [str(world.ended(run).state_name)]
 
 
-def _killed(world: World, night: int, *, with_worker: bool) -> list[str]:
-    _add(world, night)
+def _killed(world: World, episode: int, *, with_worker: bool) -> list[str]:
+    _add(world, episode)
     run = world.begin()
     world.reached(run, "embed")
     world.kill(None if with_worker else run.id)
@@ -150,42 +150,44 @@ def _killed(world: World, night: int, *, with_worker: bool) -> list[str]:
     return [str(world.ended(run).state_name) for run in (run, after)]
 
 
-def _two_at_once(world: World, night: int) -> list[str]:
-    _add(world, night)
+def _two_at_once(world: World, episode: int) -> list[str]:
+    _add(world, episode)
     runs = [world.begin(), world.begin()]
     return [str(world.ended(run).state_name) for run in runs]
 
 
-def _clock_change(world: World, night: int) -> list[str]:
-    _add(world, night)
+def _clock_change(world: World, episode: int) -> list[str]:
+    _add(world, episode)
     return [str(world.ended(world.begin(clock=-3600)).state_name)]
 
 
 def _s3_gone(seconds: float) -> Callable[[World, int], list[str]]:
-    return lambda world, night: _outage(world, night, "ingest", "s3", seconds)
+    return lambda world, episode: _outage(world, episode, "ingest", "s3", seconds)
 
 
 def _mlflow_gone(seconds: float) -> Callable[[World, int], list[str]]:
-    return lambda world, night: _outage(world, night, "train", "mlflow", seconds)
+    return lambda world, episode: _outage(world, episode, "train", "mlflow", seconds)
 
 
-_TWO = Night("two starts at once", _two_at_once, ("Promoted", "Unchanged"))
-_NOTHING = Night("nothing new", lambda world, _night: _run(world), ("Unchanged",))
+_TWO = Episode("two starts at once", _two_at_once, ("Promoted", "Unchanged"))
+_NOTHING = Episode("nothing new", lambda world, _episode: _run(world), ("Unchanged",))
 TEN = (
-    Night("additions", _additions),
-    Night("relabels", _relabels),
-    Night("removals", _removals),
-    Night("a bad batch", _bad_batch),
-    Night("S3 is gone for a minute", _s3_gone(60)),
-    Night("MLflow is gone for a minute", _mlflow_gone(60)),
-    Night("a killed worker", lambda world, night: _killed(world, night, with_worker=True), ("Crashed", "Promoted")),
+    Episode("additions", _additions),
+    Episode("relabels", _relabels),
+    Episode("removals", _removals),
+    Episode("a bad batch", _bad_batch),
+    Episode("S3 is gone for a minute", _s3_gone(60)),
+    Episode("MLflow is gone for a minute", _mlflow_gone(60)),
+    Episode(
+        "a killed worker", lambda world, episode: _killed(world, episode, with_worker=True), ("Crashed", "Promoted")
+    ),
     _TWO,
-    Night("the clock goes back an hour", _clock_change),
+    Episode("the clock goes back an hour", _clock_change),
     _NOTHING,
 )
 SHORT = (
-    Night("additions", _additions),
-    Night("S3 is gone for a while", _s3_gone(8)),
-    Night("a killed run", lambda world, night: _killed(world, night, with_worker=False), ("Crashed", "Promoted")),
+    Episode("additions", _additions),
+    Episode("S3 is gone for a while", _s3_gone(8)),
+    Episode("a killed run", lambda world, episode: _killed(world, episode, with_worker=False), ("Crashed", "Promoted")),
     _TWO,
 )

@@ -1,4 +1,4 @@
-"""A store and an MLflow in which versions were registered and decided about, as nights leave them."""
+"""A store and an MLflow in which versions were registered and decided about, as runs leave them."""
 
 import sqlite3
 from contextlib import closing
@@ -27,7 +27,7 @@ ANN = Approver("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
 
 
-def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
+def make_workspace(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     """Make an empty store, and name an MLflow beside it or at an address."""
     (folder / "store").mkdir()
     Store(str(folder / "store")).check_format()
@@ -36,7 +36,9 @@ def place_at(folder: Path, url: str = "", model: str = "pedigree") -> Workspace:
     return Workspace(str(folder / "store"), Tracking(url=address, model=model))
 
 
-def judged(workspace: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True) -> Decision:
+def add_decision(
+    workspace: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True
+) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow has followed."""
     ledger, at = Store(workspace.store).ledger, workspace.tracking
     entries = ledger.entries()

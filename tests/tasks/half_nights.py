@@ -1,4 +1,4 @@
-"""Half a night on features that were drawn: trained and evaluated by the real steps, then promoted."""
+"""Half a run on features that were drawn: trained and evaluated by the real steps, then promoted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +19,10 @@ from tasks.promotion.gate import check_rules
 from tasks.stores.store import Store
 from tasks.training.train import train
 
-MADE = FeatureSet(fingerprint="f" * 64, width=16)
+FEATURES = FeatureSet(fingerprint="f" * 64, width=16)
 SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4
 KINDS = ("alsatian", "boxer", "pug", "vizsla")
-Night = Callable[..., tuple[TrainedModel, Evaluation]]
+PartialRun = Callable[..., tuple[TrainedModel, Evaluation]]
 
 
 def same(*kinds: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def same(*kinds: str) -> dict[str, str]:
 
 
 def rows_of(labels: dict[str, str], attributes: tuple[tuple[str, str], ...] = (), of: str = "") -> list[Row]:
-    """Give the images of each kind of dog, or of another set of them, the label that it has tonight."""
+    """Give the images of each kind of dog, or of another set of them, the label that it has in this run."""
     return [
         Row(sha256_of([kind, of, number]), label, split, attributes, f"{of}{label}/{number}.jpg")
         for kind, label in labels.items()
@@ -43,10 +43,10 @@ def add_features(store: str, of: str = "") -> None:
     """Draw the features of every kind's images."""
     chance = np.random.default_rng(len(of))
     for number, kind in enumerate(KINDS):
-        features = chance.normal(scale=0.3, size=(len(SPLITS), MADE.width)).astype(np.float32)
+        features = chance.normal(scale=0.3, size=(len(SPLITS), FEATURES.width)).astype(np.float32)
         features[:, number::4] += 3
         images = [row.image for row in rows_of({kind: kind}, of=of)]
-        Store(store).features(MADE.fingerprint, MADE.width).add(images, features)
+        Store(store).features(FEATURES.fingerprint, FEATURES.width).add(images, features)
 
 
 def small_settings(folder: Path) -> dict[str, object]:
@@ -60,7 +60,7 @@ def small_settings(folder: Path) -> dict[str, object]:
     }
 
 
-def half_night(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evaluation]:
+def partial_run(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evaluation]:
     """Review, train and evaluate on these rows, and promote what was trained."""
     name = dataset_hash(rows)
     Store(settings.store.url).manifests.write(name, rows)
@@ -70,10 +70,10 @@ def half_night(settings: Settings, rows: list[Row]) -> tuple[TrainedModel, Evalu
     return trained
 
 
-@flow(name="half a night")
+@flow(name="partial run")
 def _half(dataset: Dataset, chosen: Settings) -> tuple[TrainedModel, Evaluation]:
     check_rules(dataset, chosen)
-    embedded = DatasetFeatures(MADE, MADE, 0, 0)
+    embedded = DatasetFeatures(FEATURES, FEATURES, 0, 0)
     trained = train(dataset, embedded, chosen)
     return trained, evaluate(dataset, embedded, trained, chosen)
 
@@ -88,7 +88,7 @@ def _promote(store: str, trained: TrainedModel, dataset: str) -> None:
         against=number - 1 or None,
         dataset=dataset,
         recipe="recipe",
-        backbone=MADE.fingerprint,
+        backbone=FEATURES.fingerprint,
         head=trained.head,
         run_id=trained.run_id,
         model_version=str(number),

@@ -1,4 +1,4 @@
-"""A source that loses files, rights and folders, and the nights that see it."""
+"""A source that loses files, rights and folders, and the runs that see it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ class EverythingIsAPicture:
 
 
 class World:
-    """A source of three breeds, a store, and the nights that they see."""
+    """A source of three breeds, a store, and the runs that they see."""
 
     def __init__(self, folder: Path, vanished: str = "at most 0.3") -> None:
         """Fill the source with photographs, each with bytes of its own."""
@@ -82,7 +82,7 @@ class World:
         return {image.key: image.image for image in images}
 
     def answered(self) -> str:
-        """Tell which listing the last night answered."""
+        """Tell which listing the last run answered."""
         return Store(self.store).processed_snapshots.last(str(self.photos))
 
     def remove(self, breed: str, number: int = EACH) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.cli.test_app import Done, pedigree, refused
-from tests.flows.made_store import night, photographs
+from tests.flows.made_store import photographs, write_run
 from tests.tasks.catalog.test_verify import flip, largest
 
 COMMANDS = [
@@ -43,7 +43,7 @@ def _stored_runs(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> tupl
     store = tmp_path_factory.mktemp("store")
     objects = photographs(photos, breeds=3, images=5)
     more = photographs(photos, breeds=3, images=6)
-    return store, [night(str(store), {**objects, "text.jpg": b"words"}), night(str(store), more)]
+    return store, [write_run(str(store), {**objects, "text.jpg": b"words"}), write_run(str(store), more)]
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_an_ambiguous_version(stored_runs: tuple[Path, list[str]], tmp_path: Pat
 def test_damage_is_an_exit_code_and_a_list(tmp_path: Path, photos: Path) -> None:
     """A damaged version exits with 1 and one sentence, and the list for programs names each damaged image."""
     store = tmp_path / "store"
-    night(str(store), photographs(photos, breeds=2, images=5))
+    write_run(str(store), photographs(photos, breeds=2, images=5))
     path = largest(store / "images.lance")
     flip(path, path.stat().st_size // 2)
     done = data(store, "verify", "latest", "--json")

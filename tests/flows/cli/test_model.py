@@ -14,8 +14,8 @@ from tasks.promotion.aliases import Workspace
 from tasks.stores.store import Store
 from tests.flows.cli.test_app import Done, pedigree, refused
 from tests.flows.cli.test_data import LOADED
-from tests.flows.made_store import night, photographs
-from tests.tasks.deciding import judged, place_at, shown
+from tests.flows.made_store import photographs, write_run
+from tests.tasks.deciding import add_decision, make_workspace, shown
 
 RULES = [{"rule": "minimum accuracy", "value": 0.9, "limit": 0.5, "passed": True}]
 SETTINGS = 'source: {{url: "{folder}"}}\nstore: {{url: "{store}"}}\ntracking: {{url: "{url}"}}\n'
@@ -26,11 +26,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
     """Two runs' champions, the second one with more photographs and a corrected label, then rolled back by Ann."""
     store = str(tmp_path_factory.mktemp("store"))
     objects = photographs(photos, breeds=3, images=5)
-    parent = night(store, objects)
+    parent = write_run(store, objects)
     more = photographs(photos, breeds=3, images=6)
     first, second = min(objects), sorted({key.partition("/")[0] for key in objects})[1]
     more[f"{second}/{first.partition('/')[2]}"] = more.pop(first)
-    name = night(store, more)
+    name = write_run(store, more)
     card = Path(store, "datasets", name, "card.json")
     card.write_text(json.dumps({**json.loads(card.read_text()), "parent": parent}))
     last = Store(store).ledger.entries()[-1]
@@ -114,9 +114,9 @@ def test_the_first_version_has_no_parent(store: str) -> None:
 @pytest.fixture
 def deciding(tmp_path: Path) -> tuple[Workspace, str]:
     """Make a champion, one before it, a version that waits, and the settings file that names them."""
-    workspace = place_at(tmp_path)
+    workspace = make_workspace(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
-        judged(workspace, outcome)
+        add_decision(workspace, outcome)
     settings = tmp_path / "settings.yaml"
     settings.write_text(SETTINGS.format(folder=tmp_path / "photos", store=workspace.store, url=workspace.tracking.url))
     return workspace, str(settings)

@@ -10,7 +10,7 @@ from tasks.catalog.export import checkout
 from tasks.catalog.images import forget
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import night, photographs
+from tests.flows.made_store import photographs, write_run
 from tests.tasks.catalog.test_versions import quiet
 
 
@@ -23,7 +23,7 @@ def holding(url: str, needle: bytes) -> set[str]:
 def test_no_byte_of_a_forgotten_image_stays(url: str, photos: Path, tmp_path: Path) -> None:
     """Neither its bytes nor its features are in any file afterwards; its version says why it cannot be rebuilt."""
     objects = photographs(photos, breeds=2, images=6)
-    version = night(url, objects)
+    version = write_run(url, objects)
     gone, *remaining = Store(url).manifests.read(version)
     vectors = np.random.default_rng(0).normal(size=(1 + len(remaining), 64)).astype(np.float32)
     Store(url).features("net", 64).add([gone.image, *(row.image for row in remaining)], vectors)

@@ -42,7 +42,7 @@ def command(tmp_path: Path, url: str, prefect_server: PrefectServer, monkeypatch
 
 
 def test_a_raised_limit_brings_photographs_in(command: Command, url: str) -> None:
-    """What was too large under one setting is an image under the next, and a night without a change fetches nothing."""
+    """What was too large under one setting is an image under the next, and a run without a change fetches nothing."""
     open_bucket(url).create("pug/large.png", picture(700, "PNG"))
     open_bucket(url).create("pug/none.jpg", b"")
     assert command("rebuild", "--set", "images.max_megabytes=1")["ingested"]["rejected"] == 2
@@ -76,7 +76,7 @@ def test_an_extra_that_is_installed_later_brings_photographs_in(
 
 @pytest.mark.parametrize("url", ["folder"], indirect=True)
 def test_a_person_has_rejects_examined_again(command: Command, url: str, tmp_path: Path) -> None:
-    """``data retry`` counts what it releases by reason; the next night examines just that, and the former is named."""
+    """``data retry`` counts what it releases by reason; the next run examines just that, and the former is named."""
     for key, data in {"pug/none.jpg": b"", "pug/text.jpg": b"no picture", "pug/more.jpg": b"nor this"}.items():
         open_bucket(url).create(key, data)
     command("rebuild")

@@ -10,18 +10,18 @@ from tasks.catalog.lineage import find
 from tasks.catalog.versions import diff
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
-from tests.flows.made_store import night, photographs
-from tests.tasks.deciding import judged, place_at
+from tests.flows.made_store import photographs, write_run
+from tests.tasks.deciding import add_decision, make_workspace
 
 
 @pytest.fixture
 def two_versions(tmp_path: Path, photos: Path) -> tuple[str, list[str], str]:
-    """Two nights; a photograph, whose key is returned, is gone in the second."""
+    """Two runs; a photograph, whose key is returned, is gone in the second."""
     objects = photographs(photos, breeds=3, images=6)
     gone = min(objects)
     fewer = {key: data for key, data in objects.items() if key != gone}
     store = str(tmp_path / "store")
-    return store, [night(store, objects), night(store, fewer)], gone
+    return store, [write_run(store, objects), write_run(store, fewer)], gone
 
 
 def test_an_image_leads_to_the_versions_and_models_that_used_it(two_versions: tuple[str, list[str], str]) -> None:
@@ -46,16 +46,16 @@ def test_a_version_a_model_and_a_run_lead_to_each_other(two_versions: tuple[str,
         find(store, "0d5a7c1e-0000-4000-8000-000000000001")
 
 
-def test_a_night_of_prefect_and_its_model_lead_to_each_other(tmp_path: Path) -> None:
+def test_a_run_of_prefect_and_its_model_lead_to_each_other(tmp_path: Path) -> None:
     """With MLflow at hand a model names the flow run that made it, and the flow run its model."""
-    workspace, night_id = place_at(tmp_path), "0d5a7c1e-0000-4000-8000-000000000001"
-    decision, _ = judged(workspace, "promoted"), judged(workspace, "rejected")
-    tags = {"pedigree.flow_run": night_id, "pedigree.flow_run_url": f"http://prefect/{night_id}"}
+    workspace, run_id = make_workspace(tmp_path), "0d5a7c1e-0000-4000-8000-000000000001"
+    decision, _ = add_decision(workspace, "promoted"), add_decision(workspace, "rejected")
+    tags = {"pedigree.flow_run": run_id, "pedigree.flow_run_url": f"http://prefect/{run_id}"}
     runs.tag(workspace.tracking.url, decision.run_id, tags)
     tracking = Tracking(url=workspace.tracking.url, experiment="deciding")
     (model,) = find(workspace.store, decision.model_version, tracking).models
-    assert (model.flow_run, model.flow_run_url) == (night_id, f"http://prefect/{night_id}")
-    assert [listed.model_version for listed in find(workspace.store, night_id, tracking).models] == [
+    assert (model.flow_run, model.flow_run_url) == (run_id, f"http://prefect/{run_id}")
+    assert [listed.model_version for listed in find(workspace.store, run_id, tracking).models] == [
         decision.model_version
     ]
 

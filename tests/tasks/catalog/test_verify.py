@@ -12,7 +12,7 @@ from tasks.catalog.verify import verify
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.splits import Assignment, Split
 from tasks.stores.store import Store
-from tests.flows.made_store import night, photographs
+from tests.flows.made_store import photographs, write_run
 from tests.servers import PrefectServer
 from tests.tasks.catalog.test_versions import quiet
 
@@ -21,7 +21,7 @@ from tests.tasks.catalog.test_versions import quiet
 def _intact_store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     """Make a store with one decided version of six photographs of each of two breeds."""
     folder = tmp_path_factory.mktemp("whole")
-    night(str(folder), photographs(photos, breeds=2, images=6))
+    write_run(str(folder), photographs(photos, breeds=2, images=6))
     return folder
 
 

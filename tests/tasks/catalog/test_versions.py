@@ -15,7 +15,7 @@ from tasks.catalog.verify import verify
 from tasks.catalog.versions import diff, find_version, rejects, show, versions
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import night, photographs
+from tests.flows.made_store import photographs, write_run
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_versions_are_listed_with_what_was_decided(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Every version is listed, the newest last, with its images, its decisions, and whether its model serves."""
-    names = [night(url, first), night(url, second)]
+    names = [write_run(url, first), write_run(url, second)]
     listed = versions(url).versions
     assert [version.hash for version in listed] == names
     assert [(version.images, version.classes, version.champion) for version in listed] == [
@@ -62,7 +62,7 @@ def test_versions_are_listed_with_what_was_decided(url: str, first: dict[str, by
 
 def test_a_version_is_shown_by_class_and_split(url: str, first: dict[str, bytes]) -> None:
     """What is shown adds up to the manifest, also for a version that nothing was decided about."""
-    name = night(url, first, decided=False)
+    name = write_run(url, first, decided=False)
     shown = show(url, "latest")
     counted = Counter((row.label, row.split.value) for row in Store(url).manifests.read(name))
     assert {
@@ -72,8 +72,8 @@ def test_a_version_is_shown_by_class_and_split(url: str, first: dict[str, bytes]
 
 
 def test_a_difference_names_every_image(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
-    """Between two nights the images that came, went and changed their label are named, and no other."""
-    before, after = night(url, first), night(url, second)
+    """Between two runs the images that came, went and changed their label are named, and no other."""
+    before, after = write_run(url, first), write_run(url, second)
     keys = sorted(first)
     names = {key: hashlib.sha256(data).hexdigest() for key, data in (first | second).items()}
     difference = diff(url, before[:12], "latest").to_dict()
@@ -98,7 +98,7 @@ def test_what_is_in_no_version_is_listed_with_its_reason(url: str, first: dict[s
         f"{keys[12].partition('/')[0]}/other.jpg": second_image,
         "few/1.jpg": third_image + b"\x00",
     }
-    night(url, first | odd)
+    write_run(url, first | odd)
     assert [(pug.reason, pug.key) for pug in rejects(url, None).absent] == [("not-an-image", "text.jpg")]
     listed = {(pug.reason, pug.key) for pug in rejects(url, "latest").absent}
     assert listed == {
@@ -114,16 +114,16 @@ def test_what_is_in_no_version_is_listed_with_its_reason(url: str, first: dict[s
 def test_a_replaced_object_is_no_reject_any_more(url: str, first: dict[str, bytes]) -> None:
     """A file that was rejected and then replaced by a photograph is not listed."""
     key = min(first)
-    night(url, {**first, key: b"words"})
+    write_run(url, {**first, key: b"words"})
     assert [exclusion.key for exclusion in rejects(url, None).absent] == [key]
-    night(url, first)
+    write_run(url, first)
     assert rejects(url, None).absent == ()
 
 
 def test_a_checkout_is_the_version_every_time(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """Two checkouts hold the same bytes under the same names: every original, by class and hash, and the manifest."""
     objects = {f"coat of {key}": data for key, data in first.items()}
-    name = night(url, {key.replace("/", "/white/", 1): data for key, data in objects.items()})
+    name = write_run(url, {key.replace("/", "/white/", 1): data for key, data in objects.items()})
     (tmp_path / "empty").mkdir()
     done = checkout(url, name[:6], tmp_path / "deep" / "one", quiet)
     checkout(url, name, tmp_path / "empty", quiet)
@@ -142,7 +142,7 @@ def test_a_checkout_is_the_version_every_time(url: str, first: dict[str, bytes],
 
 def test_a_checkout_never_mixes_with_other_files(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
     """A folder that holds something is refused, and stays as it is."""
-    night(url, first)
+    write_run(url, first)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(PedigreeError, match="is not an empty folder"):
@@ -150,9 +150,9 @@ def test_a_checkout_never_mixes_with_other_files(url: str, first: dict[str, byte
     assert content(tmp_path / "out") == {"mine.txt": b"mine"}
 
 
-def test_a_store_as_nights_leave_it_is_whole(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
-    """Nothing is damaged in versions that nights made, whether or not something was decided about them."""
-    names = [night(url, first), night(url, second, decided=False)]
+def test_a_store_as_runs_leave_it_is_whole(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
+    """Nothing is damaged in versions that runs made, whether or not something was decided about them."""
+    names = [write_run(url, first), write_run(url, second, decided=False)]
     reports = [verify(url, name, quiet) for name in names]
     assert [(report.images, report.decisions, report.damage) for report in reports] == [(18, 1, ()), (18, 0, ())]
 
@@ -164,7 +164,7 @@ def test_words_that_name_no_version(url: str, first: dict[str, bytes], tmp_path:
         versions(url)
     with pytest.raises(PedigreeError, match="There is no folder"):
         versions(str(tmp_path / "nowhere"))
-    name = night(url, first)
+    name = write_run(url, first)
     with pytest.raises(SettingsError, match="at least 4"):
         show(url, name[:3])
     with pytest.raises(SettingsError, match="no version"):

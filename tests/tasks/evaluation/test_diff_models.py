@@ -72,7 +72,7 @@ def test_a_class_that_was_given_another_name_is_no_flip(store: str) -> None:
 
 
 def test_a_champion_that_lost_its_record_leaves_the_difference_of_the_images(store: str) -> None:
-    """The night's page is written all the same; whoever asks for the flips is told what is missing."""
+    """The run's page is written all the same; whoever asks for the flips is told what is missing."""
     rows = [_row(0, Split.TEST)]
     after = _model(store, rows, ("boxer", "pug"), favour=1)
     gone = Model("0" * 64, after.dataset)

@@ -18,7 +18,7 @@ from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
-from tests.tasks.half_nights import add_features, half_night, rows_of, same, small_settings
+from tests.tasks.half_nights import add_features, partial_run, rows_of, same, small_settings
 
 WHITE = (("coat", "white"),)
 
@@ -34,8 +34,8 @@ def test_figures_by_class_and_slice_are_in_mlflow(chosen: dict[str, object]) -> 
     """The run holds them under names that stay the same, and evaluation.json holds the facts behind them."""
     settings = Settings.model_validate(chosen)
     rows = [*rows_of(same("boxer"), WHITE), *rows_of(same("pug"))]
-    half_night(settings, rows)
-    trained, evaluation = half_night(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
+    partial_run(settings, rows)
+    trained, evaluation = partial_run(settings, [*rows, *rows_of(same("vizsla"), WHITE)])
     metrics = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics
     assert metrics["recall/boxer"] == metrics["slice/coat:white/recall"] == 1
     assert metrics["slice/coat:white/support"] == 8
@@ -60,8 +60,8 @@ def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object
     golden = dataset_hash(frozen)
     Store(store).manifests.write(golden, frozen)
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
-    half_night(settings, rows_of(same("boxer", "pug")))
-    trained, evaluation = half_night(settings, rows_of(same("boxer", "pug", "vizsla")))
+    partial_run(settings, rows_of(same("boxer", "pug")))
+    trained, evaluation = partial_run(settings, rows_of(same("boxer", "pug", "vizsla")))
     assert evaluation.golden
     assert evaluation.golden.figures.images == 44
     assert evaluation.golden.comparison
@@ -69,14 +69,14 @@ def test_a_golden_set_is_measured_beside_the_test_split(chosen: dict[str, object
     assert MlflowClient(settings.tracking.url).get_run(trained.run_id).data.metrics["golden/accuracy"] == 1
 
 
-def test_a_golden_set_that_is_trained_on_stops_the_night(chosen: dict[str, object]) -> None:
+def test_a_golden_set_that_is_trained_on_stops_the_run(chosen: dict[str, object]) -> None:
     """Images that are in the training split are named, before anything is trained."""
     rows = rows_of(same("boxer", "pug"))
     golden = dataset_hash(rows[10:16])
     Store(str(Settings.model_validate(chosen).store.url)).manifests.write(golden, rows[10:16])
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": golden}})
     with pytest.raises(PedigreeError, match=r"not apart from what is trained on.*boxer/10.jpg and boxer/10.jpg"):
-        half_night(settings, rows)
+        partial_run(settings, rows)
     assert MlflowClient(settings.tracking.url).search_experiments(filter_string="name = 'pedigree'") == []
 
 
@@ -84,7 +84,7 @@ def test_a_golden_set_that_is_not_there_is_named(chosen: dict[str, object]) -> N
     """A version that the store lacks is answered with the setting and the way to make it."""
     settings = Settings.model_validate({**chosen, "evaluation": {"golden": "a" * 64}})
     with pytest.raises(PedigreeError, match=r"evaluation.golden aaaaaaaaaaaa cannot be read.*pedigree data rebuild"):
-        half_night(settings, rows_of(same("boxer", "pug")))
+        partial_run(settings, rows_of(same("boxer", "pug")))
 
 
 def test_a_picture_that_looks_like_a_trained_one_overlaps() -> None:
@@ -121,22 +121,22 @@ def _examined(breed: str, side: int) -> ImageInfo:
     ],
 )
 def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, message: str) -> None:
-    """The night stops before it trains, with the rule, the word and the nearest one that exists."""
+    """The run stops before it trains, with the rule, the word and the nearest one that exists."""
     settings = Settings.model_validate({**chosen, "gate": {"rules": [rule]}})
     with pytest.raises(SettingsError, match=message):
-        half_night(settings, rows_of(same("boxer", "pug"), WHITE))
+        partial_run(settings, rows_of(same("boxer", "pug"), WHITE))
 
 
 def test_a_champion_that_no_longer_loads(chosen: dict[str, object], tmp_path: Path) -> None:
-    """The night stops and says so, unless the settings allow to judge by the rules that need no champion."""
+    """The run stops and says so, unless the settings allow to judge by the rules that need no champion."""
     settings, rows = Settings.model_validate(chosen), rows_of(same("boxer", "pug"))
-    champion, _ = half_night(settings, rows)
+    champion, _ = partial_run(settings, rows)
     (tmp_path / "store" / "heads" / f"{champion.head}.npz").unlink()
     more = [*rows, *rows_of(same("vizsla"))]
     with pytest.raises(PedigreeError, match=r"champion, model version 1, no longer loads .*gate.when_champion_fails"):
-        half_night(settings, more)
+        partial_run(settings, more)
     allowed = Settings.model_validate({**chosen, "gate": {"when_champion_fails": "absolute"}})
-    _, evaluation = half_night(allowed, more)
+    _, evaluation = partial_run(allowed, more)
     assert (evaluation.champion, evaluation.comparison) == (1, None)
     assert "the champion cannot be measured: The file heads/" in str(evaluation)
 
@@ -145,4 +145,4 @@ def test_without_test_images_nothing_is_measured(chosen: dict[str, object]) -> N
     """An empty test split is answered in a sentence."""
     rows = [row for row in rows_of(same("boxer", "pug")) if row.split is not Split.TEST]
     with pytest.raises(PedigreeError, match="has no test image, so nothing can be measured: add photographs"):
-        half_night(Settings.model_validate(chosen), rows)
+        partial_run(Settings.model_validate(chosen), rows)

@@ -1,4 +1,4 @@
-"""What a night leaves for people to read: the report and the model card in its run, and the way to them."""
+"""What a run leaves for people to read: the report and the model card in its run, and the way to them."""
 
 import json
 from dataclasses import asdict
@@ -22,7 +22,7 @@ from tasks.evaluation.write_report import write_report
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.domain.measurements import DRIFT
-from tests.tasks.half_nights import MADE, half_night, rows_of, same, small_settings
+from tests.tasks.half_nights import FEATURES, partial_run, rows_of, same, small_settings
 
 
 @flow(name="explained")
@@ -37,13 +37,13 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     rows = rows_of(same("boxer", "pug"))
     wrong = next(number for number, row in enumerate(rows) if row.split == "test" and row.label == "pug")
     rows[wrong] = rows[wrong]._replace(label="boxer")
-    trained, evaluation = half_night(settings, rows)
+    trained, evaluation = partial_run(settings, rows)
     verdict = apply_gate_rules(GateInputs(evaluation.test, None, DRIFT), settings.gate)
     name = dataset_hash(rows)
     Store(settings.store.url).manifests.write(name, rows)
     dataset = Dataset(name, None, len(rows), ("boxer", "pug"), (), "new", "new")
     data = RunData(IngestSummary("photos", 0, 0, 0), Labels("labels", len(rows), 0, 0, 0, 0, 0), dataset)
-    embedded = DatasetFeatures(MADE, MADE, 0, 0, choice="backbone.cut auto means mixed8: it is best")
+    embedded = DatasetFeatures(FEATURES, FEATURES, 0, 0, choice="backbone.cut auto means mixed8: it is best")
     summary = _explained(data, Challenger(embedded, trained, evaluation, verdict), settings)
     assert str(summary) == "1 mistake: evaluation/report.html in the MLflow run"
     uri = f"runs:/{trained.run_id}/evaluation"
@@ -76,6 +76,6 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     ("page", "words"),
     [("", "evaluation/report.html in the MLflow run"), ("http://127.0.0.1/#/x", "http://127.0.0.1/#/x")],
 )
-def test_the_diary_says_where_the_report_is(page: str, words: str) -> None:
+def test_the_run_log_says_where_the_report_is(page: str, words: str) -> None:
     """The step's line counts the mistakes and names the page, or the file where MLflow has no pages."""
     assert str(ReportSummary(2, ", 1 fixed", page)) == f"2 mistakes, 1 fixed: {words}"

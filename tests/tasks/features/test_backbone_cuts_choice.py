@@ -38,7 +38,7 @@ def promoted(settings: Settings, **values: object) -> None:
 
 
 def test_the_first_choice_stands(settings: Settings) -> None:
-    """What was chosen first counts, also for a night that chose otherwise at the same time; other weights have none."""
+    """What was chosen first counts, also for a run that chose otherwise at the same time; other weights have none."""
     assert with_chosen_cut(settings).backbone.cut == "auto"
     Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
     second = Store(settings.store.url).cut_choices.write(settings.backbone, "mixed9", "it is best", {})
@@ -88,7 +88,7 @@ def test_fine_tuning_behind_the_chosen_cut_is_refused(settings: Settings) -> Non
 
 
 def test_a_damaged_choice_is_named(settings: Settings, tmp_path: Path) -> None:
-    """A file that says nothing any more stops the night instead of another choice."""
+    """A file that says nothing any more stops the run instead of another choice."""
     Store(settings.store.url).cut_choices.write(settings.backbone, "mixed8", "it is best", {})
     (file,) = (tmp_path / "store" / "cuts").iterdir()
     file.write_text("{}")

@@ -123,7 +123,7 @@ BABBLE = {
     "one answer too many": 'lie [{"reason":"empty","detail":""},{"reason":"empty","detail":""}]',
     "none": "lie []",
     "an unknown reason": 'lie [{"reason":"promoted","detail":""}]',
-    "what only the night knows": 'lie [{"reason":"removed-for-good","detail":""}]',
+    "what only the run knows": 'lie [{"reason":"removed-for-good","detail":""}]',
     "half a letter": 'lie [{"reason":"empty","detail":"\\ud800"}]',
     "a novel": f'lie [{{"reason":"empty","detail":"{"x" * 501}"}}]',
     "a picture of absurd size": f"lie {picture(width=10**9, height=10**9)}",

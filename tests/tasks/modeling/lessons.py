@@ -38,7 +38,7 @@ def small_settings(**changes: Any) -> Settings:  # noqa: ANN401 - settings of ev
     )
 
 
-def small_course(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> FineTuning:
+def small_fine_tuning(settings: Settings, devices: Devices | None = None, dies_at: int = 10**9) -> FineTuning:
     """Put it together: a random network, a head that knows nothing, 21 images to learn from and 6 to measure by."""
     backbone = _backbone()
     classes = tuple(sorted(BREEDS[:3]))
@@ -55,7 +55,7 @@ def small_course(settings: Settings, devices: Devices | None = None, dies_at: in
 
 def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
     """Fine-tune wholly, and name what came out: all variables, and the backbone and head of the best epoch."""
-    course = small_course(settings, devices)
+    course = small_fine_tuning(settings, devices)
     *_, last = course.checkpoints(None)
     return describe_result(course, last)
 
@@ -73,7 +73,7 @@ def describe_result(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
 
 def tuned_from(path: Path, dies_at: int) -> dict[str, Any]:
     """Go on from the checkpoint in a file, if there is one, and keep each there; die at the picture of this number."""
-    course = small_course(small_settings(), dies_at=dies_at)
+    course = small_fine_tuning(small_settings(), dies_at=dies_at)
     reached = Checkpoint.from_bytes(path.read_bytes()) if path.exists() else None
     for last in course.checkpoints(reached):
         path.write_bytes(last.to_bytes())

@@ -12,15 +12,15 @@ from tasks.promotion.overrides import Approver, Override, hold, promote, release
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
-from tests.tasks.deciding import ANN, judged, place_at, shown
+from tests.tasks.deciding import ANN, add_decision, make_workspace, shown
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, and a version that waits for a person."""
-    created = place_at(tmp_path)
+    created = make_workspace(tmp_path)
     for outcome in ("promoted", "promoted", "needs-approval"):
-        judged(created, outcome)
+        add_decision(created, outcome)
     return created
 
 
@@ -43,7 +43,7 @@ def test_a_version_that_waits_is_promoted_by_a_person(workspace: Workspace) -> N
 
 def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(workspace: Workspace) -> None:
     """Figures against a champion that is gone decide nothing, unless the person names the one that serves."""
-    judged(workspace, "promoted")
+    add_decision(workspace, "promoted")
     with pytest.raises(PedigreeError, match=r"judged against version 2 and version 4 serves.*--instead-of 4"):
         promote(workspace, "3", ANN)
     with pytest.raises(PedigreeError, match="--instead-of says version 2 and version 4 serves"):
@@ -76,7 +76,7 @@ def test_rolling_back_puts_the_previous_one_back_and_holds(workspace: Workspace)
 
 def test_rolling_back_twice_and_then_no_further(workspace: Workspace) -> None:
     """Each roll-back goes one champion back, and the first champion stays."""
-    judged(workspace, "promoted")
+    add_decision(workspace, "promoted")
     assert [roll_back(workspace, ANN).champion for _ in range(2)] == ["2", "1"]
     with pytest.raises(PedigreeError, match="version 1 is the first champion"):
         roll_back(workspace, ANN)
@@ -91,11 +91,11 @@ def test_a_model_that_is_held_does_not_come_back(workspace: Workspace) -> None:
 
 def test_a_hold_is_also_on_the_data(tmp_path: Path) -> None:
     """A version with other weights that learned from held data waits for the lift too."""
-    workspace = place_at(tmp_path)
-    judged(workspace, "promoted")
-    bad = judged(workspace, "promoted")
+    workspace = make_workspace(tmp_path)
+    add_decision(workspace, "promoted")
+    bad = add_decision(workspace, "promoted")
     roll_back(workspace, ANN)
-    judged(workspace, "rejected", dataset=bad.dataset)
+    add_decision(workspace, "rejected", dataset=bad.dataset)
     with pytest.raises(PedigreeError, match="Version 3 cannot be promoted: version 2 was rolled back"):
         promote(workspace, "3", ANN, instead_of="1")
     release(workspace, "2", ANN)
@@ -133,12 +133,12 @@ def test_an_unknown_version(workspace: Workspace) -> None:
 
 def test_a_champion_that_comes_while_a_person_rolls_back(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person meant the one that they saw: nothing is rolled back, and they are told who serves now."""
-    decide = Ledger.decide
+    original = Ledger.decide
 
     def late(self: Ledger, ruling: object) -> object:
-        monkeypatch.setattr(Ledger, "decide", decide)
-        judged(workspace, "promoted")
-        return decide(self, ruling)  # type: ignore[arg-type]
+        monkeypatch.setattr(Ledger, "decide", original)
+        add_decision(workspace, "promoted")
+        return original(self, ruling)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ledger, "decide", late)
     with pytest.raises(PedigreeError, match="Version 4 became champion meanwhile"):

@@ -12,15 +12,15 @@ from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.servers import free_port
-from tests.tasks.deciding import ANN, judged, place_at, shown
+from tests.tasks.deciding import ANN, add_decision, make_workspace, shown
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, both shown in MLflow."""
-    created = place_at(tmp_path)
+    created = make_workspace(tmp_path)
     for _ in range(2):
-        judged(created, "promoted")
+        add_decision(created, "promoted")
     return created
 
 
@@ -39,12 +39,12 @@ def test_nothing_to_follow_says_nothing(workspace: Workspace) -> None:
 
 def test_an_empty_store_has_nothing_to_follow(tmp_path: Path) -> None:
     """Before the first decision MLflow need not know the model."""
-    workspace = place_at(tmp_path)
+    workspace = make_workspace(tmp_path)
     assert follow_ledger(workspace.store, workspace.tracking).messages() == ()
 
 
 def test_an_alias_that_was_moved_by_hand_stays_and_is_named(workspace: Workspace) -> None:
-    """Night after night it is said and tagged, until it stands where the ledger says; nothing moves it silently."""
+    """Run after run it is said and tagged, until it stands where the ledger says; nothing moves it silently."""
     registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
     for _ in range(2):
         (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
@@ -67,7 +67,7 @@ def test_a_new_decision_does_not_undo_what_was_moved_by_hand(workspace: Workspac
 
 
 def test_an_alias_that_was_removed_is_put_back_and_named(workspace: Workspace) -> None:
-    """A model without its alias serves nobody: it comes back, and the night says so."""
+    """A model without its alias serves nobody: it comes back, and the run says so."""
     registry.set_alias(workspace.tracking.url, "pedigree", "champion", None)
     (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "champion had been removed by hand in MLflow and names version 2 again" in words
@@ -102,7 +102,7 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(workspace: Worksp
 
 def test_without_mlflow_the_decision_waits_for_the_next_run(workspace: Workspace) -> None:
     """The sentence names the decision and the address, and the decision is pending still."""
-    decision = judged(workspace, "promoted", applied=False)
+    decision = add_decision(workspace, "promoted", applied=False)
     silent = workspace.tracking.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -1,4 +1,4 @@
-"""Random histories of nights, people and an MLflow that is restored, emptied and edited by hand."""
+"""Random histories of runs, people and an MLflow that is restored, emptied and edited by hand."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.models import Model
 
@@ -21,7 +21,7 @@ from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
-from tests.tasks.deciding import ANN, copied, database, emptied, judged, shown
+from tests.tasks.deciding import ANN, add_decision, copied, database, emptied, shown
 
 Event = Callable[[Workspace], object]
 
@@ -81,7 +81,7 @@ def _person(workspace: Workspace, act: str, word: str) -> None:
                 workspace,
                 word,
                 ANN,
-                instead_of=(Store(workspace.store).ledger.champion() or judged(workspace, "promoted")).head,
+                instead_of=(Store(workspace.store).ledger.champion() or add_decision(workspace, "promoted")).head,
             )
         else:
             acts[act](workspace, word, ANN)
@@ -93,26 +93,26 @@ def _delete_run(workspace: Workspace, number: int) -> None:
 
 
 def _promoted(workspace: Workspace) -> object:
-    return judged(workspace, "promoted")
+    return add_decision(workspace, "promoted")
 
 
 def _refused(workspace: Workspace) -> object:
-    return judged(workspace, "rejected", applied=False)
+    return add_decision(workspace, "rejected", applied=False)
 
 
-NIGHTS: some.SearchStrategy[Event] = some.builds(
-    lambda outcome, applied: lambda workspace: judged(workspace, outcome, applied=applied),
-    some.sampled_from(["promoted", "promoted", "rejected", "needs-approval"]),
-    some.booleans(),
+RUNS: st.SearchStrategy[Event] = st.builds(
+    lambda outcome, applied: lambda workspace: add_decision(workspace, outcome, applied=applied),
+    st.sampled_from(["promoted", "promoted", "rejected", "needs-approval"]),
+    st.booleans(),
 )
-PEOPLE: some.SearchStrategy[Event] = some.builds(
+PEOPLE: st.SearchStrategy[Event] = st.builds(
     lambda act, word: lambda workspace: _person(workspace, act, str(word)),
-    some.sampled_from(["promote", "instead", "hold", "lift", "roll back"]),
-    some.integers(1, 4),
+    st.sampled_from(["promote", "instead", "hold", "lift", "roll back"]),
+    st.integers(1, 4),
 )
-EDITS: some.SearchStrategy[Event] = some.builds(
+EDITS: st.SearchStrategy[Event] = st.builds(
     lambda edit, number: lambda workspace: edit(workspace, number),
-    some.sampled_from(
+    st.sampled_from(
         [
             lambda workspace, _: _save(workspace),
             lambda workspace, _: _restore(workspace),
@@ -131,14 +131,12 @@ EDITS: some.SearchStrategy[Event] = some.builds(
             lambda workspace, number: _nth(workspace, number, lambda _: _stranger(workspace)),
         ]
     ),
-    some.integers(0, 5),
+    st.integers(0, 5),
 )
 
 
 @settings(max_examples=20)
-@given(
-    some.lists(some.tuples(some.one_of(NIGHTS, NIGHTS, PEOPLE, EDITS, EDITS), some.booleans()), min_size=3, max_size=10)
-)
+@given(st.lists(st.tuples(st.one_of(RUNS, RUNS, PEOPLE, EDITS, EDITS), st.booleans()), min_size=3, max_size=10))
 @example([(_promoted, True), (emptied, False), (_refused, True)])
 @example([(_promoted, True), (_save, False), (_promoted, True), (_restore, False), (_refused, True)])
 def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(

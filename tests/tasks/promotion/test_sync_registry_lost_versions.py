@@ -15,15 +15,15 @@ from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
-from tests.tasks.deciding import ANN, copied, database, emptied, judged, place_at, shown
+from tests.tasks.deciding import ANN, add_decision, copied, database, emptied, make_workspace, shown
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Two champions, one after the other, both shown in MLflow."""
-    created = place_at(tmp_path)
+    created = make_workspace(tmp_path)
     for _ in range(2):
-        judged(created, "promoted")
+        add_decision(created, "promoted")
     return created
 
 
@@ -58,12 +58,12 @@ def test_a_number_that_means_two_models_is_asked_about(workspace: Workspace) -> 
     follow_ledger(workspace.store, workspace.tracking)
     first, second = Store(workspace.store).ledger.entries()[:2]
     sentence = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
-    for act in (looking.show, looking.why):
+    for read in (looking.show, looking.why):
         with pytest.raises(SettingsError, match=sentence):
-            act(workspace.store, "1")
-    for decide in (hold, promote):
+            read(workspace.store, "1")
+    for act in (hold, promote):
         with pytest.raises(SettingsError, match=sentence):
-            decide(workspace, "1", ANN)
+            act(workspace, "1", ANN)
     assert looking.why(workspace.store, first.head[:12]).model.head == first.head
     listed = looking.models(workspace.store).models
     assert [(model.version, model.outcome, model.roles, model.head) for model in listed] == [
@@ -77,7 +77,7 @@ def test_a_number_that_means_two_models_is_asked_about(workspace: Workspace) -> 
 def test_a_refused_model_that_takes_the_champions_number_does_not_serve(workspace: Workspace) -> None:
     """A new MLflow's first version is a refused model: the champion is registered beside it, and served."""
     emptied(workspace)
-    refused = judged(workspace, "rejected", applied=False)
+    refused = add_decision(workspace, "rejected", applied=False)
     assert refused.model_version == "1"
     assert not any(
         "by hand" in words for words in follow_ledger(workspace.store, workspace.tracking).messages(refused.number)
@@ -90,7 +90,7 @@ def test_an_alias_that_went_with_a_lost_version_was_not_removed_by_hand(workspac
     """A promotion in a new MLflow points the alias of the previous champion, and accuses nobody."""
     emptied(workspace)
     follow_ledger(workspace.store, workspace.tracking)
-    third = judged(workspace, "promoted", applied=False)
+    third = add_decision(workspace, "promoted", applied=False)
     assert not any(
         "by hand" in words for words in follow_ledger(workspace.store, workspace.tracking).messages(third.number)
     )
@@ -104,9 +104,9 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(workspace: Worksp
     if not tagged:
         registry.tag_model(workspace.tracking.url, "pedigree", "pedigree.followed", "")
     copy = copied(database(workspace), database(workspace).with_suffix(".copy"))
-    third = judged(workspace, "promoted")
+    third = add_decision(workspace, "promoted")
     copied(copy, database(workspace))
-    refused = judged(workspace, "rejected", applied=False)
+    refused = add_decision(workspace, "rejected", applied=False)
     assert refused.model_version == third.model_version == "3"
     words = "; ".join(follow_ledger(workspace.store, workspace.tracking).messages(refused.number))
     assert "MLflow is older than the ledger" in words
@@ -120,7 +120,7 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(workspace: Worksp
 
 def test_a_ledger_put_back_from_an_older_copy_says_who_serves(workspace: Workspace) -> None:
     """What MLflow had followed and the ledger lost is said; the alias names the ledger's champion."""
-    judged(workspace, "promoted")
+    add_decision(workspace, "promoted")
     for path in Path(workspace.store).rglob(
         "ledger/000003.*"
     ):  # The entry and its checksum, which a copy lacks as well.
@@ -146,7 +146,7 @@ def test_what_was_deleted_in_mlflow_serves_again(workspace: Workspace, gone: str
 
 def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(workspace: Workspace) -> None:
     """No model carries champion that the ledger never promoted, whoever pointed the alias at it."""
-    refused = judged(workspace, "rejected")
+    refused = add_decision(workspace, "rejected")
     registry.set_alias(workspace.tracking.url, "pedigree", "champion", refused.model_version)
     (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "moved by hand in MLflow to version 3, which the ledger never promoted, and names version 2 again" in words
@@ -172,7 +172,7 @@ def test_a_rollback_to_a_version_that_mlflow_lost(workspace: Workspace) -> None:
 def test_two_stores_cannot_share_a_model(workspace: Workspace, tmp_path: Path) -> None:
     """Before anything is trained or decided the second store is refused, with a name that is free."""
     (tmp_path / "other").mkdir()
-    other = place_at(tmp_path / "other", url=workspace.tracking.url)
+    other = make_workspace(tmp_path / "other", url=workspace.tracking.url)
     with pytest.raises(SettingsError, match=r"belongs to another store .* set tracking.model to pedigree-2"):
         follow_ledger(other.store, other.tracking)
     registry.tag_model(workspace.tracking.url, "pedigree", registry.STORE, "")
@@ -184,7 +184,7 @@ def test_two_stores_cannot_share_a_model(workspace: Workspace, tmp_path: Path) -
 
 def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> None:
     """A version that Pedigree knows nothing of makes the name another's."""
-    workspace = place_at(tmp_path)
+    workspace = make_workspace(tmp_path)
     client = MlflowClient(workspace.tracking.url)
     client.create_registered_model("pedigree")
     client.create_model_version("pedigree", str(tmp_path))
@@ -223,10 +223,10 @@ def test_a_deleted_experiment_is_found_before_training(workspace: Workspace) -> 
         runs.check_experiment(workspace.tracking.url, "deciding")
 
 
-@pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a night ends"])
+@pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a run ends"])
 def test_a_user_who_may_only_read(workspace: Workspace, acts: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A night says that the aliases cannot follow, and goes on; a person hears that another model may serve."""
-    decided = judged(workspace, "promoted", applied=bool(acts))
+    """A run says that the aliases cannot follow, and goes on; a person hears that another model may serve."""
+    decided = add_decision(workspace, "promoted", applied=bool(acts))
 
     def refuse(*_arguments: object, **_named: object) -> None:
         raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)

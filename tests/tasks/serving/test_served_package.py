@@ -93,7 +93,7 @@ def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
     "change", [lambda path: path.write_bytes(b"exchanged"), Path.unlink, lambda path: path.rename(f"{path}.new")]
 )
 def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[Path], object]) -> None:
-    """An exchanged, deleted or renamed file is named, the large one where all are compared, the others each night."""
+    """An exchanged, deleted or renamed file is named, the large one where all are compared, the others each run."""
     change(served[2] / name)
     for look in (check_champion, compare_package):
         alarm = look(*served[:2], CHAMPION, every_file=name == packages.BACKBONE).alarm
@@ -101,8 +101,8 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
         assert name in alarm
 
 
-def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None:
-    """A night that replaces the champion says once that other files served until then: it compared them before."""
+def test_files_that_served_until_this_run_are_an_alarm(served: Served) -> None:
+    """A run that replaces the champion says once that other files served until then: it compared them before."""
     store, tracking, folder = served
     ledger = Store(store).ledger
     assert ledger.append(CHAMPION)
@@ -115,13 +115,13 @@ def test_files_that_served_until_this_night_are_an_alarm(served: Served) -> None
 
 
 def test_files_that_cannot_be_read_are_said(served: Served) -> None:
-    """Where MLflow has lost a version's whole folder, the night says so and goes on."""
+    """Where MLflow has lost a version's whole folder, the run says so and goes on."""
     shutil.rmtree(served[2])
     assert "cannot be compared" in check_champion(*served[:2], CHAMPION, every_file=False).note
 
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
-    """It gets its checksums by the next night, which says so, and an exchange after that is an alarm."""
+    """It gets its checksums by the next run, which says so, and an exchange after that is an alarm."""
     store, tracking = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
     check_tracking(tracking.url)
     folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
@@ -142,7 +142,7 @@ def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: 
 
 
 def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_server: object) -> None:
-    """Where MLflow is a server, each night fetches a few files, and model show all of them."""
+    """Where MLflow is a server, each run fetches a few files, and model show all of them."""
     tracking = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
     check_tracking(tracking.url)
     store = str(tmp_path / "store")

@@ -1,4 +1,4 @@
-"""Trials of fine-tuning on drawn dogs: measured in a process of their own, once, and never in a night's way."""
+"""Trials of fine-tuning on drawn dogs: measured in a process of their own, once, and never in a run's way."""
 
 import io
 import os
@@ -56,7 +56,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def trial_inputs(settings: Settings, prefect_server: PrefectServer) -> tuple[Dataset, FeatureSet, str, Settings]:
-    """Leave in a store what a night has when it comes to a trial: a version, its features, and a run."""
+    """Leave in a store what a run has when it comes to a trial: a version, its features, and a run."""
     assert prefect_server.api_url
     store, rows = settings.store.url, list[Row]()
     for kind in KINDS:
@@ -91,7 +91,7 @@ def test_a_trial_runs_once_and_says_what_it_measured(trial_inputs: tuple[Dataset
     )
 
 
-def test_a_trial_whose_process_is_killed_stops_no_night(
+def test_a_trial_whose_process_is_killed_stops_no_run(
     trial_inputs: tuple[Dataset, FeatureSet, str, Settings],
 ) -> None:
     """The end of memory, where the system kills the process, becomes a sentence with what to do; it is not kept."""

@@ -1,4 +1,4 @@
-"""Which training an earlier night left behind is this night's own; whole trainings are in the nights' tests."""
+"""Which training an earlier run left behind is this run's own; whole trainings are in the tests of whole runs."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tasks.training.fit_head import TrainingResult
 def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A training is taken up by the next night, but not once the code was changed or on another processor."""
+    """A training is taken up by the next run, but not once the code was changed or on another processor."""
     rows = [Row(f"{number:064x}", "pug", Split.TRAIN, (), f"{number}.jpg") for number in range(3)]
     dataset = Dataset(dataset_hash(rows), None, 3, ("pug",), (), "new", "to be trained on")
     Store(str(tmp_path)).manifests.write(dataset.hash, rows)

@@ -15,7 +15,7 @@ from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
 from tasks.modeling.fine_tuning.train_state import Checkpoint, _build_schedule, unfreeze_from
 from tests.servers import ROOT, free_port
-from tests.tasks.modeling.lessons import small_course, small_settings, tuned
+from tests.tasks.modeling.lessons import small_fine_tuning, small_settings, tuned
 
 # Epoch 0 reads 8 pictures, each later one 24 and 8: this one is in the middle of the second epoch's training.
 _IN_THE_SECOND_EPOCH = 8 + 32 + 12
@@ -85,7 +85,7 @@ def test_two_workers_learn_what_one_process_learns(
 def test_more_devices_than_there_are_is_a_sentence() -> None:
     """Who asks for more devices than the machine has is told how many it has."""
     with pytest.raises(SettingsError, match=r"fine_tuning\.devices is 64, and this machine has \d+ core"):
-        small_course(small_settings(devices=64))
+        small_fine_tuning(small_settings(devices=64))
 
 
 def test_only_open_blocks_may_learn() -> None:
@@ -102,7 +102,7 @@ def test_only_open_blocks_may_learn() -> None:
 @pytest.mark.parametrize("frozen", [True, False])
 def test_statistics_stay_unless_they_may_change(*, frozen: bool) -> None:
     """Moving means and variances stay as they came, unless they may be learned; weights do learn."""
-    course = small_course(small_settings(epochs=1, frozen_statistics=frozen))
+    course = small_fine_tuning(small_settings(epochs=1, frozen_statistics=frozen))
     before, last = course.checkpoints(None)
     network = course._create_train_state()
     same = {
@@ -116,7 +116,7 @@ def test_statistics_stay_unless_they_may_change(*, frozen: bool) -> None:
 
 def test_where_nothing_got_better_all_stays_as_it_was() -> None:
     """If epoch 0 is the best one, the result is the very backbone and head that it began with."""
-    course = small_course(small_settings())
+    course = small_fine_tuning(small_settings())
     figures = tuple((epoch, {"validation_loss": loss}) for epoch, loss in enumerate((0.1, 0.1, 0.2)))
     assert course.result(Checkpoint([], [], figures)) == (course.backbone, course.head)
 
@@ -134,7 +134,7 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
     """Steps that are far too long end in one sentence with the step, the likely cause and a better value."""
     settings = small_settings()
     tuning = settings.fine_tuning.model_copy(update={"learning_rate": 1e30})
-    course = small_course(settings.model_copy(update={"fine_tuning": tuning}))
+    course = small_fine_tuning(settings.model_copy(update={"fine_tuning": tuning}))
     with pytest.raises(
         PedigreeError, match=r"at step [123] of 6: .* set fine_tuning.learning_rate, now 1e\+30, to 1e\+29"
     ):
@@ -143,7 +143,7 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     """The sentence names the batch that the free memory has room for, or fewer blocks where not one image fits."""
-    network, settings = small_course(small_settings())._create_train_state(), small_settings()
+    network, settings = small_fine_tuning(small_settings())._create_train_state(), small_settings()
     needed = 4 * count_outputs(network.trainable_layers, settings.backbone.size)
     assert needed > 4 * 75 * 75
     check_memory(network.trainable_layers, settings, 1, 8 * needed)

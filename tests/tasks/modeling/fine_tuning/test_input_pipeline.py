@@ -10,7 +10,7 @@ import pytest
 from configs.schema import Settings
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 from tasks.modeling.fine_tuning.input_pipeline import LabelledImages, plan_training, plan_validation, read_batches
-from tests.tasks.modeling.lessons import small_course, small_settings
+from tests.tasks.modeling.lessons import small_fine_tuning, small_settings
 
 _UNEVEN = LabelledImages([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
 
@@ -55,7 +55,7 @@ def test_a_rare_class_gets_its_say() -> None:
 
 def test_a_worker_reads_its_own_share_only() -> None:
     """Of three devices, the pictures of the second are fed alone, and all weights of all devices add up to one."""
-    lesson = small_course(small_settings()).data
+    lesson = small_fine_tuning(small_settings()).data
     plan, total = plan_validation(lesson.train), 0.0
     for number in range(3):
         devices = Devices(SimpleNamespace(num_replicas_in_sync=3), range(number, number + 1))

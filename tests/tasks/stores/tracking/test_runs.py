@@ -20,7 +20,7 @@ from mlflow.utils.validation import _validate_metric_name
 from configs.errors import PedigreeError, SettingsError
 from tasks.stores.tracking import runs
 from tasks.stores.tracking.client import check_tracking
-from tests.benchmarks.tracking import CLASSES, counted, night
+from tests.benchmarks.tracking import CLASSES, counted, write_run
 from tests.servers import MlflowServer
 
 _HASH = "0123456789abcdef" * 4
@@ -253,9 +253,9 @@ def test_an_experiment_has_the_view_of_runs(url: str, run_id: str) -> None:
 def test_a_run_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
     """Thousands of figures travel together: the number of requests does not follow the number of classes."""
     with counted() as few:
-        night(mlflow_server.url, "few classes", CLASSES[:2], 40)
+        write_run(mlflow_server.url, "few classes", CLASSES[:2], 40)
     with counted() as many:
-        figures = night(mlflow_server.url, "many classes")
+        figures = write_run(mlflow_server.url, "many classes")
     assert figures > 1000
     assert len(many) <= len(few) + figures // 500
     assert len(many) <= 20
