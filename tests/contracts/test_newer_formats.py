@@ -22,7 +22,7 @@ from tasks.stores.files.records import record_bytes
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tests.old_stores.kept import unpack
-from tests.strangers import open_folder, ordinary_user
+from tests.ordinary_user import open_folder, ordinary_user
 
 MADE = FeatureSet("a" * 64, 8)
 RECORD = Record("d" * 64, {}, MADE, MADE, "h" * 64, {}, {})

@@ -14,7 +14,7 @@ from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import LINKS, SourceFilter
 from tasks.stores.objects.folder_walk import displayed
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
-from tests.strangers import open_folder, ordinary_user
+from tests.ordinary_user import open_folder, ordinary_user
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import SOURCE, write_run
+from tests.flows.stored_runs import SOURCE, write_run
 from tests.tasks.catalog.test_verify import flip
 from tests.tasks.catalog.test_versions import quiet
 

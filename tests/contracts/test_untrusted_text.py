@@ -23,7 +23,7 @@ from tasks.reports.prefect_ui import artifacts
 from tasks.stores.store import Store
 from tests.browser import needs_chromium, open_page
 from tests.flows.cli.test_app import pedigree
-from tests.flows.made_store import photographs, write_run
+from tests.flows.stored_runs import photographs, write_run
 from tests.tasks.reports.reports import report
 
 ANSI = "\x1b]0;pwned\x07\x1b[31mred\x1b[0m"

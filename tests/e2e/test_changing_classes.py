@@ -14,7 +14,7 @@ from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.runs.results import TrainedModel
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
-from tests.tasks.half_nights import FEATURES, PartialRun, partial_run, rows_of, same, small_settings
+from tests.tasks.partial_runs import FEATURES, PartialRun, partial_run, rows_of, same, small_settings
 
 
 @pytest.fixture

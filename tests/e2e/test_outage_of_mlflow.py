@@ -17,7 +17,7 @@ from tasks.promotion.sync_registry import RegistrySync, sync_registry
 from tasks.stores.store import Store
 from tasks.training import train as training
 from tests.servers import PrefectServer, free_port, mlflow_server
-from tests.tasks.half_nights import FEATURES, rows_of, same, small_settings
+from tests.tasks.partial_runs import FEATURES, rows_of, same, small_settings
 
 _KINDS = ("boxer", "pug")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.stores.objects.s3_client import s3_client
 from tests import servers
-from tests.soak.nights import SHORT, loose_ends, play
+from tests.soak.episodes import SHORT, loose_ends, play
 from tests.soak.world import world
 
 _MISSING = servers.missing_programs(servers.CEPH_PROGRAMS)

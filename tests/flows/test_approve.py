@@ -10,7 +10,7 @@ from flows.rollback import rollback
 from tasks.promotion.aliases import Workspace
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
-from tests.tasks.deciding import add_decision, make_workspace, shown
+from tests.tasks.decisions import add_decision, make_workspace, shown
 
 
 @pytest.fixture

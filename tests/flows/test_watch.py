@@ -31,7 +31,7 @@ from infra.orchestration.deployments import deploy_to_server
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
-from tests.e2e.test_nights import COMMAND
+from tests.e2e.test_retrain import COMMAND
 from tests.servers import ROOT, PrefectServer, wait_until
 
 POOL = "kubernetes"

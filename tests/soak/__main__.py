@@ -18,7 +18,7 @@ def main() -> int:
             del os.environ[variable]
         os.environ["PEDIGREE_HOME"] = f"{name}/home-of-this-process"
         prepare_environment()
-        from tests.soak.nights import TEN, loose_ends, play
+        from tests.soak.episodes import TEN, loose_ends, play
         from tests.soak.world import world
 
         with world(Path(name) / "world") as soak_world:

@@ -18,7 +18,7 @@ from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.stores.store import Store
-from tests.strangers import open_folder, ordinary_user
+from tests.ordinary_user import open_folder, ordinary_user
 
 BREEDS, EACH = ("boxer", "husky", "pug"), 12
 

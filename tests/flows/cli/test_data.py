@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.cli.test_app import Done, pedigree, refused
-from tests.flows.made_store import photographs, write_run
+from tests.flows.stored_runs import photographs, write_run
 from tests.tasks.catalog.test_verify import flip, largest
 
 COMMANDS = [

@@ -14,8 +14,8 @@ from tasks.promotion.aliases import Workspace
 from tasks.stores.store import Store
 from tests.flows.cli.test_app import Done, pedigree, refused
 from tests.flows.cli.test_data import LOADED
-from tests.flows.made_store import photographs, write_run
-from tests.tasks.deciding import add_decision, make_workspace, shown
+from tests.flows.stored_runs import photographs, write_run
+from tests.tasks.decisions import add_decision, make_workspace, shown
 
 RULES = [{"rule": "minimum accuracy", "value": 0.9, "limit": 0.5, "passed": True}]
 SETTINGS = 'source: {{url: "{folder}"}}\nstore: {{url: "{store}"}}\ntracking: {{url: "{url}"}}\n'

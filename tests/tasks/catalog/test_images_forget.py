@@ -10,7 +10,7 @@ from tasks.catalog.export import checkout
 from tasks.catalog.images import forget
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import photographs, write_run
+from tests.flows.stored_runs import photographs, write_run
 from tests.tasks.catalog.test_versions import quiet
 
 

@@ -10,8 +10,8 @@ from tasks.catalog.lineage import find
 from tasks.catalog.versions import diff
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
-from tests.flows.made_store import photographs, write_run
-from tests.tasks.deciding import add_decision, make_workspace
+from tests.flows.stored_runs import photographs, write_run
+from tests.tasks.decisions import add_decision, make_workspace
 
 
 @pytest.fixture

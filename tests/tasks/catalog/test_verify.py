@@ -12,7 +12,7 @@ from tasks.catalog.verify import verify
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.splits import Assignment, Split
 from tasks.stores.store import Store
-from tests.flows.made_store import photographs, write_run
+from tests.flows.stored_runs import photographs, write_run
 from tests.servers import PrefectServer
 from tests.tasks.catalog.test_versions import quiet
 

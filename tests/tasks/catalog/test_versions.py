@@ -15,7 +15,7 @@ from tasks.catalog.verify import verify
 from tasks.catalog.versions import diff, find_version, rejects, show, versions
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tests.flows.made_store import photographs, write_run
+from tests.flows.stored_runs import photographs, write_run
 
 
 @contextmanager

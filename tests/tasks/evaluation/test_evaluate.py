@@ -18,7 +18,7 @@ from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
-from tests.tasks.half_nights import add_features, partial_run, rows_of, same, small_settings
+from tests.tasks.partial_runs import add_features, partial_run, rows_of, same, small_settings
 
 WHITE = (("coat", "white"),)
 

@@ -22,7 +22,7 @@ from tasks.evaluation.write_report import write_report
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.domain.measurements import DRIFT
-from tests.tasks.half_nights import FEATURES, partial_run, rows_of, same, small_settings
+from tests.tasks.partial_runs import FEATURES, partial_run, rows_of, same, small_settings
 
 
 @flow(name="explained")

@@ -22,7 +22,7 @@ from tasks.ingestion.decoder_worker import answer
 from tests.tasks.domain.images.test_preprocessing import WAYS
 from tests.tasks.domain.images.test_preprocessing_hostile import BAD, GOOD
 from tests.tasks.domain.pictures import LIMITS
-from tests.tasks.taken_over import EXAMINER
+from tests.tasks.hostile_worker import EXAMINER
 
 SECRETS = (
     "AWS_SECRET_ACCESS_KEY",

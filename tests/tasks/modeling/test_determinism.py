@@ -10,7 +10,7 @@ from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.determinism import configure_tensorflow, count_cores
 from tests.tasks.modeling.processes import run_alone
-from tests.tasks.modeling.same import hashes, trained_head
+from tests.tasks.modeling.repeatable import hashes, trained_head
 
 
 def test_another_process_on_one_core_computes_the_same(
@@ -22,7 +22,7 @@ def test_another_process_on_one_core_computes_the_same(
     given.write_bytes(pickle.dumps((images, limits)))
     (tmp_path / "keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_first"}')
     printed, log = run_alone(
-        "import json, pathlib, pickle; from tests.tasks.modeling.same import hashes\n"
+        "import json, pathlib, pickle; from tests.tasks.modeling.repeatable import hashes\n"
         f"print(json.dumps(hashes(*pickle.loads(pathlib.Path({str(given)!r}).read_bytes()))))",
         cores=1,
         environment={"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)},

@@ -12,7 +12,7 @@ from tasks.promotion.overrides import Approver, Override, hold, promote, release
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
-from tests.tasks.deciding import ANN, add_decision, make_workspace, shown
+from tests.tasks.decisions import ANN, add_decision, make_workspace, shown
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.servers import free_port
-from tests.tasks.deciding import ANN, add_decision, make_workspace, shown
+from tests.tasks.decisions import ANN, add_decision, make_workspace, shown
 
 
 @pytest.fixture

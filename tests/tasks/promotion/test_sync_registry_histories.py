@@ -21,7 +21,7 @@ from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
-from tests.tasks.deciding import ANN, add_decision, copied, database, emptied, shown
+from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, shown
 
 Event = Callable[[Workspace], object]
 

@@ -15,7 +15,7 @@ from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
-from tests.tasks.deciding import ANN, add_decision, copied, database, emptied, make_workspace, shown
+from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, make_workspace, shown
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tasks.modeling.backbone.backbone import (
 )
 from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size
 from tasks.modeling.backbone.serialization import hash_weights
-from tests.tasks.modeling.chance import others_draw
+from tests.tasks.modeling.random_generators import others_draw
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.pretraining import Pictures, train_backbone
-from tests.tasks.modeling.chance import others_draw
+from tests.tasks.modeling.random_generators import others_draw
 
 
 def _pictures(count: int, seed: int) -> Pictures:

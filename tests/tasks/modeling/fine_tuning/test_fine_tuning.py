@@ -15,7 +15,7 @@ from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.fine_tuning.fine_tuning import check_memory, count_outputs, report_memory_shortage
 from tasks.modeling.fine_tuning.train_state import Checkpoint, _build_schedule, unfreeze_from
 from tests.servers import ROOT, free_port
-from tests.tasks.modeling.lessons import small_fine_tuning, small_settings, tuned
+from tests.tasks.modeling.small_fine_tuning import small_fine_tuning, small_settings, tuned
 
 # Epoch 0 reads 8 pictures, each later one 24 and 8: this one is in the middle of the second epoch's training.
 _IN_THE_SECOND_EPOCH = 8 + 32 + 12
@@ -23,7 +23,7 @@ _IN_THE_SECOND_EPOCH = 8 + 32 + 12
 
 def begin(code: str) -> subprocess.Popen[str]:
     """Start code that uses the small lessons in a process of its own."""
-    head = "import json, pathlib; from tests.tasks.modeling.lessons import *; "
+    head = "import json, pathlib; from tests.tasks.modeling.small_fine_tuning import *; "
     return subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-c", head + code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -10,7 +10,7 @@ import pytest
 from configs.schema import Settings
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 from tasks.modeling.fine_tuning.input_pipeline import LabelledImages, plan_training, plan_validation, read_batches
-from tests.tasks.modeling.lessons import small_fine_tuning, small_settings
+from tests.tasks.modeling.small_fine_tuning import small_fine_tuning, small_settings
 
 _UNEVEN = LabelledImages([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
 

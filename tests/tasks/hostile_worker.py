@@ -20,7 +20,7 @@ from pathlib import Path
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 
-EXAMINER = "tests.tasks.taken_over:taken_over"
+EXAMINER = "tests.tasks.hostile_worker:taken_over"
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 _ATTACH, _NEW_USER = 16, 0x10000000
 
