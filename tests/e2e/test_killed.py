@@ -34,7 +34,7 @@ INSTANTS = (
     "tasks.stores.files.weights:Heads.write",
     "tasks.stores.tracking.runs:start_run",
     "tasks.domain.gate.gate:apply_gate_rules",
-    "tasks.evaluation.write_report:model_card",
+    "tasks.evaluation.write_report:build_model_card",
     "tasks.stores.tracking.registry:register",
     "tasks.stores.files.ledger:Ledger.append",
     "tasks.stores.tracking.registry:set_alias",

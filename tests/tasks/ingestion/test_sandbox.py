@@ -248,7 +248,7 @@ def test_nothing_is_imported_when_a_file_comes(tmp_path: Path) -> None:
 
 DOORS = """
 import json, os, socket, sys
-from tasks import sandbox
+from tasks.ingestion import sandbox
 if "seccomp" in sys.argv: sandbox._MACHINES.clear()
 if "landlock" in sys.argv: sandbox._CREATE_RULESET = 0xFFFF
 left = sandbox.lock_down()
