@@ -21,7 +21,7 @@ from configs.errors import PedigreeError, SettingsError
 from configs.load import read_operations, read_settings
 from configs.servers import Servers
 from infra import stack
-from infra.local_stack import health, servers
+from infra.local_stack import servers
 from tasks.stores.objects.s3_client import s3_client
 from tests.servers import free_port, missing_programs, postgres_program, postgres_server, wait_until
 
@@ -85,11 +85,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def completed_run(guarded: Guarded) -> dict[str, Any]:
     """Send a run through the worker, and tell how Prefect shows it."""
     api = f"{guarded.address('Prefect')}/api"
-    deployment = _get(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
-    run = health._ask(f"{api}/deployments/{deployment}/create_flow_run", prefect_login(guarded.home, api), {})["id"]
+    deployment = _ask(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
+    run = _ask(f"{api}/deployments/{deployment}/create_flow_run", b"{}")["id"]
 
     def ended() -> dict[str, Any] | None:
-        run_state: dict[str, Any] = _get(f"{api}/flow_runs/{run}")
+        run_state: dict[str, Any] = _ask(f"{api}/flow_runs/{run}")
         return run_state if run_state["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
 
     ended_run = wait_until(ended, _RUN_SECONDS, f"the run, see {guarded.home / 'stack' / 'worker.log'}")
@@ -177,8 +177,9 @@ def test_passwords_must_be_set(monkeypatch: pytest.MonkeyPatch, lacking: str) ->
         servers.check_credentials(Servers(authentication=True))
 
 
-def _get(url: str) -> Any:  # noqa: ANN401 - whatever JSON the server answers
-    request = urllib.request.Request(url, headers=prefect_login(Path("nowhere"), url))  # noqa: S310 - our own server
+def _ask(url: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - whatever JSON the server answers
+    headers = {"Content-Type": "application/json", **prefect_login(Path("nowhere"), url)}
+    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
         return json.load(answer)
 

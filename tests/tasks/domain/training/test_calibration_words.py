@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from flows.cli.tables import _figures
 from tasks.domain.training.calibration import NEVER, Promise
 from tasks.reports.pages.evaluation_page import render_evaluation_report
 from tasks.reports.pages.model_card import build_model_card, render_card_markdown
@@ -58,9 +57,3 @@ def test_report_card_and_terminal_say_it_alike(promise: Promise) -> None:
         assert f"It is {promise}." in text
         assert f"Sure answers: {held}." in text
     assert str(promise) in str(trained)
-
-
-def test_the_story_of_a_model_has_no_bare_threshold() -> None:
-    """A threshold that no probability reaches is told in words, and an older ledger's figures as they were kept."""
-    assert _figures({"accuracy": 0.9, "threshold": NEVER, "sure_promised": 0.95})[-1].startswith("  never sure: ")
-    assert _figures({"accuracy": 0.9, "threshold": 0.5}) == ["  accuracy 0.900", "  threshold 0.500"]
