@@ -34,11 +34,11 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
         return PredictionFlips(0, ())
     images = [row.image for row in rows]
     old, new = (Store(store).records.read(model.head, model.dataset) for model in (before, after))
-    predictions = predict(store, old.made, old.head, images)
+    predictions = predict(Store(store), old.made, old.head, images)
     predictions = predictions.rename_classes(
         apply_aliases(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
     )
-    return find_prediction_flips(rows, predictions, predict(store, new.made, new.head, images))
+    return find_prediction_flips(rows, predictions, predict(Store(store), new.made, new.head, images))
 
 
 def render_diff_files(store: str, before: Model, after: Model) -> dict[str, bytes]:

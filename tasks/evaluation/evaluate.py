@@ -77,8 +77,8 @@ def evaluate(
 
 def _head_metrics(store: str, trained: TrainedModel, rows: Sequence[Row]) -> dict[str, float]:
     """Say what calibration did, by the error with and without it."""
-    head = stored_head(store, trained.head)
-    features = read_features(store, trained.features, [row.image for row in rows])
+    head = stored_head(Store(store), trained.head)
+    features = read_features(Store(store), trained.features, [row.image for row in rows])
     truth = [head.classes.index(row.label) for row in rows]
     uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
     return {
@@ -246,5 +246,5 @@ def _predict_sets(
 
 
 def _predict_rows(feature_set: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
-    predictions = predict(settings.store.url, feature_set, head, [row.image for row in rows])
+    predictions = predict(Store(settings.store.url), feature_set, head, [row.image for row in rows])
     return predictions.rename_classes(apply_aliases(predictions.classes, settings.labels.aliases))

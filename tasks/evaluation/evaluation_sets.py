@@ -7,6 +7,7 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.label_changes import Relabelling
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.labels.labeling import apply_aliases, image_attributes
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import embed_missing, stored_backbone
@@ -60,4 +61,5 @@ def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, settings: schema.
     images = [row.image for row in rows]
     if set(images) <= Store(settings.store.url).features(feature_set.fingerprint, feature_set.width).stored():
         return
-    embed_missing(stored_backbone(settings.store.url, feature_set.fingerprint), images, settings)
+    store = Store(settings.store.url)
+    embed_missing(stored_backbone(store, feature_set.fingerprint), images, store, limits_from_settings(settings.images))

@@ -40,7 +40,7 @@ def smoke_test(
     images = _sample(dataset, store)
     if not images:
         return ServingCheck("", 0)
-    expected = predict(store, trained.features, trained.head, list(images))
+    expected = predict(Store(store), trained.features, trained.head, list(images))
     try:
         return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))
     except PedigreeError as problem:

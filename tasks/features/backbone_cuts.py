@@ -1,4 +1,4 @@
-"""The step of ``pedigree backbone compare``: measure the cuts of the backbone, and choose none."""
+"""The cuts of the backbone: each is measured by cross-validation, and ``auto`` stands for the best one."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from configs.errors import PedigreeError
 from configs.load import parse_settings
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
 from tasks.features.embedding import embed_missing, join_workers
 from tasks.reports.prefect_ui.progress import show_progress
@@ -21,9 +22,25 @@ from tasks.stores.files.records import CutChoice
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.store import Store
 
+if TYPE_CHECKING:
+    from tasks.modeling.backbone.backbone import Backbone
+
+# This many images tell cuts apart, and are embedded in minutes; 10,048 numbers for each are 80 MB.
+MOST = 2000
+# A class gives at least this many, as far as it has them, however small its share is.
+_LEAST = 10
+# Pairs are formed of the last cuts only: earlier ones are worse alone and add little.
+_LAST = 4
+# Features that are copied at once.
+_AT_ONCE = 4096
+
 
 def check_comparable(backbone: schema.Backbone) -> None:
-    """Raise SettingsError, before a photograph is fetched, where the weights end at a cut of their own."""
+    """Check, before any photograph is fetched, that the weights have more than one cut.
+
+    Raises:
+        SettingsError: They end at a cut of their own.
+    """
     from tasks.modeling.backbone.embedding import check_has_other_cuts
 
     check_has_other_cuts(backbone, read_url(backbone.weights) if backbone.is_file else None)
@@ -31,62 +48,73 @@ def check_comparable(backbone: schema.Backbone) -> None:
 
 @step(hours=24)
 def compare_backbone_cuts(dataset: Dataset, settings: schema.Settings) -> CutComparison:
-    """Measure each cut on the training and validation images of a version; raise PedigreeError where it has too few."""
+    """Measure each cut of the backbone on the training and validation images of a version.
+
+    Args:
+        dataset: The dataset version.
+        settings: All of them: store, images, backbone, training and fine-tuning each say something here.
+
+    Returns:
+        The log loss and accuracy of each cut, and which cut is best.
+
+    Raises:
+        PedigreeError: The version has too few images.
+    """
+    store = Store(settings.store.url)
     if dataset.state == "waiting":
         raise PedigreeError(f"There is nothing to compare cuts on: {dataset.reason}.")
-    return measure_cuts(dataset.hash, settings)
+    return measure_cuts(dataset.hash, store, settings)
 
 
-if TYPE_CHECKING:
-    from tasks.modeling.backbone.backbone import Backbone
+def measure_cuts(dataset: str, store: Store, settings: schema.Settings) -> CutComparison:
+    """Measure each cut, and pairs of cuts, by cross-validation over near-duplicate groups, never on a test image.
 
-# So many images tell cuts apart, and are embedded in minutes; 10,048 numbers of each are 80 MB.
-MOST = 2000
-# A class gets so many of them, as far as it has them, however small its share is.
-_LEAST = 10
-# Pairs are tried of so many of the last cuts: those before them are worse alone and add little.
-_LAST = 4
-# Features are copied so many at a time.
-_AT_ONCE = 4096
-
-
-def measure_cuts(dataset: str, settings: schema.Settings) -> CutComparison:
-    """Measure each cut, and two together, by cross-validation over near-duplicate groups, never on a test image.
-
-    All comes from one pass of the network, whose numbers stay in the store; those of the chosen cut are kept as its own
-    as well, so that a night under that cut embeds only what was not measured.
+    One pass of the network computes the features of all cuts, which stay in the store. Those of the chosen cut are also
+    stored by themselves, so that a run with that cut embeds only the images that were not measured.
 
     Args:
         dataset: The hash of a dataset version.
-        settings: Its store, the backbone, whose cut does not matter here, and how the model is trained.
+        store: Holds the version and its images, and gets their features.
+        settings: The images' limits, the backbone, whose cut does not matter here, and how the model is trained.
 
     Returns:
-        The figures of each cut and the choice.
+        The figures of each cut, and which one is best.
 
     Raises:
         SettingsError: The weights end at a cut of their own.
-        PedigreeError: There are not two classes to tell apart, or nothing of them can be held out.
+        PedigreeError: There are fewer than two classes, or nothing of them can be held out.
     """
     from tasks.modeling.backbone.backbone import load_backbone
     from tasks.modeling.backbone.embedding import load_every_cut
 
-    chosen, store = settings.backbone, settings.store.url
-    rows = sample(Store(store).manifests.read(dataset))
+    backbone = settings.backbone
+    rows = sample(store.manifests.read(dataset))
     images = [row.image for row in rows]
-    assigned = Store(store).splits.stored()
+    assigned = store.splits.stored()
     groups = [assigned[image].group for image in images]
     _check_enough(rows, groups)
-    data = read_url(chosen.weights) if chosen.is_file else None
-    all_cuts = load_every_cut(chosen, data)
-    embed_missing(all_cuts, images, settings)
-    answers = list(_cross_fit_cuts(all_cuts, rows, groups, settings))
-    compared = compare_cuts(answers, np.unique(groups, return_inverse=True)[1])
-    _store_single_cut(all_cuts, load_backbone(chosen.model_copy(update={"cut": compared.chosen}), data), images, store)
-    return compared
+    data = read_url(backbone.weights) if backbone.is_file else None
+    all_cuts = load_every_cut(backbone, data)
+    embed_missing(all_cuts, images, store, limits_from_settings(settings.images))
+    features = store.features(all_cuts.fingerprint, all_cuts.width).read(images)
+    names = candidates(all_cuts.cut, settings)
+    predictions = list(_cross_fit_cuts(names, all_cuts.cut, features, [row.label for row in rows], groups))
+    comparison = compare_cuts(predictions, np.unique(groups, return_inverse=True)[1])
+    chosen = load_backbone(backbone.model_copy(update={"cut": comparison.chosen}), data)
+    _store_single_cut(all_cuts, chosen, images, store)
+    return comparison
 
 
 def sample(rows: Sequence[Row], most: int = MOST) -> list[Row]:
-    """Take training and validation images, each class's first by their hashes, in proportion to its size."""
+    """Return a sample of the training and validation images, to which each class contributes by its size.
+
+    Args:
+        rows: The dataset version.
+        most: About how many images are wanted.
+
+    Returns:
+        The sample; of each class the first images by their hashes, at least ten where it has them.
+    """
     learned = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
     rows_by_label: defaultdict[str, list[Row]] = defaultdict(list)
     for row in sorted(learned, key=lambda row: row.image):
@@ -100,7 +128,7 @@ def sample(rows: Sequence[Row], most: int = MOST) -> list[Row]:
 
 
 def _check_enough(rows: Sequence[Row], groups: Sequence[str]) -> None:
-    """Raise PedigreeError, before minutes go into features, where they could tell nothing."""
+    """Raise PedigreeError, before minutes go into features, where cuts could not be compared."""
     classes = {row.label for row in rows}
     if len(classes) < 2:  # noqa: PLR2004
         raise PedigreeError(
@@ -113,42 +141,44 @@ def _check_enough(rows: Sequence[Row], groups: Sequence[str]) -> None:
         )
 
 
-def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence[str], store: str) -> None:
-    """Keep what the pass through every cut made for one of them, where that one alone makes the same bits here."""
+def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence[str], store: Store) -> None:
+    """Store one cut's part of the features of all cuts, where the backbone of that cut computes the same bits here."""
     from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features
 
-    origin = Store(store).features(all_cuts.fingerprint, all_cuts.width, all_cuts.precision)
-    target = Store(store).features(single.fingerprint, single.width, single.precision)
-    with Store(store).leases.hold(f"features-{single.fingerprint}"):
+    origin, target = (store.features(cuts.fingerprint, cuts.width, cuts.precision) for cuts in (all_cuts, single))
+    with store.leases.hold(f"features-{single.fingerprint}"):
         stored = target.stored()
         lacking = [image for image in images if image not in stored]
         if not lacking or not gives_same_features(all_cuts, single):
             return
         column_indices = find_cut_columns(all_cuts.cut, single.cut)
-        for start in range(0, len(lacking), _AT_ONCE):
-            part = lacking[start : start + _AT_ONCE]
+        for part in (lacking[start : start + _AT_ONCE] for start in range(0, len(lacking), _AT_ONCE)):
             target.add(part, origin.read(part)[:, column_indices])
 
 
 def _cross_fit_cuts(
-    all_cuts: "Backbone", rows: Sequence[Row], groups: Sequence[str], settings: schema.Settings
+    cuts: Sequence[str], all_cuts: str, features: NDArray[np.float32], labels: Sequence[str], groups: Sequence[str]
 ) -> Iterator[CutPredictions]:
-    """Cross-fit heads on each cut's features, and on those of two together."""
+    """Cross-fit heads on the features of each cut, which are columns of those of all cuts."""
     from tasks.modeling.backbone.embedding import find_cut_columns
 
-    truth = np.unique([row.label for row in rows], return_inverse=True)[1]
-    features = (
-        Store(settings.store.url).features(all_cuts.fingerprint, all_cuts.width).read([row.image for row in rows])
-    )
-    cuts = candidates(all_cuts.cut, settings)
+    truth = np.unique(labels, return_inverse=True)[1]
     with show_progress("compare_cuts", len(cuts)) as advance:
         for cut in cuts:
-            yield cross_fit_cut(cut, features[:, find_cut_columns(all_cuts.cut, cut)], truth, groups)
+            yield cross_fit_cut(cut, features[:, find_cut_columns(all_cuts, cut)], truth, groups)
             advance(1)
 
 
 def candidates(all_cuts: str, settings: schema.Settings) -> list[str]:
-    """Name each cut, and each two of the last ones; where the backbone's end learns, none that ends before it."""
+    """List the cuts that are compared: each one, and each pair of the last ones.
+
+    Args:
+        all_cuts: The names of all cuts, joined by ``+``.
+        settings: Where the backbone is fine-tuned, cuts before its first trained block are left out.
+
+    Returns:
+        The names, pairs last.
+    """
     from tasks.modeling.backbone.inception import CUTS, split_cut
 
     single = split_cut(all_cuts)
@@ -162,16 +192,16 @@ def candidates(all_cuts: str, settings: schema.Settings) -> list[str]:
 def cross_fit_cut(
     cut: str, features: NDArray[np.float32], truth: NDArray[np.int64], groups: Sequence[str]
 ) -> CutPredictions:
-    """Hold what heads say of images that they were not fitted on against the truth.
+    """Compute out-of-fold predictions of heads on one cut's features, and compare them with the labels.
 
     Args:
-        cut: Where the features come from.
-        features: Of shape (n_images, width).
-        truth: The index of each image's class, of shape (n_images,).
-        groups: The near-duplicate group of each image.
+        cut: The cut that the features come from.
+        features: Of shape ``(n_images, width)``.
+        truth: The index of each image's class, of shape ``(n_images,)``.
+        groups: The near-duplicate group of each image; a group is never split between folds.
 
     Returns:
-        By image whether the likeliest class is the right one, and the loss.
+        For each image whether the likeliest class is the right one, and the log loss.
     """
     from tasks.modeling.backbone.inception import feature_width
     from tasks.modeling.head.cross_fitting import out_of_fold
@@ -186,55 +216,85 @@ def cross_fit_cut(
 
 @step(hours=24, logged=False)
 def choose_cut(dataset: Dataset, settings: schema.Settings) -> schema.Settings:
-    """Measure each cut, keep the choice in the store, say it, and return the settings with that cut."""
+    """Choose the cut that ``auto`` stands for, and keep the choice in the store.
+
+    Args:
+        dataset: The dataset version that the cuts are measured on.
+        settings: All of them: they are returned, and all that measuring takes is in them.
+
+    Returns:
+        The settings with the chosen cut.
+    """
     from tasks.modeling.backbone.backbone import DEMO_CUT
 
-    join_workers(settings)
-    store, backbone = settings.store.url, settings.backbone
-    if backbone.weights == "demo":
-        choice = Store(store).cut_choices.write(backbone, DEMO_CUT, "the demo's weights end there", {})
+    store = Store(settings.store.url)
+    join_workers(settings.training)
+    if settings.backbone.weights == "demo":
+        choice = store.cut_choices.write(settings.backbone, DEMO_CUT, "the demo's weights end there", {})
     else:
-        compared = measure_cuts(dataset.hash, settings)
-        choice = Store(store).cut_choices.write(backbone, compared.chosen, compared.reason, compared.to_dict())
+        comparison = measure_cuts(dataset.hash, store, settings)
+        choice = store.cut_choices.write(settings.backbone, comparison.chosen, comparison.reason, comparison.to_dict())
     log_result("choose_cut", str(choice))
     return with_cut(settings, choice.cut)
 
 
-def with_chosen_cut(settings: schema.Settings) -> schema.Settings:
-    """Put the chosen cut in the place of auto; leave auto where a first night has still to choose.
+def with_chosen_cut(settings: schema.Settings, store: Store) -> schema.Settings:
+    """Return the settings with the chosen cut in place of ``auto``.
 
-    A store whose champion has these weights already keeps that champion's cut: what serves is not changed by a word in
-    a settings file.
+    A store whose champion has these weights keeps that champion's cut, which one word in a settings file cannot change.
+
+    Args:
+        settings: All of them, since they are returned.
+        store: Holds the choice, or the champion's record.
+
+    Returns:
+        The settings; they still say ``auto`` where nothing was chosen yet.
     """
     if settings.backbone.cut != schema.AUTO:
         return settings
-    choice = Store(settings.store.url).cut_choices.read(settings.backbone) or _champion_cut(settings)
+    choice = store.cut_choices.read(settings.backbone) or _champion_cut(store, settings.backbone)
     return with_cut(settings, choice.cut) if choice else settings
 
 
 def with_cut(settings: schema.Settings, cut: str) -> schema.Settings:
-    """Set the cut; raise SettingsError where fine-tuning would begin behind it."""
+    """Return the settings with this cut.
+
+    Args:
+        settings: All of them, since they are checked together.
+        cut: The name of the cut.
+
+    Returns:
+        The new settings.
+
+    Raises:
+        SettingsError: Fine-tuning would begin behind the cut.
+    """
     values = settings.model_dump(mode="json")
     values["backbone"]["cut"] = cut
     return parse_settings(values, "backbone.cut auto")
 
 
-def find_choice(settings: schema.Settings) -> CutChoice | None:
-    """Return the choice that this cut comes from; None where a person named another one, or auto never chose."""
-    choice = Store(settings.store.url).cut_choices.read(settings.backbone)
-    return choice if choice and choice.cut == settings.backbone.cut else None
+def find_choice(store: Store, backbone: schema.Backbone) -> CutChoice | None:
+    """Find the choice that the backbone's cut comes from.
+
+    Args:
+        store: Holds the choices.
+        backbone: Names the cut, the weights and the size.
+
+    Returns:
+        The choice; None where a person named another cut, or ``auto`` never chose one.
+    """
+    choice = store.cut_choices.read(backbone)
+    return choice if choice and choice.cut == backbone.cut else None
 
 
-def _champion_cut(settings: schema.Settings) -> CutChoice | None:
-    champion = Store(settings.store.url).ledger.champion()
+def _champion_cut(store: Store, backbone: schema.Backbone) -> CutChoice | None:
+    champion = store.ledger.champion()
     if champion is None:
         return None
-    recorded = Store(settings.store.url).records.read(champion.head, champion.dataset).settings.get("backbone")
-    used, configured = schema.Backbone.model_validate(recorded or {}), settings.backbone
-    if not recorded or (used.sha256 or used.weights, used.size) != (
-        configured.sha256 or configured.weights,
-        configured.size,
-    ):
+    recorded = store.records.read(champion.head, champion.dataset).settings.get("backbone")
+    used = schema.Backbone.model_validate(recorded or {})
+    if not recorded or (used.sha256 or used.weights, used.size) != (backbone.sha256 or backbone.weights, backbone.size):
         return None
     reason = f"the champion, model version {champion.model_version}, used it; pedigree backbone compare measures others"
-    return Store(settings.store.url).cut_choices.write(configured, used.cut, reason, {})
+    return store.cut_choices.write(backbone, used.cut, reason, {})

@@ -1,4 +1,4 @@
-"""Step 5: turn images into features, once for each image and backbone, ever."""
+"""The step that turns images into features, once for each image and backbone."""
 
 from typing import TYPE_CHECKING
 
@@ -7,9 +7,9 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import excuse_champion_failure
-from tasks.domain.images.preprocessing import limits_from_settings
+from tasks.domain.images.preprocessing import Limits, limits_from_settings
 from tasks.domain.phrasing import count
-from tasks.domain.training.results import DatasetFeatures
+from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.features.backbone_cuts import find_choice
 from tasks.features.embedding import (
     check_backbone,
@@ -17,7 +17,6 @@ from tasks.features.embedding import (
     feature_set,
     join_workers,
     stored_backbone,
-    take_on_trust,
     views_to_embed,
 )
 from tasks.step import log_line, step
@@ -30,63 +29,84 @@ if TYPE_CHECKING:
 
 @step(hours=48)
 def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
-    """Embed what the store lacks: all images under today's backbone, and the test images under the champion's.
+    """Embed what the store lacks: all images by the current backbone, and the test images by the champion's.
 
-    What is learned from is seen in all the views that the settings ask for, all else as it is.
+    Images of the training split are embedded in all views that the settings ask for, all others as they are.
+
+    Args:
+        dataset: The dataset version.
+        settings: All of them: store, images, backbone, training and gate each say something here.
+
+    Returns:
+        The features of both backbones, how many images were embedded now, and how long one takes.
     """
-    join_workers(settings)
-    store, today = settings.store.url, _current_backbone(settings)
-    rows = Store(store).manifests.read(dataset.hash)
-    _take_on_trust(store, today)
-    computed = embed_missing(today, views_to_embed(rows, settings), settings)
-    took = _measure_latency(today, rows[0].image, settings)
-    champion, choice = Store(store).ledger.champion(), str(find_choice(settings) or "")
-    if champion is None or champion.backbone == today.fingerprint:
-        return DatasetFeatures(feature_set(today), feature_set(today), computed, len(rows) - computed, took, choice)
+    store = Store(settings.store.url)
+    join_workers(settings.training)
+    rows, limits = store.manifests.read(dataset.hash), limits_from_settings(settings.images)
+    backbone = current_backbone(store, settings.backbone)
+    current = feature_set(backbone)
+    _take_on_trust(store, current)
+    computed = embed_missing(backbone, views_to_embed(rows, settings.training), store, limits)
+    latency = _measure_latency(backbone, rows[0].image, store, limits)
+    champion, choice = store.ledger.champion(), str(find_choice(store, settings.backbone) or "")
+    if champion is None or champion.backbone == current.fingerprint:
+        return DatasetFeatures(current, current, computed, len(rows) - computed, latency, choice)
     try:
-        former = stored_backbone(store, champion.backbone)
+        champion_backbone = stored_backbone(store, champion.backbone)
     except PedigreeError as error:
         excuse_champion_failure(error, champion.model_version, settings.gate)
-        return DatasetFeatures(feature_set(today), feature_set(today), computed, len(rows) - computed, took, choice)
+        return DatasetFeatures(current, current, computed, len(rows) - computed, latency, choice)
+    former = feature_set(champion_backbone)
     _take_on_trust(store, former)
-    computed += embed_missing(former, [row.image for row in rows if row.split is Split.TEST], settings)
-    return DatasetFeatures(
-        feature_set(today), feature_set(former), computed, max(len(rows) - computed, 0), took, choice
-    )
+    tested = [row.image for row in rows if row.split is Split.TEST]
+    computed += embed_missing(champion_backbone, tested, store, limits)
+    return DatasetFeatures(current, former, computed, max(len(rows) - computed, 0), latency, choice)
 
 
-def _take_on_trust(store: str, backbone: "Backbone") -> None:
-    rows = take_on_trust(Store(store).features(backbone.fingerprint, backbone.width))
+def _take_on_trust(store: Store, features: FeatureSet) -> None:
+    """Write the checksums that rows of an earlier Pedigree lack, of what lies there now, and say so."""
+    table = store.features(features.fingerprint, features.width)
+    if not table.rows_without_checksum():
+        return
+    with store.leases.hold(f"features-{features.fingerprint}"):
+        rows = table.add_checksums()
     if rows:
         log_line(
-            f"{count(rows, 'row')} of features under backbone {backbone.fingerprint[:12]} had no checksum yet, got one "
+            f"{count(rows, 'row')} of features under backbone {features.fingerprint[:12]} had no checksum yet, got one "
             "today and are taken on trust; pedigree reproduce MODEL --from-pixels proves them."
         )
 
 
-def _measure_latency(backbone: "Backbone", image: str, settings: schema.Settings) -> float:
-    """Time one image here, where the network is built and traced: to build it again takes longer than to ask it."""
+def _measure_latency(backbone: "Backbone", image: str, store: Store, limits: Limits) -> float:
+    """Time one image here, where the network is traced already: building it again would take longer than asking it."""
     from tasks.modeling.backbone.embedding import measure_latency
 
-    ((_, data),) = Store(settings.store.url).images.read([image])
-    return measure_latency(backbone, image, data, limits_from_settings(settings.images))
+    ((_, data),) = store.images.read([image])
+    return measure_latency(backbone, image, data, limits)
 
 
-def _current_backbone(settings: schema.Settings) -> "Backbone":
-    """Take the backbone from the store where it came from outside before, else from where the settings say."""
+def current_backbone(store: Store, backbone: schema.Backbone) -> "Backbone":
+    """Return the backbone of the settings, and keep it in the store.
+
+    Args:
+        store: Holds the backbones of earlier runs; one whose weights came from outside is not fetched again.
+        backbone: Names the weights, the cut and the picture's size.
+
+    Returns:
+        The backbone, ready to embed.
+    """
     from tasks.modeling.backbone.backbone import load_backbone, name_external_weights
 
-    store, chosen = settings.store.url, settings.backbone
-    name = name_external_weights(chosen)
-    remembered = Store(store).backbones.remembered(name) if name else None
+    name = name_external_weights(backbone)
+    remembered = store.backbones.remembered(name) if name else None
     if remembered:
         return stored_backbone(store, remembered)
-    today = load_backbone(chosen, read_url(chosen.weights) if chosen.is_file else None)
-    if Store(store).backbones.has(today.fingerprint):
-        check_backbone(store, today.fingerprint, today.facts)
+    loaded = load_backbone(backbone, read_url(backbone.weights) if backbone.is_file else None)
+    if store.backbones.has(loaded.fingerprint):
+        check_backbone(store, loaded.fingerprint, loaded.facts)
     else:
-        Store(store).backbones.write(today.fingerprint, today.to_bytes(), today.facts)
+        store.backbones.write(loaded.fingerprint, loaded.to_bytes(), loaded.facts)
     if name:
-        came = {"fingerprint": today.fingerprint, "weights": chosen.weights, "sha256": today.origin}
-        Store(store).backbones.remember(name, came)
-    return today
+        origin = {"fingerprint": loaded.fingerprint, "weights": backbone.weights, "sha256": loaded.origin}
+        store.backbones.remember(name, origin)
+    return loaded

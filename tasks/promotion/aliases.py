@@ -85,7 +85,7 @@ def _find_version(
     lost = f"MLflow does not hold version {decision.model_version}, which serves"
     last = find_last_decision(Store(workspace.store).ledger.entries(), decision.model)
     try:
-        version = register_again(workspace.store, workspace.tracking, last)
+        version = register_again(Store(workspace.store), workspace.tracking, last)
     except ServiceUnavailableError:
         raise
     except PedigreeError as problem:

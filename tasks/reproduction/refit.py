@@ -11,6 +11,7 @@ from configs.errors import PedigreeError
 from configs.load import parse_settings
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import (
     Agreement,
     LoadedRecord,
@@ -55,8 +56,10 @@ def refit(original: LoadedRecord, store: schema.Store, from_pixels: bool) -> Ref
         if from_pixels or settings.training.method == "fine-tune":
             copy_images(Store(origin), Store(folder), [row.image for row in rows])
         features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
-        fitted = train_model(rows, features, settings, read_groups(origin))
-        agreement = _agreement(rows, (origin, record.made, record.head), (folder, fitted.made, fitted.head))
+        fitted = train_model(rows, features, settings, Store(folder), read_groups(Store(origin)))
+        agreement = _agreement(
+            rows, (Store(origin), record.made, record.head), (Store(folder), fitted.made, fitted.head)
+        )
         unequal = _unequal(rows, (origin, record.features), (folder, features)) if from_pixels else 0
     return RefittedHead(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
 
@@ -69,20 +72,21 @@ def _settings(record: Record, folder: str) -> schema.Settings:
 
 
 def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:
-    backbone = stored_backbone(settings.store.url, record.features.fingerprint)
-    embed_missing(backbone, views_to_embed(rows, settings), settings)
+    store = Store(settings.store.url)
+    backbone = stored_backbone(store, record.features.fingerprint)
+    embed_missing(backbone, views_to_embed(rows, settings.training), store, limits_from_settings(settings.images))
     return feature_set(backbone)
 
 
 def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
     features = record.features
     stored, copied = (Store(url).features(features.fingerprint, features.width) for url in (origin, settings.store.url))
-    copy_features(stored, copied, views_to_embed(rows, settings))
+    copy_features(stored, copied, views_to_embed(rows, settings.training))
     return features
 
 
 def _agreement(
-    rows: Sequence[Row], original: tuple[str, FeatureSet, str], refitted: tuple[str, FeatureSet, str]
+    rows: Sequence[Row], original: tuple[Store, FeatureSet, str], refitted: tuple[Store, FeatureSet, str]
 ) -> Agreement:
     images = [row.image for row in rows if row.split is Split.TEST]
     return measure_agreement(predict(*original, images).probabilities, predict(*refitted, images).probabilities)

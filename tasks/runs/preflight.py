@@ -35,7 +35,7 @@ def preflight(settings: Settings) -> Settings:
         open_bucket(store).check()
     check_tracking(settings.tracking.url)
     Store(store).check_format()
-    return with_chosen_cut(settings)
+    return with_chosen_cut(settings, Store(store))
 
 
 @step(hours=2)

@@ -1,4 +1,4 @@
-"""Step 7b, where a setting asks for it: try fine-tuning on a few photographs, and say whether it is worth it."""
+"""The step that tries fine-tuning on a few photographs where a setting asks for it, and says whether it is worth it."""
 
 import json
 import os
@@ -28,22 +28,31 @@ _TAG = "pedigree.fine_tuning_trial"
 
 
 @step(hours=24)
-def try_fine_tuning(dataset: Dataset, today: FeatureSet, run_id: str, settings: schema.Settings) -> Trial:
-    """Try fine-tuning in a process of its own, once for each dataset version and settings, and tell MLflow.
+def try_fine_tuning(dataset: Dataset, features: FeatureSet, run_id: str, settings: schema.Settings) -> Trial:
+    """Try fine-tuning in a process of its own, once for each dataset version and settings, and log it to MLflow.
 
-    Where that cannot be, it says why, and the night goes on: nothing that it decides depends on a trial.
+    Where that fails, the trial says why, and the run goes on: no decision depends on a trial.
+
+    Args:
+        dataset: The dataset version.
+        features: The features that the trained head takes.
+        run_id: The training's run in MLflow.
+        settings: All of them: the trial is named by nearly all, and its process gets them.
+
+    Returns:
+        What the trial measured, in figures and in a sentence.
     """
-    store = settings.store.url
+    store = Store(settings.store.url)
     name = sha256_of(
-        ["trial", dataset.hash, asdict(today), training_settings(settings), settings.fine_tuning.trial, EPOCHS]
+        ["trial", dataset.hash, asdict(features), training_settings(settings), settings.fine_tuning.trial, EPOCHS]
     )
-    stored = Store(store).training_results.read(name)
+    stored = store.training_results.read(name)
     if stored:
         tried = Trial(**stored)
     else:
         try:
-            tried = _run_trial(dataset.hash, today, settings)
-            Store(store).training_results.write(name, asdict(tried))
+            tried = _run_trial(dataset.hash, features, settings, store)
+            store.training_results.write(name, asdict(tried))
         except PedigreeError as problem:
             tried = skip_trial(problem, datetime.now(UTC).date().isoformat())
     figures = {f"trial/{figure}": value for figure, value in tried.figures.items()}
@@ -51,10 +60,9 @@ def try_fine_tuning(dataset: Dataset, today: FeatureSet, run_id: str, settings: 
     return tried
 
 
-def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) -> Trial:
-    store = settings.store.url
-    # What cannot be is known before a process starts and TensorFlow with it.
-    images = choose_trial_images(Store(store).manifests.read(dataset), read_groups(store), settings)
+def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings, store: Store) -> Trial:
+    # A trial that is impossible fails here, before a process has to load TensorFlow.
+    images = choose_trial_images(store.manifests.read(dataset), read_groups(store), settings)
     request = {"dataset": dataset, "features": asdict(features), "settings": settings.model_dump(mode="json")}
     total = count_trial_epochs(settings) * len(images.train) + len(images.validation)
     with (
@@ -73,8 +81,8 @@ def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings) ->
 
 @contextmanager
 def _start_worker(request: dict[str, Any], complaints: IO[bytes]) -> Iterator["subprocess.Popen[str]"]:
-    """Start the process and ask it; it never outlives the step."""
-    # The trial is this machine's own, also where others are named for a fine-tuning.
+    """Start the process and send it the request; it never outlives the step."""
+    # A trial runs on this machine alone, also where TF_CONFIG names others for a fine-tuning.
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     worker = subprocess.Popen(
         [sys.executable, "-m", "tasks.training.fine_tuning_trial_worker"],
@@ -86,7 +94,7 @@ def _start_worker(request: dict[str, Any], complaints: IO[bytes]) -> Iterator["s
     )
     try:
         with worker:
-            # One that dies before it has read what is asked says so by its end.
+            # A process that dies before it has read the request says so by its exit code.
             if worker.stdin:
                 with suppress(BrokenPipeError), worker.stdin:
                     json.dump(request, worker.stdin)
@@ -96,7 +104,7 @@ def _start_worker(request: dict[str, Any], complaints: IO[bytes]) -> Iterator["s
 
 
 def _explain_death(code: int, complaints: IO[bytes]) -> Exception:
-    """Tell the end of memory, where the system kills the process, from a fault of ours."""
+    """Return the error: that the system killed the process for lack of memory, or that the program failed."""
     if code < 0:
         advice = "set a smaller fine_tuning.batch, or a later fine_tuning.from_block"
         return PedigreeError(f"its process was killed by signal {-code}, most likely for lack of memory: {advice}")

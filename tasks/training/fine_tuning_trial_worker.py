@@ -1,6 +1,6 @@
-"""A process of its own that tries fine-tuning: what it does to memory, chance and TensorFlow stays in it.
+"""The program of a process that tries fine-tuning, so that memory, random state and TensorFlow stay its own.
 
-A night never imports it; it writes what it has to say to its standard output, one JSON object a line.
+No run imports it; it writes its messages to standard output, one JSON object a line.
 """
 
 import json
@@ -29,7 +29,8 @@ from tasks.domain.evaluation.fine_tuning_trial import (
 )
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import read_features, stored_backbone
+from tasks.features.embedding import stored_backbone
+from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.fine_tuning.distribution import devices_of_this_machine
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
@@ -38,15 +39,16 @@ from tasks.modeling.head.head import Head
 from tasks.modeling.head.training import build_fit_options, train_head
 from tasks.step import prepare_process
 from tasks.stores.store import Store
+from tasks.stores.tables.features import FeatureStore
 from tasks.training.fit_head import Groups, read_examples, read_groups
 
 Advance = Callable[[int], None]
 
 
 def main() -> None:
-    """Try fine-tuning as standard input says, and tell how far it has come, and what it came to."""
+    """Read a request from standard input, try fine-tuning, and write progress and result to standard output."""
     request = json.load(sys.stdin)
-    # Whatever a library prints goes to where its complaints go.
+    # Whatever a library prints goes to standard error, so that standard output holds messages only.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         settings = parse_settings(request["settings"], "The settings of a trial of fine-tuning")
@@ -65,36 +67,37 @@ def main() -> None:
 
 
 def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Settings, advance: Advance) -> Trial:
-    """Fine-tune on a sample, and hold it against a head alone, from the same photographs, on the validation images.
+    """Fine-tune on a sample, train a head on the same images, and compare both on validation images.
 
     Args:
         dataset: The hash of a dataset version.
-        features: What the night's head takes.
-        settings: The night's.
-        advance: Is told how many more images have passed through the network.
+        features: The features that the run's head takes.
+        settings: Those of the run.
+        advance: Gets how many more images have passed through the network.
 
     Returns:
-        What the trial says.
+        The trial, in figures and in a sentence.
     """
-    store = settings.store.url
-    rows, groups = Store(store).manifests.read(dataset), read_groups(store)
+    store = Store(settings.store.url)
+    rows, groups = store.manifests.read(dataset), read_groups(store)
     images = choose_trial_images(rows, groups, settings)
-    head = _train_head(images, features, settings, groups)
-    fine_tuning = _fine_tuning(images, features, settings, head, advance)
+    table = store.features(features.fingerprint, features.width)
+    head = _train_head(images, table, settings.training, groups)
+    backbone = stored_backbone(store, features.fingerprint)
+    reader = ImageReader(store.images.read, limits_from_settings(settings.images), backbone.size)
+    fine_tuning = _fine_tuning(images, (backbone, head), reader, settings, advance)
     started = process_time()
-    backbone, tuned = fine_tuning.run_without_validation()
+    tuned_backbone, tuned = fine_tuning.run_without_validation()
     learned = process_time()
-    stored = Store(store).images.read([row.image for row in images.validation])
+    stored = store.images.read([row.image for row in images.validation])
     vectors = []
-    for _, vector in embed_images(backbone, stored, limits_from_settings(settings.images)):
+    for _, vector in embed_images(tuned_backbone, stored, reader.limits):
         vectors.append(vector)
         advance(1)
     passes = count_trial_epochs(settings) * len(images.train)
     measured = TrialMeasurement(
         tuned_correct=_correct(tuned, np.stack(vectors), images.validation),
-        head_correct=_correct(
-            head, read_features(store, features, [row.image for row in images.validation]), images.validation
-        ),
+        head_correct=_correct(head, table.read([row.image for row in images.validation]), images.validation),
         groups=[groups.get(row.image, row.image) for row in images.validation],
         seconds_per_training_image=(learned - started) / passes,
         seconds_per_evaluated_image=(process_time() - learned) / len(images.validation),
@@ -103,23 +106,21 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
     return conclude_trial(images, measured, rows, settings, datetime.now(UTC).date().isoformat())
 
 
-def _train_head(images: TrialImages, features: FeatureSet, settings: schema.Settings, groups: Groups) -> Head:
-    examples = read_examples(images.train, images.classes, features, settings, groups)
-    return train_head(images.classes, examples, build_fit_options(settings.training))[0]
+def _train_head(images: TrialImages, table: FeatureStore, training: schema.Training, groups: Groups) -> Head:
+    examples = read_examples(images.train, images.classes, table, training, groups)
+    return train_head(images.classes, examples, build_fit_options(training))[0]
 
 
 def _fine_tuning(
-    images: TrialImages, features: FeatureSet, settings: schema.Settings, head: Head, advance: Advance
+    images: TrialImages, start: tuple[Backbone, Head], reader: ImageReader, settings: schema.Settings, advance: Advance
 ) -> FineTuning:
-    store, tuning = settings.store.url, settings.fine_tuning.model_copy(update={"epochs": count_trial_epochs(settings)})
-    backbone = stored_backbone(store, features.fingerprint)
+    fine_tuning = settings.fine_tuning.model_copy(update={"epochs": count_trial_epochs(settings)})
     train, nothing = (
         LabelledImages([row.image for row in rows], [images.classes.index(row.label) for row in rows])
         for rows in (images.train, ())
     )
-    reader = ImageReader(Store(store).images.read, limits_from_settings(settings.images), backbone.size)
-    data = FineTuningData(train, nothing, reader, settings.model_copy(update={"fine_tuning": tuning}))
-    return FineTuning(backbone, head, data, devices_of_this_machine(tuning.devices), advance)
+    data = FineTuningData(train, nothing, reader, fine_tuning, settings.training)
+    return FineTuning(*start, data, devices_of_this_machine(fine_tuning.devices), advance)
 
 
 def _correct(head: Head, features: NDArray[np.float32], rows: Sequence[Row]) -> NDArray[np.bool_]:

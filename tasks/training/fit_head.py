@@ -1,4 +1,4 @@
-"""Fitting a model to a dataset version: what a night trains, and what a reproduction trains again."""
+"""Fitting a head to the stored features of a dataset version, in a run and in a reproduction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,22 @@ from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.head.training import Examples
+    from tasks.stores.tables.features import FeatureStore
 
 Epochs = Sequence[tuple[int, Mapping[str, float]]]
-#: The near-duplicate group of an image; one that no group is known of is its own.
+#: The near-duplicate group of each image; an image that is not in it is a group of its own.
 Groups = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A head in the store, the features that it takes, and how its training went.
+    """A head in the store, and how its training went.
 
-    ``epochs`` holds one entry for each weight decay that was tried, or for each epoch of a fine-tuning.
+    Attributes:
+        made: The features that the head takes.
+        head: The hash of the head's weights.
+        epochs: Metrics by number: one entry for each weight decay that was tried, or for each epoch of a fine-tuning.
+        figures: Metrics of the head itself, with its threshold.
     """
 
     made: FeatureSet
@@ -38,43 +43,67 @@ class TrainingResult:
 def fit(
     rows: Sequence[Row],
     features: FeatureSet,
-    settings: schema.Settings,
+    training: schema.Training,
+    store: Store,
     groups: Groups,
     splits: Sequence[Split] = (Split.TRAIN, Split.VALIDATION),
 ) -> TrainingResult:
-    """Fit a head to these splits, choose and calibrate it by cross-validation over groups, and keep it by its hash."""
+    """Train a head, with its weight decay and threshold chosen by cross-validation over groups, and store it.
+
+    Args:
+        rows: The dataset version.
+        features: The features that the head takes.
+        training: How heads are trained.
+        store: Holds the features, and gets the head under the hash of its weights.
+        groups: The near-duplicate groups of the images.
+        splits: The splits that are learned from.
+
+    Returns:
+        The head and how its training went.
+    """
     from tasks.modeling.head.training import build_fit_options, calibrate, train_head
 
     chosen = [row for row in rows if row.split in splits]
     classes = sorted({row.label for row in chosen})
-    recipe, steps = build_fit_options(settings.training), list[tuple[int, Mapping[str, float]]]()
-    with show_progress("train", len(recipe.strengths)) as advance:
+    options, steps = build_fit_options(training), list[tuple[int, Mapping[str, float]]]()
+    table = store.features(features.fingerprint, features.width)
+    with show_progress("train", len(options.strengths)) as advance:
 
         def on_step(number: int, figures: Mapping[str, float]) -> None:
             steps.append((number, figures))
             advance(1)
 
-        head, held = train_head(classes, read_examples(chosen, classes, features, settings, groups), recipe, on_step)
-    head, calibration = calibrate(head, held, settings.training.sure_precision)
-    Store(settings.store.url).heads.write(head.name, head.to_bytes())
+        head, held = train_head(classes, read_examples(chosen, classes, table, training, groups), options, on_step)
+    head, calibration = calibrate(head, held, training.sure_precision)
+    store.heads.write(head.name, head.to_bytes())
     best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
-    # The chosen weight decay stands last, too, since MLflow shows the last value of a metric.
+    # MLflow shows the last value of a metric, so the chosen weight decay is written last once more.
     return TrainingResult(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
 
 
-def read_groups(store: str) -> Groups:
-    """Read the near-duplicate groups of a store's images, which are written once and stay."""
-    return {image: assigned.group for image, assigned in Store(store).splits.stored().items()}
+def read_groups(store: Store) -> Groups:
+    """Return the near-duplicate groups of a store's images, which are written once and stay."""
+    return {image: assigned.group for image, assigned in store.splits.stored().items()}
 
 
 def read_examples(
-    rows: Sequence[Row], classes: Sequence[str], features: FeatureSet, settings: schema.Settings, groups: Groups
+    rows: Sequence[Row], classes: Sequence[str], table: "FeatureStore", training: schema.Training, groups: Groups
 ) -> "Examples":
-    """Read the features of images as they are, and after them the other views of those in the training split."""
+    """Read the features of images as they are, followed by the other views of those in the training split.
+
+    Args:
+        rows: The images.
+        classes: The names of the classes, in the order of their indices.
+        table: Holds the features.
+        training: Says in which views images are learned from.
+        groups: The near-duplicate groups of the images.
+
+    Returns:
+        The features, of shape ``(n_images + n_views, width)``, with the class index and the group of each.
+    """
     from tasks.modeling.head.training import Examples
 
-    table = Store(settings.store.url).features(features.fingerprint, features.width)
-    other_views, train = VIEWS[settings.training.views][1:], [row for row in rows if row.split is Split.TRAIN]
+    other_views, train = VIEWS[training.views][1:], [row for row in rows if row.split is Split.TRAIN]
     vectors, viewed = table.read([row.image for row in rows]), [*rows, *train * len(other_views)]
     if other_views:
         vectors = np.concatenate([vectors, table.read_views([row.image for row in train], other_views)])

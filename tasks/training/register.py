@@ -1,4 +1,4 @@
-"""A model's place in the registry: packaged with all that it needs, and registered once."""
+"""Registration: a model is packaged with all that it needs, and registered once."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,35 +25,54 @@ from tasks.stores.tracking.registry import RegisteredVersion, check_owner
 
 @step(hours=2, logged=False)
 def register(dataset: Dataset, trained: TrainedModel, settings: schema.Settings) -> str:
-    """Package and register the challenger, and return its version; who asks again gets the one that was registered.
+    """Package and register the challenger, unless it is registered already.
 
-    Raises SettingsError where another store has taken the model's name meanwhile.
+    Args:
+        dataset: The dataset version that it was trained on.
+        trained: The challenger.
+        settings: All of them, since the version carries the hash of those that decide a model.
+
+    Returns:
+        Its version in the registry.
+
+    Raises:
+        SettingsError: Another store has taken the model's name meanwhile.
     """
-    url, model, store = settings.tracking.url, settings.tracking.model, settings.store.url
+    store = Store(settings.store.url)
+    url, model = settings.tracking.url, settings.tracking.model
     identity = _identity_tags(trained.head, dataset.hash, trained.features.fingerprint, hash_settings(settings))
     if existing := registry.find_version(url, model, identity):
         return existing
-    with Store(store).leases.hold(f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
+    with store.leases.hold(f"register-{trained.head[:16]}-{dataset.hash[:16]}"):
         if existing := registry.find_version(url, model, identity):
             return existing
-        check_owner(Store(store), url, model, registry.read_aliases_and_tags(url, model)[1])
+        check_owner(store, url, model, registry.read_aliases_and_tags(url, model)[1])
         origin = {"parent": dataset.parent or "none", **code_version(), **build_flow_run_tags()}
         links = {f"pedigree.{name}": value for name, value in origin.items()}
         version = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
         return _lowest_version(url, model, identity, version)
 
 
-def register_again(store: str, tracking: schema.Tracking, last: Decision) -> RegisteredVersion:
-    """Register from the store a model that MLflow has lost, as the decision about it says; return its new version.
+def register_again(store: Store, tracking: schema.Tracking, last: Decision) -> RegisteredVersion:
+    """Register from the store a model that MLflow has lost.
 
-    Raises PedigreeError where the store lacks it, or MLflow does not take it.
+    Args:
+        store: Holds the model.
+        tracking: The address of MLflow, and the names of experiment and model.
+        last: The last decision about the model.
+
+    Returns:
+        Its new version.
+
+    Raises:
+        PedigreeError: The store lacks the model, or MLflow does not accept it.
     """
-    record = Store(store).records.read(last.head, last.dataset)
+    record = store.records.read(last.head, last.dataset)
     images = schema.Images.model_validate(record.settings.get("images", {}))
     identity = _identity_tags(last.head, last.dataset, last.backbone, last.recipe)
     decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
     code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
-    with Store(store).leases.hold(f"register-{last.head[:16]}-{last.dataset[:16]}"):
+    with store.leases.hold(f"register-{last.head[:16]}-{last.dataset[:16]}"):
         if existing := registry.version_of(tracking.url, tracking.model, last):
             return existing
         run_id, tags = last.run_id, identity | code | decided
@@ -72,25 +91,25 @@ def _identity_tags(head: str, dataset: str, backbone: str, made_by: str) -> dict
 
 
 def _register(
-    store: str, tracking: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str
+    store: Store, tracking: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str
 ) -> str:
     from tasks.modeling.packaged_model import Package
 
     backbone, facts = backbone_files(store, tags["pedigree.backbone"])
     head = head_bytes(store, tags["pedigree.head"])
-    owned = {**tags, registry.STORE: Store(store).identity()}
+    owned = {**tags, registry.STORE: store.identity()}
     with TemporaryDirectory() as folder:
         Package(backbone, facts, head, limits_from_settings(images)).write(Path(folder))
 
         def keep(served: Path) -> None:
-            Store(store).packages.write(tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
+            store.packages.write(tags["pedigree.head"], tags["pedigree.dataset"], packages.files_in(served))
 
         write = partial(write_mlflow_model, Path(folder))
         return registry.register(tracking.url, tracking.model, run_id, owned, write, keep)
 
 
 def _lowest_version(url: str, model: str, identity: Mapping[str, str], version: str) -> str:
-    """Look again: of two equal versions, both runs use the one with the lower number."""
+    """Return the lower number where another run has just registered an equal version, and remove ours."""
     first = registry.find_version(url, model, identity) or version
     if first != version:
         registry.remove_version(url, model, version)
@@ -98,7 +117,7 @@ def _lowest_version(url: str, model: str, identity: Mapping[str, str], version: 
 
 
 def _start_replacement_run(tracking: schema.Tracking, tags: Mapping[str, str]) -> str:
-    """Open and close a run for a model whose own run MLflow has lost: a version belongs to a run."""
+    """Create a run for a model whose own run MLflow has lost, since every version belongs to a run."""
     run_id = runs.start_run(tracking.url, tracking.experiment, {}, tags)
     runs.finish(tracking.url, run_id, f"{datetime.now(UTC):%Y-%m-%d} registered again from the store", {}, {})
     return run_id

@@ -1,4 +1,4 @@
-"""Step 7: train a model on the stored features, and open the MLflow run that tells the night's story."""
+"""The step that trains a model on the stored features and logs the training to MLflow."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,13 +23,22 @@ from tasks.training.fit_head import TrainingResult, read_groups
 
 @step(hours=48)
 def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainedModel:
-    """Fit a head, or the backbone's end as well, and tell MLflow how that went.
+    """Train a head, or the backbone's end as well, and log the training to MLflow.
 
-    What an earlier night trained, and could not bring to a decision, is not trained again.
+    A model that an earlier run trained, and that was never decided about, is not trained again.
+
+    Args:
+        dataset: The dataset version.
+        embedded: The features of its images.
+        settings: All of them, since the record and the MLflow run hold all that decide a model.
+
+    Returns:
+        The model, and its run in MLflow.
     """
-    fitted = _train_or_reuse(dataset, embedded, settings)
+    store = Store(settings.store.url)
+    fitted = _train_or_reuse(dataset, embedded, settings, store)
     record = _record(dataset, embedded, fitted, settings)
-    Store(settings.store.url).records.write(record)
+    store.records.write(record)
     run_id = _open_run(dataset, fitted, settings)
     runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
     runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final_figures(fitted))])
@@ -37,7 +46,7 @@ def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings
         features=fitted.made,
         head=fitted.head,
         run_id=run_id,
-        # Weight decays that were tried are no epochs, nor is what was measured before a fine-tuning.
+        # Neither a weight decay that was tried nor the evaluation before a fine-tuning is an epoch.
         epochs=sum("train_loss" in metrics for _, metrics in fitted.epochs),
         validation_accuracy=fitted.figures["validation_accuracy"],
         promise=_promise(fitted.figures, settings.training.sure_precision),
@@ -48,30 +57,32 @@ def _promise(figures: Mapping[str, float], precision: float) -> Promise:
     return Promise(precision, figures["threshold"], int(figures["held_out_groups"]))
 
 
-def _train_or_reuse(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings) -> TrainingResult:
+def _train_or_reuse(
+    dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings, store: Store
+) -> TrainingResult:
     from tasks.modeling.determinism import describe_machine
 
-    store = settings.store.url
-    # The record names the code and machine of the night that writes it: another one's training is not its own.
+    # A record names the code and the machine that trained, so a training by others is not reused.
     made_by = [dict(code_version()), describe_machine()]
     name = sha256_of([dataset.hash, asdict(embedded.current), training_settings(settings), made_by])
-    # Other workers of a fine-tuning wait for their part in it.
-    stored = None if workers() else Store(store).training_results.read(name)
-    if stored and Store(store).heads.has(stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
+    # The other workers of a fine-tuning wait for their share, so it always runs.
+    stored = None if workers() else store.training_results.read(name)
+    if stored and store.heads.has(stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
         log_line("train     found what an earlier night had trained and could not bring to a decision")
         return TrainingResult(**{**stored, "made": FeatureSet(**stored["made"])})
-    fitted = train_model(Store(store).manifests.read(dataset.hash), embedded.current, settings, read_groups(store))
-    Store(store).training_results.write(name, asdict(fitted))
+    rows = store.manifests.read(dataset.hash)
+    fitted = train_model(rows, embedded.current, settings, store, read_groups(store))
+    store.training_results.write(name, asdict(fitted))
     return fitted
 
 
-def _is_decided(store: str, dataset: str, head: str) -> bool:
-    """Tell whether the ledger has this model: a night that is forced then trains it once more."""
-    return any((entry.dataset, entry.head) == (dataset, head) for entry in Store(store).ledger.entries())
+def _is_decided(store: Store, dataset: str, head: str) -> bool:
+    """Check whether the ledger has this model; a run that is forced then trains it once more."""
+    return any((entry.dataset, entry.head) == (dataset, head) for entry in store.ledger.entries())
 
 
 def _final_figures(fitted: TrainingResult) -> dict[str, float]:
-    """Take the figures that belong to no epoch."""
+    """Return the metrics that belong to no epoch."""
     return {name: value for name, value in fitted.figures.items() if name not in fitted.epochs[-1][1]}
 
 

@@ -63,10 +63,13 @@ def bare_loop(backbone: Backbone, pixels: list[NDArray[np.uint8]]) -> None:
 
 def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
     """Do what a run does for one claim: claim, see what is lacking, read, decode, embed, write."""
-    store = Store(settings.store.url).features(backbone.fingerprint, backbone.width)
-    with Store(settings.store.url).leases.hold("benchmark"):
-        lacking = _missing_views(store, dict.fromkeys(images, (IDENTITY,)))
-        if sum(1 for _ in _embed_batch(backbone, lacking, store, settings)) != len(images):
+    store = Store(settings.store.url)
+    features = store.features(backbone.fingerprint, backbone.width)
+    with store.leases.hold("benchmark"):
+        lacking = _missing_views(features, dict.fromkeys(images, (IDENTITY,)))
+        if sum(
+            1 for _ in _embed_batch(backbone, lacking, features, store.images, limits_from_settings(settings.images))
+        ) != len(images):
             raise RuntimeError("some of the images had been embedded before")
 
 

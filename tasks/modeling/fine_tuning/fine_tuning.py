@@ -48,13 +48,15 @@ class FineTuningData:
         train: The images to learn from.
         validation: The images that decide which epoch is best.
         reader: Reads the images.
-        settings: The settings.
+        fine_tuning: How the backbone's end is trained.
+        training: The seed, the balance of classes, and label smoothing.
     """
 
     train: LabelledImages
     validation: LabelledImages
     reader: ImageReader
-    settings: "schema.Settings"
+    fine_tuning: "schema.FineTuning"
+    training: "schema.Training"
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class FineTuning:
         else:
             last = Checkpoint(network.state(), network.weights(), ((0, self._evaluate_epoch(network, 0)),))
         yield last
-        for epoch in range(last.epoch + 1, self.data.settings.fine_tuning.epochs + 1):
+        for epoch in range(last.epoch + 1, self.data.fine_tuning.epochs + 1):
             figures = self._train_epoch(network, epoch) | self._evaluate_epoch(network, epoch)
             better = figures["validation_loss"] < best_epoch(last.epochs)[1]["validation_loss"]
             best = network.weights() if better else last.best
@@ -105,7 +107,7 @@ class FineTuning:
         """Return the backbone and the head of the best epoch; before the first one they are those to start from."""
         if best_epoch(last.epochs)[0] == 0:
             return self.backbone, self.head
-        return extract_model(last.best, (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
+        return extract_model(last.best, (self.backbone, self.head), self.data.fine_tuning.from_block)
 
     def run_without_validation(self) -> tuple[Backbone, Head]:
         """Train all epochs, and return the backbone and the head of the last one.
@@ -120,25 +122,24 @@ class FineTuning:
         """
         network = self._create_train_state()
         self._check_memory(network)
-        for epoch in range(1, self.data.settings.fine_tuning.epochs + 1):
+        for epoch in range(1, self.data.fine_tuning.epochs + 1):
             self._train_epoch(network, epoch)
-        return extract_model(network.weights(), (self.backbone, self.head), self.data.settings.fine_tuning.from_block)
+        return extract_model(network.weights(), (self.backbone, self.head), self.data.fine_tuning.from_block)
 
     def _check_memory(self, network: TrainState) -> None:
-        check_memory(
-            network.trainable_layers, self.data.settings, self.devices.count // len(self.devices.local_devices)
-        )
+        machines = self.devices.count // len(self.devices.local_devices)
+        check_memory(network.trainable_layers, self.data.fine_tuning, self.data.reader.size, machines)
 
     def _create_train_state(self) -> TrainState:
-        tuning, training = self.data.settings.fine_tuning, self.data.settings.training
+        tuning, training = self.data.fine_tuning, self.data.training
         steps = tuning.epochs * self._count_steps()
         return create_train_state((self.backbone, self.head), tuning, self.devices, steps, training.label_smoothing)
 
     def _count_steps(self) -> int:
-        return -(-len(self.data.train.images) // self.data.settings.fine_tuning.batch)
+        return -(-len(self.data.train.images) // self.data.fine_tuning.batch)
 
     def _train_epoch(self, network: TrainState, epoch: int) -> dict[str, float]:
-        plan = plan_training(self.data.train, self.data.settings, epoch)
+        plan = plan_training(self.data.train, self.data.training, self.data.fine_tuning, epoch)
         return self._run_epoch("train", plan, network.train_step, (epoch - 1) * self._count_steps())
 
     def _evaluate_epoch(self, network: TrainState, epoch: int) -> dict[str, float]:
@@ -161,11 +162,11 @@ class FineTuning:
         Raises:
             PedigreeError: The loss is no number.
         """
-        losses, hits, batch = 0.0, 0, self.data.settings.fine_tuning.batch
+        losses, hits, batch = 0.0, 0, self.data.fine_tuning.batch
         for number, (device_batches, size) in enumerate(
             read_batches(plan, batch, self.data.reader, self.devices), start=1
         ):
-            with report_memory_shortage(self.data.settings), report_lost_worker():
+            with report_memory_shortage(self.data.fine_tuning, self.data.reader.size), report_lost_worker():
                 loss, correct = step(device_batches)
             if not isfinite(loss):
                 raise PedigreeError(self._describe_divergence(name, before + (number if name == "train" else 0)))
@@ -174,8 +175,8 @@ class FineTuning:
         return {f"{name}_loss": losses / len(plan.order), f"{name}_accuracy": hits / len(plan.order)}
 
     def _describe_divergence(self, name: str, step: int) -> str:
-        rate = self.data.settings.fine_tuning.learning_rate
-        total = self.data.settings.fine_tuning.epochs * self._count_steps()
+        rate = self.data.fine_tuning.learning_rate
+        total = self.data.fine_tuning.epochs * self._count_steps()
         return (
             f"Fine-tuning broke down at step {step} of {total}: the {name} loss is no number any more. Most likely "
             f"the steps are too long: set fine_tuning.learning_rate, now {rate:g}, to {rate / _RATE_FACTOR:g}. "
@@ -184,7 +185,11 @@ class FineTuning:
 
 
 def check_memory(
-    layers: Sequence["keras.layers.Layer"], settings: "schema.Settings", machines: int, free: int | None = None
+    layers: Sequence["keras.layers.Layer"],
+    fine_tuning: "schema.FineTuning",
+    size: int,
+    machines: int,
+    free: int | None = None,
 ) -> None:
     """Check that the outputs of the trainable layers fit into memory.
 
@@ -194,7 +199,8 @@ def check_memory(
 
     Args:
         layers: The trainable layers.
-        settings: The batch size and the size of the pictures.
+        fine_tuning: Names the batch size.
+        size: The side of the pictures in pixels.
         machines: The number of machines that share a batch.
         free: The free memory in bytes; None asks the machine.
 
@@ -205,10 +211,10 @@ def check_memory(
 
     if tf.config.list_logical_devices("GPU"):
         return
-    bytes_per_picture = count_outputs(layers, settings.backbone.size) * _BYTES
+    bytes_per_picture = count_outputs(layers, size) * _BYTES
     free = psutil.virtual_memory().available if free is None else free
-    if bytes_per_picture * settings.fine_tuning.batch > free * machines:
-        raise PedigreeError(describe_memory_shortage(settings, free * machines // bytes_per_picture))
+    if bytes_per_picture * fine_tuning.batch > free * machines:
+        raise PedigreeError(describe_memory_shortage(fine_tuning, size, free * machines // bytes_per_picture))
 
 
 def count_outputs(layers: Sequence["keras.layers.Layer"], size: int) -> int:
@@ -229,29 +235,40 @@ def count_outputs(layers: Sequence["keras.layers.Layer"], size: int) -> int:
 
 
 @contextmanager
-def report_memory_shortage(settings: "schema.Settings") -> Iterator[None]:
-    """Replace errors about exhausted memory, in the middle of a step, by one sentence."""
+def report_memory_shortage(fine_tuning: "schema.FineTuning", size: int) -> Iterator[None]:
+    """Replace errors about exhausted memory, in the middle of a step, by one sentence.
+
+    Args:
+        fine_tuning: Names the batch size.
+        size: The side of the pictures in pixels.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        PedigreeError: Memory is exhausted.
+    """
     import tensorflow as tf
 
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise PedigreeError(describe_memory_shortage(settings, settings.fine_tuning.batch // 2)) from error
+        raise PedigreeError(describe_memory_shortage(fine_tuning, size, fine_tuning.batch // 2)) from error
 
 
-def describe_memory_shortage(settings: "schema.Settings", batch: int) -> str:
+def describe_memory_shortage(fine_tuning: "schema.FineTuning", size: int, batch: int) -> str:
     """Describe that a batch does not fit into memory, and which settings would.
 
     Args:
-        settings: The settings.
+        fine_tuning: Names the batch size.
+        size: The side of the pictures in pixels.
         batch: A batch that fits; 0 where only fewer trainable blocks would help.
 
     Returns:
         The sentence.
     """
-    tuning, size = settings.fine_tuning, settings.backbone.size
     better = f"fine_tuning.batch to {batch}" if batch else "fine_tuning.from_block to a later block"
     return (
-        f"Fine-tuning with fine_tuning.batch {tuning.batch} at {size} px needs more memory than there is: "
+        f"Fine-tuning with fine_tuning.batch {fine_tuning.batch} at {size} px needs more memory than there is: "
         f"set {better}. No model was made."
     )

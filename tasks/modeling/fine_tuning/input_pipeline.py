@@ -79,26 +79,28 @@ class EpochPlan:
     change: Callable[[int, Pixels], Pixels]
 
 
-def plan_training(train: LabelledImages, settings: "schema.Settings", epoch: int) -> EpochPlan:
+def plan_training(
+    train: LabelledImages, training: "schema.Training", fine_tuning: "schema.FineTuning", epoch: int
+) -> EpochPlan:
     """Plan an epoch of training; the seed and the epoch alone decide the order and the augmentation.
 
     Args:
         train: The images to learn from.
-        settings: The seed, the balance of classes, and the augmentation.
+        training: The seed, and how classes are balanced.
+        fine_tuning: How pictures are augmented.
         epoch: The number of the epoch.
 
     Returns:
         The plan.
     """
-    seed, balance = settings.training.seed, settings.training.balance
-    kind, count = settings.fine_tuning.augmentation, len(train.truth)
+    seed, balance, count = training.seed, training.balance, len(train.truth)
     balanced, chance = _compute_balanced_weights(train.truth), np.random.default_rng([seed, epoch])
     drawn = (
         chance.choice(count, count, p=balanced / balanced.sum()) if balance == "sampling" else chance.permutation(count)
     )
 
     def change(position: int, pixels: Pixels) -> Pixels:
-        return augment(pixels, kind, np.random.default_rng([seed, epoch, position]))
+        return augment(pixels, fine_tuning.augmentation, np.random.default_rng([seed, epoch, position]))
 
     return EpochPlan(train, drawn.tolist(), balanced if balance == "weights" else np.ones(count), change)
 

@@ -82,4 +82,4 @@ def test_too_few_photographs_are_refused_before_any_is_embedded(tmp_path: Path, 
     Store(str(tmp_path)).splits.settle(lambda assignments: {} if assignments else groups)
     Store(str(tmp_path)).manifests.write("d" * 64, rows)
     with pytest.raises(PedigreeError, match=words):
-        measure_cuts("d" * 64, Settings.model_validate(values))
+        measure_cuts("d" * 64, Store(str(tmp_path)), Settings.model_validate(values))

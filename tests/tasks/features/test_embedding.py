@@ -14,7 +14,7 @@ from configs.schema import Backbone as Chosen
 from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.image_info import ImageInfo, validate_image
-from tasks.domain.images.preprocessing import Limits
+from tasks.domain.images.preprocessing import Limits, limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
@@ -26,6 +26,7 @@ from tests.servers import ROOT, PrefectServer
 COMMAND = """
 import os, sys
 from configs.schema import Settings
+from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.features import embedding
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.files.leases import Leases
@@ -50,8 +51,9 @@ def deadly(*arguments):
 Leases.hold = told
 if last:
     embedding._SECONDS, FeatureStore.add = 0, deadly
-images = sorted(Store(settings.store.url).images.stored())
-print(embedding.embed_lacking(random_backbone("mixed0", 75), images, settings))
+store = Store(settings.store.url)
+images = sorted(store.images.stored())
+print(embedding.embed_missing(random_backbone("mixed0", 75), images, store, limits_from_settings(settings.images)))
 """
 Begin = Callable[..., subprocess.Popen[str]]
 
@@ -99,25 +101,27 @@ def test_what_was_embedded_before_a_kill_is_kept(begin: Begin, settings: Setting
     killed.communicate()
     assert killed.returncode == 9
     assert list((Path(settings.store.url) / "claims").iterdir())
-    images = sorted(Store(settings.store.url).images.stored())
+    store, limits = Store(settings.store.url), limits_from_settings(settings.images)
+    images = sorted(store.images.stored())
     backbone = random_backbone("mixed0", 75)
-    assert embed_missing(backbone, images, settings) == 17
-    assert embed_missing(backbone, images, settings) == 0
+    assert embed_missing(backbone, images, store, limits) == 17
+    assert embed_missing(backbone, images, store, limits) == 0
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_only_lacking_views_are_embedded(settings: Settings) -> None:
     """An image that is known as it is needs only its mirror image, and its features stay what they were."""
-    images = sorted(Store(settings.store.url).images.stored())[:3]
+    store, limits = Store(settings.store.url), limits_from_settings(settings.images)
+    images = sorted(store.images.stored())[:3]
     backbone = random_backbone("mixed0", 75)
-    store = Store(settings.store.url).features(backbone.fingerprint, backbone.width)
-    assert embed_missing(backbone, images, settings) == 3
-    before = store.read(images)
+    features = store.features(backbone.fingerprint, backbone.width)
+    assert embed_missing(backbone, images, store, limits) == 3
+    before = features.read(images)
     views = ("identity", "mirror")
-    assert embed_missing(backbone, dict.fromkeys(images[:2], views), settings) == 2
-    assert (store.stored(), store.stored("mirror")) == (set(images), set(images[:2]))
-    assert store._table().read(["image"]).num_rows == 5
-    assert store.read(images).tobytes() == before.tobytes()
+    assert embed_missing(backbone, dict.fromkeys(images[:2], views), store, limits) == 2
+    assert (features.stored(), features.stored("mirror")) == (set(images), set(images[:2]))
+    assert features._table().read(["image"]).num_rows == 5
+    assert features.read(images).tobytes() == before.tobytes()
 
 
 def _file(seed: int) -> bytes:

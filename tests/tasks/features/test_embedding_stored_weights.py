@@ -35,7 +35,7 @@ def test_an_exchanged_head_is_never_read(tmp_path: Path, other: Head) -> None:
         with pytest.raises(
             PedigreeError, match=rf"The file heads/{HEAD.name}\.npz in .* is not what was written: put it"
         ):
-            read(str(tmp_path), HEAD.name)
+            read(Store(str(tmp_path)), HEAD.name)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
@@ -45,7 +45,7 @@ def test_a_head_with_a_flipped_bit_is_never_another_one(tmp_path: Path, share: f
     data[int(len(data) * share)] ^= 4
     Store(str(tmp_path)).heads.write(HEAD.name, bytes(data))
     try:
-        assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
+        assert stored_head(Store(str(tmp_path)), HEAD.name).name == HEAD.name
     except PedigreeError as problem:
         assert f"heads/{HEAD.name}.npz" in str(problem)  # noqa: PT017 - either is right
 
@@ -63,15 +63,15 @@ def test_an_exchanged_backbone_is_never_read(tmp_path: Path, data: bytes, facts:
     """Other weights or other facts under a backbone's fingerprint are refused in a sentence that names the file."""
     Store(str(tmp_path)).backbones.write(FINGERPRINT, data, facts)
     with pytest.raises(PedigreeError, match=rf"The file backbones/{FINGERPRINT}\.{file} in .* is not what was written"):
-        check_backbone(str(tmp_path), FINGERPRINT, FACTS)
+        check_backbone(Store(str(tmp_path)), FINGERPRINT, FACTS)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     """A head and a backbone that nobody touched are read."""
     Store(str(tmp_path)).heads.write(HEAD.name, HEAD.to_bytes())
     Store(str(tmp_path)).backbones.write(FINGERPRINT, to_bytes(WEIGHTS), FACTS)
-    assert stored_head(str(tmp_path), HEAD.name).name == HEAD.name
-    assert backbone_files(str(tmp_path), FINGERPRINT)[1] == FACTS
+    assert stored_head(Store(str(tmp_path)), HEAD.name).name == HEAD.name
+    assert backbone_files(Store(str(tmp_path)), FINGERPRINT)[1] == FACTS
 
 
 def test_the_check_of_the_package_leaves_recipes_as_they_were() -> None:

@@ -47,7 +47,8 @@ def small_fine_tuning(settings: Settings, devices: Devices | None = None, dies_a
         _labelled(classes, range(7)),
         _labelled(classes, range(7, 9)),
         ImageReader(partial(_stored, count(), dies_at), Limits(10**6, 10**6, 32), _SIZE),
-        settings,
+        settings.fine_tuning,
+        settings.training,
     )
     chosen = devices or devices_of_this_machine(settings.fine_tuning.devices)
     return FineTuning(backbone, head, lesson, chosen, lambda _images: None)

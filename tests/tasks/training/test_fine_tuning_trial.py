@@ -40,7 +40,7 @@ def _tried(dataset: Dataset, today: FeatureSet, run_id: str, chosen: Settings) -
 def _embedded(rows: list[Row], chosen: Settings) -> FeatureSet:
     backbone = random_backbone("mixed0", 75)
     Store(chosen.store.url).backbones.write(backbone.fingerprint, backbone.to_bytes(), backbone.facts)
-    embed_missing(backbone, [row.image for row in rows], chosen)
+    embed_missing(backbone, [row.image for row in rows], Store(chosen.store.url), limits_from_settings(chosen.images))
     return feature_set(backbone)
 
 

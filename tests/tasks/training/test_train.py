@@ -36,7 +36,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     monkeypatch.setattr(train, "train_model", trains)
 
     def trained() -> str:
-        return train._train_or_reuse(dataset, embedded, settings).head
+        return train._train_or_reuse(dataset, embedded, settings, Store(settings.store.url)).head
 
     assert [trained(), trained()] == ["a", "a"]
     current = dict(code_version())

@@ -146,17 +146,20 @@ def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:
     network, settings = small_fine_tuning(small_settings())._create_train_state(), small_settings()
     needed = 4 * count_outputs(network.trainable_layers, settings.backbone.size)
     assert needed > 4 * 75 * 75
-    check_memory(network.trainable_layers, settings, 1, 8 * needed)
-    check_memory(network.trainable_layers, settings, 2, 4 * needed)
+    check_memory(network.trainable_layers, settings.fine_tuning, settings.backbone.size, 1, 8 * needed)
+    check_memory(network.trainable_layers, settings.fine_tuning, settings.backbone.size, 2, 4 * needed)
     with pytest.raises(PedigreeError, match=r"batch 8 at 75 px .* set fine_tuning.batch to 5\."):
-        check_memory(network.trainable_layers, settings, 1, 6 * needed - 1)
+        check_memory(network.trainable_layers, settings.fine_tuning, settings.backbone.size, 1, 6 * needed - 1)
     with pytest.raises(PedigreeError, match=r"set fine_tuning.from_block to a later block"):
-        check_memory(network.trainable_layers, settings, 1, needed - 1)
+        check_memory(network.trainable_layers, settings.fine_tuning, settings.backbone.size, 1, needed - 1)
 
 
 def test_the_end_of_memory_is_a_sentence() -> None:
     """What TensorFlow raises when memory ends becomes the advice to take half of the batch."""
-    with pytest.raises(PedigreeError, match=r"set fine_tuning.batch to 4\."), report_memory_shortage(small_settings()):
+    with (
+        pytest.raises(PedigreeError, match=r"set fine_tuning.batch to 4\."),
+        report_memory_shortage(small_settings().fine_tuning, 75),
+    ):
         tf.zeros((2**45,))
 
 

@@ -7,17 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from configs.schema import Settings
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
-from tasks.modeling.fine_tuning.input_pipeline import LabelledImages, plan_training, plan_validation, read_batches
+from tasks.modeling.fine_tuning.input_pipeline import (
+    EpochPlan,
+    LabelledImages,
+    plan_training,
+    plan_validation,
+    read_batches,
+)
 from tests.tasks.modeling.small_fine_tuning import small_fine_tuning, small_settings
 
 _UNEVEN = LabelledImages([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
 
 
-def _with(**training: Any) -> Settings:  # noqa: ANN401 - settings of every type
+def _plan(epoch: int, **training: Any) -> EpochPlan:  # noqa: ANN401 - settings of every type
     settings = small_settings()
-    return settings.model_copy(update={"training": settings.training.model_copy(update=training)})
+    return plan_training(_UNEVEN, settings.training.model_copy(update=training), settings.fine_tuning, epoch)
 
 
 def test_every_place_is_dealt_out_once() -> None:
@@ -32,9 +37,7 @@ def test_every_place_is_dealt_out_once() -> None:
 def test_an_epoch_is_the_same_whatever_came_before() -> None:
     """Order and changes of an epoch depend on the seed and its number alone, and differ from those of another."""
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    first, repeated, later, other = (
-        plan_training(_UNEVEN, _with(seed=seed), epoch) for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
-    )
+    first, repeated, later, other = (_plan(epoch, seed=seed) for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1)))
     assert first.order == repeated.order
     assert sorted(first.order) == list(range(40))
     assert np.array_equal(first.change(3, picture), repeated.change(3, picture))
@@ -46,7 +49,7 @@ def test_an_epoch_is_the_same_whatever_came_before() -> None:
 
 def test_a_rare_class_gets_its_say() -> None:
     """By weights both classes weigh the same, by sampling both are drawn about as often, and without both neither."""
-    weighed, drawn, plain = (plan_training(_UNEVEN, _with(balance=way), 1) for way in ("weights", "sampling", "none"))
+    weighed, drawn, plain = (_plan(1, balance=way) for way in ("weights", "sampling", "none"))
     assert [weighed.weights[:36].sum(), weighed.weights[36:].sum()] == pytest.approx([20, 20])
     assert 12 <= Counter(_UNEVEN.truth[index] for index in drawn.order)[1] <= 28
     assert set(drawn.weights) == set(plain.weights) == {1.0}
