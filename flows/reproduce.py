@@ -22,9 +22,9 @@ def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproducti
     Returns:
         The verdict (identical, equal or different) with its evidence.
     """
-    recalled = load_record(store, model)
-    proved = verify_images(recalled, store)
-    if proved.lost:
-        return compare(recalled, proved)
-    refitted = refit(recalled, store, from_pixels)
-    return compare(recalled, proved, refitted)
+    original = load_record(store, model)
+    verified = verify_images(original, store)
+    if verified.lost:
+        return compare(original, verified)
+    refitted = refit(original, store, from_pixels)
+    return compare(original, verified, refitted)

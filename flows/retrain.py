@@ -69,7 +69,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
     check_rules(dataset, settings)
     if settings.backbone.cut == AUTO:
         settings = choose_cut(dataset, settings)
-    restored = restore_registry(settings)
+    restored = restore_registry(settings.store, settings.tracking)
     with serving_probe(settings) as probe:
         features = embed(dataset, settings)
         card = write_data_card(data, settings, features)
@@ -144,7 +144,7 @@ def finish(
     Returns:
         The run's final state, whose name Prefect shows.
     """
-    synced = sync_registry(settings, restored)
+    synced = sync_registry(settings.store, settings.tracking, restored)
     outcome = summarize(data, synced, settings, decided)
     if outcome.status == "needs-approval":
         outcome = request_approval(outcome, settings)

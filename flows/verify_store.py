@@ -4,18 +4,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from configs import schema
 from configs.environment import absolute
-from configs.schema import Store
 from flows.decorators import flat_parameters
 from tasks.catalog.verify import Verification, verify_all
 from tasks.domain.phrasing import count, list_names
 from tasks.reports.prefect_ui.artifacts import show_damage
 from tasks.reports.prefect_ui.progress import show_progress
+from tasks.stores.store import Store
 
 
 @flow(name="verify-store", persist_result=False, validate_parameters=False)
 @flat_parameters()
-def verify_store(store: Store) -> State[tuple[Verification, ...]]:
+def verify_store(store: schema.Store) -> State[tuple[Verification, ...]]:
     """Hash every image and every record of all dataset versions again, and fail with the names of what is damaged.
 
     Args:
@@ -24,7 +25,7 @@ def verify_store(store: Store) -> State[tuple[Verification, ...]]:
     Returns:
         A completed state named Whole with what was verified, or a failed state named Damaged.
     """
-    versions = verify_all(absolute(store.url), show_progress)
+    versions = verify_all(Store(absolute(store.url)), show_progress)
     damage = [(version.dataset, entry.what, entry.detail) for version in versions for entry in version.damage]
     summary = (
         f"{count(len(versions), 'version')}, {count(sum(version.images for version in versions), 'image')} hashed again"

@@ -57,7 +57,7 @@ def reproduce(
     with report_errors():
         from flows.runner import run_reproduce
 
-        reproduction = run_reproduce(choose_store(config, changes, store), model, from_pixels=from_pixels)
+        reproduction = run_reproduce(choose_store(config, changes, store).url, model, from_pixels=from_pixels)
         print_answer(reproduction.to_dict(), as_json, tables.render_reproduction(reproduction))
         if reproduction.verdict == "different":
             raise PedigreeError(

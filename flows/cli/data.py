@@ -61,12 +61,12 @@ def diff(
     with report_errors():
         from tasks.catalog import versions
 
-        store_url = choose_store(config, changes, store)
-        comparison = versions.diff(store_url, before, after)
+        opened = choose_store(config, changes, store)
+        comparison = versions.diff(opened, before, after)
         if html:
             from tasks.catalog.export import write_report
 
-            write_report(store_url, comparison, html, screens.show_progress)
+            write_report(opened, comparison, html, screens.show_progress)
         print_answer(comparison.to_dict(), as_json, screens.render_version_comparison(comparison, html))
 
 

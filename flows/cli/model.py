@@ -130,9 +130,10 @@ def lift(
 
 def _workspace(config: Path, changes: list[str] | None) -> "Workspace":
     from tasks.promotion.aliases import Workspace
+    from tasks.stores.store import Store
 
     settings = read_settings(config, changes or [])
-    return Workspace(settings.store.url, settings.tracking)
+    return Workspace(Store(settings.store.url), settings.tracking)
 
 
 def _person(name: str, why: str) -> "Approver":

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console, RenderableType
@@ -18,6 +18,9 @@ from configs.environment import absolute, home, prepare_environment
 from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
 from configs.visible_text import json_text, shown, visible_lines
+
+if TYPE_CHECKING:
+    from tasks.stores.store import Store
 
 
 def prepare_streams() -> None:
@@ -151,8 +154,8 @@ def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -
     return write(f"{text if can_show(text) else json.dumps(plain)}\n")
 
 
-def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> str:
-    """Return the address of the store that a command is to read.
+def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> "Store":
+    """Return the store that a command is to read.
 
     Args:
         config: The settings file.
@@ -160,14 +163,16 @@ def choose_store(config: Path | None, changes: list[str] | None, store: str | No
         store: The address itself, instead of a settings file.
 
     Returns:
-        An address or an absolute path.
+        The store; nothing of it is read yet.
 
     Raises:
         SettingsError: Neither or both are given, or the settings are wrong.
     """
     if (config is None) == (not store) or (store and changes):
         raise SettingsError("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
-    return read_settings(config, changes or []).store.url if config else absolute(store or "")
+    from tasks.stores.store import Store
+
+    return Store(read_settings(config, changes or []).store.url if config else absolute(store or ""))
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

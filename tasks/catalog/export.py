@@ -32,15 +32,15 @@ class ExportedVersion:
         return asdict(self)
 
 
-def checkout(store: str, word: str, target: Path, progress: Progress) -> ExportedVersion:
+def checkout(store: Store, word: str, target: Path, progress: Progress) -> ExportedVersion:
     """Write a version's images as class/sha256.extension and its manifest as CSV into a folder that is new or empty."""
     name = find_version(store, word)
-    rows = Store(store).manifests.read(name)
-    images = Store(store).images
+    rows = store.manifests.read(name)
+    images = store.images
     formats = images.formats([row.image for row in rows])
     if lost := [row.image for row in rows if row.image not in formats]:
         message = f"The store lacks {len(lost):,} images of this version, such as {lost[0]}: see pedigree data verify."
-        raise PedigreeError(Store(store).tombstones.describe(name, lost) or message)
+        raise PedigreeError(store.tombstones.describe(name, lost) or message)
     files = {row.image: file_name(row, formats[row.image]) for row in rows}
     folders = {folder_name(row.label) for row in rows}
     with new_folder(target) as folder, progress("checkout", len(rows)) as advance:
@@ -50,12 +50,12 @@ def checkout(store: str, word: str, target: Path, progress: Progress) -> Exporte
     return ExportedVersion(name, str(target), len(rows), len(folders))
 
 
-def write_report(store: str, compared: VersionComparison, page: Path, progress: Progress) -> None:
+def write_report(store: Store, compared: VersionComparison, page: Path, progress: Progress) -> None:
     """Write the page about a comparison, with thumbnails of those images that the store still holds."""
     names = list_pictured_images(compared.difference, compared.flips)
     small = {}
     with progress("pictures", len(names)) as advance:
-        for image, data in Store(store).images.salvage(names):
+        for image, data in store.images.salvage(names):
             small[image] = make_thumbnail(data) if isinstance(data, bytes) else None
             advance(1)
     written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips)

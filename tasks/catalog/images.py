@@ -11,7 +11,6 @@ from configs.gate_rules import suggest_nearest
 from tasks.domain.images.rejections import Reason
 from tasks.reports.pages.data_card_page import list_pictured_images, render_data_card
 from tasks.reports.pages.template import make_thumbnail
-from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 
 # Whoever removed an image for good is not asked again by whoever types a command.
@@ -30,7 +29,7 @@ class ReleasedRejects:
         return asdict(self)
 
 
-def retry(store: str, word: str | None) -> ReleasedRejects:
+def retry(store: Store, word: str | None) -> ReleasedRejects:
     """Release what the sources hold and was rejected for a reason, or for any; an image removed for good stays out.
 
     Raises:
@@ -38,13 +37,13 @@ def retry(store: str, word: str | None) -> ReleasedRejects:
         PedigreeError: There is no such store.
     """
     reasons = _RELEASABLE if word is None else {_reason(word)}
-    open_bucket(store).check()
-    Store(store).check_format()
-    snapshots = Store(store).snapshots
+    store.objects.check()
+    store.check_format()
+    snapshots = store.snapshots
     counts: Counter[Reason] = Counter()
     for source in snapshots.sources():
         counts += snapshots.release(source, reasons)
-    return ReleasedRejects(store, {reason.value: number for reason, number in sorted(counts.items())})
+    return ReleasedRejects(store.url, {reason.value: number for reason, number in sorted(counts.items())})
 
 
 def _reason(word: str) -> Reason:
@@ -70,39 +69,39 @@ class RemovedImage:
         return asdict(self)
 
 
-def forget(store: str, image: str) -> RemovedImage:
+def forget(store: Store, image: str) -> RemovedImage:
     """Note that an image was removed, so that it never comes back, and then remove it; a second call finishes a first.
 
     Raises:
         PedigreeError: There is no such store, or no such image in it.
     """
-    open_bucket(store).check()
-    Store(store).check_format()
-    images = Store(store).images
-    if image not in images.stored() | Store(store).tombstones.read():
-        raise PedigreeError(f"The store {store} holds no image {image}: name it by its SHA-256, all 64 digits.")
-    Store(store).tombstones.write(image, datetime.now(UTC).isoformat())
+    store.objects.check()
+    store.check_format()
+    images = store.images
+    if image not in images.stored() | store.tombstones.read():
+        raise PedigreeError(f"The store {store.url} holds no image {image}: name it by its SHA-256, all 64 digits.")
+    store.tombstones.write(image, datetime.now(UTC).isoformat())
     images.remove(image)
     users = [
         name
-        for name in sorted(Store(store).manifests.versions())
-        if any(row.image == image for row in Store(store).manifests.read(name))
+        for name in sorted(store.manifests.versions())
+        if any(row.image == image for row in store.manifests.read(name))
     ]
-    for name in Store(store).manifests.versions():
+    for name in store.manifests.versions():
         _remove_from_card(store, name, image)
-    runs = {decision.run_id for decision in Store(store).ledger.entries() if decision.dataset in users}
-    return RemovedImage(image, Store(store).remove_features(image), tuple(users), tuple(sorted(runs)))
+    runs = {decision.run_id for decision in store.ledger.entries() if decision.dataset in users}
+    return RemovedImage(image, store.remove_features(image), tuple(users), tuple(sorted(runs)))
 
 
-def _remove_from_card(store: str, name: str, image: str) -> None:
+def _remove_from_card(store: Store, name: str, image: str) -> None:
     """Write a version's page anew where it showed a small picture of the image."""
-    card = Store(store).data_cards.read(name)
+    card = store.data_cards.read(name)
     shown = list_pictured_images(card) if card else []
     if card and image in shown:
-        images = Store(store).images
+        images = store.images
         held = images.stored()
         pictures = {
             picture: make_thumbnail(data)
             for picture, data in images.read([picture for picture in shown if picture in held])
         }
-        Store(store).data_cards.replace_page(name, render_data_card(card, pictures))
+        store.data_cards.replace_page(name, render_data_card(card, pictures))

@@ -61,13 +61,13 @@ class Lineage:
         return asdict(self)
 
 
-def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
+def find(store: Store, word: str, tracking: Tracking | None = None) -> Lineage:
     """Follow a word both ways: an image or key to versions and models, a version to models, a model to its night.
 
     The word is an image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
     can be asked, a Prefect flow run. Raises SettingsError where the store knows none of it.
     """
-    entries = Store(store).ledger.entries()
+    entries = store.ledger.entries()
     kind, chosen = _resolve_word(store, word, entries, tracking)
     images: tuple[ImageUse, ...] = ()
     if kind == "image":
@@ -75,7 +75,7 @@ def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
         used = {use.dataset for use in images}
         chosen = [decision for decision in entries if decision.dataset in used]
     if not (images or chosen or kind == "dataset"):
-        raise SettingsError(f"Nothing in {store} is called {word}: no image, key, version, model, run or night.")
+        raise SettingsError(f"Nothing in {store.url} is called {word}: no image, key, version, model, run or night.")
     versions = {use.dataset for use in images} | {decision.dataset for decision in chosen}
     return Lineage(
         word=word,
@@ -89,7 +89,7 @@ def find(store: str, word: str, tracking: Tracking | None = None) -> Lineage:
 
 
 def _resolve_word(
-    store: str, word: str, entries: list[Decision], tracking: Tracking | None
+    store: Store, word: str, entries: list[Decision], tracking: Tracking | None
 ) -> tuple[str, list[Decision]]:
     if _FLOW_RUN.fullmatch(word):
         return "night", [decision for decision in entries if decision.run_id in _runs_of_flow_run(word, tracking)]
@@ -110,14 +110,14 @@ def _runs_of_flow_run(word: str, tracking: Tracking | None) -> list[str]:
     return runs.runs_of(tracking.url, tracking.experiment, word)
 
 
-def _find_uses(store: str, word: str) -> tuple[ImageUse, ...]:
+def _find_uses(store: Store, word: str) -> tuple[ImageUse, ...]:
     """Read every version, also former ones: the image may have been taken away since."""
-    images = sorted(Store(store).snapshots.images_under(word))
+    images = sorted(store.snapshots.images_under(word))
     begin = word.lower() if _HASH.fullmatch(word.lower()) else ""
-    names = sorted(Store(store).manifests.versions())
+    names = sorted(store.manifests.versions())
 
     def rows(name: str) -> list[Row]:
-        return Store(store).manifests.find_rows(name, images, begin)
+        return store.manifests.find_rows(name, images, begin)
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         version_rows = list(zip(names, pool.map(rows, names), strict=True))

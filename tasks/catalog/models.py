@@ -8,7 +8,6 @@ from typing import Any
 from configs.schema import Tracking
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.registry.decisions import Decision, find_hold, find_last_decision, find_rival, resolve_aliases
-from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 
 
@@ -94,18 +93,18 @@ class ModelHistory:
         return asdict(self)
 
 
-def models(store: str) -> Models:
+def models(store: Store) -> Models:
     """List the model versions of a store; raise PedigreeError where there is no store."""
     entries = _entries(store)
     latest = [find_last_decision(entries, model) for model in dict.fromkeys(decision.model for decision in entries)]
-    return Models(store, tuple(_summarize_model(decision, entries) for decision in latest))
+    return Models(store.url, tuple(_summarize_model(decision, entries) for decision in latest))
 
 
-def show(store: str, word: str, tracking: Tracking | None = None) -> ModelDetails:
+def show(store: Store, word: str, tracking: Tracking | None = None) -> ModelDetails:
     """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
     entries = _entries(store)
-    decision = Store(store).ledger.named(word)
-    record = Store(store).records.read(decision.head, decision.dataset)
+    decision = store.ledger.named(word)
+    record = store.records.read(decision.head, decision.dataset)
     package, alarm = _package_state(store, decision, tracking)
     return ModelDetails(
         model=_summarize_model(decision, entries),
@@ -120,7 +119,7 @@ def show(store: str, word: str, tracking: Tracking | None = None) -> ModelDetail
     )
 
 
-def _package_state(store: str, decision: Decision, tracking: Tracking | None) -> tuple[str, str]:
+def _package_state(store: Store, decision: Decision, tracking: Tracking | None) -> tuple[str, str]:
     """Say how the model's files in MLflow stand; where the settings name no MLflow, they are not looked at."""
     if tracking is None:
         return "not compared: only -c FILE says which MLflow serves", ""
@@ -131,10 +130,10 @@ def _package_state(store: str, decision: Decision, tracking: Tracking | None) ->
     return str(served), served.alarm
 
 
-def why(store: str, word: str) -> ModelHistory:
+def why(store: Store, word: str) -> ModelHistory:
     """Tell a version's whole story."""
     entries = _entries(store)
-    last = Store(store).ledger.named(word)
+    last = store.ledger.named(word)
     about = [decision for decision in entries if decision.model == last.model]
     judged, rival = [decision for decision in about if decision.decided_by_gate][-1], find_rival(entries, last)
     against = rival.model_version if rival else None
@@ -143,10 +142,10 @@ def why(store: str, word: str) -> ModelHistory:
     )
 
 
-def _entries(store: str) -> list[Decision]:
-    open_bucket(store).check()
-    Store(store).check_format()
-    return Store(store).ledger.entries()
+def _entries(store: Store) -> list[Decision]:
+    store.objects.check()
+    store.check_format()
+    return store.ledger.entries()
 
 
 def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
@@ -157,10 +156,10 @@ def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
     return Model(*facts, tuple(roles), decision.dataset, decision.figures, decision.head)
 
 
-def _data_diff(store: str, dataset: str) -> DataDiff:
-    parent = (Store(store).data_cards.read(dataset) or {}).get("parent")
-    rows = Store(store).manifests.read(dataset)
-    difference = diff_versions(Store(store).manifests.read(parent) if parent else (), rows)
+def _data_diff(store: Store, dataset: str) -> DataDiff:
+    parent = (store.data_cards.read(dataset) or {}).get("parent")
+    rows = store.manifests.read(dataset)
+    difference = diff_versions(store.manifests.read(parent) if parent else (), rows)
     return DataDiff(
         parent=parent,
         dataset=dataset,

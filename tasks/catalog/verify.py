@@ -47,34 +47,32 @@ class Verification:
         return asdict(self)
 
 
-def verify(store: str, word: str, progress: Progress) -> Verification:
+def verify(store: Store, word: str, progress: Progress) -> Verification:
     """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
     return _add_file_damage(store, _verify_version(store, _find_version(store, word), progress, set()))
 
 
-def _find_version(store: str, word: str) -> str:
+def _find_version(store: Store, word: str) -> str:
     """Find the version that is meant; where the ledger cannot say which is the latest, take the one written last."""
     try:
         return find_version(store, word)
     except (ServiceUnavailableError, InaccessibleError, SettingsError):
         raise
     except PedigreeError:
-        times = Store(store).manifests.versions()
+        times = store.manifests.versions()
         if word != LATEST or not times:
             raise
         return max(times, key=times.__getitem__)
 
 
-def verify_all(store: str, progress: Progress) -> tuple[Verification, ...]:
+def verify_all(store: Store, progress: Progress) -> tuple[Verification, ...]:
     """Do the same with every version of the store; what several share is hashed, and counted, once."""
     proved: set[str] = set()
-    verifications = [
-        _verify_version(store, name, progress, proved) for name in sorted(Store(store).manifests.versions())
-    ]
+    verifications = [_verify_version(store, name, progress, proved) for name in sorted(store.manifests.versions())]
     return (_add_file_damage(store, verifications[0]), *verifications[1:]) if verifications else ()
 
 
-def _add_file_damage(store: str, verification: Verification) -> Verification:
+def _add_file_damage(store: Store, verification: Verification) -> Verification:
     """Add what is wrong with the store's files as such, where a row of theirs does not say it better."""
     by_rows = tuple(
         f"{table}/"
@@ -86,7 +84,7 @@ def _add_file_damage(store: str, verification: Verification) -> Verification:
     return replace(verification, damage=damage, notes=tuple(missing_checksums(store)))
 
 
-def _verify_version(store: str, name: str, progress: Progress, proved: set[str]) -> Verification:
+def _verify_version(store: Store, name: str, progress: Progress, proved: set[str]) -> Verification:
     """Look at a version, all but the images that are proved already, and add its own to them."""
     rows: list[Row] = []
     decisions: list[Decision] = []
@@ -120,14 +118,14 @@ def _problems_as_damage(subject: str, damage: Iterable[Damage]) -> Iterator[Dama
         yield Damage(subject, f"It is not what Pedigree writes ({type(error).__name__}: {str(error)[:100]}).")
 
 
-def _manifest(store: str, name: str, rows: list[Row]) -> Iterator[Damage]:
-    rows += Store(store).manifests.read(name)
+def _manifest(store: Store, name: str, rows: list[Row]) -> Iterator[Damage]:
+    rows += store.manifests.read(name)
     if dataset_hash(rows) != name:
         yield Damage("manifest", f"Its rows have another hash than datasets/{name}.")
 
 
-def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
-    images, unreadable, gone = Store(store).images, False, Store(store).tombstones.read()
+def _images(store: Store, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
+    images, unreadable, gone = store.images, False, store.tombstones.read()
     try:
         with progress("verify", len(rows)) as advance:
             for image, data in images.salvage([row.image for row in rows]):
@@ -148,8 +146,8 @@ def _images(store: str, rows: Sequence[Row], progress: Progress) -> Iterator[Dam
         yield from (Damage(file, detail) for file, detail in images.damage())
 
 
-def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
-    splits = Store(store).splits
+def _splits(store: Store, rows: Sequence[Row]) -> Iterator[Damage]:
+    splits = store.splits
     yield from (Damage(file, detail) for file, detail in splits.damage())
     assigned = splits.stored()
     for row in rows:
@@ -160,8 +158,8 @@ def _splits(store: str, rows: Sequence[Row]) -> Iterator[Damage]:
             yield Damage(f"image {row.image}", detail)
 
 
-def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage]:
-    ledger = Store(store).ledger
+def _ledger(store: Store, name: str, decisions: list[Decision]) -> Iterator[Damage]:
+    ledger = store.ledger
     for key in ledger.files():
         try:
             decision = ledger.read(key)
@@ -176,40 +174,40 @@ def _ledger(store: str, name: str, decisions: list[Decision]) -> Iterator[Damage
             decisions.append(decision)
 
 
-def _card(store: str, name: str, images: int, *, decided: bool) -> Iterator[Damage]:
-    card = Store(store).data_cards.read(name)
+def _card(store: Store, name: str, images: int, *, decided: bool) -> Iterator[Damage]:
+    card = store.data_cards.read(name)
     if card is None:
         if decided:
             yield Damage("data card", f"There is no datasets/{name}/card.json, though the ledger knows the version.")
         return
     if (card["dataset"], card["images"]) != (name, images):
         yield Damage("data card", f"It is of {card['dataset'][:12]} with {card['images']} images.")
-    if Store(store).labellings.rehash(card["labels"]) != card["labels"]:
+    if store.labellings.rehash(card["labels"]) != card["labels"]:
         yield Damage(f"labels/{card['labels']}.parquet", "Its rows have another hash.")
 
 
-def _record(store: str, head: str, name: str) -> Iterator[Damage]:
-    record = Store(store).records.read(head, name)
+def _record(store: Store, head: str, name: str) -> Iterator[Damage]:
+    record = store.records.read(head, name)
     if (record.head, record.dataset) != (head, name):
         yield Damage(f"record of head {head}", f"It is of head {record.head[:12]} and dataset {record.dataset[:12]}.")
 
 
-def _backbone(store: str, fingerprint: str) -> Iterator[Damage]:
-    data, facts = Store(store).backbones.read(fingerprint)
+def _backbone(store: Store, fingerprint: str) -> Iterator[Damage]:
+    data, facts = store.backbones.read(fingerprint)
     if sha256_of(facts) != fingerprint:
         yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
     if hash_weights(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
         yield Damage(f"backbone {fingerprint}", "Its weights have another hash.")
 
 
-def _head(store: str, name: str) -> Iterator[Damage]:
-    if Head.from_bytes(Store(store).heads.read(name)).name != name:
+def _head(store: Store, name: str) -> Iterator[Damage]:
+    if Head.from_bytes(store.heads.read(name)).name != name:
         yield Damage(f"head {name}", "Its weights have another hash.")
 
 
-def _features(store: str, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
+def _features(store: Store, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
     """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
-    features = Store(store).features(backbone, Head.from_bytes(Store(store).heads.read(head)).weights.shape[0])
+    features = store.features(backbone, Head.from_bytes(store.heads.read(head)).weights.shape[0])
     stored = features.stored()
     images = [row.image for row in rows if row.image in stored]
     for start in range(0, len(images), _FEATURES_AT_ONCE):

@@ -13,7 +13,6 @@ from tasks.domain.datasets.image_issues import ImageName, report_contradictions
 from tasks.domain.datasets.version_diff import LATEST, VersionDiff, diff_versions, resolve_version, sort_versions
 from tasks.domain.evaluation.misclassifications import PredictionFlips
 from tasks.domain.registry.decisions import Decision
-from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 
 _READS_AT_ONCE = 16
@@ -93,32 +92,34 @@ class Rejects:
         return asdict(self)
 
 
-def versions(store: str) -> Versions:
+def versions(store: Store) -> Versions:
     """List the versions of a store; raise PedigreeError where there is none."""
-    times, decisions = Store(_check_store(store)).manifests.versions(), Store(store).ledger.entries()
+    times, decisions = _check_store(store).manifests.versions(), store.ledger.entries()
     champion = decisions[-1].champion if decisions else None
     names = _in_order(store, times, decisions)
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        return Versions(store, tuple(pool.map(partial(_describe_version, store, times, decisions, champion), names)))
+        return Versions(
+            store.url, tuple(pool.map(partial(_describe_version, store, times, decisions, champion), names))
+        )
 
 
-def find_version(store: str, word: str) -> str:
+def find_version(store: Store, word: str) -> str:
     """Return the full hash of the version that a person means."""
-    times = Store(_check_store(store)).manifests.versions()
+    times = _check_store(store).manifests.versions()
     # Only the order asks the ledger: a hash finds its version also where a file of the ledger is damaged.
-    return resolve_version(word, _in_order(store, times, Store(store).ledger.entries() if word == LATEST else []))
+    return resolve_version(word, _in_order(store, times, store.ledger.entries() if word == LATEST else []))
 
 
-def show(store: str, word: str) -> VersionDetails:
+def show(store: Store, word: str) -> VersionDetails:
     """Count what a version holds, and repeat what its data card warns of."""
     name = find_version(store, word)
-    rows, card = Store(store).manifests.read(name), Store(store).data_cards.read(name) or {}
+    rows, card = store.manifests.read(name), store.data_cards.read(name) or {}
     classes = tuple(asdict(class_card) for class_card in build_class_cards(rows))
-    about = _decisions_about(name, Store(store).ledger.entries())
+    about = _decisions_about(name, store.ledger.entries())
     return VersionDetails(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
 
 
-def find_model(store: str, word: str) -> str | Decision:
+def find_model(store: Store, word: str) -> str | Decision:
     """Return the version whose hash a person names, or the last decision about the model that they name.
 
     Where a word could be both, such as 2026, it is the hash; raises SettingsError where it is neither.
@@ -127,16 +128,16 @@ def find_model(store: str, word: str) -> str | Decision:
         return find_version(store, word)
     except SettingsError as no_version:
         try:
-            return Store(store).ledger.named(word)
+            return store.ledger.named(word)
         except SettingsError as no_model:
             raise SettingsError(f"{no_version} {no_model}") from None
 
 
-def diff(store: str, before: str, after: str) -> VersionComparison:
+def diff(store: Store, before: str, after: str) -> VersionComparison:
     """Compare two versions, or two models with their answers about the test images that both versions hold."""
     targets = [find_model(store, word) for word in (before, after)]
     first, second = (target if isinstance(target, str) else target.dataset for target in targets)
-    difference = diff_versions(Store(store).manifests.read(first), Store(store).manifests.read(second))
+    difference = diff_versions(store.manifests.read(first), store.manifests.read(second))
     models = [target for target in targets if not isinstance(target, str)]
     if len(models) < len(targets):
         return VersionComparison(first, second, difference)
@@ -147,15 +148,15 @@ def diff(store: str, before: str, after: str) -> VersionComparison:
     return VersionComparison(first, second, difference, versions, compare_predictions(store, old, new))
 
 
-def rejects(store: str, word: str | None) -> Rejects:
+def rejects(store: Store, word: str | None) -> Rejects:
     """List what the sources hold and no version can; with a version also what its labelling held and it does not.
 
     Without one, and where there is none yet, it is what the latest labellings could not use, and what contradicts.
     """
-    snapshots = Store(_check_store(store)).snapshots
+    snapshots = _check_store(store).snapshots
     absent = [reject for source in snapshots.sources() for reject in list_rejected(source, snapshots.rejected(source))]
-    if word is None or (word == LATEST and not Store(store).manifests.versions()):
-        latest = [labels for source in snapshots.sources() if (labels := Store(store).labellings.latest(source))]
+    if word is None or (word == LATEST and not store.manifests.versions()):
+        latest = [labels for source in snapshots.sources() if (labels := store.labellings.latest(source))]
         if word is not None and not latest:
             _in_order(store, {}, [])
         held = [
@@ -163,45 +164,45 @@ def rejects(store: str, word: str | None) -> Rejects:
         ]
         return Rejects(None, (*absent, *held), (), {})
     name = find_version(store, word)
-    card = Store(store).data_cards.read(name)
+    card = store.data_cards.read(name)
     if card is None:
         raise PedigreeError(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
     waiting = tuple(card["waiting"])
-    held = list_excluded(Store(store).labellings.read(card["labels"]), Store(store).manifests.read(name), waiting)
+    held = list_excluded(store.labellings.read(card["labels"]), store.manifests.read(name), waiting)
     # Cards from before it was counted do not say what was passed over.
     return Rejects(
         name, (*absent, *held, *list_doubtful(card.get("findings", ()))), waiting, card.get("passed_over", {})
     )
 
 
-def _rejects_of_labelling(store: str, labels: str, *, waiting: bool) -> list[Excluded]:
-    labelling = Store(store).labellings.read(labels)
+def _rejects_of_labelling(store: Store, labels: str, *, waiting: bool) -> list[Excluded]:
+    labelling = store.labellings.read(labels)
     images = {entry.image: ImageName(entry.key, entry.label) for entry in labelling.labelled}
-    twins = Store(store).labellings.read_twins(labels).get("labels", ())
+    twins = store.labellings.read_twins(labels).get("labels", ())
     findings = [asdict(entry) for entry in report_contradictions(twins, images, set(images))]
     held = [entry for entry in list_excluded(labelling, (), ()) if waiting or entry.reason != WAITING]
     return [*held, *list_doubtful(findings)]
 
 
-def _check_store(store: str) -> str:
-    open_bucket(store).check()
-    Store(store).check_format()
+def _check_store(store: Store) -> Store:
+    store.objects.check()
+    store.check_format()
     return store
 
 
-def _in_order(store: str, times: Mapping[str, str], decisions: list[Decision]) -> list[str]:
+def _in_order(store: Store, times: Mapping[str, str], decisions: list[Decision]) -> list[str]:
     if not times:
-        raise PedigreeError(f"The store {store} holds no dataset version: pedigree retrain makes one.")
+        raise PedigreeError(f"The store {store.url} holds no dataset version: pedigree retrain makes one.")
     return sort_versions(times, {decision.dataset: decision.time for decision in reversed(decisions)})
 
 
 def _describe_version(
-    store: str, times: Mapping[str, str], decisions: list[Decision], champion: int | None, name: str
+    store: Store, times: Mapping[str, str], decisions: list[Decision], champion: int | None, name: str
 ) -> Version:
     about = _decisions_about(name, decisions)
     serves = any(decision["number"] == champion for decision in about)
     try:
-        rows = Store(store).manifests.read(name)
+        rows = store.manifests.read(name)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as problem:

@@ -110,7 +110,9 @@ def write_data_card(
     suspected, issues = _label_issues(rows, store, embedded)
     close = find_close_across_splits(rows, embedded.current, store) if embedded else ()
     card = build_data_card(rows, parent, _evidence(data, rows, settings, (*close, *suspected)))
-    changes = compare_labels(rows, Store(store).ledger.champion(), dataset.parent, settings)
+    changes = compare_labels(
+        rows, Store(store).ledger.champion(), dataset.parent, Store(store), settings.labels.aliases
+    )
     moved = changes.sentences() if changes else ()
     card = replace(card, warnings=(*moved, *issues.sentences(), *card.warnings))
     written = datetime.now(UTC).isoformat()

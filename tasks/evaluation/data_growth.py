@@ -27,20 +27,21 @@ _MOST = 20_000
 
 
 def measure_growth(
-    rows: Sequence[Row], today: FeatureSet, decision: Decision, settings: schema.Settings
+    rows: Sequence[Row], today: FeatureSet, decision: Decision, store: Store, settings: schema.Settings
 ) -> DataGrowth | None:
     """Compare data and recipe with those of the champion; None where the store no longer tells what these were.
 
     Args:
-        rows: Tonight's dataset version.
+        rows: Today's dataset version.
         today: The features that training begins with.
         decision: The one that made the champion.
-        settings: Tonight's.
+        store: Where the champion's version and record are.
+        settings: Today's: all sections that decide what is learned are compared.
     """
-    store, gate = settings.store.url, settings.gate
+    gate = settings.gate
     try:
-        former = Store(store).manifests.read(decision.dataset)
-        record = Store(store).records.read(decision.head, decision.dataset)
+        former = store.manifests.read(decision.dataset)
+        record = store.records.read(decision.head, decision.dataset)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:
@@ -77,17 +78,17 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
     return {name: section for name, section in made_by.items() if name != "labels"}
 
 
-def _reduction(feature_set: FeatureSet, images: Sequence[str], store: str) -> Reduce:
+def _reduction(feature_set: FeatureSet, images: Sequence[str], store: Store) -> Reduce:
     """Take the main directions of tonight's images, so that of one backbone both versions have the same."""
-    features = Store(store).features(feature_set.fingerprint, feature_set.width)
+    features = store.features(feature_set.fingerprint, feature_set.width)
     stored = features.stored()
     return fit_reduction(features, [image for image in images if image in stored])
 
 
-def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, store: str) -> VersionFeatures:
+def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, store: Store) -> VersionFeatures:
     stored, splits = (
-        Store(store).features(feature_set.fingerprint, feature_set.width).stored(),
-        Store(store).splits.stored(),
+        store.features(feature_set.fingerprint, feature_set.width).stored(),
+        store.splits.stored(),
     )
     used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in stored]
     sample = sorted(used, key=lambda row: row.image)[:_MOST]

@@ -23,7 +23,7 @@ class Model:
     dataset: str
 
 
-def compare_predictions(store: str, before: Model, after: Model) -> PredictionFlips:
+def compare_predictions(store: Store, before: Model, after: Model) -> PredictionFlips:
     """Ask both models the images that are in the test split of both versions, as their classes are called later.
 
     Only stored features are read; raises PedigreeError where a head, its record or its features are gone.
@@ -33,17 +33,17 @@ def compare_predictions(store: str, before: Model, after: Model) -> PredictionFl
     if not rows:
         return PredictionFlips(0, ())
     images = [row.image for row in rows]
-    old, new = (Store(store).records.read(model.head, model.dataset) for model in (before, after))
-    predictions = predict(Store(store), old.made, old.head, images)
+    old, new = (store.records.read(model.head, model.dataset) for model in (before, after))
+    predictions = predict(store, old.made, old.head, images)
     predictions = predictions.rename_classes(
         apply_aliases(predictions.classes, new.settings.get("labels", {}).get("aliases", {}))
     )
-    return find_prediction_flips(rows, predictions, predict(Store(store), new.made, new.head, images))
+    return find_prediction_flips(rows, predictions, predict(store, new.made, new.head, images))
 
 
-def render_diff_files(store: str, before: Model, after: Model) -> dict[str, bytes]:
+def render_diff_files(store: Store, before: Model, after: Model) -> dict[str, bytes]:
     """Write the page about two models, and the same for programs, by the names that a run keeps them under."""
-    diff = diff_versions(*(Store(store).manifests.read(model.dataset) for model in (before, after)))
+    diff = diff_versions(*(store.manifests.read(model.dataset) for model in (before, after)))
     try:
         flipped = compare_predictions(store, before, after)
     except ServiceUnavailableError:
@@ -53,8 +53,7 @@ def render_diff_files(store: str, before: Model, after: Model) -> dict[str, byte
         flipped = None
     names = list_pictured_images(diff, flipped)
     small = {
-        image: make_thumbnail(data) if isinstance(data, bytes) else None
-        for image, data in Store(store).images.salvage(names)
+        image: make_thumbnail(data) if isinstance(data, bytes) else None for image, data in store.images.salvage(names)
     }
     facts = {"before": before.dataset, "after": after.dataset, **diff.to_dict()}
     facts |= {"predictions": flipped.to_dict()} if flipped else {}
@@ -64,5 +63,5 @@ def render_diff_files(store: str, before: Model, after: Model) -> dict[str, byte
     }
 
 
-def _test_rows(store: str, dataset: str) -> list[Row]:
-    return [row for row in Store(store).manifests.read(dataset) if row.split is Split.TEST]
+def _test_rows(store: Store, dataset: str) -> list[Row]:
+    return [row for row in store.manifests.read(dataset) if row.split is Split.TEST]

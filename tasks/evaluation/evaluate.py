@@ -43,8 +43,8 @@ def evaluate(
     dataset: Dataset, embedded: DatasetFeatures, trained: TrainedModel, settings: schema.Settings
 ) -> Evaluation:
     """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
-    store, url = settings.store.url, settings.tracking.url
-    version = Store(store).manifests.read(dataset.hash)
+    store, url = Store(settings.store.url), settings.tracking.url
+    version = store.manifests.read(dataset.hash)
     rows = [row for row in version if row.split is Split.TEST]
     if not rows:
         raise PedigreeError(
@@ -63,7 +63,7 @@ def evaluate(
         latency=embedded.latency,
         champion_problem=predictions.problem,
         mistakes=find_misclassifications(rows, *test_predictions),
-        growth=measure_growth(version, embedded.current, former, settings) if former else None,
+        growth=measure_growth(version, embedded.current, former, store, settings) if former else None,
         labels=gather_label_evidence(predictions.changes, version, embedded.current, test_predictions, store)
         if predictions.changes
         else None,
@@ -75,10 +75,10 @@ def evaluate(
     return evaluation
 
 
-def _head_metrics(store: str, trained: TrainedModel, rows: Sequence[Row]) -> dict[str, float]:
+def _head_metrics(store: Store, trained: TrainedModel, rows: Sequence[Row]) -> dict[str, float]:
     """Say what calibration did, by the error with and without it."""
-    head = stored_head(Store(store), trained.head)
-    features = read_features(Store(store), trained.features, [row.image for row in rows])
+    head = stored_head(store, trained.head)
+    features = read_features(store, trained.features, [row.image for row in rows])
     truth = [head.classes.index(row.label) for row in rows]
     uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
     return {
@@ -197,12 +197,13 @@ def predict_with_both_models(
 
     Raises PedigreeError where the champion no longer loads and the settings do not allow to judge without it.
     """
-    golden, decision = golden_rows(settings), Store(settings.store.url).ledger.champion()
+    store = Store(settings.store.url)
+    golden, decision = golden_rows(store, settings), store.ledger.champion()
     rows = [row for row in version if row.split is Split.TEST]
     challenger = _predict_sets(trained.features, trained.head, (rows, golden), settings)
     if decision is None:
         return PairedPredictions(challenger, None, None, "")
-    changes = compare_labels(version, decision, dataset.parent, settings)
+    changes = compare_labels(version, decision, dataset.parent, store, settings.labels.aliases)
     try:
         champion = _predict_sets(
             replace(embedded.champion, fingerprint=decision.backbone), decision.head, (rows, golden), settings
@@ -220,7 +221,7 @@ def evaluate_models(
     rows: Sequence[Row], predictions: PairedPredictions, settings: schema.Settings
 ) -> tuple[Measurement, Measurement | None]:
     """Measure what the models said on the test split and, where there is one, on the golden set."""
-    store, minimum, former = settings.store.url, settings.gate.minimum_support, predictions.champion
+    store, minimum, former = Store(settings.store.url), settings.gate.minimum_support, predictions.champion
     test = measure_models(
         predictions.challenger.test,
         former.test if former else None,
@@ -229,7 +230,7 @@ def evaluate_models(
     )
     if predictions.challenger.golden is None:
         return test, None
-    golden = build_evaluation_set(store, golden_rows(settings))
+    golden = build_evaluation_set(store, golden_rows(store, settings))
     return test, measure_models(predictions.challenger.golden, former.golden if former else None, golden, minimum)
 
 

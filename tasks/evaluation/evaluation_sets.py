@@ -14,13 +14,13 @@ from tasks.features.embedding import embed_missing, stored_backbone
 from tasks.stores.store import Store
 
 
-def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling | None = None) -> EvaluationSet:
+def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling | None = None) -> EvaluationSet:
     """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures.
 
     ``changes`` tell which labels are not those under which the champion was judged, as far as that is known.
     """
     images = [row.image for row in rows]
-    splits, examined = Store(store).splits.stored(), Store(store).images.read_infos(images)
+    splits, examined = store.splits.stored(), store.images.read_infos(images)
 
     def attributes(row: Row) -> tuple[tuple[str, str], ...]:
         measured_attributes = dict(image_attributes(examined[row.image])) if row.image in examined else {}
@@ -35,7 +35,7 @@ def build_evaluation_set(store: str, rows: Sequence[Row], changes: Relabelling |
     )
 
 
-def golden_rows(settings: schema.Settings) -> list[Row]:
+def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
     """Read the images of the golden set, whatever their split, under today's names of classes; none without one.
 
     Raises PedigreeError where the store has no such version.
@@ -44,13 +44,11 @@ def golden_rows(settings: schema.Settings) -> list[Row]:
     if not name:
         return []
     try:
-        rows = Store(settings.store.url).manifests.read(name)
+        rows = store.manifests.read(name)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as error:
-        message = (
-            f"evaluation.golden {name[:12]} cannot be read from {settings.store.url}: make that version there with"
-        )
+        message = f"evaluation.golden {name[:12]} cannot be read from {store.url}: make that version there with"
         raise PedigreeError(f"{message} pedigree data rebuild, or correct the setting.") from error
     labels = apply_aliases([row.label for row in rows], settings.labels.aliases)
     return [row._replace(label=label) for row, label in zip(rows, labels, strict=True)]

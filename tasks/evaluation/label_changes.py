@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from configs import schema
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
@@ -24,7 +23,7 @@ from tasks.stores.store import Store
 
 
 def compare_labels(
-    rows: Sequence[Row], champion: Decision | None, parent: str | None, settings: schema.Settings
+    rows: Sequence[Row], champion: Decision | None, parent: str | None, store: Store, aliases: Mapping[str, str]
 ) -> Relabelling | None:
     """Compare a version's labels with those of the champion's version, and of the parent's for images that came since.
 
@@ -32,19 +31,19 @@ def compare_labels(
         rows: The version's.
         champion: The decision that made the champion, if there is one.
         parent: The version that was judged last.
-        settings: Where the store is, and the aliases of classes.
+        store: Where the versions are.
+        aliases: The aliases of classes, former name to today's.
 
     Returns:
         What changed; None where there is no champion, or where its version can be read no more.
     """
-    store = settings.store.url
     if champion is None:
         return None
-    judged = _labels(store, champion.dataset, settings.labels.aliases)
+    judged = _labels(store, champion.dataset, aliases)
     if judged is None:
         return None
-    later = _labels(store, parent, settings.labels.aliases) if parent and parent != champion.dataset else None
-    splits = Store(store).splits.stored()
+    later = _labels(store, parent, aliases) if parent and parent != champion.dataset else None
+    splits = store.splits.stored()
     groups = {row.image: splits[row.image].group for row in rows if row.image in splits}
     return find_relabelling({**(later or {}), **judged}, rows, groups)
 
@@ -54,7 +53,7 @@ def gather_label_evidence(
     rows: Sequence[Row],
     today: FeatureSet,
     predictions: tuple[Predictions, Predictions | None],
-    store: str,
+    store: Store,
 ) -> LabelEvidence:
     """Ask the champion, and a head that never saw what moved, about the photographs that moved.
 
@@ -82,20 +81,20 @@ def gather_label_evidence(
 
 
 def _head_words(
-    changes: Relabelling, rows: Sequence[Row], today: FeatureSet, store: str
+    changes: Relabelling, rows: Sequence[Row], today: FeatureSet, store: Store
 ) -> Mapping[str, LabelPrediction | None]:
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    images, splits = [row.image for row in used], Store(store).splits.stored()
+    images, splits = [row.image for row in used], store.splits.stored()
     groups = [splits[image].group if image in splits else image for image in images]
     labels = [changes.vocabulary.translate_current(row.label) for row in used]
-    features = fit_reduction(Store(store).features(today.fingerprint, today.width), images)(images)
+    features = fit_reduction(store.features(today.fingerprint, today.width), images)(images)
     return predict_with_head(changes, features, labels, groups, images)
 
 
-def _labels(store: str, version: str, aliases: Mapping[str, str]) -> dict[str, str] | None:
+def _labels(store: Store, version: str, aliases: Mapping[str, str]) -> dict[str, str] | None:
     """Read a version's labels under today's names of classes; None where it is lost."""
     try:
-        rows = Store(store).manifests.read(version)
+        rows = store.manifests.read(version)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:

@@ -36,11 +36,11 @@ def smoke_test(
     """
     if not probe:
         return ServingCheck("", 0)
-    store, tracking = settings.store.url, settings.tracking
+    store, tracking = Store(settings.store.url), settings.tracking
     images = _sample(dataset, store)
     if not images:
         return ServingCheck("", 0)
-    expected = predict(Store(store), trained.features, trained.head, list(images))
+    expected = predict(store, trained.features, trained.head, list(images))
     try:
         return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))
     except PedigreeError as problem:
@@ -48,8 +48,8 @@ def smoke_test(
         return serving_failure(version, len(images), str(problem).rstrip("."))
 
 
-def _sample(dataset: Dataset, store: str) -> dict[str, bytes]:
+def _sample(dataset: Dataset, store: Store) -> dict[str, bytes]:
     """Take a few test images with their bytes, the same ones each time, as far as the store has them."""
-    names = sorted(row.image for row in Store(store).manifests.read(dataset.hash) if row.split is Split.TEST)[:SAMPLE]
-    stored = Store(store).images.salvage(names)
+    names = sorted(row.image for row in store.manifests.read(dataset.hash) if row.split is Split.TEST)[:SAMPLE]
+    stored = store.images.salvage(names)
     return {image: data for image, data in stored if not isinstance(data, PedigreeError)}

@@ -50,10 +50,10 @@ _PAGES = {
 @step(hours=6)
 def write_report(data: RunData, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
     """Write the report and the model card into the night's run, and the way to them where people look."""
-    store, url, run_id = settings.store.url, settings.tracking.url, challenger.model.run_id
-    rows = Store(store).manifests.read(data.dataset.hash)
+    store, url, run_id = Store(settings.store.url), settings.tracking.url, challenger.model.run_id
+    rows = store.manifests.read(data.dataset.hash)
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
-    card = Store(store).data_cards.read(data.dataset.hash) or {}
+    card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     report = EvaluationReport(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
     files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
@@ -73,11 +73,11 @@ def write_report(data: RunData, challenger: Challenger, settings: schema.Setting
     return ReportSummary(mistakes.total, since, pages["the evaluation report"], report.advice)
 
 
-def _page(report: EvaluationReport, store: str) -> dict[str, bytes]:
+def _page(report: EvaluationReport, store: Store) -> dict[str, bytes]:
     """Write the report, with pictures as far as the store has them."""
     pictures = {
         image: None if isinstance(stored, PedigreeError) else make_thumbnail(stored)
-        for image, stored in Store(store).images.salvage(list_pictured_images(report))
+        for image, stored in store.images.salvage(list_pictured_images(report))
     }
     return {"report.html": render_evaluation_report(report, pictures).encode()}
 
@@ -94,10 +94,10 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
     return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
-def _since_champion(data: RunData, challenger: Challenger, store: str) -> dict[str, bytes]:
+def _since_champion(data: RunData, challenger: Challenger, store: Store) -> dict[str, bytes]:
     """Write what differs from the champion that the challenger was held against; nothing on a first night."""
     number = challenger.evaluation.champion
-    former = next((decision for decision in Store(store).ledger.entries() if decision.number == number), None)
+    former = next((decision for decision in store.ledger.entries() if decision.number == number), None)
     if former is None:
         return {}
     current = Model(challenger.model.head, data.dataset.hash)
@@ -129,11 +129,11 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
 
 
 def _add_nearest(
-    mistakes: Misclassifications, rows: Sequence[Row], challenger: Challenger, store: str
+    mistakes: Misclassifications, rows: Sequence[Row], challenger: Challenger, store: Store
 ) -> Misclassifications:
     """Put beside each of the surest mistakes what the model may have mixed it up with."""
     feature_set = challenger.features.current
-    features = Store(store).features(feature_set.fingerprint, feature_set.width)
+    features = store.features(feature_set.fingerprint, feature_set.width)
     worst = mistakes.worst
     if not worst:
         return mistakes
@@ -159,7 +159,7 @@ def _blocks(rows: Sequence[Row], features: FeatureStore) -> Iterator[tuple[Seque
 _MOST = 20_000
 
 
-def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store: str, minimum: int) -> LearningCurves:
+def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store: Store, minimum: int) -> LearningCurves:
     """Draw the learning curves of a dataset version; classes with fewer validation images than the minimum are unknown.
 
     Of more than 20,000 images a split, each class's first are looked at.
@@ -168,7 +168,7 @@ def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store:
     images = Counter(row.label for row in rows if row.split is Split.TRAIN)
     if not (learned and tried):
         return fit_learning_curves(_empty_features(), _empty_features(), images, minimum)
-    features, splits = Store(store).features(feature_set.fingerprint, feature_set.width), Store(store).splits.stored()
+    features, splits = store.features(feature_set.fingerprint, feature_set.width), store.splits.stored()
     reduce = fit_reduction(features, [row.image for row in learned])
 
     def gather_features(sample: Sequence[Row]) -> LabelledFeatures:

@@ -19,6 +19,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.training.results import FeatureSet
+from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
         The number of images that lacked a view.
     """
     from tasks.modeling.backbone.embedding import check_determinism
-    from tasks.reports.prefect_ui.progress import show_progress  # loads Prefect: only embedding needs it
 
     views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
     features = store.features(backbone.fingerprint, backbone.width, backbone.precision)

@@ -24,7 +24,7 @@ from tasks.training.register import register_again
 class Workspace:
     """The store whose ledger decides, and the MLflow that follows it."""
 
-    store: str
+    store: Store
     tracking: schema.Tracking
 
 
@@ -83,9 +83,9 @@ def _find_version(
     if version or alias != "champion":
         return version
     lost = f"MLflow does not hold version {decision.model_version}, which serves"
-    last = find_last_decision(Store(workspace.store).ledger.entries(), decision.model)
+    last = find_last_decision(workspace.store.ledger.entries(), decision.model)
     try:
-        version = register_again(Store(workspace.store), workspace.tracking, last)
+        version = register_again(workspace.store, workspace.tracking, last)
     except ServiceUnavailableError:
         raise
     except PedigreeError as problem:
@@ -192,7 +192,7 @@ def _renumber(workspace: Workspace, decision: Decision, version: RegisteredVersi
             figures={},
         )
 
-    ledger = Store(workspace.store).ledger
+    ledger = workspace.store.ledger
     written = None if decision.model_version == version.number else ledger.decide(make_decision)
     if written:
         ledger.mark_applied(written.number)

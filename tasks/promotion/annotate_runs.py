@@ -16,7 +16,7 @@ from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
 
 
-def annotate_runs(store: str, tracking: schema.Tracking, decision: Decision) -> str:
+def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision) -> str:
     """Show a decision, as far as MLflow still has its version and run; return what MLflow refuses, and the way out.
 
     Raises:
@@ -49,7 +49,7 @@ def _tag_version(tracking: schema.Tracking, decision: Decision) -> None:
         registry.tag_version(tracking.url, tracking.model, version.number, _decision_tags(decision))
 
 
-def _tag_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
+def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
     """Write the decision onto the run; a night's own run also gets its data card, and ends.
 
     A run that MLflow has no longer has nothing to show.
@@ -69,10 +69,10 @@ def _tag_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
             raise PedigreeError(f"{describe_restore(tracking.url, decision.run_id)}.") from problem
 
 
-def _finish_run(store: str, tracking: schema.Tracking, decision: Decision) -> None:
-    card = Store(store).data_cards.read(decision.dataset) or {}
+def _finish_run(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
+    card = store.data_cards.read(decision.dataset) or {}
     tags = build_verdict_tags(decision) | build_dataset_tags(card)
-    runs.log_files(tracking.url, decision.run_id, Store(store).manifests.files(decision.dataset))
+    runs.log_files(tracking.url, decision.run_id, store.manifests.files(decision.dataset))
     runs.finish(tracking.url, decision.run_id, build_run_name(decision, card), tags, collect_dataset_metrics(card))
 
 

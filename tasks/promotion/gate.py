@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
@@ -21,6 +22,9 @@ from tasks.step import log_result, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
+if TYPE_CHECKING:
+    from tasks.stores.tables.images import ImageStore
+
 # So many overlapping images are named in the sentence.
 _NAMED = 5
 
@@ -28,21 +32,22 @@ _NAMED = 5
 @step(hours=2)
 def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
     """Raise Problem where rules name what does not exist, the golden set is trained on, or the ledger was altered."""
-    Store(settings.store.url).ledger.verified_entries()
-    rows, golden = Store(settings.store.url).manifests.read(dataset.hash), golden_rows(settings)
-    evaluation_set = build_evaluation_set(settings.store.url, [*rows, *golden])
+    store = Store(settings.store.url)
+    store.ledger.verified_entries()
+    rows, golden = store.manifests.read(dataset.hash), golden_rows(store, settings)
+    evaluation_set = build_evaluation_set(store, [*rows, *golden])
     wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
     if wrong:
         raise SettingsError(f"gate.rules: {wrong}.")
     if golden:
-        _check_overlaps(rows, golden, settings)
+        _check_overlaps(rows, golden, store.images, settings.dataset.near_duplicate_bits)
     return RuleCheck(len(golden))
 
 
-def _check_overlaps(rows: list[Row], golden: list[Row], settings: schema.Settings) -> None:
+def _check_overlaps(rows: list[Row], golden: list[Row], images: "ImageStore", bits: int) -> None:
     trained = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
-    hashes = Store(settings.store.url).images.hashes([row.image for row in (*trained, *golden)])
-    shared = find_overlaps(golden, trained, group_near_duplicates(hashes, settings.dataset.near_duplicate_bits))
+    hashes = images.hashes([row.image for row in (*trained, *golden)])
+    shared = find_overlaps(golden, trained, group_near_duplicates(hashes, bits))
     if shared:
         pairs = ", ".join(f"{overlap.golden} and {overlap.trained}" for overlap in shared[:_NAMED])
         more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
@@ -55,12 +60,10 @@ def apply_gate(
     data: RunData, trained: TrainedModel, evaluation: Evaluation, served: ServingCheck, settings: schema.Settings
 ) -> gate.Verdict:
     """Ask every rule about models, data and the packaged model's answers, and keep what each said with the run."""
-    store, dataset = settings.store.url, data.dataset
-    parent = Store(store).manifests.read(dataset.parent) if dataset.parent else []
+    store, dataset = Store(settings.store.url), data.dataset
+    parent = store.manifests.read(dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
-    held = measure_drift(
-        Store(store).manifests.read(dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory
-    )
+    held = measure_drift(store.manifests.read(dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
     held = replace(held, label_issues=data.card.labels) if data.card else held
     facts = gate.GateInputs(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.apply_gate_rules(facts, settings.gate)

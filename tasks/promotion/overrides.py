@@ -22,7 +22,6 @@ from tasks.domain.registry.decisions import (
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.sync_registry import RegistrySync, follow_ledger
 from tasks.step import step
-from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tasks.stores.tracking.client import check_tracking
@@ -81,19 +80,19 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
         reason = f"in place of version {serving.model_version}" if serving else "as the first champion"
         return _entry(entries, decision, approver, "promoted", reason=reason, champion=number)
 
-    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision), overrule=True)
+    return _sync_registry(workspace, workspace.store.ledger.decide(make_decision), overrule=True)
 
 
 def roll_back(workspace: Workspace, approver: Approver) -> Override:
     """Let the model serve again that the champion replaced, and hold the champion's weights and data."""
     _check_request(workspace, approver)
-    champion = Store(workspace.store).ledger.champion()
+    champion = workspace.store.ledger.champion()
 
     def make_decision(entries: Sequence[Decision]) -> Decision:
         serving, former = decisions.find_champion(entries), decisions.find_previous(entries)
         if serving is None or former is None:
             only = f"version {serving.model_version} is the first champion" if serving else "there is no champion"
-            raise PedigreeError(f"Nothing to roll back to in {workspace.store}: {only}.")
+            raise PedigreeError(f"Nothing to roll back to in {workspace.store.url}: {only}.")
         if champion and serving.number != champion.number:
             message = f"Version {serving.model_version} became champion meanwhile: look at it, and roll back again."
             raise PedigreeError(message)
@@ -104,7 +103,7 @@ def roll_back(workspace: Workspace, approver: Approver) -> Override:
         reason = f"rolled back to version {former.model_version}"
         return _entry(entries, serving, approver, "rolled-back", reason=reason, champion=former.number)
 
-    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision), overrule=True)
+    return _sync_registry(workspace, workspace.store.ledger.decide(make_decision), overrule=True)
 
 
 def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
@@ -116,7 +115,7 @@ def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
         reason = "held: neither its weights nor its data are promoted"
         return _entry(entries, decision, approver, "held", reason=reason, champion=entries[-1].champion)
 
-    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision))
+    return _sync_registry(workspace, workspace.store.ledger.decide(make_decision))
 
 
 def release(workspace: Workspace, version: str, approver: Approver) -> Override:
@@ -133,7 +132,7 @@ def release(workspace: Workspace, version: str, approver: Approver) -> Override:
         reason = "lifted: its weights and data may be promoted again"
         return _entry(entries, hold_decision, approver, "lifted", reason=reason, champion=entries[-1].champion)
 
-    return _sync_registry(workspace, Store(workspace.store).ledger.decide(make_decision))
+    return _sync_registry(workspace, workspace.store.ledger.decide(make_decision))
 
 
 def _check_request(workspace: Workspace, approver: Approver) -> None:
@@ -141,11 +140,11 @@ def _check_request(workspace: Workspace, approver: Approver) -> None:
         raise SettingsError("Say who decides: the ledger keeps who decided, when and for what reason.")
     if not approver.why.strip():
         raise SettingsError("Say why: the ledger keeps who decided, when and for what reason.")
-    open_bucket(workspace.store).check()
-    Store(workspace.store).check_format()
+    workspace.store.objects.check()
+    workspace.store.check_format()
     check_tracking(workspace.tracking.url)
     url, model = workspace.tracking.url, workspace.tracking.model
-    check_owner(Store(workspace.store), url, model, registry.read_aliases_and_tags(url, model)[1])
+    check_owner(workspace.store, url, model, registry.read_aliases_and_tags(url, model)[1])
 
 
 def _find_decision(workspace: Workspace, word: str) -> Decision:
@@ -153,7 +152,7 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
 
     Raises SettingsError where the ledger does not know it, or where the number is another model's in MLflow.
     """
-    ledger, number = Store(workspace.store).ledger, word.rpartition("/")[2]
+    ledger, number = workspace.store.ledger, word.rpartition("/")[2]
     version = (
         registry.version_numbered(workspace.tracking.url, workspace.tracking.model, number)
         if number.isdecimal()
@@ -226,7 +225,7 @@ def _sync_registry(workspace: Workspace, decision: Decision | None, *, overrule:
     if sync.alias_problem:
         ledger_state = f"The ledger holds {decision}" if decision else "The ledger has nothing to add"
         raise PedigreeError(f"{ledger_state}, and another model may serve: {'; '.join(sync.notes)}.")
-    serving = Store(workspace.store).ledger.champion()
+    serving = workspace.store.ledger.champion()
     return Override(decision, serving.model_version if serving else "", sync)
 
 
@@ -235,11 +234,11 @@ def approve(
     store: schema.Store, tracking: schema.Tracking, version: str, approver: Approver, instead_of: str
 ) -> Override:
     """Write the promotion into the ledger, and let MLflow follow."""
-    workspace = Workspace(absolute(store.url), resolve_tracking(tracking))
+    workspace = Workspace(Store(absolute(store.url)), resolve_tracking(tracking))
     return promote(workspace, version, approver, instead_of)
 
 
 @step(hours=2)
 def roll_back_champion(store: schema.Store, tracking: schema.Tracking, approver: Approver) -> Override:
     """Write the roll-back and its hold into the ledger, and let MLflow follow."""
-    return roll_back(Workspace(absolute(store.url), resolve_tracking(tracking)), approver)
+    return roll_back(Workspace(Store(absolute(store.url)), resolve_tracking(tracking)), approver)

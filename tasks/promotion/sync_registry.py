@@ -125,7 +125,7 @@ class RegistrySync:
         return replace(self, earlier_messages=before, alarm=self.alarm or earlier.alarm)
 
 
-def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = False) -> RegistrySync:
+def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = False) -> RegistrySync:
     """Finish all pending decisions in MLflow; aliases that a person moved there stay unless a person overrules that.
 
     What MLflow refuses, and what it has lost, is said and holds up nothing else.
@@ -134,12 +134,12 @@ def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = Fal
         SettingsError: The registered model is another store's.
         ServiceUnavailableError: MLflow does not answer; what is pending stays so for the next run.
     """
-    ledger = Store(store).ledger
+    ledger = store.ledger
     entries = ledger.verified_entries()
     pending = ledger.pending(entries)
     try:
         shown, tags = registry.read_aliases_and_tags(tracking.url, tracking.model)
-        check_owner(Store(store), tracking.url, tracking.model, tags)
+        check_owner(store, tracking.url, tracking.model, tags)
         behind = measure_lag(tracking, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
         state = RegistryState(entries, _since(entries, pending, behind), shown, overrule)
         report, unmoved = _try_point_aliases(Workspace(store, tracking), state)
@@ -162,9 +162,9 @@ def follow_ledger(store: str, tracking: schema.Tracking, *, overrule: bool = Fal
     return RegistrySync(tuple(finished), notes, waits, way, unmoved, deviations=tuple(report.deviations))
 
 
-def check_served_files(sync: RegistrySync, store: str, tracking: schema.Tracking) -> RegistrySync:
+def check_served_files(sync: RegistrySync, store: Store, tracking: schema.Tracking) -> RegistrySync:
     """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
-    serving = Store(store).ledger.champion()
+    serving = store.ledger.champion()
     if serving is None:
         return sync
     served_files = check_champion(store, tracking, serving, every_file=bool(sync.finished))
@@ -233,15 +233,17 @@ _ABANDONED = {
 
 
 @step(hours=2)
-def sync_registry(settings: schema.Settings, earlier: RegistrySync | None = None) -> RegistrySync:
+def sync_registry(
+    settings: schema.Store, tracking: schema.Tracking, earlier: RegistrySync | None = None
+) -> RegistrySync:
     """Finish every pending decision in MLflow, say what stands there otherwise, and close abandoned runs.
 
     What the same night has finished ``earlier``, before it trained, belongs to what it says at its end.
     """
-    sync = follow_ledger(settings.store.url, settings.tracking)
-    tracking = settings.tracking
+    store = Store(settings.url)
+    sync = follow_ledger(store, tracking)
     try:
-        closed = runs.close_abandoned(tracking.url, tracking.experiment, settings.store.url, _ABANDONED)
+        closed = runs.close_abandoned(tracking.url, tracking.experiment, store.url, _ABANDONED)
     except ServiceUnavailableError:
         raise
     except PedigreeError as problem:
@@ -251,5 +253,5 @@ def sync_registry(settings: schema.Settings, earlier: RegistrySync | None = None
         log_line(
             f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}."
         )
-    sync = check_served_files(sync, settings.store.url, tracking)
+    sync = check_served_files(sync, store, tracking)
     return sync.add_earlier(earlier) if earlier else sync

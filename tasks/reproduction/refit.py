@@ -37,30 +37,43 @@ _BATCH = 4096
 
 
 @step(hours=48)
-def refit(original: LoadedRecord, store: schema.Store, from_pixels: bool) -> RefittedHead:  # noqa: FBT001 - the run's own word
+def refit(original: LoadedRecord, settings: schema.Store, from_pixels: bool) -> RefittedHead:  # noqa: FBT001 - the run's own word
     """Train again from the stored features, or from the original bytes alone, and compare what comes out.
 
     All happens in a store of its own that is deleted afterwards; the one that holds the model is only read.
+
+    Args:
+        original: The model's record.
+        settings: Where the store is that holds the model.
+        from_pixels: Compute the features again from the images' bytes.
+
+    Returns:
+        The new head, and how its predictions agree with the original's.
+
+    Raises:
+        PedigreeError: The head was trained in a way that this version no longer has, or something of it is lost.
     """
-    record, origin = original.record, store.url
+    record, origin = original.record, Store(settings.url)
     if trained_by_epochs(record):
         raise PedigreeError(
             f"Head {record.head[:12]} was trained in epochs, as this version no longer does, so it cannot be made again"
             f" here: its images and its record are whole, and the code of commit {record.code['git_commit'][:12]} can."
         )
-    rows = Store(origin).manifests.read(record.dataset)
+    rows = origin.manifests.read(record.dataset)
     with TemporaryDirectory(dir=home(), prefix="reproduce-") as folder:
-        settings = _settings(record, folder)
+        copy, recorded = Store(folder), _settings(record, folder)
         fingerprint = record.features.fingerprint
-        Store(folder).backbones.write(fingerprint, *Store(origin).backbones.read(fingerprint))
-        if from_pixels or settings.training.method == "fine-tune":
-            copy_images(Store(origin), Store(folder), [row.image for row in rows])
-        features = _embed(record, rows, settings) if from_pixels else _copy(record, rows, settings, origin)
-        fitted = train_model(rows, features, settings, Store(folder), read_groups(Store(origin)))
-        agreement = _agreement(
-            rows, (Store(origin), record.made, record.head), (Store(folder), fitted.made, fitted.head)
+        copy.backbones.write(fingerprint, *origin.backbones.read(fingerprint))
+        if from_pixels or recorded.training.method == "fine-tune":
+            copy_images(origin, copy, [row.image for row in rows])
+        features = (
+            _embed(record, rows, recorded, copy)
+            if from_pixels
+            else _copy(record, rows, origin, copy, recorded.training)
         )
-        unequal = _unequal(rows, (origin, record.features), (folder, features)) if from_pixels else 0
+        fitted = train_model(rows, features, recorded, copy, read_groups(origin))
+        agreement = _agreement(rows, (origin, record.made, record.head), (copy, fitted.made, fitted.head))
+        unequal = _unequal(rows, (origin, record.features), (copy, features)) if from_pixels else 0
     return RefittedHead(fitted.head, agreement, len(rows) if from_pixels else 0, unequal)
 
 
@@ -71,17 +84,16 @@ def _settings(record: Record, folder: str) -> schema.Settings:
     )
 
 
-def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings) -> FeatureSet:
-    store = Store(settings.store.url)
+def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings, store: Store) -> FeatureSet:
     backbone = stored_backbone(store, record.features.fingerprint)
     embed_missing(backbone, views_to_embed(rows, settings.training), store, limits_from_settings(settings.images))
     return feature_set(backbone)
 
 
-def _copy(record: Record, rows: Sequence[Row], settings: schema.Settings, origin: str) -> FeatureSet:
+def _copy(record: Record, rows: Sequence[Row], origin: Store, target: Store, training: schema.Training) -> FeatureSet:
     features = record.features
-    stored, copied = (Store(url).features(features.fingerprint, features.width) for url in (origin, settings.store.url))
-    copy_features(stored, copied, views_to_embed(rows, settings.training))
+    stored, copied = (store.features(features.fingerprint, features.width) for store in (origin, target))
+    copy_features(stored, copied, views_to_embed(rows, training))
     return features
 
 
@@ -92,11 +104,9 @@ def _agreement(
     return measure_agreement(predict(*original, images).probabilities, predict(*refitted, images).probabilities)
 
 
-def _unequal(rows: Sequence[Row], stored: tuple[str, FeatureSet], recomputed: tuple[str, FeatureSet]) -> int:
+def _unequal(rows: Sequence[Row], stored: tuple[Store, FeatureSet], recomputed: tuple[Store, FeatureSet]) -> int:
     """Count the images whose features came out with other bits than those in the store."""
-    before, after = (
-        Store(url).features(features.fingerprint, features.width) for url, features in (stored, recomputed)
-    )
+    before, after = (store.features(features.fingerprint, features.width) for store, features in (stored, recomputed))
     images = [row.image for row in rows]
     parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     return sum(int(np.any(before.read(part) != after.read(part), axis=1).sum()) for part in parts)

@@ -21,9 +21,11 @@ def preflight(settings: Settings) -> Settings:
     Raise PedigreeError where a server or a folder does not answer.
     """
     settings = resolve(settings)
-    source, store = settings.source.url.rstrip("/"), settings.store.url.rstrip("/")
-    if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
-        message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
+    source, store = settings.source.url.rstrip("/"), Store(settings.store.url.rstrip("/"))
+    if f"{store.url}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store.url}/"):
+        message = (
+            f"source.url {source} and store.url {store.url} overlap: keep photographs and store in separate places."
+        )
         raise SettingsError(message)
     if "metadata" in settings.labels.sources and not source.startswith("s3://"):
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
@@ -31,21 +33,20 @@ def preflight(settings: Settings) -> Settings:
     if settings.backbone.cut != AUTO:
         check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()
-    if store.startswith("s3://"):
-        open_bucket(store).check()
+    if store.url.startswith("s3://"):
+        store.objects.check()
     check_tracking(settings.tracking.url)
-    Store(store).check_format()
-    return with_chosen_cut(settings, Store(store))
+    store.check_format()
+    return with_chosen_cut(settings, store)
 
 
 @step(hours=2)
-def restore_registry(settings: schema.Settings) -> sync_registry.RegistrySync:
+def restore_registry(settings: schema.Store, tracking: schema.Tracking) -> sync_registry.RegistrySync:
     """Let MLflow catch up with the ledger, register again what serves where MLflow has lost it, and compare its files.
 
     Raises Problem where the experiment was deleted, and SettingsProblem where the registered model is another store's.
     """
-    tracking = settings.tracking
+    store = Store(settings.url)
     runs.check_experiment(tracking.url, tracking.experiment)
-    return sync_registry.check_served_files(
-        sync_registry.follow_ledger(settings.store.url, tracking), settings.store.url, tracking
-    )
+    sync = sync_registry.follow_ledger(store, tracking)
+    return sync_registry.check_served_files(sync, store, tracking)

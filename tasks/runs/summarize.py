@@ -67,8 +67,8 @@ def _log_cost(url: str, outcome: Outcome) -> None:
 
 
 @step(hours=2, logged=False)
-def mark_processed(listed: Snapshot, outcome: Outcome, store: schema.Store) -> Outcome:
+def mark_processed(listed: Snapshot, outcome: Outcome, settings: schema.Store) -> Outcome:
     """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
     if not listed.moment:
-        Store(store.url).processed_snapshots.write(listed.source, listed.taken, str(outcome))
+        Store(settings.url).processed_snapshots.write(listed.source, listed.taken, str(outcome))
     return outcome

@@ -29,7 +29,7 @@ class ServedPackage:
         return self.alarm or self.note or "as they were registered"
 
 
-def check_champion(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
+def check_champion(store: Store, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
     """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept.
 
     Files that MLflow does not let us read hold up nothing, and are named. Raises ServiceUnavailableError where it does
@@ -43,15 +43,17 @@ def check_champion(store: str, tracking: schema.Tracking, decision: Decision, *,
         return ServedPackage(note=f"the champion's files in MLflow cannot be compared: {str(problem).rstrip('.')}")
 
 
-def _compare_or_trust(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
-    if Store(store).packages.read(decision.head, decision.dataset):
+def _compare_or_trust(
+    store: Store, tracking: schema.Tracking, decision: Decision, *, every_file: bool
+) -> ServedPackage:
+    if store.packages.read(decision.head, decision.dataset):
         return compare_package(store, tracking, decision, every_file=every_file)
     version = registry.version_of(tracking.url, tracking.model, decision)
     # Where MLflow lost it, whoever follows the ledger says so and registers it again.
     return _take_on_trust(store, tracking, decision, version.number) if version else ServedPackage()
 
 
-def compare_package(store: str, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
+def compare_package(store: Store, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
     """Hold the files of a decision's version in MLflow against those that were packaged.
 
     Args:
@@ -66,7 +68,7 @@ def compare_package(store: str, tracking: schema.Tracking, decision: Decision, *
     version = registry.version_of(tracking.url, tracking.model, decision)
     if version is None:
         return ServedPackage(note="MLflow does not hold them")
-    recorded = Store(store).packages.read(decision.head, decision.dataset)
+    recorded = store.packages.read(decision.head, decision.dataset)
     expected = (
         [recorded[decision.package]] if decision.package in recorded and len(recorded) == 1 else list(recorded.values())
     )
@@ -85,17 +87,17 @@ def _differing_files(files: Files, served: Files, *, every_file: bool) -> list[s
     return sorted(name for name in names if files.get(name) != served.get(name))
 
 
-def _take_on_trust(store: str, tracking: schema.Tracking, decision: Decision, number: str) -> ServedPackage:
+def _take_on_trust(store: Store, tracking: schema.Tracking, decision: Decision, number: str) -> ServedPackage:
     """Take a package of an earlier Pedigree on trust, where at least its weights are the store's."""
     served = packages.served_files(tracking.url, tracking.model, number)
     weights = {
-        _HEAD: Store(store).heads.read(decision.head),
-        BACKBONE: Store(store).backbones.read(decision.backbone)[0],
+        _HEAD: store.heads.read(decision.head),
+        BACKBONE: store.backbones.read(decision.backbone)[0],
     }
     differing = [name for name, data in weights.items() if served.get(name) != sha256_of_bytes(data)]
     if differing:
         return ServedPackage(_alarm(number, differing))
-    Store(store).packages.write(decision.head, decision.dataset, served)
+    store.packages.write(decision.head, decision.dataset, served)
     note = f"the files of version {number} in MLflow had no checksum yet, got one today and are taken on trust"
     return ServedPackage(note=note)
 

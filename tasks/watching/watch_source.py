@@ -29,12 +29,12 @@ def poll_source(settings: schema.Settings) -> PollResult:
     Nothing is written. The key names the difference and the day: the same difference starts one retraining a day, also
     where that one fails.
     """
-    source, store = settings.source.url, settings.store.url
+    source, store = settings.source.url, Store(settings.store.url)
     moment, bucket = datetime.now(UTC), open_bucket(source)
     bucket.check()
-    answered = Store(store).processed_snapshots.last(source)
+    answered = store.processed_snapshots.last(source)
     listing = in_columns(bucket.entries(names=SourceFilter(settings.source.pass_over)))
-    snapshots = Store(store).snapshots
+    snapshots = store.snapshots
     difference = snapshots.since(source, answered, listing)
     if len(difference.gone) >= FEW:
         _, answered_listing = snapshots.listings(source, answered)

@@ -165,7 +165,7 @@ def main() -> None:
         holdings = DatasetDrift(dict.fromkeys(CLASSES, 100), (), 0.0, None, "")
         verdict = apply_gate_rules(GateInputs(measurement, None, holdings, ServingCheck("1", 8)), gate)
         marks.append(time.perf_counter())
-        learned = compute_learning_curves(rows, feature_set, folder, gate.minimum_support)
+        learned = compute_learning_curves(rows, feature_set, Store(folder), gate.minimum_support)
         marks.append(time.perf_counter())
         files = explained(predictions, evaluation_set, features, (measurement, verdict), learned)
         files["evaluation/evaluation.json"] = json.dumps(asdict(measurement)).encode()

@@ -111,10 +111,10 @@ def test_a_part_of_a_store_that_is_closed_is_not_damaged(closed: str) -> None:
         unpack("three_nights", folder)
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)  # noqa: S603, S607
         store = str(folder / "store")
-        assert verify(store, "latest", show_progress).damage == ()
+        assert verify(Store(store), "latest", show_progress).damage == ()
         (folder / "store" / closed).chmod(0)
         with ordinary_user(), pytest.raises(InaccessibleError, match=r"Permission denied") as caught:
-            verify(store, "latest", show_progress)
+            verify(Store(store), "latest", show_progress)
         (folder / "store" / closed).chmod(0o755)
         assert "damaged" not in str(caught.value)
         assert "copy" not in str(caught.value)

@@ -93,7 +93,7 @@ def store(_intact_store: Path, tmp_path: Path) -> Path:
 
 def damaged(store: Path | str) -> dict[str, str]:
     """Verify the newest version, and return what is damaged with how that shows."""
-    return {damage.what: damage.detail for damage in verify(str(store), "latest", quiet).damage}
+    return {damage.what: damage.detail for damage in verify(Store(str(store)), "latest", quiet).damage}
 
 
 def is_named(store: Path, path: Path) -> bool:
@@ -114,7 +114,7 @@ def key_of(store: Path, path: Path) -> str:
 
 def test_the_kinds_are_all_kinds(store: Path) -> None:
     """A store that nobody touched is whole and lacks no checksum, and every file of it is of one of the kinds."""
-    report = verify(str(store), "latest", quiet)
+    report = verify(Store(str(store)), "latest", quiet)
     assert (report.damage, report.notes) == ((), ())
     keys = {key_of(store, path) for path in store.rglob("*") if path.is_file()}
     kinds = {key_of(store, path) for kind in KINDS for path in store.glob(kind)}

@@ -72,7 +72,7 @@ def test_a_run_on_an_odd_source(name: str, settings: Settings, prefect_server: P
     case = SOURCES[name]
     status, reason = _end(settings)
     assert (status, bool(re.search(case.reason, reason))) == (case.status, True), reason
-    absent = {exclusion.key: exclusion.reason for exclusion in rejects(settings.store.url, None).absent}
+    absent = {exclusion.key: exclusion.reason for exclusion in rejects(Store(settings.store.url), None).absent}
     assert {key: absent.get(key) for key in case.rejected} == case.rejected
     assert len(re.findall(r"Traceback|did not expect", reason)) == 0
     if status in {"promoted", "rejected"}:
@@ -88,6 +88,6 @@ def _end(settings: Settings) -> tuple[str, str]:
 
 
 def _check_version(case: Case, store: str) -> None:
-    rows = {row.key: row.label for row in Store(store).manifests.read(find_version(store, "latest"))}
+    rows = {row.key: row.label for row in Store(store).manifests.read(find_version(Store(store), "latest"))}
     assert tuple(sorted(set(rows.values()))) == case.classes
     assert {key: rows.get(key) for key in case.labels} == dict(case.labels)

@@ -34,7 +34,7 @@ def _evaluate(dataset: Dataset, trained: TrainedModel, chosen: Settings) -> Eval
 
 @flow(name="follows")
 def _follow(chosen: Settings) -> RegistrySync:
-    return sync_registry(chosen)
+    return sync_registry(chosen.store, chosen.tracking)
 
 
 def _dataset(store: str, *kinds: str) -> Dataset:

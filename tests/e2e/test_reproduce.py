@@ -208,7 +208,7 @@ def test_a_forgotten_image_is_the_reason_why_not(promoted_model: Made, reproduce
 
     store, dataset = promoted_model[0].store.url, promoted_model[1].dataset
     image = Store(store).manifests.read(dataset)[0].image
-    forget(store, image)
+    forget(Store(store), image)
     verdict = reproduce("1")
     assert (verdict.verdict, verdict.refitted) == ("different", None)
     assert f"used an image that was removed for good ({image[:12]}" in verdict.reason

@@ -8,7 +8,6 @@ from configs.errors import PedigreeError
 from flows.approve import approve
 from flows.rollback import rollback
 from tasks.promotion.aliases import Workspace
-from tasks.stores.store import Store
 from tests.servers import PrefectServer
 from tests.tasks.decisions import add_decision, make_workspace, shown
 
@@ -30,7 +29,7 @@ def test_approving_and_rolling_back_are_runs_of_their_own(workspace: Workspace) 
     assert (state.name, shown(workspace)["champion"]) == ("Promoted", "3")
     state = rollback(**where, why="it does not", by="bob", return_state=True)
     assert (state.name, shown(workspace)["champion"]) == ("Rolled back", "2")
-    decisions = [(entry.outcome, entry.person, entry.why) for entry in Store(workspace.store).ledger.entries()[3:]]
+    decisions = [(entry.outcome, entry.person, entry.why) for entry in workspace.store.ledger.entries()[3:]]
     assert decisions == [("promoted", "ann", "it knows puppies"), ("rolled-back", "bob", "it does not")]
 
 
@@ -39,7 +38,7 @@ def test_a_form_without_a_name_or_a_reason_is_refused(workspace: Workspace, by: 
     """The worker's user is nobody's name, and without a reason nobody decides."""
     with pytest.raises(PedigreeError, match="Say w"):
         rollback(**_form(workspace), why=why, by=by)
-    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert len(workspace.store.ledger.entries()) == 3
 
 
 def _form(workspace: Workspace) -> dict[str, str]:

@@ -19,6 +19,7 @@ from flows.runner import run_retrain
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Approver, hold
+from tasks.stores.store import Store
 from tests.old_stores.kept import HERE, settings_in
 
 # The same address in whatever folder a test unpacks it.
@@ -69,7 +70,7 @@ def play(folder: Path) -> None:
     assert run_retrain(settings).status == "promoted"
     draw_breed(photos, "beagle", range(3))
     assert run_retrain(settings).status == "rejected"
-    hold(Workspace(settings.store.url, settings.tracking), "3", Approver("ann", "too few beagles"))
+    hold(Workspace(Store(settings.store.url), settings.tracking), "3", Approver("ann", "too few beagles"))
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -33,26 +33,26 @@ def make_workspace(folder: Path, url: str = "", model: str = "pedigree") -> Work
     Store(str(folder / "store")).check_format()
     address = url or f"sqlite:///{folder}/mlflow.db"
     check_tracking(address)
-    return Workspace(str(folder / "store"), Tracking(url=address, model=model))
+    return Workspace(Store(str(folder / "store")), Tracking(url=address, model=model))
 
 
 def add_decision(
     workspace: Workspace, outcome: DecisionOutcome, *, dataset: str = "", applied: bool = True
 ) -> Decision:
     """Register one more version and decide about it; where that is applied, MLflow has followed."""
-    ledger, at = Store(workspace.store).ledger, workspace.tracking
+    ledger, at = workspace.store.ledger, workspace.tracking
     entries = ledger.entries()
     number = len(entries) + 1
     against = entries[-1].champion if entries else None
     run = runs.start_run(at.url, "deciding", {}, {})
     head, backbone, data = _head(workspace, number), _backbone(workspace), dataset or _dataset(workspace, number)
     feature_set = FeatureSet(backbone, 2)
-    Store(workspace.store).records.write(Record(data, {}, feature_set, feature_set, head, {"git_commit": "none"}, {}))
+    workspace.store.records.write(Record(data, {}, feature_set, feature_set, head, {"git_commit": "none"}, {}))
     tags = {
         "pedigree.head": head,
         "pedigree.dataset": data,
         "pedigree.recipe": "recipe",
-        "pedigree.store": Store(workspace.store).identity(),
+        "pedigree.store": workspace.store.identity(),
     }
     version = registry.register(at.url, at.model, run, tags, partial(write_mlflow_model, _packaged(workspace)))
     serves = number if outcome == "promoted" else against
@@ -69,19 +69,19 @@ def add_decision(
 
 def _head(workspace: Workspace, number: int) -> str:
     head = Head(("a", "b"), np.full((2, 2), number, np.float32), np.zeros(2, np.float32))
-    Store(workspace.store).heads.write(head.name, head.to_bytes())
+    workspace.store.heads.write(head.name, head.to_bytes())
     return head.name
 
 
 def _backbone(workspace: Workspace) -> str:
     weights = [np.ones((2, 2), np.float32)]
     facts = {"weights": hash_weights(weights)}
-    Store(workspace.store).backbones.write(sha256_of(facts), to_bytes(weights), facts)
+    workspace.store.backbones.write(sha256_of(facts), to_bytes(weights), facts)
     return sha256_of(facts)
 
 
 def _packaged(workspace: Workspace) -> Path:
-    folder = Path(workspace.store).parent / "packaged"
+    folder = Path(workspace.store.url).parent / "packaged"
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text("{}")
     return folder
@@ -90,8 +90,8 @@ def _packaged(workspace: Workspace) -> Path:
 def _dataset(workspace: Workspace, number: int) -> str:
     rows = [Row(f"{number:064}", "pug", Split.TRAIN, (), f"pug/{number}.jpg")]
     name = dataset_hash(rows)
-    Store(workspace.store).manifests.write(name, rows)
-    Store(workspace.store).data_cards.write(name, {"dataset": name, "parent": None}, {})
+    workspace.store.manifests.write(name, rows)
+    workspace.store.data_cards.write(name, {"dataset": name, "parent": None}, {})
     return name
 
 

@@ -136,7 +136,7 @@ def test_deciding_from_the_command_line(deciding: tuple[Workspace, str]) -> None
     refused(pedigree("model", "promote", "3", "-c", settings, "--why", "again"), 1, "pedigree model lift 3")
     run("lift", "3")
     run("hold", "1")
-    entries = Store(workspace.store).ledger.entries()
+    entries = workspace.store.ledger.entries()
     assert [entry.outcome for entry in entries[3:]] == ["promoted", "rolled-back", "lifted", "held"]
     assert {(entry.person, entry.why) for entry in entries[3:]} == {("ann", "I looked")}
     assert shown(workspace) == {"champion": "2", "previous": "1"}
@@ -147,7 +147,7 @@ def test_the_person_is_who_is_logged_in(deciding: tuple[Workspace, str], monkeyp
     workspace, settings = deciding
     monkeypatch.setenv("LOGNAME", "carol")
     assert pedigree("model", "hold", "2", "-c", settings, "--why", "a doubt").returncode == 0
-    assert Store(workspace.store).ledger.entries()[-1].person == "carol"
+    assert workspace.store.ledger.entries()[-1].person == "carol"
 
 
 def test_what_cannot_be_decided_is_told_in_a_sentence(
@@ -158,4 +158,4 @@ def test_what_cannot_be_decided_is_told_in_a_sentence(
     refused(pedigree("model", "promote", "9", "-c", settings, "--why", "so"), 2, "knows no model 9")
     refused(pedigree("model", "why", "9", "--store", store), 2, "knows no model 9")
     refused(pedigree("model", "list", "--store", str(tmp_path / "none")), 1, "There is no folder")
-    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert len(workspace.store.ledger.entries()) == 3

@@ -31,7 +31,7 @@ def test_no_byte_of_a_forgotten_image_stays(url: str, photos: Path, tmp_path: Pa
     picture, feature = data[len(data) // 2 :][:64], vectors[0].tobytes()
     assert (holding(url, picture), holding(url, feature)) == ({"images.lance"}, {"features/net.lance"})
 
-    forgotten = forget(url, gone.image)
+    forgotten = forget(Store(url), gone.image)
     assert (forgotten.image, forgotten.versions, forgotten.runs, forgotten.features) == (
         gone.image,
         (version,),
@@ -42,6 +42,6 @@ def test_no_byte_of_a_forgotten_image_stays(url: str, photos: Path, tmp_path: Pa
     assert holding(url, objects[remaining[0].key][-64:]) == {"images.lance"}
     assert holding(url, vectors[1].tobytes()) == {"features/net.lance"}
     with pytest.raises(PedigreeError, match=f"used an image that was removed for good \\({gone.image[:12]}") as caught:
-        checkout(url, version, tmp_path / "out", quiet)
+        checkout(Store(url), version, tmp_path / "out", quiet)
     assert str(caught.value).count(". ") == 0
-    assert forget(url, gone.image).versions == (version,)
+    assert forget(Store(url), gone.image).versions == (version,)

@@ -27,23 +27,23 @@ def two_versions(tmp_path: Path, photos: Path) -> tuple[str, list[str], str]:
 def test_an_image_leads_to_the_versions_and_models_that_used_it(two_versions: tuple[str, list[str], str]) -> None:
     """By its key or its hash an image is found also in a version of which it was taken away since."""
     store, names, gone = two_versions
-    lineage = find(store, gone)
+    lineage = find(Store(store), gone)
     (use,) = lineage.images
     assert (use.dataset, use.key) == (names[0], gone)
     assert [(model.decision, model.model_version) for model in lineage.models] == [(1, "1")]
-    assert find(store, use.image).images == find(store, use.image[:16]).images == lineage.images
+    assert find(Store(store), use.image).images == find(Store(store), use.image[:16]).images == lineage.images
 
 
 def test_a_version_a_model_and_a_run_lead_to_each_other(two_versions: tuple[str, list[str], str]) -> None:
     """A version names its models, a model its version."""
     store, names, _ = two_versions
-    assert [model.model_version for model in find(store, names[1]).models] == ["2"]
-    second = find(store, "2")
+    assert [model.model_version for model in find(Store(store), names[1]).models] == ["2"]
+    second = find(Store(store), "2")
     assert (second.what, second.versions, second.models[0].champion) == ("model", (names[1],), True)
     with pytest.raises(SettingsError, match="Nothing in"):
-        find(store, "poodle/none.jpg")
+        find(Store(store), "poodle/none.jpg")
     with pytest.raises(SettingsError, match="-c FILE"):
-        find(store, "0d5a7c1e-0000-4000-8000-000000000001")
+        find(Store(store), "0d5a7c1e-0000-4000-8000-000000000001")
 
 
 def test_a_run_of_prefect_and_its_model_lead_to_each_other(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_a_run_of_prefect_and_its_model_lead_to_each_other(tmp_path: Path) -> No
 def test_models_and_runs_are_compared_like_versions(two_versions: tuple[str, list[str], str]) -> None:
     """Two models are compared by their data and by their answers; a model and a version by their data alone."""
     store, names, gone = two_versions
-    difference = diff(store, "1", "champion")
+    difference = diff(Store(store), "1", "champion")
     assert (difference.before, difference.after, difference.models) == (names[0], names[1], ("1", "2"))
     assert [row.key for row in difference.difference.removed] == [gone]
     assert difference.flips
     assert difference.flips.images > 0
     assert "predictions" in difference.to_dict()
-    assert diff(store, "1", names[1]).flips is None
+    assert diff(Store(store), "1", names[1]).flips is None
     assert Store(store).ledger.named("champion").model_version == "2"

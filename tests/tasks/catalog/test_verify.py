@@ -34,7 +34,7 @@ def store(_intact_store: Path, tmp_path: Path) -> Path:
 def damaged(store: Path) -> dict[str, str]:
     """Verify the only version, and return what is damaged with how that shows."""
     (name,) = (path.name for path in (store / "datasets").iterdir())
-    return {damage.what: damage.detail for damage in verify(str(store), name, quiet).damage}
+    return {damage.what: damage.detail for damage in verify(Store(str(store)), name, quiet).damage}
 
 
 def flip(path: Path, offset: int) -> None:
@@ -93,7 +93,7 @@ def test_a_lost_manifest_in_a_version_that_is_named(store: Path) -> None:
     other = store / "datasets" / ("0" * 64) / path.name
     other.parent.mkdir()
     other.write_bytes(path.read_bytes())
-    damage = verify(str(store), find_version(str(store), "0000"), quiet).damage
+    damage = verify(Store(str(store)), find_version(Store(str(store)), "0000"), quiet).damage
     assert [item.what for item in damage] == ["manifest"]
 
 

@@ -49,21 +49,21 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_versions_are_listed_with_what_was_decided(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Every version is listed, the newest last, with its images, its decisions, and whether its model serves."""
     names = [write_run(url, first), write_run(url, second)]
-    listed = versions(url).versions
+    listed = versions(Store(url)).versions
     assert [version.hash for version in listed] == names
     assert [(version.images, version.classes, version.champion) for version in listed] == [
         (18, 3, False),
         (18, 3, True),
     ]
     assert [[about["outcome"] for about in version.decisions] for version in listed] == [["promoted"], ["promoted"]]
-    assert find_version(url, "latest") == names[1]
-    assert find_version(url, names[0][:8]) == names[0]
+    assert find_version(Store(url), "latest") == names[1]
+    assert find_version(Store(url), names[0][:8]) == names[0]
 
 
 def test_a_version_is_shown_by_class_and_split(url: str, first: dict[str, bytes]) -> None:
     """What is shown adds up to the manifest, also for a version that nothing was decided about."""
     name = write_run(url, first, decided=False)
-    shown = show(url, "latest")
+    shown = show(Store(url), "latest")
     counted = Counter((row.label, row.split.value) for row in Store(url).manifests.read(name))
     assert {
         (row["label"], split): number for row in shown.classes for split, number in row["splits"].items()
@@ -76,7 +76,7 @@ def test_a_difference_names_every_image(url: str, first: dict[str, bytes], secon
     before, after = write_run(url, first), write_run(url, second)
     keys = sorted(first)
     names = {key: hashlib.sha256(data).hexdigest() for key, data in (first | second).items()}
-    difference = diff(url, before[:12], "latest").to_dict()
+    difference = diff(Store(url), before[:12], "latest").to_dict()
     assert (difference["before"], difference["after"]) == (before, after)
     assert sorted(change["key"] for change in difference["added"]) == sorted(
         second.keys() - first.keys() - {difference["relabelled"][0]["key"]}
@@ -99,8 +99,8 @@ def test_what_is_in_no_version_is_listed_with_its_reason(url: str, first: dict[s
         "few/1.jpg": third_image + b"\x00",
     }
     write_run(url, first | odd)
-    assert [(pug.reason, pug.key) for pug in rejects(url, None).absent] == [("not-an-image", "text.jpg")]
-    listed = {(pug.reason, pug.key) for pug in rejects(url, "latest").absent}
+    assert [(pug.reason, pug.key) for pug in rejects(Store(url), None).absent] == [("not-an-image", "text.jpg")]
+    listed = {(pug.reason, pug.key) for pug in rejects(Store(url), "latest").absent}
     assert listed == {
         ("not-an-image", "text.jpg"),
         ("unlabelled", "loose.jpg"),
@@ -108,16 +108,16 @@ def test_what_is_in_no_version_is_listed_with_its_reason(url: str, first: dict[s
         ("conflict", f"{keys[12].partition('/')[0]}/other.jpg"),
         ("waiting", "few/1.jpg"),
     }
-    assert rejects(url, "latest").waiting == ("few (1 of 4 images, lacks 3)",)
+    assert rejects(Store(url), "latest").waiting == ("few (1 of 4 images, lacks 3)",)
 
 
 def test_a_replaced_object_is_no_reject_any_more(url: str, first: dict[str, bytes]) -> None:
     """A file that was rejected and then replaced by a photograph is not listed."""
     key = min(first)
     write_run(url, {**first, key: b"words"})
-    assert [exclusion.key for exclusion in rejects(url, None).absent] == [key]
+    assert [exclusion.key for exclusion in rejects(Store(url), None).absent] == [key]
     write_run(url, first)
-    assert rejects(url, None).absent == ()
+    assert rejects(Store(url), None).absent == ()
 
 
 def test_a_checkout_is_the_version_every_time(url: str, first: dict[str, bytes], tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_a_checkout_is_the_version_every_time(url: str, first: dict[str, bytes],
     objects = {f"coat of {key}": data for key, data in first.items()}
     name = write_run(url, {key.replace("/", "/white/", 1): data for key, data in objects.items()})
     (tmp_path / "empty").mkdir()
-    done = checkout(url, name[:6], tmp_path / "deep" / "one", quiet)
-    checkout(url, name, tmp_path / "empty", quiet)
+    done = checkout(Store(url), name[:6], tmp_path / "deep" / "one", quiet)
+    checkout(Store(url), name, tmp_path / "empty", quiet)
     files = content(tmp_path / "deep" / "one")
     assert files == content(tmp_path / "empty")
     assert (done.images, done.classes) == (18, 3)
@@ -146,14 +146,14 @@ def test_a_checkout_never_mixes_with_other_files(url: str, first: dict[str, byte
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(PedigreeError, match="is not an empty folder"):
-        checkout(url, "latest", tmp_path / "out", quiet)
+        checkout(Store(url), "latest", tmp_path / "out", quiet)
     assert content(tmp_path / "out") == {"mine.txt": b"mine"}
 
 
 def test_a_store_as_runs_leave_it_is_whole(url: str, first: dict[str, bytes], second: dict[str, bytes]) -> None:
     """Nothing is damaged in versions that runs made, whether or not something was decided about them."""
     names = [write_run(url, first), write_run(url, second, decided=False)]
-    reports = [verify(url, name, quiet) for name in names]
+    reports = [verify(Store(url), name, quiet) for name in names]
     assert [(report.images, report.decisions, report.damage) for report in reports] == [(18, 1, ()), (18, 0, ())]
 
 
@@ -161,11 +161,11 @@ def test_words_that_name_no_version(url: str, first: dict[str, bytes], tmp_path:
     """A store that is missing or empty, and a version that is unknown, are each said in a sentence."""
     open_bucket(url).check()
     with pytest.raises(PedigreeError, match="holds no dataset version"):
-        versions(url)
+        versions(Store(url))
     with pytest.raises(PedigreeError, match="There is no folder"):
-        versions(str(tmp_path / "nowhere"))
+        versions(Store(str(tmp_path / "nowhere")))
     name = write_run(url, first)
     with pytest.raises(SettingsError, match="at least 4"):
-        show(url, name[:3])
+        show(Store(url), name[:3])
     with pytest.raises(SettingsError, match="no version"):
-        show(url, "0" * 64 if name[0] != "0" else "1" * 64)
+        show(Store(url), "0" * 64 if name[0] != "0" else "1" * 64)

@@ -49,13 +49,13 @@ def test_only_test_images_of_both_versions_are_asked(store: str) -> None:
     new = [_row(0, Split.TEST), _row(1, Split.TEST, "boxer"), _row(2, Split.TRAIN), _row(4, Split.TEST)]
     before = _model(store, old, ("boxer", "pug"), favour=0)
     after = _model(store, new, ("boxer", "pug"), favour=1)
-    prediction_flips = compare_predictions(store, before, after)
+    prediction_flips = compare_predictions(Store(store), before, after)
     assert prediction_flips.images == 2
     assert {flip.key: flip.kind for flip in prediction_flips.flips} == {
         "pug/0.jpg": "now right",
         "boxer/1.jpg": "now wrong",
     }
-    files = render_diff_files(store, before, after)
+    files = render_diff_files(Store(store), before, after)
     page = files["since-champion.html"].decode()
     assert "Test images now right: 1" in page
     assert "Relabelled: 1" in page
@@ -68,7 +68,7 @@ def test_a_class_that_was_given_another_name_is_no_flip(store: str) -> None:
     """The former model's classes are called as the later settings call them."""
     before = _model(store, [_row(0, Split.TEST, "mops")], ("boxer", "mops"), favour=1)
     after = _model(store, [_row(0, Split.TEST)], ("boxer", "pug"), favour=1, aliases={"mops": "pug"})
-    assert compare_predictions(store, before, after).flips == ()
+    assert compare_predictions(Store(store), before, after).flips == ()
 
 
 def test_a_champion_that_lost_its_record_leaves_the_difference_of_the_images(store: str) -> None:
@@ -77,5 +77,5 @@ def test_a_champion_that_lost_its_record_leaves_the_difference_of_the_images(sto
     after = _model(store, rows, ("boxer", "pug"), favour=1)
     gone = Model("0" * 64, after.dataset)
     with pytest.raises(PedigreeError, match="is missing"):
-        compare_predictions(store, gone, after)
-    assert "predictions" not in json.loads(render_diff_files(store, gone, after)["since-champion.json"])
+        compare_predictions(Store(store), gone, after)
+    assert "predictions" not in json.loads(render_diff_files(Store(store), gone, after)["since-champion.json"])

@@ -10,7 +10,6 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Approver, Override, hold, promote, release, roll_back
 from tasks.stores.files.ledger import Ledger
-from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.tasks.decisions import ANN, add_decision, make_workspace, shown
 
@@ -28,7 +27,7 @@ def test_a_version_that_waits_is_promoted_by_a_person(workspace: Workspace) -> N
     """The ledger keeps who, when and why; aliases, tags and all that made the version follow."""
     assert shown(workspace) == {"champion": "2", "challenger": "3", "previous": "1"}
     done = promote(workspace, "3", ANN)
-    entries = Store(workspace.store).ledger.entries()
+    entries = workspace.store.ledger.entries()
     last = entries[-1]
     assert (last.outcome, last.champion, last.against) == ("promoted", 4, 2)
     assert (last.person, last.why, last.head) == ("ann", "the dogs look right", entries[2].head)
@@ -38,7 +37,7 @@ def test_a_version_that_waits_is_promoted_by_a_person(workspace: Workspace) -> N
     assert (tags["pedigree.outcome"], tags["pedigree.person"]) == ("promoted", "ann")
     assert tags["pedigree.why"] == "the dogs look right"
     assert done.champion == "3"
-    assert Store(workspace.store).ledger.pending(entries) == []
+    assert workspace.store.ledger.pending(entries) == []
 
 
 def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_now(workspace: Workspace) -> None:
@@ -48,7 +47,7 @@ def test_a_refused_version_needs_the_word_of_the_person_when_another_one_serves_
         promote(workspace, "3", ANN)
     with pytest.raises(PedigreeError, match="--instead-of says version 2 and version 4 serves"):
         promote(workspace, "3", ANN, instead_of="2")
-    assert len(Store(workspace.store).ledger.entries()) == 4
+    assert len(workspace.store.ledger.entries()) == 4
     assert promote(workspace, "3", ANN, instead_of="4").champion == "3"
 
 
@@ -56,21 +55,21 @@ def test_promoting_the_champion_decides_nothing(workspace: Workspace) -> None:
     """The ledger says so already, and MLflow's aliases are put where it says."""
     registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
     assert promote(workspace, "2", ANN).decision is None
-    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert len(workspace.store.ledger.entries()) == 3
     assert shown(workspace)["champion"] == "2"
 
 
 def test_rolling_back_puts_the_previous_one_back_and_holds(workspace: Workspace) -> None:
     """One call lets version 1 serve again; version 2 gets past neither a person nor anyone until it is lifted."""
     roll_back(workspace, ANN)
-    last = Store(workspace.store).ledger.entries()[-1]
+    last = workspace.store.ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion, last.against) == ("rolled-back", "2", 1, 2)
     assert (last.person, last.why) == ("ann", "the dogs look right")
     assert shown(workspace) == {"champion": "1", "challenger": "3"}
     with pytest.raises(PedigreeError, match=r"version 2 was rolled back by ann on .* pedigree model lift 2"):
         promote(workspace, "2", ANN, instead_of="1")
     release(workspace, "2", Approver("bob", "it was the camera"))
-    assert Store(workspace.store).ledger.entries()[-1].person == "bob"
+    assert workspace.store.ledger.entries()[-1].person == "bob"
     assert promote(workspace, "2", ANN, instead_of="1").champion == "2"
 
 
@@ -106,7 +105,7 @@ def test_only_what_is_held_is_lifted(workspace: Workspace) -> None:
     """Lifting what nobody holds is refused, and writes nothing."""
     with pytest.raises(PedigreeError, match="Version 2 is not held"):
         release(workspace, "2", ANN)
-    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert len(workspace.store.ledger.entries()) == 3
 
 
 ACTS: list[Callable[[Workspace, Approver], Override]] = [
@@ -122,7 +121,7 @@ def test_nobody_decides_without_a_reason(workspace: Workspace, act: Callable[[Wo
     """An empty reason is refused before anything is written."""
     with pytest.raises(SettingsError, match="Say why"):
         act(workspace, Approver("ann", "  "))
-    assert len(Store(workspace.store).ledger.entries()) == 3
+    assert len(workspace.store.ledger.entries()) == 3
 
 
 def test_an_unknown_version(workspace: Workspace) -> None:

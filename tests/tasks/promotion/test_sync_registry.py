@@ -9,7 +9,6 @@ from configs.errors import PedigreeError
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tests.servers import free_port
 from tests.tasks.decisions import ANN, add_decision, make_workspace, shown
@@ -62,7 +61,7 @@ def test_a_new_decision_does_not_undo_what_was_moved_by_hand(workspace: Workspac
     registry.set_alias(workspace.tracking.url, "pedigree", "champion", "1")
     hold(workspace, "2", ANN)
     assert shown(workspace)["champion"] == "1"
-    ledger = Store(workspace.store).ledger
+    ledger = workspace.store.ledger
     assert ledger.pending(ledger.entries()) == []
 
 
@@ -77,9 +76,9 @@ def test_an_alias_that_was_removed_is_put_back_and_named(workspace: Workspace) -
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(workspace: Workspace, moved: int) -> None:
     """However far the run came that decided twice, the next one finishes both decisions without a word of hands."""
-    entries = Store(workspace.store).ledger.entries()
+    entries = workspace.store.ledger.entries()
     for number in (1, 2):
-        Path(workspace.store, "ledger", f"{number:06}.applied").unlink()
+        Path(workspace.store.url, "ledger", f"{number:06}.applied").unlink()
     steps: list[dict[str, str | None]] = [
         {"champion": "1", "previous": None},
         {"champion": "2", "previous": None},
@@ -87,7 +86,7 @@ def test_aliases_that_a_dead_run_moved_in_part_are_no_person_s(workspace: Worksp
     ]
     for alias in ("champion", "previous"):
         registry.set_alias(workspace.tracking.url, "pedigree", alias, steps[moved].get(alias))
-    ledger = Store(workspace.store).ledger
+    ledger = workspace.store.ledger
     assert ledger.pending(entries) == entries
     assert follow_ledger(workspace.store, workspace.tracking).notes == ()
     assert shown(workspace) == {"champion": "2", "previous": "1"}
@@ -110,5 +109,5 @@ def test_without_mlflow_the_decision_waits_for_the_next_run(workspace: Workspace
             PedigreeError, match=r"holds decision 3, version 3 promoted, and the next run.*does not answer"
         ):
             follow_ledger(workspace.store, silent)
-    ledger = Store(workspace.store).ledger
+    ledger = workspace.store.ledger
     assert ledger.pending(ledger.entries()) == [decision]

@@ -67,7 +67,9 @@ def _stranger(workspace: Workspace) -> None:
     """Register what another store made, under the same name."""
     run = runs.start_run(workspace.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
-    registry.register(workspace.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(workspace.store)))
+    registry.register(
+        workspace.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(workspace.store.url))
+    )
 
 
 def _person(workspace: Workspace, act: str, word: str) -> None:
@@ -81,7 +83,7 @@ def _person(workspace: Workspace, act: str, word: str) -> None:
                 workspace,
                 word,
                 ANN,
-                instead_of=(Store(workspace.store).ledger.champion() or add_decision(workspace, "promoted")).head,
+                instead_of=(workspace.store.ledger.champion() or add_decision(workspace, "promoted")).head,
             )
         else:
             acts[act](workspace, word, ANN)
@@ -144,21 +146,21 @@ def test_the_alias_never_names_a_model_that_the_ledger_did_not_promote(
 ) -> None:
     """Whenever MLflow has followed the ledger, champion is a model that was promoted, and there where one serves."""
     with TemporaryDirectory() as store:
-        workspace = Workspace(store, Tracking(url=f"sqlite:///{folder}/mlflow.db"))
+        workspace = Workspace(Store(store), Tracking(url=f"sqlite:///{folder}/mlflow.db"))
         Store(store).check_format()
         emptied(workspace)
         database(workspace).with_suffix(".copy").unlink(missing_ok=True)
         for event, looks in history:
             event(workspace)
             if looks:
-                follow_ledger(store, workspace.tracking)
+                follow_ledger(Store(store), workspace.tracking)
                 _hold_the_law(workspace)
 
 
 def _hold_the_law(workspace: Workspace) -> None:
-    entries, number = Store(workspace.store).ledger.entries(), shown(workspace).get("champion")
+    entries, number = workspace.store.ledger.entries(), shown(workspace).get("champion")
     version = registry.version_numbered(workspace.tracking.url, "pedigree", number) if number else None
-    assert bool(version) == bool(Store(workspace.store).ledger.champion())
+    assert bool(version) == bool(workspace.store.ledger.champion())
     if version:
         promoted = {(entry.head, entry.dataset) for entry in entries if entry.outcome == "promoted"}
         assert (version.tags["pedigree.head"], version.tags["pedigree.dataset"]) in promoted

@@ -13,7 +13,6 @@ from tasks.domain.registry.decisions import Decision
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, make_workspace, shown
 
@@ -42,13 +41,13 @@ def serves(workspace: Workspace, decision: Decision) -> bool:
 def test_a_new_mlflow_gets_what_serves_from_the_store(workspace: Workspace) -> None:
     """The champion is registered again under whatever number comes, and that is said once."""
     emptied(workspace)
-    champion = Store(workspace.store).ledger.champion()
+    champion = workspace.store.ledger.champion()
     assert champion
     (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
     assert serves(workspace, champion)
     assert follow_ledger(workspace.store, workspace.tracking).messages() == ()
-    last = Store(workspace.store).ledger.entries()[-1]
+    last = workspace.store.ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)
 
 
@@ -56,7 +55,7 @@ def test_a_number_that_means_two_models_is_asked_about(workspace: Workspace) -> 
     """After a new MLflow version 1 is one model in the ledger and another in MLflow: heads tell them apart."""
     emptied(workspace)
     follow_ledger(workspace.store, workspace.tracking)
-    first, second = Store(workspace.store).ledger.entries()[:2]
+    first, second = workspace.store.ledger.entries()[:2]
     sentence = f"{first.head[:12]} .promoted on .* or {second.head[:12]}"
     for read in (looking.show, looking.why):
         with pytest.raises(SettingsError, match=sentence):
@@ -82,7 +81,7 @@ def test_a_refused_model_that_takes_the_champions_number_does_not_serve(workspac
     assert not any(
         "by hand" in words for words in follow_ledger(workspace.store, workspace.tracking).messages(refused.number)
     )
-    assert serves(workspace, Store(workspace.store).ledger.entries()[1])
+    assert serves(workspace, workspace.store.ledger.entries()[1])
     assert shown(workspace)["challenger"] == "1"
 
 
@@ -121,13 +120,13 @@ def test_an_mlflow_put_back_from_an_older_copy_is_told_as_such(workspace: Worksp
 def test_a_ledger_put_back_from_an_older_copy_says_who_serves(workspace: Workspace) -> None:
     """What MLflow had followed and the ledger lost is said; the alias names the ledger's champion."""
     add_decision(workspace, "promoted")
-    for path in Path(workspace.store).rglob(
+    for path in Path(workspace.store.url).rglob(
         "ledger/000003.*"
     ):  # The entry and its checksum, which a copy lacks as well.
         path.unlink()
     words = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "the ledger is older than MLflow, which had followed decision 3" in words[0]
-    assert serves(workspace, Store(workspace.store).ledger.entries()[1])
+    assert serves(workspace, workspace.store.ledger.entries()[1])
 
 
 @pytest.mark.parametrize("gone", ["version", "model"])
@@ -141,7 +140,7 @@ def test_what_was_deleted_in_mlflow_serves_again(workspace: Workspace, gone: str
     words = "; ".join(follow_ledger(workspace.store, workspace.tracking).messages())
     assert "it is registered again from the store" in words
     assert "by hand" not in words
-    assert serves(workspace, Store(workspace.store).ledger.entries()[1])
+    assert serves(workspace, workspace.store.ledger.entries()[1])
 
 
 def test_an_alias_moved_by_hand_to_a_refused_model_is_put_back(workspace: Workspace) -> None:
@@ -166,7 +165,7 @@ def test_a_rollback_to_a_version_that_mlflow_lost(workspace: Workspace) -> None:
     """The former champion comes from the store."""
     MlflowClient(workspace.tracking.url).delete_model_version("pedigree", "1")
     assert "registered again" in str(roll_back(workspace, ANN))
-    assert serves(workspace, Store(workspace.store).ledger.entries()[0])
+    assert serves(workspace, workspace.store.ledger.entries()[0])
 
 
 def test_two_stores_cannot_share_a_model(workspace: Workspace, tmp_path: Path) -> None:
@@ -197,7 +196,7 @@ def test_a_model_that_somebody_else_registered_is_not_taken(tmp_path: Path) -> N
 @pytest.mark.parametrize("deleted", ["run", "experiment"])
 def test_a_decision_that_mlflow_refuses_holds_up_no_other(workspace: Workspace, deleted: str) -> None:
     """A deleted run is told once with the way back, later decisions go on, and once restored it is finished."""
-    client, (first, second) = MlflowClient(workspace.tracking.url), Store(workspace.store).ledger.entries()
+    client, (first, second) = MlflowClient(workspace.tracking.url), workspace.store.ledger.entries()
     experiment = client.get_run(second.run_id).info.experiment_id
     if deleted == "run":
         client.delete_run(second.run_id)
@@ -217,7 +216,7 @@ def test_a_decision_that_mlflow_refuses_holds_up_no_other(workspace: Workspace, 
 def test_a_deleted_experiment_is_found_before_training(workspace: Workspace) -> None:
     """The sentence names the command that brings it back."""
     client = MlflowClient(workspace.tracking.url)
-    experiment = client.get_run(Store(workspace.store).ledger.entries()[0].run_id).info.experiment_id
+    experiment = client.get_run(workspace.store.ledger.entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
     with pytest.raises(PedigreeError, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
         runs.check_experiment(workspace.tracking.url, "deciding")

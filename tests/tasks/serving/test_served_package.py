@@ -36,21 +36,21 @@ CHAMPION = Decision(
     reason="it is better",
     rules=(),
 )
-Served = tuple[str, Tracking, Path]
+Served = tuple[Store, Tracking, Path]
 
 
-def _register(store: str, tracking: Tracking, folder: Path, *, with_hashes: bool) -> Path:
+def _register(store: Store, tracking: Tracking, folder: Path, *, with_hashes: bool) -> Path:
     """Register a package, with or without its checksums kept, and return the folder that MLflow serves."""
     folder.mkdir()
     for name in ("model.json", "backbone.npz", "head.npz"):
         (folder / name).write_bytes(name.encode())
-    Store(store).heads.write(HEAD, b"head.npz")
-    Store(store).backbones.write(BACKBONE, b"backbone.npz", {})
+    store.heads.write(HEAD, b"head.npz")
+    store.backbones.write(BACKBONE, b"backbone.npz", {})
     run_id = runs.start_run(tracking.url, "tests", {}, {})
     tags = {"pedigree.head": HEAD, "pedigree.dataset": DATASET}
 
     def keep(served: Path) -> None:
-        Store(store).packages.write(HEAD, DATASET, files_in(served))
+        store.packages.write(HEAD, DATASET, files_in(served))
 
     version = registry.register(
         tracking.url,
@@ -69,7 +69,7 @@ def served(tmp_path: Path) -> Served:
     """Register a package in an embedded MLflow, and return the folder that it serves."""
     tracking = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
     check_tracking(tracking.url)
-    store = str(tmp_path / "store")
+    store = Store(str(tmp_path / "store"))
     return store, tracking, _register(store, tracking, tmp_path / "packaged", with_hashes=True)
 
 
@@ -86,9 +86,7 @@ def test_what_mlflow_notes_where_it_loads_is_no_alarm(served: Served) -> None:
     assert check_champion(store, tracking, CHAMPION, every_file=True) == ServedPackage()
 
 
-@pytest.mark.parametrize(
-    "name", ["model.py", "artifacts/head.npz", "artifacts/backbone.npz", "code/configs/problems.py"]
-)
+@pytest.mark.parametrize("name", ["model.py", "artifacts/head.npz", "artifacts/backbone.npz", "code/configs/errors.py"])
 @pytest.mark.parametrize(
     "change", [lambda path: path.write_bytes(b"exchanged"), Path.unlink, lambda path: path.rename(f"{path}.new")]
 )
@@ -104,7 +102,7 @@ def test_other_files_are_an_alarm(served: Served, name: str, change: Callable[[P
 def test_files_that_served_until_this_run_are_an_alarm(served: Served) -> None:
     """A run that replaces the champion says once that other files served until then: it compared them before."""
     store, tracking, folder = served
-    ledger = Store(store).ledger
+    ledger = store.ledger
     assert ledger.append(CHAMPION)
     (folder / "model.py").write_text("another program")
     restored = check_served_files(RegistrySync((), ()), store, tracking)
@@ -122,7 +120,7 @@ def test_files_that_cannot_be_read_are_said(served: Served) -> None:
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
     """It gets its checksums by the next run, which says so, and an exchange after that is an alarm."""
-    store, tracking = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    store, tracking = Store(str(tmp_path / "store")), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
     check_tracking(tracking.url)
     folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
     assert "earlier Pedigree" in str(compare_package(store, tracking, CHAMPION, every_file=True))
@@ -134,7 +132,7 @@ def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path)
 
 def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
     """Weights that are not the store's are an alarm, whoever registered them."""
-    store, tracking = str(tmp_path / "store"), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    store, tracking = Store(str(tmp_path / "store")), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
     check_tracking(tracking.url)
     folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
     (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")
@@ -145,7 +143,7 @@ def test_a_server_is_asked_for_the_files_that_decide(tmp_path: Path, mlflow_serv
     """Where MLflow is a server, each run fetches a few files, and model show all of them."""
     tracking = Tracking(url=str(getattr(mlflow_server, "url", "")), model=f"served {tmp_path.name}")
     check_tracking(tracking.url)
-    store = str(tmp_path / "store")
+    store = Store(str(tmp_path / "store"))
     _register(store, tracking, tmp_path / "packaged", with_hashes=True)
     look = partial(check_champion, store, tracking, CHAMPION)
     assert look(every_file=False) == look(every_file=True) == ServedPackage()
