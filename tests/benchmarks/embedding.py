@@ -62,7 +62,7 @@ def bare_loop(backbone: Backbone, pixels: list[NDArray[np.uint8]]) -> None:
 
 
 def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> None:
-    """Do what a run does for one claim: claim, see what is lacking, read, decode, embed, write."""
+    """Do what a run does under one lease: take it, see what is lacking, read, decode, embed, write."""
     store = Store(settings.store.url)
     features = store.features(backbone.fingerprint, backbone.width)
     with store.leases.hold("benchmark"):

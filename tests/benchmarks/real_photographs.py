@@ -14,18 +14,18 @@ from tests.benchmarks.photographs.bias import print_bias
 from tests.benchmarks.photographs.collection import Collection, collect
 from tests.benchmarks.photographs.cuts import print_cuts
 from tests.benchmarks.photographs.heads import print_heads
+from tests.benchmarks.photographs.label_issues import print_label_issues
 from tests.benchmarks.photographs.naive import print_naive
 from tests.benchmarks.photographs.relabelled import print_relabelled
 from tests.benchmarks.photographs.splits import print_splits
 from tests.benchmarks.photographs.sure import print_sure
-from tests.benchmarks.photographs.suspects import print_suspects
 from tests.benchmarks.photographs.year import print_year
 
 #: What makes a table, by its name; each takes the monkeys and the dogs and prints.
 TABLES: dict[str, Callable[[Collection, Collection], None]] = {
     "bias": print_bias,
     "cuts": print_cuts,
-    "suspects": print_suspects,
+    "suspects": print_label_issues,
     "sure": print_sure,
     "heads": print_heads,
     "naive": print_naive,

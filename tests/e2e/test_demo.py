@@ -33,7 +33,7 @@ PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 class Played:
     """A demo that has ended: what it told, and the home that holds it."""
 
-    nights: dict[str, dict[str, Any]]
+    runs: dict[str, dict[str, Any]]
     home: Path
 
 
@@ -69,7 +69,7 @@ def pages(played: Played) -> Iterator[dict[str, str]]:
 
 def test_the_story(played: Played) -> None:
     """Two runs are promoted, a biased one is refused, an honest one promoted, and then there is nothing new."""
-    runs = list(played.nights.values())
+    runs = list(played.runs.values())
     assert [run["status"] for run in runs] == ["promoted", "promoted", "rejected", "promoted", "unchanged"]
     assert [run["images"]["embedded"] for run in runs] == [160, 160, 82, 8, 0]
     assert [run["parent"] for run in runs[:2]] == [None, runs[0]["dataset"]]
@@ -79,7 +79,7 @@ def test_the_story(played: Played) -> None:
 
 def test_the_biased_run_is_refused_for_its_slices_alone(played: Played) -> None:
     """The refusal names black poodles; by the very facts that the run kept, no other rule would have refused."""
-    third = list(played.nights.values())[2]
+    third = list(played.runs.values())[2]
     assert "poodle with coat=black" in third["reason"]
     run = f"runs:/{third['run_id']}/evaluation"
     folder = Path(download_artifacts(run, tracking_uri=f"sqlite:///{played.home}/mlflow.db"))
@@ -96,13 +96,13 @@ def test_the_biased_run_is_refused_for_its_slices_alone(played: Played) -> None:
 def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[str, str]) -> None:
     """The alias names a version, its tags the data, code and decision; its run holds the dataset, manifest and card."""
     client = MlflowClient(pages["MLflow"])
-    second = list(played.nights.values())[1]
+    second = list(played.runs.values())[1]
     version = client.get_model_version("drawn-dogs", second["model_version"])
     assert version.tags["pedigree.dataset"] == second["dataset"]
     assert version.tags["pedigree.outcome"] == second["status"]
     assert {"pedigree.parent", "pedigree.backbone", "pedigree.git_commit", "pedigree.lock"} <= version.tags.keys()
     aliases = {str(number): name for name, number in client.get_registered_model("drawn-dogs").aliases.items()}
-    fourth = list(played.nights.values())[3]
+    fourth = list(played.runs.values())[3]
     assert aliases == {fourth["model_version"]: "champion", second["model_version"]: "previous"}
     run = client.get_run(second["run_id"])
     assert run.info.status == "FINISHED"
@@ -122,7 +122,7 @@ def test_the_version_is_described_for_machines(played: Played) -> None:
     """The Croissant metadata of a version are valid, and lead to every row of its manifest."""
     import mlcroissant
 
-    second = list(played.nights.values())[1]
+    second = list(played.runs.values())[1]
     folder = played.home / "demo" / "store" / "datasets" / second["dataset"]
     described = mlcroissant.Dataset(jsonld=folder / "croissant.json")
     assert not described.metadata.ctx.issues.errors
@@ -135,7 +135,7 @@ def test_the_version_is_described_for_machines(played: Played) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_data_card_is_read_on_a_phone(played: Played, scheme: str) -> None:
     """The card's page asks nobody for anything, fits a phone, shows its pictures, and is light or dark as one likes."""
-    second = list(played.nights.values())[1]
+    second = list(played.runs.values())[1]
     card = played.home / "demo" / "store" / "datasets" / second["dataset"] / "card.html"
     with open_page("about:blank", width=390, height=844) as page:
         requests: list[str] = []
@@ -158,7 +158,7 @@ def test_prefect_shows_the_run(played: Played, pages: dict[str, str]) -> None:
     """The run from before the server was started is there, with its state, its run log and its summary."""
     from playwright.sync_api import expect
 
-    first = next(iter(played.nights.values()))
+    first = next(iter(played.runs.values()))
     with open_page("about:blank") as page:
         log_in(page, opening.make_login_links(played.home))
         page.goto(f"{pages['Prefect']}/runs")
@@ -175,7 +175,7 @@ def test_mlflow_shows_runs_side_by_side(played: Played, pages: dict[str, str]) -
     """Two runs are compared on one page, with what they were made from and how good they are."""
     from playwright.sync_api import expect
 
-    runs = [run["run_id"] for run in played.nights.values() if run["run_id"]]
+    runs = [run["run_id"] for run in played.runs.values() if run["run_id"]]
     address = f"{pages['MLflow']}/#/compare-runs?runs={json.dumps(runs)}&experiments=[%221%22]"
     with open_page("about:blank") as page:
         log_in(page, opening.make_login_links(played.home))

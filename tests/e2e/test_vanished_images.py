@@ -32,7 +32,7 @@ def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
     """A source that is empty at once stops the run, and the next one knows what there was."""
     world = World(tmp_path)
-    world.night()
+    world.run()
     world.photos.rename(tmp_path / "elsewhere")
     world.photos.mkdir()
     (world.photos / "pug").mkdir()
@@ -40,7 +40,7 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
     with pytest.raises(
         PedigreeError, match=r"36 of the 36 objects .* boxer/00\.jpg.* --set 'source\.vanished=at most 1'\."
     ):
-        world.night()
+        world.run()
     assert len(Store(world.store).snapshots.stored(str(world.photos))) == 36
     assert "36 of the 36" in unwrap(poll_source.fn)(world.settings).why
 
@@ -48,11 +48,11 @@ def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:
 def test_a_source_with_nothing_left_says_what_it_held(tmp_path: Path) -> None:
     """An empty source that held photographs asks for its disk; one that never did asks for photographs."""
     world = World(tmp_path)
-    world.night()
+    world.run()
     world.photos.rename(tmp_path / "elsewhere")
     world.photos.mkdir()
     with pytest.raises(PedigreeError, match=r"is empty, and held 36 objects before: .* disk is mounted"):
-        world.night()
+        world.run()
     (tmp_path / "new").mkdir()
     with pytest.raises(PedigreeError, match=r"is empty: put photographs into it"):
         unwrap(snapshot.fn)(Source(url=str(tmp_path / "new")), world.settings.store)
@@ -61,40 +61,40 @@ def test_a_source_with_nothing_left_says_what_it_held(tmp_path: Path) -> None:
 def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
     """A class that is gone as a whole is asked about, also where it is a small share of the source."""
     world = World(tmp_path, "at most 0.9")
-    world.night()
+    world.run()
     world.remove("husky")
     with pytest.raises(PedigreeError, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
-        world.night()
+        world.run()
     assert unwrap(poll_source.fn)(world.settings).state == "Not yet"
 
 
 def test_what_is_meant_is_said_once(tmp_path: Path) -> None:
     """A person's word lets one run see that most is gone, and the runs after it know no more of it."""
     world = World(tmp_path)
-    world.night()
+    world.run()
     world.remove("husky")
     world.remove("pug", 6)
     with pytest.raises(PedigreeError, match="18 of the 36"):
-        world.night()
-    world.night("at most 1")
+        world.run()
+    world.run("at most 1")
     assert len(world.stored()) == 18
-    assert world.night().changed == 0
+    assert world.run().changed == 0
 
 
 def test_half_of_the_files_without_rights_is_asked_about_until_it_is_mended() -> None:
     """Photographs that were exchanged and cannot be read stop one run like the next, until somebody mends it."""
     with new_world() as world:
-        world.night()
+        world.run()
         for _ in range(2):
             with ordinary_again(world):
                 world.lock("pug")
             with pytest.raises(PedigreeError, match=r"12 of the 36 .* such as pug/00\.jpg.*\(Permission denied\)"):
-                world.night()
+                world.run()
         with ordinary_again(world):
             for path in (world.photos / "pug").iterdir():
                 path.chmod(0o644)
                 path.write_bytes(path.read_bytes() + b" and again")
-        world.night()
+        world.run()
         assert len(world.stored()) == 36
 
 
@@ -104,19 +104,19 @@ def test_a_first_run_that_may_read_nothing_is_asked_about() -> None:
         with ordinary_again(world):
             world.lock("pug")
         with pytest.raises(PedigreeError, match=r"12 of the 36 .*Permission denied"):
-            world.night()
-        world.night("at most 1")
+            world.run()
+        world.run("at most 1")
         rejected = Store(world.store).snapshots.rejected(str(world.photos))
         assert {rejection.reason for rejection in rejected.values()} == {Reason.CANNOT_BE_READ}
-        world.night()
+        world.run()
 
 
 def test_photographs_that_move_are_not_gone(tmp_path: Path) -> None:
     """A class under another name, and files that only link to what is there, are no loss."""
     world = World(tmp_path)
-    world.night()
+    world.run()
     (world.photos / "husky").rename(world.photos / "Siberian husky")
-    world.night()
+    world.run()
     assert len(set(world.stored().values())) == 36
 
 
@@ -145,7 +145,7 @@ def test_what_is_passed_over_now_is_not_gone() -> None:
 def test_a_watcher_that_cannot_list_a_folder_says_so() -> None:
     """A look at a source of which a folder cannot be listed starts nothing, and names the folder."""
     with new_world() as world:
-        world.night()
+        world.run()
         with ordinary_again(world):
             (world.photos / "husky").chmod(0)
         with pytest.raises(PedigreeError, match="/husky cannot be listed"):
@@ -176,7 +176,7 @@ def _happens(world: World, kind: str, breed: str, number: int) -> None:
 
 def _tried(world: World) -> tuple[Snapshot | None, str]:
     try:
-        return world.night(), ""
+        return world.run(), ""
     except PedigreeError as problem:
         return None, str(problem)
 
@@ -190,7 +190,7 @@ def test_no_known_photograph_vanishes_without_a_word(history: list[list[tuple[st
     can list never passes for an empty one.
     """
     with new_world() as world:
-        world.night()
+        world.run()
         for events in history:
             with ordinary_again(world):
                 for event in events:

@@ -197,7 +197,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_start(running: Running) -
     """In the very browser that is logged in, a page of another port reads and starts nothing, and is sent no word."""
     prefect, mlflow = address(running.status, "Prefect"), address(running.status, "MLflow")
     before = _by_hand(running)
-    with _stranger() as (origin, heard), open_page("about:blank") as page:
+    with _foreign_page() as (origin, heard), open_page("about:blank") as page:
         log_in(page, stack.make_login_links(running.home))
         page.goto(f"{mlflow}/static-files/favicon.ico")  # a picture that the browser keeps
         page.goto(origin)
@@ -263,7 +263,7 @@ def _status(method: str, url: str, body: object, headers: dict[str, str]) -> int
 
 
 @contextmanager
-def _stranger() -> Iterator[tuple[str, list[dict[str, str]]]]:
+def _foreign_page() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Serve a page of another origin on this machine; yield its address and the headers that browsers send there."""
     heard: list[dict[str, str]] = []
 

@@ -1,1 +1,1 @@
-"""Ten nights against real servers, with all that nights bring: ``make soak``."""
+"""Ten episodes against real servers, each with what may happen to a run: ``make soak``."""

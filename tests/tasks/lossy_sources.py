@@ -68,7 +68,7 @@ class World:
         values = {"source": {"url": str(self.photos), "vanished": vanished}, "store": {"url": self.store}}
         return resolve(parse_settings(values, "test"))
 
-    def night(self, vanished: str = "") -> Snapshot:
+    def run(self, vanished: str = "") -> Snapshot:
         """List and fetch as a retraining does that comes to its end, and answer the listing."""
         chosen = self.with_rule(vanished) if vanished else self.settings
         listed: Snapshot = unwrap(snapshot.fn)(chosen.source, chosen.store)

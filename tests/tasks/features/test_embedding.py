@@ -21,7 +21,7 @@ from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer
 
-# Embeds what the store lacks, in claims of 8, and prints when it asks for a claim, and in the end how many images it
+# Embeds what the store lacks, under leases of 8 images, and prints when it asks for one, and at the end how many it
 # embedded; where a number is given, it dies as if the power had failed after keeping so many single vectors.
 COMMAND = """
 import os, sys
@@ -34,12 +34,12 @@ from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
 
 settings, last = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
-claimed, add = Leases.hold, FeatureStore.add
+held, add = Leases.hold, FeatureStore.add
 embedding._BATCH = 8
 
 def told(*arguments):
-    print("claims", flush=True)
-    return claimed(*arguments)
+    print("leases", flush=True)
+    return held(*arguments)
 
 def deadly(*arguments):
     global last
@@ -90,7 +90,7 @@ def test_two_runs_at_once_embed_everything_once(begin: Begin, settings: Settings
     with Store(settings.store.url).leases.hold(f"features-{fingerprint}"):
         runs = [begin(), begin()]
         # Both have found all images lacking before either may begin.
-        assert [run.stdout.readline() for run in runs if run.stdout] == ["claims\n"] * 2
+        assert [run.stdout.readline() for run in runs if run.stdout] == ["leases\n"] * 2
     assert sum(int(run.communicate()[0].split()[-1]) for run in runs) == 20
     assert Store(settings.store.url).features(fingerprint, 256)._table().read(["image"]).num_rows == 20
 

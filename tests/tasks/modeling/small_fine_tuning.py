@@ -43,7 +43,7 @@ def small_fine_tuning(settings: Settings, devices: Devices | None = None, dies_a
     backbone = _backbone()
     classes = tuple(sorted(BREEDS[:3]))
     head = Head(classes, np.zeros((backbone.width, 3), np.float32), np.zeros(3, np.float32))
-    lesson = FineTuningData(
+    data = FineTuningData(
         _labelled(classes, range(7)),
         _labelled(classes, range(7, 9)),
         ImageReader(partial(_stored, count(), dies_at), Limits(10**6, 10**6, 32), _SIZE),
@@ -51,19 +51,19 @@ def small_fine_tuning(settings: Settings, devices: Devices | None = None, dies_a
         settings.training,
     )
     chosen = devices or devices_of_this_machine(settings.fine_tuning.devices)
-    return FineTuning(backbone, head, lesson, chosen, lambda _images: None)
+    return FineTuning(backbone, head, data, chosen, lambda _images: None)
 
 
 def tuned(settings: Settings, devices: Devices | None = None) -> dict[str, Any]:
     """Fine-tune wholly, and name what came out: all variables, and the backbone and head of the best epoch."""
-    course = small_fine_tuning(settings, devices)
-    *_, last = course.checkpoints(None)
-    return describe_result(course, last)
+    fine_tuning = small_fine_tuning(settings, devices)
+    *_, last = fine_tuning.checkpoints(None)
+    return describe_result(fine_tuning, last)
 
 
-def describe_result(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
+def describe_result(fine_tuning: FineTuning, last: Checkpoint) -> dict[str, Any]:
     """Name the variables of a finished fine-tuning and its result, and repeat its figures."""
-    backbone, head = course.result(last)
+    backbone, head = fine_tuning.result(last)
     return {
         "state": hash_weights(last.state),
         "backbone": hash_weights(backbone.model.get_weights()),
@@ -74,11 +74,11 @@ def describe_result(course: FineTuning, last: Checkpoint) -> dict[str, Any]:
 
 def tuned_from(path: Path, dies_at: int) -> dict[str, Any]:
     """Go on from the checkpoint in a file, if there is one, and keep each there; die at the picture of this number."""
-    course = small_fine_tuning(small_settings(), dies_at=dies_at)
+    fine_tuning = small_fine_tuning(small_settings(), dies_at=dies_at)
     reached = Checkpoint.from_bytes(path.read_bytes()) if path.exists() else None
-    for last in course.checkpoints(reached):
+    for last in fine_tuning.checkpoints(reached):
         path.write_bytes(last.to_bytes())
-    return describe_result(course, last)
+    return describe_result(fine_tuning, last)
 
 
 def tuned_by_worker(addresses: Sequence[str], number: int) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _restore(workspace: Workspace) -> None:
         copied(copy, database(workspace))
 
 
-def _stranger(workspace: Workspace) -> None:
+def _add_foreign_version(workspace: Workspace) -> None:
     """Register what another store made, under the same name."""
     run = runs.start_run(workspace.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
@@ -130,7 +130,7 @@ EDITS: st.SearchStrategy[Event] = st.builds(
             ),
             lambda workspace, _: registry.set_alias(workspace.tracking.url, "pedigree", "champion", None),
             lambda workspace, _: _versions(workspace) and _client(workspace).delete_registered_model("pedigree"),
-            lambda workspace, number: _nth(workspace, number, lambda _: _stranger(workspace)),
+            lambda workspace, number: _nth(workspace, number, lambda _: _add_foreign_version(workspace)),
         ]
     ),
     st.integers(0, 5),

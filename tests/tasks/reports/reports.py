@@ -54,9 +54,9 @@ def report(
         evaluation,
         verdict,
     )
-    suspect = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
+    doubtful = {"image": rows[0].image, "key": rows[0].key, "label": labels[0], "figure": "looks like another"}
     meaning = f"the features say another class: 1 of 40 in {labels[0]}"
-    doubted = {"kind": "probably a wrong label", "meaning": meaning, "images": [suspect]}
+    doubted = {"kind": "probably a wrong label", "meaning": meaning, "images": [doubtful]}
     card = {"findings": [doubted], "warnings": ["look"]}
     dataset = Dataset("d" * 64, None, images, tuple(classes), (), "new", "new")
     return EvaluationReport(

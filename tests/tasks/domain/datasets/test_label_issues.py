@@ -69,7 +69,7 @@ def test_a_part_of_a_class_in_another_s_folder_is_seen(seed: int) -> None:
 
 
 def test_ten_images_a_class_raise_no_alarm() -> None:
-    """Classes of ten images that the features hardly tell apart, clean or not, have no suspects."""
+    """Classes of ten images that the features hardly tell apart, clean or not, have no label issues."""
     truth = np.repeat(np.arange(12), 10)
     assert named(drawn(0.25, 1, truth), truth) == []
 
@@ -84,7 +84,7 @@ def test_copies_do_not_vouch_for_each_other() -> None:
 
 
 def test_scores_are_in_order() -> None:
-    """Each suspect looks more like another class than like its label; the greatest contrast is first."""
+    """Each doubted image looks more like another class than like its label; the greatest contrast is first."""
     labels = TRUTH.copy()
     labels[[3, 90, 200]] = [2, 4, 0]
     errors = find_label_errors(drawn(0.8, 5), labels, GROUPS).errors

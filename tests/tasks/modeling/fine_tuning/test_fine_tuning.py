@@ -22,7 +22,7 @@ _IN_THE_SECOND_EPOCH = 8 + 32 + 12
 
 
 def begin(code: str) -> subprocess.Popen[str]:
-    """Start code that uses the small lessons in a process of its own."""
+    """Start code that uses the small fine-tuning in a process of its own."""
     head = "import json, pathlib; from tests.tasks.modeling.small_fine_tuning import *; "
     return subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-c", head + code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -102,9 +102,9 @@ def test_only_open_blocks_may_learn() -> None:
 @pytest.mark.parametrize("frozen", [True, False])
 def test_statistics_stay_unless_they_may_change(*, frozen: bool) -> None:
     """Moving means and variances stay as they came, unless they may be learned; weights do learn."""
-    course = small_fine_tuning(small_settings(epochs=1, frozen_statistics=frozen))
-    before, last = course.checkpoints(None)
-    network = course._create_train_state()
+    fine_tuning = small_fine_tuning(small_settings(epochs=1, frozen_statistics=frozen))
+    before, last = fine_tuning.checkpoints(None)
+    network = fine_tuning._create_train_state()
     same = {
         variable.name: np.array_equal(old, new)
         for variable, old, new in zip(network.variables, before.best, last.state, strict=False)
@@ -116,9 +116,9 @@ def test_statistics_stay_unless_they_may_change(*, frozen: bool) -> None:
 
 def test_where_nothing_got_better_all_stays_as_it_was() -> None:
     """If epoch 0 is the best one, the result is the very backbone and head that it began with."""
-    course = small_fine_tuning(small_settings())
+    fine_tuning = small_fine_tuning(small_settings())
     figures = tuple((epoch, {"validation_loss": loss}) for epoch, loss in enumerate((0.1, 0.1, 0.2)))
-    assert course.result(Checkpoint([], [], figures)) == (course.backbone, course.head)
+    assert fine_tuning.result(Checkpoint([], [], figures)) == (fine_tuning.backbone, fine_tuning.head)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing() -> None:
@@ -134,11 +134,11 @@ def test_numbers_that_are_none_stop_it_with_a_sentence() -> None:
     """Steps that are far too long end in one sentence with the step, the likely cause and a better value."""
     settings = small_settings()
     tuning = settings.fine_tuning.model_copy(update={"learning_rate": 1e30})
-    course = small_fine_tuning(settings.model_copy(update={"fine_tuning": tuning}))
+    fine_tuning = small_fine_tuning(settings.model_copy(update={"fine_tuning": tuning}))
     with pytest.raises(
         PedigreeError, match=r"at step [123] of 6: .* set fine_tuning.learning_rate, now 1e\+30, to 1e\+29"
     ):
-        list(course.checkpoints(None))
+        list(fine_tuning.checkpoints(None))
 
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_begins() -> None:

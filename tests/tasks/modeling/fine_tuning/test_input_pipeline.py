@@ -58,11 +58,11 @@ def test_a_rare_class_gets_its_say() -> None:
 
 def test_a_worker_reads_its_own_share_only() -> None:
     """Of three devices, the pictures of the second are fed alone, and all weights of all devices add up to one."""
-    lesson = small_fine_tuning(small_settings()).data
-    plan, total = plan_validation(lesson.train), 0.0
+    data = small_fine_tuning(small_settings()).data
+    plan, total = plan_validation(data.train), 0.0
     for number in range(3):
         devices = Devices(SimpleNamespace(num_replicas_in_sync=3), range(number, number + 1))
-        fed = list(read_batches(plan, 8, lesson.reader, devices))
+        fed = list(read_batches(plan, 8, data.reader, devices))
         assert [(len(feed), size) for feed, size in fed] == [(1, 8), (1, 8), (1, 5)]
         assert {feed[0][0].shape for feed, _ in fed} == {(3, 75, 75, 3)}
         total += sum(float(feed[0][2].sum()) for feed, _ in fed)

@@ -14,7 +14,7 @@ _PLANTED, _FIRST = 10, 20
 _BLOCK = 0.4
 
 
-def print_suspects(monkeys: Collection, dogs: Collection) -> None:
+def print_label_issues(monkeys: Collection, dogs: Collection) -> None:
     """Print how many clean photographs are named, and how many planted errors stand among the first twenty."""
     print(
         f"{_PLANTED} photographs of one class under other labels at random, {_SEEDS} seeds, the classes in turn;\n"
