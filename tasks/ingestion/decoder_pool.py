@@ -1,7 +1,7 @@
-"""Worker processes that examine files: one that makes the decoder hang, die or devour memory costs only itself.
+"""Worker processes that decode files, so that a file on which the decoder hangs, dies or runs out of memory harms none.
 
-They are plain subprocesses and not multiprocessing's, since those import the main module again: in a night that Prefect
-started, that is Prefect itself in every worker.
+They are plain subprocesses rather than multiprocessing's, since those import the main module again: in a run that
+Prefect started, every worker would import Prefect.
 """
 
 import json
@@ -27,23 +27,23 @@ from tasks.domain.ingestion.decoder_protocol import MAX_RESPONSE_BYTES, parse_mi
 
 Answer = ImageInfo | Rejection
 
-# A hundred megapixels take up to 17 seconds of a busy core. A rejection stands for a week, so a
-# machine that has other things to do must not cause one.
+# A hundred megapixels take up to 17 seconds of a busy core. A rejection stands for a week, so a machine that is busy
+# with other work must not cause one.
 _SECONDS = 60.0
-# A worker is replaced after so many seconds, which bounds what one that was taken over can do, and how long one lives
-# whose night was killed while it was busy.
+# A worker is replaced after this many seconds, which bounds what a hostile file that took it over can do, and how long
+# it outlives a run that was killed while the worker was busy.
 _LIFE = 300.0
-# Python and its libraries are loaded by then, also on a machine that has other things to do.
+# Python and its libraries are loaded within this time, also on a busy machine.
 _START = 120.0
-# What kills an innocent file's worker, such as a machine out of memory, seldom happens twice.
+# What kills a worker though the file is harmless, such as a machine out of memory, seldom happens twice.
 _TRIES = 2
-# Memory is used again for the next picture: given back to the system and taken anew, it costs as much as decoding.
+# Memory is reused for the next picture: to return it to the system and ask for it again costs as much as decoding.
 _MEMORY_SETTINGS = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
-# How a length is sent; tasks.ingestion.decoder_worker, which the night never imports, reads it.
+# How a length is sent; tasks.ingestion.decoder_worker, which a run never imports, reads it.
 _NUMBER = struct.Struct("!Q")
 _EXAMINER = "tasks.domain.images.image_info:describe_image"
 _COMMAND = "import json, sys; from tasks.ingestion.decoder_worker import main; main(*json.loads(sys.argv[1]))"
-# What Python itself may need to start; everything else in the environment is none of a decoder's business.
+# What Python itself may need to start; the rest of the environment is withheld from a decoder.
 _INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "TZ")
 
 
@@ -54,7 +54,20 @@ class _Worker:
     started: float = field(default_factory=monotonic)
 
     def ask(self, files: Sequence[bytes], limits: Limits, seconds: float) -> list[Answer]:
-        """Have files examined; raise TimeoutError, or another OSError or EOFError where the process died or babbles."""
+        """Send files to the process, and read what it measured.
+
+        Args:
+            files: The contents of the files.
+            limits: The largest and smallest pictures that are decoded.
+            seconds: The time that all of them together may take.
+
+        Returns:
+            One answer for each file.
+
+        Raises:
+            EOFError: The process died, or its answer is no valid one.
+            OSError: The process does not answer in time, or the connection broke.
+        """
         deadline = monotonic() + seconds
         self._send(b"".join(map(_NUMBER.pack, (len(files), *map(len, files)))), deadline)
         for data in files:
@@ -68,7 +81,18 @@ class _Worker:
         return [name_image(data, description) for data, description in zip(files, descriptions, strict=True)]
 
     def read_message(self, deadline: float, most: int) -> bytes:
-        """Wait for one message of so many bytes at most."""
+        """Read one message.
+
+        Args:
+            deadline: When to give up, on the monotonic clock in seconds.
+            most: The largest message in bytes.
+
+        Returns:
+            The message.
+
+        Raises:
+            EOFError: The process died, or announces a larger message.
+        """
         size: int = _NUMBER.unpack(self._receive(_NUMBER.size, deadline))[0]
         if size > most:
             raise EOFError
@@ -95,16 +119,26 @@ class _Worker:
         self.connection.settimeout(remaining)
 
     def end(self) -> None:
-        """Kill the process, if it is not dead yet; its end of the connection closes with it."""
+        """Kill the process, unless it is dead already; its end of the connection closes with it."""
         self.process.kill()
         self.process.wait()
 
 
 class Decoder:
-    """As many worker processes as there are cores; each is started when first needed, and anew after it died."""
+    """A pool of worker processes, one for each core, started when first needed and again after they died.
+
+    Attributes:
+        left_open: What the kernel could not withhold from the workers, in words.
+    """
 
     def __init__(self, limits: Limits, examiner: str = _EXAMINER, seconds: float = _SECONDS) -> None:
-        """Say what is refused undecoded, how long examining may take, and which ``module:function`` does it."""
+        """Create a pool without processes.
+
+        Args:
+            limits: The largest and smallest pictures that are decoded.
+            examiner: The function that examines a file, as ``module:function``.
+            seconds: The time that one request may take.
+        """
         self._limits, self._examiner, self._seconds = limits, examiner, seconds
         self.left_open: Sequence[str] = ()
         self._lock, self._closed = Lock(), False
@@ -115,20 +149,26 @@ class Decoder:
             self._idle.put(None)
 
     def __enter__(self) -> Self:
-        """Begin; no process is started yet."""
+        """Return the pool; no process is started yet."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End every process at once, also those at work; whoever waits for one of them gets a RuntimeError."""
+        """Kill every process at once, also busy ones; whoever waits for one of them gets a RuntimeError."""
         with self._lock:
             self._closed = True
             for worker in self._alive:
                 worker.end()
 
     def examine(self, files: Sequence[bytes]) -> list[Answer]:
-        """Have files examined together by the next free process; any number of threads may call this.
+        """Examine files together in the next free process; any number of threads may call this.
 
-        Where one of them keeps the others from an answer, each is examined by itself.
+        Where one of the files prevents an answer, each is examined by itself.
+
+        Args:
+            files: The contents of the files.
+
+        Returns:
+            For each file what was measured, or why it is rejected.
         """
         if len(files) > 1:
             with suppress(EOFError, OSError):
@@ -208,13 +248,13 @@ def _start_worker(arguments: Sequence[object]) -> _Worker:
             stdout=subprocess.DEVNULL,
             env=_worker_environment(),
             pass_fds=[child_end.fileno()],
-            # Ctrl-C at a terminal is for the night; a worker that it killed would look like a file that kills.
+            # Ctrl-C at a terminal is meant for the run; a worker that it killed would look like a hostile file.
             process_group=0,
         )
     return _Worker(process, parent_end)
 
 
 def _worker_environment() -> dict[str, str]:
-    """Name all that a worker knows of the night's environment, which may hold the keys to everything else."""
+    """Return the few variables that a worker gets of the run's environment, which may hold passwords and keys."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", **_MEMORY_SETTINGS}

@@ -1,7 +1,6 @@
-"""The program of a decoding process: it gives up nearly everything, then examines files as they come.
+"""The program of a decoding process: it gives up nearly all rights, then examines files as they come.
 
-Files arrive as bytes behind their lengths and answers leave as JSON, so that neither side can make the other run
-anything.
+Files arrive as bytes behind their lengths and answers leave as JSON, so that neither side can make the other run code.
 """
 
 import json
@@ -24,10 +23,10 @@ from tasks.ingestion.sandbox import limit, lock_down
 Described = Description | Rejection
 
 _NUMBER = struct.Struct("!Q")
-# 31 were measured for HEIC and AVIF, where decoded planes, the library's copy, Pillow's, the upright one and the one
-# in sRGB are held at once; other formats need 14 to 19.
+# 31 bytes a pixel were measured for HEIC and AVIF, where five copies are held at once: decoded planes, the library's
+# copy, Pillow's, the upright one and the one in sRGB. Other formats need 14 to 19.
 _BYTES_A_PIXEL = 40
-# Python, Pillow, NumPy and SciPy with room to work.
+# Bytes for Python, Pillow, NumPy and SciPy.
 _FLOOR = 2**29
 
 
@@ -37,8 +36,8 @@ def main(handle: int, examiner: str, limits: Sequence[int], processor_seconds: i
     Args:
         handle: The number of this process's end of the connection.
         examiner: The function that examines a file, as ``module:function``.
-        limits: The three limits of a picture, in their order.
-        processor_seconds: What the process may use of all cores in its life.
+        limits: The three fields of ``Limits``, in their order.
+        processor_seconds: The CPU time that the process may use in its life.
     """
     examine, image_limits = _load_examiner(examiner), Limits(*limits)
     with open(handle, "rb") as questions, open(handle, "wb", closefd=False) as answers:
@@ -53,7 +52,7 @@ def main(handle: int, examiner: str, limits: Sequence[int], processor_seconds: i
 
 
 def load_formats() -> None:
-    """Load what reads each format: Pillow does so when it first meets such a file, when no module can be read."""
+    """Load the reader of each format now; Pillow does so at the first such file, when no module can be read."""
     Image.init()
 
 
@@ -64,14 +63,14 @@ def _load_examiner(name: str) -> Callable[[bytes, Limits], Described]:
 
 
 def _silence() -> None:
-    """From here on only the libraries' grumbling about bad files could be written."""
+    """Discard standard error, where from here on only libraries would complain about bad files."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stderr.fileno())
     os.close(nowhere)
 
 
 def _read_number(questions: BinaryIO) -> int:
-    """Read a number; where the other side has closed the connection, it is 0."""
+    """Read a number; return 0 where the other side has closed the connection."""
     data = questions.read(_NUMBER.size)
     return int(_NUMBER.unpack(data)[0]) if data else 0
 
@@ -90,15 +89,24 @@ def _send(answers: BinaryIO, value: object) -> None:
 
 
 def answer(examine: Callable[[bytes, Limits], Described], data: bytes, limits: Limits) -> dict[str, object]:
-    """Examine one file, whatever it brings about, and write what came of it so that JSON can hold it."""
+    """Examine one file, and survive whatever it causes.
+
+    Args:
+        examine: Examines a file.
+        data: The content of the file.
+        limits: The largest and smallest pictures that are decoded.
+
+    Returns:
+        What was measured, or why the file is rejected, as JSON can hold it.
+    """
     try:
         described = examine(data, limits)
     except MemoryError:
         described = Rejection(Reason.TOO_MUCH_MEMORY, "it needs more memory than a picture of the allowed size")
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about, it costs only itself
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file causes, it harms only itself
         described = Rejection(Reason.DECODER_DIED, f"the decoder failed ({first_line(error)})")
     if isinstance(described, Rejection):
-        # A library's words may hold halves of letters, which no JSON can carry.
+        # A library's words may hold halves of letters, which JSON cannot hold.
         detail = described.detail[:DETAIL_LETTERS].encode("utf-8", "backslashreplace").decode()
         return {"reason": described.reason, "detail": detail[:DETAIL_LETTERS]}
     return {**asdict(described), "phash": described.phash.hex(), "parts": described.parts.hex()}

@@ -1,4 +1,4 @@
-"""Step 2: fetch what was never fetched, prove that it is a picture, and keep its original bytes."""
+"""The step that fetches new objects, decodes them in a sandbox, and stores images with their original bytes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ from itertools import chain
 
 from configs import schema
 from configs.errors import PedigreeError
+from configs.sections import Source
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits, decoder_versions, limits_from_settings
@@ -22,9 +23,9 @@ from tasks.stores.objects.object_store import Bucket, ObjectChangedError, Unread
 from tasks.stores.store import Store
 from tasks.stores.tables.snapshots import SnapshotStore
 
-# One batch is what a crash can cost, and two are what memory must hold: one is written while the next arrives.
+# A crash costs one batch at most. Memory must hold two: one is written while the next arrives.
 _BATCH_IMAGES, _BATCH_BYTES = 1024, 64 * 2**20
-# So many files at most are handed to a decoder at once: one by one, handing over takes a fifth of all time.
+# The most files that a decoder gets at once: one by one, handing over takes a fifth of all time.
 _CHUNK_IMAGES, _CHUNK_BYTES = 16, 2**20
 
 _Result = tuple[ImageInfo, bytes] | Rejection
@@ -34,20 +35,28 @@ _Result = tuple[ImageInfo, bytes] | Rejection
 def ingest(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
     """Fetch the snapshot's new objects in batches; each becomes an image in the store or a rejection with a reason.
 
+    Args:
+        snapshot: The listing of the source.
+        settings: All of them: source, labels, images and store each say something here.
+
+    Returns:
+        How many objects were fetched, and how many became images or were rejected.
+
     Raises:
         PedigreeError: So much of what the source held is no photograph any more that a person must look first.
     """
-    ingested = replace(_fetch(snapshot, settings), passed_over=snapshot.passed_over)
+    store = Store(settings.store.url)
+    fetched = _fetch(snapshot, limits_from_settings(settings.images), settings.labels.manifest, store)
     if not snapshot.moment:
-        _check_source_is_readable(snapshot, settings)
-    return ingested
+        _check_source_is_readable(snapshot, settings.source, store.snapshots)
+    return replace(fetched, passed_over=snapshot.passed_over)
 
 
-def _check_source_is_readable(snapshot: Snapshot, settings: schema.Settings) -> None:
-    """Ask where too many photographs of the listing answered last, or objects of the first one, cannot be read now."""
+def _check_source_is_readable(snapshot: Snapshot, source_settings: Source, snapshots: SnapshotStore) -> None:
+    """Check that not too much has become unreadable of the last answered listing, or of a first listing."""
     if snapshot.answered and snapshot.altered < FEW:
         return
-    source, snapshots = snapshot.source, Store(settings.store.url).snapshots
+    source = snapshot.source
     rejected = snapshots.rejected(source)
     if snapshot.answered:
         current, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
@@ -58,26 +67,22 @@ def _check_source_is_readable(snapshot: Snapshot, settings: schema.Settings) -> 
         known_keys = snapshots.keys(source)
         gone = [key for key, row in rejected.items() if row.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]
     why = next((rejected[key].detail for key in gone if key in rejected), "")
-    if refusal := check_vanished(settings.source, known_keys, gone, why):
+    if refusal := check_vanished(source_settings, known_keys, gone, why):
         raise PedigreeError(refusal)
 
 
-def _fetch(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
-    store = settings.store
-    limits = limits_from_settings(settings.images)
+def _fetch(snapshot: Snapshot, limits: Limits, manifest: str, store: Store) -> IngestSummary:
     circumstances = _current_circumstances(limits)
-    # A former day is shown as it was: nothing that was rejected is examined again for it.
+    # A former day is shown as it was: what was rejected then is not examined again.
     retry_circumstances = None if snapshot.moment else circumstances
-    pending = Store(store.url).snapshots.pending(
-        snapshot.source, snapshot.moment, settings.labels.manifest, retry_circumstances
-    )
+    pending = store.snapshots.pending(snapshot.source, snapshot.moment, manifest, retry_circumstances)
     if not pending:
         return IngestSummary(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
-    known_images = Store(store.url).images.stored()
+    known_images = store.images.stored()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
     with show_progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
-        examine = partial(_examine, bucket, limits, decoder, Store(store.url).tombstones.read())
+        examine = partial(_examine, bucket, limits, decoder, store.tombstones.read())
         for batch, results in _examine_batches(bucket.reads_at_once, examine, pending):
             batch_results = []
             for entry, result in zip(batch, results, strict=True):
@@ -127,29 +132,28 @@ def _current_circumstances(limits: Limits) -> Circumstances:
 
 
 def _store_results(
-    store: schema.Store,
+    store: Store,
     source: str,
     batch_results: list[tuple[Entry, _Result]],
     known_images: set[str],
     circumstances: Circumstances,
 ) -> int:
-    """Write images before what points to them, so that a night that dies between the two is finished by the next."""
+    """Write images before what points to them, so that the next run completes what a run that died left half done."""
     located = [(entry, result) for entry, result in batch_results if not isinstance(result, Rejection)]
     images = {examined.image: (examined, data) for _, (examined, data) in located}
     new = [image for name, image in images.items() if name not in known_images]
-    Store(store.url).images.add(new)
+    store.images.add(new)
     known_images.update(images)
-    snapshots = Store(store.url).snapshots
-    snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
+    store.snapshots.add_contents(source, [(entry, examined.image) for entry, (examined, _) in located])
     rejected = [(entry, result) for entry, result in batch_results if isinstance(result, Rejection)]
-    snapshots.add_rejects(source, _new_rejections(snapshots, source, rejected), circumstances)
+    store.snapshots.add_rejects(source, _new_rejections(store.snapshots, source, rejected), circumstances)
     return len(new)
 
 
 def _new_rejections(
     snapshots: SnapshotStore, source: str, rejected: list[tuple[Entry, Rejection]]
 ) -> list[tuple[Entry, Rejection]]:
-    """Leave out what each run finds again in the same words, so that a locked file does not add a row a night."""
+    """Leave out what every run finds again in the same words, so that a locked file adds no row a run."""
     tried = any(is_retried_every_run(rejection.reason) for _, rejection in rejected)
     before = snapshots.rejects(source) if tried else {}
     return [
@@ -162,11 +166,11 @@ def _new_rejections(
 def _examine_batches(
     threads: int, examine: Callable[[Sequence[Entry]], list[_Result]], pending: Iterable[Entry]
 ) -> Iterator[tuple[list[Entry], Iterator[_Result]]]:
-    """Yield each batch with its results as they come, when the batch after it has been begun."""
+    """Yield each batch with its results as they come, once the next batch has been started."""
     with ThreadPoolExecutor(threads) as pool:
         former: list[tuple[list[Entry], Iterator[_Result]]] = []
         for batch in _batches(pending, _BATCH_IMAGES, _BATCH_BYTES):
-            # Few files are shared out among the threads, whose requests wait for the network all at once.
+            # Few files are spread over all threads, so that their requests wait for the network at the same time.
             chunk_images = min(_CHUNK_IMAGES, max(1, len(batch) // threads))
             results = pool.map(examine, _batches(batch, chunk_images, _CHUNK_BYTES))
             yield from former
@@ -175,7 +179,7 @@ def _examine_batches(
 
 
 def _batches(entries: Iterable[Entry], images: int, size: int) -> Iterator[list[Entry]]:
-    """Cut into batches of so many images and so many bytes at most, but of one image at least."""
+    """Yield batches of at most this many images and bytes, but of one image at least."""
     batch: list[Entry] = []
     room = size
     for entry in entries:

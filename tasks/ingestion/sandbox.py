@@ -1,7 +1,7 @@
-"""What a process gives up before it touches a stranger's bytes: files, network, other processes, its own limits.
+"""A sandbox for a process that decodes untrusted files: no files, no network, no other processes, lower limits.
 
-The kernel is asked by ctypes: nothing has to be installed, and no right is needed. Where it lacks something the process
-goes on without, and says so. Only Linux has most of it.
+It is set up by ctypes, so nothing has to be installed and no right is needed. Where the kernel lacks a means, the
+process works without it and reports that. Only Linux has most of these means.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ _CAPABILITIES = 64
 _CAPABILITY_VERSION = 0x20080522
 # linux/landlock.h; Landlock came after the numbers of system calls were made the same on all machines.
 _CREATE_RULESET, _RESTRICT_SELF, _ABI_VERSION = 444, 446, 1
-# So many rights over files are known to each version of Landlock: all of them are given up, and none is granted.
+# The number of rights over files that each version of Landlock knows: all of them are given up.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _NEWEST_FILE_RIGHTS = 16
 _NET_SINCE, _NET_RIGHTS = 4, 0b11
@@ -32,7 +32,7 @@ _LOAD, _JUMP_IF, _JUMP_IF_SET, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _CLONE_THREAD = 0x10000
-# What decoding consists of, by the numbers of both machines: memory, locks, clocks, what is already open, the end.
+# The system calls that decoding needs, by their numbers on both machines: memory, locks, clocks, open files, exit.
 _ALLOWED = {
     "read": (0, 63),
     "write": (1, 64),
@@ -70,18 +70,18 @@ _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
 def lock_down() -> list[str]:
-    """Give up, for good, all that decoding does not need.
+    """Give up, for good, all rights that decoding does not need.
 
-    Whatever is to be imported has been imported before: no file can be opened afterwards.
+    Everything must have been imported before: no file can be opened afterwards.
 
     Returns:
-        What this kernel leaves open, in words; empty where everything is shut.
+        What this kernel cannot withhold, in words; empty where it withholds everything.
     """
     library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if library:
         _give_up_rights(library)
     walled = library is not None and _landlock(library)
-    # No new descriptor is no new file and no new connection, on every system.
+    # Without a new descriptor there is no new file and no new connection, on every system.
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
         limit(kind, 0)
     filtered = library is not None and _seccomp(library)
@@ -90,14 +90,19 @@ def lock_down() -> list[str]:
 
 
 def limit(kind: int, most: int) -> None:
-    """Lower a limit of this process for good, as far as the machine's own allows."""
+    """Lower a limit of this process for good; one that is lower already stays.
+
+    Args:
+        kind: The limit, such as ``resource.RLIMIT_CPU``.
+        most: Its new value, in the limit's own unit.
+    """
     _, hard = resource.getrlimit(kind)
     lowered = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(kind, (lowered, lowered))
 
 
 def _give_up_rights(library: ctypes.CDLL) -> None:
-    """Drop every capability of root, and whatever a program that is started could bring back."""
+    """Drop every capability of root, and prevent that a program that is started brings any back."""
     for capability in range(_CAPABILITIES):
         library.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     library.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24))
@@ -106,7 +111,7 @@ def _give_up_rights(library: ctypes.CDLL) -> None:
 
 
 def _landlock(library: ctypes.CDLL) -> bool:
-    """Refuse every file, and from its fourth and sixth version TCP and signals to others."""
+    """Deny access to every file; from Landlock's fourth version also TCP, from its sixth also signals to others."""
     version = library.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ABI_VERSION)
     if version < 1:
         return False
@@ -127,19 +132,19 @@ def _landlock(library: ctypes.CDLL) -> bool:
 
 
 def _seccomp(library: ctypes.CDLL) -> bool:
-    """Refuse every call to the kernel that is not on the short list."""
+    """Deny every system call that is not in the list."""
     if platform.machine() not in _MACHINES:
         return False
     column = list(_MACHINES).index(platform.machine())
     program = b"".join(_filter(_MACHINES[platform.machine()], column))
     code = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-    # Without the second flag older kernels slow such a process down, to keep secrets that this one does not have.
+    # Without the second flag older kernels slow such a process down to protect secrets, of which it has none.
     return bool(library.syscall(_SECCOMP[column], _FILTER, _ALL_THREADS | _UNSLOWED, described) == 0)
 
 
 def _filter(architecture: int, column: int) -> Iterator[bytes]:
-    """Write the program that judges each call: threads, but no processes; signals, but only to this very process."""
+    """Yield the filter's program: threads are allowed but no processes, and signals only to this very process."""
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_JUMP_IF, architecture, yes=1)
     yield _instruction(_RETURN, _KILL)
@@ -147,7 +152,7 @@ def _filter(architecture: int, column: int) -> Iterator[bytes]:
     for numbers in _ALLOWED.values():
         yield _instruction(_JUMP_IF, numbers[column], no=1)
         yield _instruction(_RETURN, _ALLOW)
-    # The C library then takes the older call, whose flags can be seen.
+    # The C library then uses the older call, whose flags a filter can read.
     yield _instruction(_JUMP_IF, _CLONE3[column], no=1)
     yield _instruction(_RETURN, _REFUSE | errno.ENOSYS)
     yield from _if_first(_CLONE[column], _JUMP_IF_SET, _CLONE_THREAD)

@@ -1,4 +1,4 @@
-"""Step 1: list the source, and keep what is different from the last look."""
+"""The step that lists the source, and stores what has changed since the last listing."""
 
 from datetime import UTC, date, datetime, time
 
@@ -9,6 +9,7 @@ from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, descri
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step
+from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import altered_rows, in_columns, vanished
@@ -16,29 +17,38 @@ from tasks.stores.tables.snapshots import SnapshotStore
 
 
 @step(hours=2)
-def snapshot(source: Source, store: schema.Store, as_of: str = "") -> Snapshot:
-    """List the source and record the changes, or take the last listing of a former day.
+def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> Snapshot:
+    """List the source and store the changes, or read the last listing of a former day.
+
+    Args:
+        source: Where the photographs are, and how many of them may vanish at once.
+        store_settings: Where the store is.
+        as_of: A day such as 2026-11-01, or a moment, in UTC; empty means now.
+
+    Returns:
+        What the source holds, and how much of it is new, changed or gone.
 
     Raises:
-        Problem: The source holds nothing at all, or too little of what it held, or was not looked at until that day.
+        PedigreeError: The source is empty, or lacks too much of what it held, or was not listed until that day.
     """
+    store = Store(store_settings.url)
     if as_of:
-        return _former_snapshot(source.url, Store(store.url).snapshots, as_of)
+        return _former_snapshot(source.url, store.snapshots, as_of)
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
     listed = in_columns(open_bucket(source.url).entries(names=names))
-    snapshots, answered = Store(store.url).snapshots, Store(store.url).processed_snapshots.last(source.url)
-    last, previous = snapshots.listings(source.url, answered)
+    answered = store.processed_snapshots.last(source.url)
+    last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:
-        raise _empty_source(source.url, previous.num_rows, names)
+        raise PedigreeError(_describe_empty_source(source.url, previous.num_rows, names))
     differing = altered_rows(previous, listed).num_rows
     if differing >= FEW and (
         refusal := check_vanished(source, previous["key"].to_pylist(), vanished(previous, listed))
     ):
         raise PedigreeError(refusal)
-    Store(store.url).claim_format()
-    _take_on_trust(store.url)
-    changed = snapshots.record(source.url, taken, listed, last)
+    store.claim_format()
+    _take_on_trust(store.checksums)
+    changed = store.snapshots.record(source.url, taken, listed, last)
     return Snapshot(
         source.url,
         taken,
@@ -50,22 +60,22 @@ def snapshot(source: Source, store: schema.Store, as_of: str = "") -> Snapshot:
     )
 
 
-def _empty_source(source: str, held: int, names: SourceFilter) -> PedigreeError:
-    """Say that nothing is there, and what to do: an empty folder that held photographs is hardly meant."""
+def _describe_empty_source(source: str, held: int, names: SourceFilter) -> str:
+    """Return a sentence that the source is empty and what to do, which depends on whether it held photographs."""
     passed = describe_passed_over(names.counts())
     but = f", but for what is passed over ({passed})" if passed else ""
     if held:
-        return PedigreeError(
+        return (
             f"The source {source} is empty{but}, and held {count(held, 'object')} before: nothing was learned. Look "
             "whether the disk is mounted and the address is right."
         )
-    return PedigreeError(f"The source {source} is empty{but}: put photographs into it, one folder a class.")
+    return f"The source {source} is empty{but}: put photographs into it, one folder a class."
 
 
-def _take_on_trust(store: str) -> None:
-    """Give what an earlier Pedigree wrote its checksums, once."""
-    if not Store(store).checksums.is_complete():
-        files = Store(store).checksums.complete()
+def _take_on_trust(checksums: Checksums) -> None:
+    """Write, once, the checksums that files of an earlier Pedigree lack, of what lies there now."""
+    if not checksums.is_complete():
+        files = checksums.complete()
         log_line(f"{count(files, 'file')} of the store had no checksum yet, got one today and are taken on trust.")
 
 
@@ -79,7 +89,7 @@ def _former_snapshot(source: str, snapshots: SnapshotStore, as_of: str) -> Snaps
 
 
 def _end_of_day(as_of: str) -> str:
-    """Turn a day, or a moment, into ISO 8601 in UTC; a day lasts until its end."""
+    """Convert a day, or a moment, to ISO 8601 in UTC; of a day its last moment is meant."""
     try:
         if len(as_of) == len("2026-11-01"):
             return datetime.combine(date.fromisoformat(as_of), time.max, UTC).isoformat()
