@@ -1,4 +1,4 @@
-"""Step 4: make a dataset version, a list of images that is named by its own hash."""
+"""The step that assembles a dataset version: a list of images that is named by its own hash."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,31 +23,45 @@ from tasks.domain.registry.model_record import hash_settings
 from tasks.step import step
 from tasks.stores.store import Store
 
-_NAMED = 3  # So many waiting classes are named in the reason, the others are counted.
+# The most waiting classes that the reason names; further ones are counted.
+_NAMED = 3
 
 
 @step(hours=2)
 def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:  # noqa: FBT001 - the run's own word
-    """Give new images their split for life, hold small classes back, and name what is left by its hash."""
-    store = settings.store.url
-    labelling = Store(store).labellings.read(labels.name)
-    # A split is for life, so nobody gets one before it is clear what the folders mean.
+    """Assign each new image its permanent split, leave small classes out, and name the remaining images by their hash.
+
+    Args:
+        labels: What every image shows.
+        settings: All of them: a version is not trained on twice under the hash of those that decide a model.
+        force: Train also when the gate has decided about this version under these settings.
+
+    Returns:
+        The dataset version, and whether and why it is trained on.
+
+    Raises:
+        PedigreeError: The published splits name one that is none.
+    """
+    store = Store(settings.store.url)
+    labelling = store.labellings.read(labels.name)
+    # A split is permanent, so no image gets one before it is clear what the folders mean.
     layout_question = check_layout(labelling, settings.labels.layout)
-    splits, image_groups = ({}, {}) if layout_question else _splits(labelling, settings)
+    obeyed = {} if layout_question else _obeyed_splits(labelling, settings.labels)
+    splits, image_groups = ({}, {}) if layout_question else _settle_splits(labelling, obeyed, settings.dataset, store)
     rows = [] if layout_question else _rows(labelling, splits, settings.labels)
     selection = select_classes(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.rows)
-    entries = Store(store).ledger.entries()
+    entries = store.ledger.entries()
     judged = [entry for entry in entries if entry.decided_by_gate]
     done = not force and any((entry.dataset, entry.recipe) == (name, hash_settings(settings)) for entry in judged)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
     alike = (
         ()
         if layout_question or (done and not lacking)
-        else _contradictions(labelling, labels.name, image_groups, settings)
+        else _contradictions(labelling, labels.name, image_groups, settings.dataset.near_duplicate_bits, store)
     )
     if not (lacking or done):
-        Store(store).manifests.write(name, selection.rows)
+        store.manifests.write(name, selection.rows)
     return Dataset(
         hash=name,
         parent=next((entry.dataset for entry in reversed(judged) if entry.dataset != name), None),
@@ -61,35 +75,61 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     )
 
 
-def _splits(labelling: Labelling, settings: schema.Settings) -> tuple[dict[str, Assignment], dict[str, str]]:
-    """Return every image's split, and the near-duplicate groups where new images made it necessary to look for them."""
-    store, bits = settings.store.url, settings.dataset.near_duplicate_bits
-    labels = {row.image: row.label for row in labelling.labelled}
-    images = labels.keys()
-    shares = Shares(test=settings.dataset.test_percent, validation=settings.dataset.validation_percent)
-    words = published_words(labelling.labelled) if settings.labels.splits == "keep" else {}
+def _obeyed_splits(labelling: Labelling, labels: schema.Labels) -> dict[str, Split]:
+    """Return the published splits by image, where the settings say that they are obeyed.
+
+    Args:
+        labelling: What every image shows, with its attributes.
+        labels: Say whether published splits are obeyed.
+
+    Returns:
+        The splits.
+
+    Raises:
+        PedigreeError: A word is no split.
+    """
+    words = published_words(labelling.labelled) if labels.splits == "keep" else {}
     if odd := check_split_words(words):
         raise PedigreeError(odd)
-    obeyed = {image: split for image, word in words.items() if (split := parse_split(word))}
+    return {image: split for image, word in words.items() if (split := parse_split(word))}
 
-    stored, image_groups = Store(store).images, dict[str, str]()
+
+def _settle_splits(
+    labelling: Labelling, obeyed: Mapping[str, Split], dataset: schema.Dataset, store: Store
+) -> tuple[dict[str, Assignment], dict[str, str]]:
+    """Assign a split to every new image.
+
+    Args:
+        labelling: What every image shows.
+        obeyed: The published splits.
+        dataset: The shares of the splits, and how many bits may differ between near duplicates.
+        store: Holds the images' hashes and earlier splits; gets the new ones.
+
+    Returns:
+        The split of every image, and the near-duplicate groups, which are empty where no image is new.
+    """
+    labels = {row.image: row.label for row in labelling.labelled}
+    images, stored, image_groups = labels.keys(), store.images, dict[str, str]()
+    shares = Shares(test=dataset.test_percent, validation=dataset.validation_percent)
 
     def decide(assigned: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
         if images <= assigned.keys():
             return {}
-        # Another night may have added images meanwhile: then this is asked again.
+        # This is called again where another run has added images meanwhile.
         all_images, new = images | assigned.keys(), sorted(images - assigned.keys())
         image_groups.clear()
         image_groups.update(
-            group_with_crops(stored.hashes(all_images), stored.middles(all_images), stored.parts(new), bits)
+            group_with_crops(
+                stored.hashes(all_images), stored.middles(all_images), stored.parts(new), dataset.near_duplicate_bits
+            )
         )
         return assign_splits(image_groups, assigned, shares, labels, obeyed)
 
-    return Store(store).splits.settle(decide), image_groups
+    return store.splits.settle(decide), image_groups
 
 
 def _rows(labelling: Labelling, splits: dict[str, Assignment], labels: schema.Labels) -> list[Row]:
-    # A split that is obeyed is no attribute: a slice of it would be the whole test split once more.
+    # A published split that is obeyed is no attribute: its slice would be the whole test split once more.
     dropped = {ATTRIBUTE} if labels.splits == "keep" else set()
     return [
         Row(
@@ -106,33 +146,36 @@ def _rows(labelling: Labelling, splits: dict[str, Assignment], labels: schema.La
 
 
 def _contradictions(
-    labelling: Labelling, name: str, image_groups: Mapping[str, str], settings: schema.Settings
+    labelling: Labelling, name: str, image_groups: Mapping[str, str], bits: int, store: Store
 ) -> Sequence[Twin]:
-    """Keep, beside the labelling, which near duplicates contradict each other, and return those under two labels.
+    """Find near duplicates that contradict each other, and store them beside the labelling.
 
     Args:
         labelling: What every image shows.
-        name: The hash of the labelling: what was kept beside it is not worked out again.
-        image_groups: The near-duplicate group of each image, where they are known already.
-        settings: Where the store is, and how many bits may differ between near duplicates.
+        name: The hash of the labelling; what is stored beside it already is not computed again.
+        image_groups: The near-duplicate group of each image; empty where they are not known yet.
+        bits: How many bits may differ between near duplicates.
+        store: Holds the images' hashes and the labelling.
+
+    Returns:
+        The near duplicates under two labels.
     """
-    store, bits = settings.store.url, settings.dataset.near_duplicate_bits
-    if twins := Store(store).labellings.read_twins(name, bits):
+    if twins := store.labellings.read_twins(name, bits):
         return twins["labels"]
-    hashes = Store(store).images.hashes([labelled.image for labelled in labelling.labelled])
+    hashes = store.images.hashes([labelled.image for labelled in labelling.labelled])
     near = NearDuplicates(hashes, image_groups or group_near_duplicates(hashes, bits), bits)
     labels = find_contradictions(near, {labelled.image: labelled.label for labelled in labelling.labelled})
     words = {
         image: split for image, word in published_words(labelling.labelled).items() if (split := parse_split(word))
     }
-    Store(store).labellings.write_twins(
+    store.labellings.write_twins(
         name, bits, {"labels": labels, "splits": find_contradictions(near, words) if words else ()}
     )
     return labels
 
 
 def _describe_excluded(labels: Labels, selection: ClassSelection) -> str:
-    """Say, where nothing can be trained, how many images their labels keep out; nothing where there are none."""
+    """Return, where nothing can be trained, how many images their labels exclude; empty where there are none."""
     if _lacking(selection) == "":
         return ""
     parts = [f"{count(labels.conflicts, 'image')} under two labels"] * (labels.conflicts > 0)
@@ -141,7 +184,7 @@ def _describe_excluded(labels: Labels, selection: ClassSelection) -> str:
 
 
 def _lacking(selection: ClassSelection) -> str:
-    """Say in one sentence why nothing can be trained yet; nothing when it can."""
+    """Return in one sentence why nothing can be trained yet; empty where it can."""
     labels = sorted({row.label for row in selection.rows})
     if len(labels) < 2:  # noqa: PLR2004
         learnable = f"only {labels[0]}" if labels else "no class"

@@ -1,8 +1,9 @@
-"""Step 3: say what every image shows, from folders, a manifest and object metadata."""
+"""The step that labels images, from folders, a manifest and object metadata."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from configs import schema
 from configs.errors import PedigreeError
@@ -18,26 +19,41 @@ from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.snapshots import SnapshotStore
 
-# A request for metadata waits for the network, so many run at once; a batch is what a crash can cost.
+if TYPE_CHECKING:
+    from tasks.stores.files.labellings import LabelManifests
+    from tasks.stores.tables.snapshots import SnapshotStore
+
+# Requests for metadata wait for the network, so several run at once; a crash costs one batch at most.
 _REQUESTS, _BATCH = 16, 1000
-#: A manifest is read whole, and takes about ten times its size in memory; so many bytes are a million rows and more.
+#: The largest manifest in bytes, a million rows and more: it is read whole, and takes ten times its size in memory.
 LARGEST_MANIFEST = 256 * 2**20
 
 
 @step(hours=2)
-def label(ingested: IngestSummary, labels: schema.Labels, store: schema.Store) -> Labels:
-    """Label the images that the source holds; what is said twice and differently is a conflict, kept by name."""
-    snapshots = Store(store.url).snapshots
-    located = snapshots.located(ingested.source, ingested.moment)
-    statements, missing, use = _gather(located, ingested, labels, snapshots)
-    gone = Store(store.url).tombstones.read()
+def label(ingested: IngestSummary, labels: schema.Labels, store_settings: schema.Store) -> Labels:
+    """Label the images that the source holds; an image with two different labels is a conflict, and is kept by name.
+
+    Args:
+        ingested: Names the source, and the moment that is asked for.
+        labels: Where labels come from, and how they are spelled.
+        store_settings: Where the store is.
+
+    Returns:
+        The name of the labelling in the store, and how many images are labelled or not.
+
+    Raises:
+        PedigreeError: The manifest is missing, too large or not readable, or fits no object of the source.
+    """
+    store = Store(store_settings.url)
+    located = store.snapshots.located(ingested.source, ingested.moment)
+    statements, missing, use = _gather(located, ingested, labels, store)
+    gone = store.tombstones.read()
     remaining = [row for row in located if row.image not in gone]
     labelling = label_images(remaining, statements, Spelling(labels.aliases, labels.leave_out), missing)
-    name = Store(store.url).labellings.write(labelling)
+    name = store.labellings.write(labelling)
     if not ingested.moment:
-        Store(store.url).labellings.record_latest(ingested.source, name)
+        store.labellings.record_latest(ingested.source, name)
     return Labels(
         name=name,
         images=len(labelling.labelled),
@@ -51,9 +67,19 @@ def label(ingested: IngestSummary, labels: schema.Labels, store: schema.Store) -
 
 
 def _gather(
-    located: Sequence[LocatedImage], ingested: IngestSummary, labels: schema.Labels, snapshots: SnapshotStore
+    located: Sequence[LocatedImage], ingested: IngestSummary, labels: schema.Labels, store: Store
 ) -> tuple[dict[str, list[SourceLabel]], list[str], ManifestUse | None]:
-    """Gather what the sources of labels say about each key, in their order, and how a manifest fits the source."""
+    """Collect the labels that each source of labels gives to each key.
+
+    Args:
+        located: The images, with their keys in the source.
+        ingested: Names the source, and the moment that is asked for.
+        labels: The sources of labels, the most trusted first.
+        store: Holds the listing, the metadata and the manifest, as far as they are known.
+
+    Returns:
+        The labels by key, the manifest's references that fit no object, and how the manifest was used.
+    """
     statements: defaultdict[str, list[SourceLabel]] = defaultdict(list)
     missing: list[str] = []
     withheld: list[str] = []
@@ -63,30 +89,42 @@ def _gather(
             for row in located:
                 statements[row.key].append(read_layout(row.key, labels.layout))
         elif source == "metadata":
-            withheld = _read_missing_metadata(ingested, {row.key for row in located}, snapshots)
-            for key, metadata_statement in _from_metadata(ingested, labels, snapshots):
+            withheld = _read_missing_metadata(ingested, {row.key for row in located}, store.snapshots)
+            for key, metadata_statement in _from_metadata(ingested, labels, store.snapshots):
                 statements[key].append(metadata_statement)
         else:
-            reading, matched = _from_manifest(ingested, labels, snapshots)
+            reading, matched = _from_manifest(ingested, labels, store)
             missing += matched.missing
             for key, statement in matched.statements:
                 statements[key].append(
                     SourceLabel("manifest", statement.label, _select_attributes(statement.attributes, labels))
                 )
             use = count_manifest_use(reading, matched, (row.key for row in located))
-    # What nobody may read could say otherwise than the other sources: such an image has no label until it is read.
+    # Withheld metadata could contradict the other sources, so such an image has no label until it can be read.
     statements |= {key: [] for key in withheld}
     return statements, missing, use
 
 
 def _from_manifest(
-    ingested: IngestSummary, labels: schema.Labels, snapshots: SnapshotStore
+    ingested: IngestSummary, labels: schema.Labels, store: Store
 ) -> tuple[ParsedManifest, MatchedStatements]:
-    """Read the manifest, and find the object of each of its statements."""
-    listed = snapshots.stored(ingested.source, ingested.moment)
+    """Read the manifest, and match its statements with objects.
+
+    Args:
+        ingested: Names the source, and the moment that is asked for.
+        labels: The key of the manifest, and how it is read.
+        store: Holds the listing, and the manifest where an earlier run read it.
+
+    Returns:
+        The manifest, and its statements with the keys of their objects.
+
+    Raises:
+        PedigreeError: No reference fits an object.
+    """
+    listed = store.snapshots.stored(ingested.source, ingested.moment)
     entry = _manifest_entry(listed, ingested.source, labels.manifest)
     requested = ManifestOptions(labels.column, labels.attributes, must_label=labels.sources[0] == "manifest")
-    reading = read_manifest(_manifest_bytes(ingested.source, entry, snapshots), labels.manifest, requested)
+    reading = read_manifest(_manifest_bytes(ingested.source, entry, store.label_manifests), labels.manifest, requested)
     folder = entry.key.rpartition("/")[0] if reading.beside else ""
     matched = match_statements(reading, KeyIndex(listed, ingested.source, labels.root or folder))
     if requested.must_label and len(labels.sources) > 1 and matched.missing and not matched.statements:
@@ -103,7 +141,19 @@ def _select_attributes(attributes: Attributes, labels: schema.Labels) -> Attribu
 
 
 def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entry:
-    """Find the manifest in the listing; its size is bounded, since it is read whole."""
+    """Find the manifest in the listing.
+
+    Args:
+        listed: The objects by key.
+        source: The address of the source.
+        name: The manifest's key, as the settings write it.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        PedigreeError: It is not in the listing, or is too large to be read whole.
+    """
     names = KeyIndex(listed, source).find_keys(name)
     if len(names) != 1:
         hidden = " (dot folders are passed over)" if SourceFilter().skips_key(name) else ""
@@ -118,9 +168,21 @@ def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entr
     return entry
 
 
-def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> bytes:
-    """Read the manifest as it was listed: from the store where an earlier night kept it, else from the source."""
-    stored = Store(snapshots.objects.url).label_manifests.read(source, entry)
+def _manifest_bytes(source: str, entry: Entry, manifests: "LabelManifests") -> bytes:
+    """Read the manifest as it was listed, from the store where an earlier run kept it, else from the source.
+
+    Args:
+        source: The address of the source.
+        entry: The manifest in the listing.
+        manifests: The manifests that earlier runs kept; gets this one.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        PedigreeError: It changed after it was listed, or cannot be read.
+    """
+    stored = manifests.read(source, entry)
     if stored is not None:
         return stored
     try:
@@ -132,12 +194,12 @@ def _manifest_bytes(source: str, entry: Entry, snapshots: SnapshotStore) -> byte
             f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right, "
             "or take manifest out of labels.sources."
         ) from None
-    Store(snapshots.objects.url).label_manifests.write(source, entry, data)
+    manifests.write(source, entry, data)
     return data
 
 
 def _from_metadata(
-    ingested: IngestSummary, labels: schema.Labels, snapshots: SnapshotStore
+    ingested: IngestSummary, labels: schema.Labels, snapshots: "SnapshotStore"
 ) -> Iterator[tuple[str, SourceLabel]]:
     listed = snapshots.stored(ingested.source, ingested.moment)
     for entry, beside in snapshots.metadata(ingested.source).items():
@@ -146,11 +208,19 @@ def _from_metadata(
             yield entry.key, SourceLabel("metadata", beside.get("label", ""), attributes)
 
 
-def _read_missing_metadata(ingested: IngestSummary, keys: set[str], snapshots: SnapshotStore) -> list[str]:
-    """Read what stands beside objects whose metadata is not known yet, and name those images whose own is withheld.
+def _read_missing_metadata(ingested: IngestSummary, keys: set[str], snapshots: "SnapshotStore") -> list[str]:
+    """Read the metadata of objects where it is not known yet.
+
+    Args:
+        ingested: Names the source, and the moment that is asked for.
+        keys: The keys of the images.
+        snapshots: Holds the listing and the known metadata; gets the new one.
+
+    Returns:
+        The keys of images whose metadata is withheld, sorted.
 
     Raises:
-        UnreadableObjectError: It is withheld of so many images that the rights are wrong, and not the images.
+        UnreadableObjectError: It is withheld of most images, so that the rights must be wrong.
     """
     if ingested.moment:
         return []
@@ -169,8 +239,13 @@ def _read_missing_metadata(ingested: IngestSummary, keys: set[str], snapshots: S
     return sorted(refused)
 
 
-def _read_metadata(bucket: Bucket, entries: list[Entry], snapshots: SnapshotStore) -> dict[str, UnreadableObjectError]:
-    """Read what stands beside these objects, and return whose is withheld; one that changed waits for a night."""
+def _read_metadata(
+    bucket: Bucket, entries: list[Entry], snapshots: "SnapshotStore"
+) -> dict[str, UnreadableObjectError]:
+    """Read and store the metadata of objects; return the errors of those whose metadata is withheld, by key.
+
+    An object that changed after it was listed is left to the next run.
+    """
 
     def fetch(entry: Entry) -> tuple[Entry, Mapping[str, str] | UnreadableObjectError] | None:
         try:
