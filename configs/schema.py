@@ -103,7 +103,7 @@ class Dataset(Section):
     )
     near_duplicate_bits: Annotated[int, Field(ge=0, le=80)] = Field(
         default=72,
-        description="Pictures whose 256-bit perceptual hashes differ in at most so many bits share a split.",
+        description="Pictures whose 256-bit perceptual hashes differ in at most this many bits share a split.",
     )
 
     @model_validator(mode="after")
@@ -198,7 +198,7 @@ class FineTuning(Section):
         description="The first block that learns: mixed0 to mixed10; those before it stay as they are.",
     )
     epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="So many passes over the training images; the best one by validation loss counts."
+        default=10, description="Passes over the training images; the best one by validation loss counts."
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = Field(default=32, description="Images in one training step.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -215,7 +215,7 @@ class FineTuning(Section):
     )
     trial: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0,
-        description="On so many photographs a run that trains a head tries fine-tuning for two epochs, "
+        description="Photographs on which a run that trains a head also tries fine-tuning for two epochs, "
         "and says whether it is worth it; 0 tries nothing.",
     )
 
@@ -237,13 +237,13 @@ class Watch(Section):
     """When uploads are a reason to retrain before the nightly run."""
 
     settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
-        default=10, description="Wait until nothing was uploaded for so long."
+        default=10, description="Wait until nothing was uploaded for this many minutes."
     )
     new_images: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=100, description="So many new images are enough to retrain."
+        default=100, description="How many new images are enough to retrain."
     )
     longest_wait_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
-        default=24, description="Retrain when the oldest new image has waited for so long, however few there are."
+        default=24, description="Retrain when the oldest new image has waited this many hours, however few there are."
     )
 
 

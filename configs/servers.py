@@ -57,7 +57,7 @@ class Notify(Section):
         description="Which ends of a run are told: promoted, rejected, needs-approval, failed (crashed as well).",
     )
     silent_hours: Annotated[float, Field(ge=0, le=8760)] = Field(
-        default=26, description="Tell also when no run has ended well for so many hours; 0 means never."
+        default=26, description="Tell also when no run has ended well for this many hours; 0 means never."
     )
     email_to: tuple[str, ...] = Field(default=(), description="Who gets the e-mail.")
     email_from: str = Field(default="", description="Whom the e-mail comes from.")

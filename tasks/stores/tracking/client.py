@@ -1,4 +1,4 @@
-"""The one way to MLflow: a quiet client, and every failure told in one sentence."""
+"""MLflow's client: without output of its own, with every failure as one sentence; and whether MLflow is usable."""
 
 import logging
 import os
@@ -27,20 +27,25 @@ _REFUSED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
 @contextmanager
 def mlflow_at(url: str) -> Iterator[MlflowClient]:
-    """Lend a client of the MLflow at this address; raise PedigreeError for whatever goes wrong there."""
+    """Yield a client of the MLflow at this address.
+
+    Raises:
+        PedigreeError: MLflow does not answer, or refuses a request.
+    """
     _silence_mlflow()
     set_mlflow_login(url)
     try:
         yield MlflowClient(tracking_uri=url, registry_uri=url)
     except MlflowException as error:
-        raise _translate_error(url, error) from error
+        failure = _translate_error(url, error)
+        raise failure from error
     except OSError as error:
         message = f"MLflow at {shown(url)} could not take the files ({error.strerror or type(error).__name__})."
         raise PedigreeError(message) from error
 
 
 def credentials(url: str) -> MlflowHostCreds:
-    """Look up who we are to the server at this address."""
+    """Return the credentials for the server at this address."""
     _silence_mlflow()
     set_mlflow_login(url)
     host_credentials: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
@@ -52,17 +57,17 @@ def _silence_mlflow() -> None:
     """Keep a terminal, and --json, free of the links that MLflow prints and of the lines that it logs."""
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    # This one writes a traceback before it raises what is told in one sentence.
+    # This logger writes a traceback before the error is raised.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def unavailable(url: str) -> ServiceUnavailableError:
-    """Say that nothing answers at this address."""
+    """Return the error that nothing answers at this address."""
     return ServiceUnavailableError(f"MLflow at {shown(url)} does not answer: start it there, or correct tracking.url.")
 
 
 def unauthorized(url: str) -> PedigreeError:
-    """Say that MLflow wants other credentials."""
+    """Return the error that MLflow wants other credentials."""
     variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
     return PedigreeError(f"MLflow at {shown(url)} refuses the name, password or token: set {variables}.")
 
@@ -83,7 +88,18 @@ NO_SUCH_RUN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 def lifecycle(url: str, run_id: str) -> str:
-    """Tell whether a run is active, deleted, or missing."""
+    """Return whether a run is active, deleted or missing.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+
+    Returns:
+        MLflow's lifecycle stage, or ``missing``.
+
+    Raises:
+        MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
+    """
     with mlflow_at(url) as client:
         try:
             return str(client.get_run(run_id).info.lifecycle_stage)
@@ -94,7 +110,15 @@ def lifecycle(url: str, run_id: str) -> str:
 
 
 def describe_restore(url: str, run_id: str) -> str:
-    """Say that a run was deleted, alone or with its experiment, and which command brings it back."""
+    """Return a sentence that a run was deleted, alone or with its experiment, and which command restores it.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+
+    Returns:
+        The sentence.
+    """
     with mlflow_at(url) as client:
         experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
     if experiment.lifecycle_stage == "deleted":
@@ -103,7 +127,15 @@ def describe_restore(url: str, run_id: str) -> str:
 
 
 def experiment_deleted(url: str, experiment: Experiment) -> str:
-    """Say that an experiment was deleted with all its runs, and which command brings it back."""
+    """Return a sentence that an experiment was deleted with all its runs, and which command restores it.
+
+    Args:
+        url: MLflow's address.
+        experiment: The experiment.
+
+    Returns:
+        The sentence.
+    """
     command = _command(url, f"experiments restore --experiment-id {experiment.experiment_id}")
     return f"The experiment {experiment.name} was deleted in MLflow: {command} brings it and its runs back"
 
@@ -113,11 +145,16 @@ def _command(url: str, words: str) -> str:
 
 
 SQLITE = "sqlite:///"
-_PATIENCE = 10  # Seconds that a server may take to say that it is there.
+_PATIENCE = 10  # Seconds that a server may take to answer.
 
 
 def check_tracking(url: str) -> None:
-    """Raise PedigreeError, within seconds, where MLflow does not answer, wants other credentials, or is too old."""
+    """Check, within seconds, that MLflow is usable.
+
+    Raises:
+        SettingsError: The address is not one of MLflow.
+        PedigreeError: MLflow does not answer, wants other credentials, or is too old.
+    """
     if url.startswith(SQLITE):
         _check_database(url)
     elif url.startswith(("http://", "https://")):
@@ -169,7 +206,7 @@ def _check_database(url: str) -> None:
 
 
 def _create_database(path: Path) -> None:
-    """Make the database aside and put it in place whole; MLflow's many steps survive neither a kill nor a rival."""
+    """Create the database elsewhere and link it into place; MLflow's many steps are not safe against kills or races."""
     with TemporaryDirectory(dir=path.parent) as folder:
         fresh = Path(folder) / "mlflow.db"
         _open_database(f"{SQLITE}{fresh}")
@@ -183,5 +220,5 @@ def _open_database(url: str) -> None:
 
 
 def database_path(url: str) -> Path:
-    """Name the file of an embedded MLflow database."""
+    """Return the file of an embedded MLflow database."""
     return Path(url.removeprefix(SQLITE)).absolute()

@@ -9,23 +9,39 @@ from tasks.domain.hashing import sha256_of_bytes
 Files = Mapping[str, str]
 #: The one large file: hashing it takes a tenth of a second or more.
 BACKBONE = "artifacts/backbone.npz"
-# MLflow notes here, beside the files that it loads from this machine's own disk, as which version it loaded them.
+# MLflow writes this file beside files that it loads from a local disk; it names the version.
 _LOADED = "registered_model_meta"
 
 
 def files_in(folder: Path, but: str = "") -> Files:
-    """Hash every file of a packaged model but this one; what Python keeps beside its modules is no part of it."""
+    """Hash the files of a packaged model, without Python's byte code.
+
+    Args:
+        folder: The folder of the packaged model.
+        but: The name of a file that is left out.
+
+    Returns:
+        SHA-256 by file name.
+    """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     named = {path.relative_to(folder).as_posix(): path for path in paths}
     return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
 
 
 def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:
-    """Hash these files of a version as MLflow serves them, those that are gone left out; without names all files.
+    """Hash the files of a version as MLflow serves them.
 
-    With names, all but the backbone where they lie on this machine.
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        version: The version's number.
+        names: The files; empty means all. Where MLflow's files are on this machine, all but the backbone are hashed.
 
-    Raises PedigreeError where MLflow does not answer.
+    Returns:
+        SHA-256 by file name; files that are gone are left out.
+
+    Raises:
+        PedigreeError: MLflow does not answer.
     """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -35,7 +51,7 @@ def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) 
     with mlflow_at(url) as client, TemporaryDirectory() as download_folder:
         source = str(client.get_model_version(model, version).source)
         repository = get_artifact_repository(source, tracking_uri=url)
-        # What lies on this machine is hashed where it lies.
+        # Files on this machine are hashed in place.
         local = isinstance(repository, LocalArtifactRepository)
         if not names or local:
             folder = Path(repository.download_artifacts("", None if local else download_folder))  # type: ignore[no-untyped-call]

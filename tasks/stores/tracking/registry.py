@@ -1,4 +1,4 @@
-"""The models in MLflow: versions that load anywhere, their tags, and the aliases that follow the ledger."""
+"""MLflow's model registry: versions that load anywhere, their tags, and the aliases that follow the ledger."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -37,16 +37,23 @@ class RegisteredVersion:
     tags: Mapping[str, str]
 
     def matches(self, decision: Decision) -> bool:
-        """Tell whether this is the model that a decision is about: the same weights, of the same data and recipe."""
+        """Return whether this is the model that a decision is about: the same weights, data and settings."""
         expected = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
         same = all(self.tags.get(name) == value for name, value in expected.items())
         return same and self.tags.get("pedigree.recipe", decision.recipe) == decision.recipe
 
 
 def version_of(url: str, model: str, decision: Decision) -> RegisteredVersion | None:
-    """Return the registered version of a ledger's decision, whatever its number is now; None where MLflow lacks it.
+    """Return the registered version of a ledger's decision, whatever its number is now.
 
-    Of several equal ones it is that whose number the decision names, else the first.
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        decision: The decision.
+
+    Returns:
+        The version; of several equal ones the one whose number the decision names, else the first. None where MLflow
+        has none.
     """
     tags = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
     matches = [version for version in find_versions(url, model, tags) if version.matches(decision)]
@@ -56,14 +63,32 @@ def version_of(url: str, model: str, decision: Decision) -> RegisteredVersion | 
 
 
 def version_numbered(url: str, model: str, number: str) -> RegisteredVersion | None:
-    """Return the version that has this number now; None where there is none."""
+    """Return the version with this number.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        number: The number.
+
+    Returns:
+        The version; None where there is none.
+    """
     with mlflow_at(url) as client, _unless_missing():
         return _version(client.get_model_version(model, number))
     return None
 
 
 def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[RegisteredVersion]:
-    """Return the versions that carry all of these tags, the first one first."""
+    """Return the versions that have all of these tags.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        tags: The tags.
+
+    Returns:
+        The versions in the order of their numbers.
+    """
     conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
         versions = client.search_model_versions(" AND ".join(conditions))
@@ -71,12 +96,27 @@ def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[Registe
 
 
 def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
-    """Name the first version that carries all of these tags, so that a repeated night does not register twice."""
+    """Return the first version that has all of these tags, so that a repeated run does not register a model twice.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        tags: The tags.
+
+    Returns:
+        Its number; None where there is none.
+    """
     return next((version.number for version in find_versions(url, model, tags)), None)
 
 
 def remove_version(url: str, model: str, number: str) -> None:
-    """Take away a version that nobody has named yet, such as the second of two equal ones."""
+    """Delete a version that nothing refers to yet, such as the second of two equal ones.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        number: The version's number.
+    """
     with mlflow_at(url) as client, _unless_missing():
         client.delete_model_version(model, number)
 
@@ -95,9 +135,12 @@ def register(
         url: MLflow's address.
         model: The name of the registered model.
         run_id: The run whose model it is.
-        tags: What the version says of itself.
-        write: Writes the folder that MLflow will serve, which names the run and the model by what it is given.
-        keep: Is given the folder that MLflow will serve, before MLflow gets it.
+        tags: The version's tags.
+        write: Writes the folder that MLflow will serve; it is given the folder and the identity of run and model.
+        keep: Is called with that folder before MLflow gets it.
+
+    Returns:
+        The version's number.
     """
     with mlflow_at(url) as client, TemporaryDirectory() as parent:
         experiment = client.get_run(run_id).info.experiment_id
@@ -112,16 +155,31 @@ def register(
 
 
 def read_aliases_and_tags(url: str, model: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Read which version each alias names, and the model's own tags; both are empty before the first version."""
+    """Read the aliases and the tags of a registered model.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+
+    Returns:
+        The version of each alias, and the tags; both are empty before the first version.
+    """
     with mlflow_at(url) as client, _unless_missing():
         registered = client.get_registered_model(model)
-        # An embedded database gives versions as numbers, a server as texts.
+        # An embedded database returns versions as numbers, a server as texts.
         return {alias: str(version) for alias, version in registered.aliases.items()}, dict(registered.tags)
     return {}, {}
 
 
 def tag_model(url: str, model: str, name: str, text: str) -> None:
-    """Write a tag onto the model itself, if there is one, or take it away where there is nothing to say."""
+    """Set a tag of a registered model, if there is such a model.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        name: The tag's name.
+        text: The tag's text; empty deletes the tag.
+    """
     with mlflow_at(url) as client, _unless_missing():
         if text:
             client.set_registered_model_tag(model, name, visible(text))
@@ -130,7 +188,17 @@ def tag_model(url: str, model: str, name: str, text: str) -> None:
 
 
 def set_alias(url: str, model: str, alias: str, version: str | None) -> bool:
-    """Let an alias name this version, or nothing; return False where MLflow holds no such version."""
+    """Set or delete an alias of a registered model.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        alias: The alias.
+        version: The version's number; None deletes the alias.
+
+    Returns:
+        False where MLflow has no such version.
+    """
     with mlflow_at(url) as client, _unless_missing():
         if version is None:
             client.delete_registered_model_alias(model, alias)
@@ -141,7 +209,14 @@ def set_alias(url: str, model: str, alias: str, version: str | None) -> bool:
 
 
 def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
-    """Write tags onto a version, in place of those of the same name."""
+    """Set tags of a version; tags of the same name are replaced.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        version: The version's number.
+        tags: The tags.
+    """
     with mlflow_at(url) as client:
         for name, value in tags.items():
             client.set_model_version_tag(model, version, name, visible(value))
@@ -149,7 +224,7 @@ def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> 
 
 @contextmanager
 def _unless_missing() -> Iterator[None]:
-    """Pass over what fails since MLflow holds no such model or version, as after a move to another MLflow."""
+    """Ignore errors that MLflow has no such model or version, as after a move to another MLflow."""
     try:
         yield
     except MlflowException as error:
@@ -177,18 +252,27 @@ def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # The place and not models:/<id>, which an embedded database would look up in another database.
+    # The location and not models:/<id>, which an embedded database would look up in another database.
     source, run_id, identity = logged.artifact_location, logged.source_run_id, logged.model_id
     version = str(client.create_model_version(model, source, run_id, dict(tags), model_id=identity).version)
-    # What MLflow's own registration writes too, so that the run's page names the version.
+    # As MLflow's own registration does, so that the run's page names the version.
     client.set_logged_model_tags(identity, {MLFLOW_MODEL_VERSIONS: json.dumps([{"name": model, "version": version}])})
     return version
 
 
 def check_owner(store: Store, url: str, model: str, tags: Mapping[str, str]) -> None:
-    """Raise SettingsError where a registered model with these tags is another store's.
+    """Check that a registered model belongs to this store.
 
-    One from before models were tagged becomes this store's, if this store made each version that Pedigree registered.
+    A model without the store's tag, from an earlier version, is tagged if this store made all of its versions.
+
+    Args:
+        store: The store.
+        url: MLflow's address.
+        model: The name of the registered model.
+        tags: The model's tags.
+
+    Raises:
+        SettingsError: It belongs to another store.
     """
     identity = store.identity()
     if tags.get(STORE) == identity:
@@ -202,7 +286,7 @@ def check_owner(store: Store, url: str, model: str, tags: Mapping[str, str]) -> 
 
 
 def _foreign(store: Store, url: str, model: str) -> bool:
-    """Tell whether MLflow holds versions that this store neither has a record of nor has decided about."""
+    """Return whether MLflow has versions that are neither in this store's records nor in its ledger."""
     own_models = {entry.key.removeprefix("models/").removesuffix(".json") for entry in store.objects.entries("models/")}
     own_models |= {f"{version.head}/{version.dataset}" for version in store.ledger.entries()}
     registered = (version.tags for version in find_versions(url, model, {}))

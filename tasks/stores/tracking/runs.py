@@ -1,4 +1,4 @@
-"""The saved view of MLflow's table of runs: which columns stand there, and in which order."""
+"""MLflow's runs: opened, filled with figures, tags and files, and closed; and the saved view of their table."""
 
 import json
 import re
@@ -29,22 +29,25 @@ from tasks.stores.tracking.client import (
     mlflow_at,
 )
 
-#: The view's place in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
+#: The view's name in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
 VIEW = "pedigree-nights"
-# In pixels: what is a sentence, and what is a figure.
+# Widths of columns in pixels: texts, and figures.
 _NAME = "attributes.`Run Name`"
 _WIDE = {_NAME: 290, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
 _NARROW = 105
 
 
 def saved_view() -> dict[str, str]:
-    """Write the tag by which an experiment has the view *Nights*, as MLflow's own pages write and read it since 3.17.
+    """Return the experiment's tag for the view *Nights*, as MLflow's own pages write it since 3.17.
 
-    Older pages pass over it.
+    Older versions of MLflow ignore it.
+
+    Returns:
+        The tag.
     """
     state = {
         "selectedColumns": list(COLUMNS),
-        "columnOrder": [_NAME, *COLUMNS],  # Only what stands in an order is given a width.
+        "columnOrder": [_NAME, *COLUMNS],  # Only columns in this list get a width.
         "columnWidths": dict.fromkeys(COLUMNS, _NARROW) | _WIDE,
         "orderByKey": "attributes.start_time",
         "orderByAsc": False,
@@ -55,13 +58,23 @@ def saved_view() -> dict[str, str]:
 
 #: The tag of a run that says which process opened it.
 OWNER = "pedigree.owner"
-# MLflow takes a thousand things in a request, a hundred of them parameters and a hundred tags.
+# MLflow takes a thousand entries in a request, at most a hundred parameters and a hundred tags.
 _METRICS_A_REQUEST, _OTHERS_A_REQUEST = 800, 100
 _LONGEST_TAG = 5000
 
 
 def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    """Open a run with its parameters and tags, and return its id."""
+    """Start a run with its parameters and tags.
+
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name.
+        parameters: The parameters.
+        tags: The tags.
+
+    Returns:
+        The run's id.
+    """
     with mlflow_at(url) as client:
         name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         run = client.create_run(_experiment(client, url, experiment), tags=dict(tags), run_name=name)
@@ -71,9 +84,16 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
 
 
 def find_open_run(url: str, experiment: str, tags: Mapping[str, str], flow_run: str = "") -> str | None:
-    """Name a run with these tags that a night which died never closed, so that the next night carries it on.
+    """Find an open run with these tags whose process has died, so that it can be continued.
 
-    A run of a night that lives is nobody's to carry on, unless it is that of this very ``flow_run``.
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name.
+        tags: The tags.
+        flow_run: A Prefect flow run whose run may be continued also while its process lives.
+
+    Returns:
+        The run's id; None where there is no such run.
     """
     conditions = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
@@ -84,25 +104,52 @@ def find_open_run(url: str, experiment: str, tags: Mapping[str, str], flow_run: 
 
 
 def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-    """Write the figures of all epochs, hundreds a request."""
+    """Log the metrics of all epochs, hundreds in a request.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        epochs: The number and the metrics of each epoch.
+    """
     with mlflow_at(url) as client:
         _log(client, run_id, _metrics(epochs))
 
 
 def log_metrics(url: str, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
-    """Write final figures, and tags with them."""
+    """Log final metrics, and tags with them.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        metrics: The metrics.
+        tags: The tags.
+    """
     with mlflow_at(url) as client:
         _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags or {}))
 
 
 def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
-    """Write tags onto a run, in place of those of the same name."""
+    """Set tags of a run; tags of the same name are replaced.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        tags: The tags.
+    """
     with mlflow_at(url) as client:
         _log(client, run_id, tags=_tags(tags))
 
 
 def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -> None:
-    """Name the dataset version as the run's input: its digest is the hash's first half, a tag holds all of it."""
+    """Log the dataset version as the run's input; its digest is the first half of the hash, a tag has all of it.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        dataset: The hash of the dataset version.
+        source: The address of the photographs.
+        images: The number of images.
+    """
     entity = Dataset(
         name="pedigree",
         digest=dataset[:32],  # MLflow allows 36 characters.
@@ -116,7 +163,18 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
 
 
 def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Tell of each run which Prefect flow run made it, and its page; runs that MLflow does not hold are left out."""
+    """Return the Prefect flow run that each run belongs to.
+
+    Args:
+        url: MLflow's address.
+        run_ids: The runs.
+
+    Returns:
+        The flow run's id and the address of its page, by run; runs that MLflow does not have are left out.
+
+    Raises:
+        MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
+    """
     origins = {}
     with mlflow_at(url) as client:
         for run_id in run_ids:
@@ -131,7 +189,16 @@ def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
-    """Name the runs that a Prefect flow run made."""
+    """Return the runs of a Prefect flow run.
+
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name.
+        flow_run: The flow run's id.
+
+    Returns:
+        The ids of the runs.
+    """
     with mlflow_at(url) as client:
         condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
         runs = client.search_runs([_experiment(client, url, experiment)], condition)
@@ -139,13 +206,27 @@ def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
 
 
 def check_experiment(url: str, experiment: str) -> None:
-    """Raise PedigreeError where somebody deleted the experiment: MLflow takes no run of it until it is restored."""
+    """Check that the experiment was not deleted, since MLflow would take no runs until it is restored.
+
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name; it is created where there is none.
+
+    Raises:
+        PedigreeError: It was deleted.
+    """
     with mlflow_at(url) as client:
         _experiment(client, url, experiment)
 
 
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
-    """Keep files with the run; a name such as ``dataset/card.json`` places one in a folder."""
+    """Upload files to a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        files: The bytes of each file by its name, such as ``dataset/card.json``.
+    """
     with mlflow_at(url) as client, TemporaryDirectory() as folder:
         for name, data in files.items():
             path = Path(folder) / name
@@ -155,7 +236,16 @@ def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
 
 
 def file_page(url: str, run_id: str, name: str) -> str:
-    """Name the page that shows a file of a run; nothing where MLflow is a database that has no pages."""
+    """Return the page that shows a file of a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        name: The file's name.
+
+    Returns:
+        The address; empty where MLflow is a database that has no pages.
+    """
     pages = mlflow_pages(url)
     if not pages:
         return ""
@@ -165,7 +255,15 @@ def file_page(url: str, run_id: str, name: str) -> str:
 
 
 def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
-    """Close the run under the name that says how the night ended, with the tags and figures that say more."""
+    """Finish a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        name: The run's name, which says how it ended.
+        tags: Tags to set.
+        metrics: Metrics to log.
+    """
     with mlflow_at(url) as client:
         _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags))
         client.update_run(run_id, name=visible(name))
@@ -173,16 +271,29 @@ def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: M
 
 
 def close(url: str, run_id: str, tags: Mapping[str, str]) -> None:
-    """Close, as KILLED, a run that decides nothing, with tags that say why."""
+    """End a run as KILLED that decides nothing.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        tags: Tags that say why.
+    """
     with mlflow_at(url) as client:
         _log(client, run_id, tags=_tags(tags))
         client.set_terminated(run_id, "KILLED")
 
 
 def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str]) -> list[str]:
-    """Close, as KILLED, the runs that nights on this store opened and never closed, and return their ids.
+    """End runs on this store as KILLED whose processes died.
 
-    Runs of nights that live stay open.
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name.
+        store: The address of the store.
+        why: Tags that say why.
+
+    Returns:
+        The ids of the runs.
     """
     with mlflow_at(url) as client:
         runs = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
