@@ -10,8 +10,7 @@ from tasks.promotion import sync_registry
 from tasks.step import step
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tracking import runs
-from tasks.stores.tracking.client import check_tracking
+from tasks.stores.tracking.client import check_experiment, check_tracking
 
 
 @step(hours=2)
@@ -47,6 +46,6 @@ def restore_registry(settings: schema.Store, tracking: schema.Tracking) -> sync_
     Raises Problem where the experiment was deleted, and SettingsProblem where the registered model is another store's.
     """
     store = Store(settings.url)
-    runs.check_experiment(tracking.url, tracking.experiment)
+    check_experiment(tracking.url, tracking.experiment)
     sync = sync_registry.follow_ledger(store, tracking)
     return sync_registry.check_served_files(sync, store, tracking)

@@ -1,8 +1,7 @@
-"""MLflow's runs: opened, filled with figures, tags and files, and closed; and the saved view of their table."""
+"""MLflow's runs: opened, filled with figures, tags and files, and closed."""
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,44 +16,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 from configs.environment import mlflow_pages
-from configs.errors import PedigreeError
 from configs.visible_text import shown, visible, visible_lines
-from tasks.domain.runs.mlflow_summary import COLUMNS
 from tasks.stores.files.leases import is_alive
-from tasks.stores.tracking.client import (
-    NO_SUCH_RUN,
-    SQLITE,
-    database_path,
-    experiment_deleted,
-    mlflow_at,
-)
-
-#: The view's name in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
-VIEW = "pedigree-nights"
-# Widths of columns in pixels: texts, and figures.
-_NAME = "attributes.`Run Name`"
-_WIDE = {_NAME: 290, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
-_NARROW = 105
-
-
-def saved_view() -> dict[str, str]:
-    """Return the experiment's tag for the view *Nights*, as MLflow's own pages write it since 3.17.
-
-    Older versions of MLflow ignore it.
-
-    Returns:
-        The tag.
-    """
-    state = {
-        "selectedColumns": list(COLUMNS),
-        "columnOrder": [_NAME, *COLUMNS],  # Only columns in this list get a width.
-        "columnWidths": dict.fromkeys(COLUMNS, _NARROW) | _WIDE,
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-    }
-    view = {"name": "Nights", "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
-    return {f"mlflow.sharedViewState.{VIEW}": json.dumps(view)}
-
+from tasks.stores.tracking.client import NO_SUCH_RUN, ensure_experiment, mlflow_at
 
 #: The tag of a run that says which process opened it.
 OWNER = "pedigree.owner"
@@ -77,7 +41,7 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
     """
     with mlflow_at(url) as client:
         name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        run = client.create_run(_experiment(client, url, experiment), tags=dict(tags), run_name=name)
+        run = client.create_run(ensure_experiment(client, url, experiment), tags=dict(tags), run_name=name)
         run_id = str(run.info.run_id)
         _log(client, run_id, params=[Param(key, value) for key, value in parameters.items()])
         return run_id
@@ -97,7 +61,7 @@ def find_open_run(url: str, experiment: str, tags: Mapping[str, str], flow_run: 
     """
     conditions = ["attributes.status = 'RUNNING'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
-        runs = client.search_runs([_experiment(client, url, experiment)], " AND ".join(conditions))
+        runs = client.search_runs([ensure_experiment(client, url, experiment)], " AND ".join(conditions))
     own_tags = {"pedigree.flow_run": flow_run or "none"}.items()
     unfinished = (run for run in runs if not _lives(run) or own_tags <= run.data.tags.items())
     return next((str(run.info.run_id) for run in unfinished), None)
@@ -201,22 +165,8 @@ def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
     """
     with mlflow_at(url) as client:
         condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
-        runs = client.search_runs([_experiment(client, url, experiment)], condition)
+        runs = client.search_runs([ensure_experiment(client, url, experiment)], condition)
         return [str(run.info.run_id) for run in runs]
-
-
-def check_experiment(url: str, experiment: str) -> None:
-    """Check that the experiment was not deleted, since MLflow would take no runs until it is restored.
-
-    Args:
-        url: MLflow's address.
-        experiment: The experiment's name; it is created where there is none.
-
-    Raises:
-        PedigreeError: It was deleted.
-    """
-    with mlflow_at(url) as client:
-        _experiment(client, url, experiment)
 
 
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
@@ -296,7 +246,7 @@ def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str
         The ids of the runs.
     """
     with mlflow_at(url) as client:
-        runs = client.search_runs([_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
+        runs = client.search_runs([ensure_experiment(client, url, experiment)], "attributes.status = 'RUNNING'")
     dead = [run for run in runs if run.data.params.get("store.url") == store and not _lives(run)]
     run_ids = [str(run.info.run_id) for run in dead]
     for run_id in run_ids:
@@ -343,25 +293,3 @@ def _log(
         many, few = _METRICS_A_REQUEST, _OTHERS_A_REQUEST
         client.log_batch(run_id, metrics[:many], params[:few], tags[:few])
         metrics, params, tags = metrics[many:], params[few:], tags[few:]
-
-
-def _experiment(client: MlflowClient, url: str, name: str) -> str:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name, _artifacts(url), saved_view()))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            return _experiment(client, url, name)
-    if experiment.lifecycle_stage == "deleted":
-        raise PedigreeError(f"{experiment_deleted(url, experiment)}; or name another one in tracking.experiment.")
-    for key, value in saved_view().items():
-        if key not in experiment.tags:
-            client.set_experiment_tag(experiment.experiment_id, key, value)
-    return str(experiment.experiment_id)
-
-
-def _artifacts(url: str) -> str | None:
-    """Keep files beside an embedded database; left to itself, MLflow puts them into the current folder."""
-    return (database_path(url).parent / "mlflow-artifacts").as_uri() if url.startswith(SQLITE) else None

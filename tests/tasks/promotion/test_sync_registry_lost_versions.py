@@ -13,7 +13,8 @@ from tasks.domain.registry.decisions import Decision
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking import registry
+from tasks.stores.tracking.client import check_experiment
 from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, make_workspace, shown
 
 
@@ -219,7 +220,7 @@ def test_a_deleted_experiment_is_found_before_training(workspace: Workspace) -> 
     experiment = client.get_run(workspace.store.ledger.entries()[0].run_id).info.experiment_id
     client.delete_experiment(experiment)
     with pytest.raises(PedigreeError, match=f"mlflow experiments restore --experiment-id {experiment} brings it"):
-        runs.check_experiment(workspace.tracking.url, "deciding")
+        check_experiment(workspace.tracking.url, "deciding")
 
 
 @pytest.mark.parametrize("acts", [roll_back, None], ids=["a person decides", "a run ends"])

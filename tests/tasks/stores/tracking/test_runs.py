@@ -137,7 +137,10 @@ def test_a_run_that_is_gone_is_told_in_one_sentence(url: str) -> None:
 def test_runs_that_start_at_once_share_one_new_database(tmp_path: Path) -> None:
     """Two processes that both find no database both get a working one, and it is the same."""
     url = f"sqlite:///{tmp_path}/home/mlflow.db"
-    code = f"from tasks.stores.tracking.runs import *; check({url!r}); print(start_run({url!r}, 'new', {{}}, {{}}))"
+    code = (
+        "from tasks.stores.tracking.client import check_tracking; from tasks.stores.tracking.runs import start_run; "
+        f"check_tracking({url!r}); print(start_run({url!r}, 'new', {{}}, {{}}))"
+    )
     rivals = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
     runs = [rival.communicate()[0].strip() for rival in rivals]
     assert {MlflowClient(url).get_run(run).info.run_id for run in runs} == set(runs)
