@@ -104,12 +104,12 @@ def answering(status: int, body: bytes, headers: Mapping[str, str] | None = None
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        said: ClassVar[Mapping[str, str]] = headers or {}
+        extra_headers: ClassVar[Mapping[str, str]] = headers or {}
 
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response_only(status)
-            for name, value in {"Content-Length": str(len(body)), **self.said}.items():
+            for name, value in {"Content-Length": str(len(body)), **self.extra_headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":

@@ -64,17 +64,17 @@ class Runs:
 
     client: SyncPrefectClient
     deployment: UUID
-    place: Path
+    folder: Path
 
     def settings(self, name: str) -> Settings:
         """Describe small runs on ten real photographs of each of three breeds, with a store of their own."""
         values = {
-            "source": {"url": str(self.place / "photos")},
-            "store": {"url": str(self.place / name / "store")},
+            "source": {"url": str(self.folder / "photos")},
+            "store": {"url": str(self.folder / name / "store")},
             "dataset": {"min_images_per_class": 3},
             "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
             "gate": {"rules": ["accuracy at least 0"], "needs": "no-harm", "serve_check": False},
-            "tracking": {"url": f"sqlite:///{self.place / name / 'mlflow.db'}"},
+            "tracking": {"url": f"sqlite:///{self.folder / name / 'mlflow.db'}"},
         }
         return resolve(parse_settings(values, "the test's settings"))
 
@@ -83,7 +83,7 @@ class Runs:
         return self.client.create_flow_run_from_deployment(
             self.deployment,
             parameters=fill_parameters("retrain", self.settings(name)),
-            job_variables={"env": {"DEADLY": deadly, "PYTHONPATH": f"{self.place}:{ROOT}"}},
+            job_variables={"env": {"DEADLY": deadly, "PYTHONPATH": f"{self.folder}:{ROOT}"}},
         )
 
     def ended(self, run: FlowRun) -> FlowRun:
@@ -93,7 +93,7 @@ class Runs:
             current = self.client.read_flow_run(run.id)
             return current if current.state and current.state.is_final() else None
 
-        ended_run = wait_until(over, 180, f"a run, see {self.place / 'worker.log'}")
+        ended_run = wait_until(over, 180, f"a run, see {self.folder / 'worker.log'}")
         assert ended_run
         return ended_run
 

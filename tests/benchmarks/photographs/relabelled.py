@@ -53,7 +53,7 @@ Tally = tuple[str, str]
 class World:
     """One redrawn split of a collection, what of it run 1 held, and its features by one cut."""
 
-    found: Collection
+    collection: Collection
     features: NDArray[np.float32]
     reduced: NDArray[np.float32]
     splits: tuple[Split, ...]
@@ -62,7 +62,7 @@ class World:
     @property
     def truth(self) -> Labels:
         """Give each image its true class."""
-        return np.array(self.found.labels)
+        return np.array(self.collection.labels)
 
     def places(self, split: Split) -> Places:
         """Tell which images are in a split."""
@@ -70,7 +70,7 @@ class World:
 
     def rows(self, labels: Labels, places: Places) -> list[Row]:
         """Write a version of some of the images."""
-        images = self.found.images
+        images = self.collection.images
         return [Row(images[i], str(labels[i]), self.splits[i], (), images[i]) for i in np.flatnonzero(places)]
 
     def says(self, head: Head) -> Predictions:
@@ -106,7 +106,7 @@ def decay(of: World) -> float:
     tried: list[tuple[float, float]] = []
     learned = np.flatnonzero(~of.places(Split.TEST))
     classes, truth = np.unique(of.truth[learned], return_inverse=True)
-    groups = [of.found.groups[index] for index in learned]
+    groups = [of.collection.groups[index] for index in learned]
     train_head(
         tuple(map(str, classes)),
         Examples(of.features[learned], truth.tolist(), groups, len(learned)),
@@ -129,7 +129,7 @@ def trained(of: World, labels: Labels, places: Places, l2: float) -> Head:
 def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -> dict[Policy, Verdict]:
     """Judge the challenger, the first of the heads, as run 2 does: by the labels before and after."""
     rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
-    groups = dict(zip(of.found.images, of.found.groups, strict=True))
+    groups = dict(zip(of.collection.images, of.collection.groups, strict=True))
     changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
     challenger, champion = (of.says(head) for head in heads)
     champion = champion.rename_classes([changes.vocabulary.translate_former(label) for label in champion.classes])
@@ -153,11 +153,11 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
 
 def _growth(of: World, versions: tuple[list[Row], list[Row]]) -> DataGrowth:
     """Compare what both learned from, as a run with the same settings does."""
-    place_of = {image: number for number, image in enumerate(of.found.images)}
+    place_of = {image: number for number, image in enumerate(of.collection.images)}
     pair = []
     for rows in versions:
         places = [place_of[row.image] for row in rows]
-        groups = [of.found.groups[number] for number in places]
+        groups = [of.collection.groups[number] for number in places]
         pair.append(
             VersionFeatures([row.image for row in rows], of.reduced[places], [row.label for row in rows], groups)
         )
@@ -169,13 +169,13 @@ def _evidence(
 ) -> LabelEvidence:
     challenger, champion = answers
     common = [changes.vocabulary.translate_current(str(label)) for label in after]
-    names = [of.found.images[i] for i in np.flatnonzero(of.places(Split.TEST))]
+    names = [of.collection.images[i] for i in np.flatnonzero(of.places(Split.TEST))]
     earlier = {moved.image: moved.before for moved in changes.moved}
-    labels = dict(zip(of.found.images, common, strict=True))
+    labels = dict(zip(of.collection.images, common, strict=True))
     coarse = challenger.rename_classes([changes.vocabulary.translate_current(label) for label in challenger.classes])
     return collect_label_evidence(
         changes,
-        predict_with_head(changes, of.reduced, common, of.found.groups, of.found.images),
+        predict_with_head(changes, of.reduced, common, of.collection.groups, of.collection.images),
         read_champion_predictions(changes, names, champion),
         find_recall_drops([earlier.get(name, labels[name]) for name in names], coarse.labels(), champion.labels()),
     )

@@ -39,16 +39,16 @@ _CROPS = {
 class _Hashed:
     """Pictures by what is stored of each: the hash of the whole, and the hashes of its parts."""
 
-    whole: Mapping[str, bytes]
+    hashes: Mapping[str, bytes]
     parts: Mapping[str, bytes]
 
     @cached_property
     def by_the_whole(self) -> dict[str, str]:
-        return group_near_duplicates(self.whole, _BITS)
+        return group_near_duplicates(self.hashes, _BITS)
 
     def with_crops(self, new: Sequence[str]) -> dict[str, str]:
         middles = {name: middle_hash(parts) for name, parts in self.parts.items()}
-        return group_with_crops(self.whole, middles, [[(name, self.parts[name]) for name in new]], _BITS)
+        return group_with_crops(self.hashes, middles, [[(name, self.parts[name]) for name in new]], _BITS)
 
 
 def print_splits(monkeys: Collection, dogs: Collection) -> None:
@@ -78,9 +78,9 @@ def _print_crops(monkeys: Collection, dogs: Collection) -> None:
 
 
 def _recalls(originals: _Hashed, crops: _Hashed) -> tuple[float, float, float]:
-    cut = {f"{name}-crop": name for name in originals.whole}
+    cut = {f"{name}-crop": name for name in originals.hashes}
     pair = _Hashed(
-        {**originals.whole, **{crop: crops.whole[name] for crop, name in cut.items()}},
+        {**originals.hashes, **{crop: crops.hashes[name] for crop, name in cut.items()}},
         {**originals.parts, **{crop: crops.parts[name] for crop, name in cut.items()}},
     )
 
@@ -101,7 +101,7 @@ def _print_different(monkeys: Collection, dogs: Collection) -> None:
     )
     for collection in (dogs, monkeys):
         pictures = _hashed(collection.files, lambda picture: picture)
-        _print_pairs(collection.name, pictures, dict(zip(pictures.whole, collection.labels, strict=True)))
+        _print_pairs(collection.name, pictures, dict(zip(pictures.hashes, collection.labels, strict=True)))
     for collection in (dogs, monkeys):
         singles = _one_a_group(collection)
         quarters = [
@@ -109,7 +109,7 @@ def _print_different(monkeys: Collection, dogs: Collection) -> None:
             for quarter in range(4)
         ]
         whole_hashes = {
-            f"{name} {quarter}": value for quarter, part in enumerate(quarters) for name, value in part.whole.items()
+            f"{name} {quarter}": value for quarter, part in enumerate(quarters) for name, value in part.hashes.items()
         }
         parts = {
             f"{name} {quarter}": value for quarter, part in enumerate(quarters) for name, value in part.parts.items()
@@ -122,7 +122,7 @@ def _print_different(monkeys: Collection, dogs: Collection) -> None:
 
 
 def _print_pairs(name: str, pictures: _Hashed, labels: Mapping[str, str] | None = None) -> None:
-    before, after = pictures.by_the_whole, pictures.with_crops(list(pictures.whole))
+    before, after = pictures.by_the_whole, pictures.with_crops(list(pictures.hashes))
     more, biggest = _pairs(after) - _pairs(before), max(Counter(after.values()).values())
     apart = f"{_pairs(after) - _pairs({image: (after[image], labels[image]) for image in labels}):,}" if labels else ""
     print(f"| {name} | {len(before):,} | {_pairs(before):,} | {more:,} | {apart} | {biggest} |")

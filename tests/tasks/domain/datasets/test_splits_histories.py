@@ -33,7 +33,7 @@ class Runs(RuleBasedStateMachine):
         self.first_said: dict[str, Assignment] = {}
 
     @property
-    def known(self) -> dict[str, Assignment]:
+    def assignments(self) -> dict[str, Assignment]:
         """Return what stands of all that was written."""
         return filter_valid_splits(self.written)
 
@@ -76,7 +76,7 @@ class Runs(RuleBasedStateMachine):
     @rule(target=runs)
     def a_run_chooses(self) -> tuple[int, dict[str, Assignment]]:
         """Choose the splits of what has none, as the step assemble does, and do not write them down yet."""
-        assignments = self.known
+        assignments = self.assignments
         if self.source.keys() <= assignments.keys():
             return len(self.written), {}
         everyone = {image: self.looks[image] for image in self.source.keys() | assignments.keys()}
@@ -95,18 +95,18 @@ class Runs(RuleBasedStateMachine):
         self.written += [
             SplitRecord(index, image, assignment) for index, (image, assignment) in enumerate(fresh.items(), number)
         ]
-        self.first_said = self.known | self.first_said
+        self.first_said = self.assignments | self.first_said
 
     @rule()
     def a_run_passes(self) -> None:
         """Choose and write with no other run in between."""
         self.a_run_writes(self.a_run_chooses())
-        assert self.source.keys() <= self.known.keys()
+        assert self.source.keys() <= self.assignments.keys()
 
     @invariant()
     def every_split_is_the_first_that_was_given(self) -> None:
         """No image ever changes its split, whatever happens to it and to others."""
-        assert self.known == self.first_said
+        assert self.assignments == self.first_said
 
     @invariant()
     def no_group_is_on_both_sides(self) -> None:
@@ -115,10 +115,10 @@ class Runs(RuleBasedStateMachine):
         So no group of such images stands on both sides, with no exception. A picture that came later and is alike to
         both sides would join them, but it is held out, and what is held out is used for nothing.
         """
-        used = sorted(image for image, item in self.known.items() if item.split in USED)
+        used = sorted(image for image, item in self.assignments.items() if item.split in USED)
         for index, assignment in enumerate(used):
             for second in used[:index]:
-                assert self.known[assignment].split is self.known[second].split or not alike(
+                assert self.assignments[assignment].split is self.assignments[second].split or not alike(
                     self.looks[assignment], self.looks[second], BITS
                 )
 
