@@ -57,7 +57,10 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
             neither is one that has nothing to say, which is an empty text.
 
     Returns:
-        The decorator; its task raises PedigreeError where the function did not end in time.
+        What turns a function into such a task.
+
+    Raises:
+        PedigreeError: The function did not end in time; the task raises it.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -102,7 +105,12 @@ def _is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bo
 
 
 def log_result(name: str, text: str) -> None:
-    """Write what came of a step as one line of the run log, behind the step's name."""
+    """Write what came of a step as one line of the run log, behind the step's name.
+
+    Args:
+        name: The step's name.
+        text: One line.
+    """
     log_line(f"{name:<{NAME_WIDTH}} {text}")
 
 

@@ -33,7 +33,20 @@ class ExportedVersion:
 
 
 def checkout(store: Store, word: str, target: Path, progress: Progress) -> ExportedVersion:
-    """Write a version's images as class/sha256.extension and its manifest as CSV into a folder that is new or empty."""
+    """Write a version's images as class/sha256.extension, and its manifest as CSV, into a folder.
+
+    Args:
+        store: The store that holds the version.
+        word: What names the version: its hash or the first digits of it, or ``latest``.
+        target: The folder, new or empty.
+        progress: Shows how many images are written.
+
+    Returns:
+        What was written where.
+
+    Raises:
+        PedigreeError: The store lacks images of the version.
+    """
     name = find_version(store, word)
     rows = store.manifests.read(name)
     images = store.images
@@ -51,7 +64,14 @@ def checkout(store: Store, word: str, target: Path, progress: Progress) -> Expor
 
 
 def write_report(store: Store, compared: VersionComparison, page: Path, progress: Progress) -> None:
-    """Write the page about a comparison, with thumbnails of those images that the store still holds."""
+    """Write the page about a comparison, with thumbnails of those images that the store still holds.
+
+    Args:
+        store: The store that holds the images.
+        compared: Two versions or two models.
+        page: The file to write.
+        progress: Shows how many pictures are read.
+    """
     names = list_pictured_images(compared.difference, compared.flips)
     small = {}
     with progress("pictures", len(names)) as advance:

@@ -1,4 +1,4 @@
-"""Having rejected objects examined again: what ``pedigree data retry`` does."""
+"""Single images taken back or tried again: what ``pedigree data forget`` and ``pedigree data retry`` do."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -30,7 +30,16 @@ class ReleasedRejects:
 
 
 def retry(store: Store, word: str | None) -> ReleasedRejects:
-    """Release what the sources hold and was rejected for a reason, or for any; an image removed for good stays out.
+    """Release images that the sources hold and that were rejected, so that the next run tries them again.
+
+    An image that was removed for good stays out.
+
+    Args:
+        store: The store that holds the rejections.
+        word: The reason for which they were rejected; None for every reason that a person may undo here.
+
+    Returns:
+        How many images of each reason were released.
 
     Raises:
         SettingsError: There is no such reason, or none that a person may undo here.
@@ -70,7 +79,14 @@ class RemovedImage:
 
 
 def forget(store: Store, image: str) -> RemovedImage:
-    """Note that an image was removed, so that it never comes back, and then remove it; a second call finishes a first.
+    """Remove an image for good: it is noted first that it never comes back, so a second call finishes a first.
+
+    Args:
+        store: The store that holds the image.
+        image: Its SHA-256, 64 hex digits.
+
+    Returns:
+        What was removed, and which versions and models had used it.
 
     Raises:
         PedigreeError: There is no such store, or no such image in it.

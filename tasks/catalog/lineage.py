@@ -1,4 +1,4 @@
-"""Where something was used: what ``pedigree data find`` answers about an image, a version, a model or a night."""
+"""Where something was used: what ``pedigree data find`` answers about an image, a version, a model or a run."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -62,10 +62,19 @@ class Lineage:
 
 
 def find(store: Store, word: str, tracking: Tracking | None = None) -> Lineage:
-    """Follow a word both ways: an image or key to versions and models, a version to models, a model to its night.
+    """Follow a word both ways: an image to versions and models, a version to models, a model to its run.
 
-    The word is an image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
-    can be asked, a Prefect flow run. Raises SettingsError where the store knows none of it.
+    Args:
+        store: The store that is searched.
+        word: An image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
+            can be asked, a Prefect flow run.
+        tracking: The MLflow that knows the flow runs; None where none is to be asked.
+
+    Returns:
+        What the word names, and all that is connected with it.
+
+    Raises:
+        SettingsError: The store knows none of it.
     """
     entries = store.ledger.entries()
     kind, chosen = _resolve_word(store, word, entries, tracking)

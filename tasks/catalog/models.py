@@ -101,7 +101,16 @@ def models(store: Store) -> Models:
 
 
 def show(store: Store, word: str, tracking: Tracking | None = None) -> ModelDetails:
-    """Tell what a version was made of, and where MLflow is named, whether it serves what was registered."""
+    """Describe what a model version was made of and, where MLflow is named, whether it serves what was registered.
+
+    Args:
+        store: The store that holds the ledger and the record.
+        word: A model version, ``champion``, an MLflow run, or the beginning of a head's hash.
+        tracking: The MLflow whose files are compared; None compares none.
+
+    Returns:
+        The model's record; its alarm is empty where nothing is wrong or nothing was compared.
+    """
     entries = _entries(store)
     decision = store.ledger.named(word)
     record = store.records.read(decision.head, decision.dataset)
@@ -131,7 +140,15 @@ def _package_state(store: Store, decision: Decision, tracking: Tracking | None) 
 
 
 def why(store: Store, word: str) -> ModelHistory:
-    """Tell a version's whole story."""
+    """Describe the history of a model version: its data, its rules, and who decided what about it.
+
+    Args:
+        store: The store that holds the ledger.
+        word: A model version, ``champion``, an MLflow run, or the beginning of a head's hash.
+
+    Returns:
+        The history, the oldest decision first.
+    """
     entries = _entries(store)
     last = store.ledger.named(word)
     about = [decision for decision in entries if decision.model == last.model]

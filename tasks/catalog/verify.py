@@ -1,4 +1,4 @@
-"""Proving that one dataset version is whole, as ``pedigree data verify`` does, or every one of a store."""
+"""Verification that dataset versions are whole: what ``pedigree data verify`` does, and the weekly flow."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -48,7 +48,16 @@ class Verification:
 
 
 def verify(store: Store, word: str, progress: Progress) -> Verification:
-    """Hash a version's manifest, images and records and the store's files again, and name whatever was altered."""
+    """Hash a version's manifest, images and records, and the store's files, again, and name whatever was altered.
+
+    Args:
+        store: The store.
+        word: What names the version: its hash or the first digits of it, or ``latest``.
+        progress: Shows how many images are hashed.
+
+    Returns:
+        How much was hashed, and what is damaged.
+    """
     return _add_file_damage(store, _verify_version(store, _find_version(store, word), progress, set()))
 
 
@@ -66,7 +75,15 @@ def _find_version(store: Store, word: str) -> str:
 
 
 def verify_all(store: Store, progress: Progress) -> tuple[Verification, ...]:
-    """Do the same with every version of the store; what several share is hashed, and counted, once."""
+    """Verify every version of a store; what several share is hashed, and counted, once.
+
+    Args:
+        store: The store.
+        progress: Shows how many images are hashed.
+
+    Returns:
+        One verification a version; damaged files of the store stand with the first.
+    """
     proved: set[str] = set()
     verifications = [_verify_version(store, name, progress, proved) for name in sorted(store.manifests.versions())]
     return (_add_file_damage(store, verifications[0]), *verifications[1:]) if verifications else ()

@@ -27,7 +27,7 @@ def damaged_files(store: Store) -> Iterator[tuple[str, str]]:
 
 
 def missing_checksums(store: Store) -> Iterator[str]:
-    """Say what nothing proves yet, since an earlier Pedigree wrote it or its night died."""
+    """Say what nothing proves yet, since an earlier Pedigree wrote it or its run died."""
     files = store.checksums.files_without()
     if files:
         soon = "" if store.checksums.is_complete() else "; the next night gives them one, and takes them on trust"
@@ -35,7 +35,7 @@ def missing_checksums(store: Store) -> Iterator[str]:
 
 
 def _made_again(store: Store, key: str) -> bool:
-    """Tell whether a file belonged to features that somebody moved away, as a night advises, and nights make again."""
+    """Tell whether a file belonged to features that somebody moved away, as a run advises, and runs make again."""
     match = _ROWS.fullmatch(key)
     if not match or not key.startswith("features/"):
         return False

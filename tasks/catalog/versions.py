@@ -45,7 +45,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class VersionDetails:
-    """What one version holds; a version whose night died early has no parent and no warnings written down."""
+    """What one version holds; a version whose run died early has no parent and no warnings written down."""
 
     dataset: str
     parent: str | None
@@ -104,14 +104,30 @@ def versions(store: Store) -> Versions:
 
 
 def find_version(store: Store, word: str) -> str:
-    """Return the full hash of the version that a person means."""
+    """Return the full hash of the version that a person means.
+
+    Args:
+        store: The store that holds the versions.
+        word: A hash or the first digits of it, or ``latest``.
+
+    Returns:
+        64 hex digits.
+    """
     times = _check_store(store).manifests.versions()
     # Only the order asks the ledger: a hash finds its version also where a file of the ledger is damaged.
     return resolve_version(word, _in_order(store, times, store.ledger.entries() if word == LATEST else []))
 
 
 def show(store: Store, word: str) -> VersionDetails:
-    """Count what a version holds, and repeat what its data card warns of."""
+    """Count what a version holds, and repeat what its data card warns of.
+
+    Args:
+        store: The store that holds the version.
+        word: A hash or the first digits of it, or ``latest``.
+
+    Returns:
+        Its classes by split, its warnings, and what was decided about it.
+    """
     name = find_version(store, word)
     rows, card = store.manifests.read(name), store.data_cards.read(name) or {}
     classes = tuple(asdict(class_card) for class_card in build_class_cards(rows))
@@ -122,7 +138,15 @@ def show(store: Store, word: str) -> VersionDetails:
 def find_model(store: Store, word: str) -> str | Decision:
     """Return the version whose hash a person names, or the last decision about the model that they name.
 
-    Where a word could be both, such as 2026, it is the hash; raises SettingsError where it is neither.
+    Args:
+        store: The store that is searched.
+        word: A version or a model; what could be both, such as 2026, is a version.
+
+    Returns:
+        The version's hash, or the decision about the model.
+
+    Raises:
+        SettingsError: It is neither.
     """
     try:
         return find_version(store, word)
@@ -134,7 +158,16 @@ def find_model(store: Store, word: str) -> str | Decision:
 
 
 def diff(store: Store, before: str, after: str) -> VersionComparison:
-    """Compare two versions, or two models with their answers about the test images that both versions hold."""
+    """Compare two versions, or two models with their predictions about the test images that both versions hold.
+
+    Args:
+        store: The store that holds them.
+        before: A version, a model version, or an MLflow run.
+        after: The same of what came later.
+
+    Returns:
+        What was added, removed and changed; between models also whose predictions flipped.
+    """
     targets = [find_model(store, word) for word in (before, after)]
     first, second = (target if isinstance(target, str) else target.dataset for target in targets)
     difference = diff_versions(store.manifests.read(first), store.manifests.read(second))
@@ -149,9 +182,18 @@ def diff(store: Store, before: str, after: str) -> VersionComparison:
 
 
 def rejects(store: Store, word: str | None) -> Rejects:
-    """List what the sources hold and no version can; with a version also what its labelling held and it does not.
+    """List what the sources hold and a version does not, each with its reason.
 
-    Without one, and where there is none yet, it is what the latest labellings could not use, and what contradicts.
+    Args:
+        store: The store that holds versions and rejections.
+        word: A version; None, and ``latest`` where there is no version yet, asks for what the latest labellings could
+            not use.
+
+    Returns:
+        What was rejected, held back and passed over.
+
+    Raises:
+        PedigreeError: The version has no data card.
     """
     snapshots = _check_store(store).snapshots
     absent = [reject for source in snapshots.sources() for reject in list_rejected(source, snapshots.rejected(source))]

@@ -29,14 +29,22 @@ _MOST = 20_000
 def measure_growth(
     rows: Sequence[Row], today: FeatureSet, decision: Decision, store: Store, settings: schema.Settings
 ) -> DataGrowth | None:
-    """Compare data and recipe with those of the champion; None where the store no longer tells what these were.
+    """Compare training data and settings with those of the champion.
 
     Args:
         rows: Today's dataset version.
         today: The features that training begins with.
         decision: The one that made the champion.
         store: Where the champion's version and record are.
-        settings: Today's: all sections that decide what is learned are compared.
+        settings: All sections that decide what is learned, since these are compared.
+
+    Returns:
+        What the challenger learned from beyond its champion; None where the store no longer tells what that one was
+        trained on.
+
+    Raises:
+        ServiceUnavailableError: The store does not answer.
+        InaccessibleError: The store does not let us read.
     """
     gate = settings.gate
     try:
@@ -50,7 +58,7 @@ def measure_growth(
     former = [row._replace(label=label) for row, label in zip(former, labels, strict=True)]
     made_by = [_recipe(sections) for sections in (record.settings, training_settings(settings))]
     comparison = compare_training_data(rows, former, _likeness(*made_by, same_features=record.features == today))
-    # It costs seconds of a night with many images: only where it can decide.
+    # It costs seconds of a run with many images: only where it can decide.
     if gate.needs == "no-harm" or describe_growth_shortfall(comparison, gate):
         return comparison
     images = [row.image for row in rows]
@@ -79,7 +87,7 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
 
 
 def _reduction(feature_set: FeatureSet, images: Sequence[str], store: Store) -> Reduce:
-    """Take the main directions of tonight's images, so that of one backbone both versions have the same."""
+    """Fit the principal components of today's images, so that of one backbone both versions have the same."""
     features = store.features(feature_set.fingerprint, feature_set.width)
     stored = features.stored()
     return fit_reduction(features, [image for image in images if image in stored])

@@ -24,9 +24,20 @@ class Model:
 
 
 def compare_predictions(store: Store, before: Model, after: Model) -> PredictionFlips:
-    """Ask both models the images that are in the test split of both versions, as their classes are called later.
+    """Compare the predictions of two models about the images that are in the test split of both versions.
 
-    Only stored features are read; raises PedigreeError where a head, its record or its features are gone.
+    Only stored features are read. Classes are named as they are called later.
+
+    Args:
+        store: The store that holds both.
+        before: The earlier model.
+        after: The later model.
+
+    Returns:
+        Which predictions flipped.
+
+    Raises:
+        PedigreeError: A head, its record or its features are gone.
     """
     former = {row.image for row in _test_rows(store, before.dataset)}
     rows = [row for row in _test_rows(store, after.dataset) if row.image in former]
@@ -42,7 +53,19 @@ def compare_predictions(store: Store, before: Model, after: Model) -> Prediction
 
 
 def render_diff_files(store: Store, before: Model, after: Model) -> dict[str, bytes]:
-    """Write the page about two models, and the same for programs, by the names that a run keeps them under."""
+    """Render the page about two models, and the same for programs.
+
+    Args:
+        store: The store that holds both.
+        before: The earlier model.
+        after: The later model.
+
+    Returns:
+        The files' bytes by the names that a run keeps them under.
+
+    Raises:
+        ServiceUnavailableError: The store does not answer.
+    """
     diff = diff_versions(*(store.manifests.read(model.dataset) for model in (before, after)))
     try:
         flipped = compare_predictions(store, before, after)

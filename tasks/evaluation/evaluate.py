@@ -1,4 +1,4 @@
-"""Step 8: challenger and champion on the same images."""
+"""Evaluation of challenger and champion on the same images."""
 
 import json
 from collections.abc import Sequence
@@ -42,7 +42,20 @@ _LIKELIEST = 5
 def evaluate(
     dataset: Dataset, embedded: DatasetFeatures, trained: TrainedModel, settings: schema.Settings
 ) -> Evaluation:
-    """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images."""
+    """Measure the challenger on the test split and on the golden set, and beside it the champion on the same images.
+
+    Args:
+        dataset: The version that the challenger was trained on.
+        embedded: The features of its images, by the backbones of both models.
+        trained: The challenger.
+        settings: All of them: store, tracking, labels, gate, evaluation and images take part.
+
+    Returns:
+        Every figure, and what the rules need to know.
+
+    Raises:
+        PedigreeError: The version has no test image, or the champion does not load and no setting excuses that.
+    """
     store, url = Store(settings.store.url), settings.tracking.url
     version = store.manifests.read(dataset.hash)
     rows = [row for row in version if row.split is Split.TEST]
@@ -92,7 +105,8 @@ def _head_metrics(store: Store, trained: TrainedModel, rows: Sequence[Row]) -> d
 def _other_metrics(evaluation: Evaluation) -> dict[str, float]:
     """List what is no figure of the challenger on the test split: the champion's, the golden set's, and the latency.
 
-    The latency is another one each time, and two nights that make the same model have the same figures.
+    Returns:
+        Figures by name; the latency is another one each time, also where two runs make the same model.
     """
     golden = {
         f"golden/{name}": value for name, value in (evaluation.golden.to_metrics() if evaluation.golden else {}).items()
@@ -108,7 +122,7 @@ def _other_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _worst_recalls(evaluation: Evaluation) -> dict[str, float]:
-    """Give the recalls of the known class and slice that are recognised worst, whichever these are tonight."""
+    """Give the recalls of the known class and slice that are recognised worst, whichever these are today."""
     recalls = [label.recall for label in evaluation.test.figures.classes if label.known and label.recall is not None]
     slices = {"worst_slice": evaluation.test.worst.recall} if evaluation.test.worst else {}
     return slices | ({"worst_class": min(recalls)} if recalls else {})
@@ -193,9 +207,20 @@ def predict_with_both_models(
     trained: TrainedModel,
     settings: schema.Settings,
 ) -> PairedPredictions:
-    """Let challenger and champion answer about a version's test images, the latter under today's names of its classes.
+    """Let challenger and champion predict a version's test images and the golden set.
 
-    Raises PedigreeError where the champion no longer loads and the settings do not allow to judge without it.
+    Args:
+        version: All rows of the version.
+        dataset: The version.
+        embedded: The features of its images, by the backbones of both models.
+        trained: The challenger.
+        settings: Those of the store, the golden set, aliases, images and the gate are read.
+
+    Returns:
+        The predictions of both, the champion's under today's names of its classes.
+
+    Raises:
+        PedigreeError: The champion does not load, and the settings do not allow to decide without it.
     """
     store = Store(settings.store.url)
     golden, decision = golden_rows(store, settings), store.ledger.champion()
@@ -220,7 +245,16 @@ def predict_with_both_models(
 def evaluate_models(
     rows: Sequence[Row], predictions: PairedPredictions, settings: schema.Settings
 ) -> tuple[Measurement, Measurement | None]:
-    """Measure what the models said on the test split and, where there is one, on the golden set."""
+    """Measure both models' predictions on the test split and, where there is one, on the golden set.
+
+    Args:
+        rows: The test images, in the order of the predictions.
+        predictions: What the models predict.
+        settings: Those of the store, the golden set and the gate are read.
+
+    Returns:
+        The measurement on the test split, and the one on the golden set or None.
+    """
     store, minimum, former = Store(settings.store.url), settings.gate.minimum_support, predictions.champion
     test = measure_models(
         predictions.challenger.test,

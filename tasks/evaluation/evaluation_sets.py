@@ -1,4 +1,4 @@
-"""Sets of images as models are measured on them, and what must not be in two of them at once."""
+"""Evaluation sets: the images that models are measured on, with labels, groups and attributes."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,15 @@ from tasks.stores.store import Store
 
 
 def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling | None = None) -> EvaluationSet:
-    """Gather labels, groups of near duplicates, and attributes: those that were told, and those read from pictures.
+    """Gather labels, groups of near duplicates, and attributes: those that were given, and those measured on pictures.
 
-    ``changes`` tell which labels are not those under which the champion was judged, as far as that is known.
+    Args:
+        store: The store that knows groups and measured properties.
+        rows: The images of the set.
+        changes: Which labels are not those under which the champion was compared; None where that is unknown.
+
+    Returns:
+        The set, in the order of the rows.
     """
     images = [row.image for row in rows]
     splits, examined = store.splits.stored(), store.images.read_infos(images)
@@ -36,9 +42,19 @@ def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling
 
 
 def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
-    """Read the images of the golden set, whatever their split, under today's names of classes; none without one.
+    """Read the images of the golden set, whatever their split, under today's names of classes.
 
-    Raises PedigreeError where the store has no such version.
+    Args:
+        store: The store that holds the golden set's version.
+        settings: Those of the golden set and of aliases are read.
+
+    Returns:
+        The rows; none where no golden set is named.
+
+    Raises:
+        PedigreeError: The store has no such version.
+        ServiceUnavailableError: The store does not answer.
+        InaccessibleError: The store does not let us read.
     """
     name = settings.evaluation.golden
     if not name:
@@ -55,7 +71,13 @@ def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
 
 
 def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, settings: schema.Settings) -> None:
-    """Embed those golden images that the store lacks under this backbone."""
+    """Embed those golden images that the store lacks under a backbone.
+
+    Args:
+        rows: The golden set.
+        feature_set: The backbone's features.
+        settings: Those of the store and of images are read.
+    """
     images = [row.image for row in rows]
     if set(images) <= Store(settings.store.url).features(feature_set.fingerprint, feature_set.width).stored():
         return

@@ -1,4 +1,4 @@
-"""What became of the labels under which the champion was judged, and what speaks for the new ones."""
+"""Changes of the labels under which the champion was compared, and what speaks for the new ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -62,7 +62,10 @@ def gather_label_evidence(
         rows: All rows of the version.
         today: The features of all of its images.
         predictions: The challenger's and the champion's about the test images, in the order of the rows.
-        store: The store.
+        store: The store that holds features and groups.
+
+    Returns:
+        What speaks for the old labels and for the new ones.
     """
     if not changes.moved:
         return LabelEvidence(changes)

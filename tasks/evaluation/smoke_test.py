@@ -18,7 +18,14 @@ from tasks.stores.tracking.client import check_tracking
 
 @contextmanager
 def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
-    """Let a stranger load what every model needs while this night embeds and trains, if a rule will want to know."""
+    """Start a process that loads what every packaged model needs while this run embeds and trains.
+
+    Args:
+        settings: Those of the gate and the tracking are read.
+
+    Yields:
+        The probe; None where no rule wants to know how the packaged model answers.
+    """
     if not any(rule.scope == "served" for rule in settings.gate.parsed):
         yield None
         return
@@ -30,9 +37,20 @@ def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
 def smoke_test(
     dataset: Dataset, trained: TrainedModel, version: str, settings: schema.Settings, probe: ServingProbe | None
 ) -> ServingCheck:
-    """Let the stranger load the version from the registry, and hold its answers against the evaluation's.
+    """Load a version from the registry in the serving probe, and compare its answers with the evaluation's.
 
-    Nothing is asked where nobody is there to ask. Raises PedigreeError where MLflow itself does not answer.
+    Args:
+        dataset: The version whose test images are asked.
+        trained: The challenger, whose stored features say what must come out.
+        version: The challenger's version in the registry.
+        settings: Those of the store and the tracking are read.
+        probe: The process that answers; None where no rule wants to know, and nothing is asked.
+
+    Returns:
+        How many images were asked, and what is wrong; empty where nothing is.
+
+    Raises:
+        PedigreeError: MLflow itself does not answer.
     """
     if not probe:
         return ServingCheck("", 0)

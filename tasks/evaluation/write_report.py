@@ -1,4 +1,4 @@
-"""Step 9b: show why: the evaluation report and the model card, before anything is decided for good."""
+"""The evaluation report and the model card, written before anything is decided for good."""
 
 import json
 from collections import Counter, defaultdict
@@ -49,7 +49,16 @@ _PAGES = {
 
 @step(hours=6)
 def write_report(data: RunData, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
-    """Write the report and the model card into the night's run, and the way to them where people look."""
+    """Write the report and the model card into the MLflow run, and links to them where people look.
+
+    Args:
+        data: What the photographs came to.
+        challenger: The model, what it was measured at, and the gate's verdict.
+        settings: Those of the store, the tracking and the gate are read.
+
+    Returns:
+        The number of mistakes, the report's address, and what to collect next.
+    """
     store, url, run_id = Store(settings.store.url), settings.tracking.url, challenger.model.run_id
     rows = store.manifests.read(data.dataset.hash)
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
@@ -95,7 +104,7 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
 
 
 def _since_champion(data: RunData, challenger: Challenger, store: Store) -> dict[str, bytes]:
-    """Write what differs from the champion that the challenger was held against; nothing on a first night."""
+    """Write what differs from the champion that the challenger was held against; nothing in a first run."""
     number = challenger.evaluation.champion
     former = next((decision for decision in store.ledger.entries() if decision.number == number), None)
     if former is None:
@@ -118,8 +127,8 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
     """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
     verdict, trial, choice = challenger.verdict, challenger.model.trial, challenger.features.choice
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
-    night = build_flow_run_tags()["flow_run_url"]
-    links += [f"[the night in Prefect]({night})"] if night != "none" else []
+    flow_run = build_flow_run_tags()["flow_run_url"]
+    links += [f"[the run in Prefect]({flow_run})"] if flow_run != "none" else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     sentence = f"Dataset `{dataset.hash}`: {of}."
     parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", sentence]
@@ -160,9 +169,16 @@ _MOST = 20_000
 
 
 def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store: Store, minimum: int) -> LearningCurves:
-    """Draw the learning curves of a dataset version; classes with fewer validation images than the minimum are unknown.
+    """Compute the learning curves of a dataset version.
 
-    Of more than 20,000 images a split, each class's first are looked at.
+    Args:
+        rows: All rows of the version; of more than 20,000 images a split, each class's first are taken.
+        feature_set: The features that heads learn from.
+        store: The store that holds features and groups.
+        minimum: Classes with fewer validation images than this are unknown.
+
+    Returns:
+        How well each class is recognised by the number of its images.
     """
     learned, tried = (_sample_split(rows, split) for split in (Split.TRAIN, Split.VALIDATION))
     images = Counter(row.label for row in rows if row.split is Split.TRAIN)

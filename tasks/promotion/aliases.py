@@ -52,10 +52,17 @@ class AliasReport:
 
 
 def point_aliases(workspace: Workspace, state: RegistryState) -> AliasReport:
-    """Move the aliases that are where we left them, put back those that are gone, and name those moved by hand.
+    """Move the aliases that are where the ledger left them, put back those that are gone, and name those moved by hand.
 
     A model that serves and that MLflow lacks is registered again from the store. What a person moved stays, but no
     model carries ``champion`` that the ledger never promoted.
+
+    Args:
+        workspace: The store whose ledger decides, and the MLflow that follows it.
+        state: The ledger's entries, and which version each alias names now.
+
+    Returns:
+        What stands otherwise than the ledger says, what was put right, and new entries about changed numbers.
     """
     report = AliasReport()
     assignments = [resolve_aliases(state.entries[:end]) for end in range(state.since, len(state.entries) + 1)]
@@ -71,9 +78,13 @@ def point_aliases(workspace: Workspace, state: RegistryState) -> AliasReport:
 def _find_version(
     workspace: Workspace, alias: str, decision: Decision, state: RegistryState, report: AliasReport
 ) -> RegisteredVersion | None:
-    """Find the version that holds a model, first where the alias is; the champion is registered again where it is lost.
+    """Find the version that holds a model, first where the alias is: that is a sixth of the time of a search by tags.
 
-    One version by its number is a sixth of the time of a search by tags, and nights with nothing new end here.
+    Returns:
+        The version; None where MLflow lost it. The champion is registered again then.
+
+    Raises:
+        ServiceUnavailableError: MLflow does not answer.
     """
     url, model, number = workspace.tracking.url, workspace.tracking.model, state.shown.get(alias)
     named = registry.version_numbered(url, model, number) if number else None

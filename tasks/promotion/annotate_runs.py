@@ -17,7 +17,15 @@ from tasks.stores.tracking.client import describe_restore, lifecycle
 
 
 def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision) -> str:
-    """Show a decision, as far as MLflow still has its version and run; return what MLflow refuses, and the way out.
+    """Write a decision to its version and run in MLflow, as far as MLflow still has them.
+
+    Args:
+        store: The store that holds the dataset's card and manifest.
+        tracking: The MLflow that is written to.
+        decision: What was decided.
+
+    Returns:
+        What MLflow refuses, with the way out; empty where it took everything.
 
     Raises:
         ServiceUnavailableError: MLflow does not answer.
@@ -50,9 +58,13 @@ def _tag_version(tracking: schema.Tracking, decision: Decision) -> None:
 
 
 def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
-    """Write the decision onto the run; a night's own run also gets its data card, and ends.
+    """Write the decision onto the run; a retraining's own run also gets its data card, and ends.
 
     A run that MLflow has no longer has nothing to show.
+
+    Raises:
+        ServiceUnavailableError: MLflow does not answer.
+        PedigreeError: MLflow refuses.
     """
     try:
         if decision.decided_by_gate:

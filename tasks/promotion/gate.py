@@ -1,4 +1,4 @@
-"""Step 4b: before anything is trained, see that the rules and the golden set fit this dataset version."""
+"""The gate: its rules are checked before a training, applied after it, and a person is asked where they say so."""
 
 import json
 from dataclasses import asdict, replace
@@ -31,7 +31,19 @@ _NAMED = 5
 
 @step(hours=2)
 def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
-    """Raise Problem where rules name what does not exist, the golden set is trained on, or the ledger was altered."""
+    """Check before a training that the rules can be applied to this dataset version.
+
+    Args:
+        dataset: The version that is to be trained on.
+        settings: All of them: rules, golden set, aliases, near duplicates and store take part.
+
+    Returns:
+        How many images the golden set has.
+
+    Raises:
+        SettingsError: A rule names a class or a slice that does not exist.
+        PedigreeError: The golden set is trained on, or an entry of the ledger was altered.
+    """
     store = Store(settings.store.url)
     store.ledger.verified_entries()
     rows, golden = store.manifests.read(dataset.hash), golden_rows(store, settings)
@@ -59,7 +71,18 @@ def _check_overlaps(rows: list[Row], golden: list[Row], images: "ImageStore", bi
 def apply_gate(
     data: RunData, trained: TrainedModel, evaluation: Evaluation, served: ServingCheck, settings: schema.Settings
 ) -> gate.Verdict:
-    """Ask every rule about models, data and the packaged model's answers, and keep what each said with the run."""
+    """Apply every rule to the models, the data and the packaged model's answers, and keep each result with the run.
+
+    Args:
+        data: What the photographs came to.
+        trained: The challenger.
+        evaluation: What challenger and champion were measured at.
+        served: What the serving probe answered.
+        settings: Those of the store, the gate and the tracking are read.
+
+    Returns:
+        The verdict with the result of each rule.
+    """
     store, dataset = Store(settings.store.url), data.dataset
     parent = store.manifests.read(dataset.parent) if dataset.parent else []
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
@@ -87,7 +110,15 @@ _EVIDENCE = {
 
 @step(hours=2, logged=False)
 def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
-    """Show the question that this night leaves to a person, and name the form that answers it; else change nothing."""
+    """Show the question that this run leaves to a person, and name the form that answers it.
+
+    Args:
+        outcome: How the run ended.
+        settings: All of them: the form is filled in with them.
+
+    Returns:
+        The outcome, whose reason names the form; unchanged where there is no question, or no form to answer it.
+    """
     if outcome.status != "needs-approval" or not outcome.run_id:
         return outcome
     form_sections = ("store", "tracking")

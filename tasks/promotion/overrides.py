@@ -1,4 +1,4 @@
-"""What a person decides about models: to promote one, to roll the champion back, to hold one and to lift that again."""
+"""Overrides: a person promotes a model, rolls the champion back, holds a model, or lifts a hold."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -59,10 +59,20 @@ class Override:
 
 
 def promote(workspace: Workspace, version: str, approver: Approver, instead_of: str = "") -> Override:
-    """Make a version champion that the gate refused or left to a person, or one that served before.
+    """Make a version champion that the gate rejected or left to a person, or one that served before.
 
-    It must have been judged against the version that serves, or ``instead_of`` must name that one; raises Problem where
-    it was not, where the ledger does not know the version, or where it is held.
+    Args:
+        workspace: The store whose ledger decides, and the MLflow that follows it.
+        version: A model version, or the beginning of a head's hash.
+        approver: Who decides, and why.
+        instead_of: The version that serves now; needed where it is not the one that this version was compared with.
+
+    Returns:
+        What the ledger says now.
+
+    Raises:
+        PedigreeError: The ledger does not know the version, it is held, or it was compared with another champion than
+            the one that serves.
     """
     _check_request(workspace, approver)
     decision = _find_decision(workspace, version)
@@ -84,7 +94,18 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
 
 
 def roll_back(workspace: Workspace, approver: Approver) -> Override:
-    """Let the model serve again that the champion replaced, and hold the champion's weights and data."""
+    """Let the model serve again that the champion replaced, and hold the champion's weights and data.
+
+    Args:
+        workspace: The store whose ledger decides, and the MLflow that follows it.
+        approver: Who decides, and why.
+
+    Returns:
+        What the ledger says now.
+
+    Raises:
+        PedigreeError: There is no former champion, it is held, or another version became champion meanwhile.
+    """
     _check_request(workspace, approver)
     champion = workspace.store.ledger.champion()
 
@@ -107,7 +128,16 @@ def roll_back(workspace: Workspace, approver: Approver) -> Override:
 
 
 def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
-    """Keep a version's weights and data from being promoted until somebody lifts that; who serves stays."""
+    """Keep a version's weights and data from being promoted until somebody lifts the hold; who serves stays.
+
+    Args:
+        workspace: The store whose ledger decides, and the MLflow that follows it.
+        version: A model version, or the beginning of a head's hash.
+        approver: Who decides, and why.
+
+    Returns:
+        What the ledger says now.
+    """
     _check_request(workspace, approver)
     decision = _find_decision(workspace, version)
 
@@ -119,7 +149,19 @@ def hold(workspace: Workspace, version: str, approver: Approver) -> Override:
 
 
 def release(workspace: Workspace, version: str, approver: Approver) -> Override:
-    """End the hold on a version, by whomever and however it came; raise PedigreeError where there is none."""
+    """End the hold on a version, by whomever and however it came.
+
+    Args:
+        workspace: The store whose ledger decides, and the MLflow that follows it.
+        version: A model version, or the beginning of a head's hash.
+        approver: Who decides, and why.
+
+    Returns:
+        What the ledger says now.
+
+    Raises:
+        PedigreeError: The version is not held.
+    """
     _check_request(workspace, approver)
     decision = _find_decision(workspace, version)
 
@@ -150,7 +192,11 @@ def _check_request(workspace: Workspace, approver: Approver) -> None:
 def _find_decision(workspace: Workspace, word: str) -> Decision:
     """Find the last decision about the model that a person means; a number must mean the same in MLflow.
 
-    Raises SettingsError where the ledger does not know it, or where the number is another model's in MLflow.
+    Returns:
+        The ledger's entry.
+
+    Raises:
+        SettingsError: The ledger does not know the model, or the number is another model's in MLflow.
     """
     ledger, number = workspace.store.ledger, word.rpartition("/")[2]
     version = (
@@ -233,12 +279,32 @@ def _sync_registry(workspace: Workspace, decision: Decision | None, *, overrule:
 def approve(
     store: schema.Store, tracking: schema.Tracking, version: str, approver: Approver, instead_of: str
 ) -> Override:
-    """Write the promotion into the ledger, and let MLflow follow."""
+    """Write a promotion by a person into the ledger, and let MLflow follow.
+
+    Args:
+        store: Where the store is.
+        tracking: The MLflow whose aliases follow.
+        version: The version to promote.
+        approver: Who decides, and why.
+        instead_of: The version that serves now, where it is not the one that this version was compared with.
+
+    Returns:
+        What the ledger says now.
+    """
     workspace = Workspace(Store(absolute(store.url)), resolve_tracking(tracking))
     return promote(workspace, version, approver, instead_of)
 
 
 @step(hours=2)
 def roll_back_champion(store: schema.Store, tracking: schema.Tracking, approver: Approver) -> Override:
-    """Write the roll-back and its hold into the ledger, and let MLflow follow."""
+    """Write a roll-back and its hold into the ledger, and let MLflow follow.
+
+    Args:
+        store: Where the store is.
+        tracking: The MLflow whose aliases follow.
+        approver: Who decides, and why.
+
+    Returns:
+        What the ledger says now.
+    """
     return roll_back(Workspace(Store(absolute(store.url)), resolve_tracking(tracking)), approver)

@@ -23,12 +23,22 @@ from tasks.stores.tracking import registry, runs
 def promote(
     dataset: Dataset, challenger: Challenger, version: str, settings: schema.Settings
 ) -> Promotion | ChampionReplaced | AlreadyDecided:
-    """Decide once about a registered version; ChampionReplaced where another serves than the one compared with.
+    """Write the decision about a registered version into the ledger, once.
 
-    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing. Where another
-    run has decided about the same data and recipe meanwhile, this one's MLflow run is ended, and it is AlreadyDecided.
+    The ledger hears of a version only when it can be loaded, so what stops before has decided nothing.
+
+    Args:
+        dataset: The version that the challenger was trained on.
+        challenger: The model, what it was measured at, and the gate's verdict.
+        version: The challenger's version in the registry.
+        settings: All of them: their hash says what made the model.
+
+    Returns:
+        The promotion, whatever its outcome; ChampionReplaced where another champion serves than the one compared with;
+        AlreadyDecided where another run has decided about the same data and recipe meanwhile: the MLflow run of this
+        one is ended then.
     """
-    # MLflow is asked before the decision: from then on a night must be able to end without it.
+    # MLflow is asked before the decision: from then on a run must be able to end without it.
     pages = _pages(settings.tracking.url, challenger.model.run_id)
     decision = _decision(dataset, challenger, version, settings)
 
@@ -57,10 +67,13 @@ def _rival(entries: list[Decision], decision: Decision, dataset: Dataset) -> Dec
 
 
 def _already_decided(written: Decision, decision: Decision, tracking: schema.Tracking) -> AlreadyDecided:
-    """End the run that decides nothing, and say which one did.
+    """End the run that decides nothing.
 
     Where the version that was decided about belongs to this run, its page tells that decision: MLflow leads from a
     version to its run, and a model that serves must not lead to one that was killed.
+
+    Returns:
+        Which run decided, and what.
     """
     done = AlreadyDecided(written.number, written.model_version, written.outcome, written.run_id)
     tags = {"pedigree.reason": str(done), "pedigree.decided_in": written.run_id}
@@ -101,7 +114,7 @@ def _decision(dataset: Dataset, challenger: Challenger, version: str, settings: 
         package=next(reversed(Store(settings.store.url).packages.read(challenger.model.head, dataset.hash)), ""),
         reason=verdict.reason,
         rules=verdict.rules_to_dicts(),
-        # The figures of single classes stay in MLflow: a ledger is read every night.
+        # The figures of single classes stay in MLflow: a ledger is read by every run.
         figures={name: float(value) for name, value in evaluation.metrics.items() if "/" not in name},
     )
 

@@ -1,4 +1,4 @@
-"""How far behind the ledger an MLflow is, or ahead of it: either may have been put back from an older copy."""
+"""The registry follows the ledger: pending decisions are finished in MLflow, and what differs there is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,9 +27,17 @@ class Lag:
 def measure_lag(
     tracking: schema.Tracking, entries: Sequence[Decision], handled: Sequence[Decision], followed: str | None
 ) -> Lag:
-    """Hold how far MLflow says that it has followed against the decisions that were once shown there.
+    """Compare how far MLflow says that it has followed with the decisions that were once shown there.
 
-    An MLflow from before it said so is asked for the versions of the latest decisions.
+    Args:
+        tracking: The MLflow that is asked.
+        entries: All entries of the ledger.
+        handled: Those that were shown in MLflow once.
+        followed: The number of the last decision that MLflow says it has followed; None of an MLflow from before it
+            said so, which is asked for the versions of the latest decisions.
+
+    Returns:
+        Which decisions MLflow has lost, and what to say about it.
     """
     real = [decision for decision in handled if decision.outcome != "renumbered"]
     if followed is None:
@@ -93,7 +101,7 @@ class RegistrySync:
         return "; ".join(filter(None, (decisions, *self.notes)))
 
     def messages(self, own_number: int | None = None) -> tuple[str, ...]:
-        """List what a night says beside its own decision: what it finished for an earlier run, notes, and who waits."""
+        """List what a run says beside its own decision: what it finished for an earlier run, notes, and who waits."""
         late = [
             f"{decision} is finished now, which an earlier run could not"
             for decision in self.finished
@@ -118,17 +126,25 @@ class RegistrySync:
         return replace(self, finished=tuple(decision for decision in self.finished if decision.number != number))
 
     def add_earlier(self, earlier: "RegistrySync") -> "RegistrySync":
-        """Add to what a night says at its end what it found and finished before it trained."""
+        """Add to what a run says at its end what it found and finished before it trained."""
         repeated = {*earlier.deviations, *earlier.describe_waiting()}
         before = tuple(word for word in earlier.messages() if word not in repeated)
-        # Also of a model that this night has replaced: whoever was served meanwhile got what nobody registered.
+        # Also of a model that this run has replaced: whoever was served meanwhile got what nobody registered.
         return replace(self, earlier_messages=before, alarm=self.alarm or earlier.alarm)
 
 
 def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = False) -> RegistrySync:
-    """Finish all pending decisions in MLflow; aliases that a person moved there stay unless a person overrules that.
+    """Finish all pending decisions in MLflow.
 
-    What MLflow refuses, and what it has lost, is said and holds up nothing else.
+    What MLflow refuses, and what it has lost, is reported and holds up nothing else.
+
+    Args:
+        store: The store whose ledger decides.
+        tracking: The MLflow that follows it.
+        overrule: Also move aliases that a person moved by hand.
+
+    Returns:
+        What was finished, and what stands otherwise than the ledger says.
 
     Raises:
         SettingsError: The registered model is another store's.
@@ -146,7 +162,7 @@ def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = F
         annotated, refused = _annotate_all(Workspace(store, tracking), [*behind.lost, *pending])
         _tag_model(tracking, tags, report, entries)
     except ServiceUnavailableError as outage:
-        raise _unfinished(pending, outage) from outage
+        raise ServiceUnavailableError(_describe_unfinished(pending, outage)) from outage
     # Who decided meanwhile may have moved the aliases before we did: the last one to look leaves them right.
     if pending and len(ledger.files()) > len(entries) + len(report.renumbered):
         return follow_ledger(store, tracking, overrule=overrule)
@@ -163,7 +179,16 @@ def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = F
 
 
 def check_served_files(sync: RegistrySync, store: Store, tracking: schema.Tracking) -> RegistrySync:
-    """Say loudly where MLflow serves other files than were registered; where something was decided, look at all."""
+    """Raise the alarm where MLflow serves other files than were registered.
+
+    Args:
+        sync: What was just finished; where that is a decision, every file is compared, else only a few.
+        store: The store that holds the hashes of what was packaged.
+        tracking: The MLflow that serves.
+
+    Returns:
+        The same with a note or an alarm.
+    """
     serving = store.ledger.champion()
     if serving is None:
         return sync
@@ -217,13 +242,11 @@ def _set_tag(tracking: schema.Tracking, name: str, text: str) -> None:
         return
 
 
-def _unfinished(pending: Sequence[Decision], problem: ServiceUnavailableError) -> ServiceUnavailableError:
+def _describe_unfinished(pending: Sequence[Decision], problem: ServiceUnavailableError) -> str:
     if not pending:
-        return problem
+        return str(problem)
     which = ", ".join(str(decision) for decision in pending)
-    return ServiceUnavailableError(
-        f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}"
-    )
+    return f"The ledger holds {which}, and the next run finishes it in MLflow; this one could not: {problem}"
 
 
 _ABANDONED = {
@@ -238,7 +261,16 @@ def sync_registry(
 ) -> RegistrySync:
     """Finish every pending decision in MLflow, say what stands there otherwise, and close abandoned runs.
 
-    What the same night has finished ``earlier``, before it trained, belongs to what it says at its end.
+    Args:
+        settings: Where the store is.
+        tracking: The MLflow that follows the ledger.
+        earlier: What the same run had finished before it trained.
+
+    Returns:
+        What was finished, and what stands otherwise than the ledger says.
+
+    Raises:
+        ServiceUnavailableError: MLflow does not answer; what is pending stays so for the next run.
     """
     store = Store(settings.url)
     sync = follow_ledger(store, tracking)
@@ -247,11 +279,11 @@ def sync_registry(
     except ServiceUnavailableError:
         raise
     except PedigreeError as problem:
-        log_line(f"MLflow runs that earlier nights left open stay open: {problem}")
+        log_line(f"MLflow runs that earlier runs left open stay open: {problem}")
         closed = []
     for run_id in closed:
         log_line(
-            f"The MLflow run {run_id}, which an earlier night left open, is closed: {_ABANDONED['pedigree.reason']}."
+            f"The MLflow run {run_id}, which an earlier run left open, is closed: {_ABANDONED['pedigree.reason']}."
         )
     sync = check_served_files(sync, store, tracking)
     return sync.add_earlier(earlier) if earlier else sync

@@ -1,4 +1,4 @@
-"""Reproducing, step 3: train the model again in an empty store, from what its record names."""
+"""Refit: the model trained again in an empty store, from what its record names, and compared bit for bit."""
 
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
@@ -114,7 +114,16 @@ def _unequal(rows: Sequence[Row], stored: tuple[Store, FeatureSet], recomputed: 
 
 @step(hours=48)
 def compare(original: LoadedRecord, verified: VerifiedImages, refitted: RefittedHead | None = None) -> Reproduction:
-    """Say whether the model is identical, equal within the tolerance, or different, and why."""
+    """Compare a model with the one that was made again.
+
+    Args:
+        original: The model's record.
+        verified: Whether its images are whole.
+        refitted: The model made again; None where images are lost.
+
+    Returns:
+        The verdict (identical, equal within the tolerance, or different), and why.
+    """
     from tasks.modeling.determinism import describe_machine
 
     record = original.record

@@ -1,4 +1,4 @@
-"""Before the night begins: see that everything is there that it will need."""
+"""Preflight: whether everything is there that a run will need."""
 
 from configs import schema
 from configs.errors import SettingsError
@@ -15,9 +15,17 @@ from tasks.stores.tracking.client import check_experiment, check_tracking
 
 @step(hours=2)
 def preflight(settings: Settings) -> Settings:
-    """Return the settings with every path made absolute and with the cut that auto means, where that is chosen.
+    """Check that source, store and tracking answer, and that the settings fit together.
 
-    Raise PedigreeError where a server or a folder does not answer.
+    Args:
+        settings: All of them, as they were given.
+
+    Returns:
+        The settings with every path made absolute, and with the cut that auto means where that is chosen.
+
+    Raises:
+        SettingsError: Source and store overlap, or a source of labels does not fit the source.
+        PedigreeError: A server or a folder does not answer.
     """
     settings = resolve(settings)
     source, store = settings.source.url.rstrip("/"), Store(settings.store.url.rstrip("/"))
@@ -43,7 +51,16 @@ def preflight(settings: Settings) -> Settings:
 def restore_registry(settings: schema.Store, tracking: schema.Tracking) -> sync_registry.RegistrySync:
     """Let MLflow catch up with the ledger, register again what serves where MLflow has lost it, and compare its files.
 
-    Raises Problem where the experiment was deleted, and SettingsProblem where the registered model is another store's.
+    Args:
+        settings: Where the store is.
+        tracking: The MLflow that follows the ledger.
+
+    Returns:
+        What was put right, and what stands otherwise than the ledger says.
+
+    Raises:
+        PedigreeError: The experiment was deleted.
+        SettingsError: The registered model is another store's.
     """
     store = Store(settings.url)
     check_experiment(tracking.url, tracking.experiment)

@@ -1,4 +1,4 @@
-"""The end of a night: its state, its reason, and a summary where people look."""
+"""Summary of a run: its state, its reason, and what it cost."""
 
 from dataclasses import replace
 
@@ -58,17 +58,26 @@ def summarize(
 
 
 def _log_cost(url: str, outcome: Outcome) -> None:
-    """Write what a night cost into its run; where MLflow does not take it, a night that is decided does not fail."""
+    """Write what a run cost into MLflow; where MLflow does not take it, a run that is decided does not fail."""
     try:
         if outcome.run_id:
             runs.log_metrics(url, outcome.run_id, collect_cost_metrics(outcome))
     except PedigreeError as problem:
-        log_line(f"What the night cost is in the summary, and not in MLflow: {problem}")
+        log_line(f"What the run cost is in the summary, and not in MLflow: {problem}")
 
 
 @step(hours=2, logged=False)
 def mark_processed(listed: Snapshot, outcome: Outcome, settings: schema.Store) -> Outcome:
-    """Note that today's listing is answered, and hand the outcome on; a former day's listing answers nothing."""
+    """Note that a listing is answered, so that only what differs from it is a reason to retrain.
+
+    Args:
+        listed: The listing; one of a former day answers nothing.
+        outcome: How the run ended.
+        settings: Where the store is.
+
+    Returns:
+        The outcome, unchanged.
+    """
     if not listed.moment:
         Store(settings.url).processed_snapshots.write(listed.source, listed.taken, str(outcome))
     return outcome

@@ -112,6 +112,9 @@ def _installed_versions(names: tuple[str, ...]) -> Mapping[str, str]:
     """Look up the versions of these distributions and of all that they require, as far as they are installed.
 
     That takes half a second of CPU, and what is installed does not change while a process runs.
+
+    Returns:
+        Versions by the canonical names of distributions.
     """
     versions: dict[str, str] = {}
     waiting = [str(canonicalize_name(name)) for name in names]

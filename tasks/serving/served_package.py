@@ -30,10 +30,21 @@ class ServedPackage:
 
 
 def check_champion(store: Store, tracking: schema.Tracking, decision: Decision, *, every_file: bool) -> ServedPackage:
-    """Compare the files of the version that serves; those of an earlier Pedigree are taken on trust once, and kept.
+    """Compare the files of the version that serves with those that were packaged.
 
-    Files that MLflow does not let us read hold up nothing, and are named. Raises ServiceUnavailableError where it does
-    not answer.
+    Those of an earlier Pedigree, which kept no hashes, are taken on trust once, and kept.
+
+    Args:
+        store: The store that holds what was packaged.
+        tracking: The MLflow that serves.
+        decision: The decision that made the champion.
+        every_file: Compare every file, also the large one, and where MLflow is a server and each has to be fetched.
+
+    Returns:
+        An alarm, or a note; files that MLflow does not let us read are noted and hold up nothing.
+
+    Raises:
+        ServiceUnavailableError: MLflow does not answer.
     """
     try:
         return _compare_or_trust(store, tracking, decision, every_file=every_file)

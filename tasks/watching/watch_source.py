@@ -1,4 +1,4 @@
-"""Watching, step 1: compare the source's whole listing with the one that the last retraining answered."""
+"""Polling a source: what differs from the listing that the last retraining answered, and whether to retrain."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +28,12 @@ def poll_source(settings: schema.Settings) -> PollResult:
 
     Nothing is written. The key names the difference and the day: the same difference starts one retraining a day, also
     where that one fails.
+
+    Args:
+        settings: All of them: source, store, labels, dataset and watch take part.
+
+    Returns:
+        What was found; its key is empty where there is no reason.
     """
     source, store = settings.source.url, Store(settings.store.url)
     moment, bucket = datetime.now(UTC), open_bucket(source)
@@ -65,7 +71,14 @@ _AT_WORK = {
 
 @step(hours=2)
 def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> PollResult:
-    """Start the deployment ``retrain`` with these settings; two looks that saw the same start the same run.
+    """Start the deployment ``retrain`` with these settings; two polls that saw the same start the same run.
+
+    Args:
+        poll_result: What was found in the source.
+        settings: All of them: the deployment's form is filled in with them.
+
+    Returns:
+        The result with the name of the run, or why there is none yet.
 
     Raises:
         PedigreeError: Nobody has deployed it to this Prefect server.
