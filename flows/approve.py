@@ -6,7 +6,8 @@ from prefect.states import Completed
 
 from configs.schema import Store, Tracking
 from flows.decorators import flat_parameters
-from tasks.promotion.overrides import Approver, Override
+from tasks.promotion.aliases import Approver
+from tasks.promotion.overrides import Override
 from tasks.promotion.overrides import approve as approved
 
 

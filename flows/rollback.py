@@ -6,7 +6,8 @@ from prefect.states import Completed
 
 from configs.schema import Store, Tracking
 from flows.decorators import flat_parameters
-from tasks.promotion.overrides import Approver, Override, roll_back_champion
+from tasks.promotion.aliases import Approver
+from tasks.promotion.overrides import Override, roll_back_champion
 
 
 @flow(name="rollback", persist_result=False, validate_parameters=False)

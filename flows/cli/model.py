@@ -12,8 +12,7 @@ from flows.cli import tables as screens
 from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
 
 if TYPE_CHECKING:
-    from tasks.promotion.aliases import Workspace
-    from tasks.promotion.overrides import Approver
+    from tasks.promotion.aliases import Approver, Workspace
 
 app = typer.Typer(
     help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
@@ -142,7 +141,7 @@ def _person(name: str, why: str) -> "Approver":
     Raises:
         SettingsError: Nobody is named, and the machine does not say who is logged in.
     """
-    from tasks.promotion.overrides import Approver
+    from tasks.promotion.aliases import Approver
 
     try:
         return Approver(name or getpass.getuser(), why)

@@ -29,6 +29,14 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
+class Approver:
+    """Who decides, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryState:
     """The ledger, and which version each alias names in MLflow.
 

@@ -19,21 +19,13 @@ from tasks.domain.registry.decisions import (
     find_rival,
     find_shortest_name,
 )
-from tasks.promotion.aliases import Workspace
+from tasks.promotion.aliases import Approver, Workspace
 from tasks.promotion.sync_registry import RegistrySync, follow_ledger
 from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.registry import check_owner
-
-
-@dataclass(frozen=True, slots=True)
-class Approver:
-    """Who decides, and why."""
-
-    name: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from flows.runner import run_retrain
 from tasks.domain.synthetic.drawn_dogs import draw
-from tasks.promotion.aliases import Workspace
-from tasks.promotion.overrides import Approver, hold
+from tasks.promotion.aliases import Approver, Workspace
+from tasks.promotion.overrides import hold
 from tasks.stores.store import Store
 from tests.old_stores.kept import HERE, settings_in
 

@@ -16,8 +16,7 @@ from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
 from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
-from tasks.promotion.aliases import Workspace
-from tasks.promotion.overrides import Approver
+from tasks.promotion.aliases import Approver, Workspace
 from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs

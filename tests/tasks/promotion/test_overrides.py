@@ -7,8 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.errors import PedigreeError, SettingsError
-from tasks.promotion.aliases import Workspace
-from tasks.promotion.overrides import Approver, Override, hold, promote, release, roll_back
+from tasks.promotion.aliases import Approver, Workspace
+from tasks.promotion.overrides import Override, hold, promote, release, roll_back
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.tracking import registry
 from tests.tasks.decisions import ANN, add_decision, make_workspace, shown
