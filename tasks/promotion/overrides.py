@@ -206,11 +206,8 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
         return ledger.named(word)
     if registered and len(candidates) == 1:
         return registered[0]
-    message = "means different models in the ledger and in MLflow"
-    if not registered:
-        message = (
-            f"in MLflow is a model that the ledger does not know (head {version.tags.get('pedigree.head', '')[:12]})"
-        )
+    unknown = f"in MLflow is a model that the ledger does not know (head {version.tags.get('pedigree.head', '')[:12]})"
+    message = "means different models in the ledger and in MLflow" if registered else unknown
     named = decisions.describe_candidates(list(candidates.values()))
     raise SettingsError(f"Version {number} {message}: name the one that is meant by its weights, {named}.")
 
