@@ -131,11 +131,19 @@ def _expected_sections(function: Function) -> set[str]:
     types = [result, *(ast.unparse(parameter.annotation) for parameter in parameters if parameter.annotation)]
     if not parameters or (len(parameters) == 1 and not _ARRAYS.search(" ".join(types))):
         return set()
-    nodes = list(ast.walk(function))
+    nodes = list(_own_nodes(function))
     sections = {"Args:"} | {"Raises:" for node in nodes if isinstance(node, ast.Raise) and node.exc}
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
         return sections | ({"Yields:"} if "Iterator[None]" not in result else set())
     return sections | ({"Returns:"} if result not in {"None", "NoReturn"} else set())
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a function, but for those of functions in it."""
+    for node in ast.iter_child_nodes(function):
+        yield node
+        if not isinstance(node, Function | ast.Lambda):
+            yield from _own_nodes(node)
 
 
 def _sections(function: Function) -> set[str]:

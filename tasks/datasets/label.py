@@ -232,7 +232,8 @@ def _read_missing_metadata(ingested: IngestSummary, keys: set[str], snapshots: "
         if key in keys
     }
     if len(refused) >= FEW and len(refused) > len(keys) / 2:
-        raise next(iter(refused.values()))
+        first = next(iter(refused.values()))
+        raise first
     if refused:
         key, why = next((key, refusal.detail) for key, refusal in refused.items())
         log_line(f"{count(len(refused), 'image')} whose metadata cannot be read, such as {key} ({why}): no label yet")
@@ -242,9 +243,10 @@ def _read_missing_metadata(ingested: IngestSummary, keys: set[str], snapshots: "
 def _read_metadata(
     bucket: Bucket, entries: list[Entry], snapshots: "SnapshotStore"
 ) -> dict[str, UnreadableObjectError]:
-    """Read and store the metadata of objects; return the errors of those whose metadata is withheld, by key.
+    """Read and store the metadata of objects; an object that changed after it was listed is left to the next run.
 
-    An object that changed after it was listed is left to the next run.
+    Returns:
+        The errors of objects whose metadata is withheld, by key.
     """
 
     def fetch(entry: Entry) -> tuple[Entry, Mapping[str, str] | UnreadableObjectError] | None:
