@@ -27,11 +27,13 @@ def compare(config: Config, changes: Changes = None, as_json: Json = False) -> N
     """
     with report_errors():
         from flows.runner import run_compare
-        from tasks.features.backbone_cuts import with_chosen_cut
-        from tasks.stores.store import Store
 
         settings = read_settings(config, changes or [])
         comparison = run_compare(settings)
+        # Imports Prefect, whose own log lines stay off the screen only where the runner was there first.
+        from tasks.features.backbone_cuts import with_chosen_cut
+        from tasks.stores.store import Store
+
         present_cut = with_chosen_cut(settings, Store(settings.store.url)).backbone.cut
         print_answer(
             {**comparison.to_dict(), "now": present_cut}, as_json, render_cut_comparison(comparison, present_cut)
