@@ -24,18 +24,18 @@ from tasks.stores.store import Store
 from tests.old_stores.kept import unpack
 from tests.ordinary_user import open_folder, ordinary_user
 
-MADE = FeatureSet("a" * 64, 8)
-RECORD = Record("d" * 64, {}, MADE, MADE, "h" * 64, {}, {})
+FEATURES = FeatureSet("a" * 64, 8)
+RECORD = Record("d" * 64, {}, FEATURES, FEATURES, "h" * 64, {}, {})
 DECISION = Decision(1, "now", "promoted", 1, None, "d", "r", "b", "h", "run", "1", "better", ())
 # Reads as a user whom files may be closed to, and prints what that came to.
 CLOSED = """
 import os, sys
 from configs.errors import InaccessibleError
-from tasks.stores.files.ledger import Ledger
-Ledger(sys.argv[1]).entries()
+from tasks.stores.store import Store
+Store(sys.argv[1]).ledger.entries()
 os.setuid(54321)
 try:
-    Ledger(sys.argv[1]).entries()
+    Store(sys.argv[1]).ledger.entries()
 except InaccessibleError as problem:
     print(problem)
 """
@@ -64,7 +64,7 @@ def test_what_a_newer_pedigree_wrote_asks_for_an_update(tmp_path: Path) -> None:
     asks = [
         _decision(tmp_path / "1", {**asdict(DECISION), "mood": "good"}),
         _record(tmp_path / "2", {**record, "mood": "good"}),
-        _record(tmp_path / "3", {**record, "made": {**asdict(MADE), "mood": "good"}}),
+        _record(tmp_path / "3", {**record, "made": {**asdict(FEATURES), "mood": "good"}}),
         _format(tmp_path / "4", {"format": 99}),
         _format(tmp_path / "5", {"format": "99"}),
     ]
