@@ -17,9 +17,9 @@ from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 _FOLDER = "checksums/files/"
 _COMPLETE = "checksums/complete.json"
 _NAME = re.compile(rf"{_FOLDER}(.+)\.([0-9a-f]{{64}})")
-# Scratch, marks without content, and what Lance keeps beside its rows: to lose them loses nothing.
+# Temporary files, marks without content, and Lance's own files beside its rows: losing them loses nothing.
 _UNKEPT = re.compile(r"(checkpoints|claims|checksums)/.*|ledger/.*\.(applied|refused)|.*\.lance/(?!data/).*")
-# What earlier runs wrote there is large, and each row of it is proved by itself.
+# Earlier runs wrote large files there, and each of their rows has a checksum of its own.
 _PROVED_BY_ROWS = ("images.lance/", "features/")
 
 

@@ -11,13 +11,23 @@ from pathlib import Path
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
 
-# What memory must hold, twice: one batch is written while the next is read. More writers at once were slower.
+# Images in a batch. Memory must hold two: one is written while the next is read. More writers at once were slower.
 _BATCH = 64
 
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder beside the target, which takes its name when all went well and is deleted when not."""
+    """Yield a new folder that gets the target's name at the end, or is deleted where an error was raised.
+
+    Args:
+        target: The folder that is wanted; it may exist if it is empty.
+
+    Yields:
+        The new folder.
+
+    Raises:
+        PedigreeError: The target is not empty, another export works on it, or it cannot be written.
+    """
     folder = target.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PedigreeError(f"{target} is not an empty folder: empty it, or name another one.")
@@ -35,7 +45,15 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def make_folders(root: Path, names: Collection[str]) -> None:
-    """Make a folder for each name; raise PedigreeError where the file system takes two of them for one."""
+    """Create a folder for each name.
+
+    Args:
+        root: The folder that they are created in.
+        names: Their names, which are classes.
+
+    Raises:
+        PedigreeError: The file system takes two names for one.
+    """
     for name in sorted(names):
         try:
             (root / name).mkdir()
@@ -47,7 +65,17 @@ def make_folders(root: Path, names: Collection[str]) -> None:
 def write_images(
     root: Path, files: Mapping[str, str], images: Iterable[tuple[str, bytes]], advance: Callable[[int], None]
 ) -> None:
-    """Write each image to its path below the root; raise PedigreeError where its bytes are not those of its name."""
+    """Write each image to its path.
+
+    Args:
+        root: The folder that paths begin at.
+        files: The path of each image.
+        images: The images with their bytes.
+        advance: Gets how many more images were written.
+
+    Raises:
+        PedigreeError: The bytes of an image have another hash than its name.
+    """
     source = iter(images)
     written: Future[int] | None = None
     with ThreadPoolExecutor(1) as pool:
@@ -60,7 +88,15 @@ def write_images(
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file beside its name and put it in place, whole; one that is there is replaced."""
+    """Write a file whole, or not at all; one that is there is replaced.
+
+    Args:
+        path: Its path.
+        data: Its content.
+
+    Raises:
+        PedigreeError: It cannot be written.
+    """
     partial = path.with_name(f"{path.name}.partial")
     with _sentences(path):
         try:

@@ -1,4 +1,4 @@
-"""Labellings: what each image of a source shows, by whose word, and the manifests that said so."""
+"""Labellings: what each image of a source shows, where each label comes from, and the sources' own manifests."""
 
 import json
 from collections import defaultdict
@@ -166,7 +166,7 @@ def rows_hash(labels: Iterable[Values]) -> str:
 
 @lru_cache(maxsize=2**14)
 def _common(label: str, attributes: Attributes, origins: Attributes, problem: str) -> tuple[bytes, bytes]:
-    """Write what many images have in common, and keep it: what stands before the image in JSON, and after the key."""
+    """Return the JSON that many rows share: what stands before the image, and what stands after the key."""
     before = canonical_json({"attributes": attributes, "image": 0})
     after = canonical_json({"label": label, "origins": origins, "problem": problem})
     return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")

@@ -14,10 +14,10 @@ import psutil
 
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
-# A lease of another machine, whose processes nobody here can see, counts for so many seconds.
+# Seconds for which a lease of another machine is valid, since its processes cannot be seen from here.
 _VALID = 600
 _LOOK_AGAIN = 0.2
-# A run opens its MLflow run when it has trained, and none works on for so many seconds after that.
+# A run opens its MLflow run after it has trained; no run works on for this many seconds after that.
 _WORKS = 12 * 3600
 
 
@@ -75,14 +75,20 @@ def _new_lease() -> bytes:
 
 
 def owner() -> str:
-    """Name this process in a way that others can tell whether it still works."""
+    """Return a description of this process, by which others can check whether it is still running."""
     return _new_lease().decode()
 
 
 def is_alive(owner: str) -> bool:
-    """Tell whether a process that is named so still works; of this very one, that what it did before has ended.
+    """Check whether another process is still running.
 
-    One of another machine, which nobody here can see, counts as working for half a day.
+    A process on another machine, which cannot be seen from here, counts as running for half a day.
+
+    Args:
+        owner: The description of the process.
+
+    Returns:
+        False also for this very process, since its earlier work has ended.
     """
     try:
         lease = json.loads(owner)

@@ -16,14 +16,14 @@ from tasks.stores.files.records import reject_unknown_fields
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _READS_AT_ONCE = 16
-# Each one that fails means that another writer got on.
+# After each attempt that fails another writer has succeeded.
 _ATTEMPTS = 100
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The files ``ledger/<number>.json`` of a store, and a mark beside each that the registry has followed."""
+    """The files ``ledger/<number>.json`` of a store, and a mark beside each that the registry shows."""
 
     objects: Bucket
     checksums: Checksums
@@ -33,7 +33,7 @@ class Ledger:
         return [self._decision(key, data) for key, data in self._contents()]
 
     def files(self) -> list[str]:
-        """Name the files of all decisions, the oldest first."""
+        """List the files of all decisions, the oldest first."""
         return [entry.key for entry in self.objects.entries("ledger/") if entry.key.endswith(".json")]
 
     def read(self, key: str) -> Decision:
@@ -54,13 +54,20 @@ class Ledger:
             raise PedigreeError(message) from error
 
     def first_altered(self) -> str:
-        """Name the first entry that was changed, or that does not follow from those before it; empty where all hold."""
-        # What is written meanwhile is in the second listing alone.
+        """Return the key of the first entry that was changed or does not follow from those before it; else empty."""
+        # An entry that is written meanwhile is only in the second listing.
         sums = self.checksums.read("ledger/")
         return self._first_altered(self._contents(), sums)
 
     def verified_entries(self) -> list[Decision]:
-        """Return all decisions; raise Problem where one was changed, removed or added, so that nobody builds on it."""
+        """Return all decisions, after a check that none was changed, removed or added.
+
+        Returns:
+            The decisions, the oldest first.
+
+        Raises:
+            PedigreeError: The ledger is not as it was written, so that nothing may be decided on top of it.
+        """
         sums = self.checksums.read("ledger/")
         contents = self._contents()
         if key := self._first_altered(contents, sums):
@@ -72,9 +79,16 @@ class Ledger:
         return [self._decision(key, data) for key, data in contents]
 
     def _first_altered(self, contents: Sequence[tuple[str, bytes]], sums: Mapping[str, set[str]]) -> str:
-        """Name the first entry that is not as it was written.
+        """Return the key of the first entry that is not as it was written.
 
-        An entry of an earlier Pedigree says nothing of those before it; the first later one covers them all.
+        An entry of an earlier Pedigree has no hash of those before it; the first later entry covers them all.
+
+        Args:
+            contents: The entries, the oldest first.
+            sums: Their checksums by key.
+
+        Returns:
+            The key; empty where all entries are as they were written.
         """
         digest = hashlib.sha256()
         for key, data in contents:
@@ -92,9 +106,15 @@ class Ledger:
     def named(self, word: str) -> Decision:
         """Find the last decision about the model that a person means.
 
-        ``word`` is a model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's
-        hash, or a day such as 2026-11-01, which means the champion at its end (UTC). Raises SettingsError where
-        nothing fits, or where MLflow has given the number twice.
+        Args:
+            word: A model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's hash,
+                or a day such as 2026-11-01, which means the champion at its end (UTC).
+
+        Returns:
+            The decision.
+
+        Raises:
+            SettingsError: Nothing fits, or MLflow has given the number twice.
         """
         url, entries, selector = self.objects.url, self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [entry for entry in entries if entry.time[:10] <= selector] if _DAY.fullmatch(selector) else entries
@@ -113,7 +133,7 @@ class Ledger:
         return matches[0]
 
     def append(self, decision: Decision) -> bool:
-        """Write the next entry; return False when another writer took its number first."""
+        """Write the next entry; return False where another writer took its number first."""
         key, digest = f"ledger/{decision.number:06}.json", hashlib.sha256()
         for former, data in self._contents():
             if former < key:
@@ -123,9 +143,17 @@ class Ledger:
         return self.checksums.create(key, data)
 
     def decide(self, ruling: Callable[[list[Decision]], Decision | None]) -> Decision | None:
-        """Write what ``ruling`` makes of all entries so far; ask it anew whenever another writer was faster.
+        """Write a decision that depends on all earlier ones.
 
-        Nothing is written, and None returned, where it makes None of them.
+        Args:
+            ruling: Returns the decision, given all entries so far, or None where nothing is to be written; it is called
+                again where another writer was faster.
+
+        Returns:
+            The decision that was written; None where there is none.
+
+        Raises:
+            PedigreeError: Another writer was faster a hundred times, as it looks where the ledger is damaged.
         """
         for _ in range(_ATTEMPTS):
             decision = ruling(self.verified_entries())
@@ -135,11 +163,19 @@ class Ledger:
         raise PedigreeError(f"Nothing can be added to the ledger of {url}: {advice}.")
 
     def mark_applied(self, number: int) -> None:
-        """Note that the registry has followed this decision."""
+        """Mark a decision as applied: the registry shows it."""
         self.objects.create(f"ledger/{number:06}.applied", b"")
 
     def mark_refused(self, number: int, why: str) -> bool:
-        """Note that MLflow refuses to show this decision; return False where the same was noted before."""
+        """Mark a decision as refused: MLflow does not accept it.
+
+        Args:
+            number: The decision.
+            why: What MLflow says.
+
+        Returns:
+            False where the same reason was noted before.
+        """
         key = f"ledger/{number:06}.refused"
         if self.objects.create(key, why.encode()):
             return True
@@ -152,22 +188,30 @@ class Ledger:
         return self.objects.create(key, why.encode())
 
     def applied(self, number: int) -> bool:
-        """Tell whether the registry has followed this decision."""
+        """Check whether the registry shows this decision."""
         return any(self.objects.entries(f"ledger/{number:06}.applied"))
 
     def orphans(self) -> list[str]:
-        """Name the marks whose decision is gone."""
+        """List the marks whose decision is gone."""
         keys = {entry.key for entry in self.objects.entries("ledger/")}
         marks = [key for key in keys if key.endswith((".applied", ".refused"))]
         return sorted(key for key in marks if f"{key.rpartition('.')[0]}.json" not in keys)
 
     def pending(self, entries: list[Decision]) -> list[Decision]:
-        """Return those of the entries that the registry has not followed yet, the oldest first."""
+        """Return the entries that the registry does not show yet, the oldest first."""
         marks = self._marks(".applied")
         return [entry for entry in entries if entry.number not in marks]
 
     def handled(self, entries: list[Decision], pending: list[Decision]) -> list[Decision]:
-        """Return those of the entries that were shown to the registry before, also those that it refused."""
+        """Return the entries that the registry shows or has refused.
+
+        Args:
+            entries: All entries.
+            pending: Those that the registry does not show.
+
+        Returns:
+            The entries, the oldest first.
+        """
         waiting = {entry.number for entry in pending}
         waiting -= self._marks(".refused") if waiting else set()
         return [entry for entry in entries if entry.number not in waiting]

@@ -29,7 +29,7 @@ _MANIFEST = pa.schema(
     ]
 )
 _VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet)")
-# A word's member by looking it up: an enumeration's own call takes as long as all else of a row.
+# Members by their values: an enumeration's own call takes as long as the rest of a row.
 _SPLITS = {split.value: split for split in Split}
 #: A row's values in the order of its schema.
 Values = tuple[Any, ...]

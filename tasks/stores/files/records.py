@@ -71,8 +71,7 @@ class ModelRecords:
         key, url = _record_key(head, dataset), self.objects.url
         try:
             plain = _checked(json.loads(self.objects.read(key)))
-            # Heads that were trained in epochs could start from the champion's weights.
-            plain.pop("start", None)
+            plain.pop("start", None)  # Heads that were trained in epochs could start from the champion's weights.
             for part, kind in ((plain, Record), (plain["features"], FeatureSet), (plain["made"], FeatureSet)):
                 reject_unknown_fields(kind, part, key, url)
             return record_from_dict(plain)
@@ -106,7 +105,12 @@ class TrainingResults:
     checksums: Checksums
 
     def write(self, name: str, facts: Mapping[str, Any]) -> None:
-        """Write down how a training ended; the first result of a name stands."""
+        """Write down how a training ended; the first result of a name stands.
+
+        Args:
+            name: The hash of all that decides the training.
+            facts: Its result.
+        """
         data = json.dumps(facts, ensure_ascii=False, default=float).encode()
         self.checksums.create(f"trainings/{name}.json", data)
 
@@ -219,7 +223,15 @@ class Tombstones:
     checksums: Checksums
 
     def write(self, image: str, time: str) -> bool:
-        """Write down that an image was removed at a time (ISO 8601); return False where that was written before."""
+        """Write down that an image was removed for good.
+
+        Args:
+            image: Its name.
+            time: When, in ISO 8601.
+
+        Returns:
+            False where that was written before.
+        """
         data = json.dumps({"image": image, "time": time}).encode()
         return self.checksums.create(f"{_TOMBSTONES}{image}.json", data)
 

@@ -85,7 +85,12 @@ class Heads:
     checksums: Checksums
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a head's file under the hash of its weights; the first one of a name stands."""
+        """Write a head; the first one of a name stands.
+
+        Args:
+            name: Hash of its weights.
+            data: Its file.
+        """
         self.checksums.create(f"heads/{name}.npz", data)
 
     def has(self, name: str) -> bool:

@@ -55,8 +55,16 @@ class FolderBucket:
             raise InaccessibleError(message)
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
-        """List the files below the folder whose keys start with the prefix, sorted by key."""
-        # Plain letters all the way: a Path for each file takes longer than asking the disk about it.
+        """List the files below the folder whose keys start with a prefix.
+
+        Args:
+            prefix: The prefix; empty for all files.
+            names: What is passed over in a source; None in a store.
+
+        Yields:
+            The files, sorted by key.
+        """
+        # Paths are plain text: to make a Path for each file takes longer than to ask the disk about it.
         root, folder = str(self._root), prefix.rpartition("/")[0]
         keys = files_below(root, f"{folder}/" if folder else "", names)
         if prefix:
@@ -68,7 +76,19 @@ class FolderBucket:
                 yield entry
 
     def read(self, key: str, etag: str | None = None) -> bytes:
-        """Return a file's bytes; raise Changed when it is gone, or was written to before or while it was read."""
+        """Read a file.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have; None for any.
+
+        Returns:
+            Its bytes.
+
+        Raises:
+            ObjectChangedError: It is gone, has another ETag, or was written to while it was read.
+            UnreadableObjectError: This file alone cannot be read.
+        """
         with self._opened(key, etag) as (file, size):
             data = file.read(size + 1)
         if len(data) != size:
@@ -76,13 +96,25 @@ class FolderBucket:
         return data
 
     def sha256(self, key: str) -> str:
-        """Hash a file a little at a time; raise ObjectChangedError when it is gone, or was written to meanwhile."""
+        """Compute a file's SHA-256, a part at a time; errors are those of ``read``."""
         with self._opened(key) as (file, _):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @contextmanager
     def _opened(self, key: str, etag: str | None = None) -> Iterator[tuple[BufferedReader, int]]:
-        """Open a file of so many bytes, and tell by Changed or Unreadable what is wrong with it before or meanwhile."""
+        """Open a file, and check in the end that nobody has written to it.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have; None for any.
+
+        Yields:
+            The open file, and its size in bytes.
+
+        Raises:
+            ObjectChangedError: It is gone, has another ETag, or was written to while it was open.
+            UnreadableObjectError: This file alone cannot be read.
+        """
         path = f"{self._root}/{key}"
         if UNUSABLE in key:
             raise _unreadable(path, Reason.UNUSABLE_NAME, "the name is no UTF-8")
@@ -102,7 +134,19 @@ class FolderBucket:
             raise _unreadable(path, reason, error.strerror or str(error)) from error
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
-        """Return nothing: files have no metadata of this kind; raise Changed when the file is another one."""
+        """Return no metadata, since files have none of this kind.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+
+        Returns:
+            Nothing, as an empty mapping.
+
+        Raises:
+            ObjectChangedError: The file is gone, or has another ETag.
+            UnreadableObjectError: The file system does not answer about it.
+        """
         path = self._root / key
         try:
             same = path.is_file() and _etag(path.stat()) == etag
@@ -113,12 +157,23 @@ class FolderBucket:
         return {}
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write beside, then link into place: the link fails when the name is taken, and is all or nothing."""
+        """Write a new file whole, and link it into place, which fails if the name is taken.
+
+        Args:
+            key: Its key.
+            data: Its bytes.
+
+        Returns:
+            False where there is a file of this key already, which stays as it is.
+
+        Raises:
+            PedigreeError: The disk is full, or the folder cannot be written.
+        """
         path = self._root / key
         partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         try:
             if not self._root.exists():
-                # A store is for its owner alone, unless a person who shares it made or opened its folder.
+                # A store is for its owner alone, unless its folder has been created with other rights.
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:
@@ -145,7 +200,7 @@ class FolderBucket:
 
 
 def _entry(root: str, key: str) -> Entry | None:
-    """Describe a file; None where it is gone since its folder was listed, and next to nothing where it cannot be told.
+    """Describe a file; return None where it is gone since the listing, and only its key where nothing else is known.
 
     Raises:
         PedigreeError: The folder that it lies in may not be entered.
@@ -172,7 +227,7 @@ def _time(seconds: float) -> str:
 
 
 def _regular(path: str) -> BufferedReader:
-    """Open a regular file; a pipe or a device is not even opened: that alone may wait for ever, or do something."""
+    """Open a regular file; a pipe or a device is not opened, since that alone may block or have an effect."""
     _ask_regular(os.stat(path))  # noqa: PTH116 - as above
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb")
 

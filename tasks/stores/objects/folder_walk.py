@@ -15,15 +15,18 @@ _VANISHED = (FileNotFoundError, NotADirectoryError)
 
 
 def files_below(root: str, start: str, names: SourceFilter | None) -> list[str]:
-    """Name the files below a folder of the root by their paths from there.
+    """List the files below a folder of the root.
 
-    A source comes with a filter: then a link is followed only where it stays inside and leads to what is not listed
-    by its own path. Without one, the folder is our own, and a link is followed wherever it leads, but only once.
+    In a source, a link is followed only where it stays inside the root and leads to what is not listed by its own path.
+    In a store, a link is followed wherever it leads, but only once.
 
     Args:
         root: The folder from which paths are counted.
         start: Where to begin, below the root; empty, or with a slash at its end.
-        names: What is passed over, and counted; None passes over only half-written files.
+        names: What is passed over in a source, and counted; None in a store, where only half-written files are.
+
+    Returns:
+        The paths of the files from the root.
 
     Raises:
         PedigreeError: A folder cannot be listed, so that nobody knows what it holds.
@@ -36,7 +39,7 @@ def files_below(root: str, start: str, names: SourceFilter | None) -> list[str]:
 
 
 def displayed(name: str) -> str:
-    r"""Write a name that is no UTF-8 with its bytes as ``\xf6``; no two names are written alike."""
+    r"""Return a name that is no UTF-8 with its bytes as ``\xf6``; no two names look the same."""
     return os.fsencode(name).replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
@@ -50,7 +53,7 @@ class _Walk:
     listed: set[str] = field(default_factory=set)
 
     def descend(self, start: str, real: str) -> None:
-        """List a folder and all below it; links are put aside."""
+        """List a folder and all below it, and collect links for later."""
         folders = [(start, real)]
         while folders:
             below, real_path = folders.pop()
@@ -69,7 +72,7 @@ class _Walk:
                 self.files.append(below.rstrip("/"))
 
     def _sorted_out(self, below: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
-        """Put files and links where they belong, and return the names of the folders that are to be listed."""
+        """Add files and links to their lists, and return the names of the folders that are to be listed."""
         folders = []
         for entry in entries:
             name = entry.name
@@ -98,7 +101,7 @@ class _Walk:
             self.files.append(f"{below}{UNUSABLE if below == '' else '/'}{shown}")
 
     def follow_links(self) -> None:
-        """Follow the links that were put aside, and those that come up meanwhile, in the order of their paths."""
+        """Follow the collected links, and those that turn up meanwhile, in the order of their paths."""
         inside = os.path.realpath(self.root).rstrip("/") + "/"
         known_files = set(self.files)
         while self.links:
@@ -143,7 +146,15 @@ def _is_utf8(name: str) -> bool:
 
 
 def unlisted(folder: str, error: OSError) -> InaccessibleError:
-    """Say that what a folder holds is not known, so that none of it can be taken for gone."""
+    """Describe that a folder cannot be listed, so that none of its files may count as deleted.
+
+    Args:
+        folder: The folder.
+        error: What the system says.
+
+    Returns:
+        The error to raise.
+    """
     return InaccessibleError(
         f"The folder {folder.rstrip('/')} cannot be listed ({error.strerror}), and nothing of it may count as deleted: "
         "give this user the right to, or mend the disk."

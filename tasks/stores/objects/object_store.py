@@ -1,4 +1,4 @@
-"""A place that holds objects under keys: a folder or an S3 bucket, behind the same few methods."""
+"""Folders and S3 buckets behind the same few methods: both hold objects under keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -10,14 +10,20 @@ from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 
 
 class ObjectChangedError(Exception):
-    """The object is not the one that was listed any more."""
+    """The object is gone, or is not the one that was listed."""
 
 
 class UnreadableObjectError(InaccessibleError):
-    """One object cannot be read, and others can: whoever reads many passes it over with this reason and detail."""
+    """One object cannot be read while others can; who reads many rejects it with this reason and detail."""
 
     def __init__(self, message: str, reason: Reason = Reason.CANNOT_BE_READ, detail: str = "") -> None:
-        """Say it in a sentence for whoever needs this very object, and in a few words for a rejection."""
+        """Create the error.
+
+        Args:
+            message: The whole sentence, for who needs this very object.
+            reason: The reason of a rejection.
+            detail: A few words for a rejection.
+        """
         super().__init__(message)
         self.reason, self.detail = reason, detail
 
@@ -26,35 +32,67 @@ class Bucket(Protocol):
     """What Pedigree needs of a folder or a bucket; keys are relative to its address."""
 
     url: str
-    reads_at_once: int  # So many threads that read are worth their while.
+    reads_at_once: int  # The number of reading threads that pays.
 
     def check(self) -> None:
-        """Raise PedigreeError where the place is missing, closed to us, or does not answer."""
+        """Raise PedigreeError where the folder or bucket is missing, closed to us, or does not answer."""
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
-        """List the objects whose keys start with the prefix, sorted by key; a source comes with what is passed over.
+        """List the objects whose keys start with a prefix.
 
-        Raises Problem where a part cannot be listed: what nobody saw must not look deleted. An object that the listing
-        cannot tell more about is listed all the same, and reading it says why.
+        Args:
+            prefix: The prefix; empty for all objects.
+            names: What is passed over in a source; None in a store.
+
+        Returns:
+            The objects, sorted by key; also those of which only the key is known, where reading says why.
+
+        Raises:
+            PedigreeError: A part cannot be listed; what nobody saw must not look deleted.
         """
 
     def read(self, key: str, etag: str | None = None) -> bytes:
-        """Return an object's bytes; raise ObjectChangedError when it is gone or, with an ETag, another one than that.
+        """Read an object.
 
-        Raises UnreadableObjectError where this object alone is refused, archived or no file.
+        Args:
+            key: Its key.
+            etag: The ETag that it must have; None for any.
+
+        Returns:
+            Its bytes.
+
+        Raises:
+            ObjectChangedError: It is gone, or has another ETag.
+            UnreadableObjectError: This object alone is refused, archived or no file.
         """
 
     def sha256(self, key: str) -> str:
-        """Hash an object a little at a time, 64 hex digits; raise Changed when it is gone, or what ``read`` raises."""
+        """Compute an object's SHA-256, 64 hex digits, a part at a time; errors are those of ``read``."""
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
-        """Return what its owner wrote beside an object, a folder nothing; raise what ``read`` raises."""
+        """Read an object's metadata; errors are those of ``read``.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+
+        Returns:
+            The metadata by lower-case name; empty in a folder.
+        """
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a new object whole or not at all; return False, and change nothing, when there is one already."""
+        """Write a new object, whole or not at all.
+
+        Args:
+            key: Its key.
+            data: Its bytes.
+
+        Returns:
+            False where there is an object of this key already, which stays as it is.
+        """
 
     def remove(self, key: str) -> None:
-        """Remove an object, if there is one; only claims, and what somebody asked to be forgotten, are."""
+        """Remove an object, if there is one."""
 
 
 def open_bucket(url: str) -> Bucket:

@@ -1,4 +1,4 @@
-"""An S3 bucket, by boto3; address, region and credentials come from the usual AWS places."""
+"""S3 buckets, by boto3; endpoint, region and credentials come from AWS's own variables and files."""
 
 import hashlib
 from collections import deque
@@ -20,8 +20,8 @@ from tasks.stores.objects.s3_errors import sentences as _sentences
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
-# S3 gives a thousand keys a page. After so many pages the rest of a listing is split by folders, so many of them at
-# once: a shorter one, or one of more folders, would ask more often than it saves.
+# Keys in a page, which S3 sets; pages after which the rest of a listing is split by folders; folders that are listed at
+# once; and the most folders: for a shorter listing, or for more folders, the split costs more requests than it saves.
 _PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
 # Bytes that are hashed at once.
 _PIECE = 2**20
@@ -49,7 +49,15 @@ class S3Bucket:
             self._must_be_s3(answer, "IsTruncated")
 
     def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:
-        """List the objects whose keys start with the prefix, sorted by key; a long listing asks for folders at once."""
+        """List the objects whose keys start with a prefix; in a long listing several folders are listed at once.
+
+        Args:
+            prefix: The prefix; empty for all objects.
+            names: What is passed over in a source; None in a store.
+
+        Returns:
+            The objects, sorted by key.
+        """
         listed = self._entries(prefix)
         return listed if names is None else (entry for entry in listed if not names.skips_key(entry.key))
 
@@ -73,12 +81,12 @@ class S3Bucket:
             yield page
 
     def _must_be_s3(self, answer: object, name: str) -> None:
-        """Raise Inaccessible where an answer lacks what S3 always says: a page of HTML reads as an empty listing."""
+        """Raise InaccessibleError where a field of S3 is missing: a page of HTML would look like an empty listing."""
         if not isinstance(answer, Mapping) or name not in answer:
             raise not_s3(self.url)
 
     def _rest(self, prefix: str, after: str) -> Iterator[Entry]:
-        """List what comes after a key: folder by folder, or page by page where there are more folders than pays."""
+        """List what comes after a key: several folders at once, or page by page where there are too many folders."""
         level = s3_client().list_objects_v2(Bucket=self._bucket, Prefix=prefix, Delimiter="/", MaxKeys=_FOLDERS)
         self._must_be_s3(level, "IsTruncated")
         if level["IsTruncated"]:
@@ -104,13 +112,21 @@ class S3Bucket:
         return [self._entry(row) for row in page.get("Contents", []) if not row["Key"].endswith("/")]
 
     def read(self, key: str, etag: str | None = None) -> bytes:
-        """Return an object's bytes; with an ETag the server itself refuses any other content."""
+        """Read an object; with an ETag the server itself refuses any other content.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have; None for any.
+
+        Returns:
+            Its bytes.
+        """
         with _sentences(self.url):
             data = self._read_signed(key, etag)
             return self._read(key, etag) if data is None else data
 
     def _read_signed(self, key: str, etag: str | None) -> bytes | None:
-        """Return an object's bytes by a signed address, at a third of a call's cost; None says: ask boto3 why."""
+        """Read an object by a signed address, at a third of a call's cost; None means that boto3 is to tell why not."""
         parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
         address = s3_client().generate_presigned_url("get_object", Params=parameters, ExpiresIn=_EXPIRES)
         request = AWSRequest("GET", address, {"If-Match": f'"{etag}"'} if etag else {})
@@ -133,7 +149,7 @@ class S3Bucket:
         return answer
 
     def sha256(self, key: str) -> str:
-        """Hash an object a little at a time."""
+        """Compute an object's SHA-256, a part at a time."""
         digest = hashlib.sha256()
         with _sentences(self.url), one_object(key, self._address(key)):
             for piece in self._get(key, None)["Body"].iter_chunks(_PIECE):
@@ -141,7 +157,19 @@ class S3Bucket:
         return digest.hexdigest()
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
-        """Return an object's user metadata, names in lower case; raise ObjectChangedError when it is another one."""
+        """Read an object's user metadata.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+
+        Returns:
+            The metadata by lower-case name.
+
+        Raises:
+            ObjectChangedError: The object is gone, or has another ETag.
+            UnreadableObjectError: This object alone is refused or archived.
+        """
         with _sentences(self.url), one_object(key, self._address(key)):
             try:
                 head = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
@@ -150,7 +178,7 @@ class S3Bucket:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _WORDLESS:
                     raise
-                # An answer about the head alone has no room for a reason.
+                # The answer to a HEAD request has no room for a reason.
                 answer = self._get(key, etag)
                 answer["Body"].close()
                 beside = answer["Metadata"]
@@ -160,7 +188,15 @@ class S3Bucket:
         return f"s3://{self._bucket}/{self._prefix}{key}" if key else self.url
 
     def create(self, key: str, data: bytes) -> bool:
-        """Put an object only if there is none under this key: the server decides between two writers."""
+        """Write a new object; the server decides between two writers.
+
+        Args:
+            key: Its key.
+            data: Its bytes.
+
+        Returns:
+            False where there is an object of this key already, which stays as it is.
+        """
         with _sentences(self.url):
             try:
                 parameters: Any = {"Bucket": self._bucket, "Key": self._prefix + key, "Body": data, "IfNoneMatch": "*"}
@@ -182,7 +218,7 @@ class S3Bucket:
 
 
 def _ahead(pool: ThreadPoolExecutor, parts: Sequence[Callable[[], list[Entry]]]) -> Iterator[list[Entry]]:
-    """Yield what the parts find, in their order, and hold no more of them than are asked for at once."""
+    """Yield the results of the parts in their order, with a bounded number of them in memory."""
     waiting: deque[Future[list[Entry]]] = deque()
     for part in parts:
         if len(waiting) == _AT_ONCE:

@@ -1,4 +1,4 @@
-"""The way to S3 for all who talk to it: boto3, signed addresses and Lance share one address, CA and credentials."""
+"""The connection to S3: boto3, signed addresses and Lance share one endpoint, certificates and credentials."""
 
 import os
 import ssl
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 32
 _TIMEOUTS = (5, 60)  # Seconds to connect, and until the next bytes come.
-# Lance asks for new credentials so many milliseconds before the old ones end: longer than it takes for one request.
+# Milliseconds before credentials end at which Lance asks for new ones: longer than one request takes.
 _EARLY = 300_000
 _PUBLIC = Path(botocore.__file__).with_name("cacert.pem")
 _sessions: "WeakKeyDictionary[S3Client, botocore.session.Session]" = WeakKeyDictionary()
@@ -35,24 +35,24 @@ _sessions: "WeakKeyDictionary[S3Client, botocore.session.Session]" = WeakKeyDict
 
 @cache
 def s3_client() -> "S3Client":
-    """Make the client that this process uses, once; network errors, throttling and 5xx are tried again by boto3."""
+    """Create this process's only client; boto3 retries network errors, throttling and status 5xx."""
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=CONNECTIONS,
         connect_timeout=_TIMEOUTS[0],
         read_timeout=_TIMEOUTS[1],
         signature_version="s3v4",
-        # Over TLS boto3 would send what it puts in pieces with a checksum at the end, which Ceph and others refuse.
+        # Over TLS boto3 would send objects in parts with a checksum at the end, which Ceph and others refuse.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        # botocore would put together its own, of a dozen parts, for each request: a quarter of the work.
+        # botocore would build its own of a dozen parts for each request, which is a quarter of the work.
         user_agent=f"pedigree boto3/{boto3.__version__}",
     )
     with sentences("s3://"):
         core = botocore.session.get_session()
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
         named, certificates = _certificates(core)
-        # All of AWS's other libraries read AWS_REGION; botocore knows the older name alone.
+        # Other AWS libraries read AWS_REGION; botocore only knows the older name.
         region = os.environ.get("AWS_REGION") or None
         session = boto3.Session(botocore_session=core, region_name=region)
         client = session.client("s3", config=config, verify=certificates or None)
@@ -64,7 +64,7 @@ def s3_client() -> "S3Client":
 
 
 def s3_http() -> URLLib3Session:
-    """Return the connections for addresses that are signed already, with boto3's own proxies and certificates."""
+    """Return the connection pool for signed addresses, with boto3's own proxies and certificates."""
     return _http(s3_client())
 
 
@@ -79,10 +79,19 @@ def _http(client: "S3Client") -> URLLib3Session:
 
 
 def lance_arguments(uri: str) -> dict[str, Any]:
-    """Name a table to Lance, with the address and the credentials that boto3 found.
+    """Return Lance's arguments for a table, with boto3's endpoint and credentials.
 
-    Credentials that end are asked for again by Lance before they do, however long it reads: it takes them from a
-    namespace, which loads a second's worth of modules.
+    Where credentials expire, Lance renews them in time through a namespace; other tables avoid it, since it takes a
+    second to import.
+
+    Args:
+        uri: The table's address.
+
+    Returns:
+        Keyword arguments of ``lance.dataset``.
+
+    Raises:
+        InaccessibleError: There are no credentials.
     """
     with sentences(uri):
         credentials = _sessions[s3_client()].get_credentials()
@@ -94,7 +103,7 @@ def lance_arguments(uri: str) -> dict[str, Any]:
 
 
 def lance_options() -> dict[str, str]:
-    """Give Lance the address and the credentials that boto3 has now."""
+    """Return boto3's present endpoint and credentials as Lance's storage options."""
     client = s3_client()
     credentials = _sessions[client].get_credentials()
     if credentials is None:
@@ -119,23 +128,23 @@ def lance_options() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Renewing:
-    """A namespace of one table, as Lance calls it, which hands out fresh credentials whenever it is asked."""
+    """A Lance namespace of one table, which returns fresh credentials at each request."""
 
     uri: str
 
     def namespace_id(self) -> str:
-        """Name the namespace in Lance's caches."""
+        """Return the name of the namespace in Lance's caches."""
         return f"pedigree {self.uri}"
 
     def describe_table(self, _request: object) -> object:
-        """Tell where the table lies, with credentials that boto3 renews where they are near their end."""
+        """Return the table's location, with credentials that boto3 renews before they expire."""
         from lance_namespace import DescribeTableResponse
 
         return DescribeTableResponse(location=self.uri, storage_options=lance_options())
 
 
 def _certificates(session: botocore.session.Session) -> tuple[str, str]:
-    """Name the file of certificates to trust, and who named it; empty means the public ones."""
+    """Return which variable names the file of trusted certificates, and the file; both empty for the public ones."""
     configured = session.get_config_variable("ca_bundle") or ""
     if configured:
         return ("AWS_CA_BUNDLE" if os.environ.get("AWS_CA_BUNDLE") else "ca_bundle of the AWS profile"), configured
@@ -152,14 +161,14 @@ def _check(name: str, certificates: str) -> None:
 
 
 def _trust(certificates: str) -> None:
-    """Let Lance trust these certificates too: it reads SSL_CERT_FILE alone, which others of this process read as well.
+    """Let Lance trust these certificates too, which only reads SSL_CERT_FILE.
 
-    So that they go on trusting whom they trusted, theirs stay in the file.
+    Other libraries of this process read that as well, so the certificates that it named before stay in the file.
     """
     before = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile or str(_PUBLIC)
     if before == certificates:
         return
-    with suppress(OSError):  # Whoever has no place for a file trusts the named certificates alone.
+    with suppress(OSError):  # Where no file can be written, only the named certificates are trusted.
         bundle = b"\n".join(Path(path).read_bytes() for path in (before, certificates))
         file = home() / f"certificates-{sha256_of_bytes(bundle)[:12]}.pem"
         if not file.exists():
@@ -171,7 +180,7 @@ def _trust(certificates: str) -> None:
 
 
 def _time(text: Any) -> datetime:  # noqa: ANN401 - text, or a number of seconds
-    """Read a time as S3's listings write it: two thirds of a long listing's work, the way that botocore does it."""
+    """Parse a time as S3's listings write it; botocore's own way is two thirds of the work of a long listing."""
     if isinstance(text, str) and text.endswith("Z"):
         with suppress(ValueError):
             return datetime.fromisoformat(text)

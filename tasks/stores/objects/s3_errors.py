@@ -1,4 +1,4 @@
-"""What S3 answers about one object: gone, another one, archived or refused, apart from what concerns every object."""
+"""Errors of S3 as sentences, those of one object apart from those of every object."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -45,11 +45,18 @@ _MOST_LETTERS = 120
 
 @contextmanager
 def one_object(key: str, where: str) -> Iterator[None]:
-    """Turn a refusal of one object into Changed or Unreadable; one that concerns all of them stays an error of boto3.
+    """Replace boto3's error about one object by an error of ours; one that concerns all objects stays as it is.
 
     Args:
-        key: The object's key, for whoever listed it.
-        where: Its whole address, for a sentence.
+        key: The object's key.
+        where: Its whole address, for the sentence.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ObjectChangedError: The object is gone, or is another one.
+        UnreadableObjectError: This object alone is refused or archived.
     """
     try:
         yield
@@ -66,7 +73,7 @@ def one_object(key: str, where: str) -> Iterator[None]:
 
 
 def decoded(text: str) -> str:
-    """Read metadata in any alphabet; what is written in no known way stays as it is."""
+    """Decode metadata in any alphabet; text in no known encoding stays as it is."""
     try:
         return str(make_header(decode_header(text)))
     except (HeaderParseError, LookupError, ValueError):
@@ -92,7 +99,7 @@ _CERTIFICATE = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|InvalidContentType|corrupt message")
-# How a TLS server complains of a question without TLS.
+# How a TLS server answers a request without TLS.
 _ENCRYPTED = re.compile(r"\\x15\\x03|HTTP request to an? HTTPS")
 _SETTINGS: tuple[tuple[tuple[type[Exception], ...], type[PedigreeError], str], ...] = (
     (
@@ -140,7 +147,7 @@ def sentences(url: str) -> Iterator[None]:
     except ResponseParserError:
         raise not_s3(url) from None
     except RecursionError:
-        # botocore follows a redirection by a question, whose answer is the same redirection.
+        # botocore follows a redirection by a request whose answer is the same redirection.
         raise InaccessibleError(f"Every answer for {url} leads elsewhere: set AWS_REGION, and {_NEEDS}.") from None
     except JSONDecodeError as error:
         raise _no_answer(url, error) from None
@@ -151,26 +158,44 @@ def sentences(url: str) -> Iterator[None]:
 
 
 def no_credentials(url: str) -> PedigreeError:
-    """Say that nobody told us who we are."""
+    """Return the error that no credentials were found."""
     return InaccessibleError(
         f"{url}: no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
     )
 
 
 def not_s3(url: str) -> PedigreeError:
-    """Say that something answers which is not S3, such as a page for people."""
+    """Return the error that the server which answers is not S3, such as a web server."""
     return InaccessibleError(f"What answers for {url} is not S3, such as a page of HTML: {_NEEDS}.")
 
 
 def elsewhere(url: str, words: str, region: str = "", endpoint: str | None = None) -> PedigreeError:
-    """Say that the bucket is in another region, and which where somebody said so."""
+    """Return the error that the bucket is in another region.
+
+    Args:
+        url: Its address.
+        words: What the server says.
+        region: The right region, where the server names it.
+        endpoint: The right endpoint, where the server names it.
+
+    Returns:
+        The error to raise.
+    """
     way = f"set AWS_REGION to {region}" if region else "set AWS_REGION to the bucket's"
     way += f", or AWS_ENDPOINT_URL to {endpoint}" if endpoint else ", and check AWS_ENDPOINT_URL"
     return InaccessibleError(f"The bucket of {url} is in another region ({_short(words)}): {way}.")
 
 
 def untrusted(url: str, words: str) -> PedigreeError:
-    """Say why a certificate is refused, and which setting decides that."""
+    """Return the error that a certificate is not trusted, with what to do.
+
+    Args:
+        url: The address of the bucket.
+        words: What the TLS library says.
+
+    Returns:
+        The error to raise.
+    """
     if re.search(r"expired|not yet valid|NotValidYet", words):
         way = "renew it there, or set this machine's clock"
     elif re.search(r"doesn't match|mismatch|not valid for|NotValidForName", words):
@@ -181,10 +206,10 @@ def untrusted(url: str, words: str) -> PedigreeError:
 
 
 def is_page(error: ClientError) -> bool:
-    """Tell a page or a proxy's word from S3's own: S3 answers in XML, but for questions about an object's head.
+    """Check whether an answer is a web page or comes from a proxy, since S3 answers in XML, except to HEAD requests.
 
-    botocore tells a page that came with success as a fault of the server, 500; other faults are a proxy's, and pass.
-    A page that happens to be sound XML comes without any code.
+    botocore reports a page with status 200 as a fault of the server, 500; other faults are a proxy's, and may pass.
+    A page that happens to be valid XML comes without any code.
     """
     metadata = error.response.get("ResponseMetadata", {})
     code = str(error.response["Error"].get("Code", "")) or str(metadata.get("HTTPStatusCode", ""))
@@ -195,7 +220,7 @@ def is_page(error: ClientError) -> bool:
 
 
 def is_certificate(words: str) -> bool:
-    """Tell whether a library's words mean that a certificate was refused."""
+    """Check whether a library's message means that a certificate was refused."""
     return bool(_CERTIFICATE.search(words))
 
 
@@ -251,7 +276,7 @@ def _refused(url: str, error: ClientError) -> PedigreeError:
 
 
 def _region(url: str, answer: Mapping[str, Any], headers: Mapping[str, str]) -> PedigreeError:
-    """Name the region where the server does, and the endpoint that it wants."""
+    """Return the error that the bucket is in another region, with region and endpoint where the server names them."""
     error = answer["Error"]
     words = f"{error.get('Code')} {error.get('Message', '')}"
     return elsewhere(url, words, error.get("Region") or headers.get("x-amz-bucket-region", ""), error.get("Endpoint"))

@@ -1,8 +1,8 @@
-"""What a server's refusal is worth: some are over a minute later, and most stay until a person does something."""
+"""Transient errors: some refusals of a server are over in a minute, and most last until a person does something."""
 
 _LATER = {408, 425, 429}
 _SERVER_FAULT = 500
-# S3's names for "too much at once" and "not now", which some servers send with another status.
+# S3's codes for too many requests and for a busy server, which some servers send with another status.
 _BUSY = {
     "SlowDown",
     "Throttling",
@@ -11,7 +11,7 @@ _BUSY = {
     "RequestTimeout",
     "ServiceUnavailable",
 }
-# S3's names for what is wrong with whoever asks, or with the whole bucket: every other object would be refused as well.
+# S3's codes for errors of the credentials or the whole bucket: every other object would be refused as well.
 _OF_EVERYTHING = {
     "AccountProblem",
     "AllAccessDisabled",
@@ -42,13 +42,26 @@ _REFUSED, _LOGIN = range(400, 500), {401, 407}
 
 
 def is_transient(status: int, code: str = "") -> bool:
-    """Tell whether the same request may succeed later: too many at once, a timeout, or a fault of the server itself."""
+    """Check whether the same request may succeed later.
+
+    Args:
+        status: The HTTP status.
+        code: S3's error code.
+
+    Returns:
+        True for too many requests, a timeout, or a fault of the server itself.
+    """
     return status >= _SERVER_FAULT or status in _LATER or code in _BUSY
 
 
 def concerns_one_object(status: int, code: str) -> bool:
-    """Tell whether a refusal concerns the object that was asked for, and not whoever asks or the whole bucket.
+    """Check whether a refusal concerns one object, rather than the credentials or the whole bucket.
 
-    AccessDenied may be either: where it meets many objects, their share tells.
+    Args:
+        status: The HTTP status.
+        code: S3's error code.
+
+    Returns:
+        True where it concerns the object. AccessDenied counts so, although it may be either.
     """
     return status in _REFUSED and status not in _LOGIN and not is_transient(status, code) and code not in _OF_EVERYTHING

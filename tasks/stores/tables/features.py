@@ -1,4 +1,4 @@
-"""What a backbone made of each image in each view, kept for good."""
+"""Features: the vector that a backbone computes from each image in each view."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,15 @@ _TYPES = {"float32": pa.float32(), "float16": pa.float16()}
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The table ``features/<fingerprint>`` of a store: vectors of so many numbers, written in this precision."""
+    """The table ``features/<fingerprint>`` of a store.
+
+    Attributes:
+        objects: The store's files.
+        checksums: Their checksums.
+        fingerprint: The hash that names the backbone.
+        width: Numbers in each vector.
+        precision: How they are written: float32 or float16.
+    """
 
     objects: Bucket
     checksums: Checksums
@@ -32,13 +40,20 @@ class FeatureStore:
     precision: str = "float32"
 
     def stored(self, view: str = IDENTITY) -> set[str]:
-        """Name the images whose features in a view the store holds."""
+        """Return the images whose features in a view are stored."""
         return set(self.row_numbers([view])[view])
 
     def row_numbers(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Map each view to the images that the store holds in it, and these to the first row that holds them.
+        """Return the first row of each image in each view.
 
-        Raise PedigreeError where the table's rows are of another backbone.
+        Args:
+            views: The views that are wanted.
+
+        Returns:
+            Row numbers by view and image.
+
+        Raises:
+            PedigreeError: The table's rows are of another backbone.
         """
         table = self._table().read(["image", "view"])
         numbers: dict[str, dict[str, int]] = {view: {} for view in views}
@@ -49,10 +64,15 @@ class FeatureStore:
         return numbers
 
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
-        """Keep the features of these images, an array of shape (images, width), in one commit.
+        """Write features in one commit.
 
-        Views go with the images one by one; without any, each is the picture as it is. Raise PedigreeError where the
-        table's rows are of another backbone.
+        Args:
+            images: The images.
+            vectors: Their features, of shape ``(n_images, width)``.
+            views: The view of each image; empty where each is the image as it is.
+
+        Raises:
+            PedigreeError: The table's rows are of another backbone.
         """
         table, stored_vectors = self._table(), np.ascontiguousarray(vectors).astype(self.precision)
         view_names = list(views) or [IDENTITY] * len(images)
@@ -63,16 +83,19 @@ class FeatureStore:
         table.append(pa.table([pa.array(images), pa.array(view_names), column, sums], schema=table.schema))
 
     def rows_without_checksum(self) -> int:
-        """Count the rows that an earlier Pedigree wrote without a checksum, and that no night has given one yet."""
+        """Count the rows of an earlier Pedigree that still lack a checksum."""
         stored = self._table().stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return 0
         return int(self._table().read(["image"]).num_rows)
 
     def add_checksums(self) -> int:
-        """Give rows that an earlier Pedigree wrote a checksum of what lies there, and return how many these were.
+        """Write the checksums that rows of an earlier Pedigree lack, of what lies there now.
 
         The store notes the day on which they were taken on trust. One run at a time may do so.
+
+        Returns:
+            The number of rows that got a checksum.
         """
         table, rows = self._table(), self.rows_without_checksum()
         if rows and not self._checked(table):
@@ -82,7 +105,7 @@ class FeatureStore:
         return rows
 
     def damaged_images(self, images: Sequence[str]) -> Iterator[str]:
-        """Name those of these images whose features, in whatever view, are not what was written."""
+        """Yield those of these images whose features in any view are not what was written."""
         requested, stored = set(images), self._table().stored_schema()
         if stored is None or _CHECKSUM.name not in stored.names:
             return
@@ -96,13 +119,29 @@ class FeatureStore:
             )
 
     def read(self, images: Sequence[str], view: str = IDENTITY) -> NDArray[np.float32]:
-        """Return the features of these images in a view, in the order asked: (images, width)."""
+        """Read the features of images in one view.
+
+        Args:
+            images: The images.
+            view: The view.
+
+        Returns:
+            The features, float32 of shape ``(n_images, width)``, in the order of the images.
+        """
         return self.read_views(images, [view])
 
     def read_views(self, images: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
-        """Return the features of these images in one view after the other: (views times images, width).
+        """Read the features of images in several views.
 
-        Rows go straight from a few read at a time to their places. Raise PedigreeError where one is missing.
+        Args:
+            images: The images.
+            views: The views.
+
+        Returns:
+            The features, float32 of shape ``(n_views * n_images, width)``, one view after the other.
+
+        Raises:
+            PedigreeError: Features are missing, or are not what was written.
         """
         numbers = self.row_numbers(views)
         try:
@@ -143,7 +182,7 @@ class FeatureStore:
         return self._checksums(rows["image"].to_pylist(), rows["view"].to_pylist(), vectors)
 
     def _compare(self, named: Sequence[tuple[str, str]], vectors: NDArray[np.floating[Any]], sums: pa.Array) -> None:
-        """Raise PedigreeError, naming the first image whose features are not those that were written about it."""
+        """Raise PedigreeError that names the first image whose features are not what was written."""
         images, views = zip(*named, strict=True) if named else ((), ())
         for image, computed, written in zip(
             images, self._checksums(images, views, vectors), sums.to_pylist(), strict=True
@@ -155,7 +194,17 @@ class FeatureStore:
                 )
 
     def _checked(self, table: Table) -> bool:
-        """Tell whether rows carry checksums; raise PedigreeError where they once did and do not any more."""
+        """Check whether the rows have checksums.
+
+        Args:
+            table: The table.
+
+        Returns:
+            False where no row has one yet, or where there is no table.
+
+        Raises:
+            PedigreeError: They had checksums once and have lost them.
+        """
         stored = table.stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return stored is not None
@@ -169,7 +218,7 @@ class FeatureStore:
         )
 
     def _table(self) -> Table:
-        """Open the table; what it says of its rows must be what is expected of them."""
+        """Open the table, and check that its rows are of this backbone."""
         vector = pa.list_(_TYPES[self.precision], self.width)
         schema = pa.schema(
             [("image", pa.string()), ("view", pa.string()), ("vector", vector), _CHECKSUM],

@@ -1,4 +1,4 @@
-"""Every image's original bytes, once, and what was measured when it was decoded."""
+"""Images: the original bytes of each, once, and what was measured when it was decoded."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_rows import row_numbers
 from tasks.stores.tables.lance_table import Table
 
-# A photograph's bytes are compressed already: trying once more took Lance four times as long as writing them.
+# Photographs are compressed already: to try it once more took Lance four times as long as to write them.
 _AS_IT_IS = {"lance-encoding:compression": "none"}
 # The hashes of a picture's parts are read of new images alone, that of its middle of all.
 _PARTS, _MIDDLE = crops.METHOD, f"{crops.METHOD}-middle"
@@ -39,9 +39,9 @@ _SCHEMA = pa.schema(
         (_MIDDLE, pa.binary(HASH_BYTES)),
     ]
 )
-# So many are copied for Lance at once: memory that comes fresh from the system costs more than writing.
+# Images that are copied for Lance at once: memory that comes fresh from the system costs more than writing.
 _A_BATCH = 256
-# So many images are read at once while looking for damage, and one by one where that fails.
+# Images that are read at once while looking for damage; they are read one by one where that fails.
 _TOGETHER = 64
 _MISSING = PedigreeError("It is not in the store.")
 
@@ -54,31 +54,31 @@ class ImageStore:
     checksums: Checksums
 
     def stored(self) -> set[str]:
-        """Name the images that the store holds."""
+        """Return the images that are stored."""
         return set(self._table().read(["image"])["image"].to_pylist())
 
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
-        """Keep new images with their bytes, in one commit."""
+        """Write new images with their bytes, in one commit."""
         if images:
             batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
             self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
 
     def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
-        """Return what is known about those of these images that the store holds, without their bytes."""
+        """Return what was measured of those of these images that are stored."""
         requested = set(images)
         rows = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}]).to_pylist()
         return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in requested}
 
     def hashes(self, images: Collection[str]) -> dict[str, bytes]:
-        """Return the perceptual hashes of those of these images that the store holds."""
+        """Return the perceptual hashes of those of these images that are stored."""
         return self._hashes(METHOD, images)
 
     def middles(self, images: Collection[str]) -> dict[str, bytes]:
-        """Return the hashes of the middles of those of these images that have one; older ones have none."""
+        """Return the hash of the middle part of those of these images that have one, which older images lack."""
         return self._hashes(_MIDDLE, images)
 
     def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
-        """Yield these images with the hashes of their parts, some at a time; nothing stands for those without."""
+        """Yield these images with the hashes of their parts, some at a time; empty bytes stand for images without."""
         table = self._table()
         stored = table.stored_schema()
         if stored is None or _PARTS not in stored.names:
@@ -96,15 +96,22 @@ class ImageStore:
         return {image: every[image] for image in images if every.get(image)}
 
     def formats(self, images: Collection[str]) -> dict[str, str]:
-        """Return the formats of those of these images that the store holds, in the order that is fastest to read."""
+        """Return the formats of those of these images that are stored, in the order that is fastest to read."""
         requested, columns = set(images), self._table().read(["image", "format"])
         pairs = zip(columns["image"].to_pylist(), columns["format"].to_pylist(), strict=True)
         return {image: form for image, form in pairs if image in requested}
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield these images with their bytes, in the order asked, a few in memory at a time.
+        """Read images, with a few in memory at a time.
 
-        Raises PedigreeError, naming the image, where its bytes are not what was written.
+        Args:
+            images: The images.
+
+        Yields:
+            Each image with its bytes, in the order asked.
+
+        Raises:
+            PedigreeError: The bytes of an image are not what was written.
         """
         for part in self._table().take(images, ["image", "data"]):
             for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
@@ -116,7 +123,7 @@ class ImageStore:
                 yield image, data
 
     def remove(self, image: str) -> bool:
-        """Remove an image's bytes for good, and tell whether there were any."""
+        """Remove an image's bytes for good; return False where there were none."""
         return self._table().remove(image)
 
     def salvage(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | PedigreeError]]:

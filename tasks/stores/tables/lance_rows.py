@@ -1,6 +1,8 @@
-"""What Lance gives: files, rows that are sound, and errors as sentences."""
+"""Helpers for Lance tables: data files, checks of rows, and errors as sentences."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from tasks.stores.objects.object_store import Bucket
 if TYPE_CHECKING:
     import lance
 
-# Lance says so of requests that it gave up on, whose server did not answer or only complained; of no other.
+# Lance writes this of requests that it gave up on, since the server did not answer or was busy, and of no other.
 _TRIED = r"after \d+ retries"
 _REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
 _NEWER = r"cannot be read by this version of Lance|upgrade Lance"
@@ -20,23 +22,30 @@ _FULL = "make room and run again, nothing was half-written"
 
 
 def files_of(dataset: "lance.LanceDataset") -> set[str]:
-    """Name the data files of the rows that a table has now."""
+    """Return the data files of the rows that a table has now."""
     return {file.path for fragment in dataset.get_fragments() for file in fragment.data_files()}
 
 
 def sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types
-    """Return rows whose offsets and letters are sound; damaged ones would crash whoever reads them."""
+    """Check that offsets and letters of rows are sound, and return them; reading damaged ones would crash."""
     rows.validate(full=True)
     return rows
 
 
 def one_line(error: BaseException) -> str:
-    """Say it in one line, without the place in Lance's own source."""
+    """Return an error in one line, without the place in Lance's own source."""
     return shown(re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split())))[:200].rstrip(".")
 
 
 def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
-    """Map each name of a column to the first row that carries it."""
+    """Return the first row of each name.
+
+    Args:
+        names: The column of names.
+
+    Returns:
+        Row numbers by name.
+    """
     numbers: dict[str, int] = {}
     for number, name in enumerate(names.to_pylist()):
         numbers.setdefault(name, number)
@@ -44,7 +53,17 @@ def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
 
 
 def table_error(name: str, objects: Bucket, done: str, error: BaseException) -> PedigreeError:
-    """Say in one sentence what Lance could not do with a table, and what to do."""
+    """Describe in one sentence what Lance could not do with a table, and what to do.
+
+    Args:
+        name: The table's name.
+        objects: The store's files.
+        done: The verb, such as read or written.
+        error: What Lance raised.
+
+    Returns:
+        The error to raise, of the class that fits the cause.
+    """
     url = objects.url
     if url.startswith("s3://") and (problem := _ask_server(objects, str(error))):
         return problem
@@ -62,8 +81,36 @@ def table_error(name: str, objects: Bucket, done: str, error: BaseException) -> 
     return PedigreeError(f"The table {name} in {url} cannot be {done}: {reason}.")
 
 
+@contextmanager
+def table_errors(name: str, objects: Bucket, done: str) -> Iterator[None]:
+    """Replace whatever Lance raises about damaged or inaccessible files by one sentence.
+
+    Args:
+        name: The table's name.
+        objects: The store's files.
+        done: The verb, such as read or written.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        Exception: Of the class that fits the cause, such as PedigreeError, where Lance raised anything.
+    """
+    try:
+        yield
+    except PedigreeError:
+        raise
+    except Exception as error:
+        raise table_error(name, objects, done, error) from error
+    except BaseException as error:
+        # Lance panics on some damaged files, and a panic is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise table_error(name, objects, done, error) from error
+
+
 def _ask_server(objects: Bucket, words: str) -> PedigreeError | None:
-    """Ask the same server by boto3, which says in S3's own words what Lance only counted as failed tries."""
+    """Ask the same server by boto3, which tells the cause where Lance only counts failed attempts."""
     from tasks.stores.objects.s3_errors import is_certificate, untrusted
 
     if is_certificate(words):

@@ -1,7 +1,7 @@
-"""Lance tables: what grows is appended, whole, by any number of writers at once."""
+"""Lance tables: any number of writers append rows at the same time, each in one commit."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,19 +16,18 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import Bucket
-from tasks.stores.tables.lance_rows import files_of, row_numbers, sound, table_error
+from tasks.stores.tables.lance_rows import files_of, row_numbers, sound, table_error, table_errors
 
 if TYPE_CHECKING:
     import lance
 
-_ROWS_AT_ONCE = 64
-# Rows read in one go, and how many goes ahead, where much is read.
-_ROWS_A_SCAN, _AHEAD = 256, 4
-# Row by row is faster for less than one row in so many.
+# Rows in one read, then where much of a table is read, and how many reads go ahead there.
+_ROWS_AT_ONCE, _ROWS_A_SCAN, _AHEAD = 64, 256, 4
+# Reading row by row is faster for fewer than one row in this many.
 _SPARSE = 4
 # Files with fewer rows are joined whenever something is removed.
 _ROWS_A_FILE = 256
-# So often a column is added again where another writer was faster.
+# Attempts to add a column where another writer was faster.
 _TRIES = 5
 
 
@@ -42,7 +41,7 @@ class Table:
     schema: pa.Schema
 
     def append(self, rows: pa.Table | pa.RecordBatchReader | Sequence[dict[str, Any]]) -> None:
-        """Add rows in one commit, also those that a reader yields by and by; none is visible before all of them are."""
+        """Append rows in one commit, also those that a reader yields; none is visible before all are."""
         if isinstance(rows, Sequence):
             rows = pa.Table.from_pylist(list(rows), schema=self.schema)
         if isinstance(rows, pa.Table) and not rows.num_rows:
@@ -58,7 +57,7 @@ class Table:
         self._record(files_of(after) - before)
 
     def _prepare(self) -> None:
-        """Make the table where there is none, and give one that an older Pedigree made the columns that it lacks."""
+        """Create the table where there is none, and add the columns that one of an older Pedigree lacks."""
         dataset = self._open()
         if dataset is None:
             self._create()
@@ -73,7 +72,7 @@ class Table:
             dataset = self._open() or dataset
 
     def _create(self) -> None:
-        """Make the empty table aside and put its files in place, each only if it is not there yet.
+        """Create the empty table elsewhere and put its files in place, each only if it is not there yet.
 
         Lance itself would let the slower of two creators overwrite what the faster one has appended meanwhile.
         """
@@ -81,13 +80,13 @@ class Table:
 
         with TemporaryDirectory() as folder:
             lance.write_dataset(self.schema.empty_table(), folder, mode="create")
-            # The manifest comes last, since the table is there as soon as its first version is.
+            # The manifest comes last, since the table exists as soon as its first version does.
             for path in sorted(Path(folder).rglob("*"), key=lambda path: (path.suffix == ".manifest", path)):
                 if path.is_file():
                     self.objects.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def files(self) -> set[str]:
-        """Name the files of the store that hold the table's rows as they are now."""
+        """Return the files of the store that hold the table's rows as they are now."""
         return set(map(self._key, self._files_now()))
 
     def read(self, columns: Sequence[str]) -> pa.Table:
@@ -96,7 +95,7 @@ class Table:
         fields = [self.schema.field(name) for name in columns]
         if dataset is None:
             return pa.schema(fields).empty_table()
-        with self._sentence():
+        with self._errors():
             stored = [field.name for field in fields if field.name in dataset.schema.names]
             rows = sound(dataset.to_table(columns=stored, scan_in_order=True))
         for position, field in enumerate(fields):
@@ -105,19 +104,32 @@ class Table:
         return rows
 
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield these columns of the rows with these names in the column ``image``, as asked, a few at a time.
+        """Read the rows of images, a few at a time.
 
-        Of rows with the same name the first one counts: a doubled append is harmless.
+        Args:
+            names: The images. Of several rows of an image the first one counts, so a doubled append is harmless.
+            columns: The columns that are wanted.
+
+        Yields:
+            A few rows, in the order asked.
         """
         dataset = self._open()
         if dataset is None:
             return
-        with self._sentence():
+        with self._errors():
             numbers = row_numbers(sound(dataset.to_table(columns=["image"], scan_in_order=True))["image"])
         yield from self._taken(dataset, [numbers[name] for name in names], columns)
 
     def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield these columns of the numbered rows, in the order asked, a few rows at a time."""
+        """Read rows by their numbers, a few at a time.
+
+        Args:
+            rows: The row numbers.
+            columns: The columns that are wanted.
+
+        Yields:
+            A few rows, in the order asked.
+        """
         dataset = self._open()
         if dataset is not None:
             yield from self._taken(dataset, rows, columns)
@@ -125,14 +137,19 @@ class Table:
     def ascending(
         self, rows: NDArray[np.int64], columns: Sequence[str]
     ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-        """Yield these columns of the numbered rows, which must ascend, as a few rows and which of these were asked for.
+        """Read rows by ascending numbers; much of a table is read from end to end, little of it row by row.
 
-        Most of a table is fastest read from end to end, and little of it row by row.
+        Args:
+            rows: The row numbers, int64 of shape ``(n_rows,)``, ascending.
+            columns: The columns that are wanted.
+
+        Yields:
+            A few rows of the table, and the indices of those among them that were asked for.
         """
         dataset = self._open()
         if dataset is None or not len(rows):
             return
-        with self._sentence():
+        with self._errors():
             if len(rows) * _SPARSE < dataset.count_rows():
                 parts = (rows[start : start + _ROWS_A_SCAN] for start in range(0, len(rows), _ROWS_A_SCAN))
                 for part in parts:
@@ -153,23 +170,28 @@ class Table:
                 passed += batch.num_rows
 
     def stored_schema(self) -> pa.Schema | None:
-        """Return the columns as they were written, with what was noted beside them; None where there is no table."""
+        """Return the schema as it was written, with its metadata; None where there is no table."""
         dataset = self._open()
-        # An empty dataset counts as false.
-        return None if dataset is None else dataset.schema
+        return None if dataset is None else dataset.schema  # An empty dataset counts as false.
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield these columns of all rows, some at a time."""
         dataset = self._open()
         if dataset is not None:
-            with self._sentence():
+            with self._errors():
                 scan = dataset.to_batches(columns=list(columns), batch_size=_ROWS_A_SCAN, scan_in_order=True)
                 yield from (sound(batch) for batch in scan)
 
     def add_column(
         self, field: pa.Field, columns: Sequence[str], compute: Callable[[pa.RecordBatch], list[Any]]
     ) -> None:
-        """Give every row a value in a new column, computed from these columns of it, in one commit."""
+        """Add a column to all rows, in one commit.
+
+        Args:
+            field: The new column.
+            columns: The columns that its values are computed from.
+            compute: Returns the values of a batch of rows.
+        """
         import lance
 
         @lance.batch_udf(output_schema=pa.schema([field]))
@@ -179,12 +201,12 @@ class Table:
         dataset = self._open()
         if dataset is not None:
             before = files_of(dataset)
-            with self._sentence("written"):
+            with self._errors("written"):
                 dataset.add_columns(added, read_columns=list(columns))
             self._record(self._files_now() - before)
 
     def remove(self, image: str) -> bool:
-        """Remove an image's rows with every byte of theirs, and tell whether there were any.
+        """Remove an image's rows with all their bytes; return False where there were none.
 
         Lance marks rows as gone, writes the rest of their files anew, and drops all former versions of the table.
         """
@@ -192,7 +214,7 @@ class Table:
         if dataset is None or not dataset.count_rows(filter=f"image = '{image}'"):
             return False
         before = files_of(dataset)
-        with self._sentence("written"):
+        with self._errors("written"):
             dataset.delete(f"image = '{image}'")
             dataset.optimize.compact_files(
                 target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
@@ -204,7 +226,15 @@ class Table:
         return True
 
     def damage(self) -> Iterator[tuple[str, str]]:
-        """Read the table file by file, and yield the path in the store of each damaged file, and what is wrong."""
+        """Read the table file by file, and report damaged files.
+
+        Yields:
+            The path in the store of each damaged file, and what is wrong with it.
+
+        Raises:
+            InaccessibleError: The table cannot be read at all.
+            ServiceUnavailableError: The server does not answer.
+        """
         try:
             dataset = self._open()
         except (ServiceUnavailableError, InaccessibleError):
@@ -214,7 +244,7 @@ class Table:
             return
         for fragment in dataset.get_fragments() if dataset else ():
             try:
-                with self._sentence():
+                with self._errors():
                     for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
                         sound(batch)
             except (ServiceUnavailableError, InaccessibleError):
@@ -225,7 +255,7 @@ class Table:
 
     def _taken(self, dataset: "lance.LanceDataset", rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            with self._sentence():
+            with self._errors():
                 part = sound(dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns)))
             yield part
 
@@ -237,29 +267,27 @@ class Table:
         return f"{self.name}.lance/data/{file}"
 
     def _record(self, files: Iterable[str]) -> None:
-        """Keep the checksums of data files that were just written."""
+        """Write the checksums of data files that were just written."""
         for file in sorted(files):
             self.checksums.record(self._key(file))
 
     def _open(self) -> "lance.LanceDataset | None":
         import lance
 
-        with self._sentence():
+        with self._errors():
             try:
                 return lance.dataset(**self._lance_arguments())
             except (ValueError, FileNotFoundError) as error:
                 if "not found" not in str(error):
                     raise
-            # What lets nobody in, or is no S3, may be told as not found too; and another writer may just have made it.
-            # Whoever makes a table writes its first version before any rows.
+            # Lance also calls a table missing that it may not read, or that was created just now, first version first.
             rows = any(self.objects.entries(f"{self.name}.lance/data/"))
             if any(self.objects.entries(f"{self.name}.lance/_versions/")):
                 return lance.dataset(**self._lance_arguments())
             if not rows:
                 return None
-        folder, url = f"The folder {self.name}.lance/_versions", self.objects.url
-        state = f"is missing in {url}, and the rows of the table lie there"
-        raise PedigreeError(f"{folder} {state}: put it back from a copy of the store.")
+        state = f"is missing in {self.objects.url}, and the rows of the table lie there"
+        raise PedigreeError(f"The folder {self.name}.lance/_versions {state}: put it back from a copy of the store.")
 
     def _lance_arguments(self) -> dict[str, Any]:
         if self.objects.url.startswith("s3://"):
@@ -268,17 +296,5 @@ class Table:
             return lance_arguments(f"{self.objects.url.rstrip('/')}/{self.name}.lance")
         return {"uri": str(folder_path(self.objects.url) / f"{self.name}.lance")}
 
-    @contextmanager
-    def _sentence(self, done: str = "read") -> Iterator[None]:
-        """Turn whatever Lance raises about files that are damaged, or cannot be read or written, into one sentence."""
-        try:
-            yield
-        except PedigreeError:
-            raise
-        except Exception as error:
-            raise table_error(self.name, self.objects, done, error) from error
-        except BaseException as error:
-            # Lance panics on some damaged files, and a panic is no Exception.
-            if type(error).__name__ != "PanicException":
-                raise
-            raise table_error(self.name, self.objects, done, error) from error
+    def _errors(self, done: str = "read") -> AbstractContextManager[None]:
+        return table_errors(self.name, self.objects, done)

@@ -1,4 +1,4 @@
-"""Which split each image got, written once and never changed."""
+"""Splits: the split of each image, written once and never changed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 
 _SCHEMA = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
-# A word's member by looking it up: an enumeration's own call takes as long as all else of a row.
+# Members by their values: an enumeration's own call takes as long as the rest of a row.
 _SPLITS = {split.value: split for split in Split}
 
 Decide = Callable[[Mapping[str, Assignment]], Mapping[str, Assignment]]
@@ -29,10 +29,14 @@ class SplitStore:
         return filter_valid_splits(self._rows())
 
     def settle(self, decide: Decide) -> dict[str, Assignment]:
-        """Write what is decided about new images, and return all splits as they stand.
+        """Write the splits of new images.
 
-        The decision is made on the splits that stand, and made again whenever another run wrote in between; it gives
-        nothing once all its images have one.
+        Args:
+            decide: Returns the new splits, given all that are stored, and nothing once all its images have one; it is
+                called again where another run wrote in between.
+
+        Returns:
+            All splits.
         """
         rows = self._rows()
         while new := decide(assigned := filter_valid_splits(rows)):
@@ -53,7 +57,7 @@ class SplitStore:
         )
 
     def _rows(self, start: int = 0) -> list[SplitRecord]:
-        """Read the rows from this one on; what was read once stays as it is, since the table is only appended to."""
+        """Read the rows from this one on; earlier rows cannot change, since the table is only appended to."""
         rows = self._table().read(_SCHEMA.names).slice(start)
         columns = (rows[name].to_pylist() for name in _SCHEMA.names)
         return [
