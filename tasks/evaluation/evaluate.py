@@ -1,7 +1,7 @@
 """Evaluation of challenger and champion on the same images."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from textwrap import shorten
 
@@ -63,8 +63,8 @@ def evaluate(
         raise PedigreeError(
             f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs."
         )
-    predictions = predict_with_both_models(version, dataset, embedded, trained, settings)
-    test, golden = evaluate_models(rows, predictions, settings)
+    predictions = predict_with_both_models(version, dataset, embedded, trained, settings, store)
+    test, golden = evaluate_models(rows, predictions, store, settings.gate.minimum_support)
     former = predictions.decision if predictions.champion else None
     test_predictions = predictions.challenger.test, predictions.champion.test if predictions.champion else None
     evaluation = Evaluation(
@@ -196,6 +196,7 @@ class PairedPredictions:
     challenger: ModelPredictions
     champion: ModelPredictions | None
     decision: Decision | None
+    golden: Sequence[Row]
     problem: str
     changes: Relabelling | None = None
 
@@ -206,6 +207,7 @@ def predict_with_both_models(
     embedded: DatasetFeatures,
     trained: TrainedModel,
     settings: schema.Settings,
+    store: Store,
 ) -> PairedPredictions:
     """Let challenger and champion predict a version's test images and the golden set.
 
@@ -214,7 +216,8 @@ def predict_with_both_models(
         dataset: The version.
         embedded: The features of its images, by the backbones of both models.
         trained: The challenger.
-        settings: Those of the store, the golden set, aliases, images and the gate are read.
+        settings: Those of the golden set, aliases, images and the gate are read.
+        store: The store that holds features, heads and the golden set.
 
     Returns:
         The predictions of both, the champion's under today's names of its classes.
@@ -222,40 +225,45 @@ def predict_with_both_models(
     Raises:
         PedigreeError: The champion does not load, and the settings do not allow to decide without it.
     """
-    store = Store(settings.store.url)
-    golden, decision = golden_rows(store, settings), store.ledger.champion()
+    aliases, decision = settings.labels.aliases, store.ledger.champion()
+    golden = golden_rows(store, settings.evaluation.golden, aliases)
     rows = [row for row in version if row.split is Split.TEST]
-    challenger = _predict_sets(trained.features, trained.head, (rows, golden), settings)
+
+    def predict_sets(feature_set: FeatureSet, head: str) -> ModelPredictions:
+        embed_golden(golden, feature_set, store, settings.images)
+        return ModelPredictions(
+            _predict_rows(feature_set, head, rows, store, aliases),
+            _predict_rows(feature_set, head, golden, store, aliases) if golden else None,
+        )
+
+    challenger = predict_sets(trained.features, trained.head)
     if decision is None:
-        return PairedPredictions(challenger, None, None, "")
-    changes = compare_labels(version, decision, dataset.parent, store, settings.labels.aliases)
+        return PairedPredictions(challenger, None, None, golden, "")
+    changes = compare_labels(version, decision, dataset.parent, store, aliases)
     try:
-        champion = _predict_sets(
-            replace(embedded.champion, fingerprint=decision.backbone), decision.head, (rows, golden), settings
-        )
+        champion = predict_sets(replace(embedded.champion, fingerprint=decision.backbone), decision.head)
     except PedigreeError as error:
-        return PairedPredictions(
-            challenger, None, decision, excuse_champion_failure(error, decision.model_version, settings.gate), changes
-        )
-    return PairedPredictions(
-        challenger, champion.rename_classes(changes.vocabulary) if changes else champion, decision, "", changes
-    )
+        problem = excuse_champion_failure(error, decision.model_version, settings.gate)
+        return PairedPredictions(challenger, None, decision, golden, problem, changes)
+    champion = champion.rename_classes(changes.vocabulary) if changes else champion
+    return PairedPredictions(challenger, champion, decision, golden, "", changes)
 
 
 def evaluate_models(
-    rows: Sequence[Row], predictions: PairedPredictions, settings: schema.Settings
+    rows: Sequence[Row], predictions: PairedPredictions, store: Store, minimum: int
 ) -> tuple[Measurement, Measurement | None]:
     """Measure both models' predictions on the test split and, where there is one, on the golden set.
 
     Args:
         rows: The test images, in the order of the predictions.
         predictions: What the models predict.
-        settings: Those of the store, the golden set and the gate are read.
+        store: The store that knows groups and attributes.
+        minimum: Classes and slices with fewer images than this are not measured.
 
     Returns:
         The measurement on the test split, and the one on the golden set or None.
     """
-    store, minimum, former = Store(settings.store.url), settings.gate.minimum_support, predictions.champion
+    former = predictions.champion
     test = measure_models(
         predictions.challenger.test,
         former.test if former else None,
@@ -264,22 +272,12 @@ def evaluate_models(
     )
     if predictions.challenger.golden is None:
         return test, None
-    golden = build_evaluation_set(store, golden_rows(store, settings))
+    golden = build_evaluation_set(store, predictions.golden)
     return test, measure_models(predictions.challenger.golden, former.golden if former else None, golden, minimum)
 
 
-def _predict_sets(
-    feature_set: FeatureSet, head: str, sets: tuple[Sequence[Row], Sequence[Row]], settings: schema.Settings
-) -> ModelPredictions:
-    rows, golden = sets
-    if golden:
-        embed_golden(golden, feature_set, settings)
-    return ModelPredictions(
-        _predict_rows(feature_set, head, rows, settings),
-        _predict_rows(feature_set, head, golden, settings) if golden else None,
-    )
-
-
-def _predict_rows(feature_set: FeatureSet, head: str, rows: Sequence[Row], settings: schema.Settings) -> Predictions:
-    predictions = predict(Store(settings.store.url), feature_set, head, [row.image for row in rows])
-    return predictions.rename_classes(apply_aliases(predictions.classes, settings.labels.aliases))
+def _predict_rows(
+    feature_set: FeatureSet, head: str, rows: Sequence[Row], store: Store, aliases: Mapping[str, str]
+) -> Predictions:
+    predictions = predict(store, feature_set, head, [row.image for row in rows])
+    return predictions.rename_classes(apply_aliases(predictions.classes, aliases))

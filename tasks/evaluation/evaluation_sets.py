@@ -1,6 +1,6 @@
 """Evaluation sets: the images that models are measured on, with labels, groups and attributes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from configs import schema
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
@@ -41,12 +41,13 @@ def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling
     )
 
 
-def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
+def golden_rows(store: Store, name: str, aliases: Mapping[str, str]) -> list[Row]:
     """Read the images of the golden set, whatever their split, under today's names of classes.
 
     Args:
         store: The store that holds the golden set's version.
-        settings: Those of the golden set and of aliases are read.
+        name: The version whose images are the golden set; empty where there is none.
+        aliases: Former names of classes and the names of today.
 
     Returns:
         The rows; none where no golden set is named.
@@ -56,7 +57,6 @@ def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
         ServiceUnavailableError: The store does not answer.
         InaccessibleError: The store does not let us read.
     """
-    name = settings.evaluation.golden
     if not name:
         return []
     try:
@@ -66,20 +66,20 @@ def golden_rows(store: Store, settings: schema.Settings) -> list[Row]:
     except PedigreeError as error:
         message = f"evaluation.golden {name[:12]} cannot be read from {store.url}: make that version there with"
         raise PedigreeError(f"{message} pedigree data rebuild, or correct the setting.") from error
-    labels = apply_aliases([row.label for row in rows], settings.labels.aliases)
+    labels = apply_aliases([row.label for row in rows], aliases)
     return [row._replace(label=label) for row, label in zip(rows, labels, strict=True)]
 
 
-def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, settings: schema.Settings) -> None:
+def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, store: Store, settings: schema.Images) -> None:
     """Embed those golden images that the store lacks under a backbone.
 
     Args:
         rows: The golden set.
         feature_set: The backbone's features.
-        settings: Those of the store and of images are read.
+        store: The store that holds images and features.
+        settings: How large an image may be.
     """
     images = [row.image for row in rows]
-    if set(images) <= Store(settings.store.url).features(feature_set.fingerprint, feature_set.width).stored():
+    if not rows or set(images) <= store.features(feature_set.fingerprint, feature_set.width).stored():
         return
-    store = Store(settings.store.url)
-    embed_missing(stored_backbone(store, feature_set.fingerprint), images, store, limits_from_settings(settings.images))
+    embed_missing(stored_backbone(store, feature_set.fingerprint), images, store, limits_from_settings(settings))

@@ -46,7 +46,8 @@ def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
     """
     store = Store(settings.store.url)
     store.ledger.verified_entries()
-    rows, golden = store.manifests.read(dataset.hash), golden_rows(store, settings)
+    rows = store.manifests.read(dataset.hash)
+    golden = golden_rows(store, settings.evaluation.golden, settings.labels.aliases)
     evaluation_set = build_evaluation_set(store, [*rows, *golden])
     wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
     if wrong:
