@@ -17,10 +17,10 @@ from configs.schema import Tracking
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
-from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
+from tests.tasks import decisions
 from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, shown
 
 Event = Callable[[Workspace], object]
@@ -29,15 +29,15 @@ Event = Callable[[Workspace], object]
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """Make an MLflow whose versions are empty folders, registered the real way."""
-
-    def write(folder: Path, _packaged: Path, identity: Model) -> None:
-        folder.mkdir()
-        identity.save(str(folder / "MLmodel"))
-
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "write_mlflow_model", write)
+        patch.setattr(decisions, "write_mlflow_model", _write_empty_model)
         check_tracking(f"sqlite:///{name}/mlflow.db")
         yield Path(name)
+
+
+def _write_empty_model(_packaged: Path, folder: Path, identity: Model) -> None:
+    folder.mkdir()
+    identity.save(str(folder / "MLmodel"))
 
 
 def _client(workspace: Workspace) -> MlflowClient:
@@ -68,7 +68,7 @@ def _add_foreign_version(workspace: Workspace) -> None:
     run = runs.start_run(workspace.tracking.url, "elsewhere", {}, {})
     tags = {"pedigree.head": "0" * 64, "pedigree.dataset": "0" * 64, registry.STORE: "another"}
     registry.register(
-        workspace.tracking.url, "pedigree", run, tags, partial(write_mlflow_model, Path(workspace.store.url))
+        workspace.tracking.url, "pedigree", run, tags, partial(_write_empty_model, Path(workspace.store.url))
     )
 
 
