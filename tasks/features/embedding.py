@@ -19,7 +19,6 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.training.results import FeatureSet
-from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
         The number of images that lacked a view.
     """
     from tasks.modeling.backbone.embedding import check_determinism
+    from tasks.reports.prefect_ui.progress import show_progress
 
     views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
     features = store.features(backbone.fingerprint, backbone.width, backbone.precision)
