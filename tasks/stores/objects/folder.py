@@ -114,7 +114,7 @@ class FolderBucket:
         Raises:
             ObjectChangedError: It is gone, has another ETag, or was written to while it was open.
             UnreadableObjectError: This file alone cannot be read.
-        """
+        """  # noqa: DOC501 - a function builds the error
         path = f"{self._root}/{key}"
         if UNUSABLE in key:
             raise _unreadable(path, Reason.UNUSABLE_NAME, "the name is no UTF-8")
@@ -146,7 +146,7 @@ class FolderBucket:
         Raises:
             ObjectChangedError: The file is gone, or has another ETag.
             UnreadableObjectError: The file system does not answer about it.
-        """
+        """  # noqa: DOC501 - a function builds the error
         path = self._root / key
         try:
             same = path.is_file() and _etag(path.stat()) == etag
@@ -168,7 +168,7 @@ class FolderBucket:
 
         Raises:
             PedigreeError: The disk is full, or the folder cannot be written.
-        """
+        """  # noqa: DOC501 - a function builds the error
         path = self._root / key
         partial = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         try:
@@ -202,9 +202,12 @@ class FolderBucket:
 def _entry(root: str, key: str) -> Entry | None:
     """Describe a file; return None where it is gone since the listing, and only its key where nothing else is known.
 
+    Returns:
+        The entry.
+
     Raises:
         PedigreeError: The folder that it lies in may not be entered.
-    """
+    """  # noqa: DOC501 - a function builds the error
     path = f"{root}/{key}"
     if UNUSABLE in key:
         return Entry(key, _UNKNOWN, 0, "", _time(0))

@@ -169,7 +169,7 @@ class S3Bucket:
         Raises:
             ObjectChangedError: The object is gone, or has another ETag.
             UnreadableObjectError: This object alone is refused or archived.
-        """
+        """  # noqa: DOC501 - its caller turns it into a sentence
         with _sentences(self.url), one_object(key, self._address(key)):
             try:
                 head = s3_client().head_object(Bucket=self._bucket, Key=self._prefix + key, IfMatch=f'"{etag}"')
@@ -196,7 +196,7 @@ class S3Bucket:
 
         Returns:
             False where there is an object of this key already, which stays as it is.
-        """
+        """  # noqa: DOC501 - its caller turns it into a sentence
         with _sentences(self.url):
             try:
                 parameters: Any = {"Bucket": self._bucket, "Key": self._prefix + key, "Body": data, "IfNoneMatch": "*"}

@@ -92,7 +92,7 @@ def lance_arguments(uri: str) -> dict[str, Any]:
 
     Raises:
         InaccessibleError: There are no credentials.
-    """
+    """  # noqa: DOC501 - a function builds the error
     with sentences(uri):
         credentials = _sessions[s3_client()].get_credentials()
         if credentials is None:

@@ -57,7 +57,7 @@ def one_object(key: str, where: str) -> Iterator[None]:
     Raises:
         ObjectChangedError: The object is gone, or is another one.
         UnreadableObjectError: This object alone is refused or archived.
-    """
+    """  # noqa: DOC501 - a function builds the error
     try:
         yield
     except ClientError as error:
@@ -137,7 +137,7 @@ def sentences(url: str) -> Iterator[None]:
     Raises:
         ServiceUnavailableError: Nobody answers, or trying again may help.
         InaccessibleError: A setting or a right is wrong.
-    """
+    """  # noqa: DOC501 - a function builds the error
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError):
@@ -208,9 +208,11 @@ def untrusted(url: str, words: str) -> PedigreeError:
 def is_page(error: ClientError) -> bool:
     """Check whether an answer is a web page or comes from a proxy, since S3 answers in XML, except to HEAD requests.
 
-    botocore reports a page with status 200 as a fault of the server, 500; other faults are a proxy's, and may pass.
-    A page that happens to be valid XML comes without any code.
+    Returns:
+        Whether the answer is no answer of S3.
     """
+    # botocore reports a page with status 200 as a fault of the server, 500; other faults are a proxy's, and may pass.
+    # A page that happens to be valid XML comes without any code.
     metadata = error.response.get("ResponseMetadata", {})
     code = str(error.response["Error"].get("Code", "")) or str(metadata.get("HTTPStatusCode", ""))
     kind = metadata.get("HTTPHeaders", {}).get("content-type", "")

@@ -95,7 +95,7 @@ def table_errors(name: str, objects: Bucket, done: str) -> Iterator[None]:
 
     Raises:
         Exception: Of the class that fits the cause, such as PedigreeError, where Lance raised anything.
-    """
+    """  # noqa: DOC501 - a function builds the error
     try:
         yield
     except PedigreeError:

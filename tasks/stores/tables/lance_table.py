@@ -206,15 +206,13 @@ class Table:
             self._record(self._files_now() - before)
 
     def remove(self, image: str) -> bool:
-        """Remove an image's rows with all their bytes; return False where there were none.
-
-        Lance marks rows as gone, writes the rest of their files anew, and drops all former versions of the table.
-        """
+        """Remove an image's rows with all their bytes; return False where there were none."""
         dataset = self._open()
         if dataset is None or not dataset.count_rows(filter=f"image = '{image}'"):
             return False
         before = files_of(dataset)
         with self._errors("written"):
+            # Lance marks rows as gone, writes the rest of their files anew, and drops all former versions.
             dataset.delete(f"image = '{image}'")
             dataset.optimize.compact_files(
                 target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
