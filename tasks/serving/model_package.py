@@ -42,6 +42,8 @@ CODE = (
     "tasks/modeling/head/head.py",
     "tasks/modeling/packaged_model.py",
 )
+# Where a package has had what MLflow runs since the first one: whoever compares served files asks for it by this name.
+_ENTRY = "model.py"
 _IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
 # What a server answers in one request; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
 _SERVING = {"max_rows": 64, "max_megabytes": 64, "max_megapixels": 30, "max_request_megapixels": 300}
@@ -70,14 +72,12 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
     # A uv project that happens to lie in the current folder says nothing about what the model needs.
     os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
     with TemporaryDirectory() as workspace:
-        code = Path(workspace) / "code"
-        for name in CODE:
-            (code / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_ROOT / name, code / name)
+        code, entry = Path(workspace) / "code", Path(workspace) / _ENTRY
+        _copy_code(code, entry)
         constraints = Path(workspace) / "constraints.txt"
         save_model(
             path=str(folder),
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            python_model=str(entry),
             code_paths=[str(path) for path in sorted(code.iterdir())],
             artifacts={path.name: str(path) for path in sorted(packaged.iterdir())},
             signature=_SIGNATURE,
@@ -87,6 +87,14 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
             model_config=_SERVING,
         )
     _remove_paths(folder, identity)
+
+
+def _copy_code(code: Path, entry: Path) -> None:
+    """Copy the modules that the model imports, and the one that MLflow runs."""
+    for name in CODE:
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_ROOT / name, code / name)
+    shutil.copyfile(Path(__file__).with_name("pyfunc_model.py"), entry)
 
 
 def _remove_paths(folder: Path, identity: Model) -> None:
