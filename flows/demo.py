@@ -81,12 +81,27 @@ def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
         Each night twice: with None when it begins, and with its outcome when it has ended.
     """
     folder = home() / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
     settings = demo_settings(folder, changes)
+    if folder.exists():
+        _remove_former_demo(folder, settings)
     for act in STORY:
         yield act, None
         place_photographs(Path(settings.source.url), act)
         yield act, run_retrain(settings)
+
+
+def _remove_former_demo(folder: Path, settings: Settings) -> None:
+    """Delete what a former demo left: its store, and its registered model, which no other store may continue."""
+    from tasks.stores.store import Store
+    from tasks.stores.tracking import registry
+    from tasks.stores.tracking.client import check_tracking
+
+    url, model = settings.tracking.url, settings.tracking.model
+    check_tracking(url)
+    tags = registry.read_aliases_and_tags(url, model)[1]
+    if tags.get(registry.STORE) == Store(settings.store.url).identity():
+        registry.remove_model(url, model)
+    shutil.rmtree(folder)
 
 
 def demo_settings(folder: Path, changes: Sequence[str] = ()) -> Settings:

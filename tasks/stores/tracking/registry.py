@@ -121,6 +121,17 @@ def remove_version(url: str, model: str, number: str) -> None:
         client.delete_model_version(model, number)
 
 
+def remove_model(url: str, model: str) -> None:
+    """Delete a registered model with all of its versions, where there is one.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+    """
+    with mlflow_at(url) as client, _unless_missing():
+        client.delete_registered_model(model)
+
+
 def register(
     url: str,
     model: str,
