@@ -8,6 +8,7 @@ from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import (
     Decision,
+    RegisteredVersion,
     build_promotion_command,
     find_last_decision,
     find_shortest_name,
@@ -16,7 +17,6 @@ from tasks.domain.registry.decisions import (
 )
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
-from tasks.stores.tracking.registry import RegisteredVersion
 from tasks.training.register import register_again
 
 

@@ -10,7 +10,7 @@ from configs import schema
 from configs.environment import code_version
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_from_settings
-from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import TrainedModel
 from tasks.features.embedding import backbone_files, head_bytes
@@ -20,7 +20,7 @@ from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import lifecycle
-from tasks.stores.tracking.registry import RegisteredVersion, check_owner
+from tasks.stores.tracking.registry import check_owner
 
 
 @step(hours=2, logged=False)

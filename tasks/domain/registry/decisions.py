@@ -268,3 +268,18 @@ def _present_entry(entries: Sequence[Decision], number: int | None) -> Decision 
 
 def _entry(entries: Sequence[Decision], number: int | None) -> Decision | None:
     return next((entry for entry in entries if entry.number == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A registered version: its number, the run that it came from, and its tags, which alone say which model it is."""
+
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    def matches(self, decision: Decision) -> bool:
+        """Return whether this is the model that a decision is about: the same weights, data and settings."""
+        expected = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
+        same = all(self.tags.get(name) == value for name, value in expected.items())
+        return same and self.tags.get("pedigree.recipe", decision.recipe) == decision.recipe

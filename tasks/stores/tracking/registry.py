@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from configs.errors import SettingsError
 from configs.visible_text import shown, visible
-from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.stores.store import Store
 from tasks.stores.tracking.client import mlflow_at
 from tasks.stores.tracking.packages import files_in
@@ -26,21 +25,6 @@ from tasks.stores.tracking.packages import files_in
 STORE = "pedigree.store"
 
 _Keep = Callable[[Path], object]
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """A registered version: its number, the run that it came from, and its tags, which alone say which model it is."""
-
-    number: str
-    run_id: str
-    tags: Mapping[str, str]
-
-    def matches(self, decision: Decision) -> bool:
-        """Return whether this is the model that a decision is about: the same weights, data and settings."""
-        expected = {"pedigree.head": decision.head, "pedigree.dataset": decision.dataset}
-        same = all(self.tags.get(name) == value for name, value in expected.items())
-        return same and self.tags.get("pedigree.recipe", decision.recipe) == decision.recipe
 
 
 def version_of(url: str, model: str, decision: Decision) -> RegisteredVersion | None:

@@ -14,6 +14,7 @@ from mlflow.models import Model
 
 from configs.errors import PedigreeError
 from configs.schema import Tracking
+from tasks.domain.registry.decisions import RegisteredVersion
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
@@ -44,11 +45,11 @@ def _client(workspace: Workspace) -> MlflowClient:
     return MlflowClient(workspace.tracking.url)
 
 
-def _versions(workspace: Workspace) -> list[registry.RegisteredVersion]:
+def _versions(workspace: Workspace) -> list[RegisteredVersion]:
     return registry.find_versions(workspace.tracking.url, "pedigree", {})
 
 
-def _nth(workspace: Workspace, number: int, act: Callable[[registry.RegisteredVersion], object]) -> None:
+def _nth(workspace: Workspace, number: int, act: Callable[[RegisteredVersion], object]) -> None:
     versions = _versions(workspace)
     if versions:
         act(versions[number % len(versions)])

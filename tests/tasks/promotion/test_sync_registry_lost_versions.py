@@ -9,7 +9,7 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from configs.errors import PedigreeError, SettingsError
 from tasks.catalog import models as looking
-from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
@@ -27,7 +27,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return created
 
 
-def served(workspace: Workspace) -> registry.RegisteredVersion | None:
+def served(workspace: Workspace) -> RegisteredVersion | None:
     """Read which version carries the alias champion."""
     number = shown(workspace).get("champion")
     return registry.version_numbered(workspace.tracking.url, "pedigree", number) if number else None
