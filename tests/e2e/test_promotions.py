@@ -133,7 +133,7 @@ def test_mlflow_that_goes_away_before_the_decision_leaves_nothing_decided(
 ) -> None:
     """Without a version to promote there is no decision, and the next run comes to it with the work already done."""
     url, running = server()
-    retraining = begin(url, stop="tasks.promotion.gate:gate.judge")
+    retraining = begin(url, stop="tasks.promotion.gate:gate.apply_gate_rules")
     running.close()
     assert f"MLflow at {url} does not answer" in ended(retraining, code=1)
     assert Store(str(tmp_path / "store")).ledger.entries() == []
