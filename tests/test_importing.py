@@ -1,6 +1,7 @@
 """Importing a module changes nothing in the process: a program of one's own can take any part of this one."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,8 +79,10 @@ def test_importing_every_module_changes_nothing_in_the_process(tmp_path: Path) -
 def test_a_run_sets_its_process_up_itself(prefect_server: PrefectServer, tmp_path: Path) -> None:
     """Where Prefect starts it, it is as at a terminal: a failure is told without a traceback."""
     assert prefect_server.api_url
+    # Tests that ran a command here have silenced the console for all that is started afterwards.
+    environment = {**os.environ, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
     done = subprocess.run(  # noqa: S603 - this very Python
-        [sys.executable, "-c", DEPLOYED], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", DEPLOYED], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"state": "Failed", "threshold": 50_000, "frozen": True}
