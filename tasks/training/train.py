@@ -12,7 +12,7 @@ from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
-from tasks.step import log_line, step
+from tasks.step import log_result, step
 from tasks.stores.files.leases import owner
 from tasks.stores.files.records import record_bytes
 from tasks.stores.store import Store
@@ -68,7 +68,7 @@ def _train_or_reuse(
     # The other workers of a fine-tuning wait for their share, so it always runs.
     stored = None if workers() else store.training_results.read(name)
     if stored and store.heads.has(stored["head"]) and not _is_decided(store, dataset.hash, stored["head"]):
-        log_line("train     found what an earlier night had trained and could not bring to a decision")
+        log_result("train", "found what an earlier run had trained and could not bring to a decision")
         return TrainingResult(**{**stored, "made": FeatureSet(**stored["made"])})
     rows = store.manifests.read(dataset.hash)
     fitted = train_model(rows, embedded.current, settings, store, read_groups(store))

@@ -26,7 +26,7 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     embedded = DatasetFeatures(feature_set, feature_set, 0, 3)
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": str(tmp_path)}})
     heads = iter("abcd")
-    monkeypatch.setattr(train, "log_line", lambda _text: None)
+    monkeypatch.setattr(train, "log_result", lambda _name, _text: None)
 
     def trains(*_: object) -> TrainingResult:
         head = next(heads)
