@@ -42,4 +42,4 @@ def test_a_form_without_a_name_or_a_reason_is_refused(workspace: Workspace, by: 
 
 
 def _form(workspace: Workspace) -> dict[str, str]:
-    return {"store_url": workspace.store, **{f"tracking_{name}": text for name, text in workspace.tracking}}
+    return {"store_url": workspace.store.url, **{f"tracking_{name}": text for name, text in workspace.tracking}}

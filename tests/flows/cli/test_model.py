@@ -118,7 +118,9 @@ def deciding(tmp_path: Path) -> tuple[Workspace, str]:
     for outcome in ("promoted", "promoted", "needs-approval"):
         add_decision(workspace, outcome)
     settings = tmp_path / "settings.yaml"
-    settings.write_text(SETTINGS.format(folder=tmp_path / "photos", store=workspace.store, url=workspace.tracking.url))
+    settings.write_text(
+        SETTINGS.format(folder=tmp_path / "photos", store=workspace.store.url, url=workspace.tracking.url)
+    )
     return workspace, str(settings)
 
 
