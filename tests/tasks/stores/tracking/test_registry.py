@@ -146,7 +146,7 @@ def test_a_registered_model_holds_its_files_its_code_and_its_packages_and_nothin
         ("tasks", "domain"),
         ("tasks", "modeling"),
     }
-    assert (folder / "pyfunc_model.py").exists()
+    assert (folder / "model.py").exists()
     pins = (folder / "requirements.txt").read_text().split("\n")
     assert pins.pop() == "-c constraints.txt"
     assert all("==" in pin for pin in (*pins, *(folder / "constraints.txt").read_text().split("\n")))
