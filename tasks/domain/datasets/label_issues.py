@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from cleanlab.outlier import OutOfDistribution
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
@@ -16,6 +15,9 @@ from tasks.domain.labels.confident_learning import (
     find_label_errors,
 )
 from tasks.domain.phrasing import count
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 # At most about this share of correctly labelled images is doubted, so only a larger share says something about a class.
 _MAX_CLEAN_SHARE = 0.02
@@ -122,7 +124,7 @@ class FeatureIssues:
     labels: LabelIssues
 
 
-def fit_pca(features: NDArray[np.float32]) -> PCA:
+def fit_pca(features: NDArray[np.float32]) -> "PCA":
     """Fit a PCA to features; its ``transform`` also takes features that it was not fitted on.
 
     Args:
@@ -131,6 +133,8 @@ def fit_pca(features: NDArray[np.float32]) -> PCA:
     Returns:
         The PCA with at most 128 components.
     """
+    from sklearn.decomposition import PCA
+
     return PCA(min(_COMPONENTS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
 
 
@@ -183,6 +187,8 @@ def _report_label_errors(rows: Sequence[Row], errors: LabelErrors, labels: Seque
 
 
 def _find_outliers(rows: Sequence[Row], features: NDArray[np.float32]) -> Issue:
+    from cleanlab.outlier import OutOfDistribution
+
     sample = np.sort(np.argsort([row.image for row in rows])[:_MAX_SAMPLE])
     detector = OutOfDistribution({"k": min(10, len(sample) - 1)} if len(sample) > 1 else {})
     images: list[FlaggedImage] = []

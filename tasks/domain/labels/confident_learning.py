@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import StratifiedGroupKFold
 
 from tasks.domain.training.calibration import fit_temperature
 
@@ -137,6 +135,9 @@ def _cross_validate(
     Returns:
         Logits of shape (n_images, n_classes), and a mask of shape (n_images,) of the images that have them.
     """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import StratifiedGroupKFold
+
     logits, judged = np.full((len(labels), int(labels.max()) + 1), _MIN_LOGIT), np.zeros(len(labels), bool)
     folds = min(_FOLDS, max(Counter(labels.tolist()).values()))
     if folds < _MIN_COUNT:
