@@ -16,9 +16,16 @@ from tasks.domain.training.calibration import Promise
 
 if TYPE_CHECKING:
     from infra.stack import Status
+    from tasks.catalog.models import DataDiff, ModelDetails, ModelHistory, Models
+    from tasks.domain.registry.decisions import Decision
     from tasks.domain.registry.model_record import Reproduction
     from tasks.domain.runs.results import Outcome
+    from tasks.promotion.overrides import Override
 
+# The most classes that a screen names; --json names all.
+_MOST = 10
+# Digits of a head's hash that are enough to name a model.
+_HEAD = 8
 _COLOURS = {
     "promoted": "green",
     "rejected": "red",
@@ -107,17 +114,6 @@ def render_stack(status: "Status") -> RenderableType:
 def describe_left_alone(names: Sequence[str]) -> list[str]:
     """List what somebody had changed in Prefect and deploying therefore left alone."""
     return [f"left alone, as somebody set it in Prefect: {name}" for name in names]
-
-
-if TYPE_CHECKING:
-    from tasks.catalog.models import DataDiff, ModelDetails, ModelHistory, Models
-    from tasks.domain.registry.decisions import Decision
-    from tasks.promotion.overrides import Override
-
-# The most classes that a screen names; --json names all.
-_MOST = 10
-# Digits of a head's hash that are enough to name a model.
-_HEAD = 8
 
 
 def render_models(listing: "Models") -> RenderableType:
