@@ -40,7 +40,7 @@ class Stub:
         url = urlsplit(target)
         key = unquote(url.path).partition("/")[2].partition("/")[2]
         if key:
-            return f'ETag: "{_etag(key)}"\r\n', key.encode().ljust(self._size, b".")
+            return f'ETag: "{make_etag(key)}"\r\n', key.encode().ljust(self._size, b".")
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         return "Content-Type: application/xml\r\n", self._listing(query).encode()
 
@@ -79,14 +79,15 @@ class Stub:
                 yield (
                     (
                         f"<Contents><Key>{escape(key)}</Key><LastModified>{_TIME}</LastModified>"
-                        f"<ETag>&quot;{_etag(key)}&quot;</ETag><Size>{self._size}</Size>"
+                        f"<ETag>&quot;{make_etag(key)}&quot;</ETag><Size>{self._size}</Size>"
                         "<StorageClass>STANDARD</StorageClass></Contents>"
                     ),
                     start,
                 )
 
 
-def _etag(key: str) -> str:
+def make_etag(key: str) -> str:
+    """Return the ETag that the stub gives an object, by its key in the bucket."""
     return key.encode().hex()[-32:]
 
 
