@@ -57,7 +57,7 @@ def make_store(folder: Path, listed: int, fetched: int | None = None, split: int
 
 def make_entries(number: int) -> Iterator[Entry]:
     """Yield the first so many entries of the source, sorted by key."""
-    for batch in _listing(number).to_batches(10_000):
+    for batch in _listing_batches(number):
         yield from map(Entry, *(column.to_pylist() for column in batch.columns))
 
 
@@ -69,10 +69,15 @@ def write_settings(folder: Path) -> Path:
 
 
 def _listing(number: int) -> pa.Table:
-    keys = [f"class-{n % _CLASSES:03}/{n:08}.jpg" for n in range(number)]
-    etags = [s3_stub.make_etag(f"photos/{key}") for key in keys]
-    columns = [keys, etags, _repeat(SIZE, number), _repeat("", number), _repeat(_MODIFIED, number)]
-    return pa.table(columns, schema=LISTING).sort_by("key")
+    return pa.Table.from_batches(_listing_batches(number), LISTING)
+
+
+def _listing_batches(number: int) -> Iterator[pa.RecordBatch]:
+    for folder in range(_CLASSES):
+        keys = [f"class-{folder:03}/{n:08}.jpg" for n in range(folder, number, _CLASSES)]
+        etags = [s3_stub.make_etag(f"photos/{key}") for key in keys]
+        columns = [keys, etags, *(_repeat(value, len(keys)) for value in (SIZE, "", _MODIFIED))]
+        yield pa.record_batch(columns, schema=LISTING)
 
 
 def _append(table: Table, rows: pa.Table) -> None:
