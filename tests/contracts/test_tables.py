@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
+from configs.errors import PedigreeError
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_rows import row_numbers
 
@@ -18,6 +20,15 @@ url, writer = sys.argv[1:]
 table = Store(url).table("shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
 for number in range(4):
     table.append([{"image": f"{writer}-{number}", "data": b"x"}])
+"""
+# Writes one row that no version of the table names, and prints what commits it.
+FRAGMENT_WRITER = """
+import sys
+import pyarrow as pa
+from tasks.stores.store import Store
+url, name = sys.argv[1:]
+table = Store(url).table("shared", pa.schema([("image", pa.string()), ("data", pa.large_binary())]))
+print(*table.write_fragments([{"image": name, "data": name.encode()}]), end="")
 """
 
 
@@ -81,3 +92,33 @@ def test_writers_who_add_the_same_column_lose_nothing(url: str) -> None:
 def test_the_first_of_doubled_rows_counts() -> None:
     """A name that was appended twice stands for its first row."""
     assert row_numbers(pa.chunked_array([["a", "b"], ["a", "c"]])) == {"a": 0, "b": 1, "c": 3}
+
+
+def test_fragments_of_several_processes_become_rows_in_one_commit(url: str) -> None:
+    """Rows that processes write apart are read by nobody, and then by all after one commit, in the order given."""
+    table = Store(url).table("shared", SCHEMA)
+    table.append([{"image": "old", "data": b"0"}])
+    command = [sys.executable, "-c", FRAGMENT_WRITER, url]
+    fragments = [subprocess.run([*command, name], stdout=subprocess.PIPE, check=True).stdout.decode() for name in "ba"]  # noqa: S603 - our own program
+    assert table.read(["image"])["image"].to_pylist() == ["old"]
+    before = table._open().version  # type: ignore[union-attr]
+    assert table.commit_fragments([fragments[0], fragments[1], fragments[0]]) == 2
+    assert table.read(["image", "data"]).to_pylist()[1:] == [
+        {"image": "b", "data": b"b"},
+        {"image": "a", "data": b"a"},
+    ]
+    assert table._open().version == before + 1  # type: ignore[union-attr]
+    assert table.commit_fragments(fragments) == 0
+    assert not list(Store(url).checksums.altered_files())
+    assert table.files() == set(Store(url).checksums.read("shared.lance/"))
+
+
+def test_a_fragment_whose_file_is_gone_is_not_appended(url: str) -> None:
+    """A file that was swept while its fragment waited would make the table unreadable: the commit is refused."""
+    table = Store(url).table("shared", SCHEMA)
+    fragments = table.write_fragments([{"image": "a", "data": b"a"}])
+    for entry in list(Store(url).objects.entries("shared.lance/data/")):
+        Store(url).objects.remove(entry.key)
+    with pytest.raises(PedigreeError, match="is gone before its rows were taken into the table"):
+        table.commit_fragments(fragments)
+    assert table.read(["image"]).num_rows == 0

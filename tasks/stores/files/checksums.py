@@ -41,12 +41,21 @@ class Checksums:
         """
         written = self.objects.create(key, data)
         if written:
-            self._keep(key, sha256_of_bytes(data))
+            self.keep(key, sha256_of_bytes(data))
         return written
 
     def record(self, key: str) -> None:
         """Write the checksum of a file of any size that was just written; raise ObjectChangedError where it is gone."""
-        self._keep(key, self.objects.sha256(key))
+        self.keep(key, self.objects.sha256(key))
+
+    def keep(self, key: str, checksum: str) -> None:
+        """Write a checksum that is known already.
+
+        Args:
+            key: The file's path in the store.
+            checksum: Its SHA-256, 64 hex digits.
+        """
+        self.objects.create(f"{_FOLDER}{key}.{checksum}", b"")
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove the checksums of files that are gone for good, or are about to be written anew."""
@@ -91,9 +100,6 @@ class Checksums:
         facts = {"taken_on_trust": keys, "since": datetime.now(UTC).date().isoformat()}
         self.objects.create(_COMPLETE, json.dumps(facts, ensure_ascii=False, indent=1).encode())
         return len(keys)
-
-    def _keep(self, key: str, checksum: str) -> None:
-        self.objects.create(f"{_FOLDER}{key}.{checksum}", b"")
 
     def _sha256(self, key: str) -> str:
         try:

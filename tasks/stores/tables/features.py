@@ -74,13 +74,43 @@ class FeatureStore:
         Raises:
             PedigreeError: The table's rows are of another backbone.
         """
-        table, stored_vectors = self._table(), np.ascontiguousarray(vectors).astype(self.precision)
-        view_names = list(views) or [IDENTITY] * len(images)
+        self._prepared().append(self._rows(images, vectors, views))
+
+    def write_fragments(
+        self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()
+    ) -> list[str]:
+        """Write features that nobody reads before ``commit_fragments`` has their lines of text.
+
+        Args:
+            images: The images.
+            vectors: Their features, of shape ``(n_images, width)``.
+            views: The view of each image; empty where each is the image as it is.
+
+        Returns:
+            Lines of text, which any process may commit.
+
+        Raises:
+            PedigreeError: The table's rows are of another backbone.
+        """
+        return self._prepared().write_fragments(self._rows(images, vectors, views))
+
+    def commit_fragments(self, fragments: Sequence[str]) -> int:
+        """Make written features a part of the table, in one commit; return how many rows these are."""
+        return self._table().commit_fragments(fragments)
+
+    def _prepared(self) -> Table:
+        """Return the table, whose rows have checksums from now on."""
+        table = self._table()
         if not self._checked(table):
             self.add_checksums()
+        return table
+
+    def _rows(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str]) -> pa.Table:
+        stored_vectors = np.ascontiguousarray(vectors).astype(self.precision)
+        view_names = list(views) or [IDENTITY] * len(images)
         column = pa.FixedSizeListArray.from_arrays(pa.array(stored_vectors.reshape(-1)), self.width)
         sums = pa.array(self._checksums(images, view_names, stored_vectors), _CHECKSUM.type)
-        table.append(pa.table([pa.array(images), pa.array(view_names), column, sums], schema=table.schema))
+        return pa.table([pa.array(images), pa.array(view_names), column, sums], schema=self._schema)
 
     def rows_without_checksum(self) -> int:
         """Count the rows of an earlier Pedigree that still lack a checksum."""
@@ -217,14 +247,17 @@ class FeatureStore:
             "the next night makes its features again."
         )
 
-    def _table(self) -> Table:
-        """Open the table, and check that its rows are of this backbone."""
+    @property
+    def _schema(self) -> pa.Schema:
         vector = pa.list_(_TYPES[self.precision], self.width)
-        schema = pa.schema(
+        return pa.schema(
             [("image", pa.string()), ("view", pa.string()), ("vector", vector), _CHECKSUM],
             {"backbone": self.fingerprint},
         )
-        table = Table(self.objects, self.checksums, f"features/{self.fingerprint}", schema)
+
+    def _table(self) -> Table:
+        """Open the table, and check that its rows are of this backbone."""
+        table = Table(self.objects, self.checksums, f"features/{self.fingerprint}", self._schema)
         stored = table.stored_schema()
         if stored is not None:
             self._check(stored)

@@ -60,8 +60,15 @@ class ImageStore:
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
         """Write new images with their bytes, in one commit."""
         if images:
-            batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
-            self._table().append(pa.RecordBatchReader.from_batches(_SCHEMA, batches))
+            self._table().append(_stream(images))
+
+    def write_fragments(self, images: Sequence[tuple[ImageInfo, bytes]]) -> list[str]:
+        """Write new images with their bytes, which nobody reads before ``commit_fragments`` has these lines of text."""
+        return self._table().write_fragments(_stream(images)) if images else []
+
+    def commit_fragments(self, fragments: Sequence[str]) -> int:
+        """Make written images a part of the table, in one commit; return how many rows these are."""
+        return self._table().commit_fragments(fragments)
 
     def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what was measured of those of these images that are stored."""
@@ -157,6 +164,11 @@ def _alone(table: Table, row: int) -> bytes | PedigreeError:
         raise
     except PedigreeError as problem:
         return problem
+
+
+def _stream(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatchReader:
+    batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
+    return pa.RecordBatchReader.from_batches(_SCHEMA, batches)
 
 
 def _rows(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatch:

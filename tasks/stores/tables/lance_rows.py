@@ -1,11 +1,15 @@
 """Helpers for Lance tables: data files, checks of rows, and errors as sentences."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
@@ -14,6 +18,12 @@ from tasks.stores.objects.object_store import Bucket
 if TYPE_CHECKING:
     import lance
 
+#: Rows in one read where they may hold whole pictures, then where much of a table is read.
+ROWS_AT_ONCE, ROWS_A_SCAN = 64, 256
+# Reads that go ahead where much of a table is read.
+_AHEAD = 4
+# Reading row by row is faster for fewer than one row in this many.
+_SPARSE = 4
 # Lance writes this of requests that it gave up on, since the server did not answer or was busy, and of no other.
 _TRIED = r"after \d+ retries"
 _REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
@@ -21,9 +31,88 @@ _NEWER = r"cannot be read by this version of Lance|upgrade Lance"
 _FULL = "make room and run again, nothing was half-written"
 
 
+def create_table(objects: Bucket, name: str, schema: pa.Schema) -> None:
+    """Create an empty table elsewhere and put its files in place, each only if it is not there yet.
+
+    Lance itself would let the slower of two creators overwrite what the faster one has appended meanwhile.
+
+    Args:
+        objects: The store's files.
+        name: The table's name.
+        schema: Its columns.
+    """
+    import lance
+
+    with TemporaryDirectory() as folder:
+        lance.write_dataset(schema.empty_table(), folder, mode="create")
+        # The manifest comes last, since the table exists as soon as its first version does.
+        for path in sorted(Path(folder).rglob("*"), key=lambda path: (path.suffix == ".manifest", path)):
+            if path.is_file():
+                objects.create(f"{name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
 def files_of(dataset: "lance.LanceDataset") -> set[str]:
     """Return the data files of the rows that a table has now."""
     return {file.path for fragment in dataset.get_fragments() for file in fragment.data_files()}
+
+
+def damaged_files(
+    dataset: "lance.LanceDataset", errors: Callable[[], AbstractContextManager[None]]
+) -> Iterator[tuple[str, str]]:
+    """Read a table file by file, and report those that cannot be read.
+
+    Args:
+        dataset: The table.
+        errors: Turns what Lance raises into one sentence.
+
+    Yields:
+        The name of each damaged file, and what is wrong with it.
+
+    Raises:
+        InaccessibleError: A file may not be read.
+        ServiceUnavailableError: The server does not answer.
+    """
+    for fragment in dataset.get_fragments():
+        try:
+            with errors():
+                for batch in fragment.to_batches(batch_size=ROWS_AT_ONCE):
+                    sound(batch)
+        except (ServiceUnavailableError, InaccessibleError):
+            raise
+        except PedigreeError as problem:
+            yield from ((file.path, str(problem)) for file in fragment.data_files())
+
+
+def ascending_rows(
+    dataset: "lance.LanceDataset", rows: NDArray[np.int64], columns: Sequence[str]
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
+    """Read rows by ascending numbers; much of a table is read from end to end, little of it row by row.
+
+    Args:
+        dataset: The table.
+        rows: The row numbers, int64 of shape ``(n_rows,)``, ascending.
+        columns: The columns that are wanted.
+
+    Yields:
+        A few rows of the table, and the indices of those among them that were asked for.
+    """
+    if len(rows) * _SPARSE < dataset.count_rows():
+        for part in (rows[start : start + ROWS_A_SCAN] for start in range(0, len(rows), ROWS_A_SCAN)):
+            taken = sound(dataset.take(part.tolist(), columns=list(columns)))
+            yield from ((batch, np.arange(batch.num_rows)) for batch in taken.to_batches())
+        return
+    scan = dataset.to_batches(
+        columns=list(columns),
+        batch_size=ROWS_A_SCAN,
+        batch_readahead=_AHEAD,
+        fragment_readahead=_AHEAD,
+        scan_in_order=True,
+    )
+    passed = 0
+    for batch in scan:
+        first, last = np.searchsorted(rows, [passed, passed + batch.num_rows])
+        yield sound(batch), rows[first:last] - passed
+        passed += batch.num_rows
 
 
 def sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,19 +13,29 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import Bucket
-from tasks.stores.tables.lance_rows import files_of, row_numbers, sound, table_error, table_errors
+from tasks.stores.tables.fragments import commit_rows, write_rows
+from tasks.stores.tables.lance_rows import (
+    ROWS_A_SCAN,
+    ROWS_AT_ONCE,
+    ascending_rows,
+    create_table,
+    damaged_files,
+    files_of,
+    row_numbers,
+    sound,
+    table_error,
+    table_errors,
+)
+from tasks.stores.tables.upkeep import drop_image
 
 if TYPE_CHECKING:
     import lance
 
-# Rows in one read, then where much of a table is read, and how many reads go ahead there.
-_ROWS_AT_ONCE, _ROWS_A_SCAN, _AHEAD = 64, 256, 4
-# Reading row by row is faster for fewer than one row in this many.
-_SPARSE = 4
-# Files with fewer rows are joined whenever something is removed.
-_ROWS_A_FILE = 256
 # Attempts to add a column where another writer was faster.
 _TRIES = 5
+
+#: Rows that are to be written: columns, a stream of them, or a few dictionaries.
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader | Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,9 @@ class Table:
     name: str
     schema: pa.Schema
 
-    def append(self, rows: pa.Table | pa.RecordBatchReader | Sequence[dict[str, Any]]) -> None:
+    def append(self, rows: Rows) -> None:
         """Append rows in one commit, also those that a reader yields; none is visible before all are."""
-        if isinstance(rows, Sequence):
-            rows = pa.Table.from_pylist(list(rows), schema=self.schema)
+        rows = self._in_columns(rows)
         if isinstance(rows, pa.Table) and not rows.num_rows:
             return
         import lance
@@ -56,11 +62,53 @@ class Table:
             raise table_error(self.name, self.objects, "written", error) from error
         self._record(files_of(after) - before)
 
+    def write_fragments(self, rows: Rows) -> list[str]:
+        """Write rows that nobody reads yet, in any process and beside any number of others.
+
+        Args:
+            rows: The rows.
+
+        Returns:
+            Lines of text, a few hundred letters for each file: who hands them to ``commit_fragments`` within a day
+            makes these rows a part of the table.
+        """
+        self._prepare()
+        dataset = self._open()
+        rows = self._in_columns(rows)
+        if dataset is None or (isinstance(rows, pa.Table) and not rows.num_rows):
+            return []
+        with self._errors("written"):
+            return write_rows(dataset, rows, self.schema, self._key(""), self.checksums)
+
+    def commit_fragments(self, fragments: Sequence[str]) -> int:
+        """Append rows that were written before, in one commit and in this order, with the checksums of their files.
+
+        A fragment that is given twice, or that the table has already, is appended once. Of several rows of an image
+        the first one counts, as everywhere.
+
+        Args:
+            fragments: What ``write_fragments`` returned, in this process or another.
+
+        Returns:
+            The number of rows that were appended.
+
+        Raises:
+            PedigreeError: A file was swept, since it waited for more than a day; nothing is appended then.
+        """
+        dataset = self._open()
+        if dataset is None or not fragments:
+            return 0
+        with self._errors("written"):
+            return commit_rows(dataset, fragments, self._key(""), self.checksums)
+
+    def _in_columns(self, rows: Rows) -> pa.Table | pa.RecordBatchReader:
+        return pa.Table.from_pylist(list(rows), schema=self.schema) if isinstance(rows, Sequence) else rows
+
     def _prepare(self) -> None:
         """Create the table where there is none, and add the columns that one of an older Pedigree lacks."""
         dataset = self._open()
         if dataset is None:
-            self._create()
+            create_table(self.objects, self.name, self.schema)
             return
         for _ in range(_TRIES):
             lacking = [field for field in self.schema if field.name not in dataset.schema.names]
@@ -70,20 +118,6 @@ class Table:
             with suppress(OSError):
                 dataset.add_columns(lacking)
             dataset = self._open() or dataset
-
-    def _create(self) -> None:
-        """Create the empty table elsewhere and put its files in place, each only if it is not there yet.
-
-        Lance itself would let the slower of two creators overwrite what the faster one has appended meanwhile.
-        """
-        import lance
-
-        with TemporaryDirectory() as folder:
-            lance.write_dataset(self.schema.empty_table(), folder, mode="create")
-            # The manifest comes last, since the table exists as soon as its first version does.
-            for path in sorted(Path(folder).rglob("*"), key=lambda path: (path.suffix == ".manifest", path)):
-                if path.is_file():
-                    self.objects.create(f"{self.name}.lance/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def files(self) -> set[str]:
         """Return the files of the store that hold the table's rows as they are now."""
@@ -121,15 +155,7 @@ class Table:
         yield from self._taken(dataset, [numbers[name] for name in names], columns)
 
     def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Read rows by their numbers, a few at a time.
-
-        Args:
-            rows: The row numbers.
-            columns: The columns that are wanted.
-
-        Yields:
-            A few rows, in the order asked.
-        """
+        """Yield the rows of these numbers, a few at a time and in the order asked; of them these columns."""
         dataset = self._open()
         if dataset is not None:
             yield from self._taken(dataset, rows, columns)
@@ -150,24 +176,7 @@ class Table:
         if dataset is None or not len(rows):
             return
         with self._errors():
-            if len(rows) * _SPARSE < dataset.count_rows():
-                parts = (rows[start : start + _ROWS_A_SCAN] for start in range(0, len(rows), _ROWS_A_SCAN))
-                for part in parts:
-                    taken = sound(dataset.take(part.tolist(), columns=list(columns)))
-                    yield from ((batch, np.arange(batch.num_rows)) for batch in taken.to_batches())
-                return
-            scan = dataset.to_batches(
-                columns=list(columns),
-                batch_size=_ROWS_A_SCAN,
-                batch_readahead=_AHEAD,
-                fragment_readahead=_AHEAD,
-                scan_in_order=True,
-            )
-            passed = 0
-            for batch in scan:
-                first, last = np.searchsorted(rows, [passed, passed + batch.num_rows])
-                yield sound(batch), rows[first:last] - passed
-                passed += batch.num_rows
+            yield from ascending_rows(dataset, rows, columns)
 
     def stored_schema(self) -> pa.Schema | None:
         """Return the schema as it was written, with its metadata; None where there is no table."""
@@ -179,7 +188,7 @@ class Table:
         dataset = self._open()
         if dataset is not None:
             with self._errors():
-                scan = dataset.to_batches(columns=list(columns), batch_size=_ROWS_A_SCAN, scan_in_order=True)
+                scan = dataset.to_batches(columns=list(columns), batch_size=ROWS_A_SCAN, scan_in_order=True)
                 yield from (sound(batch) for batch in scan)
 
     def add_column(
@@ -212,12 +221,7 @@ class Table:
             return False
         before = files_of(dataset)
         with self._errors("written"):
-            # Lance marks rows as gone, writes the rest of their files anew, and drops all former versions.
-            dataset.delete(f"image = '{image}'")
-            dataset.optimize.compact_files(
-                target_rows_per_fragment=_ROWS_A_FILE, materialize_deletions_threshold=0.0, batch_size=_ROWS_AT_ONCE
-            )
-            dataset.cleanup_old_versions(older_than=timedelta(0))
+            drop_image(dataset, image)
         after = self._files_now()
         self.checksums.forget(map(self._key, before - after))
         self._record(after - before)
@@ -240,21 +244,13 @@ class Table:
         except PedigreeError as problem:
             yield f"{self.name}.lance/_versions", str(problem)
             return
-        for fragment in dataset.get_fragments() if dataset else ():
-            try:
-                with self._errors():
-                    for batch in fragment.to_batches(batch_size=_ROWS_AT_ONCE):
-                        sound(batch)
-            except (ServiceUnavailableError, InaccessibleError):
-                raise
-            except PedigreeError as problem:
-                for file in fragment.data_files():
-                    yield f"{self.name}.lance/data/{file.path}", str(problem)
+        if dataset is not None:
+            yield from ((self._key(file), problem) for file, problem in damaged_files(dataset, self._errors))
 
     def _taken(self, dataset: "lance.LanceDataset", rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
+        for start in range(0, len(rows), ROWS_AT_ONCE):
             with self._errors():
-                part = sound(dataset.take(list(rows[start : start + _ROWS_AT_ONCE]), columns=list(columns)))
+                part = sound(dataset.take(list(rows[start : start + ROWS_AT_ONCE]), columns=list(columns)))
             yield part
 
     def _files_now(self) -> set[str]:

@@ -74,3 +74,14 @@ def test_features_of_another_backbone_are_refused(store: FeatureStore, tmp_path:
     shutil.copytree(tmp_path / "features" / "net.lance", tmp_path / "features" / "other.lance")
     with pytest.raises(PedigreeError, match="holds features of backbone net, which is another one"):
         Store(store.objects.url).features("other", 3).stored()
+
+
+def test_features_that_were_written_apart_read_like_those_that_were_added(tmp_path: Path) -> None:
+    """Fragments of features, committed once, give the same bits as features that are added, with their checksums."""
+    vectors = np.arange(8, dtype=np.float32).reshape(2, 4)
+    apart, added = (Store(str(tmp_path / name)).features("f" * 64, 4) for name in ("apart", "added"))
+    fragments = [text for index in range(2) for text in apart.write_fragments([str(index)], vectors[index : index + 1])]
+    assert apart.stored() == set()
+    assert apart.commit_fragments(fragments) == 2
+    added.add(["0", "1"], vectors)
+    assert apart.read(["1", "0"]).tobytes() == added.read(["1", "0"]).tobytes() == vectors[::-1].tobytes()
