@@ -69,8 +69,7 @@ class Table:
             rows: The rows.
 
         Returns:
-            Lines of text, a few hundred letters for each file: who hands them to ``commit_fragments`` within a day
-            makes these rows a part of the table.
+            Lines of text: ``commit_fragments`` makes these rows a part of the table within a day.
         """
         self._prepare()
         dataset = self._open()
@@ -83,8 +82,7 @@ class Table:
     def commit_fragments(self, fragments: Sequence[str]) -> int:
         """Append rows that were written before, in one commit and in this order, with the checksums of their files.
 
-        A fragment that is given twice, or that the table has already, is appended once. Of several rows of an image
-        the first one counts, as everywhere.
+        A fragment that is given twice is appended once. Of several rows of an image the first one counts, as always.
 
         Args:
             fragments: What ``write_fragments`` returned, in this process or another.
@@ -155,7 +153,15 @@ class Table:
         yield from self._taken(dataset, [numbers[name] for name in names], columns)
 
     def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield the rows of these numbers, a few at a time and in the order asked; of them these columns."""
+        """Read rows by their numbers, a few at a time.
+
+        Args:
+            rows: The row numbers.
+            columns: The columns that are wanted.
+
+        Yields:
+            A few rows, in the order asked.
+        """
         dataset = self._open()
         if dataset is not None:
             yield from self._taken(dataset, rows, columns)
