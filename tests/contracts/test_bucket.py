@@ -10,7 +10,6 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.objects import s3
 from tasks.stores.objects.object_store import ObjectChangedError, open_bucket, read_url
-from tasks.stores.objects.s3 import S3Bucket
 
 
 def test_objects_are_listed_sorted_with_their_sizes(url: str) -> None:
@@ -116,17 +115,6 @@ def test_s3_metadata_is_read(s3_bucket: str) -> None:
     boto3.client("s3").put_object(Bucket=name, Key="1.jpg", Body=b"1", Metadata=written)
     bucket = open_bucket(s3_bucket)
     assert bucket.metadata("1.jpg", next(bucket.entries()).etag) == {"label": "pug", "coat": "пёстрый"}
-
-
-def test_a_signed_address_is_enough_to_read(s3_bucket: str) -> None:
-    """An object is read by a signed address, and another than the listed one is left to boto3."""
-    bucket = S3Bucket(s3_bucket)
-    bucket.create("a.txt", b"one")
-    etag = next(bucket.entries()).etag
-    assert bucket._read_signed("a.txt", etag) == b"one"
-    assert bucket._read_signed("a.txt", "0" * 32) is None
-    with pytest.raises(ObjectChangedError):
-        bucket.read("a.txt", "0" * 32)
 
 
 def test_a_removed_object_is_gone(url: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -17,6 +18,9 @@ from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import PARTIAL, Entry, SourceFilter
 from tasks.stores.objects.folder_walk import UNUSABLE, files_below, unlisted
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _VANISHED = (FileNotFoundError, NotADirectoryError)
 _REASONS = {
@@ -71,9 +75,23 @@ class FolderBucket:
             keys = [key for key in keys if key.startswith(prefix)]
         keys.sort()
         for key in keys:
-            entry = _entry(root, key)
+            entry = describe_file(root, key)
             if entry:
                 yield entry
+
+    def listing(self, prefix: str = "", names: SourceFilter | None = None) -> "pa.Table":
+        """List the same files as ``entries`` in columns; a folder says most of it without each file being asked.
+
+        Args:
+            prefix: The prefix; empty for all files.
+            names: What is passed over in a source; None in a store.
+
+        Returns:
+            A listing, sorted by key.
+        """
+        from tasks.stores.objects.folder_columns import list_columns
+
+        return list_columns(str(self._root), prefix, names)
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Read a file.
@@ -199,7 +217,7 @@ class FolderBucket:
             raise _cannot_write(path, error) from error
 
 
-def _entry(root: str, key: str) -> Entry | None:
+def describe_file(root: str, key: str) -> Entry | None:
     """Describe a file; return None where it is gone since the listing, and only its key where nothing else is known.
 
     Returns:
@@ -210,7 +228,7 @@ def _entry(root: str, key: str) -> Entry | None:
     """  # noqa: DOC501 - a function builds the error
     path = f"{root}/{key}"
     if UNUSABLE in key:
-        return Entry(key, _UNKNOWN, 0, "", _time(0))
+        return Entry(key, _UNKNOWN, 0, "", format_time(0))
     try:
         status = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
     except _VANISHED:
@@ -218,11 +236,12 @@ def _entry(root: str, key: str) -> Entry | None:
     except PermissionError as error:
         raise unlisted(path.rpartition("/")[0], error) from error
     except OSError:
-        return Entry(key, _UNKNOWN, 0, "", _time(0))
-    return Entry(key, _etag(status), status.st_size, "", _time(status.st_mtime))
+        return Entry(key, _UNKNOWN, 0, "", format_time(0))
+    return Entry(key, _etag(status), status.st_size, "", format_time(status.st_mtime))
 
 
-def _time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
+    """Write a file's time in ISO 8601 and UTC, the nearest that can be written where it is in no year that can."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):  # A file may say that it is from the year 30,000.
@@ -246,8 +265,22 @@ def _unreadable(path: str, reason: Reason, detail: str) -> UnreadableObjectError
     return UnreadableObjectError(f"The file {path} cannot be read ({detail}).", reason, detail)
 
 
+def make_etag(nanoseconds: int, inode: int, size: int) -> str:
+    """Make a file's ETag.
+
+    Args:
+        nanoseconds: When it was written, in nanoseconds.
+        inode: Its inode.
+        size: Its size in bytes.
+
+    Returns:
+        The ETag.
+    """
+    return f"{nanoseconds:x}-{inode:x}-{size:x}"
+
+
 def _etag(status: os.stat_result) -> str:
-    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
+    return make_etag(status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def _cannot_write(path: Path, error: OSError) -> PedigreeError:

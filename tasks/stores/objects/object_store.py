@@ -1,12 +1,15 @@
 """Folders and S3 buckets behind the same few methods: both hold objects under keys."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from configs.errors import InaccessibleError, PedigreeError, SettingsError
 from configs.visible_text import find_secret, shown
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ObjectChangedError(Exception):
@@ -49,6 +52,20 @@ class Bucket(Protocol):
 
         Raises:
             PedigreeError: A part cannot be listed; what nobody saw must not look deleted.
+        """
+
+    def listing(self, prefix: str = "", names: SourceFilter | None = None) -> "pa.Table":
+        """List the same objects as ``entries`` in columns, which takes a fraction of its work and memory.
+
+        Args:
+            prefix: The prefix; empty for all objects.
+            names: What is passed over in a source; None in a store.
+
+        Returns:
+            A listing (``LISTING``), sorted by key.
+
+        Raises:
+            PedigreeError: A part cannot be listed.
         """
 
     def read(self, key: str, etag: str | None = None) -> bytes:

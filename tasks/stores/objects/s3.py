@@ -4,29 +4,30 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
-from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, s3_http
+from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, signed_text
 from tasks.stores.objects.s3_errors import TAKEN, decoded, not_s3, one_object
 from tasks.stores.objects.s3_errors import sentences as _sentences
+from tasks.stores.objects.s3_native import digest, fetch
+from tasks.stores.objects.s3_pages import Page, parse_page
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+    import pyarrow as pa
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+T = TypeVar("T")
 
 # Keys in a page, which S3 sets; pages after which the rest of a listing is split by folders; folders that are listed at
 # once; and the most folders: for a shorter listing, or for more folders, the split costs more requests than it saves.
 _PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
 # Bytes that are hashed at once.
 _PIECE = 2**20
-_EXPIRES = 300  # Seconds that a signed address is good for; it is used at once.
-_OK = 200
 _WORDLESS = {"400", "403"}
 
 
@@ -58,58 +59,90 @@ class S3Bucket:
         Returns:
             The objects, sorted by key.
         """
-        listed = self._entries(prefix)
+        start = len(self._prefix)
+        listed = (entry for page in self._pages_below(prefix, Page.objects) for entry in page.entries(start))
         return listed if names is None else (entry for entry in listed if not names.skips_key(entry.key))
 
-    def _entries(self, prefix: str) -> Iterator[Entry]:
+    def listing(self, prefix: str = "", names: SourceFilter | None = None) -> "pa.Table":
+        """List the same objects as ``entries`` in columns.
+
+        Args:
+            prefix: The prefix; empty for all objects.
+            names: What is passed over in a source; None in a store.
+
+        Returns:
+            A listing, sorted by key.
+        """
+        import pyarrow as pa
+
+        from tasks.stores.objects.listing_columns import LISTING, listing_batch, without_passed_over
+
+        def columns(page: Page) -> pa.RecordBatch:
+            kept = page.objects()
+            keys = [key[len(self._prefix) :] for key in kept.keys] if self._prefix else kept.keys
+            return listing_batch(keys, kept.etags, kept.sizes, kept.times)
+
+        table = pa.Table.from_batches(self._pages_below(prefix, columns), LISTING)
+        return without_passed_over(table, names)
+
+    def _pages_below(self, prefix: str, convert: Callable[[Page], T]) -> Iterator[T]:
+        """Yield the pages of a listing, converted; those of a long one come from several folders at once."""
         with _sentences(self._address(prefix)):
             for number, page in enumerate(self._pages(self._prefix + prefix)):
-                yield from self._page_entries(page)
-                if number + 1 == _PAGES and page["IsTruncated"]:
-                    yield from self._rest(self._prefix + prefix, page["Contents"][-1]["Key"])
+                yield convert(page)
+                if number + 1 == _PAGES and page.truncated and page.keys:
+                    yield from self._rest(self._prefix + prefix, page.keys[-1], convert)
                     return
 
-    def _pages(self, prefix: str, after: str = "") -> Iterator["ListObjectsV2OutputTypeDef"]:
-        pages = s3_client().get_paginator("list_objects_v2")
-        parameters = {"Bucket": self._bucket, "Prefix": prefix, "StartAfter": after}
-        for page in pages.paginate(**parameters, PaginationConfig={"PageSize": _PAGE}):  # type: ignore[arg-type] # see parameters
-            self._must_be_s3(page, "IsTruncated")
-            if page["IsTruncated"] and not page.get("NextContinuationToken"):
+    def _pages(self, prefix: str, after: str = "") -> Iterator[Page]:
+        position = {"StartAfter": after} if after else {}
+        while True:
+            page = self._page(Prefix=prefix, MaxKeys=_PAGE, **position)
+            yield page
+            if not page.truncated:
+                return
+            if not page.token:
                 raise PedigreeError(
                     f"The server lists only a part of s3://{self._bucket}/{prefix}, and not how to go on."
                 )
-            yield page
+            position = {"ContinuationToken": page.token}
+
+    def _page(self, **parameters: Any) -> Page:  # noqa: ANN401 - parameters of boto3
+        """Ask for a page by a signed address; where that fails, boto3 asks again, which tells why not."""
+        parameters = {"Bucket": self._bucket, "EncodingType": "url", **parameters}
+        text = signed_text("list_objects_v2", parameters)
+        page = parse_page(text) if text else None
+        if page is None:
+            del parameters["EncodingType"]  # boto3 asks for it by itself, and decodes only then.
+            answer = s3_client().list_objects_v2(**parameters)
+            self._must_be_s3(answer, "IsTruncated")
+            page = Page.of_answer(answer)
+        return page
 
     def _must_be_s3(self, answer: object, name: str) -> None:
         """Raise InaccessibleError where a field of S3 is missing: a page of HTML would look like an empty listing."""
         if not isinstance(answer, Mapping) or name not in answer:
             raise not_s3(self.url)
 
-    def _rest(self, prefix: str, after: str) -> Iterator[Entry]:
+    def _rest(self, prefix: str, after: str, convert: Callable[[Page], T]) -> Iterator[T]:
         """List what comes after a key: several folders at once, or page by page where there are too many folders."""
-        level = s3_client().list_objects_v2(Bucket=self._bucket, Prefix=prefix, Delimiter="/", MaxKeys=_FOLDERS)
-        self._must_be_s3(level, "IsTruncated")
-        if level["IsTruncated"]:
-            yield from self._below(prefix, after)
+        level = self._page(Prefix=prefix, Delimiter="/", MaxKeys=_FOLDERS)
+        if level.truncated:
+            yield from self._below(prefix, after, convert)
             return
-        folders = [folder["Prefix"] for folder in level.get("CommonPrefixes", [])]
-        parts: dict[str, Callable[[], list[Entry]]] = {
-            name: partial(self._below, name, after) for name in folders if name > after or after.startswith(name)
+        parts: dict[str, Callable[[], list[T]]] = {
+            name: partial(self._below, name, after, convert)
+            for name in level.folders
+            if name > after or after.startswith(name)
         }
-        for entry in self._page_entries(level):
-            if self._prefix + entry.key > after:
-                parts[self._prefix + entry.key] = partial(list, [entry])
+        parts |= {page.keys[0]: partial(_one, convert, page) for page in level.split() if page.keys[0] > after}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for entries in _ahead(pool, [part for _, part in sorted(parts.items())]):
-                yield from entries
+            for converted in _ahead(pool, [part for _, part in sorted(parts.items())]):
+                yield from converted
 
-    def _below(self, prefix: str, after: str) -> list[Entry]:
+    def _below(self, prefix: str, after: str, convert: Callable[[Page], T]) -> list[T]:
         with _sentences(f"s3://{self._bucket}/{prefix}"):
-            return [entry for page in self._pages(prefix, after) for entry in self._page_entries(page)]
-
-    def _page_entries(self, page: "ListObjectsV2OutputTypeDef") -> list[Entry]:
-        # A key that ends with a slash is what consoles write to show an empty folder.
-        return [self._entry(row) for row in page.get("Contents", []) if not row["Key"].endswith("/")]
+            return [convert(page) for page in self._pages(prefix, after)]
 
     def read(self, key: str, etag: str | None = None) -> bytes:
         """Read an object; with an ETag the server itself refuses any other content.
@@ -122,21 +155,8 @@ class S3Bucket:
             Its bytes.
         """
         with _sentences(self.url):
-            data = self._read_signed(key, etag)
-            return self._read(key, etag) if data is None else data
-
-    def _read_signed(self, key: str, etag: str | None) -> bytes | None:
-        """Read an object by a signed address, at a third of a call's cost; None means that boto3 is to tell why not."""
-        parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
-        address = s3_client().generate_presigned_url("get_object", Params=parameters, ExpiresIn=_EXPIRES)
-        request = AWSRequest("GET", address, {"If-Match": f'"{etag}"'} if etag else {})
-        try:
-            answer = s3_http().send(request.prepare())
-        except BotoCoreError:
-            return None
-        complete = len(answer.content) == int(answer.headers.get("Content-Length", -1))
-        same = answer.headers.get("ETag", "").strip('"') == (etag or answer.headers.get("ETag", "-").strip('"'))
-        return answer.content if answer.status_code == _OK and complete and same else None
+            fetched = fetch(s3_client(), self._bucket, self._prefix + key, etag or "")
+            return self._read(key, etag) if fetched is None else fetched.data
 
     def _read(self, key: str, etag: str | None) -> bytes:
         with one_object(key, self._address(key)):
@@ -150,11 +170,16 @@ class S3Bucket:
 
     def sha256(self, key: str) -> str:
         """Compute an object's SHA-256, a part at a time."""
-        digest = hashlib.sha256()
+        with _sentences(self.url):
+            fetched = digest(s3_client(), self._bucket, self._prefix + key)
+        return self._sha256(key) if fetched is None else fetched
+
+    def _sha256(self, key: str) -> str:
+        hashed = hashlib.sha256()
         with _sentences(self.url), one_object(key, self._address(key)):
             for piece in self._get(key, None)["Body"].iter_chunks(_PIECE):
-                digest.update(piece)
-        return digest.hexdigest()
+                hashed.update(piece)
+        return hashed.hexdigest()
 
     def metadata(self, key: str, etag: str) -> Mapping[str, str]:
         """Read an object's user metadata.
@@ -212,14 +237,14 @@ class S3Bucket:
         with _sentences(self.url):
             s3_client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
-    def _entry(self, row: Any) -> Entry:  # noqa: ANN401 - a row of the listing, typed only in boto3's stubs
-        time = row["LastModified"].astimezone(UTC).isoformat()
-        return Entry(row["Key"].removeprefix(self._prefix), row["ETag"].strip('"'), row["Size"], "", time)
+
+def _one(convert: Callable[[Page], T], page: Page) -> list[T]:
+    return [convert(page)]
 
 
-def _ahead(pool: ThreadPoolExecutor, parts: Sequence[Callable[[], list[Entry]]]) -> Iterator[list[Entry]]:
+def _ahead(pool: ThreadPoolExecutor, parts: Sequence[Callable[[], list[T]]]) -> Iterator[list[T]]:
     """Yield the results of the parts in their order, with a bounded number of them in memory."""
-    waiting: deque[Future[list[Entry]]] = deque()
+    waiting: deque[Future[list[T]]] = deque()
     for part in parts:
         if len(waiting) == _AT_ONCE:
             yield waiting.popleft().result()

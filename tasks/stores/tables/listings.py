@@ -14,17 +14,9 @@ import pyarrow as pa
 
 from tasks.domain.images.rejections import Circumstances, is_retry_due
 from tasks.domain.ingestion.source_objects import Entry
+from tasks.stores.objects.listing_columns import LISTING
 
 IDENTITY = ("key", "etag", "size", "version")
-LISTING = pa.schema(
-    [
-        ("key", pa.string()),
-        ("etag", pa.string()),
-        ("size", pa.int64()),
-        ("version", pa.string()),
-        ("modified", pa.string()),
-    ]
-)
 #: Columns of a rejection that older tables gain, empty, with the first row that has them.
 CIRCUMSTANCES = [
     ("max_bytes", pa.int64()),

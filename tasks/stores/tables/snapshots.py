@@ -13,12 +13,12 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.ingestion.triggers import SourceDiff
 from tasks.domain.labels.labeling import LocatedImage
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.objects.listing_columns import LISTING
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 from tasks.stores.tables.listings import (
     CIRCUMSTANCES,
     IDENTITY,
-    LISTING,
     Identity,
     PendingEntries,
     changes,

@@ -1,0 +1,60 @@
+"""Listings in columns: what a folder and a bucket fill, with no Python object a key left behind."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.domain.ingestion.source_objects import PARTIAL, SourceFilter
+
+#: A listing: the fields of an ``Entry``, in their order.
+LISTING = pa.schema(
+    [
+        ("key", pa.string()),
+        ("etag", pa.string()),
+        ("size", pa.int64()),
+        ("version", pa.string()),
+        ("modified", pa.string()),
+    ]
+)
+_FOLDER = r"^(?:(.*)/)?[^/]*$"
+
+
+def listing_batch(
+    keys: Sequence[str], etags: Sequence[str], sizes: Sequence[int], times: Sequence[str]
+) -> pa.RecordBatch:
+    """Put objects without version ids into columns.
+
+    Args:
+        keys: Their keys.
+        etags: Their ETags.
+        sizes: Their sizes in bytes.
+        times: When they were written, in ISO 8601 and UTC.
+
+    Returns:
+        Columns of a listing.
+    """
+    columns = [pa.array(keys), pa.array(etags), pa.array(sizes, pa.int64()), pa.repeat("", len(keys)), pa.array(times)]
+    return pa.record_batch([column.cast(field.type) for column, field in zip(columns, LISTING, strict=True)], LISTING)
+
+
+def without_passed_over(listing: pa.Table, names: SourceFilter | None) -> pa.Table:
+    """Leave out and count what a source passes over; each folder is looked at once, however many keys it holds.
+
+    Args:
+        listing: Columns of a listing.
+        names: What is passed over; None where nothing is.
+
+    Returns:
+        The other rows, in their order.
+    """
+    if names is None or not listing.num_rows:
+        return listing
+    keys = listing["key"].combine_chunks() if isinstance(listing["key"], pa.ChunkedArray) else listing["key"]
+    folders = pc.dictionary_encode(pc.replace_substring_regex(keys, _FOLDER, r"\1"))
+    skipped = np.array([names.skips_key(f"{folder}/") for folder in folders.dictionary.to_pylist()], bool)
+    kept = ~skipped[folders.indices.to_numpy()]
+    for place in np.flatnonzero(kept & pc.ends_with(keys, PARTIAL).to_numpy(zero_copy_only=False)):
+        kept[place] = not names.skips_file(keys[int(place)].as_py())
+    return listing if kept.all() else listing.filter(pa.array(kept))
