@@ -17,9 +17,9 @@ from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.ingestion.source_objects import Entry
+from tasks.stores.objects.listing_columns import LISTING
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_table import Table
-from tasks.stores.tables.listings import LISTING
 from tests.benchmarks import s3_stub
 
 SOURCE = "s3://benchmark/photos"
