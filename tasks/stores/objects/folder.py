@@ -220,6 +220,10 @@ class FolderBucket:
 def describe_file(root: str, key: str) -> Entry | None:
     """Describe a file; return None where it is gone since the listing, and only its key where nothing else is known.
 
+    Args:
+        root: The folder that keys are counted from.
+        key: The file's key.
+
     Returns:
         The entry.
 

@@ -36,7 +36,12 @@ class Found:
     sizes: "array[int]" = field(default_factory=lambda: array("q"))
 
     def add(self, key: str, entry: "os.DirEntry[str]") -> None:
-        """Add a file that is no link, with its status where it has one that can be told."""
+        """Add a file that is no link, with its status where it has one that can be told.
+
+        Args:
+            key: Its path from the root.
+            entry: What its folder says of it.
+        """
         self.keys.append(key)
         try:
             status = entry.stat(follow_symlinks=False)
