@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from configs.sections import Evaluation, Gate, Section, Source
+from configs.sections import Evaluation, Gate, Scale, Section, Source
 
 # Test and validation split together; at least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
@@ -262,6 +262,7 @@ class Settings(Section):
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
     watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the nightly run.")
+    scale: Scale = Field(default=Scale(), description="Where long work is done.")
 
     @property
     def learns_behind_the_cut(self) -> bool:

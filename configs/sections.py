@@ -149,3 +149,12 @@ class Source(Section):
     def vanished_share(self) -> float:
         """Return the share of the known source that may be gone, between 0 and 1."""
         return float(self.vanished.split()[-1])
+
+
+class Scale(Section):
+    """Where long work is done, and by which machines."""
+
+    unlike: Literal["refuse", "separate"] = Field(
+        default="refuse",
+        description="A machine whose features have other bits than the store's: refuse it, or separate its features.",
+    )

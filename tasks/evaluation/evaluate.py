@@ -241,12 +241,17 @@ def predict_with_both_models(
         return PairedPredictions(challenger, None, None, golden, "")
     changes = compare_labels(version, decision, dataset.parent, store, aliases)
     try:
-        champion = predict_sets(replace(embedded.champion, fingerprint=decision.backbone), decision.head)
+        champion = predict_sets(_champion_features(embedded, decision.backbone), decision.head)
     except PedigreeError as error:
         problem = excuse_champion_failure(error, decision.model_version, settings.gate)
         return PairedPredictions(challenger, None, decision, golden, problem, changes)
     champion = champion.rename_classes(changes.vocabulary) if changes else champion
     return PairedPredictions(challenger, champion, decision, golden, "", changes)
+
+
+def _champion_features(embedded: DatasetFeatures, backbone: str) -> FeatureSet:
+    """Return the champion's features, of whichever model the ledger has made champion by now."""
+    return embedded.champion if embedded.judged == backbone else replace(embedded.champion, fingerprint=backbone)
 
 
 def evaluate_models(

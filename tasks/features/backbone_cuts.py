@@ -16,6 +16,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
 from tasks.features.embedding import embed_missing, join_workers
+from tasks.features.machine_check import suit_machine
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_result, step
 from tasks.stores.files.records import CutChoice
@@ -89,19 +90,18 @@ def measure_cuts(dataset: str, store: Store, settings: schema.Settings) -> CutCo
 
     backbone = settings.backbone
     rows = sample(store.manifests.read(dataset))
-    images = [row.image for row in rows]
-    assigned = store.splits.stored()
+    images, assigned = [row.image for row in rows], store.splits.stored()
     groups = [assigned[image].group for image in images]
     _check_enough(rows, groups)
-    data = read_url(backbone.weights) if backbone.is_file else None
-    all_cuts = load_every_cut(backbone, data)
+    data, unlike = read_url(backbone.weights) if backbone.is_file else None, settings.scale.unlike
+    all_cuts = suit_machine(store, load_every_cut(backbone, data), unlike)
     embed_missing(all_cuts, images, store, limits_from_settings(settings.images))
     features = store.features(all_cuts.fingerprint, all_cuts.width).read(images)
-    names = candidates(all_cuts.cut, settings)
-    predictions = list(_cross_fit_cuts(names, all_cuts.cut, features, [row.label for row in rows], groups))
+    cuts, labels = candidates(all_cuts.cut, settings), [row.label for row in rows]
+    predictions = list(_cross_fit_cuts(cuts, all_cuts.cut, features, labels, groups))
     comparison = compare_cuts(predictions, np.unique(groups, return_inverse=True)[1])
     chosen = load_backbone(backbone.model_copy(update={"cut": comparison.chosen}), data)
-    _store_single_cut(all_cuts, chosen, images, store)
+    _store_single_cut(all_cuts, suit_machine(store, chosen, unlike), images, store)
     return comparison
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from configs import schema
 from configs.errors import PedigreeError
+from configs.sections import Scale
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import excuse_champion_failure
@@ -19,6 +20,7 @@ from tasks.features.embedding import (
     stored_backbone,
     views_to_embed,
 )
+from tasks.features.machine_check import suit_machine
 from tasks.step import log_line, step
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.store import Store
@@ -43,7 +45,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     store = Store(settings.store.url)
     join_workers(settings.training)
     rows, limits = store.manifests.read(dataset.hash), limits_from_settings(settings.images)
-    backbone = current_backbone(store, settings.backbone)
+    backbone = _suited(store, current_backbone(store, settings.backbone), settings.scale)
     current = feature_set(backbone)
     _take_on_trust(store, current)
     computed = embed_missing(backbone, views_to_embed(rows, settings.training), store, limits)
@@ -52,15 +54,25 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     if champion is None or champion.backbone == current.fingerprint:
         return DatasetFeatures(current, current, computed, len(rows) - computed, latency, choice)
     try:
-        champion_backbone = stored_backbone(store, champion.backbone)
+        stored = stored_backbone(store, champion.backbone)
     except PedigreeError as error:
         excuse_champion_failure(error, champion.model_version, settings.gate)
         return DatasetFeatures(current, current, computed, len(rows) - computed, latency, choice)
+    champion_backbone = _suited(store, stored, settings.scale)
     former = feature_set(champion_backbone)
     _take_on_trust(store, former)
     tested = [row.image for row in rows if row.split is Split.TEST]
     computed += embed_missing(champion_backbone, tested, store, limits)
-    return DatasetFeatures(current, former, computed, max(len(rows) - computed, 0), latency, choice)
+    reused = max(len(rows) - computed, 0)
+    return DatasetFeatures(current, former, computed, reused, latency, choice, champion.backbone)
+
+
+def _suited(store: Store, backbone: "Backbone", scale: Scale) -> "Backbone":
+    """Return the backbone whose features this machine may compute, and keep it where its fingerprint is new."""
+    suited = suit_machine(store, backbone, scale.unlike)
+    if suited.fingerprint != backbone.fingerprint and not store.backbones.has(suited.fingerprint):
+        store.backbones.write(suited.fingerprint, suited.to_bytes(), suited.facts)
+    return suited
 
 
 def _take_on_trust(store: Store, features: FeatureSet) -> None:

@@ -19,6 +19,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.training.results import FeatureSet
+from tasks.features.machine_check import check_machine
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     Returns:
         The number of images that lacked a view.
     """
-    from tasks.modeling.backbone.embedding import check_determinism
     from tasks.reports.prefect_ui.progress import show_progress
 
     views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
@@ -61,7 +61,7 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     missing = _missing_views(features, views)
     if not missing:
         return 0
-    check_determinism(backbone)
+    check_machine(store, backbone)
     embedded = 0
     with show_progress("embed", len(missing)) as advance:
         while missing:

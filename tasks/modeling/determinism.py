@@ -117,7 +117,7 @@ def describe_machine() -> dict[str, str]:
     model, flags = _processor()
     return {
         "cpu": model,
-        "instructions": " ".join(name for name in _INSTRUCTIONS if name in flags),
+        "instructions": _list_instructions(flags),
         "cores": str(count_cores()),
         "threads": f"{tf.config.threading.get_intra_op_parallelism_threads()} an operation",
         "onednn": _kernels(),
@@ -126,6 +126,17 @@ def describe_machine() -> dict[str, str]:
         "tensorflow": str(tf.__version__),
         **{name: metadata.version(name) for name in _LIBRARIES},
     }
+
+
+def describe_processor() -> tuple[str, str]:
+    """Return the processor's name and the instruction sets that computing can use, without any library of it."""
+    model, flags = _processor()
+    held = _kernels().partition(", ")[2]
+    return model, f"{_list_instructions(flags) or 'unknown instructions'}{held and ' '}{held}"
+
+
+def _list_instructions(flags: frozenset[str]) -> str:
+    return " ".join(name for name in _INSTRUCTIONS if name in flags)
 
 
 def _kernels() -> str:

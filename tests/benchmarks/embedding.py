@@ -24,7 +24,7 @@ from tasks.domain.images.preprocessing import limits_from_settings, preprocess_i
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.embedding import _embed_batch, _missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-from tasks.modeling.backbone.embedding import check_determinism
+from tasks.modeling.backbone.self_test import check_determinism
 from tasks.modeling.determinism import count_cores, map_in_parallel
 from tasks.stores.store import Store
 

@@ -29,6 +29,8 @@ class DatasetFeatures:
         reused: How many images had features in the store.
         latency: Milliseconds from an image's bytes to its features on this machine; None where it was not measured.
         choice: Why the backbone is cut where it is, where ``backbone.cut: auto`` chose that; else empty.
+        judged: The champion's backbone in the ledger, where that is another one than the current; on a machine that is
+            kept apart, or with a newer engine, its features stand under the fingerprint in ``champion``.
     """
 
     current: FeatureSet
@@ -37,6 +39,7 @@ class DatasetFeatures:
     reused: int
     latency: float | None = None
     choice: str = ""
+    judged: str = ""
 
     def __str__(self) -> str:
         """Describe how many images were embedded, and how many had features already."""

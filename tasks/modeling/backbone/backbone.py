@@ -39,6 +39,7 @@ class Backbone:
         model: The Keras model, from bytes (n, size, size, 3) to features (n, width).
         precision: The precision to which features are rounded.
         origin: SHA-256 of the file that the weights came from; empty where they came from none.
+        reference: The hash of the reference pictures' features, where unlike machines are kept apart; else empty.
     """
 
     cut: str
@@ -47,6 +48,7 @@ class Backbone:
     precision: str = "float32"
     #: SHA-256 of the file that the weights came from, where they came from one.
     origin: str = ""
+    reference: str = ""
 
     @property
     def width(self) -> int:
@@ -55,8 +57,8 @@ class Backbone:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Return all that decides the features' bits: weights, cut, size, precision, pixel contract and engine."""
-        return {
+        """Return all that decides features: weights, cut, size, precision, pixel contract, engine and machine."""
+        facts = {
             "weights": files.hash_weights(self.model.get_weights()),
             "cut": self.cut,
             "size": self.size,
@@ -64,6 +66,7 @@ class Backbone:
             "pixels": CONTRACT,
             "engine": describe_engine(),
         }
+        return facts | ({"reference": self.reference} if self.reference else {})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -179,7 +182,8 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     )
     if backbone.facts["weights"] != facts["weights"]:
         raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
-    return replace(backbone, precision=facts.get("precision", "float32"))
+    precision, reference = facts.get("precision", "float32"), facts.get("reference", "")
+    return replace(backbone, precision=precision, reference=reference)
 
 
 def _build(settings: "schema.Backbone", data: bytes) -> Backbone:

@@ -1,7 +1,6 @@
 """Embedding: images through the backbone, one a call in parallel threads, and the features of several cuts at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -65,24 +64,6 @@ def embed_views(
         return [(name, view, network(render_view(picture, backbone.size, view))) for view in views]
 
     yield from map_in_parallel(embed_image, images)
-
-
-def check_determinism(backbone: Backbone) -> None:
-    """Check on this machine that features depend neither on neighbours nor on the order of images.
-
-    Args:
-        backbone: The backbone.
-
-    Raises:
-        PedigreeError: The same picture gave different features.
-    """
-    noise = np.random.default_rng(0).integers(0, 256, (4, backbone.size, backbone.size, 3), dtype=np.uint8)
-    alone = [backbone.network(pixels) for pixels in noise]
-    together = list(map_in_parallel(backbone.network, chain(noise, noise[::-1])))
-    if not np.array_equal(np.stack([*alone, *alone[::-1]]), np.stack(together)):
-        raise PedigreeError(
-            "On this machine the same picture gives different features twice: train on another machine."
-        )
 
 
 def measure_latency(backbone: Backbone, name: str, data: bytes, limits: Limits) -> float:

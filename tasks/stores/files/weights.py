@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import PedigreeError
+from tasks.domain.training.machines import Machine
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
@@ -75,6 +76,47 @@ class Backbones:
             message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next night writes it anew."
             raise PedigreeError(message) from None
         return fingerprint if self.has(fingerprint) else None
+
+    def first_machine(self, fingerprint: str, machine: Machine) -> Machine:
+        """Return the machine that began a backbone's features, which is this one where none has yet.
+
+        Args:
+            fingerprint: The hash that names the backbone.
+            machine: The machine at hand.
+
+        Returns:
+            The machine that was written down first.
+        """
+        if recorded := self.recorded_machine(fingerprint):
+            return recorded
+        data = json.dumps(machine.to_dict(), sort_keys=True, indent=1).encode()
+        self.checksums.create(_machine_key(fingerprint), data)
+        return self.recorded_machine(fingerprint) or machine
+
+    def recorded_machine(self, fingerprint: str) -> Machine | None:
+        """Return the machine that began a backbone's features.
+
+        Args:
+            fingerprint: The hash that names the backbone.
+
+        Returns:
+            The machine; None where none was written down.
+
+        Raises:
+            PedigreeError: The note is damaged.
+        """
+        key = _machine_key(fingerprint)
+        try:
+            return Machine(**json.loads(self.objects.read(key)))
+        except ObjectChangedError:
+            return None
+        except (ValueError, TypeError):
+            message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next night writes it anew."
+            raise PedigreeError(message) from None
+
+
+def _machine_key(fingerprint: str) -> str:
+    return f"backbones/machines/{fingerprint}.json"
 
 
 @dataclass(frozen=True)

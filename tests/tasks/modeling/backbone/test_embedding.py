@@ -13,7 +13,8 @@ from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.modeling import determinism
 from tasks.modeling.backbone.backbone import Backbone
-from tasks.modeling.backbone.embedding import check_determinism, embed_images, embed_views
+from tasks.modeling.backbone.embedding import embed_images, embed_views
+from tasks.modeling.backbone.self_test import check_determinism
 from tasks.modeling.determinism import count_cores
 
 
