@@ -6,18 +6,18 @@ import logging
 from asyncio import CancelledError
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from dataclasses import dataclass
+from functools import cache, cached_property, wraps
 from time import perf_counter
-from typing import Any, ParamSpec, TypeVar
-
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import deployment, flow_run
-from prefect.tasks import Task, exponential_backoff
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import visible
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
+    from prefect.tasks import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,8 +45,50 @@ _STORED_NAMES = {
 _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
 
-def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Make a task that writes its result as one line into the run log; what is reused lives in our own store.
+@dataclass(frozen=True)
+class Step(Generic[P, R]):
+    """A function of the line, which is made a Prefect task when a flow first calls it.
+
+    Prefect takes a second to import: commands that only need a function beside a step do not wait for it.
+
+    Attributes:
+        fn: The function, which also logs its result and keeps the time it took.
+        hours: After so long the task is stopped.
+    """
+
+    fn: Callable[P, R]
+    hours: float
+
+    @cached_property
+    def task(self) -> "Task[P, R]":
+        """The Prefect task."""
+        from prefect import task
+        from prefect.cache_policies import NO_CACHE
+        from prefect.tasks import exponential_backoff
+
+        return task(
+            name=self.fn.__name__,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            timeout_seconds=self.hours * 3600,
+            retries=_RETRIES,
+            retry_delay_seconds=exponential_backoff(_FIRST_WAIT),
+            retry_jitter_factor=_JITTER,
+            retry_condition_fn=_is_retryable,
+        )(self.fn)
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        """Run the task, and return what the function returns."""
+        return self.task(*arguments, **named)
+
+    def submit(self, *arguments: P.args, **named: P.kwargs) -> "PrefectFuture[R]":
+        """Run the task beside the flow, and return what its result can be asked of."""
+        future: PrefectFuture[R] = self.task.submit(*arguments, **named)
+        return future
+
+
+def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]:
+    """Make a step that writes its result as one line into the run log; what is reused lives in our own store.
 
     Where a server does not answer, a deployment's run waits and tries again four times, for two and a half minutes in
     all.
@@ -57,15 +99,17 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
             neither is one that has nothing to say, which is an empty text.
 
     Returns:
-        What turns a function into such a task.
+        What turns a function into such a step.
 
     Raises:
         PedigreeError: The function did not end in time; the task raises it.
     """
 
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
+    def decorate(function: Callable[P, R]) -> Step[P, R]:
         @wraps(function)
         def timed(*arguments: P.args, **named: P.kwargs) -> R:
+            from prefect.runtime import flow_run
+
             started = perf_counter()
             try:
                 result = function(*arguments, **named)
@@ -77,16 +121,7 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Tas
                 log_result(function.__name__, text)
             return result
 
-        return task(
-            name=function.__name__,
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            timeout_seconds=hours * 3600,
-            retries=_RETRIES,
-            retry_delay_seconds=exponential_backoff(_FIRST_WAIT),
-            retry_jitter_factor=_JITTER,
-            retry_condition_fn=_is_retryable,
-        )(timed)
+        return Step(timed, hours)
 
     return decorate
 
@@ -96,8 +131,10 @@ def _timeout_message(name: str, hours: float) -> str:
     return f"{name} did not end within {hours:g} hours and was stopped: {advice}. Look what held it up."
 
 
-def _is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def _is_retryable(_task: "Task[..., Any]", _run: "TaskRun", state: "State[Any]") -> bool:
     """Try again after an outage, where nobody is there who could; at a terminal a person reads the sentence at once."""
+    from prefect.runtime import deployment
+
     if not isinstance(state.data, ServiceUnavailableError) or not deployment.id:
         return False
     log_line(f"{state.data} Trying again soon.")
@@ -116,11 +153,15 @@ def log_result(name: str, text: str) -> None:
 
 def log_line(text: str) -> None:
     """Write one line of the run log, and so to the terminal or the Prefect UI."""
+    from prefect import get_run_logger
+
     get_run_logger().info("%s", visible(text), extra={"run_log": True})
 
 
 def seconds_by_step() -> Mapping[str, float]:
     """Tell how long each finished step of the current flow run took, in seconds."""
+    from prefect.runtime import flow_run
+
     return dict(_seconds[str(flow_run.id)])
 
 

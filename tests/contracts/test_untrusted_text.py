@@ -145,7 +145,7 @@ def parsed(text: str) -> set[str]:
 def test_an_artifact_of_prefect_holds_names_as_text(card: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """No name becomes a link, a picture, HTML or another row, in the data card, the evaluation and the damage."""
     published = Published()
-    monkeypatch.setattr(artifacts, "create_markdown_artifact", published)
+    monkeypatch.setattr("prefect.artifacts.create_markdown_artifact", published)
     evaluated = report(WICKED, 60, rules=["recall of any slice at least 0.9"])
     artifacts.show_data_card(card, "/somewhere/card.html")
     artifacts.show_evaluation(evaluated.challenger.verdict, "run", {})

@@ -33,7 +33,7 @@ class Trouble:
 
         @flow(name="alone", persist_result=False)
         def alone() -> object:
-            return step(hours=hours)(self._work).with_options(retry_delay_seconds=0)()
+            return step(hours=hours)(self._work).task.with_options(retry_delay_seconds=0)()
 
         return alone(return_state=True).result(raise_on_failure=False)
 

@@ -3,17 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
-
-from prefect.artifacts import create_markdown_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
-from prefect.exceptions import ObjectNotFound
-from prefect.runtime import flow_run
-from prefect.states import Completed
-from prefect.utilities.urls import url_for
 
 from configs.errors import PedigreeError
 from configs.visible_text import Markdown, markdown, visible
@@ -24,6 +16,9 @@ from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.phrasing import count
 from tasks.domain.registry.model_record import Reproduction
 from tasks.domain.runs.results import Challenger, Outcome, RunData
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 _SPLITS = ("train", "validation", "test", "held-out")
 
@@ -55,7 +50,7 @@ def show_data_card(card: Mapping[str, Any], page: str) -> None:
     lines += [f"- {passed_over:,} folders, links or half uploads passed over"] if passed_over else []
     lines += ["", f"The whole card, with pictures: {_link(page)}"]
     lines += ["", *format_table(("class", "images", *_SPLITS), [_class_row(entry) for entry in card["classes"]])]
-    create_markdown_artifact("\n".join(lines), key="data-card", description=f"Dataset {card['dataset']}")
+    _publish(lines, key="data-card", description=f"Dataset {card['dataset']}")
 
 
 def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> None:
@@ -69,7 +64,7 @@ def show_evaluation(verdict: Verdict, run_id: str, pages: Mapping[str, str]) -> 
     lines = [f"# {markdown(verdict.title)}", "", *(f"- [{name}]({page})" for name, page in pages.items() if page)]
     lines += ["", f"Report and model card lie in the folder evaluation of MLflow run `{run_id}`.", ""]
     lines += format_rules(verdict.rules_to_dicts())
-    create_markdown_artifact("\n".join(lines), key="evaluation", description=markdown(verdict.reason))
+    _publish(lines, key="evaluation", description=markdown(verdict.reason))
 
 
 def show_outcome(
@@ -108,7 +103,7 @@ def show_outcome(
     lines += ["", "## What it cost", "", *(f"- {entry}" for entry in _saved_work(data, challenger)), ""]
     lines += format_table(("step", "seconds"), [(name, f"{spent:.2f}") for name, spent in outcome.seconds.items()])
     lines += ["", f"All steps: {sum(outcome.seconds.values()):.1f} seconds."]
-    create_markdown_artifact("\n".join(lines), key="summary", description=markdown(outcome.reason))
+    _publish(lines, key="summary", description=markdown(outcome.reason))
 
 
 def _evaluation_lines(outcome: Outcome, challenger: Challenger) -> list[str]:
@@ -149,7 +144,7 @@ def show_reproduction(reproduction: Reproduction) -> None:
     lines += [f"- trained again: {markdown(reproduction.refitted)}"] if reproduction.refitted else []
     changed = [(difference.what, difference.then, difference.now) for difference in reproduction.differences]
     lines += ["", *format_table(("what differs", "then", "now"), changed)] if changed else []
-    create_markdown_artifact("\n".join(lines), key="reproduction", description=markdown(reproduction.reason))
+    _publish(lines, key="reproduction", description=markdown(reproduction.reason))
 
 
 def show_damage(summary: str, damage: Sequence[tuple[str, str, str]]) -> None:
@@ -161,7 +156,14 @@ def show_damage(summary: str, damage: Sequence[tuple[str, str, str]]) -> None:
     """
     lines = [f"# {'Damaged' if damage else 'Whole'}", "", f"{markdown(summary)}."]
     lines += ["", *format_table(("dataset", "what", "how it shows"), [(name[:12], *rest) for name, *rest in damage])]
-    create_markdown_artifact("\n".join(lines), key="store", description=markdown(summary))
+    _publish(lines, key="store", description=markdown(summary))
+
+
+def _publish(lines: Sequence[str], key: str, description: str) -> None:
+    """Create an artifact of Markdown lines for the present flow run."""
+    from prefect.artifacts import create_markdown_artifact
+
+    create_markdown_artifact("\n".join(lines), key=key, description=description)
 
 
 def _link(page: str) -> str:
@@ -201,6 +203,10 @@ _DEPLOYMENT = "approve/approve"
 
 def build_approval_form_address(fields: Mapping[str, Any]) -> str:
     """Return the address of the approval form, filled in with these fields; empty where it is not deployed."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.utilities.urls import url_for
+
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(_DEPLOYMENT)
@@ -235,7 +241,7 @@ def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, st
     lines += [f"- [{name}]({page})" for name, page in evidence.items() if page]
     lines += [f"- the folders evaluation and dataset of MLflow run `{outcome.run_id}`"]
     lines += ["", *format_rules(outcome.gate)]
-    create_markdown_artifact("\n".join(lines), key="approval", description=f"Version {version} waits for a person")
+    _publish(lines, key="approval", description=f"Version {version} waits for a person")
 
 
 def name_flow_run() -> str:
@@ -243,7 +249,7 @@ def name_flow_run() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def make_final_state(outcome: Outcome) -> State[Outcome]:
+def make_final_state(outcome: Outcome) -> "State[Outcome]":
     """Build the final state of a run: Promoted, Rejected, Needs approval, Unchanged or Waiting, with its reason.
 
     Args:
@@ -255,6 +261,8 @@ def make_final_state(outcome: Outcome) -> State[Outcome]:
     Raises:
         PedigreeError: MLflow serves files that were not registered; the run fails, so that people are notified.
     """
+    from prefect.states import Completed
+
     if outcome.alarm:
         raise PedigreeError(f"The night ended {outcome.status}. {outcome.alarm}.")
     state: State[Outcome] = Completed(
@@ -265,6 +273,8 @@ def make_final_state(outcome: Outcome) -> State[Outcome]:
 
 def build_flow_run_tags() -> dict[str, str]:
     """Return tags with the id of the present flow run, and the address of its page where the server has pages."""
+    from prefect.runtime import flow_run
+
     page = str(flow_run.ui_url)
     return {"flow_run": str(flow_run.id or "none"), "flow_run_url": page if page.startswith("http") else "none"}
 
@@ -276,6 +286,9 @@ def label_flow_run(name: str, page: str) -> None:
         name: The name of the page.
         page: Its address; empty sets no label.
     """
+    from prefect.client.orchestration import get_client
+    from prefect.runtime import flow_run
+
     if flow_run.id and page:
         with get_client(sync_client=True) as client:
             client.update_flow_run_labels(UUID(str(flow_run.id)), {f"pedigree.{name}": page})

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-import prefect.main  # noqa: F401
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -31,6 +29,8 @@ def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     if not total:
         yield lambda _done: None
         return
+    from prefect.artifacts import create_progress_artifact
+
     # Prefect takes no underscore in a key.
     key = f"progress-{title.replace('_', '-')}"
     artifact = create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} in all")
@@ -51,6 +51,8 @@ def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _update(artifact: object, percent: float) -> None:
+    from prefect.artifacts import update_progress_artifact
+
     update_progress_artifact(artifact_id=artifact, progress=percent)  # type: ignore[arg-type]
 
 
@@ -66,9 +68,6 @@ def _bar() -> Progress:
     )
 
 
-# prefect.main is imported above since it configures logging anew, which would remove a handler set up before.
-
-
 class _RunLogHandler(logging.Handler):
     """Prints records that a step marked as lines of the run log; everything else stays in Prefect's log."""
 
@@ -81,6 +80,9 @@ class _RunLogHandler(logging.Handler):
 
 def show_run_log() -> None:
     """Print the run log on standard error from now on; a second call changes nothing."""
+    # Its import configures logging anew, which would remove a handler that was set up before.
+    import prefect.main  # noqa: F401
+
     for logger in map(logging.getLogger, ("prefect.task_runs", "prefect.flow_runs")):
         if sys.stderr and not any(isinstance(handler, _RunLogHandler) for handler in logger.handlers):
             logger.addHandler(_RunLogHandler())
