@@ -15,8 +15,9 @@ from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.cut_comparison import CutComparison, CutPredictions, compare_cuts
-from tasks.features.embedding import embed_missing, join_workers
+from tasks.features.embedding import join_workers
 from tasks.features.machine_check import suit_machine
+from tasks.features.missing_features import embed_missing
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_result, step
 from tasks.stores.files.records import CutChoice

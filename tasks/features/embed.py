@@ -14,13 +14,13 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.features.backbone_cuts import find_choice
 from tasks.features.embedding import (
     check_backbone,
-    embed_missing,
     feature_set,
     join_workers,
     stored_backbone,
     views_to_embed,
 )
 from tasks.features.machine_check import suit_machine
+from tasks.features.missing_features import embed_missing
 from tasks.step import log_line, step
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.store import Store

@@ -1,9 +1,7 @@
-"""Embedding: images pass through a backbone once, and heads read the features that are stored."""
+"""Backbones, heads and features as they are stored: who learns or predicts reads them here."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,63 +15,21 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
-from tasks.domain.images.preprocessing import Limits
 from tasks.domain.training.results import FeatureSet
-from tasks.features.machine_check import check_machine
+from tasks.features.missing_features import RequestedViews
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone.backbone import Backbone
     from tasks.modeling.head.head import Head
     from tasks.stores.tables.features import FeatureStore
-    from tasks.stores.tables.images import ImageStore
 
-# Vectors that are computed under one lease; a slow machine commits after ten seconds, which is all a crash can cost.
-_BATCH, _SECONDS = 256, 10.0
 # Names are hashes, so the first ones in order are a fair sample; 2,048 numbers for each are 40 MB.
 _AT_ONCE = 5000
 _COPY = "put it back from a copy of the store"
 
-#: The views that are requested of each image.
-RequestedViews = Mapping[str, Sequence[str]]
 #: Returns the leading principal components of any images' features, of shape (n_images, n_components).
 Reduce = Callable[[Sequence[str]], NDArray[np.float32]]
-
-
-def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedViews, store: Store, limits: Limits) -> int:
-    """Embed those of these images whose features are not stored yet.
-
-    Of several runs at once one embeds a batch while the others wait; these then find the features stored.
-
-    Args:
-        backbone: Computes the features.
-        requested: The images, each as it is; or the views that are requested of each image.
-        store: Holds the images, and gets the features.
-        limits: The largest and smallest pictures that are decoded.
-
-    Returns:
-        The number of images that lacked a view.
-    """
-    from tasks.reports.prefect_ui.progress import show_progress
-
-    views = requested if isinstance(requested, Mapping) else dict.fromkeys(requested, (IDENTITY,))
-    features = store.features(backbone.fingerprint, backbone.width, backbone.precision)
-    missing = _missing_views(features, views)
-    if not missing:
-        return 0
-    check_machine(store, backbone)
-    embedded = 0
-    with show_progress("embed", len(missing)) as advance:
-        while missing:
-            with store.leases.hold(f"features-{backbone.fingerprint}"):
-                before, missing = len(missing), _missing_views(features, missing)
-                advance(before - len(missing))
-                batch = _next_batch(missing)
-                for _ in _embed_batch(backbone, batch, features, store.images, limits):
-                    advance(1)
-            embedded += len(batch)
-            missing = {image: missing_views for image, missing_views in missing.items() if image not in batch}
-    return embedded
 
 
 def views_to_embed(rows: Sequence[Row], training: schema.Training) -> RequestedViews:
@@ -93,44 +49,6 @@ def views_to_embed(rows: Sequence[Row], training: schema.Training) -> RequestedV
 def feature_set(backbone: "Backbone") -> FeatureSet:
     """Return what names the features that a backbone computes."""
     return FeatureSet(backbone.fingerprint, backbone.width)
-
-
-def _missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[str, tuple[str, ...]]:
-    """Return the images that lack a view, with the views that they lack."""
-    stored = features.row_numbers(sorted({view for views in requested.values() for view in views}))
-    missing = {image: tuple(view for view in views if image not in stored[view]) for image, views in requested.items()}
-    return {image: views for image, views in missing.items() if views}
-
-
-def _next_batch(missing: RequestedViews) -> dict[str, Sequence[str]]:
-    """Choose images for one lease, by the number of vectors that they may become."""
-    images = max(1, _BATCH // max(map(len, missing.values()), default=1))
-    return dict(islice(missing.items(), images))
-
-
-def _embed_batch(
-    backbone: "Backbone", batch: RequestedViews, features: "FeatureStore", images: "ImageStore", limits: Limits
-) -> Iterator[None]:
-    """Embed and store a batch; yield after each image."""
-    from tasks.modeling.backbone.embedding import embed_views
-
-    image_views = ((image, data, batch[image]) for image, data in images.read(list(batch)))
-    vectors: list[tuple[str, str, np.ndarray]] = []
-    stored_at = monotonic()
-    for view_vectors in embed_views(backbone, image_views, limits):
-        vectors += view_vectors
-        yield
-        if monotonic() - stored_at > _SECONDS:
-            _store_vectors(features, vectors)
-            stored_at = monotonic()
-    _store_vectors(features, vectors)
-
-
-def _store_vectors(features: "FeatureStore", vectors: list[tuple[str, str, np.ndarray]]) -> None:
-    if vectors:
-        images, views, rows = zip(*vectors, strict=True)
-        features.add(images, np.stack(rows), views)
-        vectors.clear()
 
 
 def join_workers(training: schema.Training) -> None:

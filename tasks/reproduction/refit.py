@@ -25,7 +25,8 @@ from tasks.domain.registry.model_record import (
     trained_by_epochs,
 )
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_missing, feature_set, predict, stored_backbone, views_to_embed
+from tasks.features.embedding import feature_set, predict, stored_backbone, views_to_embed
+from tasks.features.missing_features import embed_missing
 from tasks.reports.prefect_ui.artifacts import show_reproduction
 from tasks.step import step
 from tasks.stores.store import Store, copy_features, copy_images

@@ -16,13 +16,13 @@ from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import hash_settings, training_settings
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import (
-    embed_missing,
     feature_set,
     join_workers,
     read_features,
     stored_backbone,
     stored_head,
 )
+from tasks.features.missing_features import embed_missing
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.files.weights import CheckpointStore
 from tasks.stores.store import Store

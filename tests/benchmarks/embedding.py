@@ -22,7 +22,7 @@ from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_from_settings, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
-from tasks.features.embedding import _embed_batch, _missing_views
+from tasks.features.missing_features import Uncommitted, _embed, missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.self_test import check_determinism
 from tasks.modeling.determinism import count_cores, map_in_parallel
@@ -65,11 +65,10 @@ def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> Non
     """Do what a run does under one lease: take it, see what is lacking, read, decode, embed, write."""
     store = Store(settings.store.url)
     features = store.features(backbone.fingerprint, backbone.width)
-    with store.leases.hold("benchmark"):
-        lacking = _missing_views(features, dict.fromkeys(images, (IDENTITY,)))
-        if sum(
-            1 for _ in _embed_batch(backbone, lacking, features, store.images, limits_from_settings(settings.images))
-        ) != len(images):
+    limits = limits_from_settings(settings.images)
+    with store.leases.hold("benchmark") as lease:
+        lacking = missing_views(features, dict.fromkeys(images, (IDENTITY,)))
+        if sum(1 for _ in _embed(backbone, lacking, store, limits, Uncommitted(features, lease))) != len(images):
             raise RuntimeError("some of the images had been embedded before")
 
 

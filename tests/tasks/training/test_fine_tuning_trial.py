@@ -20,7 +20,8 @@ from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import embed_missing, feature_set
+from tasks.features.embedding import feature_set
+from tasks.features.missing_features import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs

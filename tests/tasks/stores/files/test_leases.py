@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
@@ -154,7 +155,7 @@ def test_a_taker_that_died_holds_nobody_up_for_long(tmp_path: Path) -> None:
 
 def test_a_lease_is_renewed_while_its_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that runs for long leaves signs of life, of which the last one stays and none outlives the block."""
-    renewed = leases.Event()
+    renewed = Event()
     renew = leases.Lease.renew
 
     def told(lease: leases.Lease) -> None:

@@ -1,33 +1,37 @@
-"""Nothing is embedded twice: not by two runs at once, and not after one that was killed."""
+"""Nothing is embedded twice: not by two runs at once, and not after one that was killed or lost its lease."""
 
 import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from configs import schema
+from configs.errors import PedigreeError
 from configs.schema import Backbone as Chosen
 from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits, limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
-from tasks.features.embedding import embed_missing
+from tasks.features import missing_features
+from tasks.features.missing_features import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer
 
-# Embeds what the store lacks, under leases of 8 images, and prints when it asks for one, and at the end how many it
-# embedded; where a number is given, it dies as if the power had failed after keeping so many single vectors.
+# Embeds what the store lacks, and prints when it asks for the lease, and at the end how many images it embedded; where
+# a number is given, it dies as if the power had failed after keeping so many single vectors.
 COMMAND = """
 import os, sys
 from configs.schema import Settings
 from tasks.domain.images.preprocessing import limits_from_settings
-from tasks.features import embedding
+from tasks.features import missing_features
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.files.leases import Leases
 from tasks.stores.store import Store
@@ -35,7 +39,6 @@ from tasks.stores.tables.features import FeatureStore
 
 settings, last = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
 held, add = Leases.hold, FeatureStore.add
-embedding._BATCH = 8
 
 def told(*arguments):
     print("leases", flush=True)
@@ -50,10 +53,10 @@ def deadly(*arguments):
 
 Leases.hold = told
 if last:
-    embedding._SECONDS, FeatureStore.add = 0, deadly
-store = Store(settings.store.url)
+    missing_features._SECONDS, FeatureStore.add = 0, deadly
+store, limits = Store(settings.store.url), limits_from_settings(settings.images)
 images = sorted(store.images.stored())
-print(embedding.embed_missing(random_backbone("mixed0", 75), images, store, limits_from_settings(settings.images)))
+print(missing_features.embed_missing(random_backbone("mixed0", 75), images, store, limits))
 """
 Begin = Callable[..., subprocess.Popen[str]]
 
@@ -122,6 +125,43 @@ def test_only_lacking_views_are_embedded(settings: Settings) -> None:
     assert (features.stored(), features.stored("mirror")) == (set(images), set(images[:2]))
     assert features._table().read(["image"]).num_rows == 5
     assert features.read(images).tobytes() == before.tobytes()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_that_lost_its_lease_writes_nothing_more(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose lease another one took over embeds only what that one has not, and no row lies there twice."""
+    store, limits = Store(settings.store.url), limits_from_settings(settings.images)
+    images = sorted(store.images.stored())[:6]
+    backbone = random_backbone("mixed0", 75)
+    features = store.features(backbone.fingerprint, backbone.width)
+    claim = Path(settings.store.url) / "claims" / f"features-{backbone.fingerprint}.json"
+    embed = missing_features._embed
+
+    def overtaken(*arguments: object) -> Iterator[None]:
+        if not features.stored():
+            claim.unlink()
+            with store.leases.hold(claim.stem):
+                features.add(images[:4], np.zeros((4, backbone.width), np.float32))
+        yield from embed(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(missing_features, "_embed", overtaken)
+    assert embed_missing(backbone, images, store, limits) == 2
+    assert features._table().read(["image"])["image"].to_pylist() == images
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_was_embedded_before_a_failure_is_kept(settings: Settings) -> None:
+    """Where the last image turns out to be damaged, the features that were computed by then are stored all the same."""
+    store, limits = Store(settings.store.url), limits_from_settings(settings.images)
+    images = sorted(store.images.stored())
+    backbone = random_backbone("mixed0", 75)
+    store.images.add(
+        [(replace(info, image="f" * 64), b"no dog") for info in store.images.read_infos(images[:1]).values()]
+    )
+    with pytest.raises(PedigreeError, match="is damaged in the store"):
+        embed_missing(backbone, [*images, "f" * 64], store, limits)
+    # A few images are read ahead of the network, so that the failure is seen before the last ones.
+    assert store.features(backbone.fingerprint, backbone.width).stored() > set(images[:5])
 
 
 def _file(seed: int) -> bytes:
