@@ -148,8 +148,7 @@ def _store_single_cut(all_cuts: "Backbone", single: "Backbone", images: Sequence
 
     origin, target = (store.features(cuts.fingerprint, cuts.width, cuts.precision) for cuts in (all_cuts, single))
     with store.leases.hold(f"features-{single.fingerprint}"):
-        stored = target.stored()
-        lacking = [image for image in images if image not in stored]
+        lacking = target.lacking(images)
         if not lacking or not gives_same_features(all_cuts, single):
             return
         column_indices = find_cut_columns(all_cuts.cut, single.cut)

@@ -43,6 +43,19 @@ class FeatureStore:
         """Return the images whose features in a view are stored."""
         return set(self.row_numbers([view])[view])
 
+    def lacking(self, images: Sequence[str], view: str = IDENTITY) -> list[str]:
+        """List images whose features are not stored.
+
+        Args:
+            images: The images.
+            view: The view.
+
+        Returns:
+            Those of them that lack it, in their order.
+        """
+        stored = self.stored(view)
+        return [image for image in images if image not in stored]
+
     def row_numbers(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return the first row of each image in each view.
 
