@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from configs.sections import Evaluation, Gate, Scale, Section, Source
+from configs.sections import Evaluation, Gate, Scale, Section, Source, Watch
 
 # Test and validation split together; at least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
@@ -136,6 +136,9 @@ class Backbone(Section):
     precision: Literal["float32", "float16"] = Field(
         default="float32", description="How features are kept; float16 takes half the space."
     )
+    engine: Literal["tensorflow", "onnxruntime"] = Field(
+        default="tensorflow", description="What computes features: tensorflow, or onnxruntime, which is an extra."
+    )
 
     @property
     def is_file(self) -> bool:
@@ -231,20 +234,6 @@ class Tracking(Section):
         default="pedigree", min_length=1, description="MLflow experiment that gets one run for each training."
     )
     model: str = Field(default="pedigree", min_length=1, description="Name of the registered model.")
-
-
-class Watch(Section):
-    """When uploads are a reason to retrain before the nightly run."""
-
-    settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
-        default=10, description="Wait until nothing was uploaded for this many minutes."
-    )
-    new_images: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=100, description="How many new images are enough to retrain."
-    )
-    longest_wait_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
-        default=24, description="Retrain when the oldest new image has waited this many hours, however few there are."
-    )
 
 
 class Settings(Section):

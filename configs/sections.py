@@ -1,4 +1,4 @@
-"""Sections of the settings: the base class of all of them, the source, the evaluation and the gate."""
+"""Sections of the settings: the base class of all of them, the source, the evaluation, the gate and the watch."""
 
 import re
 from collections.abc import Iterator
@@ -157,4 +157,18 @@ class Scale(Section):
     unlike: Literal["refuse", "separate"] = Field(
         default="refuse",
         description="A machine whose features have other bits than the store's: refuse it, or separate its features.",
+    )
+
+
+class Watch(Section):
+    """When uploads are a reason to retrain before the nightly run."""
+
+    settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
+        default=10, description="Wait until nothing was uploaded for this many minutes."
+    )
+    new_images: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=100, description="How many new images are enough to retrain."
+    )
+    longest_wait_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
+        default=24, description="Retrain when the oldest new image has waited this many hours, however few there are."
     )

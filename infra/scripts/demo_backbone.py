@@ -13,7 +13,8 @@ import numpy as np
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.preprocessing import Picture, to_input
 from tasks.domain.synthetic.drawn_dogs import BACKBONE_BREEDS, COATS, draw
-from tasks.modeling.backbone.backbone import DEMO_CUT, DEMO_SHA256, DEMO_WEIGHTS, Backbone
+from tasks.modeling.backbone.backbone import Backbone
+from tasks.modeling.backbone.loading import DEMO_CUT, DEMO_SHA256, DEMO_WEIGHTS
 from tasks.modeling.backbone.pretraining import Pictures, train_backbone
 from tasks.modeling.backbone.serialization import to_bytes
 

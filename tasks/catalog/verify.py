@@ -215,6 +215,8 @@ def _backbone(store: Store, fingerprint: str) -> Iterator[Damage]:
         yield Damage(f"backbone {fingerprint}", "Its facts have another hash.")
     if hash_weights(from_bytes(data, f"backbones/{fingerprint}")) != facts["weights"]:
         yield Damage(f"backbone {fingerprint}", "Its weights have another hash.")
+    if "graph" in facts and sha256_of_bytes(store.backbones.read_graph(facts)) != facts["graph"]:
+        yield Damage(f"backbone {fingerprint}", "Its graph has another hash.")
 
 
 def _head(store: Store, name: str) -> Iterator[Damage]:

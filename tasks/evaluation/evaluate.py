@@ -26,7 +26,8 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.data_growth import measure_growth
 from tasks.evaluation.evaluation_sets import build_evaluation_set, embed_golden, golden_rows
 from tasks.evaluation.label_changes import compare_labels, gather_label_evidence
-from tasks.features.embedding import predict, read_features, stored_head
+from tasks.features.embedding import predict, read_features
+from tasks.features.stored_models import stored_head
 from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs

@@ -10,8 +10,8 @@ from tasks.domain.evaluation.label_changes import Relabelling
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.labels.labeling import apply_aliases, image_attributes
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import stored_backbone
 from tasks.features.missing_features import embed_missing
+from tasks.features.stored_models import stored_backbone
 from tasks.stores.store import Store
 
 

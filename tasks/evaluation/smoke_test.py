@@ -21,7 +21,7 @@ def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
     """Start a process that loads what every packaged model needs while this run embeds and trains.
 
     Args:
-        settings: Those of the gate and the tracking are read.
+        settings: Those of the gate, the backbone and the tracking are read.
 
     Yields:
         The probe; None where no rule wants to know how the packaged model answers.
@@ -29,7 +29,7 @@ def serving_probe(settings: schema.Settings) -> Iterator[ServingProbe | None]:
     if not any(rule.scope == "served" for rule in settings.gate.parsed):
         yield None
         return
-    with ServingProbe(settings.tracking.url) as probe:
+    with ServingProbe(settings.tracking.url, settings.backbone.engine) as probe:
         yield probe
 
 

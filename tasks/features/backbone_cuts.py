@@ -86,8 +86,8 @@ def measure_cuts(dataset: str, store: Store, settings: schema.Settings) -> CutCo
         SettingsError: The weights end at a cut of their own.
         PedigreeError: There are fewer than two classes, or nothing of them can be held out.
     """
-    from tasks.modeling.backbone.backbone import load_backbone
     from tasks.modeling.backbone.embedding import load_every_cut
+    from tasks.modeling.backbone.loading import load_on_engine
 
     backbone = settings.backbone
     rows = sample(store.manifests.read(dataset))
@@ -101,7 +101,7 @@ def measure_cuts(dataset: str, store: Store, settings: schema.Settings) -> CutCo
     cuts, labels = candidates(all_cuts.cut, settings), [row.label for row in rows]
     predictions = list(_cross_fit_cuts(cuts, all_cuts.cut, features, labels, groups))
     comparison = compare_cuts(predictions, np.unique(groups, return_inverse=True)[1])
-    chosen = load_backbone(backbone.model_copy(update={"cut": comparison.chosen}), data)
+    chosen = load_on_engine(backbone.model_copy(update={"cut": comparison.chosen}), data)
     _store_single_cut(all_cuts, suit_machine(store, chosen, unlike), images, store)
     return comparison
 
@@ -225,7 +225,7 @@ def choose_cut(dataset: Dataset, settings: schema.Settings) -> schema.Settings:
     Returns:
         The settings with the chosen cut.
     """
-    from tasks.modeling.backbone.backbone import DEMO_CUT
+    from tasks.modeling.backbone.loading import DEMO_CUT
 
     store = Store(settings.store.url)
     join_workers(settings.training)

@@ -12,15 +12,10 @@ from tasks.domain.images.preprocessing import Limits, limits_from_settings
 from tasks.domain.phrasing import count
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.features.backbone_cuts import find_choice
-from tasks.features.embedding import (
-    check_backbone,
-    feature_set,
-    join_workers,
-    stored_backbone,
-    views_to_embed,
-)
+from tasks.features.embedding import feature_set, join_workers, views_to_embed
 from tasks.features.machine_check import suit_machine
 from tasks.features.missing_features import embed_missing
+from tasks.features.stored_models import check_backbone, keep_backbone, stored_backbone
 from tasks.step import log_line, step
 from tasks.stores.objects.object_store import read_url
 from tasks.stores.store import Store
@@ -71,7 +66,7 @@ def _suited(store: Store, backbone: "Backbone", scale: Scale) -> "Backbone":
     """Return the backbone whose features this machine may compute, and keep it where its fingerprint is new."""
     suited = suit_machine(store, backbone, scale.unlike)
     if suited.fingerprint != backbone.fingerprint and not store.backbones.has(suited.fingerprint):
-        store.backbones.write(suited.fingerprint, suited.to_bytes(), suited.facts)
+        keep_backbone(store, suited, store.backbones.read_weights(backbone.fingerprint))
     return suited
 
 
@@ -102,22 +97,24 @@ def current_backbone(store: Store, backbone: schema.Backbone) -> "Backbone":
 
     Args:
         store: Holds the backbones of earlier runs; one whose weights came from outside is not fetched again.
-        backbone: Names the weights, the cut and the picture's size.
+        backbone: Names the weights, the cut, the picture's size and the engine.
 
     Returns:
         The backbone, ready to embed.
     """
-    from tasks.modeling.backbone.backbone import load_backbone, name_external_weights
+    from tasks.modeling.backbone.backbone import with_engine
+    from tasks.modeling.backbone.loading import load_backbone, name_remembered_weights
 
-    name = name_external_weights(backbone)
+    name = name_remembered_weights(backbone)
     remembered = store.backbones.remembered(name) if name else None
     if remembered:
         return stored_backbone(store, remembered)
-    loaded = load_backbone(backbone, read_url(backbone.weights) if backbone.is_file else None)
+    on_tensorflow = load_backbone(backbone, read_url(backbone.weights) if backbone.is_file else None)
+    loaded = with_engine(on_tensorflow, backbone.engine)
     if store.backbones.has(loaded.fingerprint):
         check_backbone(store, loaded.fingerprint, loaded.facts)
     else:
-        store.backbones.write(loaded.fingerprint, loaded.to_bytes(), loaded.facts)
+        keep_backbone(store, loaded, on_tensorflow.to_bytes())
     if name:
         origin = {"fingerprint": loaded.fingerprint, "weights": backbone.weights, "sha256": loaded.origin}
         store.backbones.remember(name, origin)

@@ -1,32 +1,28 @@
 """Backbones, heads and features as they are stored: who learns or predicts reads them here."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs import schema
 from configs.environment import workers
-from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.predictions import Predictions
-from tasks.domain.hashing import sha256_of
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
 from tasks.domain.training.results import FeatureSet
 from tasks.features.missing_features import RequestedViews
+from tasks.features.stored_models import stored_head
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.backbone.backbone import Backbone
-    from tasks.modeling.head.head import Head
     from tasks.stores.tables.features import FeatureStore
 
 # Names are hashes, so the first ones in order are a fair sample; 2,048 numbers for each are 40 MB.
 _AT_ONCE = 5000
-_COPY = "put it back from a copy of the store"
 
 #: Returns the leading principal components of any images' features, of shape (n_images, n_components).
 Reduce = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -78,112 +74,6 @@ def fit_reduction(features: "FeatureStore", images: Sequence[str]) -> Reduce:
         return np.concatenate([components.transform(features.read(part)) for part in parts])
 
     return reduce
-
-
-def head_bytes(store: Store, name: str) -> bytes:
-    """Read a head's file.
-
-    Args:
-        store: Holds the head.
-        name: Hash of its weights.
-
-    Returns:
-        The file.
-
-    Raises:
-        PedigreeError: The file is missing, or its weights have another hash than its name.
-    """
-    from tasks.modeling.head.head import Head
-
-    data, intact = store.heads.read(name), False
-    with suppress(PedigreeError):
-        intact = Head.from_bytes(data).name == name
-    if not intact:
-        remedy = "or remove it and train again with pedigree retrain --force"
-        raise PedigreeError(f"The file heads/{name}.npz in {store.url} is not what was written: {_COPY}, {remedy}.")
-    return data
-
-
-def stored_head(store: Store, name: str) -> "Head":
-    """Read a head.
-
-    Args:
-        store: Holds the head.
-        name: Hash of its weights.
-
-    Returns:
-        The head.
-
-    Raises:
-        PedigreeError: Its file is missing, or is not what was written.
-    """
-    from tasks.modeling.head.head import Head
-
-    return Head.from_bytes(head_bytes(store, name))
-
-
-def backbone_files(store: Store, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
-    """Read a backbone's weights file and the facts that its fingerprint covers.
-
-    Args:
-        store: Holds the backbone.
-        fingerprint: The hash that names it.
-
-    Returns:
-        The weights file, and the facts.
-
-    Raises:
-        PedigreeError: One of the files is missing, or is not what was written.
-    """
-    from tasks.modeling.backbone.serialization import from_bytes, hash_weights
-
-    data, facts = store.backbones.read(fingerprint)
-    if sha256_of(facts) != fingerprint:
-        raise PedigreeError(_altered_file(store, f"backbones/{fingerprint}.json"))
-    intact = False
-    with suppress(PedigreeError):
-        intact = hash_weights(from_bytes(data, "")) == facts["weights"]
-    if not intact:
-        raise PedigreeError(_altered_file(store, f"backbones/{fingerprint}.npz"))
-    return data, facts
-
-
-def stored_backbone(store: Store, fingerprint: str) -> "Backbone":
-    """Build a backbone from its files in the store.
-
-    Args:
-        store: Holds the backbone.
-        fingerprint: The hash that names it.
-
-    Returns:
-        The backbone, ready to embed.
-
-    Raises:
-        PedigreeError: One of its files is missing, or is not what was written.
-    """
-    from tasks.modeling.backbone.backbone import restore_backbone
-
-    return restore_backbone(*backbone_files(store, fingerprint))
-
-
-def check_backbone(store: Store, fingerprint: str, facts: Mapping[str, Any]) -> None:
-    """Check that the stored backbone is the one that the settings' own weights give.
-
-    Args:
-        store: Holds the backbone.
-        fingerprint: The hash that names both.
-        facts: What the fingerprint covers, of the settings' own weights.
-
-    Raises:
-        PedigreeError: The stored one is another.
-    """
-    if backbone_files(store, fingerprint)[1] != facts:
-        raise PedigreeError(_altered_file(store, f"backbones/{fingerprint}.json"))
-
-
-def _altered_file(store: Store, key: str) -> str:
-    remedy = "or move both files of that backbone away, and the next night writes what its settings name anew"
-    return f"The file {key} in {store.url} is not what was written: {_COPY}, {remedy}."
 
 
 def predict(store: Store, feature_set: FeatureSet, head: str, images: Sequence[str]) -> Predictions:

@@ -5,7 +5,7 @@ import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from itertools import islice
@@ -21,6 +21,8 @@ SEED = 0
 _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
 # The instruction sets for which TensorFlow and NumPy have kernels of their own.
 _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
+# The instruction sets by which libraries choose how many numbers they compute at once, the widest first.
+_WIDTHS = ("avx512f", "avx2", "avx", "sve", "asimd")
 # The items in progress for each thread: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
 
@@ -109,23 +111,42 @@ def describe_engine() -> str:
     return f"tensorflow {tf.__version__} onednn=1"
 
 
-def describe_machine() -> dict[str, str]:
-    """Return processor, cores, threads, and the versions of the libraries that compute."""
-    configure_tensorflow()
-    import tensorflow as tf
+def describe_machine(engine: str = "tensorflow") -> dict[str, str]:
+    """Describe what may change the bits of a model; TensorFlow is not imported for it.
 
+    Args:
+        engine: What computes features: tensorflow or onnxruntime.
+
+    Returns:
+        Processor, cores, threads, and the versions of the libraries that compute.
+    """
     model, flags = _processor()
+    libraries = (*_LIBRARIES, engine) if engine == "onnxruntime" else _LIBRARIES
     return {
         "cpu": model,
         "instructions": _list_instructions(flags),
         "cores": str(count_cores()),
-        "threads": f"{tf.config.threading.get_intra_op_parallelism_threads()} an operation",
+        "threads": "1 an operation",
         "onednn": _kernels(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "tensorflow": str(tf.__version__),
-        **{name: metadata.version(name) for name in _LIBRARIES},
+        "tensorflow": _tensorflow_version(),
+        **{name: metadata.version(name) for name in libraries},
     }
+
+
+def _tensorflow_version() -> str:
+    """Return the version of TensorFlow, whichever of its builds is installed."""
+    for build in ("tensorflow-cpu", "tensorflow"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(build)
+    return "not installed"
+
+
+def widest_instructions() -> str:
+    """Return the widest vector instructions of this processor; its architecture where the system names none."""
+    _, flags = _processor()
+    return next((name for name in _WIDTHS if name in flags), platform.machine())
 
 
 def describe_processor() -> tuple[str, str]:

@@ -33,12 +33,17 @@ class Prediction:
     problem: str
 
 
+def backbone_file(facts: Mapping[str, Any]) -> str:
+    """Return the name of the file that a packaged backbone's engine computes with: a graph, or TensorFlow's weights."""
+    return "backbone.onnx" if "graph" in facts else "backbone.npz"
+
+
 @dataclass(frozen=True)
 class Package:
     """The parts of a packaged model.
 
     Attributes:
-        backbone: The backbone's weights.
+        backbone: The file that the backbone's engine computes with.
         backbone_facts: What identifies the backbone, as in ``Backbone.facts``.
         head: The head as a file.
         limits: Which image files are accepted.
@@ -54,7 +59,7 @@ class Package:
         named = Head.from_bytes(self.head).name
         facts = {"backbone": dict(self.backbone_facts), "limits": asdict(self.limits), "head": named}
         (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-        (folder / "backbone.npz").write_bytes(self.backbone)
+        (folder / backbone_file(self.backbone_facts)).write_bytes(self.backbone)
         (folder / "head.npz").write_bytes(self.head)
 
 
@@ -82,13 +87,14 @@ class Predictor:
         try:
             facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             limits, named = Limits(**facts["limits"]), facts["backbone"]
-            weights, head = (folder / "backbone.npz").read_bytes(), Head.from_bytes((folder / "head.npz").read_bytes())
+            network = (folder / backbone_file(named)).read_bytes()
+            head = Head.from_bytes((folder / "head.npz").read_bytes())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PedigreeError(f"The model in {folder} is damaged or incomplete: download it again.") from error
         # Older packages do not name their head.
         if facts.get("head", head.name) != head.name:
             raise PedigreeError(f"The head in {folder} is not the one that was packaged: download the model again.")
-        return cls(restore_backbone(weights, named), head, limits)
+        return cls(restore_backbone(network, named), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Predict each image from its bytes, independently of the others, in order."""

@@ -25,11 +25,12 @@ from tasks.domain.registry.model_record import (
     trained_by_epochs,
 )
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import feature_set, predict, stored_backbone, views_to_embed
+from tasks.features.embedding import feature_set, predict, views_to_embed
 from tasks.features.missing_features import embed_missing
+from tasks.features.stored_models import stored_backbone
 from tasks.reports.prefect_ui.artifacts import show_reproduction
 from tasks.step import step
-from tasks.stores.store import Store, copy_features, copy_images
+from tasks.stores.store import Store, copy_backbone, copy_features, copy_images
 from tasks.training.fine_tune import train_model
 from tasks.training.fit_head import read_groups
 
@@ -64,7 +65,7 @@ def refit(original: LoadedRecord, settings: schema.Store, from_pixels: bool) -> 
     with TemporaryDirectory(dir=home(), prefix="reproduce-") as folder:
         copy, recorded = Store(folder), _settings(record, folder)
         fingerprint = record.features.fingerprint
-        copy.backbones.write(fingerprint, *origin.backbones.read(fingerprint))
+        copy_backbone(origin, copy, fingerprint)
         if from_pixels or recorded.training.method == "fine-tune":
             copy_images(origin, copy, [row.image for row in rows])
         features = (
@@ -128,7 +129,8 @@ def compare(original: LoadedRecord, verified: VerifiedImages, refitted: Refitted
     from tasks.modeling.determinism import describe_machine
 
     record = original.record
-    changed = find_differences({**record.code, **record.machine}, {**code_version(), **describe_machine()})
+    machine = describe_machine(record.settings["backbone"].get("engine", "tensorflow"))
+    changed = find_differences({**record.code, **record.machine}, {**code_version(), **machine})
     verdict, reason = decide_verdict(record.head, refitted, changed) if refitted else ("different", verified.lost)
     reproduction = Reproduction(
         verdict, reason, original.model_version, record.dataset, verified.images, record.head, refitted, changed

@@ -19,8 +19,8 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 
 _ROOT = Path(__file__).parents[2]
-#: The modules that turn a picture into an answer, and no other: what a model carries is read by whoever audits it.
-CODE = (
+# The modules that turn a picture into an answer, and no other: what a model carries is read by whoever audits it.
+_CODE = (
     "configs/__init__.py",
     "configs/errors.py",
     "configs/visible_text.py",
@@ -35,16 +35,19 @@ CODE = (
     "tasks/modeling/__init__.py",
     "tasks/modeling/backbone/__init__.py",
     "tasks/modeling/backbone/backbone.py",
-    "tasks/modeling/backbone/inception.py",
     "tasks/modeling/backbone/serialization.py",
     "tasks/modeling/determinism.py",
     "tasks/modeling/head/__init__.py",
     "tasks/modeling/head/head.py",
     "tasks/modeling/packaged_model.py",
 )
+_ENGINES = {
+    "tensorflow": ("tasks/modeling/backbone/inception.py", "tasks/modeling/backbone/tensorflow_engine.py"),
+    "onnxruntime": ("tasks/modeling/backbone/onnx_engine.py",),
+}
 # Where a package has had what MLflow runs since the first one: whoever compares served files asks for it by this name.
 _ENTRY = "model.py"
-_IMPORTED = ("mlflow", "numpy", "pandas", "pillow", "h5py", "keras")
+_IMPORTED = ("mlflow", "numpy", "pandas", "pillow")
 # What a server answers in one request; whoever runs one sets other figures by MLflow's SERVING_MODEL_CONFIG.
 _SERVING = {"max_rows": 64, "max_megabytes": 64, "max_megapixels": 30, "max_request_megapixels": 300}
 _SIGNATURE = ModelSignature(
@@ -73,7 +76,8 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
     os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
     with TemporaryDirectory() as workspace:
         code, entry = Path(workspace) / "code", Path(workspace) / _ENTRY
-        _copy_code(code, entry)
+        engine = "onnxruntime" if (packaged / "backbone.onnx").exists() else "tensorflow"
+        _copy_code(code, entry, engine)
         constraints = Path(workspace) / "constraints.txt"
         save_model(
             path=str(folder),
@@ -82,16 +86,21 @@ def write_mlflow_model(packaged: Path, folder: Path, identity: Model) -> None:
             artifacts={path.name: str(path) for path in sorted(packaged.iterdir())},
             signature=_SIGNATURE,
             input_example=_example(),
-            pip_requirements=_requirements(constraints),
+            pip_requirements=_requirements(constraints, engine),
             mlflow_model=identity,
             model_config=_SERVING,
         )
     _remove_paths(folder, identity)
 
 
-def _copy_code(code: Path, entry: Path) -> None:
+def carried_code(engine: str) -> tuple[str, ...]:
+    """Return the modules that a model carries whose features this engine computes, by their paths."""
+    return (*_CODE, *_ENGINES[engine])
+
+
+def _copy_code(code: Path, entry: Path, engine: str) -> None:
     """Copy the modules that the model imports, and the one that MLflow runs."""
-    for name in CODE:
+    for name in carried_code(engine):
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_ROOT / name, code / name)
     shutil.copyfile(Path(__file__).with_name("pyfunc_model.py"), entry)
@@ -106,13 +115,18 @@ def _remove_paths(folder: Path, identity: Model) -> None:
     identity.save(str(folder / "MLmodel"))
 
 
-def _requirements(constraints: Path) -> list[str]:
+def _requirements(constraints: Path, engine: str) -> list[str]:
     """Pin what the model imports, and hold what that needs in turn to the versions under which it was judged."""
-    tensorflow = "tensorflow" if "tensorflow" in _installed_versions(("tensorflow",)) else "tensorflow-cpu"
-    imported = (*_IMPORTED, tensorflow)
+    imported = (*_IMPORTED, *_engine_packages(engine))
     pins = {name: f"{name}=={version}" for name, version in sorted(_installed_versions(imported).items())}
     constraints.write_text("\n".join(pin for name, pin in pins.items() if name not in imported))
     return [*(pins[name] for name in imported), f"-c {constraints}"]
+
+
+def _engine_packages(engine: str) -> tuple[str, ...]:
+    if engine == "onnxruntime":
+        return ("onnxruntime",)
+    return "h5py", "keras", "tensorflow" if _installed_versions(("tensorflow",)) else "tensorflow-cpu"
 
 
 @cache

@@ -1,13 +1,14 @@
 """Loads a model as any client would, by its address in a registry, and asks it about the files of a folder.
 
 Nothing of this project is imported here: what answers is the code that the packaged model brings along. It is run as
-``python -I probe.py`` and waits, with what every model needs already loaded, for one line: MODEL, QUESTIONS and
-ANSWERS as a JSON list.
+``python -I probe.py ENGINE`` and waits, with the engine and all that every model needs already loaded, for one line:
+MODEL, QUESTIONS and ANSWERS as a JSON list.
 """
 
 import gc
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -29,8 +30,8 @@ def main(model: str, questions: str, answers: str) -> None:
 
 
 if __name__ == "__main__":
-    import keras  # noqa: F401 - what takes four seconds, which may pass before anybody asks
-
+    # What takes seconds, which may pass before anybody asks.
+    import_module("onnxruntime" if sys.argv[1] == "onnxruntime" else "keras")
     # It opens the registry, which takes another second.
     MlflowClient()
     # Whoever started this and has no question any more closes the line, also by being killed.

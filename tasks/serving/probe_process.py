@@ -20,9 +20,9 @@ _PATIENCE = 600
 class ServingProbe:
     """A process that knows nothing of this one, and has loaded what every model needs before it is asked."""
 
-    def __init__(self, url: str) -> None:
-        """Say where its MLflow is; nothing is started yet."""
-        self._url = url
+    def __init__(self, url: str, engine: str) -> None:
+        """Say where its MLflow is, and which engine the model will need; nothing is started yet."""
+        self._url, self._engine = url, engine
         self._folder = TemporaryDirectory(ignore_cleanup_errors=True)
         self._waiting: subprocess.Popen[str] | None = None
 
@@ -65,7 +65,7 @@ class ServingProbe:
         """Start it with neither our import path nor our folder; MLflow's credentials it finds in the environment."""
         set_mlflow_login(self._url)
         return subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-I", str(_PROGRAM)],
+            [sys.executable, "-I", str(_PROGRAM), self._engine],
             cwd=self._folder.name,
             env={**os.environ, "MLFLOW_TRACKING_URI": self._url, "MLFLOW_REGISTRY_URI": self._url},
             stdin=subprocess.PIPE,

@@ -9,7 +9,7 @@ from tasks.domain.phrasing import list_names
 from tasks.domain.registry.decisions import Decision
 from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry
-from tasks.stores.tracking.packages import BACKBONE, Files
+from tasks.stores.tracking.packages import BACKBONE, GRAPH, Files
 
 # What decides which code runs and what it answers; each run asks for no more where MLflow is a server.
 _FEW = ("MLmodel", "model.py", "artifacts/head.npz", "artifacts/model.json")
@@ -92,7 +92,7 @@ def compare_package(store: Store, tracking: schema.Tracking, decision: Decision,
 
 def _differing_files(files: Files, served: Files, *, every_file: bool) -> list[str]:
     """Name the files that are others, are gone, or came later; of a few that were asked for only these count."""
-    names = {*files, *served} if every_file else {*files, *served} - {BACKBONE}
+    names = {*files, *served} if every_file else {*files, *served} - {BACKBONE, GRAPH}
     if not every_file and len(served) <= len(_FEW):
         names = set(_FEW) & set(files)
     return sorted(name for name in names if files.get(name) != served.get(name))

@@ -257,6 +257,19 @@ def copy_images(origin: Store, target: Store, images: Sequence[str]) -> None:
         target.images.add([(examined[image], data) for image, data in batch])
 
 
+def copy_backbone(origin: Store, target: Store, fingerprint: str) -> None:
+    """Write a backbone into another store.
+
+    Args:
+        origin: The store that holds it.
+        target: The store that gets it.
+        fingerprint: The hash that names it.
+    """
+    data, facts = origin.backbones.read(fingerprint)
+    graph = origin.backbones.read_graph(facts) if "graph" in facts else b""
+    target.backbones.write(fingerprint, data, facts, graph)
+
+
 def copy_features(origin: "FeatureStore", target: "FeatureStore", views_by_image: Mapping[str, Sequence[str]]) -> None:
     """Write what a backbone made of images into another store.
 

@@ -15,14 +15,9 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import hash_settings, training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import (
-    feature_set,
-    join_workers,
-    read_features,
-    stored_backbone,
-    stored_head,
-)
+from tasks.features.embedding import feature_set, join_workers, read_features
 from tasks.features.missing_features import embed_missing
+from tasks.features.stored_models import keep_backbone, stored_head, trainable_backbone
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.files.weights import CheckpointStore
 from tasks.stores.store import Store
@@ -167,12 +162,14 @@ def _store_fine_tuned(
     groups: Groups,
 ) -> TrainingResult:
     """Store a fine-tuned backbone and its head, calibrated on features that are computed as in serving."""
+    from tasks.modeling.backbone.backbone import with_engine
     from tasks.modeling.fine_tuning.train_state import best_epoch
     from tasks.modeling.head.training import HeldOut, calibrate
 
-    backbone, trained = best_model
+    trained_backbone, trained = best_model
+    backbone = with_engine(trained_backbone, settings.backbone.engine)
     measured = [row.image for row in rows if row.split in {Split.VALIDATION, Split.TEST}]
-    store.backbones.write(backbone.fingerprint, backbone.to_bytes(), backbone.facts)
+    keep_backbone(store, backbone, trained_backbone.to_bytes())
     embed_missing(backbone, measured, store, limits_from_settings(settings.images))
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in trained.classes]
     features = read_features(store, feature_set(backbone), [row.image for row in validation])
@@ -191,7 +188,7 @@ def _fine_tuning(
     from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages
 
     head = stored_head(store, inputs.head)
-    backbone = stored_backbone(store, inputs.backbone)
+    backbone = trainable_backbone(store, inputs.backbone)
 
     def labelled(split: Split) -> LabelledImages:
         # The head does not know a class without a training image.

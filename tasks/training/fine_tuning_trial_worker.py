@@ -29,8 +29,8 @@ from tasks.domain.evaluation.fine_tuning_trial import (
 )
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import stored_backbone
-from tasks.modeling.backbone.backbone import Backbone
+from tasks.features.stored_models import trainable_backbone
+from tasks.modeling.backbone.backbone import Backbone, with_engine
 from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.fine_tuning.distribution import devices_of_this_machine
 from tasks.modeling.fine_tuning.fine_tuning import FineTuning, FineTuningData
@@ -83,7 +83,7 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
     images = choose_trial_images(rows, groups, settings)
     table = store.features(features.fingerprint, features.width)
     head = _train_head(images, table, settings.training, groups)
-    backbone = stored_backbone(store, features.fingerprint)
+    backbone = trainable_backbone(store, features.fingerprint)
     reader = ImageReader(store.images.read, limits_from_settings(settings.images), backbone.size)
     fine_tuning = _fine_tuning(images, (backbone, head), reader, settings, advance)
     started = process_time()
@@ -91,7 +91,9 @@ def try_fine_tuning(dataset: str, features: FeatureSet, settings: schema.Setting
     learned = process_time()
     stored = store.images.read([row.image for row in images.validation])
     vectors = []
-    for _, vector in embed_images(tuned_backbone, stored, reader.limits):
+    # Photographs are evaluated by the engine of the run, whose time for each is told.
+    served = with_engine(tuned_backbone, settings.backbone.engine)
+    for _, vector in embed_images(served, stored, reader.limits):
         vectors.append(vector)
         advance(1)
     passes = count_trial_epochs(settings) * len(images.train)

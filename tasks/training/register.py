@@ -13,7 +13,7 @@ from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import TrainedModel
-from tasks.features.embedding import backbone_files, head_bytes
+from tasks.features.stored_models import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
 from tasks.serving.model_package import write_mlflow_model
 from tasks.step import step

@@ -63,7 +63,7 @@ def _train_or_reuse(
     from tasks.modeling.determinism import describe_machine
 
     # A record names the code and the machine that trained, so a training by others is not reused.
-    made_by = [dict(code_version()), describe_machine()]
+    made_by = [dict(code_version()), describe_machine(settings.backbone.engine)]
     name = sha256_of([dataset.hash, asdict(embedded.current), training_settings(settings), made_by])
     # The other workers of a fine-tuning wait for their share, so it always runs.
     stored = None if workers() else store.training_results.read(name)
@@ -96,7 +96,7 @@ def _record(dataset: Dataset, embedded: DatasetFeatures, fitted: TrainingResult,
         made=fitted.made,
         head=fitted.head,
         code=code_version(),
-        machine=describe_machine(),
+        machine=describe_machine(settings.backbone.engine),
     )
 
 

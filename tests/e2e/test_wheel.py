@@ -18,7 +18,7 @@ from flows.demo import demo_settings
 from infra.orchestration import deployments
 from pathlib import Path
 from tasks.domain.datasets.version_diff import diff_versions
-from tasks.modeling.backbone.backbone import load_backbone
+from tasks.modeling.backbone.loading import load_backbone
 from tasks.reports.pages.diff_page import render_version_diff
 from tasks.serving import model_package, probe_process
 settings = demo_settings(Path("place"))

@@ -114,7 +114,7 @@ def test_its_models_are_listed_shown_and_explained(pedigree: Pedigree) -> None:
 def test_its_champion_serves(old: Path) -> None:
     """The registered champion loads with the code that it brought along, answers, and says what is no picture."""
     photos = [next((old / "photos" / "corgi").rglob("corgi-*.jpg")), old / "photos" / "corgi" / "broken.jpg"]
-    with ServingProbe(settings_in(old).tracking.url) as probe:
+    with ServingProbe(settings_in(old).tracking.url, "tensorflow") as probe:
         answer, problem = probe.ask("pedigree", "2", [photo.read_bytes() for photo in photos])
     assert set(answer["probabilities"]) == CLASSES
     assert (problem["label"], problem["problem"]) == (None, NO_PICTURE)

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from configs.schema import Labels, Watch
-from configs.sections import Source
+from configs.schema import Labels
+from configs.sections import Source, Watch
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.domain.labels.labeling import apply_aliases, normalize_name, read_layout
 from tasks.domain.phrasing import count, list_names

@@ -19,12 +19,14 @@ from tasks.domain.training.results import FeatureSet
 _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
 # MLflow accepts no longer parameter; only a table of aliases can be so long.
 _LONGEST = 6000
+_FORMER_ENGINE = ("engine", "tensorflow")
 Verdict = Literal["identical", "equal", "different"]
 # The likeliest causes of another result first.
 _CAUSES = {
     "git_commit": "another commit of the code",
     "git_dirty": "code that was changed after its commit",
     "lock": "another lock file",
+    "onnxruntime": "another version of ONNX Runtime",
     "tensorflow": "another version of TensorFlow",
     "keras": "another version of Keras",
     "numpy": "another version of NumPy",
@@ -74,7 +76,9 @@ def trained_by_epochs(record: Record) -> bool:
 
 def training_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide what comes out of training."""
-    return settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
+    return _without_default_engine(
+        settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
+    )
 
 
 def record_from_dict(fields: Mapping[str, Any]) -> Record:
@@ -95,18 +99,22 @@ def record_from_dict(fields: Mapping[str, Any]) -> Record:
 
 def hash_settings(settings: Settings) -> str:
     """Return the hash of the settings that decide the model and its evaluation: 64 hex digits."""
-    sections = settings.model_dump(
-        mode="json", include={"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
-    )
+    chosen = {"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
+    sections = settings.model_dump(mode="json", include=chosen)
     # Stores had these hashes before the setting came: its default must not change them.
     if settings.gate.serve_check:
         del sections["gate"]["serve_check"]
     # The same holds for a setting that only one policy uses.
     if settings.gate.needs != "likely-improvement":
         del sections["gate"]["more_data"]
-    # A trial decides nothing.
-    del sections["fine_tuning"]["trial"]
-    return sha256_of(sections)
+    del sections["fine_tuning"]["trial"]  # A trial decides nothing.
+    return sha256_of(_without_default_engine(sections))
+
+
+def _without_default_engine(sections: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the engine that there was before the setting came, since stores hold hashes from then."""
+    backbone = {name: value for name, value in sections["backbone"].items() if (name, value) != _FORMER_ENGINE}
+    return {**sections, "backbone": backbone}
 
 
 def flatten_settings(settings: Settings) -> dict[str, str]:

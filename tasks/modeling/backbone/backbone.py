@@ -3,30 +3,39 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import PedigreeError, SettingsError
+from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.images.preprocessing import CONTRACT
 from tasks.modeling.backbone import serialization as files
-from tasks.modeling.backbone.inception import build_untrained, check_size, truncate_network
-from tasks.modeling.determinism import describe_engine
 
 if TYPE_CHECKING:
     import keras
 
-    from configs import schema
-
-DEMO_WEIGHTS = Path(__file__).with_name("demo_weights.npz")
-DEMO_SHA256 = "c268ae0475690fd95673edbe3ff2084789bbc82f2e4cef3aabe294d8b4bf2365"
-DEMO_CUT = "mixed2"
-
 Pixels = NDArray[np.uint8]
 Vector = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """What computes the features of a picture: TensorFlow, or ONNX Runtime."""
+
+    @property
+    def width(self) -> int:
+        """Return the number of features of a picture."""
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Return what of the weights and of the engine decides the features' bits."""
+
+    def embed(self, square: Pixels) -> Vector:
+        """Compute the features of a picture of shape (size, size, 3); several threads may each bring one."""
+
+    def to_bytes(self) -> bytes:
+        """Return the file that the engine computes with."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Backbone:
     Attributes:
         cut: The layer at which the network ends, or two layers such as mixed8+mixed9.
         size: The side of a picture in pixels.
-        model: The Keras model, from bytes (n, size, size, 3) to features (n, width).
+        engine: What computes the features.
         precision: The precision to which features are rounded.
         origin: SHA-256 of the file that the weights came from; empty where they came from none.
         reference: The hash of the reference pictures' features, where unlike machines are kept apart; else empty.
@@ -44,7 +53,7 @@ class Backbone:
 
     cut: str
     size: int
-    model: "keras.Model"
+    engine: Engine
     precision: str = "float32"
     #: SHA-256 of the file that the weights came from, where they came from one.
     origin: str = ""
@@ -53,77 +62,56 @@ class Backbone:
     @property
     def width(self) -> int:
         """Return the number of features of a picture."""
-        return int(self.model.output_shape[-1])
+        return self.engine.width
+
+    @property
+    def model(self) -> "keras.Model":
+        """Return the Keras network that fine-tuning starts from; raise TypeError where the engine has none."""
+        from tasks.modeling.backbone.tensorflow_engine import TensorFlowEngine
+
+        if not isinstance(self.engine, TensorFlowEngine):
+            raise TypeError("only a backbone on TensorFlow has a Keras network")
+        return self.engine.model
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Return all that decides features: weights, cut, size, precision, pixel contract, engine and machine."""
-        facts = {
-            "weights": files.hash_weights(self.model.get_weights()),
-            "cut": self.cut,
-            "size": self.size,
-            "precision": self.precision,
-            "pixels": CONTRACT,
-            "engine": describe_engine(),
-        }
-        return facts | ({"reference": self.reference} if self.reference else {})
+        chosen = {"cut": self.cut, "size": self.size, "precision": self.precision, "pixels": CONTRACT}
+        return {**chosen, **self.engine.facts} | ({"reference": self.reference} if self.reference else {})
 
     @cached_property
     def fingerprint(self) -> str:
         """Return the hash of the facts, which identifies the backbone: 64 hex digits."""
         return sha256_of(self.facts)
 
-    @cached_property
+    @property
     def network(self) -> Callable[[Pixels], Vector]:
-        """Return the traced network for one picture a call, (size, size, 3) to (width,); threads may share it."""
-        import tensorflow as tf
-
-        @tf.function(input_signature=[tf.TensorSpec((1, self.size, self.size, 3), tf.uint8)], autograph=False)
-        def call(pixels: tf.Tensor) -> tf.Tensor:
-            return self.model(pixels, training=False)
-
-        return lambda pixels: _round(call(pixels[None]).numpy()[0], self.precision)
+        """Return the function from one picture, (size, size, 3), to its features, (width,); threads may share it."""
+        return lambda pixels: _round(self.engine.embed(pixels), self.precision)
 
     def to_bytes(self) -> bytes:
-        """Return the weights as one file."""
-        return files.to_bytes(self.model.get_weights())
+        """Return the file that the engine computes with: weights, or a graph that holds them."""
+        return self.engine.to_bytes()
 
 
-def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
-    """Build the backbone that the settings name.
-
-    Args:
-        settings: Which weights, cut, size and precision.
-        data: The weights file, where the settings name a path or an address.
-
-    Returns:
-        The backbone.
-
-    Raises:
-        SettingsError: The cut does not suit the size or the weights.
-        PedigreeError: The weights are missing, damaged, or others than expected.
-    """
-    check_size(settings.cut, settings.size)
-    return replace(_build(settings, data or b""), precision=settings.precision)
-
-
-def name_external_weights(settings: "schema.Backbone") -> str | None:
-    """Return a hash that identifies a backbone from external weights; None for weights that Pedigree brings.
-
-    A store that holds this name needs neither a download nor the file any more.
+def with_engine(backbone: Backbone, engine: str) -> Backbone:
+    """Hand a backbone over to the engine that is to compute its features.
 
     Args:
-        settings: Which weights, cut, size and precision.
+        backbone: A backbone on TensorFlow.
+        engine: The name of the engine: tensorflow or onnxruntime.
 
     Returns:
-        64 hex digits, or None.
+        The backbone itself, or the same network exported for ONNX Runtime.
     """
-    if settings.weights in {"random", "demo"}:
-        return None
-    chosen = settings.model_dump(include={"cut", "size", "precision"})
-    return sha256_of(
-        {**chosen, "weights": settings.sha256 or settings.weights, "pixels": CONTRACT, "engine": describe_engine()}
-    )
+    if engine == "tensorflow":
+        return backbone
+    # What is served computes with a graph that is there already, and does not carry what writes one.
+    from tasks.modeling.backbone.onnx_engine import OnnxEngine
+    from tasks.modeling.backbone.onnx_export import export_network
+
+    exported = OnnxEngine(export_network(backbone.model), files.hash_weights(backbone.model.get_weights()))
+    return replace(backbone, engine=exported)
 
 
 def random_backbone(cut: str, size: int) -> Backbone:
@@ -136,7 +124,26 @@ def random_backbone(cut: str, size: int) -> Backbone:
     Returns:
         The backbone.
     """
-    return Backbone(cut, size, truncate_network(build_untrained(), cut, size))
+    from tasks.modeling.backbone.inception import build_untrained
+
+    return backbone_from_network(build_untrained(), cut, size)
+
+
+def backbone_from_network(network: "keras.Model", cut: str, size: int) -> Backbone:
+    """Build a backbone from a whole network, on TensorFlow.
+
+    Args:
+        network: The whole network.
+        cut: The layer at which the backbone ends.
+        size: The side of a picture in pixels.
+
+    Returns:
+        The backbone.
+    """
+    from tasks.modeling.backbone.inception import truncate_network
+    from tasks.modeling.backbone.tensorflow_engine import TensorFlowEngine
+
+    return Backbone(cut, size, TensorFlowEngine(truncate_network(network, cut, size)))
 
 
 def backbone_from_weights(data: bytes, cut: str, size: int, origin: str) -> Backbone:
@@ -168,15 +175,17 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     """Build a backbone from the store.
 
     Args:
-        data: The weights file.
+        data: The file that its engine computes with.
         facts: What identifies the backbone, as in ``Backbone.facts``.
 
     Returns:
         The backbone.
 
     Raises:
-        PedigreeError: The weights are not those that the facts name.
+        PedigreeError: The weights are not those that the facts name, or their engine is not installed.
     """
+    if "graph" in facts:
+        return _restore_graph(data, facts)
     backbone = backbone_from_weights(
         data, facts["cut"], facts["size"], f"of the stored backbone {facts['weights'][:12]}"
     )
@@ -186,42 +195,15 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     return replace(backbone, precision=precision, reference=reference)
 
 
-def _build(settings: "schema.Backbone", data: bytes) -> Backbone:
-    cut, size = settings.cut, settings.size
-    if settings.weights == "imagenet":
-        # What is served never reads Keras's files, and does not carry what does.
-        from tasks.modeling.backbone.keras_weights import load_imagenet
+def _restore_graph(data: bytes, facts: Mapping[str, Any]) -> Backbone:
+    # What is served by TensorFlow does not carry what computes with a graph.
+    from tasks.modeling.backbone.onnx_engine import OnnxEngine, import_onnxruntime
 
-        network, origin = load_imagenet(settings.sha256)
-        return Backbone(cut, size, truncate_network(network, cut, size), origin=origin)
-    if settings.weights == "random":
-        return random_backbone(cut, size)
-    if settings.weights == "demo":
-        return _demo(cut, size)
-    return replace(_from_file(data, settings), origin=settings.sha256)
-
-
-def _demo(cut: str, size: int) -> Backbone:
-    if cut != DEMO_CUT:
-        raise SettingsError(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
-    data = DEMO_WEIGHTS.read_bytes()
-    if sha256_of_bytes(data) != DEMO_SHA256:
-        raise PedigreeError(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")
-    return backbone_from_weights(data, cut, size, DEMO_WEIGHTS.name)
-
-
-def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
-    from tasks.modeling.backbone.keras_weights import load_keras_file
-
-    sha256 = sha256_of_bytes(data)
-    if sha256 != settings.sha256:
-        raise PedigreeError(
-            f"The weights file {settings.weights} has SHA-256 {sha256}, not backbone.sha256: fetch it again."
-        )
-    if files.is_weights_file(data):
-        return backbone_from_weights(data, settings.cut, settings.size, settings.weights)
-    network = load_keras_file(data, settings.weights)
-    return Backbone(settings.cut, settings.size, truncate_network(network, settings.cut, settings.size))
+    if sha256_of_bytes(data) != facts["graph"]:
+        raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its graph has another hash.")
+    import_onnxruntime()
+    engine, reference = OnnxEngine(data, facts["weights"]), facts.get("reference", "")
+    return Backbone(facts["cut"], facts["size"], engine, facts["precision"], reference=reference)
 
 
 def _round(vector: Vector, precision: str) -> Vector:

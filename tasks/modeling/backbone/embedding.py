@@ -12,8 +12,9 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.domain.images.augmentation import IDENTITY, render_view
 from tasks.domain.images.preprocessing import Limits, Picture, open_picture
 from tasks.domain.images.rejections import Rejection
-from tasks.modeling.backbone.backbone import DEMO_CUT, Backbone, Vector, load_backbone
+from tasks.modeling.backbone.backbone import Backbone, Vector
 from tasks.modeling.backbone.inception import feature_width, list_fitting_cuts, split_cut
+from tasks.modeling.backbone.loading import DEMO_CUT, load_on_engine
 from tasks.modeling.backbone.serialization import is_weights_file
 from tasks.modeling.determinism import map_in_parallel
 
@@ -125,7 +126,7 @@ def load_every_cut(settings: "schema.Backbone", data: bytes | None = None) -> Ba
         SettingsError: The weights end at a cut of their own.
     """
     check_has_other_cuts(settings, data)
-    return load_backbone(settings.model_copy(update={"cut": "+".join(list_fitting_cuts(settings.size))}), data)
+    return load_on_engine(settings.model_copy(update={"cut": "+".join(list_fitting_cuts(settings.size))}), data)
 
 
 def check_has_other_cuts(settings: "schema.Backbone", data: bytes | None = None) -> None:

@@ -15,19 +15,25 @@ _CHECKPOINTS = "checkpoints/"
 
 @dataclass(frozen=True)
 class Backbones:
-    """The files ``backbones/<fingerprint>.npz`` and ``.json``: weights, and the facts that a fingerprint covers."""
+    """The files ``backbones/<fingerprint>.npz`` and ``.json``: weights, and the facts that a fingerprint covers.
+
+    One that ONNX Runtime computes with has a graph as well, ``backbones/<SHA-256>.onnx``, which its facts name.
+    """
 
     objects: Bucket
     checksums: Checksums
 
-    def write(self, fingerprint: str, data: bytes, facts: Mapping[str, Any]) -> None:
+    def write(self, fingerprint: str, data: bytes, facts: Mapping[str, Any], graph: bytes = b"") -> None:
         """Write a backbone; the first one of a fingerprint stands.
 
         Args:
             fingerprint: The hash that names it.
             data: Its weights file.
             facts: What the fingerprint covers.
+            graph: The graph that the facts name; empty where they name none.
         """
+        if graph:
+            self.checksums.create(_graph_key(facts), graph)
         self.checksums.create(f"backbones/{fingerprint}.npz", data)
         data = json.dumps(facts, sort_keys=True, indent=1).encode()
         self.checksums.create(f"backbones/{fingerprint}.json", data)
@@ -38,12 +44,24 @@ class Backbones:
 
     def read(self, fingerprint: str) -> tuple[bytes, dict[str, Any]]:
         """Return a backbone's weights file and its facts; raise PedigreeError where one is missing or damaged."""
-        data, key = _read(self.objects, f"backbones/{fingerprint}.npz"), f"backbones/{fingerprint}.json"
+        return self.read_weights(fingerprint), self.read_facts(fingerprint)
+
+    def read_weights(self, fingerprint: str) -> bytes:
+        """Return a backbone's weights file; raise PedigreeError where it is missing."""
+        return _read(self.objects, f"backbones/{fingerprint}.npz")
+
+    def read_facts(self, fingerprint: str) -> dict[str, Any]:
+        """Return what a backbone's fingerprint covers; raise PedigreeError where the file is missing or damaged."""
+        key = f"backbones/{fingerprint}.json"
         try:
-            return data, {**json.loads(_read(self.objects, key))}
+            return {**json.loads(_read(self.objects, key))}
         except (ValueError, TypeError):
             message = f"The file {key} in {self.objects.url} is damaged: put it back from a copy of the store."
             raise PedigreeError(message) from None
+
+    def read_graph(self, facts: Mapping[str, Any]) -> bytes:
+        """Return the graph that a backbone's facts name; raise PedigreeError where it is missing."""
+        return _read(self.objects, _graph_key(facts))
 
     def remember(self, outside: str, facts: Mapping[str, str]) -> None:
         """Write down which backbone came of weights from outside.
@@ -117,6 +135,10 @@ class Backbones:
 
 def _machine_key(fingerprint: str) -> str:
     return f"backbones/machines/{fingerprint}.json"
+
+
+def _graph_key(facts: Mapping[str, Any]) -> str:
+    return f"backbones/{facts['graph']}.onnx"
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,25 @@ from tempfile import TemporaryDirectory
 from tasks.domain.hashing import sha256_of_bytes
 
 Files = Mapping[str, str]
-#: The one large file: hashing it takes a tenth of a second or more.
-BACKBONE = "artifacts/backbone.npz"
+#: The one large file, by the engine that computes with it: hashing it takes a tenth of a second or more.
+BACKBONE, GRAPH = "artifacts/backbone.npz", "artifacts/backbone.onnx"
 # MLflow writes this file beside files that it loads from a local disk; it names the version.
 _LOADED = "registered_model_meta"
 
 
-def files_in(folder: Path, but: str = "") -> Files:
+def files_in(folder: Path, but: Sequence[str] = ()) -> Files:
     """Hash the files of a packaged model, without Python's byte code.
 
     Args:
         folder: The folder of the packaged model.
-        but: The name of a file that is left out.
+        but: The names of files that are left out.
 
     Returns:
         SHA-256 by file name.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     named = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {but, _LOADED}}
+    return {name: sha256_of_bytes(path.read_bytes()) for name, path in named.items() if name not in {*but, _LOADED}}
 
 
 def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) -> Files:
@@ -55,7 +55,7 @@ def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) 
         local = isinstance(repository, LocalArtifactRepository)
         if not names or local:
             folder = Path(repository.download_artifacts("", None if local else download_folder))  # type: ignore[no-untyped-call]
-            return files_in(folder, BACKBONE if names else "")
+            return files_in(folder, (BACKBONE, GRAPH) if names else ())
         return {name: digest for name in names if (digest := _served(repository, name, download_folder))}
 
 

@@ -9,7 +9,7 @@ from configs.errors import PedigreeError
 from configs.schema import Settings
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import hash_settings
-from tasks.features.embedding import backbone_files, check_backbone, head_bytes, stored_head
+from tasks.features.stored_models import backbone_files, check_backbone, head_bytes, stored_head
 from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
 from tasks.stores.store import Store

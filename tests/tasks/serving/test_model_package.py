@@ -11,15 +11,16 @@ from mlflow.models import Model
 from PIL import Image
 
 from tasks.domain.images.preprocessing import Limits
-from tasks.modeling.backbone.backbone import random_backbone
+from tasks.modeling.backbone.backbone import random_backbone, with_engine
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
-from tasks.serving.model_package import CODE, write_mlflow_model
+from tasks.serving.model_package import carried_code, write_mlflow_model
 from tests.servers import ROOT
 
-# Takes this project off its path, loads the model, and prints its answers and which modules of ours it loaded.
+# Takes this project and what is named off its path, loads the model, and prints its answers and our loaded modules.
 ELSEWHERE = f"""
 import json, sys
+sys.modules.update(dict.fromkeys(sys.argv[3:]))
 sys.path[:] = [place for place in sys.path if place != {str(ROOT)!r}]
 from pathlib import Path
 import pandas as pd
@@ -32,10 +33,16 @@ print(json.dumps({{"rows": rows, "files": sorted(files)}}))
 """
 
 
+@pytest.fixture(params=["tensorflow", "onnxruntime"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine that computes features."""
+    return str(request.param)
+
+
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(tmp_path: Path, engine: str) -> Path:
     """Package of two breeds with random weights, as MLflow keeps it."""
-    backbone = random_backbone("mixed0", 75)
+    backbone = with_engine(random_backbone("mixed0", 75), engine)
     weights = np.random.default_rng(0).normal(size=(backbone.width, 2)).astype(np.float32)
     head = Head(("beagle", "柴犬"), weights, np.zeros(2, np.float32))
     packaged = tmp_path / "packaged"
@@ -59,10 +66,13 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_package_answers_as_evaluated_with_its_own_modules_alone(model: Path, images: Path, tmp_path: Path) -> None:
-    """What it lists, what it carries and what it loads are the same modules, and the answers have the same bits."""
+def test_a_package_answers_as_evaluated_with_its_own_modules_alone(
+    model: Path, images: Path, engine: str, tmp_path: Path
+) -> None:
+    """What it lists, carries and loads are the same modules, the other engine is not there, and the bits are equal."""
+    absent = ("onnxruntime", "onnx") if engine == "tensorflow" else ("tensorflow", "keras", "h5py", "onnx")
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-I", "-c", ELSEWHERE, str(model), str(images)],
+        [sys.executable, "-I", "-c", ELSEWHERE, str(model), str(images), *absent],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -75,5 +85,15 @@ def test_a_package_answers_as_evaluated_with_its_own_modules_alone(model: Path, 
     assert [row["problem"] for row in loaded["rows"]] == [answer.problem for answer in evaluated]
     code = model / "code"
     carried = {str(path.relative_to(code)) for path in code.rglob("*") if path.suffix != ".pyc" and path.is_file()}
-    assert carried == set(CODE)
-    assert loaded["files"] == sorted(str(code / name) for name in CODE)
+    assert carried == set(carried_code(engine))
+    assert loaded["files"] == sorted(str(code / name) for name in carried_code(engine))
+
+
+def test_a_package_asks_for_its_own_engine_alone(model: Path, engine: str) -> None:
+    """Who installs what a model requires gets TensorFlow, or ONNX Runtime, and not the other one."""
+    required = {line.partition("==")[0] for line in (model / "requirements.txt").read_text().splitlines()}
+    constrained = {line.partition("==")[0] for line in (model / "constraints.txt").read_text().splitlines()}
+    networks = {"tensorflow", "tensorflow-cpu", "keras", "h5py", "onnxruntime", "onnx"}
+    assert (required | constrained) & networks == (
+        {"onnxruntime"} if engine == "onnxruntime" else {"tensorflow-cpu", "keras", "h5py"}
+    )

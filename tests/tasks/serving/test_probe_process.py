@@ -24,7 +24,7 @@ from tasks.stores.tracking.client import check_tracking
 PROGRAM = """
 import sys
 from tasks.serving.probe_process import ServingProbe
-with ServingProbe("sqlite:///nowhere.db"):
+with ServingProbe("sqlite:///nowhere.db", "tensorflow"):
     print("started", flush=True)
     sys.stdin.read()
 """
@@ -46,7 +46,7 @@ def test_the_probe_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, mo
     expected = Predictions(head.classes, np.array([list(answer.values()) for answer in predicted], np.float32))
     # What the package lacks must not come from here.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))
-    with ServingProbe(url) as probe:
+    with ServingProbe(url, "tensorflow") as probe:
         check = check_serving(version, expected, probe.ask("dogs", version, [*images, NO_PICTURE]))
         assert (check.wrong, check.widest) == ("", 0.0)
         (packaged / "head.npz").write_bytes(b"no head")
@@ -56,7 +56,7 @@ def test_the_probe_gets_the_model_s_own_answers(tmp_path: Path, photos: Path, mo
 
 def test_a_probe_that_is_not_asked_ends_with_the_run() -> None:
     """The process that waits for a question ends when the run does, also when that is killed without a word."""
-    with ServingProbe("sqlite:///nowhere.db"):
+    with ServingProbe("sqlite:///nowhere.db", "tensorflow"):
         (process,) = _probes()
     assert not process.is_running()
     with Popen([sys.executable, "-c", PROGRAM], stdin=PIPE, stdout=PIPE) as run:  # noqa: S603 - this very Python

@@ -42,5 +42,5 @@ def test_only_the_same_code_and_machine_go_on_from_a_kept_training(
     current = dict(code_version())
     monkeypatch.setattr(train, "code_version", lambda: {**current, "git_dirty": "since a minute ago"})
     assert trained() == "b"
-    monkeypatch.setattr(determinism, "describe_machine", lambda: {"cpu": "another one"})
+    monkeypatch.setattr(determinism, "describe_machine", lambda _engine: {"cpu": "another one"})
     assert [trained(), trained()] == ["c", "c"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.schema import Labels, Watch
+from configs.schema import Labels
+from configs.sections import Watch
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.ingestion.triggers import PollResult, SourceChanges, SourceDiff, classify_changes, decide_retraining
 

@@ -15,15 +15,14 @@ from configs.errors import PedigreeError, SettingsError
 from configs.schema import Backbone as Settings
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone import backbone as backbones
-from tasks.modeling.backbone import inception, keras_weights
+from tasks.modeling.backbone import inception, keras_weights, loading
 from tasks.modeling.backbone.backbone import (
     Backbone,
-    load_backbone,
-    name_external_weights,
     random_backbone,
     restore_backbone,
 )
 from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size
+from tasks.modeling.backbone.loading import load_backbone, name_remembered_weights
 from tasks.modeling.backbone.serialization import hash_weights
 from tests.tasks.modeling.random_generators import others_draw
 
@@ -178,11 +177,11 @@ def test_weights_from_outside_are_named_by_all_that_decides() -> None:
         Settings(size=224),
         Settings(precision="float16"),
     ]
-    assert len({name_external_weights(chosen) for chosen in settings}) == len(settings)
-    assert name_external_weights(settings[2]) == name_external_weights(
+    assert len({name_remembered_weights(chosen) for chosen in settings}) == len(settings)
+    assert name_remembered_weights(settings[2]) == name_remembered_weights(
         Settings(weights="s3://elsewhere/x.h5", sha256="b" * 64)
     )
-    assert name_external_weights(Settings(weights="random")) is None
+    assert name_remembered_weights(Settings(weights="random")) is None
 
 
 def test_a_stored_backbone_comes_back(backbone: Backbone) -> None:
@@ -205,8 +204,8 @@ def test_the_demo_goes_with_its_cut() -> None:
 def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's weights are those that were shipped, or none."""
     damaged = tmp_path / "demo_weights.npz"
-    damaged.write_bytes(backbones.DEMO_WEIGHTS.read_bytes()[:-1])
-    monkeypatch.setattr(backbones, "DEMO_WEIGHTS", damaged)
+    damaged.write_bytes(loading.DEMO_WEIGHTS.read_bytes()[:-1])
+    monkeypatch.setattr(loading, "DEMO_WEIGHTS", damaged)
     with pytest.raises(PedigreeError, match="is damaged: install Pedigree again"):
         load_backbone(Settings(weights="demo", cut="mixed2", size=96))
 

@@ -15,6 +15,7 @@ from tasks.modeling import determinism
 from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import embed_images, embed_views
 from tasks.modeling.backbone.self_test import check_determinism
+from tasks.modeling.backbone.tensorflow_engine import TensorFlowEngine
 from tasks.modeling.determinism import count_cores
 
 
@@ -133,4 +134,4 @@ class _Dice(keras.layers.Layer):
 
 def _with_last_layer(backbone: Backbone, layer: keras.layers.Layer) -> Backbone:
     model = keras.Model(backbone.model.input, layer(backbone.model.output))
-    return dataclasses.replace(backbone, model=model)
+    return dataclasses.replace(backbone, engine=TensorFlowEngine(model))

@@ -7,9 +7,10 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.schema import Backbone as Settings
-from tasks.modeling.backbone.backbone import Backbone, load_backbone, random_backbone, restore_backbone
+from tasks.modeling.backbone.backbone import Backbone, backbone_from_network, random_backbone, restore_backbone
 from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features, load_every_cut
-from tasks.modeling.backbone.inception import CUTS, build_untrained, feature_width, truncate_network
+from tasks.modeling.backbone.inception import CUTS, build_untrained, feature_width
+from tasks.modeling.backbone.loading import load_backbone
 
 SIZE = 75
 PIXELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -44,7 +45,7 @@ def test_other_bits_are_noticed(every: Backbone) -> None:
     """A network whose weights differ is not taken for the same."""
     network = build_untrained()
     network.layers[1].kernel.assign(network.layers[1].kernel * 1.001)
-    assert not gives_same_features(every, Backbone("mixed0", SIZE, truncate_network(network, "mixed0", SIZE)))
+    assert not gives_same_features(every, backbone_from_network(network, "mixed0", SIZE))
 
 
 def test_two_together_come_back_from_the_store() -> None:
