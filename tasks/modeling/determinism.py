@@ -21,8 +21,6 @@ SEED = 0
 _LIBRARIES = ("keras", "numpy", "scipy", "pillow")
 # The instruction sets for which TensorFlow and NumPy have kernels of their own.
 _INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
-# The instruction sets by which libraries choose how many numbers they compute at once, the widest first.
-_WIDTHS = ("avx512f", "avx2", "avx", "sve", "asimd")
 # The items in progress for each thread: enough to keep it busy, few enough to bound memory.
 _AHEAD = 4
 
@@ -141,12 +139,6 @@ def _tensorflow_version() -> str:
         with suppress(metadata.PackageNotFoundError):
             return metadata.version(build)
     return "not installed"
-
-
-def widest_instructions() -> str:
-    """Return the widest vector instructions of this processor; its architecture where the system names none."""
-    _, flags = _processor()
-    return next((name for name in _WIDTHS if name in flags), platform.machine())
 
 
 def describe_processor() -> tuple[str, str]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.modeling.determinism import widest_instructions
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -61,7 +60,7 @@ class OnnxEngine:
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
-        """Load the graph; how it is optimised depends on version and processor, which the facts name.
+        """Load the graph; how it is optimised depends on version and processor, and each machine proves its bits.
 
         Raises:
             PedigreeError: ONNX Runtime is not installed.
@@ -100,9 +99,9 @@ def import_onnxruntime() -> ModuleType:
 
 
 def describe_onnxruntime() -> str:
-    """Return all that decides bits beside the graph: version, level of optimisation, and the processor's instructions.
+    """Return what decides bits beside graph and machine, which is known by what it computes: version and optimisation.
 
     Raises:
         PedigreeError: ONNX Runtime is not installed.
     """
-    return f"onnxruntime {import_onnxruntime().__version__} optimization=all instructions={widest_instructions()}"
+    return f"onnxruntime {import_onnxruntime().__version__} optimization=all"
