@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.images.near_duplicates import nearest_hashes
+from tasks.domain.images.near_duplicates import HASH_BYTES, MIRROR, OUTLINE_BITS, pack_outlines
 from tasks.domain.phrasing import count
 
+# Hashes compared at once, which takes about 100 MB of memory.
+_PAIRS_AT_ONCE = 1 << 20
 # Limits chosen on 250 photographs of dogs, none of which is flagged, and on darkened, brightened, blurred and flattened
 # copies of them.
 _DARK, _BRIGHT, _FLAT, _BLURRED, _LONG = 0.1, 0.9, 0.03, 30.0, 3.0
@@ -194,6 +199,35 @@ def _find_pairs(images: Sequence[str], near: NearDuplicates, marks: Mapping[str,
         for image, other_index, differing in zip(marked_images, nearest.tolist(), apart.tolist(), strict=True):
             if differing <= near.bits:
                 yield Twin(image, other_images[other_index], int(differing))
+
+
+def nearest_hashes(
+    hashes: Sequence[bytes], other_hashes: Sequence[bytes], bits: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find for each hash the most similar one among others, and in how many bits the two differ.
+
+    Args:
+        hashes: n hashes of 32 bytes.
+        other_hashes: m hashes of 32 bytes; each is compared as it is and mirrored.
+        bits: How many bits may differ between two that look alike, as in ``group_near_duplicates``.
+
+    Returns:
+        Indices into ``other_hashes`` and numbers of differing bits, each of shape (n,). The number exceeds ``bits``
+        where no other hash is alike.
+    """
+    query_hashes = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
+    upright = np.frombuffer(b"".join(other_hashes), np.uint8).reshape(-1, HASH_BYTES)
+    oriented_hashes = np.concatenate([upright, upright ^ MIRROR])
+    words, outlines = oriented_hashes.view(np.uint64), pack_outlines(oriented_hashes)
+    places, apart = np.empty(len(query_hashes), np.intp), np.empty(len(query_hashes), np.intp)
+    for start in range(0, len(query_hashes), step := max(1, _PAIRS_AT_ONCE // len(oriented_hashes))):
+        rows = query_hashes[start : start + step]
+        differing = np.bitwise_count(rows.view(np.uint64)[:, None] ^ words[None]).sum(axis=2, dtype=np.intp)
+        differing[np.bitwise_count(pack_outlines(rows)[:, None] ^ outlines[None]) > OUTLINE_BITS] = bits + 1
+        best = differing.argmin(axis=1)
+        places[start : start + step] = best % len(upright)
+        apart[start : start + step] = differing[np.arange(len(rows)), best]
+    return places, apart
 
 
 def count_contradictory(twins: Sequence[Twin], images: set[str]) -> int:

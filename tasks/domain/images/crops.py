@@ -9,14 +9,15 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.images.group_extension import sort_into_buckets
 from tasks.domain.images.near_duplicates import (
     HASH_BYTES,
     MIRROR,
-    OUTLINE,
     OUTLINE_BITS,
     expand_ranges,
-    group_near_duplicates,
-    join_groups,
+    group_hashes,
+    join_pairs,
+    pack_outlines,
 )
 
 #: The name of these hashes in the store. Hashes of other parts must get another name, so that two kinds never mix.
@@ -32,16 +33,37 @@ _MIDDLE = slice(PARTS_BYTES - HASH_BYTES, PARTS_BYTES)
 
 # Two pictures are compared if at least one of eight fixed choices of 18 outline bits agrees in all 18. This misses few
 # pairs, because several parts fit each of them; among 100,000 photographs each is compared with a few thousand.
-_CHOICES = [
-    sorted(range(36), key=lambda bit, choice=choice: sha256(f"{choice} {bit}".encode()).digest())[:18]  # type: ignore[misc]
-    for choice in range(8)
-]
+_CHOSEN = 18
 # Outlines shared by more pictures than this, as of objects on white, say nothing about crops and cost too much time.
 _MAX_SHARED = 200
-_POWERS = 1 << np.arange(18, dtype=np.int64)
-_OUTLINE_MASK = np.packbits(np.isin(np.arange(8 * HASH_BYTES), OUTLINE)).view(np.uint64)
+_MIRROR_WORD = np.full(8, MIRROR, np.uint8).view(np.uint64)[0]
+# A third of an outline is looked up in a table at once.
+_THIRD = 12
 
-_Hashes = NDArray[np.uint8]
+Hashes = NDArray[np.uint8]
+Numbers = NDArray[np.intp]
+
+
+class _Choice:
+    """A fixed choice of 18 of the 36 bits of outlines."""
+
+    def __init__(self, number: int) -> None:
+        chosen = sorted(range(36), key=lambda bit: sha256(f"{number} {bit}".encode()).digest())[:_CHOSEN]
+        bits = np.arange(1 << _THIRD)[:, None] >> np.arange(_THIRD) & 1
+        weight = np.zeros(36, np.intp)
+        weight[chosen] = 1 << np.arange(_CHOSEN)
+        self._tables = [bits @ weight[start : start + _THIRD] for start in range(0, 36, _THIRD)]
+
+    def __call__(self, outlines: NDArray[np.uint64]) -> Numbers:
+        """Return the chosen bits of each outline as one number, of shape (n,)."""
+        low, middle, high = (
+            table[(outlines >> np.uint64(_THIRD * third) & np.uint64((1 << _THIRD) - 1)).astype(np.intp)]
+            for third, table in enumerate(self._tables)
+        )
+        return np.asarray(low + middle + high)
+
+
+_CHOICES = [_Choice(number) for number in range(8)]
 
 
 def _basis(begin: float, end: float) -> NDArray[np.float64]:
@@ -102,72 +124,83 @@ def group_with_crops(
     Returns:
         The group of each image; a group is named by the smallest of its image names.
     """
-    crop_index = CropIndex(hashes, middles, bits)
-    pairs = (pair for batch in new for pair in crop_index.find_pairs(batch))
-    return join_groups(group_near_duplicates(hashes, bits), pairs)
+    images = sorted(hashes)
+    number = {image: index for index, image in enumerate(images)}
+    rows, held = to_rows(hashes[image] for image in images), [image for image in images if image in middles]
+    pictures = np.concatenate([rows, to_rows(middles[image] for image in held)])
+    owners = np.concatenate([np.arange(len(images)), np.array([number[image] for image in held], np.intp)])
+    batches = (
+        (np.array([number[image] for image, parts in batch if parts], np.intp), to_rows(parts for _, parts in batch))
+        for batch in new
+    )
+    group = join_crops(group_hashes(rows, bits), CropIndex(pictures, owners, bits), batches)
+    return {image: images[first] for image, first in zip(images, group.tolist(), strict=True)}
+
+
+def join_crops(group: Numbers, index: "CropIndex", new: Iterable[tuple[Numbers, Hashes]]) -> Numbers:
+    """Merge the groups of new images with those of the images that they are crops of, and of their own crops.
+
+    Args:
+        group: The smallest index in the group of each image, of shape (n,).
+        index: The images that are searched.
+        new: Indices of new images, of shape (n_batch,), and the hashes of their parts, of shape (36 n_batch, 32).
+
+    Returns:
+        The groups, of shape (n,).
+    """
+    for images, parts in new:
+        for found, others in index.find_pairs(images, parts):
+            group = join_pairs(group, found, others)
+    return group
 
 
 class CropIndex:
     """An index of the pictures that are searched for crops, by the hashes of the whole picture and of its middle."""
 
-    def __init__(self, hashes: Mapping[str, bytes], middles: Mapping[str, bytes], bits: int) -> None:
+    def __init__(self, hashes: Hashes, owners: Numbers, bits: int) -> None:
         """Build the index.
 
         Args:
-            hashes: The perceptual hash of each image.
-            middles: The hash of the middle of each image that has one; older stores lack them.
+            hashes: The perceptual hashes of images and of their middles, of shape (n_hashes, 32); older stores lack the
+                middles.
+            owners: The index of the image that each hash belongs to, of shape (n_hashes,).
             bits: How many of the 256 bits of two hashes may differ.
         """
-        rows = [(image, hashes[image]) for image in sorted(hashes)]
-        rows += [(image, middles[image]) for image in sorted(middles)]
-        upright = _to_rows(image_hash for _, image_hash in rows)
-        self._hashes = np.concatenate([upright, upright ^ MIRROR])
-        self._names = np.array([image for image, _ in rows] * 2)
-        self._bits = bits
-        outlines = _outline_bits(self._hashes)
-        self._sorted = [_sort_keys(outlines[:, choice] @ _POWERS) for choice in _CHOICES]
+        upright = pack_outlines(hashes)
+        mirrored = upright ^ pack_outlines(np.full((1, HASH_BYTES), MIRROR, np.uint8))
+        self._words, self._owners, self._bits = hashes.view(np.uint64), owners, bits
+        self._outlines = np.concatenate([upright, mirrored])
+        self._buckets = [sort_into_buckets(choose(self._outlines), _CHOSEN) for choose in _CHOICES]
 
-    def find_pairs(self, parts: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+    def find_pairs(self, images: Numbers, parts: Hashes) -> Iterator[tuple[Numbers, Numbers]]:
         """Yield the pairs in which an indexed picture, or its middle, looks like a part of a given image.
 
         Args:
-            parts: Images with the hashes of their parts; images without hashes are skipped.
+            images: Indices of images, of shape (n,).
+            parts: The hashes of their parts, of shape (36 n, 32).
 
         Yields:
-            The name of the given image, and that of the indexed picture.
+            The indices of given images, and those of the images that look like a part of them; a pair may come again.
         """
-        hashed_images = [(image, hashes) for image, hashes in parts if hashes]
-        queries = _to_rows(hashes for _, hashes in hashed_images)
-        outlines = _outline_bits(queries)
-        for choice, (keys, order) in zip(_CHOICES, self._sorted, strict=True):
-            query_keys = outlines[:, choice] @ _POWERS
-            starts, ends = np.searchsorted(keys, query_keys), np.searchsorted(keys, query_keys, side="right")
-            ends = np.where(ends - starts > _MAX_SHARED, starts, ends)
-            for query, positions in expand_ranges(starts, ends):
-                yield from self._alike(hashed_images, queries, query, order[positions])
+        outlines = pack_outlines(parts)
+        for choose, (order, starts) in zip(_CHOICES, self._buckets, strict=True):
+            keys = choose(outlines)
+            begin, end = starts[keys], starts[keys + 1]
+            end = np.where(end - begin > _MAX_SHARED, begin, end)
+            for candidate, position in expand_ranges(begin, end):
+                entries = order[position]
+                near = np.bitwise_count(outlines[candidate] ^ self._outlines[entries]) <= OUTLINE_BITS
+                query, entry = self._alike(parts.view(np.uint64), candidate[near], entries[near])
+                found, other = images[query // PARTS], self._owners[entry]
+                yield found[found != other], other[found != other]
 
-    def _alike(
-        self,
-        hashed_images: Sequence[tuple[str, bytes]],
-        queries: _Hashes,
-        query: NDArray[np.intp],
-        candidates: NDArray[np.intp],
-    ) -> Iterator[tuple[str, str]]:
-        differing = queries.view(np.uint64)[query] ^ self._hashes.view(np.uint64)[candidates]
-        outline = np.bitwise_count(differing & _OUTLINE_MASK).sum(axis=1, dtype=np.intp) <= OUTLINE_BITS
-        alike = outline & (np.bitwise_count(differing).sum(axis=1, dtype=np.intp) <= self._bits)
-        pairs = zip((query[alike] // PARTS).tolist(), self._names[candidates[alike]].tolist(), strict=True)
-        yield from ((hashed_images[number][0], name) for number, name in set(pairs) if hashed_images[number][0] != name)
+    def _alike(self, parts: NDArray[np.uint64], query: Numbers, entry: Numbers) -> tuple[Numbers, Numbers]:
+        mirror = np.where(entry >= len(self._words), _MIRROR_WORD, np.uint64(0))[:, None]
+        entry = entry % len(self._words)
+        differing = np.bitwise_count(parts[query] ^ self._words[entry] ^ mirror).sum(axis=1, dtype=np.intp)
+        return query[differing <= self._bits], entry[differing <= self._bits]
 
 
-def _to_rows(hashes: Iterable[bytes]) -> _Hashes:
+def to_rows(hashes: Iterable[bytes]) -> Hashes:
+    """Put hashes, or several of them side by side, into the rows of an array of shape (n, 32)."""
     return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
-
-
-def _outline_bits(hashes: _Hashes) -> _Hashes:
-    return np.unpackbits(hashes, axis=1)[:, OUTLINE]
-
-
-def _sort_keys(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    order = np.argsort(keys, kind="stable")
-    return keys[order], order

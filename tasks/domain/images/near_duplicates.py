@@ -3,7 +3,7 @@
 docs/explanation/near-duplicates.md holds the measurements behind the constants.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -34,6 +34,7 @@ _FIRST_CHOICE = ((np.arange(1 << _BLOCKS)[:, None] & _MASKS) == _MASKS).argmax(a
 #: Mirroring a picture negates the coefficients of odd horizontal frequency; XOR with this flips their bits.
 MIRROR = np.uint8(0x55)
 _PAIRS_AT_ONCE = 1 << 20  # About 100 MB of memory.
+_UNPACKED_AT_ONCE = 1 << 15  # Each hash takes 256 bytes of memory as single bits.
 
 _Numbers = NDArray[np.intp]
 _Pairs = tuple[_Numbers, _Numbers]
@@ -97,65 +98,29 @@ def group_near_duplicates(hashes: Mapping[str, bytes], bits: int) -> dict[str, s
         The group of each image; a group is named by the smallest of its image names.
     """
     images = sorted(hashes)
-    if not images:
-        return {}
     rows = np.frombuffer(b"".join(hashes[image] for image in images), np.uint8).reshape(-1, HASH_BYTES)
-    distinct, number = np.unique(rows, axis=0, return_inverse=True)
-    group = _group_hashes(distinct, bits)[number.ravel()]
+    return {image: images[first] for image, first in zip(images, group_hashes(rows, bits).tolist(), strict=True)}
+
+
+def group_hashes(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
+    """Group hashes as ``group_near_duplicates`` does.
+
+    Args:
+        hashes: Of shape (n, 32).
+        bits: How many of the 256 bits may differ.
+
+    Returns:
+        The smallest index in the group of each hash, of shape (n,).
+    """
+    if not len(hashes):
+        return np.zeros(0, np.intp)
+    distinct, number = np.unique(hashes, axis=0, return_inverse=True)
+    group = _group_distinct(distinct, bits)[number.ravel()]
     _, smallest, group_index = np.unique(group, return_index=True, return_inverse=True)
-    return {image: images[first] for image, first in zip(images, smallest[group_index].tolist(), strict=True)}
+    return smallest[group_index]
 
 
-def join_groups(group_of: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Merge the groups of images that belong together for another reason.
-
-    Args:
-        group_of: The group of each image.
-        pairs: Images whose groups are merged.
-
-    Returns:
-        The group of each image; a group is named by the smallest of its image names.
-    """
-    names = sorted(set(group_of.values()))
-    number = {name: index for index, name in enumerate(names)}
-    ends = [
-        (number[group_of[first]], number[group_of[second]])
-        for first, second in pairs
-        if group_of[first] != group_of[second]
-    ]
-    first, second = np.array(ends, np.intp).reshape(-1, 2).T
-    group = _join_pairs(np.arange(len(names)), first, second)
-    return {image: names[group[number[name]]] for image, name in group_of.items()}
-
-
-def nearest_hashes(hashes: Sequence[bytes], other_hashes: Sequence[bytes], bits: int) -> tuple[_Numbers, _Numbers]:
-    """Find for each hash the most similar one among others, and in how many bits the two differ.
-
-    Args:
-        hashes: n hashes of 32 bytes.
-        other_hashes: m hashes of 32 bytes; each is compared as it is and mirrored.
-        bits: How many bits may differ between two that look alike, as in ``group_near_duplicates``.
-
-    Returns:
-        Indices into ``other_hashes`` and numbers of differing bits, each of shape (n,). The number exceeds ``bits``
-        where no other hash is alike.
-    """
-    query_hashes = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
-    upright = np.frombuffer(b"".join(other_hashes), np.uint8).reshape(-1, HASH_BYTES)
-    oriented_hashes = np.concatenate([upright, upright ^ MIRROR])
-    words, outlines = oriented_hashes.view(np.uint64), _outlines(oriented_hashes)
-    places, apart = np.empty(len(query_hashes), np.intp), np.empty(len(query_hashes), np.intp)
-    for start in range(0, len(query_hashes), step := max(1, _PAIRS_AT_ONCE // len(oriented_hashes))):
-        rows = query_hashes[start : start + step]
-        differing = np.bitwise_count(rows.view(np.uint64)[:, None] ^ words[None]).sum(axis=2, dtype=np.intp)
-        differing[np.bitwise_count(_outlines(rows)[:, None] ^ outlines[None]) > OUTLINE_BITS] = bits + 1
-        best = differing.argmin(axis=1)
-        places[start : start + step] = best % len(upright)
-        apart[start : start + step] = differing[np.arange(len(rows)), best]
-    return places, apart
-
-
-def _group_hashes(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
+def _group_distinct(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
     """Return the group number, of shape (n,), of each of n distinct hashes, of shape (n, 32).
 
     Inside, entry n + i is the mirrored entry i.
@@ -165,7 +130,7 @@ def _group_hashes(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
     """
     oriented_hashes = np.concatenate([hashes, hashes ^ MIRROR])
     words, count = oriented_hashes.view(np.uint64), len(hashes)
-    outlines, outline_of = np.unique(_outlines(oriented_hashes), return_inverse=True)
+    outlines, outline_of = np.unique(pack_outlines(oriented_hashes), return_inverse=True)
     order = np.argsort(outline_of, kind="stable")
     starts = np.searchsorted(outline_of[order], np.arange(len(outlines) + 1))
     upright = starts[:-1] + np.bincount(outline_of[:count], minlength=len(outlines))
@@ -176,15 +141,18 @@ def _group_hashes(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
             news = (first_entry < second_entry % count) & (group[first_entry] != group[second_entry % count])
             first_entry, second_entry = first_entry[news], second_entry[news]
             alike = np.bitwise_count(words[first_entry] ^ words[second_entry]).sum(axis=1, dtype=np.intp) <= bits
-            group = _join_pairs(group, first_entry[alike], second_entry[alike] % count)
+            group = join_pairs(group, first_entry[alike], second_entry[alike] % count)
     return group
 
 
-def _outlines(hashes: NDArray[np.uint8]) -> _Outlines:
+def pack_outlines(hashes: NDArray[np.uint8]) -> _Outlines:
     """Pack the outline bits of each hash into one number: (n, 32) to (n,)."""
-    bits = np.unpackbits(hashes, axis=1)[:, OUTLINE].astype(np.uint64)
-    outlines: _Outlines = (bits << np.arange(len(OUTLINE), dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
-    return outlines
+    outlines = np.zeros((len(hashes), 8), np.uint8)
+    for start in range(0, len(hashes), _UNPACKED_AT_ONCE):
+        rows = slice(start, start + _UNPACKED_AT_ONCE)
+        packed = np.packbits(np.unpackbits(hashes[rows], axis=1)[:, OUTLINE], axis=1, bitorder="little")
+        outlines[rows, : packed.shape[1]] = packed
+    return outlines.view("<u8").ravel()
 
 
 def _close_pairs(outlines: _Outlines) -> Iterator[_Pairs]:
@@ -272,8 +240,21 @@ def expand_ranges(starts: _Numbers, ends: _Numbers) -> Iterator[_Pairs]:
         row = last
 
 
-def _join_pairs(group: _Numbers, firsts: _Numbers, seconds: _Numbers) -> _Numbers:
-    """Merge the groups of each pair (union-find); a merged group keeps its smallest number."""
+def join_pairs(group: _Numbers, firsts: _Numbers, seconds: _Numbers) -> _Numbers:
+    """Merge the groups of pairs (union-find).
+
+    Args:
+        group: The group of each of n things, named by its smallest index, of shape (n,).
+        firsts: The first thing of each pair, of shape (n_pairs,).
+        seconds: The second thing of each pair, of shape (n_pairs,).
+
+    Returns:
+        The groups, of shape (n,); a merged group is named by its smallest index.
+    """
+    differing = np.flatnonzero(group[firsts] != group[seconds])
+    if not len(differing):
+        return group
+    firsts, seconds = firsts[differing], seconds[differing]
     smallest = np.arange(len(group))
     for first, second in np.unique(np.stack([group[firsts], group[seconds]], axis=1), axis=0).tolist():
         low, high = sorted((_find_root(smallest, first), _find_root(smallest, second)))

@@ -57,22 +57,21 @@ def test_an_image_without_hashes_of_its_parts_is_found_by_its_whole(pictures: di
         {f"{name} original": picture for name, picture in list(pictures.items())[:5]},
     )
     crops = {name: perceptual_hash(cropped(picture, 5, 5, 5, 5)) for name, picture in old.items()}
-    finder = CropIndex(crops | {name: perceptual_hash(picture) for name, picture in new.items()}, {}, BITS)
-    pairs = set(
-        finder.find_pairs(
-            [
-                *((name, b"") for name in old),
-                *((name, hash_parts(to_grey_levels(picture))) for name, picture in new.items()),
-            ]
-        )
-    )
-    assert pairs == {(f"{name} original", name) for name in old}
+    wholes = crops | {name: perceptual_hash(picture) for name, picture in new.items()}
+    parts = [(name, hash_parts(to_grey_levels(picture))) for name, picture in new.items()]
+    together = group_with_crops(wholes, {}, [[*((name, b"") for name in old), *parts]], BITS)
+    assert together == {name: name.split(" ")[0] for name in wholes}
 
 
 def test_pictures_that_too_many_others_share_an_outline_with_are_passed_over() -> None:
     """A thousand pictures with one outline cost no comparison of each with each."""
-    hashes = {f"{number:04}": bytes(28) + number.to_bytes(4) for number in range(1000)}
-    parts = [(name, value * PARTS) for name, value in hashes.items()]
-    assert list(CropIndex(hashes, {}, BITS).find_pairs(parts)) == []
-    few = dict(list(hashes.items())[:50])
-    assert len(set(CropIndex(few, {}, BITS).find_pairs(parts[:50]))) == 50 * 49
+    rows = np.frombuffer(b"".join(bytes(28) + number.to_bytes(4) for number in range(1000)), np.uint8).reshape(-1, 32)
+    numbers = np.arange(1000)
+
+    def count_pairs(count: int) -> int:
+        index = CropIndex(rows[:count], numbers[:count], BITS)
+        found = index.find_pairs(numbers[:count], np.repeat(rows[:count], PARTS, axis=0))
+        return len({pair for pairs in found for pair in zip(*map(np.ndarray.tolist, pairs), strict=True)})
+
+    assert count_pairs(1000) == 0
+    assert count_pairs(50) == 50 * 49
