@@ -146,7 +146,14 @@ def _group_distinct(hashes: NDArray[np.uint8], bits: int) -> _Numbers:
 
 
 def pack_outlines(hashes: NDArray[np.uint8]) -> _Outlines:
-    """Pack the outline bits of each hash into one number: (n, 32) to (n,)."""
+    """Pack the 36 outline bits of each hash into one number.
+
+    Args:
+        hashes: Of shape (n, 32).
+
+    Returns:
+        The outlines, uint64 of shape (n,).
+    """
     outlines = np.zeros((len(hashes), 8), np.uint8)
     for start in range(0, len(hashes), _UNPACKED_AT_ONCE):
         rows = slice(start, start + _UNPACKED_AT_ONCE)
