@@ -98,11 +98,7 @@ def forget(store: Store, image: str) -> RemovedImage:
         raise PedigreeError(f"The store {store.url} holds no image {image}: name it by its SHA-256, all 64 digits.")
     store.tombstones.write(image, datetime.now(UTC).isoformat())
     images.remove(image)
-    users = [
-        name
-        for name in sorted(store.manifests.versions())
-        if any(row.image == image for row in store.manifests.read(name))
-    ]
+    users = [name for name in sorted(store.manifests.versions()) if store.manifests.find_rows(name, [image], "")]
     for name in store.manifests.versions():
         _remove_from_card(store, name, image)
     runs = {decision.run_id for decision in store.ledger.entries() if decision.dataset in users}

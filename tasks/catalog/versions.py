@@ -244,12 +244,12 @@ def _describe_version(
     about = _decisions_about(name, decisions)
     serves = any(decision["number"] == champion for decision in about)
     try:
-        rows = store.manifests.read(name)
+        images, classes = store.manifests.count(name)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as problem:
         return Version(name, times[name], 0, 0, about, serves, str(problem))
-    return Version(name, times[name], len(rows), len({row.label for row in rows}), about, serves, "")
+    return Version(name, times[name], images, classes, about, serves, "")
 
 
 def _decisions_about(name: str, decisions: list[Decision]) -> tuple[Mapping[str, Any], ...]:

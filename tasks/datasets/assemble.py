@@ -53,6 +53,7 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     name = dataset_hash(selection.rows)
     entries = store.ledger.entries()
     judged = [entry for entry in entries if entry.decided_by_gate]
+    parent = next((entry.dataset for entry in reversed(judged) if entry.dataset != name), None)
     done = not force and any((entry.dataset, entry.recipe) == (name, hash_settings(settings)) for entry in judged)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
     alike = (
@@ -61,10 +62,10 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
         else _contradictions(labelling, labels.name, image_groups, settings.dataset.near_duplicate_bits, store)
     )
     if not (lacking or done):
-        store.manifests.write(name, selection.rows)
+        store.manifests.write(name, selection.rows, parent)
     return Dataset(
         hash=name,
-        parent=next((entry.dataset for entry in reversed(judged) if entry.dataset != name), None),
+        parent=parent,
         images=len(selection.rows),
         classes=tuple(sorted({row.label for row in selection.rows})),
         waiting=tuple(f"{entry.label} ({entry.reason})" for entry in selection.waiting),

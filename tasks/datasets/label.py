@@ -51,7 +51,7 @@ def label(ingested: IngestSummary, labels: schema.Labels, store_settings: schema
     gone = store.tombstones.read()
     remaining = [row for row in located if row.image not in gone]
     labelling = label_images(remaining, statements, Spelling(labels.aliases, labels.leave_out), missing)
-    name = store.labellings.write(labelling)
+    name = store.labellings.write(labelling, store.labellings.latest(ingested.source))
     if not ingested.moment:
         store.labellings.record_latest(ingested.source, name)
     return Labels(

@@ -249,6 +249,21 @@ def test_labellings_and_manifests_come_back(url: str) -> None:
     assert sha256_of_bytes(files["dataset/manifest.parquet"]) == Store(url).manifests.sha256(version)
 
 
+def test_a_version_that_differs_little_stands_on_its_base(url: str) -> None:
+    """A later version is written as changes on the newest one, and its files for MLflow hold the whole manifest."""
+    rows = [Row(f"{number:064x}", f"{number % 5}", Split.TRAIN, (), f"p/{number}") for number in range(10_001)]
+    names = [dataset_hash(part) for part in (rows[1:], rows)]
+    for name, part in zip(names, (rows[1:], rows), strict=True):
+        Store(url).manifests.write(name, part)
+    assert [entry.key for entry in open_bucket(url).entries(f"datasets/{names[1]}/")] == [
+        f"datasets/{names[1]}/changes.parquet"
+    ]
+    assert Store(url).manifests.read(names[1]) == rows
+    files = Store(url).manifests.files(names[1])
+    assert list(files) == ["dataset/manifest.parquet"]
+    assert sha256_of_bytes(files["dataset/manifest.parquet"]) == Store(url).manifests.sha256(names[1])
+
+
 def test_only_the_last_checkpoint_is_kept(url: str) -> None:
     """A newer checkpoint replaces the former ones, the same one twice is harmless, and at the end nothing is left."""
     store, other = Store(url).checkpoints("a" * 64), Store(url).checkpoints("b" * 64)

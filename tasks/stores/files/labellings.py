@@ -17,6 +17,7 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.labels.labeling import Attributes, Conflict, LabelledImage, Labelling, LocatedImage
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.manifests import Values, read_rows, write_rows
+from tasks.stores.files.parquet_tables import TableKeys
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _ATTRIBUTES = pa.map_(pa.string(), pa.string())
@@ -37,13 +38,24 @@ _UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-ou
 
 @dataclass(frozen=True)
 class Labellings:
-    """The files ``labels/<hash>.parquet``, which of them is a source's latest, and the contradictions in each."""
+    """The files ``labels/<hash>.parquet``, which of them is a source's latest, and the contradictions in each.
+
+    Where a labelling differs little from another one, ``<hash>.changes.parquet`` stands there instead.
+    """
 
     objects: Bucket
     checksums: Checksums
 
-    def write(self, labelling: Labelling) -> str:
-        """Write a labelling under the hash of its rows, and return that."""
+    def write(self, labelling: Labelling, former: str = "") -> str:
+        """Write a labelling under the hash of its rows.
+
+        Args:
+            labelling: What each image shows.
+            former: Hash of a labelling that it may differ little from; empty where there is none.
+
+        Returns:
+            The hash.
+        """
         rows: list[Values] = [(*_VALUES(photograph), "") for photograph in labelling.labelled]
         rows += [(*_VALUES(photograph), _LEFT_OUT) for photograph in labelling.left_out]
         rows += [(photograph.key, photograph.image, "", (), (), _UNLABELLED) for photograph in labelling.unlabelled]
@@ -54,7 +66,7 @@ class Labellings:
         ]
         rows += [(key, "", "", (), (), _MISSING) for key in labelling.missing]
         name = rows_hash(rows)
-        write_rows(self.checksums, f"labels/{name}.parquet", rows, _LABELS)
+        write_rows(self.checksums, _label_keys(name), rows, _LABELS, _label_keys(former) if former else None)
         return name
 
     def read(self, name: str) -> Labelling:
@@ -120,7 +132,7 @@ class Labellings:
         return {}
 
     def _rows(self, name: str) -> list[Values]:
-        return read_rows(self.objects, f"labels/{name}.parquet", _LABELS)
+        return read_rows(self.objects, _label_keys(name), _LABELS)
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,10 @@ def _common(label: str, attributes: Attributes, origins: Attributes, problem: st
     before = canonical_json({"attributes": attributes, "image": 0})
     after = canonical_json({"label": label, "origins": origins, "problem": problem})
     return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")
+
+
+def _label_keys(name: str) -> TableKeys:
+    return TableKeys(f"labels/{name}.parquet", f"labels/{name}.changes.parquet")
 
 
 def _label_manifest(source: str, entry: Entry) -> str:

@@ -1,22 +1,19 @@
 """Manifests and data cards of dataset versions: plain files, to be read in ten years without Pedigree."""
 
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.parquet_tables import TableKeys, encode_table, file_errors, read_table, write_table
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _MANIFEST = pa.schema(
@@ -28,7 +25,7 @@ _MANIFEST = pa.schema(
         ("key", pa.string()),
     ]
 )
-_VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet)")
+_VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet|changes\.parquet)")
 # Members by their values: an enumeration's own call takes as long as the rest of a row.
 _SPLITS = {split.value: split for split in Split}
 #: A row's values in the order of its schema.
@@ -37,7 +34,10 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Manifests:
-    """The files ``datasets/<name>/manifest.parquet``: which image a dataset version holds, as what, in which split."""
+    """The files ``datasets/<name>/manifest.parquet``: which image a dataset version holds, as what, in which split.
+
+    Where a version differs little from another one, ``changes.parquet`` stands there instead.
+    """
 
     objects: Bucket
     checksums: Checksums
@@ -54,25 +54,31 @@ class Manifests:
                 created[match[1]] = min(entry.modified, created.get(match[1], entry.modified))
         return created
 
-    def write(self, name: str, rows: Sequence[Row]) -> None:
+    def write(self, name: str, rows: Sequence[Row], parent: str | None = None) -> None:
         """Write a dataset version; the first one of a name stands.
 
         Args:
             name: Hash of the version.
             rows: Its images, in any order.
+            parent: Hash of a version that it may differ little from; None means the newest.
         """
         ordered = sorted(rows, key=lambda row: row.image)
         values = [(row.image, row.label, row.split.value, row.attributes, row.key) for row in ordered]
-        write_rows(self.checksums, _manifest_key(name), values, _MANIFEST)
+        times = {} if parent else self.versions()
+        former = parent or max(times, key=times.__getitem__, default=None)
+        former_keys = _manifest_keys(former) if former else None
+        write_rows(self.checksums, _manifest_keys(name), values, _MANIFEST, former_keys)
 
     def read(self, name: str) -> list[Row]:
         """Return the rows of a dataset version, sorted by image; raise PedigreeError when missing or damaged."""
-        key = _manifest_key(name)
-        with file_errors(self.objects, key):
-            return [
-                Row(image, label, _SPLITS[split], tuple(attributes), object_key)
-                for image, label, split, attributes, object_key in read_rows(self.objects, key, _MANIFEST)
-            ]
+        table = self._table(name)
+        with file_errors(self.objects, _manifest_keys(name).whole):
+            return _rows(table)
+
+    def count(self, name: str) -> tuple[int, int]:
+        """Return how many images and how many classes a version has; raise PedigreeError when missing or damaged."""
+        table = self._table(name)
+        return table.num_rows, len(table["label"].unique())
 
     def find_rows(self, name: str, images: Sequence[str], word: str) -> list[Row]:
         """Return the rows of a dataset version with one of these images, or whose image's name begins with a word.
@@ -88,24 +94,33 @@ class Manifests:
         Raises:
             PedigreeError: The manifest is missing or damaged.
         """
-        key = _manifest_key(name)
-        with file_errors(self.objects, key):
-            table = _table(self.objects.read(key))
+        table = self._table(name)
+        with file_errors(self.objects, _manifest_keys(name).whole):
             mask = pc.is_in(table["image"], pa.array(images, pa.string()))
-            matching = table.filter(pc.or_(mask, pc.starts_with(table["image"], word)) if word else mask)
-            return [
-                Row(row["image"], row["label"], _SPLITS[row["split"]], tuple(row["attributes"]), row["key"])
-                for row in matching.select(_MANIFEST.names).cast(_MANIFEST).to_pylist()
-            ]
+            return _rows(table.filter(pc.or_(mask, pc.starts_with(table["image"], word)) if word else mask))
 
     def sha256(self, name: str) -> str:
-        """Return the SHA-256 of the manifest's file itself, for whoever downloads it."""
-        return sha256_of_bytes(self.objects.read(_manifest_key(name)))
+        """Return the SHA-256 of the whole manifest's file, for whoever downloads it."""
+        return sha256_of_bytes(self._whole_file(name))
 
     def files(self, name: str) -> dict[str, bytes]:
-        """Return the files of a dataset version by the names that its MLflow run keeps them under."""
-        keys = [entry.key for entry in self.objects.entries(f"datasets/{name}/")]
-        return {f"dataset/{key.rpartition('/')[2]}": self.objects.read(key) for key in keys}
+        """Return the files of a dataset version by the names that its MLflow run keeps them under.
+
+        The manifest among them is whole, so that a run's files can be read without the store.
+        """
+        keys = _manifest_keys(name)
+        listed = {entry.key for entry in self.objects.entries(f"datasets/{name}/")} - {keys.whole, keys.changes}
+        files = {f"dataset/{key.rpartition('/')[2]}": self.objects.read(key) for key in sorted(listed)}
+        return files | {"dataset/manifest.parquet": self._whole_file(name)}
+
+    def _whole_file(self, name: str) -> bytes:
+        try:
+            return self.objects.read(_manifest_keys(name).whole)
+        except ObjectChangedError:
+            return encode_table(self._table(name))
+
+    def _table(self, name: str) -> pa.Table:
+        return read_table(self.objects, _manifest_keys(name), _MANIFEST)
 
 
 @dataclass(frozen=True)
@@ -175,77 +190,49 @@ class DataCards:
         self.write_page(name, page)
 
 
-def write_rows(checksums: Checksums, key: str, rows: Sequence[Values], schema: pa.Schema) -> None:
+def write_rows(
+    checksums: Checksums, keys: TableKeys, rows: Sequence[Values], schema: pa.Schema, former: TableKeys | None = None
+) -> None:
     """Write rows to a Parquet file, unless it is there: most runs find what a former one wrote.
 
     Args:
         checksums: The way into the store.
-        key: The file's path in the store.
+        keys: The file's paths in the store.
         rows: Values in the order of the schema.
         schema: Names and types of the columns.
+        former: Where a table stands from which this one may differ little; None writes it whole.
     """
-    if not any(entry.key == key for entry in checksums.objects.entries(key)):
-        checksums.create(key, _parquet(rows, schema))
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    write_table(checksums, keys, pa.table(columns, schema=schema), former)
 
 
-def read_rows(objects: Bucket, key: str, schema: pa.Schema) -> list[Values]:
+def read_rows(objects: Bucket, keys: TableKeys, schema: pa.Schema) -> list[Values]:
     """Return the rows of a Parquet file; raise PedigreeError where it is missing or damaged.
 
     Args:
         objects: The store's files.
-        key: The file's path in the store.
+        keys: The file's paths in the store.
         schema: Names and types of the columns.
 
     Returns:
         Values in the order of the schema.
     """
-    with file_errors(objects, key):
-        table = _table(objects.read(key)).select(schema.names).cast(schema)
-        table.validate(full=True)
-        # Column by column: Arrow's own way to rows takes three times as long.
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    table = read_table(objects, keys, schema)
+    # Column by column: Arrow's own way to rows takes three times as long.
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-@contextmanager
-def file_errors(objects: Bucket, key: str) -> Iterator[None]:
-    """Raise PedigreeError that says which file is missing or damaged, where reading it raises anything.
-
-    Args:
-        objects: The store's files.
-        key: The file's path in the store.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        PedigreeError: The file is missing or damaged.
-    """
-    url = objects.url
-    try:
-        yield
-    except ObjectChangedError:
-        raise PedigreeError(f"The file {key} is missing in {url}: put it back from a copy of the store.") from None
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise PedigreeError(f"The file {key} in {url} is damaged: put it back from a copy of the store.") from error
+def _manifest_keys(name: str) -> TableKeys:
+    return TableKeys(f"datasets/{name}/manifest.parquet", f"datasets/{name}/changes.parquet")
 
 
-def _manifest_key(name: str) -> str:
-    return f"datasets/{name}/manifest.parquet"
+def _rows(table: pa.Table) -> list[Row]:
+    columns = (table[name].to_pylist() for name in _MANIFEST.names)
+    return [
+        Row(image, label, _SPLITS[split], tuple(attributes), object_key)
+        for image, label, split, attributes, object_key in zip(*columns, strict=True)
+    ]
 
 
 def _json(facts: Mapping[str, Any]) -> bytes:
     return json.dumps(facts, ensure_ascii=False, indent=1).encode()
-
-
-def _parquet(rows: Sequence[Values], schema: pa.Schema) -> bytes:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue()
-
-
-def _table(data: bytes) -> pa.Table:
-    # read_table() starts threads even with use_threads=False; one that still holds bytes of Python's when a short
-    # command ends aborts it.
-    with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True, pre_buffer=False) as file:
-        return file.read(use_threads=False)
