@@ -28,6 +28,11 @@ class Store(Section):
     """The store, which Pedigree owns: append-only, addressed by content."""
 
     url: str = Field(description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix.")
+    images: Literal["copy", "reference"] = Field(
+        default="copy",
+        description="What is kept of an original: copy: its bytes. reference: its key and version in a source that "
+        "keeps versions; see docs/how-to/s3.md.",
+    )
 
 
 class Labels(Section):

@@ -139,7 +139,9 @@ def render_removed_image(removal: "RemovedImage") -> RenderableType:
     lost = f"\nThese versions used it and cannot be rebuilt as they were: {version_names}." if version_names else ""
     pages = ", ".join(removal.runs[:_MOST])
     cards = f"\nThe data cards of these MLflow runs may still show it, small: {pages}." if pages else ""
-    return Text(f"{text}{lost}{cards}")
+    kept = visible(removal.original)
+    original = f"\nThe original lies in the source, and is not removed there: {kept}." if kept else ""
+    return Text(f"{text}{lost}{cards}{original}")
 
 
 def render_rejects(listing: "Rejects") -> RenderableType:

@@ -66,12 +66,21 @@ def _reason(word: str) -> Reason:
 
 @dataclass(frozen=True, slots=True)
 class RemovedImage:
-    """An image that was removed, how many backbones' features with it, the versions that used it, and their runs."""
+    """An image that was removed.
+
+    Attributes:
+        image: Its SHA-256.
+        features: How many backbones' features went with it.
+        versions: The versions that used it.
+        runs: Their runs.
+        original: Where its bytes still lie, if the store only referred to them; they are not removed there.
+    """
 
     image: str
     features: int
     versions: tuple[str, ...]
     runs: tuple[str, ...]
+    original: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
@@ -96,13 +105,14 @@ def forget(store: Store, image: str) -> RemovedImage:
     images = store.images
     if image not in images.stored() | store.tombstones.read():
         raise PedigreeError(f"The store {store.url} holds no image {image}: name it by its SHA-256, all 64 digits.")
+    original = images.reference(image)
     store.tombstones.write(image, datetime.now(UTC).isoformat())
     images.remove(image)
     users = [name for name in sorted(store.manifests.versions()) if store.manifests.find_rows(name, [image], "")]
     for name in store.manifests.versions():
         _remove_from_card(store, name, image)
     runs = {decision.run_id for decision in store.ledger.entries() if decision.dataset in users}
-    return RemovedImage(image, store.remove_features(image), tuple(users), tuple(sorted(runs)))
+    return RemovedImage(image, store.remove_features(image), tuple(users), tuple(sorted(runs)), original)
 
 
 def _remove_from_card(store: Store, name: str, image: str) -> None:

@@ -17,6 +17,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 from tasks.modeling.head.head import Head
 from tasks.stores.objects.object_store import ObjectChangedError
+from tasks.stores.objects.originals import LostOriginalError
 from tasks.stores.store import Store
 
 _FEATURES_AT_ONCE = 8192
@@ -150,7 +151,7 @@ def _images(store: Store, rows: Sequence[Row], progress: Progress) -> Iterator[D
                 if isinstance(data, PedigreeError) and image in gone:
                     yield Damage(f"image {image}", "It was removed for good.")
                 elif isinstance(data, PedigreeError):
-                    unreadable = True
+                    unreadable |= not isinstance(data, LostOriginalError)
                     yield Damage(f"image {image}", str(data))
                 elif sha256_of_bytes(data) != image:
                     yield Damage(f"image {image}", "Its bytes have another SHA-256.")

@@ -19,7 +19,8 @@ from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
-from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
+from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
+from tasks.stores.objects.originals import Kept, read_kept
 from tasks.stores.store import Store
 from tasks.stores.tables.snapshots import SnapshotStore
 
@@ -46,7 +47,7 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
         PedigreeError: So much of what the source held is no photograph any more that a person must look first.
     """
     store = Store(settings.store.url)
-    fetched = _fetch(snapshot, limits_from_settings(settings.images), settings.labels.manifest, store)
+    fetched = _fetch(snapshot, limits_from_settings(settings.images), settings.labels.manifest, store, settings.store)
     if not snapshot.moment:
         _check_source_is_readable(snapshot, settings.source, store.snapshots)
     return replace(fetched, passed_over=snapshot.passed_over)
@@ -71,7 +72,9 @@ def _check_source_is_readable(snapshot: Snapshot, source_settings: Source, snaps
         raise PedigreeError(refusal)
 
 
-def _fetch(snapshot: Snapshot, limits: Limits, manifest: str, store: Store) -> IngestSummary:
+def _fetch(
+    snapshot: Snapshot, limits: Limits, manifest: str, store: Store, store_settings: schema.Store
+) -> IngestSummary:
     circumstances = _current_circumstances(limits)
     # A former day is shown as it was: what was rejected then is not examined again.
     retry_circumstances = None if snapshot.moment else circumstances
@@ -81,8 +84,11 @@ def _fetch(snapshot: Snapshot, limits: Limits, manifest: str, store: Store) -> I
     known_images = store.images.stored()
     new = rejected = 0
     bucket = open_bucket(snapshot.source)
+    read = partial(read_kept, bucket, by_reference=store_settings.images == "reference")
+    if store_settings.images == "reference":
+        store.claim_references()
     with show_progress("ingest", len(pending)) as advance, Decoder(limits) as decoder:
-        examine = partial(_examine, bucket, limits, decoder, store.tombstones.read())
+        examine = partial(_examine, read, limits, decoder, store.tombstones.read())
         for batch, results in _examine_batches(bucket.reads_at_once, examine, pending):
             batch_results = []
             for entry, result in zip(batch, results, strict=True):
@@ -100,29 +106,29 @@ def _fetch(snapshot: Snapshot, limits: Limits, manifest: str, store: Store) -> I
 
 
 def _examine(
-    bucket: Bucket, limits: Limits, decoder: Decoder, forgotten: set[str], entries: Sequence[Entry]
+    read: Callable[[str, str], Kept], limits: Limits, decoder: Decoder, forgotten: set[str], entries: Sequence[Entry]
 ) -> list[_Result]:
-    read = [_read(bucket, limits, forgotten, entry) for entry in entries]
-    examined = iter(decoder.examine([data for data in read if isinstance(data, bytes)]))
-    return [_with_bytes(next(examined), data) if isinstance(data, bytes) else data for data in read]
+    contents = [_read(read, limits, forgotten, entry) for entry in entries]
+    examined = iter(decoder.examine([kept.data for kept in contents if isinstance(kept, Kept)]))
+    return [_with_stored(next(examined), kept) if isinstance(kept, Kept) else kept for kept in contents]
 
 
-def _read(bucket: Bucket, limits: Limits, forgotten: set[str], entry: Entry) -> bytes | Rejection:
+def _read(read: Callable[[str, str], Kept], limits: Limits, forgotten: set[str], entry: Entry) -> Kept | Rejection:
     if entry.size > limits.max_bytes:
         return Rejection(Reason.TOO_MANY_BYTES, f"{entry.size:,} bytes, at most {limits.max_bytes:,} are allowed")
     try:
-        data = bucket.read(entry.key, entry.etag)
+        kept = read(entry.key, entry.etag)
     except ObjectChangedError:
         return Rejection(Reason.CHANGED, "the object changed or vanished between the listing and the fetch")
     except UnreadableObjectError as unreadable:
         return Rejection(unreadable.reason, unreadable.detail)
-    if forgotten and sha256_of_bytes(data) in forgotten:
+    if forgotten and sha256_of_bytes(kept.data) in forgotten:
         return Rejection(Reason.FORGOTTEN, "somebody removed this image for good")
-    return data
+    return kept
 
 
-def _with_bytes(examined: ImageInfo | Rejection, data: bytes) -> _Result:
-    return examined if isinstance(examined, Rejection) else (examined, data)
+def _with_stored(examined: ImageInfo | Rejection, kept: Kept) -> _Result:
+    return examined if isinstance(examined, Rejection) else (examined, kept.stored)
 
 
 def _current_circumstances(limits: Limits) -> Circumstances:

@@ -10,6 +10,7 @@ from tasks.modeling.backbone.onnx_engine import import_onnxruntime
 from tasks.promotion import sync_registry
 from tasks.step import step
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.originals import require_versions
 from tasks.stores.store import Store
 from tasks.stores.tracking.client import check_experiment, check_tracking
 
@@ -43,6 +44,8 @@ def preflight(settings: Settings) -> Settings:
     if settings.backbone.cut != AUTO:
         check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()
+    if settings.store.images == "reference":
+        require_versions(source)
     if store.url.startswith("s3://"):
         store.objects.check()
     check_tracking(settings.tracking.url)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,6 +22,7 @@ from tasks.stores.files.records import (
 )
 from tasks.stores.files.weights import Backbones, CheckpointStore, Heads
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, open_bucket
+from tasks.stores.objects.originals import parse_reference
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 # Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
-_FORMAT = 2
+# 3: some originals stay in their source; a store without such images stays one of format 2.
+_FORMAT, _WITH_REFERENCES = 2, 3
 _FORMAT_FILE, _IDENTITY_FILE = "format.json", "identity.json"
 # Images, and rows of features, that a copy holds in memory at once.
 _IMAGES, _FEATURES = 64, 4096
@@ -222,11 +225,22 @@ class Store:
         except (ValueError, KeyError, TypeError):
             message = f"The file {_FORMAT_FILE} of the store {self.url} is damaged: put it back from a copy."
             raise PedigreeError(message) from None
-        if level != _FORMAT:
+        if not _FORMAT <= level <= _WITH_REFERENCES:
             age, advice = ("a newer", "update Pedigree") if level > _FORMAT else ("an older", "name a new one")
             raise InaccessibleError(
-                f"The store {self.url} was made by {age} Pedigree (format {level}, this one knows {_FORMAT}): {advice}."
+                f"The store {self.url} was made by {age} Pedigree (format {level}, this one knows {_FORMAT} and "
+                f"{_WITH_REFERENCES}): {advice}."
             )
+
+    def claim_references(self) -> None:
+        """Write down that originals may stay in their source, which a former Pedigree would take for damage."""
+        data = json.dumps({"format": _WITH_REFERENCES}).encode()
+        with suppress(ObjectChangedError):
+            if self.objects.read(_FORMAT_FILE) == data:
+                return
+        self.checksums.forget([_FORMAT_FILE])
+        self.objects.remove(_FORMAT_FILE)
+        self.checksums.create(_FORMAT_FILE, data)
 
     def identity(self) -> str:
         """Return the name that a store was given once, and that its copies share; a store without one gets it now."""
@@ -245,15 +259,17 @@ def _identity(data: bytes) -> str:
 
 
 def copy_images(origin: Store, target: Store, images: Sequence[str]) -> None:
-    """Write images into another store, with their bytes and what was measured when they were first decoded.
+    """Write images into another store, with what was measured when they were first decoded; references stay such.
 
     Args:
         origin: The store that holds them.
         target: The store that gets them.
         images: Their names.
     """
-    examined, contents = origin.images.read_infos(images), origin.images.read(images)
+    examined, contents = origin.images.read_infos(images), origin.images.read_stored(images)
     for batch in _batches(contents, _IMAGES):
+        if any(parse_reference(data) for _, data in batch):
+            target.claim_references()
         target.images.add([(examined[image], data) for image, data in batch])
 
 

@@ -19,7 +19,7 @@ from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_v
 from tasks.step import step
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns, vanished
+from tasks.stores.tables.listings import vanished
 
 
 @step(hours=2)
@@ -39,7 +39,7 @@ def poll_source(settings: schema.Settings) -> PollResult:
     moment, bucket = datetime.now(UTC), open_bucket(source)
     bucket.check()
     answered = store.processed_snapshots.last(source)
-    listing = in_columns(bucket.entries(names=SourceFilter(settings.source.pass_over)))
+    listing = bucket.listing(names=SourceFilter(settings.source.pass_over))
     snapshots = store.snapshots
     difference = snapshots.since(source, answered, listing)
     if len(difference.gone) >= FEW:

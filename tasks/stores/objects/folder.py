@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +15,18 @@ from uuid import uuid4
 from configs.errors import InaccessibleError, PedigreeError
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import PARTIAL, Entry, SourceFilter
-from tasks.stores.objects.folder_walk import UNUSABLE, files_below, unlisted
+from tasks.stores.objects.file_status import VANISHED, describe_file, status_etag
+from tasks.stores.objects.folder_walk import UNUSABLE, files_below
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_VANISHED = (FileNotFoundError, NotADirectoryError)
 _REASONS = {
     errno.ELOOP: Reason.NOT_A_FILE,
     errno.ENXIO: Reason.NOT_A_FILE,
     errno.ENAMETOOLONG: Reason.UNUSABLE_NAME,
 }
-# The ETag of what cannot even be asked for its size.
-_UNKNOWN = "unknown"
-_EARLIEST, _LATEST = "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"
 
 
 def folder_path(url: str) -> Path:
@@ -113,6 +109,28 @@ class FolderBucket:
             raise ObjectChangedError(key)
         return data
 
+    def read_version(self, key: str, etag: str, version: str = "") -> tuple[bytes, str]:
+        """Read a file, which has no versions but the one that lies there.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+            version: Only the empty id is there.
+
+        Returns:
+            Its bytes, and an empty id.
+
+        Raises:
+            ObjectChangedError: Another version is asked for, or as for ``read``.
+        """
+        if version:
+            raise ObjectChangedError(key)
+        return self.read(key, etag), ""
+
+    def keeps_versions(self) -> bool:
+        """Return False, since a file that is written over is gone."""
+        return False
+
     def sha256(self, key: str) -> str:
         """Compute a file's SHA-256, a part at a time; errors are those of ``read``."""
         with self._opened(key) as (file, _):
@@ -140,12 +158,12 @@ class FolderBucket:
             with _regular(path) as file:
                 before = os.fstat(file.fileno())
                 _ask_regular(before)
-                if etag not in {None, _etag(before)}:
+                if etag not in {None, status_etag(before)}:
                     raise ObjectChangedError(key)
                 yield file, before.st_size
-                if _etag(os.fstat(file.fileno())) != _etag(before):
+                if status_etag(os.fstat(file.fileno())) != status_etag(before):
                     raise ObjectChangedError(key)
-        except _VANISHED:
+        except VANISHED:
             raise ObjectChangedError(key) from None
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, Reason.CANNOT_BE_READ)
@@ -167,7 +185,7 @@ class FolderBucket:
         """  # noqa: DOC501 - a function builds the error
         path = self._root / key
         try:
-            same = path.is_file() and _etag(path.stat()) == etag
+            same = path.is_file() and status_etag(path.stat()) == etag
         except OSError as error:
             raise _unreadable(str(path), Reason.CANNOT_BE_READ, error.strerror or str(error)) from error
         if not same:
@@ -217,41 +235,6 @@ class FolderBucket:
             raise _cannot_write(path, error) from error
 
 
-def describe_file(root: str, key: str) -> Entry | None:
-    """Describe a file; return None where it is gone since the listing, and only its key where nothing else is known.
-
-    Args:
-        root: The folder that keys are counted from.
-        key: The file's key.
-
-    Returns:
-        The entry.
-
-    Raises:
-        PedigreeError: The folder that it lies in may not be entered.
-    """  # noqa: DOC501 - a function builds the error
-    path = f"{root}/{key}"
-    if UNUSABLE in key:
-        return Entry(key, _UNKNOWN, 0, "", format_time(0))
-    try:
-        status = os.stat(path)  # noqa: PTH116 - a Path for each file takes longer than asking the disk about it
-    except _VANISHED:
-        return None
-    except PermissionError as error:
-        raise unlisted(path.rpartition("/")[0], error) from error
-    except OSError:
-        return Entry(key, _UNKNOWN, 0, "", format_time(0))
-    return Entry(key, _etag(status), status.st_size, "", format_time(status.st_mtime))
-
-
-def format_time(seconds: float) -> str:
-    """Write a file's time in ISO 8601 and UTC, the nearest that can be written where it is in no year that can."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (ValueError, OverflowError, OSError):  # A file may say that it is from the year 30,000.
-        return _LATEST if seconds > 0 else _EARLIEST
-
-
 def _regular(path: str) -> BufferedReader:
     """Open a regular file; a pipe or a device is not opened, since that alone may block or have an effect."""
     _ask_regular(os.stat(path))  # noqa: PTH116 - as above
@@ -267,24 +250,6 @@ def _ask_regular(status: os.stat_result) -> None:
 
 def _unreadable(path: str, reason: Reason, detail: str) -> UnreadableObjectError:
     return UnreadableObjectError(f"The file {path} cannot be read ({detail}).", reason, detail)
-
-
-def make_etag(nanoseconds: int, inode: int, size: int) -> str:
-    """Make a file's ETag.
-
-    Args:
-        nanoseconds: When it was written, in nanoseconds.
-        inode: Its inode.
-        size: Its size in bytes.
-
-    Returns:
-        The ETag.
-    """
-    return f"{nanoseconds:x}-{inode:x}-{size:x}"
-
-
-def _etag(status: os.stat_result) -> str:
-    return make_etag(status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def _cannot_write(path: Path, error: OSError) -> PedigreeError:

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.domain.ingestion.source_objects import SourceFilter
-from tasks.stores.objects.folder import describe_file, format_time, make_etag
+from tasks.stores.objects.file_status import describe_file, format_time, make_etag
 from tasks.stores.objects.folder_walk import Found, found_below
 from tasks.stores.objects.listing_columns import LISTING, listing_batch
 

@@ -83,6 +83,21 @@ class Bucket(Protocol):
             UnreadableObjectError: This object alone is refused, archived or no file.
         """
 
+    def read_version(self, key: str, etag: str, version: str = "") -> tuple[bytes, str]:
+        """Read one version of an object; errors are those of ``read``, also where that version is gone.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+            version: The id of the version; empty for the newest.
+
+        Returns:
+            Its bytes, and the id of its version.
+        """
+
+    def keeps_versions(self) -> bool:
+        """Check whether what is written over or removed stays readable; a folder keeps nothing."""
+
     def sha256(self, key: str) -> str:
         """Compute an object's SHA-256, 64 hex digits, a part at a time; errors are those of ``read``."""
 

@@ -14,7 +14,7 @@ from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.stores.objects.s3_client import CONNECTIONS, s3_client, signed_text
 from tasks.stores.objects.s3_errors import TAKEN, decoded, not_s3, one_object
 from tasks.stores.objects.s3_errors import sentences as _sentences
-from tasks.stores.objects.s3_native import digest, fetch
+from tasks.stores.objects.s3_native import Fetched, digest, fetch
 from tasks.stores.objects.s3_pages import Page, parse_page
 
 if TYPE_CHECKING:
@@ -154,17 +154,39 @@ class S3Bucket:
         Returns:
             Its bytes.
         """
+        return self._fetched(key, etag or "", "").data
+
+    def read_version(self, key: str, etag: str, version: str = "") -> tuple[bytes, str]:
+        """Read one version of an object.
+
+        Args:
+            key: Its key.
+            etag: The ETag that it must have.
+            version: The id of the version; empty for the newest.
+
+        Returns:
+            Its bytes, and the id of its version; an object from before the bucket kept versions has the id ``null``.
+        """
+        fetched = self._fetched(key, etag, version)
+        return fetched.data, fetched.version or "null"
+
+    def keeps_versions(self) -> bool:
+        """Check whether the bucket's versioning is switched on."""
         with _sentences(self.url):
-            fetched = fetch(s3_client(), self._bucket, self._prefix + key, etag or "")
-            return self._read(key, etag) if fetched is None else fetched.data
+            return s3_client().get_bucket_versioning(Bucket=self._bucket).get("Status") == "Enabled"
 
-    def _read(self, key: str, etag: str | None) -> bytes:
-        with one_object(key, self._address(key)):
-            return self._get(key, etag)["Body"].read()
+    def _fetched(self, key: str, etag: str, version: str) -> Fetched:
+        with _sentences(self.url):
+            fetched = fetch(s3_client(), self._bucket, self._prefix + key, etag, version)
+            if fetched is not None:
+                return fetched
+            with one_object(key, self._address(key)):
+                answer = self._get(key, etag, version)
+                return Fetched(answer["Body"].read(), answer.get("VersionId", ""))
 
-    def _get(self, key: str, etag: str | None) -> "GetObjectOutputTypeDef":
-        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {}
-        answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **condition)
+    def _get(self, key: str, etag: str = "", version: str = "") -> "GetObjectOutputTypeDef":
+        which: Any = ({"IfMatch": f'"{etag}"'} if etag else {}) | ({"VersionId": version} if version else {})
+        answer = s3_client().get_object(Bucket=self._bucket, Key=self._prefix + key, **which)
         self._must_be_s3(answer, "ETag")
         return answer
 
@@ -177,7 +199,7 @@ class S3Bucket:
     def _sha256(self, key: str) -> str:
         hashed = hashlib.sha256()
         with _sentences(self.url), one_object(key, self._address(key)):
-            for piece in self._get(key, None)["Body"].iter_chunks(_PIECE):
+            for piece in self._get(key)["Body"].iter_chunks(_PIECE):
                 hashed.update(piece)
         return hashed.hexdigest()
 

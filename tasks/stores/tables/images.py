@@ -15,6 +15,7 @@ from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket
+from tasks.stores.objects.originals import LostOriginalError, parse_reference, resolve
 from tasks.stores.tables.lance_rows import row_numbers
 from tasks.stores.tables.lance_table import Table
 
@@ -58,7 +59,7 @@ class ImageStore:
         return set(self._table().read(["image"])["image"].to_pylist())
 
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
-        """Write new images with their bytes, in one commit."""
+        """Write new images with their bytes, or with references in place of them, in one commit."""
         if images:
             self._table().append(_stream(images))
 
@@ -120,14 +121,37 @@ class ImageStore:
         Raises:
             PedigreeError: The bytes of an image are not what was written.
         """
+        for image, data in self._stored(images):
+            if isinstance(data, LostOriginalError):
+                raise data
+            yield image, self._checked(image, data)
+
+    def read_stored(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield images with what the store keeps of each: its bytes, or the reference to an original in a source."""
         for part in self._table().take(images, ["image", "data"]):
             for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
-                if sha256_of_bytes(data or b"") != image:
-                    raise PedigreeError(
-                        f"Image {image} is damaged in the store {self.objects.url}, its bytes have another SHA-256: "
-                        "put images.lance back from a copy of the store, or remove the image with pedigree data forget."
-                    )
-                yield image, data
+                yield image, data if data and parse_reference(data) else self._checked(image, data or b"")
+
+    def reference(self, image: str) -> str:
+        """Return where an image's bytes lie in its source, in words; empty where the store holds them, or no image."""
+        table = self._table()
+        number = row_numbers(table.read(["image"])["image"]).get(image)
+        stored = b"" if number is None else _alone(table, number)
+        return str((parse_reference(stored) if isinstance(stored, bytes) else None) or "")
+
+    def _checked(self, image: str, data: bytes) -> bytes:
+        if sha256_of_bytes(data) != image:
+            raise PedigreeError(
+                f"Image {image} is damaged in the store {self.objects.url}, its bytes have another SHA-256: "
+                "put images.lance back from a copy of the store, or remove the image with pedigree data forget."
+            )
+        return data
+
+    def _stored(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | LostOriginalError]]:
+        """Yield images with their bytes, which are not checked unless they come from a source."""
+        for part in self._table().take(images, ["image", "data"]):
+            names, contents = part["image"].to_pylist(), [data or b"" for data in part["data"].to_pylist()]
+            yield from zip(names, resolve(list(zip(names, contents, strict=True))), strict=True)
 
     def remove(self, image: str) -> bool:
         """Remove an image's bytes for good; return False where there were none."""
@@ -141,9 +165,10 @@ class ImageStore:
             part = [image for image in images[start : start + _TOGETHER] if image in numbers]
             yield from ((image, _MISSING) for image in images[start : start + _TOGETHER] if image not in numbers)
             try:
-                yield from zip(part, _bytes(table, [numbers[image] for image in part]), strict=True)
+                stored: list[bytes | PedigreeError] = [*_bytes(table, [numbers[image] for image in part])]
             except PedigreeError:
-                yield from ((image, _alone(table, numbers[image])) for image in part)
+                stored = [_alone(table, numbers[image]) for image in part]
+            yield from zip(part, _with_originals(part, stored), strict=True)
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
@@ -151,6 +176,13 @@ class ImageStore:
 
     def _table(self) -> Table:
         return Table(self.objects, self.checksums, "images", _SCHEMA)
+
+
+def _with_originals(images: Sequence[str], stored: Sequence[bytes | PedigreeError]) -> Iterator[bytes | PedigreeError]:
+    """Put originals in the place of references to them; what could not be read stays as it is."""
+    pairs = [(image, data) for image, data in zip(images, stored, strict=True) if isinstance(data, bytes)]
+    contents = resolve(pairs)
+    return (next(contents) if isinstance(data, bytes) else data for data in stored)
 
 
 def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
