@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from configs.errors import InaccessibleError, PedigreeError
+from configs.errors import PedigreeError
+from tasks.stores.files import store_format
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.records import (
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
     from tasks.stores.tables.splits import SplitStore
 
 T = TypeVar("T")
-# Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
-# 3: some originals stay in their source; a store without such images stays one of format 2.
-_FORMAT, _WITH_REFERENCES = 2, 3
-_FORMAT_FILE, _IDENTITY_FILE = "format.json", "identity.json"
+_IDENTITY_FILE = "identity.json"
 # Images, and rows of features, that a copy holds in memory at once.
 _IMAGES, _FEATURES = 64, 4096
 
@@ -207,40 +204,15 @@ class Store:
 
     def claim_format(self) -> None:
         """Write down the format of a store that has none yet; raise PedigreeError where a newer Pedigree made it."""
-        if self.checksums.create(_FORMAT_FILE, json.dumps({"format": _FORMAT}).encode()):
-            self.checksums.complete()
-        self.check_format()
+        store_format.claim(self.checksums)
 
     def check_format(self) -> None:
-        """Check that this Pedigree may read the store and write to it; one that has no format yet is new.
-
-        Raises:
-            InaccessibleError: A newer or an older Pedigree made the store.
-            PedigreeError: Its format cannot be read.
-        """
-        try:
-            level = int(json.loads(self.objects.read(_FORMAT_FILE))["format"])
-        except ObjectChangedError:
-            return
-        except (ValueError, KeyError, TypeError):
-            message = f"The file {_FORMAT_FILE} of the store {self.url} is damaged: put it back from a copy."
-            raise PedigreeError(message) from None
-        if not _FORMAT <= level <= _WITH_REFERENCES:
-            age, advice = ("a newer", "update Pedigree") if level > _FORMAT else ("an older", "name a new one")
-            raise InaccessibleError(
-                f"The store {self.url} was made by {age} Pedigree (format {level}, this one knows {_FORMAT} and "
-                f"{_WITH_REFERENCES}): {advice}."
-            )
+        """Raise PedigreeError where this Pedigree may not read the store or write to it; one without a format is new."""
+        store_format.check(self.objects)
 
     def claim_references(self) -> None:
         """Write down that originals may stay in their source, which a former Pedigree would take for damage."""
-        data = json.dumps({"format": _WITH_REFERENCES}).encode()
-        with suppress(ObjectChangedError):
-            if self.objects.read(_FORMAT_FILE) == data:
-                return
-        self.checksums.forget([_FORMAT_FILE])
-        self.objects.remove(_FORMAT_FILE)
-        self.checksums.create(_FORMAT_FILE, data)
+        store_format.claim_references(self.checksums)
 
     def identity(self) -> str:
         """Return the name that a store was given once, and that its copies share; a store without one gets it now."""
