@@ -207,7 +207,7 @@ class Store:
         store_format.claim(self.checksums)
 
     def check_format(self) -> None:
-        """Raise PedigreeError where this Pedigree may not read the store or write to it; one without a format is new."""
+        """Raise PedigreeError where this Pedigree may neither read nor write the store; a new one has no format."""
         store_format.check(self.objects)
 
     def claim_references(self) -> None:
