@@ -6,7 +6,7 @@ from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.features.backbone_cuts import with_chosen_cut
 from tasks.modeling.backbone.inception import check_size
-from tasks.modeling.backbone.onnx_engine import import_onnxruntime
+from tasks.modeling.backbone.onnx_engine import check_installed
 from tasks.promotion import sync_registry
 from tasks.step import step
 from tasks.stores.objects.object_store import open_bucket
@@ -40,7 +40,7 @@ def preflight(settings: Settings) -> Settings:
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
         raise SettingsError(message)
     if settings.backbone.engine == "onnxruntime":
-        import_onnxruntime()
+        check_installed()
     if settings.backbone.cut != AUTO:
         check_size(settings.backbone.cut, settings.backbone.size)
     open_bucket(source).check()

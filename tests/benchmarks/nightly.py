@@ -1,8 +1,8 @@
-"""A run on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree.
+"""A run on 2,000 photographs and one on 1% more: by hand, with bottleneck files, and with Pedigree on each engine.
 
 An hour on two cores, of which by hand takes a quarter a run; docs/explanation/speed.md shows what it printed:
 
-    python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree bottlenecks by-hand]
+    python -m tests.benchmarks.nightly FOLDER [--images 2000] [--size 299] [--ways pedigree onnxruntime by-hand]
 
 FOLDER gets the drawn pictures, which stay, and all else, which is removed first. Pedigree works beside a Prefect
 server, as they do after ``pedigree up``.
@@ -26,10 +26,10 @@ _SIDE, _QUALITY = 400, 90  # About 37 KB, as photographs from the web are.
 _SETTINGS = """
 source: {{url: "{photos}"}}
 store: {{url: "{store}"}}
-backbone: {{weights: random, size: {size}}}
+backbone: {{weights: random, size: {size}, engine: {engine}}}
 gate: {{rules: [served as evaluated], needs: no-harm}}
 """
-WAYS = ("pedigree", "bottlenecks", "by-hand")
+WAYS = ("pedigree", "onnxruntime", "bottlenecks", "by-hand")
 _RUNS = ("run 1", "run 2: 1% more", "run 3: nothing new")
 
 
@@ -98,7 +98,8 @@ def _command(way: str, photos: Path, state: Path, size: int) -> list[str]:
     if way == "bottlenecks":
         return [sys.executable, "-m", "tests.benchmarks.bottlenecks", str(photos), str(state / "cache"), str(size)]
     settings = state / "settings.yaml"
-    settings.write_text(_SETTINGS.format(photos=photos, store=state / "store", size=size))
+    engine = "tensorflow" if way == "pedigree" else way
+    settings.write_text(_SETTINGS.format(photos=photos, store=state / "store", size=size, engine=engine))
     return [sys.executable, "-c", "from flows.cli.app import app; app()", "retrain", "-c", str(settings)]
 
 

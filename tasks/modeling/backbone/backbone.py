@@ -107,9 +107,10 @@ def with_engine(backbone: Backbone, engine: str) -> Backbone:
     if engine == "tensorflow":
         return backbone
     # What is served computes with a graph that is there already, and does not carry what writes one.
-    from tasks.modeling.backbone.onnx_engine import OnnxEngine
+    from tasks.modeling.backbone.onnx_engine import OnnxEngine, check_installed
     from tasks.modeling.backbone.onnx_export import export_network
 
+    check_installed("onnx")
     exported = OnnxEngine(export_network(backbone.model), files.hash_weights(backbone.model.get_weights()))
     return replace(backbone, engine=exported)
 
@@ -197,11 +198,11 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
 
 def _restore_graph(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     # What is served by TensorFlow does not carry what computes with a graph.
-    from tasks.modeling.backbone.onnx_engine import OnnxEngine, import_onnxruntime
+    from tasks.modeling.backbone.onnx_engine import OnnxEngine, check_installed
 
     if sha256_of_bytes(data) != facts["graph"]:
         raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its graph has another hash.")
-    import_onnxruntime()
+    check_installed()
     engine, reference = OnnxEngine(data, facts["weights"]), facts.get("reference", "")
     return Backbone(facts["cut"], facts["size"], engine, facts["precision"], reference=reference)
 

@@ -1,10 +1,9 @@
 """ONNX Runtime as the engine of a backbone: it computes a graph that TensorFlow exported once, without TensorFlow."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,12 +59,10 @@ class OnnxEngine:
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
-        """Load the graph; how it is optimised depends on version and processor, and each machine proves its bits.
+        """Load the graph; how it is optimised depends on version and processor, and each machine proves its bits."""
+        check_installed()
+        import onnxruntime as runtime
 
-        Raises:
-            PedigreeError: ONNX Runtime is not installed.
-        """
-        runtime = import_onnxruntime()
         options = runtime.SessionOptions()
         # Cores work on different pictures: with one thread an operation a result does not depend on their number.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -80,28 +77,25 @@ class OnnxEngine:
         return str(self._session.get_inputs()[0].name)
 
 
-def import_onnxruntime() -> ModuleType:
-    """Import ONNX Runtime.
+def check_installed(module: str = "onnxruntime") -> None:
+    """Check, without importing it, that a module of the extra is installed.
 
-    Returns:
-        The module.
+    Args:
+        module: onnxruntime, which computes, or onnx, which writes what it computes with.
 
     Raises:
-        PedigreeError: It is not installed; the sentence names the command that installs it.
+        PedigreeError: It is not; the sentence names the command that installs it.
     """
-    try:
-        return importlib.import_module("onnxruntime")
-    except ImportError:
+    if find_spec(module) is None:
         raise PedigreeError(
-            "ONNX Runtime is not installed, which a backbone of backbone.engine onnxruntime needs: "
+            f"The module {module} is not installed, which a backbone of backbone.engine onnxruntime needs: "
             "pip install 'pedigree[onnxruntime]', or set backbone.engine to tensorflow."
-        ) from None
+        )
 
 
 def describe_onnxruntime() -> str:
-    """Return what decides bits beside graph and machine, which is known by what it computes: version and optimisation.
+    """Return what decides bits beside graph and machine, which are named elsewhere: version and optimisation."""
+    check_installed()
+    import onnxruntime
 
-    Raises:
-        PedigreeError: ONNX Runtime is not installed.
-    """
-    return f"onnxruntime {import_onnxruntime().__version__} optimization=all"
+    return f"onnxruntime {onnxruntime.__version__} optimization=all"
