@@ -15,8 +15,9 @@ from tests.servers import ROOT
 ROOMS = ("configs", "flows", "infra", "tasks")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED = [Requirement(text) for text in PROJECT["dependencies"]]
-# Used where it is installed; without it a photograph of that kind is rejected, and the rejection says so.
-OPTIONAL = [Requirement(text) for text in PROJECT["optional-dependencies"]["heic"]]
+# Used where they are installed; without them a sentence says what is lacking.
+EXTRAS = ("heic", "dask", "onnxruntime")
+OPTIONAL = [Requirement(text) for extra in EXTRAS for text in PROJECT["optional-dependencies"][extra]]
 
 
 def run_time_imports(tree: ast.AST) -> Iterator[str]:

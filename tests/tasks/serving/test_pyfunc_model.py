@@ -22,7 +22,7 @@ from mlflow.models import Model
 from PIL import Image
 
 from tasks.domain.images.preprocessing import Limits
-from tasks.modeling.backbone.backbone import random_backbone
+from tasks.modeling.backbone.backbone import random_backbone, with_engine
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
 from tasks.serving.model_package import write_mlflow_model
@@ -37,11 +37,14 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model of three breeds with random weights, small and fast."""
-    backbone = random_backbone("mixed0", 75)
+    return _package("tensorflow", tmp_path_factory.mktemp("packaged"))
+
+
+def _package(engine: str, folder: Path) -> Path:
+    backbone = with_engine(random_backbone("mixed0", 75), engine)
     weights = np.random.default_rng(0).normal(size=(backbone.width, 3)).astype(np.float32)
     head = Head(("beagle", "poodle", "柴犬"), weights, np.zeros(3, np.float32))
     limits = Limits(max_bytes=50_000_000, max_pixels=100_000_000, min_side=32)
-    folder = tmp_path_factory.mktemp("packaged")
     Package(backbone.to_bytes(), backbone.facts, head.to_bytes(), limits).write(folder)
     return folder
 
@@ -51,13 +54,19 @@ def served(
     packaged: Path, mlflow_server: servers.MlflowServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """Address of the champion, served as the README says, from a folder that knows nothing of this project."""
-    model = f"served {uuid4()}"
-    check_tracking(mlflow_server.url)
-    run_id = runs.start_run(mlflow_server.url, "service tests", {}, {})
-    version = registry.register(mlflow_server.url, model, run_id, {}, partial(write_mlflow_model, packaged))
-    registry.set_alias(mlflow_server.url, model, "champion", version)
-    with _serving(f"models:/{model}@champion", mlflow_server.url, tmp_path_factory.mktemp("elsewhere")) as address:
+    with _serving(
+        _champion(packaged, mlflow_server.url), mlflow_server.url, tmp_path_factory.mktemp("there")
+    ) as address:
         yield address
+
+
+def _champion(packaged: Path, url: str) -> str:
+    model = f"served {uuid4()}"
+    check_tracking(url)
+    run_id = runs.start_run(url, "service tests", {}, {})
+    version = registry.register(url, model, run_id, {}, partial(write_mlflow_model, packaged))
+    registry.set_alias(url, model, "champion", version)
+    return f"models:/{model}@champion"
 
 
 def test_a_served_photograph_gets_the_evaluation_s_probabilities(served: str, packaged: Path, photos: Path) -> None:
@@ -70,6 +79,21 @@ def test_a_served_photograph_gets_the_evaluation_s_probabilities(served: str, pa
         (answer.label, answer.probability) for answer in expected
     ]
     assert [answer["problem"] for answer in answers] == ["", "", ""]
+
+
+def test_a_model_of_onnx_runtime_is_served_without_tensorflow(
+    mlflow_server: servers.MlflowServer, tmp_path: Path, photos: Path
+) -> None:
+    """The environment that MLflow makes for it holds no TensorFlow, and its answer has the evaluation's bits."""
+    (packaged := tmp_path / "packaged").mkdir()
+    image = next(photos.glob("*/*.jpg")).read_bytes()
+    (expected,) = Predictor.load(_package("onnxruntime", packaged)).predict([image])
+    with _serving(_champion(packaged, mlflow_server.url), mlflow_server.url, tmp_path) as address:
+        (answer,) = _ask(address, {"dataframe_records": [{"image": _text(image)}]})
+    assert answer["probabilities"] == expected.probabilities
+    installed = {path.name.partition("-")[0] for path in (tmp_path / "environments").rglob("*.dist-info")}
+    assert "onnxruntime" in installed
+    assert not installed & {"tensorflow", "tensorflow_cpu", "keras"}
 
 
 def test_every_form_of_a_request_gets_the_same_answer(served: str, photos: Path) -> None:

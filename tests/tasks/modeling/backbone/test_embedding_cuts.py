@@ -10,7 +10,7 @@ from configs.schema import Backbone as Settings
 from tasks.modeling.backbone.backbone import Backbone, backbone_from_network, random_backbone, restore_backbone
 from tasks.modeling.backbone.embedding import find_cut_columns, gives_same_features, load_every_cut
 from tasks.modeling.backbone.inception import CUTS, build_untrained, feature_width
-from tasks.modeling.backbone.loading import load_backbone
+from tasks.modeling.backbone.loading import load_backbone, load_on_engine
 
 SIZE = 75
 PIXELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -74,3 +74,12 @@ def test_weights_with_one_cut_have_nothing_to_compare() -> None:
     data = random_backbone("mixed0", SIZE).to_bytes()
     with pytest.raises(SettingsError, match="ends at one cut"):
         load_every_cut(Settings(weights="w.npz", sha256="a" * 64, cut="mixed0", size=SIZE), data)
+
+
+def test_cuts_are_compared_on_the_engine_of_the_settings() -> None:
+    """One pass of ONNX Runtime through all cuts gives the features of each, by the engine that later runs use."""
+    settings = Settings(weights="random", size=SIZE, cut="mixed1", engine="onnxruntime")
+    whole, single = load_every_cut(settings), load_on_engine(settings)
+    assert whole.facts["engine"] == single.facts["engine"] != random_backbone("mixed1", SIZE).facts["engine"]
+    columns = find_cut_columns(whole.cut, single.cut)
+    assert np.allclose(whole.network(PIXELS)[columns], single.network(PIXELS), atol=1e-6)
