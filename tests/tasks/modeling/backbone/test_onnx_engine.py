@@ -129,9 +129,7 @@ def test_without_the_extra_one_sentence_names_the_command(backbone: Backbone, mo
     exported = with_engine(backbone, "onnxruntime")
     graph, facts = exported.to_bytes(), exported.facts
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(
-        PedigreeError, match=r"is not installed.* pip install 'pedigree\[onnxruntime\]', or set"
-    ):
+    with pytest.raises(PedigreeError, match=r"is not installed.* pip install 'pedigree\[onnxruntime\]', or set"):
         restore_backbone(graph, facts)
 
 
