@@ -184,6 +184,10 @@ class Training(Section):
         default=0.95,
         description="The model says I don't know where so large a share of its answers could not be right.",
     )
+    most: Annotated[int, Field(ge=0, le=10**9)] = Field(
+        default=0,
+        description="About how many images a head learns from, always the same ones of each class; 0 takes all.",
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=0, description="Starts every random choice; the same seed gives the same model."
     )

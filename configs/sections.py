@@ -158,6 +158,11 @@ class Scale(Section):
         default="refuse",
         description="A machine whose features have other bits than the store's: refuse it, or separate its features.",
     )
+    in_memory: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        default=4.0,
+        description="Gigabytes of features that a head is trained on in memory, which takes three times that; "
+        "beyond it learns block by block.",
+    )
 
 
 class Watch(Section):

@@ -26,7 +26,7 @@ from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.data_growth import measure_growth
 from tasks.evaluation.evaluation_sets import build_evaluation_set, embed_golden, golden_rows
 from tasks.evaluation.label_changes import compare_labels, gather_label_evidence
-from tasks.features.embedding import predict, read_features
+from tasks.features.embedding import map_features, predict
 from tasks.features.stored_models import stored_head
 from tasks.step import step
 from tasks.stores.store import Store
@@ -92,13 +92,13 @@ def evaluate(
 def _head_metrics(store: Store, trained: TrainedModel, rows: Sequence[Row]) -> dict[str, float]:
     """Say what calibration did, by the error with and without it."""
     head = stored_head(store, trained.head)
-    features = read_features(store, trained.features, [row.image for row in rows])
+    table = store.features(trained.features.fingerprint, trained.features.width)
+    plain = map_features(table, [row.image for row in rows], replace(head, temperature=1.0).probabilities)
     truth = [head.classes.index(row.label) for row in rows]
-    uncalibrated = calibration_error(replace(head, temperature=1.0).probabilities(features), truth)
     return {
         "temperature": head.temperature,
         "threshold": head.threshold,
-        "ece_uncalibrated": uncalibrated,
+        "ece_uncalibrated": calibration_error(plain, truth),
         "sure_promised": trained.promise.precision,
     }
 

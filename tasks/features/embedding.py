@@ -1,7 +1,7 @@
 """Backbones, heads and features as they are stored: who learns or predicts reads them here."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,20 +89,27 @@ def predict(store: Store, feature_set: FeatureSet, head: str, images: Sequence[s
         The probabilities, of shape (n_images, n_classes), in the order of the images.
     """
     classifier = stored_head(store, head)
+    table = store.features(feature_set.fingerprint, feature_set.width)
     return Predictions(
-        classifier.classes, classifier.probabilities(read_features(store, feature_set, images)), classifier.threshold
+        classifier.classes, map_features(table, images, classifier.probabilities), classifier.threshold
     )
 
 
-def read_features(store: Store, feature_set: FeatureSet, images: Sequence[str]) -> NDArray[np.float32]:
-    """Read the features of images as they are.
+def map_features(
+    table: "FeatureStore", images: Sequence[str], function: Callable[[NDArray[np.float32]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Compute something of the features of images, some of them at a time.
 
     Args:
-        store: Holds the features.
-        feature_set: Which backbone computed them.
+        table: Holds the features.
         images: The images.
+        function: Takes features of shape (n_part, width), and returns a row for each.
 
     Returns:
-        The features, of shape (n_images, width), in the order of the images.
+        The rows of all images, in the order of the images.
     """
-    return store.features(feature_set.fingerprint, feature_set.width).read(images)
+    none = function(np.empty((0, table.width), np.float32))
+    results = np.empty((len(images), *none.shape[1:]), none.dtype)
+    for positions, vectors in table.stream(images):
+        results[positions] = function(np.asarray(vectors, np.float32))
+    return results

@@ -15,7 +15,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import hash_settings, training_settings
 from tasks.domain.training.results import FeatureSet
-from tasks.features.embedding import feature_set, join_workers, read_features
+from tasks.features.embedding import feature_set, join_workers, map_features
 from tasks.features.missing_features import embed_missing
 from tasks.features.stored_models import keep_backbone, stored_head, trainable_backbone
 from tasks.reports.prefect_ui.progress import show_progress
@@ -75,7 +75,7 @@ def train_model(
     """
     if settings.training.method == "fine-tune":
         return fine_tune(rows, features, settings, store, groups)
-    return fit(rows, features, settings.training, store, groups)
+    return fit(rows, features, settings, store, groups)
 
 
 def fine_tune(
@@ -104,7 +104,7 @@ def fine_tune(
             "The validation split holds no image, and fine-tuning chooses its epoch by them: add photographs."
         )
     # Epochs are compared with this first head on the validation images, so it must not learn from them.
-    first = fit(rows, features, settings.training, store, groups, (Split.TRAIN,))
+    first = fit(rows, features, settings, store, groups, (Split.TRAIN,))
     inputs = FineTuningInputs(dataset_hash(rows), features.fingerprint, first.head, hash_settings(settings))
     checkpoints = store.checkpoints(inputs.name(settings))
     reached = _last_checkpoint(checkpoints)
@@ -172,9 +172,10 @@ def _store_fine_tuned(
     keep_backbone(store, backbone, trained_backbone.to_bytes())
     embed_missing(backbone, measured, store, limits_from_settings(settings.images))
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in trained.classes]
-    features = read_features(store, feature_set(backbone), [row.image for row in validation])
+    table = store.features(backbone.fingerprint, backbone.width)
+    logits = map_features(table, [row.image for row in validation], trained.logits)
     truth = np.array([trained.classes.index(row.label) for row in validation])
-    held = HeldOut(trained.logits(features), truth, [groups.get(row.image, row.image) for row in validation])
+    held = HeldOut(logits, truth, [groups.get(row.image, row.image) for row in validation])
     head, calibration = calibrate(trained, held, settings.training.sure_precision)
     store.heads.write(head.name, head.to_bytes())
     figures = {**best_epoch(last.epochs)[1], **calibration}

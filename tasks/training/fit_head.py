@@ -11,8 +11,10 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.augmentation import VIEWS
 from tasks.domain.training.results import FeatureSet
+from tasks.features.backbone_cuts import sample
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.stores.store import Store
+from tasks.training.block_examples import fits_into_memory, open_block_examples
 
 if TYPE_CHECKING:
     from tasks.modeling.head.training import Examples
@@ -43,7 +45,7 @@ class TrainingResult:
 def fit(
     rows: Sequence[Row],
     features: FeatureSet,
-    training: schema.Training,
+    settings: schema.Settings,
     store: Store,
     groups: Groups,
     splits: Sequence[Split] = (Split.TRAIN, Split.VALIDATION),
@@ -53,7 +55,7 @@ def fit(
     Args:
         rows: The dataset version.
         features: The features that the head takes.
-        training: How heads are trained.
+        settings: How heads are trained, and how many features are held in memory.
         store: Holds the features, and gets the head under the hash of its weights.
         groups: The near-duplicate groups of the images.
         splits: The splits that are learned from.
@@ -61,9 +63,10 @@ def fit(
     Returns:
         The head and how its training went.
     """
-    from tasks.modeling.head.training import build_fit_options, calibrate, train_head
+    from tasks.modeling.head.training import build_fit_options, calibrate
 
-    chosen = [row for row in rows if row.split in splits]
+    training = settings.training
+    chosen = sample_rows([row for row in rows if row.split in splits], training.most)
     classes = sorted({row.label for row in chosen})
     options, steps = build_fit_options(training), list[tuple[int, Mapping[str, float]]]()
     table = store.features(features.fingerprint, features.width)
@@ -73,12 +76,36 @@ def fit(
             steps.append((number, figures))
             advance(1)
 
-        head, held = train_head(classes, read_examples(chosen, classes, table, training, groups), options, on_step)
+        if fits_into_memory(chosen, features.width, training, settings.scale):
+            from tasks.modeling.head.training import train_head
+
+            head, held = train_head(classes, read_examples(chosen, classes, table, training, groups), options, on_step)
+        else:
+            from tasks.modeling.head.block_training import train_head_from_blocks
+
+            with open_block_examples(chosen, classes, table, training, groups) as examples:
+                head, held = train_head_from_blocks(classes, examples, options, on_step)
     head, calibration = calibrate(head, held, training.sure_precision)
     store.heads.write(head.name, head.to_bytes())
     best = min((figures for _, figures in steps), key=lambda figures: figures["validation_loss"])
     # MLflow shows the last value of a metric, so the chosen weight decay is written last once more.
     return TrainingResult(features, head.name, [*steps, (len(steps), best)], {**best, **calibration})
+
+
+def sample_rows(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """Return the images that a head learns from: all, or a fixed sample to which each class contributes by its size.
+
+    Args:
+        rows: The images.
+        most: About how many images are learned from; 0 takes all.
+
+    Returns:
+        The images in their order; of each class the first ones by their hashes.
+    """
+    if not 0 < most < len(rows):
+        return rows
+    chosen = {row.image for row in sample(rows, most)}
+    return [row for row in rows if row.image in chosen]
 
 
 def read_groups(store: Store) -> Groups:

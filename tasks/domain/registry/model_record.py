@@ -19,7 +19,8 @@ from tasks.domain.training.results import FeatureSet
 _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
 # MLflow accepts no longer parameter; only a table of aliases can be so long.
 _LONGEST = 6000
-_FORMER_ENGINE = ("engine", "tensorflow")
+# Settings that came when stores had hashes already; with their defaults they change nothing.
+_LATER_SETTINGS = (("backbone", "engine"), ("training", "most"))
 Verdict = Literal["identical", "equal", "different"]
 # The likeliest causes of another result first.
 _CAUSES = {
@@ -76,9 +77,8 @@ def trained_by_epochs(record: Record) -> bool:
 
 def training_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide what comes out of training."""
-    return _without_default_engine(
-        settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
-    )
+    sections = settings.model_dump(mode="json", include=_TRAINING_SECTIONS, exclude={"fine_tuning": {"trial"}})
+    return _with_later_settings(sections, settings)
 
 
 def record_from_dict(fields: Mapping[str, Any]) -> Record:
@@ -108,13 +108,20 @@ def hash_settings(settings: Settings) -> str:
     if settings.gate.needs != "likely-improvement":
         del sections["gate"]["more_data"]
     del sections["fine_tuning"]["trial"]  # A trial decides nothing.
-    return sha256_of(_without_default_engine(sections))
+    return sha256_of(_with_later_settings(sections, settings))
 
 
-def _without_default_engine(sections: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the engine that there was before the setting came, since stores hold hashes from then."""
-    backbone = {name: value for name, value in sections["backbone"].items() if (name, value) != _FORMER_ENGINE}
-    return {**sections, "backbone": backbone}
+def _with_later_settings(sections: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Leave out settings that came later where they have their defaults: stores had records and hashes without them.
+
+    Returns:
+        The sections, and how much is held in memory where that is another limit than the usual one.
+    """
+    for section, name in _LATER_SETTINGS:
+        if getattr(settings, section).is_default(name):
+            del sections[section][name]
+    in_memory = {} if settings.scale.is_default("in_memory") else {"scale": {"in_memory": settings.scale.in_memory}}
+    return {**sections, **in_memory}
 
 
 def flatten_settings(settings: Settings) -> dict[str, str]:

@@ -229,8 +229,8 @@ def build_sample(features: Numbers, truth: Truth, options: FitOptions) -> Sample
     return Sample(features, truth, len(truth) / (np.count_nonzero(counts) * counts[truth]))
 
 
-def assign_folds(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """Divide groups into at most five folds, those of each class in turn.
+def assign_folds(truth: Truth, groups: Sequence[str], seed: int, count: int = _FOLDS) -> NDArray[np.int64]:
+    """Divide groups into folds, at most five unless another number is asked for, those of each class in turn.
 
     A group of several classes counts for the first of them. Hashes of the groups' names decide the order, so that it
     does not depend on the order of the images.
@@ -239,6 +239,7 @@ def assign_folds(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.i
         truth: The index of each image's class, of shape (n_images,).
         groups: The near-duplicate group of each image.
         seed: Seed of the order.
+        count: The most folds.
 
     Returns:
         The fold of each image, of shape (n_images,).
@@ -247,7 +248,7 @@ def assign_folds(truth: Truth, groups: Sequence[str], seed: int) -> NDArray[np.i
     for label, group in zip(truth.tolist(), groups, strict=True):
         first[group] = min(label, first.get(group, label))
     ranked = sorted(first, key=lambda group: (first[group], hashlib.sha256(f"{seed} {group}".encode()).digest()))
-    folds = {group: rank % _FOLDS for rank, group in enumerate(ranked)}
+    folds = {group: rank % count for rank, group in enumerate(ranked)}
     return np.array([folds[group] for group in groups], np.int64)
 
 

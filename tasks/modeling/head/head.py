@@ -1,7 +1,7 @@
 """The head: a linear classifier on features, and the scaling of features that it is fitted on."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -171,9 +171,33 @@ def fit_scaler(features: Numbers) -> Scaler:
         mean += block.sum(axis=0, dtype=np.float64) / count
     for block in iterate_blocks(features):
         squares += np.square(block - mean).sum(axis=0) / count
-    deviation = np.sqrt(squares)
+    return _build_scaler(mean, np.sqrt(squares))
+
+
+def _build_scaler(mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Scaler:
     varies = deviation > _ROUNDING * np.maximum(np.abs(mean), 1)
     return Scaler(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32), bool(varies.any()))
+
+
+def fit_scaler_of_blocks(blocks: Iterable[Numbers]) -> Scaler:
+    """Fit the scaling of features in one pass over them.
+
+    Sums of squares are merged as in Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The
+    American Statistician 1983, which loses nothing where the mean is far from 0.
+
+    Args:
+        blocks: Blocks of features, each of shape (n_block, width), in an order that is always the same.
+
+    Returns:
+        The scaling.
+    """
+    count, mean, squares = 0, np.zeros(()), np.zeros(())
+    for block in (part for whole in blocks for part in iterate_blocks(whole)):
+        middle = block.mean(axis=0, dtype=np.float64)
+        gap, share = middle - mean, len(block) / (count + len(block))
+        squares = squares + np.square(block - middle).sum(axis=0) + gap**2 * count * share
+        mean, count = mean + gap * share, count + len(block)
+    return _build_scaler(mean, np.sqrt(squares / count))
 
 
 def check_features(features: Numbers) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,51 @@ def single_threaded_blas() -> Iterator[None]:
         yield
 
 
+class LossThreads:
+    """Threads that compute the loss and its slope, with the same bits however many they are."""
+
+    def __init__(self, rows: int = _BLOCK) -> None:
+        """Start no thread yet.
+
+        Args:
+            rows: The images of one matrix product; another number gives other bits.
+        """
+        self._rows, self._limits = rows, ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start as many threads as there are cores, each of which computes a matrix product alone."""
+        self._limits.enter_context(single_threaded_blas())
+        self._pool = self._limits.enter_context(ThreadPoolExecutor(count_cores()))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the threads."""
+        self._limits.close()
+
+    def mean_loss(self, sample: Sample, theta: Theta, strength: float, smoothing: float) -> tuple[float, Theta]:
+        """Compute the weighted mean log loss plus ``strength`` times the sum of squared weights, and its slope.
+
+        Args:
+            sample: The images.
+            theta: The weights.
+            strength: The weight decay.
+            smoothing: The share that is taken from each label and spread over all classes.
+
+        Returns:
+            The loss, and its slope of the shape of the weights.
+        """
+        loss, slope, total = 0.0, np.zeros(theta.shape), float(sample.weights.sum())
+        for block_loss, block_slope in self._pool.map(
+            lambda block: _loss(block, theta, smoothing), _blocks(sample, self._rows)
+        ):
+            loss += block_loss
+            slope += block_slope
+        decay = strength * theta[:-1]
+        slope /= total
+        slope[:-1] += 2 * decay
+        return loss / total + float((decay * theta[:-1]).sum()), slope
+
+
 def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta) -> Theta:
     """Minimise the weighted mean log loss plus ``strength`` times the sum of squared weights.
 
@@ -61,20 +106,11 @@ def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta)
     """
     from scipy.optimize import minimize
 
-    blocks, total = list(_blocks(sample)), float(sample.weights.sum())
-
-    with single_threaded_blas(), ThreadPoolExecutor(count_cores()) as pool:
+    with LossThreads() as threads:
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            theta = flat.reshape(start.shape)
-            loss, slope = 0.0, np.zeros(start.shape)
-            for block_loss, block_slope in pool.map(lambda block: _loss(block, theta, smoothing), blocks):
-                loss += block_loss
-                slope += block_slope
-            decay = strength * theta[:-1]
-            slope /= total
-            slope[:-1] += 2 * decay
-            return loss / total + float((decay * theta[:-1]).sum()), slope.ravel()
+            loss, slope = threads.mean_loss(sample, flat.reshape(start.shape), strength, smoothing)
+            return loss, slope.ravel()
 
         limits = {"maxiter": _ITERATIONS, "gtol": _SLOPE, "ftol": _GAIN}
         solution = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=limits)
@@ -99,9 +135,9 @@ def _logits(features: Numbers, theta: Theta) -> NDArray[np.float64]:
     return np.asarray((features @ theta[:-1].astype(np.float32)).astype(np.float64) + theta[-1])
 
 
-def _blocks(sample: Sample) -> Iterator[Sample]:
-    for start in range(0, len(sample.truth), _BLOCK):
-        end = start + _BLOCK
+def _blocks(sample: Sample, rows: int) -> Iterator[Sample]:
+    for start in range(0, len(sample.truth), rows):
+        end = start + rows
         yield Sample(sample.features[start:end], sample.truth[start:end], sample.weights[start:end])
 
 

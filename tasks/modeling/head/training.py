@@ -19,7 +19,7 @@ from tasks.modeling.head.cross_fitting import (
     cross_fit,
     softmax,
 )
-from tasks.modeling.head.head import Head, check_features, fit_scaler
+from tasks.modeling.head.head import Head, Scaler, check_features, fit_scaler
 from tasks.modeling.head.softmax_regression import fit_softmax
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def train_head(
     """
     check_examples(examples)
     truth, scaler = np.asarray(examples.truth, np.int64), fit_scaler(examples.features)
-    if not scaler.varies:
-        raise PedigreeError(
-            "All photographs have the same features, which tell no class from another: take another backbone.cut or"
-            " other weights. No model was made."
-        )
+    check_varies(scaler)
     folded = FoldedImages(
         scaler.transform(examples.features),
         truth,
@@ -127,6 +123,22 @@ def calibrate(head: Head, held: HeldOut, sure_precision: float) -> tuple[Head, d
         "validation_ece_uncalibrated": calibration.calibration_error(before, held.truth),
         "validation_ece": calibration.calibration_error(after, held.truth),
     }
+
+
+def check_varies(scaler: Scaler) -> None:
+    """Check that features vary.
+
+    Args:
+        scaler: The scaling of the features.
+
+    Raises:
+        PedigreeError: All images have the same features.
+    """
+    if not scaler.varies:
+        raise PedigreeError(
+            "All photographs have the same features, which tell no class from another: take another backbone.cut or"
+            " other weights. No model was made."
+        )
 
 
 def check_examples(examples: Examples) -> None:

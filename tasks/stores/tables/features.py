@@ -186,6 +186,27 @@ class FeatureStore:
         Raises:
             PedigreeError: Features are missing, or are not what was written.
         """
+        features = np.empty((len(images) * len(views), self.width), np.float32)
+        for positions, vectors in self.stream(images, views):
+            features[positions] = vectors
+        return features
+
+    def stream(
+        self, images: Sequence[str], views: Sequence[str] = (IDENTITY,)
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating[Any]]]]:
+        """Read the features of images in several views, a part at a time, in the order of the table.
+
+        Args:
+            images: The images.
+            views: The views.
+
+        Yields:
+            The positions of a part among all images in the first view, then in the next one, int64 of shape
+            ``(n_part,)``; and the vectors, of shape ``(n_part, width)``.
+
+        Raises:
+            PedigreeError: Features are missing, or are not what was written.
+        """
         numbers = self.row_numbers(views)
         try:
             rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
@@ -195,7 +216,6 @@ class FeatureStore:
             )
             raise PedigreeError(f"{message}: run the night again, and it makes them.") from None
         order, start = np.argsort(rows), 0
-        features = np.empty((len(rows), self.width), np.float32)
         named = [(image, view) for view in views for image in images]
         table = self._table()
         columns = ["vector", _CHECKSUM.name] if self._checked(table) else ["vector"]
@@ -206,9 +226,8 @@ class FeatureStore:
                 self._compare(
                     [named[position] for position in positions], vectors, part[_CHECKSUM.name].take(pa.array(selection))
                 )
-            features[positions] = vectors
+            yield positions, vectors
             start += len(selection)
-        return features
 
     @property
     def _note(self) -> str:
