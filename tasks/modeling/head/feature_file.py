@@ -40,6 +40,8 @@ class FeatureFile:
             positions: The position of each vector, of shape ``(n_vectors,)``.
             vectors: The vectors, of shape ``(n_vectors, width)``.
         """
+        if not len(positions):
+            return
         order = np.argsort(positions)
         # Neighbours in training are rarely neighbours in the store; where they are, one write takes them all.
         for run in np.split(order, np.flatnonzero(np.diff(positions[order]) != 1) + 1):
@@ -88,7 +90,7 @@ def open_feature_file(folder: Path, rows: int, width: int, precision: str) -> It
     size = rows * width * np.dtype(precision).itemsize
     with TemporaryFile(dir=folder) as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            _reserve(file.fileno(), max(size, 1))
         except OSError as error:
             raise PedigreeError(
                 f"Features of {rows:,} vectors do not fit into memory and need {size / _GIGABYTE:.1f} GB on the disk "
@@ -96,3 +98,11 @@ def open_feature_file(folder: Path, rows: int, width: int, precision: str) -> It
                 "training.most."
             ) from error
         yield FeatureFile(file.fileno(), rows, width, precision)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Reserve room on the disk, where the system can, so that a full disk shows now and not in an hour."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.truncate(descriptor, size)
