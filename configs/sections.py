@@ -20,6 +20,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def is_default(self, name: str) -> bool:
+        """Return whether a setting has its default value."""
+        return bool(getattr(self, name) == type(self).model_fields[name].default)
+
     @field_validator("*", mode="before")
     @classmethod
     def _without_secrets(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a person wrote

@@ -90,9 +90,7 @@ def predict(store: Store, feature_set: FeatureSet, head: str, images: Sequence[s
     """
     classifier = stored_head(store, head)
     table = store.features(feature_set.fingerprint, feature_set.width)
-    return Predictions(
-        classifier.classes, map_features(table, images, classifier.probabilities), classifier.threshold
-    )
+    return Predictions(classifier.classes, map_features(table, images, classifier.probabilities), classifier.threshold)
 
 
 def map_features(
