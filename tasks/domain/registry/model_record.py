@@ -20,7 +20,7 @@ _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
 # MLflow accepts no longer parameter; only a table of aliases can be so long.
 _LONGEST = 6000
 # Settings that came when stores had hashes already; with their defaults they change nothing.
-_LATER_SETTINGS = (("backbone", "engine"), ("training", "most"))
+_LATER_SETTINGS = (("backbone", "engine"), ("training", "most"), ("gate", "serve_check"))
 Verdict = Literal["identical", "equal", "different"]
 # The likeliest causes of another result first.
 _CAUSES = {
@@ -101,10 +101,7 @@ def hash_settings(settings: Settings) -> str:
     """Return the hash of the settings that decide the model and its evaluation: 64 hex digits."""
     chosen = {"images", "backbone", "training", "fine_tuning", "evaluation", "gate"}
     sections = settings.model_dump(mode="json", include=chosen)
-    # Stores had these hashes before the setting came: its default must not change them.
-    if settings.gate.serve_check:
-        del sections["gate"]["serve_check"]
-    # The same holds for a setting that only one policy uses.
+    # Only this policy uses it.
     if settings.gate.needs != "likely-improvement":
         del sections["gate"]["more_data"]
     del sections["fine_tuning"]["trial"]  # A trial decides nothing.
@@ -112,16 +109,12 @@ def hash_settings(settings: Settings) -> str:
 
 
 def _with_later_settings(sections: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Leave out settings that came later where they have their defaults: stores had records and hashes without them.
-
-    Returns:
-        The sections, and how much is held in memory where that is another limit than the usual one.
-    """
+    """Leave out later settings with their defaults, since stores had hashes without them, and add another limit."""
     for section, name in _LATER_SETTINGS:
-        if getattr(settings, section).is_default(name):
+        if section in sections and getattr(settings, section).is_default(name):
             del sections[section][name]
-    in_memory = {} if settings.scale.is_default("in_memory") else {"scale": {"in_memory": settings.scale.in_memory}}
-    return {**sections, **in_memory}
+    limit = settings.scale.in_memory
+    return sections if settings.scale.is_default("in_memory") else {**sections, "scale": {"in_memory": limit}}
 
 
 def flatten_settings(settings: Settings) -> dict[str, str]:

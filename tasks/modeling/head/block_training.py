@@ -43,7 +43,15 @@ class FeatureBlocks(Protocol):
         """Return the numbers of each vector."""
 
     def read(self, start: int, end: int) -> Numbers:
-        """Read the vectors of some positions, float32 of shape (end - start, width)."""
+        """Read the vectors of some positions.
+
+        Args:
+            start: The first position.
+            end: The position after the last one.
+
+        Returns:
+            The vectors, float32 of shape (end - start, width).
+        """
 
 
 @dataclass(frozen=True)

@@ -182,9 +182,6 @@ class FeatureStore:
 
         Returns:
             The features, float32 of shape ``(n_views * n_images, width)``, one view after the other.
-
-        Raises:
-            PedigreeError: Features are missing, or are not what was written.
         """
         features = np.empty((len(images) * len(views), self.width), np.float32)
         for positions, vectors in self.stream(images, views):
@@ -211,10 +208,8 @@ class FeatureStore:
         try:
             rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
         except KeyError as error:
-            message = (
-                f"The store {self.objects.url} lacks features of image {error} under backbone {self.fingerprint[:12]}"
-            )
-            raise PedigreeError(f"{message}: run the night again, and it makes them.") from None
+            message = f"The store {self.objects.url} lacks features of image {error} under backbone"
+            raise PedigreeError(f"{message} {self.fingerprint[:12]}: run the night again, and it makes them.") from None
         order, start = np.argsort(rows), 0
         named = [(image, view) for view in views for image in images]
         table = self._table()
@@ -223,9 +218,8 @@ class FeatureStore:
             positions = order[start : start + len(selection)]
             vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[selection]
             if len(columns) > 1:
-                self._compare(
-                    [named[position] for position in positions], vectors, part[_CHECKSUM.name].take(pa.array(selection))
-                )
+                names = [named[position] for position in positions]
+                self._compare(names, vectors, part[_CHECKSUM.name].take(pa.array(selection)))
             yield positions, vectors
             start += len(selection)
 
@@ -246,9 +240,8 @@ class FeatureStore:
     def _compare(self, named: Sequence[tuple[str, str]], vectors: NDArray[np.floating[Any]], sums: pa.Array) -> None:
         """Raise PedigreeError that names the first image whose features are not what was written."""
         images, views = zip(*named, strict=True) if named else ((), ())
-        for image, computed, written in zip(
-            images, self._checksums(images, views, vectors), sums.to_pylist(), strict=True
-        ):
+        computed_sums = self._checksums(images, views, vectors)
+        for image, computed, written in zip(images, computed_sums, sums.to_pylist(), strict=True):
             if computed != written:
                 raise PedigreeError(
                     f"The table features/{self.fingerprint} in {self.objects.url} is not what was written, first about "
@@ -256,17 +249,7 @@ class FeatureStore:
                 )
 
     def _checked(self, table: Table) -> bool:
-        """Check whether the rows have checksums.
-
-        Args:
-            table: The table.
-
-        Returns:
-            False where no row has one yet, or where there is no table.
-
-        Raises:
-            PedigreeError: They had checksums once and have lost them.
-        """
+        """Check whether the rows have checksums; raise PedigreeError where they had some once and have lost them."""
         stored = table.stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return stored is not None
@@ -302,9 +285,7 @@ class FeatureStore:
             raise PedigreeError(f"{table} was made by an older Pedigree, without views: {advice}")
         width = stored.field("vector").type.list_size
         if width != self.width:
-            raise PedigreeError(
-                f"{table} holds {width} numbers an image, and this backbone makes {self.width}: {advice}"
-            )
+            raise PedigreeError(f"{table} holds {width} numbers, and this backbone makes {self.width}: {advice}")
         backbone = (stored.metadata or {}).get(b"backbone", b"").decode()
         if backbone != self.fingerprint:
             raise PedigreeError(f"{table} holds features of backbone {backbone[:12]}, which is another one: {advice}")
