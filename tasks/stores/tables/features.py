@@ -285,7 +285,9 @@ class FeatureStore:
             raise PedigreeError(f"{table} was made by an older Pedigree, without views: {advice}")
         width = stored.field("vector").type.list_size
         if width != self.width:
-            raise PedigreeError(f"{table} holds {width} numbers, and this backbone makes {self.width}: {advice}")
+            raise PedigreeError(
+                f"{table} holds {width} numbers an image, and this backbone makes {self.width}: {advice}"
+            )
         backbone = (stored.metadata or {}).get(b"backbone", b"").decode()
         if backbone != self.fingerprint:
             raise PedigreeError(f"{table} holds features of backbone {backbone[:12]}, which is another one: {advice}")
