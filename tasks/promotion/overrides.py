@@ -25,7 +25,7 @@ from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry
 from tasks.stores.tracking.client import check_tracking
-from tasks.stores.tracking.registry import check_owner
+from tasks.stores.tracking.owner import check_owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tasks.serving.served_package import check_champion
 from tasks.step import log_line, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
-from tasks.stores.tracking.registry import check_owner
+from tasks.stores.tracking.owner import check_owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.results import TrainedModel
 from tasks.features.stored_models import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
-from tasks.serving.model_package import write_mlflow_model
 from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import lifecycle
-from tasks.stores.tracking.registry import check_owner
+from tasks.stores.tracking.owner import check_owner
 
 
 @step(hours=2, logged=False)
@@ -94,6 +93,7 @@ def _register(
     store: Store, tracking: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str
 ) -> str:
     from tasks.modeling.packaged_model import Package
+    from tasks.serving.model_package import write_mlflow_model
 
     backbone, facts = backbone_files(store, tags["pedigree.backbone"])
     head = head_bytes(store, tags["pedigree.head"])

@@ -4,37 +4,38 @@ import json
 import logging
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from mlflow import MlflowClient
-from mlflow.entities import Experiment
-from mlflow.exceptions import MlflowException
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import MlflowHostCreds, http_request
-from requests import RequestException
+from typing import TYPE_CHECKING
 
 from configs.credentials import set_mlflow_login
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from configs.visible_text import shown
 from tasks.domain.runs.mlflow_summary import COLUMNS
 from tasks.stores.objects.transient_errors import is_transient
+from tasks.stores.tracking.database import SQLITE, check_database, database_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.rest_utils import MlflowHostCreds
 
 _REFUSED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
 
 @contextmanager
-def mlflow_at(url: str) -> Iterator[MlflowClient]:
-    """Yield a client of the MLflow at this address.
+def mlflow_at(url: str) -> Iterator["MlflowClient"]:
+    """Yield a client of the MLflow at this address, whose import takes more than a second.
 
     Raises:
         PedigreeError: MLflow does not answer, or refuses a request.
     """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
     _silence_mlflow()
     set_mlflow_login(url)
     try:
@@ -47,8 +48,10 @@ def mlflow_at(url: str) -> Iterator[MlflowClient]:
         raise PedigreeError(message) from error
 
 
-def credentials(url: str) -> MlflowHostCreds:
+def credentials(url: str) -> "MlflowHostCreds":
     """Return the credentials for the server at this address."""
+    from mlflow.utils.credentials import get_default_host_creds
+
     _silence_mlflow()
     set_mlflow_login(url)
     host_credentials: MlflowHostCreds = get_default_host_creds(url)  # type: ignore[no-untyped-call]
@@ -75,7 +78,9 @@ def unauthorized(url: str) -> PedigreeError:
     return PedigreeError(f"MLflow at {shown(url)} refuses the name, password or token: set {variables}.")
 
 
-def _translate_error(url: str, error: MlflowException) -> PedigreeError:
+def _translate_error(url: str, error: "MlflowException") -> PedigreeError:
+    from requests import RequestException
+
     if isinstance(error.__context__, RequestException):
         return unavailable(url)
     if error.error_code in _REFUSED:
@@ -103,6 +108,8 @@ def lifecycle(url: str, run_id: str) -> str:
     Raises:
         MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
     """
+    from mlflow.exceptions import MlflowException
+
     with mlflow_at(url) as client:
         try:
             return str(client.get_run(run_id).info.lifecycle_stage)
@@ -129,7 +136,7 @@ def describe_restore(url: str, run_id: str) -> str:
     return f"Its run was deleted in MLflow: {_command(url, f'runs restore --run-id {run_id}')} brings it back"
 
 
-def experiment_deleted(url: str, experiment: Experiment) -> str:
+def experiment_deleted(url: str, experiment: "Experiment") -> str:
     """Return a sentence that an experiment was deleted with all its runs, and which command restores it.
 
     Args:
@@ -147,7 +154,6 @@ def _command(url: str, words: str) -> str:
     return f"MLFLOW_TRACKING_URI={shown(url)} mlflow {words}"
 
 
-SQLITE = "sqlite:///"
 _PATIENCE = 10  # Seconds that a server may take to answer.
 
 
@@ -159,7 +165,7 @@ def check_tracking(url: str) -> None:
         PedigreeError: MLflow does not answer, wants other credentials, or is too old.
     """
     if url.startswith(SQLITE):
-        _check_database(url)
+        check_database(url)
     elif url.startswith(("http://", "https://")):
         _check_server(url)
     else:
@@ -170,6 +176,9 @@ def check_tracking(url: str) -> None:
 
 
 def _check_server(url: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.rest_utils import http_request
+
     try:
         answer = http_request(  # type: ignore[no-untyped-call]
             credentials(url),
@@ -191,40 +200,6 @@ def _check_server(url: str) -> None:
             f"{shown(url)} answers, but not as MLflow does (HTTP status {answer.status_code}): correct tracking.url."
         )
         raise PedigreeError(message)
-
-
-def _check_database(url: str) -> None:
-    path = database_path(url)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _create_database(path)
-        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as database:
-            database.execute("BEGIN IMMEDIATE")
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"The MLflow database {path} cannot be written ({reason}): correct tracking.url or PEDIGREE_HOME."
-        raise PedigreeError(message) from error
-    _open_database(url)
-
-
-def _create_database(path: Path) -> None:
-    """Create the database elsewhere and link it into place; MLflow's many steps are not safe against kills or races."""
-    with TemporaryDirectory(dir=path.parent) as folder:
-        fresh = Path(folder) / "mlflow.db"
-        _open_database(f"{SQLITE}{fresh}")
-        with suppress(FileExistsError):
-            path.hardlink_to(fresh)
-
-
-def _open_database(url: str) -> None:
-    with mlflow_at(url) as client:
-        client.search_experiments(max_results=1)
-
-
-def database_path(url: str) -> Path:
-    """Return the file of an embedded MLflow database."""
-    return Path(url.removeprefix(SQLITE)).absolute()
 
 
 #: The view's name in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
@@ -262,7 +237,7 @@ def check_experiment(url: str, experiment: str) -> None:
         ensure_experiment(client, url, experiment)
 
 
-def ensure_experiment(client: MlflowClient, url: str, name: str) -> str:
+def ensure_experiment(client: "MlflowClient", url: str, name: str) -> str:
     """Find an experiment with its saved view, or create it.
 
     Args:
@@ -277,6 +252,8 @@ def ensure_experiment(client: MlflowClient, url: str, name: str) -> str:
         MlflowException: MLflow refuses a request.
         PedigreeError: Somebody deleted the experiment.
     """
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:

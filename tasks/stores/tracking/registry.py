@@ -3,23 +3,22 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-from configs.errors import SettingsError
-from configs.visible_text import shown, visible
+from configs.visible_text import visible
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
-from tasks.stores.store import Store
 from tasks.stores.tracking.client import mlflow_at
+from tasks.stores.tracking.database import has_known_layout
+from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
 from tasks.stores.tracking.packages import files_in
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import Model
 
 #: The tag of a registered model, and of each version, that names the store whose models these are.
 STORE = "pedigree.store"
@@ -57,6 +56,8 @@ def version_numbered(url: str, model: str, number: str) -> RegisteredVersion | N
     Returns:
         The version; None where there is none.
     """
+    if has_known_layout(url):
+        return next((version for version in EmbeddedRegistry(url).versions(model) if version.number == number), None)
     with mlflow_at(url) as client, _unless_missing():
         return _version(client.get_model_version(model, number))
     return None
@@ -73,10 +74,13 @@ def find_versions(url: str, model: str, tags: Mapping[str, str]) -> list[Registe
     Returns:
         The versions in the order of their numbers.
     """
+    if has_known_layout(url):
+        versions = EmbeddedRegistry(url).versions(model)
+        return [version for version in versions if tags.items() <= version.tags.items()]
     conditions = [f"name = '{model}'", *(f"tags.`{key}` = '{value}'" for key, value in tags.items())]
     with mlflow_at(url) as client:
-        versions = client.search_model_versions(" AND ".join(conditions))
-    return sorted(map(_version, versions), key=lambda version: int(version.number))
+        answers = client.search_model_versions(" AND ".join(conditions))
+    return sorted(map(_version, answers), key=lambda version: int(version.number))
 
 
 def find_version(url: str, model: str, tags: Mapping[str, str]) -> str | None:
@@ -121,7 +125,7 @@ def register(
     model: str,
     run_id: str,
     tags: Mapping[str, str],
-    write: Callable[[Path, Model], None],
+    write: Callable[[Path, "Model"], None],
     keep: _Keep = files_in,
 ) -> str:
     """Register a packaged model as the run's model, and return its version.
@@ -137,6 +141,8 @@ def register(
     Returns:
         The version's number.
     """
+    from mlflow.entities import LoggedModelOutput
+
     with mlflow_at(url) as client, TemporaryDirectory() as parent:
         experiment = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment, "model", run_id, dict(tags))
@@ -159,6 +165,8 @@ def read_aliases_and_tags(url: str, model: str) -> tuple[dict[str, str], dict[st
     Returns:
         The version of each alias, and the tags; both are empty before the first version.
     """
+    if has_known_layout(url):
+        return EmbeddedRegistry(url).model(model) or ({}, {})
     with mlflow_at(url) as client, _unless_missing():
         registered = client.get_registered_model(model)
         # An embedded database returns versions as numbers, a server as texts.
@@ -175,6 +183,9 @@ def tag_model(url: str, model: str, name: str, text: str) -> None:
         name: The tag's name.
         text: The tag's text; empty deletes the tag.
     """
+    if has_known_layout(url):
+        EmbeddedRegistry(url).tag_model(model, name, visible(text))
+        return
     with mlflow_at(url) as client, _unless_missing():
         if text:
             client.set_registered_model_tag(model, name, visible(text))
@@ -194,6 +205,8 @@ def set_alias(url: str, model: str, alias: str, version: str | None) -> bool:
     Returns:
         False where MLflow has no such version.
     """
+    if has_known_layout(url):
+        return EmbeddedRegistry(url).set_alias(model, alias, version)
     with mlflow_at(url) as client, _unless_missing():
         if version is None:
             client.delete_registered_model_alias(model, alias)
@@ -212,6 +225,9 @@ def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> 
         version: The version's number.
         tags: The tags.
     """
+    if has_known_layout(url):
+        EmbeddedRegistry(url).tag_version(model, version, {name: visible(value) for name, value in tags.items()})
+        return
     with mlflow_at(url) as client:
         for name, value in tags.items():
             client.set_model_version_tag(model, version, name, visible(value))
@@ -220,6 +236,8 @@ def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> 
 @contextmanager
 def _unless_missing() -> Iterator[None]:
     """Ignore errors that MLflow has no such model or version, as after a move to another MLflow."""
+    from mlflow.exceptions import MlflowException
+
     try:
         yield
     except MlflowException as error:
@@ -227,11 +245,13 @@ def _unless_missing() -> Iterator[None]:
             raise
 
 
-def _version(model_version: ModelVersion) -> RegisteredVersion:
+def _version(model_version: "ModelVersion") -> RegisteredVersion:
     return RegisteredVersion(str(model_version.version), str(model_version.run_id or ""), dict(model_version.tags))
 
 
-def _identity(logged: LoggedModel) -> Model:
+def _identity(logged: "LoggedModel") -> "Model":
+    from mlflow.models import Model
+
     return Model(
         artifact_path=logged.artifact_location,
         run_id=logged.source_run_id,
@@ -240,7 +260,10 @@ def _identity(logged: LoggedModel) -> Model:
     )
 
 
-def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags: Mapping[str, str]) -> str:
+def _create_version(client: "MlflowClient", model: str, logged: "LoggedModel", tags: Mapping[str, str]) -> str:
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
     owner = {STORE: tags[STORE]} if STORE in tags else {}
     try:
         client.create_registered_model(model, owner)
@@ -253,40 +276,3 @@ def _create_version(client: MlflowClient, model: str, logged: LoggedModel, tags:
     # As MLflow's own registration does, so that the run's page names the version.
     client.set_logged_model_tags(identity, {MLFLOW_MODEL_VERSIONS: json.dumps([{"name": model, "version": version}])})
     return version
-
-
-def check_owner(store: Store, url: str, model: str, tags: Mapping[str, str]) -> None:
-    """Check that a registered model belongs to this store.
-
-    A model without the store's tag, from an earlier version, is tagged if this store made all of its versions.
-
-    Args:
-        store: The store.
-        url: MLflow's address.
-        model: The name of the registered model.
-        tags: The model's tags.
-
-    Raises:
-        SettingsError: It belongs to another store.
-    """
-    identity = store.identity()
-    if tags.get(STORE) == identity:
-        return
-    if STORE in tags or _foreign(store, url, model):
-        free = next(name for number in count(2) if _free(url, name := f"{model}-{number}"))
-        owner = f"The model {model} in MLflow at {shown(url)} belongs to another store than {store.url}"
-        advice = f"set tracking.model to {free}, which is free"
-        raise SettingsError(f"{owner}, and one name cannot say which of two models serves: {advice}.")
-    tag_model(url, model, STORE, identity)
-
-
-def _foreign(store: Store, url: str, model: str) -> bool:
-    """Return whether MLflow has versions that are neither in this store's records nor in its ledger."""
-    own_models = {entry.key.removeprefix("models/").removesuffix(".json") for entry in store.objects.entries("models/")}
-    own_models |= {f"{version.head}/{version.dataset}" for version in store.ledger.entries()}
-    registered = (version.tags for version in find_versions(url, model, {}))
-    return any(f"{tags.get('pedigree.head')}/{tags.get('pedigree.dataset')}" not in own_models for tags in registered)
-
-
-def _free(url: str, model: str) -> bool:
-    return read_aliases_and_tags(url, model) == ({}, {}) and not find_versions(url, model, {})

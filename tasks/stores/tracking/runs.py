@@ -1,30 +1,26 @@
 """MLflow's runs: opened, filled with figures, tags and files, and closed."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from posixpath import normpath
 from tempfile import TemporaryDirectory
-from time import time_ns
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-
 from configs.environment import mlflow_pages
-from configs.visible_text import shown, visible, visible_lines
+from configs.visible_text import shown, visible
 from tasks.stores.files.leases import is_alive
+from tasks.stores.tracking.batches import as_metrics, as_tags, cleaned_tags, log_batches
 from tasks.stores.tracking.client import NO_SUCH_RUN, ensure_experiment, mlflow_at
+from tasks.stores.tracking.database import has_known_layout
+from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 #: The tag of a run that says which process opened it.
 OWNER = "pedigree.owner"
-# MLflow takes a thousand entries in a request, at most a hundred parameters and a hundred tags.
-_METRICS_A_REQUEST, _OTHERS_A_REQUEST = 800, 100
-_LONGEST_TAG = 5000
 
 
 def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
@@ -39,11 +35,13 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
     Returns:
         The run's id.
     """
+    from mlflow.entities import Param
+
     with mlflow_at(url) as client:
         name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         run = client.create_run(ensure_experiment(client, url, experiment), tags=dict(tags), run_name=name)
         run_id = str(run.info.run_id)
-        _log(client, run_id, params=[Param(key, value) for key, value in parameters.items()])
+        log_batches(client, run_id, params=[Param(key, value) for key, value in parameters.items()])
         return run_id
 
 
@@ -76,7 +74,7 @@ def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, f
         epochs: The number and the metrics of each epoch.
     """
     with mlflow_at(url) as client:
-        _log(client, run_id, _metrics(epochs))
+        log_batches(client, run_id, as_metrics(epochs))
 
 
 def log_metrics(url: str, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
@@ -89,7 +87,7 @@ def log_metrics(url: str, run_id: str, metrics: Mapping[str, float], tags: Mappi
         tags: The tags.
     """
     with mlflow_at(url) as client:
-        _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags or {}))
+        log_batches(client, run_id, as_metrics([(0, metrics)]), tags=as_tags(tags or {}))
 
 
 def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
@@ -100,8 +98,11 @@ def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
         run_id: The run.
         tags: The tags.
     """
+    if has_known_layout(url):
+        EmbeddedRegistry(url).tag_run(run_id, cleaned_tags(tags))
+        return
     with mlflow_at(url) as client:
-        _log(client, run_id, tags=_tags(tags))
+        log_batches(client, run_id, tags=as_tags(tags))
 
 
 def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -> None:
@@ -114,6 +115,8 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
         source: The address of the photographs.
         images: The number of images.
     """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
     entity = Dataset(
         name="pedigree",
         digest=dataset[:32],  # MLflow allows 36 characters.
@@ -139,6 +142,8 @@ def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     Raises:
         MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
     """
+    from mlflow.exceptions import MlflowException
+
     origins = {}
     with mlflow_at(url) as client:
         for run_id in run_ids:
@@ -215,7 +220,7 @@ def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: M
         metrics: Metrics to log.
     """
     with mlflow_at(url) as client:
-        _log(client, run_id, _metrics([(0, metrics)]), tags=_tags(tags))
+        log_batches(client, run_id, as_metrics([(0, metrics)]), tags=as_tags(tags))
         client.update_run(run_id, name=visible(name))
         client.set_terminated(run_id)
 
@@ -229,7 +234,7 @@ def close(url: str, run_id: str, tags: Mapping[str, str]) -> None:
         tags: Tags that say why.
     """
     with mlflow_at(url) as client:
-        _log(client, run_id, tags=_tags(tags))
+        log_batches(client, run_id, tags=as_tags(tags))
         client.set_terminated(run_id, "KILLED")
 
 
@@ -254,42 +259,7 @@ def close_abandoned(url: str, experiment: str, store: str, why: Mapping[str, str
     return run_ids
 
 
-def metric_name(name: str) -> str:
-    """Turn any text, such as ``recall/`` and a class, into a name that MLflow takes; different texts stay different."""
-    if re.fullmatch(r"[\w.\- :][\w.\- :/]{0,249}", name) and normpath(f"/{name}") == f"/{name}":
-        return name
-    cleaned = "/".join(re.sub(r"[^\w\- :]", "_", part) or "_" for part in name.split("/"))
-    return f"{cleaned[:240]}-{sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _lives(run: Run) -> bool:
+def _lives(run: "Run") -> bool:
     """Tell whether the process that opened a run still works, as far as can be known."""
     owner = run.data.tags.get(OWNER)
     return owner is not None and is_alive(owner)
-
-
-def _metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> list[Metric]:
-    timestamp = time_ns() // 10**6
-    return [
-        Metric(metric_name(name), float(value), timestamp, epoch)
-        for epoch, figures in epochs
-        for name, value in figures.items()
-    ]
-
-
-def _tags(tags: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(metric_name(name), visible_lines(value)[:_LONGEST_TAG]) for name, value in tags.items()]
-
-
-def _log(
-    client: MlflowClient,
-    run_id: str,
-    metrics: Sequence[Metric] = (),
-    params: Sequence[Param] = (),
-    tags: Sequence[RunTag] = (),
-) -> None:
-    """Write all of it in as few requests as MLflow allows."""
-    while metrics or params or tags:
-        many, few = _METRICS_A_REQUEST, _OTHERS_A_REQUEST
-        client.log_batch(run_id, metrics[:many], params[:few], tags[:few])
-        metrics, params, tags = metrics[many:], params[few:], tags[few:]

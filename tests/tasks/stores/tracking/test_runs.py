@@ -19,6 +19,7 @@ from mlflow.utils.validation import _validate_metric_name
 
 from configs.errors import PedigreeError, SettingsError
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.batches import metric_name
 from tasks.stores.tracking.client import check_tracking
 from tests.benchmarks.tracking import CLASSES, counted, write_run
 from tests.servers import MlflowServer
@@ -186,7 +187,7 @@ def test_an_address_of_another_kind_is_a_wrong_setting(address: str) -> None:
 @given(st.text(min_size=1))
 def test_any_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
     """No class name can make a run fail at its end."""
-    name = runs.metric_name(text)
+    name = metric_name(text)
     _validate_metric_name(name)  # type: ignore[no-untyped-call]
     assert len(name) <= 250
 
@@ -194,7 +195,7 @@ def test_any_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_different_texts_keep_different_names(first: str, other: str) -> None:
     """Two classes never share a figure."""
-    assert (runs.metric_name(first) == runs.metric_name(other)) == (first == other)
+    assert (metric_name(first) == metric_name(other)) == (first == other)
 
 
 def _one_sentence(act: Callable[[], None], words: str) -> str:
