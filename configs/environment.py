@@ -118,6 +118,16 @@ def embedded_mlflow() -> str:
 
 
 @cache
+def code_hash() -> str:
+    """Return the SHA-256 of the sources that do the work of a run: two installations with the same one do the same."""
+    root, total = Path(__file__).parent.parent, hashlib.sha256()
+    for path in sorted(path for room in ("configs", "tasks") for path in (root / room).rglob("*.py")):
+        total.update(path.relative_to(root).as_posix().encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+@cache
 def code_version() -> Mapping[str, str]:
     """Return the git commit of the code, whether the checkout is dirty, and the hash of the lock file."""
     root = Path(__file__).parent.parent

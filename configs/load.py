@@ -12,13 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from configs.environment import (
-    absolute,
-    embedded_mlflow,
-)
+from configs.environment import absolute, embedded_mlflow
 from configs.errors import SettingsError
 from configs.schema import RETIRED, Settings, Tracking
-from configs.sections import Section
+from configs.sections import TLS_FILES, Scale, Section
 from configs.servers import Operations
 from configs.visible_text import shown
 from configs.yaml_text import LONGEST, read_yaml
@@ -138,8 +135,14 @@ def resolve(settings: Settings) -> Settings:
         "store": settings.store.model_copy(update={"url": absolute(settings.store.url)}),
         "tracking": resolve_tracking(settings.tracking),
         "backbone": backbone.model_copy(update={"weights": weights}),
+        "scale": resolve_scale(settings.scale),
     }
     return settings.model_copy(update=changes)
+
+
+def resolve_scale(scale: Scale) -> Scale:
+    """Return the section with absolute paths of the files of TLS."""
+    return scale.model_copy(update={name: absolute(getattr(scale, name)) for name in TLS_FILES})
 
 
 def resolve_tracking(tracking: Tracking) -> Tracking:

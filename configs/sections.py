@@ -11,6 +11,11 @@ from pydantic_core import PydanticCustomError
 from configs.gate_rules import DEFAULT_RULES, SERVED, Rule, parse_rule, parse_rules
 from configs.visible_text import find_secret
 
+# The schemes of a scheduler's address: in the clear, and encrypted.
+_CLEAR, _ENCRYPTED = "tcp://", "tls://"
+#: The settings of a cluster that name files.
+TLS_FILES = ("tls_ca", "tls_certificate", "tls_key")
+
 # YAML 1.2's other ways to write a whole number.
 _INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 
@@ -156,8 +161,28 @@ class Source(Section):
 
 
 class Scale(Section):
-    """Where long work is done, and by which machines."""
+    """Where long work is done: in this process, or by the workers of a Dask cluster."""
 
+    engine: Literal["local", "dask"] = Field(
+        default="local", description="local: in this process. dask: by workers, see docs/how-to/scale.md."
+    )
+    address: str = Field(
+        default="",
+        pattern=r"^((tcp|tls)://)?([^\s:/]+:\d+)?$",
+        description="Dask's scheduler, such as tls://scheduler.example.org:8786; empty starts workers on this machine.",
+    )
+    workers: Annotated[int, Field(ge=0, le=1024)] = Field(
+        default=0, description="Workers to start where no address is named; 0 starts one for each core."
+    )
+    in_flight: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2, description="Tasks that a worker has at once: one at work, the others waiting their turn."
+    )
+    batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=256, description="The most images of one task; a worker that dies costs so many for each in flight."
+    )
+    wait: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        default=300, description="Seconds to wait for a worker while there is none, before the run fails."
+    )
     unlike: Literal["refuse", "separate"] = Field(
         default="refuse",
         description="A machine whose features have other bits than the store's: refuse it, or separate its features.",
@@ -167,6 +192,35 @@ class Scale(Section):
         description="Gigabytes of features that a head is trained on in memory, which takes three times that; "
         "beyond it learns block by block.",
     )
+    tls_ca: str = Field(default="", description="File of the authority whose certificates scheduler and workers have.")
+    tls_certificate: str = Field(default="", description="File of the certificate that this machine shows them.")
+    tls_key: str = Field(default="", description="File of that certificate's key, which stays on this machine.")
+
+    @property
+    def encrypted(self) -> bool:
+        """Return whether the scheduler is reached over TLS."""
+        return bool(self.tls_ca)
+
+    @property
+    def scheduler(self) -> str:
+        """Return the scheduler's address with its scheme; empty where workers are started on this machine."""
+        if not self.address or "://" in self.address:
+            return self.address
+        return f"{_ENCRYPTED if self.encrypted else _CLEAR}{self.address}"
+
+    @model_validator(mode="after")
+    def _encrypted_wholly_or_not(self) -> Self:
+        if lacking := [name for name in TLS_FILES if not getattr(self, name)]:
+            if len(lacking) < len(TLS_FILES):
+                message = f"scale has some of the three files of TLS: set scale.{lacking[0]} too"
+                raise ValueError(message)
+            if self.address.startswith(_ENCRYPTED):
+                message = "scale.address begins with tls://: set scale.tls_ca, scale.tls_certificate and scale.tls_key"
+                raise ValueError(message)
+        elif not self.address or self.address.startswith(_CLEAR):
+            message = "scale.tls_ca is set: write scale.address as tls://host:port, or leave the three files out"
+            raise ValueError(message)
+        return self
 
 
 class Watch(Section):

@@ -2,7 +2,9 @@
 
 from prefect import flow
 
+from configs.load import resolve_scale
 from configs.schema import Store
+from configs.sections import Scale
 from flows.decorators import flat_parameters
 from tasks.domain.registry.model_record import Reproduction
 from tasks.reproduction.original import load_record, verify_images
@@ -11,11 +13,12 @@ from tasks.reproduction.refit import compare, refit
 
 @flow(name="reproduce", persist_result=False, validate_parameters=False)
 @flat_parameters()
-def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
+def reproduce(store: Store, scale: Scale, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
     """Train a model again from its dataset version, settings, seed and backbone, and say whether it is the same.
 
     Args:
         store: Where Pedigree keeps what it knows.
+        scale: Whether this process does long work, or workers do.
         model: A model version such as 3, champion, an MLflow run id, or a day such as 2026-11-01: its champion.
         from_pixels: Compute the features again from the original bytes too, instead of taking the stored ones.
 
@@ -23,7 +26,7 @@ def reproduce(store: Store, model: str, from_pixels: bool = False) -> Reproducti
         The verdict (identical, equal or different) with its evidence.
     """
     original = load_record(store, model)
-    verified = verify_images(original, store)
+    verified = verify_images(original, store, resolve_scale(scale))
     if verified.lost:
         return compare(original, verified)
     refitted = refit(original, store, from_pixels)

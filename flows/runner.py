@@ -9,6 +9,7 @@ from configs.environment import check_home, home, prefect_address, prepare_envir
 from configs.errors import PedigreeError, SettingsError
 from configs.load import fill_form
 from configs.schema import Settings
+from configs.sections import Scale
 from configs.visible_text import shown
 from infra import stack
 from infra.local_stack import health
@@ -68,12 +69,13 @@ def run_compare(settings: Settings) -> CutComparison:
     return compare(settings, return_state=True).result()
 
 
-def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Reproduction:
+def run_reproduce(store: str, model: str, scale: Scale, *, from_pixels: bool = False) -> Reproduction:
     """Run the reproduce flow: train a former model again.
 
     Args:
         store: The store's address.
         model: A model version, champion, an MLflow run id, or a day.
+        scale: Whether this process does long work, or workers do.
         from_pixels: Compute the features again from the original bytes too.
 
     Returns:
@@ -82,7 +84,9 @@ def run_reproduce(store: str, model: str, *, from_pixels: bool = False) -> Repro
     _prepare()
     from flows.reproduce import reproduce
 
-    return reproduce(store_url=store, model=model, from_pixels=from_pixels)
+    form = {f"scale_{name}": value for name, value in scale.model_dump(mode="json").items()}
+    reproduction: Reproduction = reproduce(store_url=store, model=model, from_pixels=from_pixels, **form)
+    return reproduction
 
 
 def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:

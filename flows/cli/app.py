@@ -10,7 +10,17 @@ from configs.environment import home
 from configs.errors import PedigreeError
 from configs.load import read_operations, read_settings
 from flows.cli import backbone, data, model, tables, terminal
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Config,
+    Json,
+    StoreConfig,
+    StoreUrl,
+    choose_scale,
+    choose_store,
+    print_answer,
+    report_errors,
+)
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
@@ -57,7 +67,8 @@ def reproduce(
     with report_errors():
         from flows.runner import run_reproduce
 
-        reproduction = run_reproduce(choose_store(config, changes, store).url, model, from_pixels=from_pixels)
+        opened, scale = choose_store(config, changes, store), choose_scale(config, changes)
+        reproduction = run_reproduce(opened.url, model, scale, from_pixels=from_pixels)
         print_answer(reproduction.to_dict(), as_json, tables.render_reproduction(reproduction))
         if reproduction.verdict == "different":
             raise PedigreeError(

@@ -8,7 +8,18 @@ import typer
 from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Config,
+    Json,
+    StoreConfig,
+    StoreUrl,
+    choose_engine,
+    choose_store,
+    print_answer,
+    report_errors,
+)
+from tasks.reports.prefect_ui.pace_bar import show_pace
 
 app = typer.Typer(
     help="Look at the dataset versions of a store, export them as plain folders, and verify that they are whole.",
@@ -66,7 +77,7 @@ def diff(
         if html:
             from tasks.catalog.export import write_report
 
-            write_report(opened, comparison, html, screens.show_progress)
+            write_report(opened, comparison, html, show_pace)
         print_answer(comparison.to_dict(), as_json, screens.render_version_comparison(comparison, html))
 
 
@@ -140,7 +151,7 @@ def checkout(
     with report_errors():
         from tasks.catalog import export as plain
 
-        export = plain.checkout(choose_store(config, changes, store), version, folder, screens.show_progress)
+        export = plain.checkout(choose_store(config, changes, store), version, folder, show_pace)
         print_answer(export.to_dict(), as_json, screens.render_exported_version(export))
 
 
@@ -156,7 +167,8 @@ def verify(
     with report_errors():
         from tasks.catalog import verify as proof
 
-        verification = proof.verify(choose_store(config, changes, store), version, screens.show_progress)
+        opened, engine = choose_store(config, changes, store), choose_engine(config, changes)
+        verification = proof.verify(opened, version, show_pace, engine)
         print_answer(verification.to_dict(), as_json, screens.render_verification(verification))
         if verification.damage:
             number, first = len(verification.damage), verification.damage[0].what

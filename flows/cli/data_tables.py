@@ -1,14 +1,11 @@
 """Screens of ``pedigree data``: short tables that fit 80 columns."""
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -32,23 +29,6 @@ _KINDS: tuple[Kind, ...] = ("now wrong", "now right", "wrong in another way")
 _A = {"image": "an image or its key", "dataset": "a version", "model": "a model", "night": "a run of Prefect's"}
 # The most entries of a kind that a screen names; --json names all.
 _MOST = 20
-
-
-@contextmanager
-def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error, at a terminal only.
-
-    Args:
-        title: What stands before the bar.
-        total: Number of items in all.
-
-    Yields:
-        A function that takes how many more items are done.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        line = bar.add_task(title, total=total)
-        yield lambda more: bar.advance(line, more)
 
 
 def render_versions(listing: "Versions") -> RenderableType:

@@ -17,9 +17,11 @@ from rich.segment import Segment, Segments
 from configs.environment import absolute, home, prepare_environment
 from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
+from configs.sections import Scale
 from configs.visible_text import json_text, shown, visible_lines
 
 if TYPE_CHECKING:
+    from tasks.engine.engine import Engine
     from tasks.stores.store import Store
 
 
@@ -173,6 +175,34 @@ def choose_store(config: Path | None, changes: list[str] | None, store: str | No
     from tasks.stores.store import Store
 
     return Store(read_settings(config, changes or []).store.url if config else absolute(store or ""))
+
+
+def choose_scale(config: Path | None, changes: list[str] | None) -> Scale:
+    """Return where long work is done.
+
+    Args:
+        config: The settings file; without one this process does all.
+        changes: Changes of its settings.
+
+    Returns:
+        The section of the settings.
+    """
+    return read_settings(config, changes or []).scale if config else Scale()
+
+
+def choose_engine(config: Path | None, changes: list[str] | None) -> "Engine":
+    """Return what does long work: this process, or the workers that a settings file names.
+
+    Args:
+        config: The settings file; without one this process does all.
+        changes: Changes of its settings.
+
+    Returns:
+        The engine.
+    """
+    from tasks.engine.engine import open_engine
+
+    return open_engine(choose_scale(config, changes), lambda line: print(visible_lines(line), file=sys.stderr))  # noqa: T201 - a note for people
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

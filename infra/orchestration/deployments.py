@@ -90,8 +90,8 @@ _SECTIONS = {
     "retrain": _RETRAINING,
     "approve": ("store", "tracking"),
     "rollback": ("store", "tracking"),
-    "reproduce": ("store",),
-    "verify-store": ("store",),
+    "reproduce": ("store", "scale"),
+    "verify-store": ("store", "scale"),
 }
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from configs.errors import PedigreeError
 from tasks.catalog.versions import VersionComparison, find_version
 from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, format_manifest_csv
+from tasks.engine.tally import Advance
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
 from tasks.stores.store import Store
 
 #: Shows how far the work has come: takes a title and how much there is to do, yields what takes how much more is done.
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True, slots=True)

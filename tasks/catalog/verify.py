@@ -12,15 +12,17 @@ from tasks.catalog.verify_files import damaged_files, missing_checksums
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.version_diff import LATEST
-from tasks.domain.hashing import sha256_of, sha256_of_bytes
+from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
+from tasks.engine.engine import Engine, LocalEngine
 from tasks.modeling.backbone.serialization import from_bytes, hash_weights
 from tasks.modeling.head.head import Head
 from tasks.stores.objects.object_store import ObjectChangedError
-from tasks.stores.objects.originals import LostOriginalError
+from tasks.stores.rehash import rehash
 from tasks.stores.store import Store
 
 _FEATURES_AT_ONCE = 8192
+_IMAGES_AT_ONCE = 256
 # How damage begins that names a row of a table.
 _ROWS = "image "
 
@@ -31,6 +33,14 @@ class Damage:
 
     what: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashing:
+    """Who hashes images, and what shows how many."""
+
+    engine: Engine
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +58,20 @@ class Verification:
         return asdict(self)
 
 
-def verify(store: Store, word: str, progress: Progress) -> Verification:
+def verify(store: Store, word: str, progress: Progress, engine: Engine | None = None) -> Verification:
     """Hash a version's manifest, images and records, and the store's files, again, and name whatever was altered.
 
     Args:
         store: The store.
         word: What names the version: its hash or the first digits of it, or ``latest``.
         progress: Shows how many images are hashed.
+        engine: Hashes the images; this process where it is left out.
 
     Returns:
         How much was hashed, and what is damaged.
     """
-    return _add_file_damage(store, _verify_version(store, _find_version(store, word), progress, set()))
+    hashing = _Hashing(engine or LocalEngine(_IMAGES_AT_ONCE), progress)
+    return _add_file_damage(store, _verify_version(store, _find_version(store, word), hashing, set()))
 
 
 def _find_version(store: Store, word: str) -> str:
@@ -75,18 +87,20 @@ def _find_version(store: Store, word: str) -> str:
         return max(times, key=times.__getitem__)
 
 
-def verify_all(store: Store, progress: Progress) -> tuple[Verification, ...]:
+def verify_all(store: Store, progress: Progress, engine: Engine | None = None) -> tuple[Verification, ...]:
     """Verify every version of a store; what several share is hashed, and counted, once.
 
     Args:
         store: The store.
         progress: Shows how many images are hashed.
+        engine: Hashes the images; this process where it is left out.
 
     Returns:
         One verification a version; damaged files of the store stand with the first.
     """
     proved: set[str] = set()
-    verifications = [_verify_version(store, name, progress, proved) for name in sorted(store.manifests.versions())]
+    hashing = _Hashing(engine or LocalEngine(_IMAGES_AT_ONCE), progress)
+    verifications = [_verify_version(store, name, hashing, proved) for name in sorted(store.manifests.versions())]
     return (_add_file_damage(store, verifications[0]), *verifications[1:]) if verifications else ()
 
 
@@ -102,14 +116,14 @@ def _add_file_damage(store: Store, verification: Verification) -> Verification:
     return replace(verification, damage=damage, notes=tuple(missing_checksums(store)))
 
 
-def _verify_version(store: Store, name: str, progress: Progress, proved: set[str]) -> Verification:
+def _verify_version(store: Store, name: str, hashing: _Hashing, proved: set[str]) -> Verification:
     """Look at a version, all but the images that are proved already, and add its own to them."""
     rows: list[Row] = []
     decisions: list[Decision] = []
     damage = list(_problems_as_damage("manifest", _manifest(store, name, rows)))
     fresh = [row for row in rows if row.image not in proved]
     proved |= {row.image for row in fresh}
-    damage += _problems_as_damage("table images", _images(store, fresh, progress))
+    damage += _problems_as_damage("table images", _images(store, fresh, hashing))
     damage += _problems_as_damage("table splits", _splits(store, rows))
     damage += _problems_as_damage("ledger", _ledger(store, name, decisions))
     damage += _problems_as_damage("data card", _card(store, name, len(rows), decided=bool(decisions)))
@@ -142,19 +156,15 @@ def _manifest(store: Store, name: str, rows: list[Row]) -> Iterator[Damage]:
         yield Damage("manifest", f"Its rows have another hash than datasets/{name}.")
 
 
-def _images(store: Store, rows: Sequence[Row], progress: Progress) -> Iterator[Damage]:
+def _images(store: Store, rows: Sequence[Row], hashing: _Hashing) -> Iterator[Damage]:
     images, unreadable, gone = store.images, False, store.tombstones.read()
     try:
-        with progress("verify", len(rows)) as advance:
-            for image, data in images.salvage([row.image for row in rows]):
-                advance(1)
-                if isinstance(data, PedigreeError) and image in gone:
-                    yield Damage(f"image {image}", "It was removed for good.")
-                elif isinstance(data, PedigreeError):
-                    unreadable |= not isinstance(data, LostOriginalError)
-                    yield Damage(f"image {image}", str(data))
-                elif sha256_of_bytes(data) != image:
-                    yield Damage(f"image {image}", "Its bytes have another SHA-256.")
+        with hashing.progress("verify", len(rows)) as advance:
+            for damage in rehash(hashing.engine, store.url, [row.image for row in rows], advance):
+                removed = damage.unreadable and damage.image in gone
+                unreadable |= bool(damage.unreadable) and not removed and not damage.lost_original
+                detail = damage.unreadable or "Its bytes have another SHA-256."
+                yield Damage(f"image {damage.image}", "It was removed for good." if removed else detail)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as problem:

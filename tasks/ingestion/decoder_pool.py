@@ -19,6 +19,7 @@ from threading import Lock
 from time import monotonic
 from typing import Self
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.images.image_info import ImageInfo, name_image
 from tasks.domain.images.preprocessing import Limits
@@ -145,7 +146,7 @@ class Decoder:
         self._alive: set[_Worker] = set()
         # The worker that came back last is taken first, so that few files start few processes.
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
-        for _ in range(_cores()):
+        for _ in range(count_cores()):
             self._idle.put(None)
 
     def __enter__(self) -> Self:
@@ -220,7 +221,7 @@ class Decoder:
         return worker
 
     def _arguments(self) -> list[object]:
-        most = (_LIFE + _START + self._seconds) * (1 + _cores())
+        most = (_LIFE + _START + self._seconds) * (1 + count_cores())
         return [self._examiner, [self._limits.max_bytes, self._limits.max_pixels, self._limits.min_side], ceil(most)]
 
     def _lose(self, worker: _Worker) -> None:
@@ -233,10 +234,6 @@ class Decoder:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the decoder was closed before this file was examined")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_worker(arguments: Sequence[object]) -> _Worker:

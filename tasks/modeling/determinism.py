@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 
 T = TypeVar("T")
@@ -76,11 +77,6 @@ def _without_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved_stderr, 2)
             os.close(saved_stderr)
-
-
-def count_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

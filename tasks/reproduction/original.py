@@ -2,11 +2,13 @@
 
 from configs import schema
 from configs.errors import PedigreeError
+from configs.sections import Scale
 from tasks.domain.datasets.manifest import dataset_hash
-from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry.model_record import LoadedRecord, VerifiedImages
+from tasks.engine.engine import open_engine
 from tasks.reports.prefect_ui.progress import show_progress
-from tasks.step import step
+from tasks.step import log_line, step
+from tasks.stores.rehash import rehash
 from tasks.stores.store import Store
 
 
@@ -33,12 +35,13 @@ def load_record(settings: schema.Store, model: str) -> LoadedRecord:
 
 
 @step(hours=12)
-def verify_images(original: LoadedRecord, settings: schema.Store) -> VerifiedImages:
+def verify_images(original: LoadedRecord, settings: schema.Store, scale: Scale) -> VerifiedImages:
     """Hash the manifest and every image again: a model of other images is another model.
 
     Args:
         original: The model's record.
         settings: Where the store is.
+        scale: Whether this process hashes them, or workers do.
 
     Returns:
         How many images there are, and what of them is lost.
@@ -50,12 +53,10 @@ def verify_images(original: LoadedRecord, settings: schema.Store) -> VerifiedIma
     rows = store.manifests.read(name)
     if dataset_hash(rows) != name:
         raise PedigreeError(f"The manifest of {name[:12]} is damaged: put it back from a copy of the store.")
-    lost = []
-    with show_progress("verify_images", len(rows)) as advance:
-        for image, data in store.images.salvage([row.image for row in rows]):
-            advance(1)
-            if isinstance(data, PedigreeError) or sha256_of_bytes(data) != image:
-                lost.append(image)
+    engine = open_engine(scale, log_line)
+    with show_progress("verify_images", len(rows), dashboard=engine.dashboard) as advance:
+        damaged = {damage.image for damage in rehash(engine, store.url, [row.image for row in rows], advance)}
+    lost = [row.image for row in rows if row.image in damaged]
     missing = (
         f"{len(lost):,} of its {len(rows):,} images are missing or damaged, the first is {lost[0]}" if lost else ""
     )

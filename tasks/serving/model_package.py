@@ -22,6 +22,7 @@ _ROOT = Path(__file__).parents[2]
 # The modules that turn a picture into an answer, and no other: what a model carries is read by whoever audits it.
 _CODE = (
     "configs/__init__.py",
+    "configs/cores.py",
     "configs/errors.py",
     "configs/visible_text.py",
     "tasks/__init__.py",

@@ -22,6 +22,7 @@ from tasks import step
 from tasks.catalog.export import checkout
 from tasks.catalog.versions import diff
 from tasks.datasets import assemble, label
+from tasks.engine.tally import Advance
 from tasks.ingestion import ingest, snapshot
 from tests.benchmarks.hashing import Hasher
 
@@ -79,9 +80,9 @@ def lance_export(table: str, folder: str) -> str:
 
 
 @contextmanager
-def quiet(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
+def quiet(_title: str, _total: int) -> Iterator[Advance]:
     """Show no progress."""
-    yield lambda _done: None
+    yield lambda _done, _seconds=None, /: None
 
 
 _WORK: dict[str, Callable[..., Any]] = {

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from configs.errors import InaccessibleError, PedigreeError
-from flows.cli.data_tables import show_progress
 from tasks.catalog.verify import verify
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
+from tasks.reports.prefect_ui.pace_bar import show_pace
 from tasks.stores.files.records import record_bytes
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
@@ -111,10 +111,10 @@ def test_a_part_of_a_store_that_is_closed_is_not_damaged(closed: str) -> None:
         unpack("three_nights", folder)
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)  # noqa: S603, S607
         store = str(folder / "store")
-        assert verify(Store(store), "latest", show_progress).damage == ()
+        assert verify(Store(store), "latest", show_pace).damage == ()
         (folder / "store" / closed).chmod(0)
         with ordinary_user(), pytest.raises(InaccessibleError, match=r"Permission denied") as caught:
-            verify(Store(store), "latest", show_progress)
+            verify(Store(store), "latest", show_pace)
         (folder / "store" / closed).chmod(0o755)
         assert "damaged" not in str(caught.value)
         assert "copy" not in str(caught.value)

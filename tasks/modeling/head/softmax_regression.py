@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.modeling.determinism import count_cores
+from configs.cores import count_cores
 from tasks.modeling.head.head import Numbers
 
 #: Weights of shape (width, classes) with the bias as one row more.

@@ -2,70 +2,63 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from configs.visible_text import visible
+from tasks.engine.tally import Advance
+from tasks.reports.prefect_ui.pace_bar import show_pace
 
 # An update takes about a tenth of a second: more than one a second would slow the work down.
 _SECONDS_BETWEEN_UPDATES = 1.0
 
 
 @contextmanager
-def show_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show the progress of long work; nothing is shown where there are no items.
+def show_progress(title: str, total: int, noun: str = "images", dashboard: str = "") -> Iterator[Advance]:
+    """Show the progress of long work: a bar at a terminal, and an artifact in Prefect that is renewed once a second.
+
+    Nothing is shown where there are no items.
 
     Args:
         title: The name of the work.
         total: The number of items.
+        noun: What the items are; empty where their number says enough.
+        dashboard: Address of a page that shows the workers; empty where there is none.
 
     Yields:
-        A function that takes how many more items are done.
+        A function that takes how many more items are done, and what they took.
     """
     if not total:
-        yield lambda _done: None
+        yield lambda _more, _seconds=None, /: None
         return
-    from prefect.artifacts import create_progress_artifact
+    from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-    # Prefect takes no underscore in a key.
-    key = f"progress-{title.replace('_', '-')}"
-    artifact = create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} in all")
-    done, updated = 0, monotonic()
-    with _bar() as bar:
-        line = bar.add_task(title, total=total)
+    link = f" [Dask's dashboard]({dashboard})" if dashboard else ""
+    with show_pace(title, total, noun) as bar:
+        # Prefect takes no underscore in a key.
+        key = f"progress-{title.replace('_', '-')}"
+        artifact = create_progress_artifact(progress=0.0, key=key, description=f"{title}: {bar.pace()}.{link}")
+        updated = monotonic()
 
-        def advance(more: int) -> None:
-            nonlocal done, updated
-            done += more
-            bar.advance(line, more)
+        def update() -> None:
+            update_progress_artifact(
+                artifact_id=artifact,  # type: ignore[arg-type]
+                progress=100.0 * bar.done / total,
+                description=f"{title}: {bar.pace()}.{link}",
+            )
+
+        def advance(more: int, seconds: Mapping[str, float] | None = None, /) -> None:
+            nonlocal updated
+            bar(more, seconds)
             if monotonic() - updated > _SECONDS_BETWEEN_UPDATES:
                 updated = monotonic()
-                _update(artifact, 100.0 * done / total)
+                update()
 
         yield advance
-    _update(artifact, 100.0 * done / total)
-
-
-def _update(artifact: object, percent: float) -> None:
-    from prefect.artifacts import update_progress_artifact
-
-    update_progress_artifact(artifact_id=artifact, progress=percent)  # type: ignore[arg-type]
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
+    update()
 
 
 class _RunLogHandler(logging.Handler):

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,15 +13,16 @@ from configs.errors import PedigreeError, SettingsError
 from tasks.catalog.export import checkout
 from tasks.catalog.verify import verify
 from tasks.catalog.versions import diff, find_version, rejects, show, versions
+from tasks.engine.tally import Advance
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tests.flows.stored_runs import photographs, write_run
 
 
 @contextmanager
-def quiet(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
+def quiet(_title: str, _total: int) -> Iterator[Advance]:
     """Show no progress."""
-    yield lambda _more: None
+    yield lambda _more, _seconds=None, /: None
 
 
 @pytest.fixture

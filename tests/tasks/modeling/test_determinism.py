@@ -6,9 +6,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from configs.cores import count_cores
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone
-from tasks.modeling.determinism import configure_tensorflow, count_cores
+from tasks.modeling.determinism import configure_tensorflow
 from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.repeatable import hashes, trained_head
 

@@ -1,0 +1,73 @@
+"""Real Dask schedulers and workers for tests, each a process of its own that can be killed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.servers import ROOT, wait_until
+
+_QUIET = {"DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": "%(message)s", "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+
+
+@dataclass
+class DaskCluster:
+    """A scheduler and its workers of one thread each."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    options: Sequence[str] = ()
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Return the scheduler's address, as scale.address takes it."""
+        return str(json.loads((self.folder / "scheduler.json").read_text())["address"])
+
+    def start_scheduler(self) -> None:
+        """Start the scheduler, and wait until it answers."""
+        self._start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-show")
+        wait_until((self.folder / "scheduler.json").exists, 120, "the scheduler answers")
+
+    def start_worker(self, name: str, python: Sequence[str] = (), **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker; it works as soon as it has found the scheduler."""
+        arguments = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name, "--host", "127.0.0.1"]
+        return self._start(name, "worker", *arguments, "--death-timeout", "60", python=python, **environment)
+
+    def _start(
+        self, name: str, kind: str, *arguments: str, python: Sequence[str] = (), **environment: str
+    ) -> "subprocess.Popen[bytes]":
+        command = [*(python or [sys.executable]), "-m", "dask", kind, *arguments]
+        process = subprocess.Popen(  # noqa: S603 - this very Python
+            [*command, "--scheduler-file", str(self.folder / "scheduler.json"), *self.options],
+            cwd=self.folder,
+            env={**os.environ, **_QUIET, "PYTHONPATH": str(ROOT), **self.environment, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / f"{name}.log").open("wb"),
+        )
+        self.processes[name] = process
+        return process
+
+    def stop(self) -> None:
+        """Kill all of them."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def dask_cluster(folder: Path, *workers: str, options: Sequence[str] = (), **environment: str) -> Iterator[DaskCluster]:
+    """Run a scheduler with workers of these names."""
+    folder.mkdir(exist_ok=True)
+    cluster = DaskCluster(folder, environment, options)
+    try:
+        cluster.start_scheduler()
+        for name in workers:
+            cluster.start_worker(name)
+        yield cluster
+    finally:
+        cluster.stop()

@@ -1,0 +1,45 @@
+"""What any engine does with items, shown by the one of this process."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from configs.errors import PedigreeError
+from configs.sections import Scale
+from tasks.engine.engine import LocalEngine, Report, even_share, open_engine
+from tests.simple_tasks import Square, Unwilling, ignore
+
+
+def test_local_answers_come_in_order_and_few_items_are_read_ahead(tmp_path: Path) -> None:
+    """Whoever reads three answers of an endless row has had at most five items read."""
+    read = iter(range(1_000_000))
+    with closing(LocalEngine(8).map(Square(str(tmp_path)), read, ignore)) as answers:
+        assert [next(answers) for _ in range(3)] == [(0, 0), (1, 1), (2, 4)]
+        assert next(read) <= 5
+
+
+def test_local_reports_come_before_their_answer(tmp_path: Path) -> None:
+    """Each item's last report says that all of it is done, and on what it spent its time."""
+    reports: list[Report] = []
+    for item, _ in LocalEngine(8).map(Square(str(tmp_path)), [7, 8], reports.append):
+        assert reports[item - 7] == Report(item - 7, 1, {"network": 0.5})
+
+
+def test_a_task_that_may_not_be_done_is_not_begun() -> None:
+    """What prepare raises ends the work before its first item."""
+    with pytest.raises(PedigreeError, match="s3://nowhere is not there"):
+        list(LocalEngine(8).map(Unwilling(), [1], ignore))
+
+
+@pytest.mark.parametrize(("images", "share"), [(1, 1), (8, 2), (9, 3), (10_000, 256)])
+def test_items_are_small_enough_for_everybody_to_have_one(images: int, share: int) -> None:
+    """Few images are shared by all places, and many come in whole batches."""
+    assert even_share(images, 256, places=4) == share
+
+
+def test_the_default_engine_imports_no_dask() -> None:
+    """Neither Dask nor what it brings is imported where nobody asks for it."""
+    assert open_engine(Scale(), print) == LocalEngine(256)
+    assert not {"dask", "distributed", "tornado"} & set(sys.modules) or "tests.dask_servers" in sys.modules
