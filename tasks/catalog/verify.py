@@ -12,7 +12,7 @@ from tasks.catalog.verify_files import damaged_files, missing_checksums
 from tasks.catalog.versions import find_version
 from tasks.domain.datasets.manifest import Row, dataset_hash
 from tasks.domain.datasets.version_diff import LATEST
-from tasks.domain.hashing import sha256_of
+from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.registry.decisions import Decision
 from tasks.engine.engine import Engine, LocalEngine
 from tasks.modeling.backbone.serialization import from_bytes, hash_weights

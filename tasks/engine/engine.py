@@ -96,7 +96,7 @@ class Engine(Protocol):
             items: On what.
             on_report: Takes how far each item has come.
 
-        Yields:
+        Returns:
             Each item with its answer, as they are ready.
         """
         ...

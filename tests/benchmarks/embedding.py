@@ -25,13 +25,8 @@ from tasks.domain.images.preprocessing import limits_from_settings, preprocess_i
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.missing_features import Uncommitted, _embed, missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
-<<<<<<< HEAD
 from tasks.modeling.backbone.self_test import check_determinism
-from tasks.modeling.determinism import count_cores, map_in_parallel
-=======
-from tasks.modeling.backbone.embedding import check_determinism
 from tasks.modeling.determinism import map_in_parallel
->>>>>>> 10292ea (Images are hashed again by an engine: in this process, or by the workers of a Dask cluster; progress says rate, time left and what takes the time)
 from tasks.stores.store import Store
 
 ROUNDS, IMAGES = 5, 40

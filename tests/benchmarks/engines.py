@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from configs import schema
+from configs.cores import count_cores
 from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone.backbone import Backbone, with_engine
 from tasks.modeling.backbone.loading import load_backbone
 from tasks.modeling.backbone.self_test import check_determinism
-from tasks.modeling.determinism import count_cores
 from tests.benchmarks import embedding
 from tests.servers import ROOT
 

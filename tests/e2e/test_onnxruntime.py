@@ -12,6 +12,7 @@ import pytest
 
 from tasks.catalog.verify import verify
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
+from tasks.engine.tally import Advance
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
@@ -53,9 +54,9 @@ def pedigree(tmp_path: Path, prefect_server: PrefectServer) -> Pedigree:
 
 
 @contextmanager
-def quiet(_text: str, _total: int) -> Iterator[Callable[[int], None]]:
+def quiet(_text: str, _total: int) -> Iterator[Advance]:
     """Show nothing of the progress."""
-    yield lambda _images: None
+    yield lambda _images, _seconds=None, /: None
 
 
 def photographs(folder: Path, numbers: range) -> None:

@@ -14,14 +14,9 @@ from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.modeling import determinism
 from tasks.modeling.backbone.backbone import Backbone
-<<<<<<< HEAD
 from tasks.modeling.backbone.embedding import embed_images, embed_views
 from tasks.modeling.backbone.self_test import check_determinism
 from tasks.modeling.backbone.tensorflow_engine import TensorFlowEngine
-from tasks.modeling.determinism import count_cores
-=======
-from tasks.modeling.backbone.embedding import check_determinism, embed_images, embed_views
->>>>>>> 10292ea (Images are hashed again by an engine: in this process, or by the workers of a Dask cluster; progress says rate, time left and what takes the time)
 
 
 def test_features_do_not_depend_on_their_neighbours(
