@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Self
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.cores import count_cores
 from tasks.modeling.head.head import Numbers
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: Weights of shape (width, classes) with the bias as one row more.
 Theta = NDArray[np.float64]
@@ -38,10 +42,18 @@ class Sample(NamedTuple):
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Run each matrix product in one thread: how OpenBLAS divides the work among several decides the bits."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):
+    with _blas_libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _blas_libraries() -> "ThreadpoolController":
+    """Find the libraries that multiply matrices; looking for them takes milliseconds, and a training asks 300 times."""
+    # SciPy brings one of its own, which must be there when they are looked for.
+    import scipy.optimize  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 class LossThreads:
