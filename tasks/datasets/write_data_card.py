@@ -27,6 +27,7 @@ from tasks.domain.datasets.leakage import (
     sample_groups,
 )
 from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.measured_sample import describe_measured, select_measured
 from tasks.domain.datasets.published_splits import published_words, report_misplaced
 from tasks.domain.datasets.splits import Split
 from tasks.domain.labels.labeling import Labelling
@@ -119,9 +120,10 @@ def write_data_card(
     store, dataset = Store(settings.store.url), data.dataset
     rows = store.manifests.read(dataset.hash)
     parent = store.manifests.read(dataset.parent) if dataset.parent else []
-    suspected, issues = _label_issues(rows, store, embedded)
+    measured = select_measured(rows, parent)
+    suspected, issues = _label_issues(measured, store, embedded)
     close = find_close_across_splits(rows, embedded.current, store) if embedded else ()
-    card = build_data_card(rows, parent, _evidence(data, rows, settings, store, (*close, *suspected)))
+    card = build_data_card(rows, parent, _evidence(data, (rows, measured), settings, store, (*close, *suspected)))
     changes = compare_labels(rows, store.ledger.champion(), dataset.parent, store, settings.labels.aliases)
     moved = changes.sentences() if changes else ()
     card = replace(card, warnings=(*moved, *issues.sentences(), *card.warnings))
@@ -132,7 +134,7 @@ def write_data_card(
         len(card.removed),
         len(card.relabelled),
         sum(len(finding.images) for finding in card.findings),
-        (summarize_duplicates(facts), *describe_leakage(facts)),
+        (summarize_duplicates(facts), *describe_leakage(facts), *filter(None, [describe_measured(facts)])),
         # The labelling step has reported already what of the manifest was not used.
         tuple(warning for warning in card.warnings if warning not in set(_manifest_warnings(data))),
         issues,
@@ -179,10 +181,27 @@ def _manifest_warnings(data: RunData) -> Iterable[str]:
 
 
 def _evidence(
-    data: RunData, rows: list[Row], settings: schema.Settings, store: Store, suspected: Iterable[Issue]
+    data: RunData,
+    version: tuple[list[Row], list[Row]],
+    settings: schema.Settings,
+    store: Store,
+    suspected: Iterable[Issue],
 ) -> Evidence:
+    """Collect what the card is made from.
+
+    Args:
+        data: What the photographs came to.
+        version: All rows, and those that are measured.
+        settings: Those of datasets, labels, backbone and gate.
+        store: Holds the labelling, the images and what was rejected.
+        suspected: The issues that features reveal.
+
+    Returns:
+        The evidence.
+    """
+    rows, measured = version
     source, labelling = data.ingested.source, store.labellings.read(data.labels.name)
-    image_infos = store.images.read_infos([row.image for row in rows])
+    image_infos = store.images.read_infos([row.image for row in measured])
     rejections = store.snapshots.rejected(source, data.ingested.moment)
     twins = store.labellings.read_twins(data.labels.name, settings.dataset.near_duplicate_bits)
     return Evidence(
@@ -193,11 +212,12 @@ def _evidence(
         forgotten=frozenset(store.tombstones.read()),
         findings=(
             *_contradictions(labelling, twins, rows, obeys_splits=settings.labels.splits != "ignore"),
-            *find_odd_images(rows, image_infos, settings.backbone.size),
+            *find_odd_images(measured, image_infos, settings.backbone.size),
             *suspected,
         ),
         manifest=data.labels.manifest,
         minimum=settings.gate.minimum_support,
+        measured=measured,
     )
 
 

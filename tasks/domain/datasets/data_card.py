@@ -89,6 +89,7 @@ class Evidence:
         findings: The issues that were found.
         manifest: What of the manifest could not be used; None without one.
         minimum: The number of test images from which on the gate judges a class.
+        measured: The rows whose pictures, attributes and features are measured; None means all.
     """
 
     labelling: Labelling
@@ -99,6 +100,7 @@ class Evidence:
     findings: Sequence[Issue] = ()
     manifest: ManifestUse | None = None
     minimum: int = 1
+    measured: Sequence[Row] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class DataCard:
         missing: Objects that are not in the version, by reason.
         findings: The issues that a person should look at.
         warnings: The warnings, as sentences.
+        measured: How many of the images the balances, ranges and issues tell about.
     """
 
     images: int
@@ -128,6 +131,7 @@ class DataCard:
     missing: tuple[Missing, ...]
     findings: tuple[Issue, ...]
     warnings: tuple[str, ...]
+    measured: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as a dictionary for JSON."""
@@ -164,8 +168,9 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
         The card.
     """
     classes = build_class_cards(rows)
-    attributes, origins = collect_attributes(rows, evidence)
-    spread, narrow = compute_balances(rows, attributes, origins), find_narrow_ranges(rows, evidence.image_infos)
+    measured = rows if evidence.measured is None else evidence.measured
+    attributes, origins = collect_attributes(measured, evidence)
+    spread, narrow = compute_balances(measured, attributes, origins), find_narrow_ranges(measured, evidence.image_infos)
     exclusions = [*evidence.rejected, *list_excluded(evidence.labelling, rows, evidence.waiting)]
     fates = _explain_removed(exclusions, evidence.forgotten)
     difference = diff_versions(parent, rows if parent else ())
@@ -189,10 +194,11 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
             *suggest_aliases(labelled.label for labelled in evidence.labelling.labelled),
             *(evidence.manifest.sentences() if evidence.manifest else ()),
         ),
+        measured=len(measured),
     )
 
 
-def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
+def collect_attributes(rows: Sequence[Row], evidence: Evidence) -> tuple[dict[str, Attributes], dict[str, set[str]]]:
     """Collect the attributes of each image; labelled ones take precedence over those read from the picture.
 
     Args:
@@ -202,7 +208,10 @@ def collect_attributes(rows: Iterable[Row], evidence: Evidence) -> tuple[dict[st
     Returns:
         The attributes of each image, and the sources of each attribute's name.
     """
-    written = {labelled.image: dict(labelled.origins) for labelled in evidence.labelling.labelled}
+    images = {row.image for row in rows}
+    written = {
+        labelled.image: dict(labelled.origins) for labelled in evidence.labelling.labelled if labelled.image in images
+    }
     attributes: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:

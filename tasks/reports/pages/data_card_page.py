@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.domain.datasets.image_issues import summarize_duplicates
 from tasks.domain.datasets.leakage import describe_leakage
+from tasks.domain.datasets.measured_sample import describe_measured
 from tasks.domain.datasets.splits import Split
 from tasks.reports.pages.template import render
 
@@ -53,6 +54,7 @@ def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | Non
         thumbnails=thumbnails,
         likeness=summarize_duplicates(card),
         leakage=describe_leakage(card),
+        measured=describe_measured(card),
         splits=[split.value for split in Split],
         most=max((class_card["images"] for class_card in card["classes"]), default=1),
         findings=_findings(card),

@@ -11,6 +11,7 @@ from configs.errors import PedigreeError
 from configs.visible_text import Markdown, markdown, visible
 from tasks.domain.datasets.image_issues import summarize_duplicates
 from tasks.domain.datasets.leakage import describe_leakage
+from tasks.domain.datasets.measured_sample import describe_measured
 from tasks.domain.gate.gate import Verdict
 from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.phrasing import count
@@ -39,6 +40,7 @@ def show_data_card(card: Mapping[str, Any], page: str) -> None:
     lines = [f"# Dataset {card['dataset'][:12]}", "", *(f"- **look:** {markdown(entry)}" for entry in card["warnings"])]
     lines += [f"- {markdown(entry)} waits" for entry in card["waiting"]]
     lines += [f"- {markdown(entry)}" for entry in (summarize_duplicates(card), *describe_leakage(card))]
+    lines += [f"- {sentence}"] if (sentence := describe_measured(card)) else []
     changes = {name: len(card[name]) for name in ("added", "removed", "relabelled")}
     lines += [f"- {number:,} images {name} since the parent version" for name, number in changes.items() if number]
     lines += [

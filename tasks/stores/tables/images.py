@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
@@ -73,9 +74,9 @@ class ImageStore:
 
     def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what was measured of those of these images that are stored."""
-        requested = set(images)
-        rows = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}]).to_pylist()
-        return {row["image"]: _examined(row) for row in reversed(rows) if row["image"] in requested}
+        columns = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}])
+        rows = columns.filter(pc.is_in(columns["image"], pa.array(list(images), pa.string()))).to_pylist()
+        return {row["image"]: _examined(row) for row in reversed(rows)}
 
     def hashes(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the perceptual hashes of those of these images that are stored."""
