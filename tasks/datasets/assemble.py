@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from configs import schema
 from configs.errors import PedigreeError
+from tasks.datasets.grouping import group_images, group_with_new_crops
 from tasks.domain.datasets.image_issues import NearDuplicates, Twin, count_contradictory, find_contradictions
 from tasks.domain.datasets.manifest import ClassSelection, Dataset, Row, dataset_hash, select_classes
 from tasks.domain.datasets.published_splits import (
@@ -14,8 +17,6 @@ from tasks.domain.datasets.published_splits import (
     published_words,
 )
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
-from tasks.domain.images.crops import group_with_crops
-from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.labels.labeling import Labelling
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
@@ -59,7 +60,9 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
     alike = (
         ()
         if layout_question or (done and not lacking)
-        else _contradictions(labelling, labels.name, image_groups, settings.dataset.near_duplicate_bits, store)
+        else _contradictions(
+            labelling, labels.name, (splits, image_groups), settings.dataset.near_duplicate_bits, store
+        )
     )
     if not (lacking or done):
         store.manifests.write(name, selection.rows, parent)
@@ -110,7 +113,7 @@ def _settle_splits(
         The split of every image, and the near-duplicate groups, which are empty where no image is new.
     """
     labels = {row.image: row.label for row in labelling.labelled}
-    images, stored, image_groups = labels.keys(), store.images, dict[str, str]()
+    images, image_groups = labels.keys(), dict[str, str]()
     shares = Shares(test=dataset.test_percent, validation=dataset.validation_percent)
 
     def decide(assigned: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
@@ -119,11 +122,8 @@ def _settle_splits(
         # This is called again where another run has added images meanwhile.
         all_images, new = images | assigned.keys(), sorted(images - assigned.keys())
         image_groups.clear()
-        image_groups.update(
-            group_with_crops(
-                stored.hashes(all_images), stored.middles(all_images), stored.parts(new), dataset.near_duplicate_bits
-            )
-        )
+        groups = group_images(store, pa.array(sorted(all_images)), dataset.near_duplicate_bits)
+        image_groups.update(group_with_new_crops(store, groups, new, dataset.near_duplicate_bits).to_dict())
         return assign_splits(image_groups, assigned, shares, labels, obeyed)
 
     return store.splits.settle(decide), image_groups
@@ -147,14 +147,18 @@ def _rows(labelling: Labelling, splits: dict[str, Assignment], labels: schema.La
 
 
 def _contradictions(
-    labelling: Labelling, name: str, image_groups: Mapping[str, str], bits: int, store: Store
+    labelling: Labelling,
+    name: str,
+    settled: tuple[Mapping[str, Assignment], Mapping[str, str]],
+    bits: int,
+    store: Store,
 ) -> Sequence[Twin]:
     """Find near duplicates that contradict each other, and store them beside the labelling.
 
     Args:
         labelling: What every image shows.
         name: The hash of the labelling; what is stored beside it already is not computed again.
-        image_groups: The near-duplicate group of each image; empty where they are not known yet.
+        settled: The split of every image, and its near-duplicate group; no groups where they are not known yet.
         bits: How many bits may differ between near duplicates.
         store: Holds the images' hashes and the labelling.
 
@@ -164,7 +168,9 @@ def _contradictions(
     if twins := store.labellings.read_twins(name, bits):
         return twins["labels"]
     hashes = store.images.hashes([labelled.image for labelled in labelling.labelled])
-    near = NearDuplicates(hashes, image_groups or group_near_duplicates(hashes, bits), bits)
+    splits, image_groups = settled
+    groups = image_groups or group_images(store, pa.array(sorted(splits)), bits).to_dict()
+    near = NearDuplicates(hashes, groups, bits)
     labels = find_contradictions(near, {labelled.image: labelled.label for labelled in labelling.labelled})
     words = {
         image: split for image, word in published_words(labelling.labelled).items() if (split := parse_split(word))

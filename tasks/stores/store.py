@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tasks.stores.files.labellings import Labellings, LabelManifests
     from tasks.stores.files.leases import Leases
     from tasks.stores.files.manifests import DataCards, Manifests
+    from tasks.stores.files.near_duplicate_groups import NearDuplicateGroups
     from tasks.stores.tables.features import FeatureStore
     from tasks.stores.tables.images import ImageStore
     from tasks.stores.tables.lance_table import Table
@@ -140,6 +141,13 @@ class Store:
         from tasks.stores.files.manifests import DataCards
 
         return DataCards(self.objects, self.checksums)
+
+    @cached_property
+    def near_duplicate_groups(self) -> "NearDuplicateGroups":
+        """The near-duplicate groups that former runs found."""
+        from tasks.stores.files.near_duplicate_groups import NearDuplicateGroups
+
+        return NearDuplicateGroups(self.objects, self.checksums)
 
     @cached_property
     def images(self) -> "ImageStore":

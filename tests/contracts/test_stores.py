@@ -128,6 +128,9 @@ def test_images_come_back_as_they_came(url: str) -> None:
     assert list(store.read([names[3], names[0]])) == [(names[3], contents[3]), (names[0], contents[0])]
     assert store.hashes([names[1], "unknown"]) == {names[1]: bytes([1]) * 32}
     assert store.read_infos([names[1], "unknown"]) == {names[1]: images[1][0]}
+    rows = store.perceptual_hashes(pa.array([names[2], names[1], "unknown"]))
+    assert dict(zip(*rows.to_pydict().values(), strict=True)) == {names[1]: bytes([1]) * 32, names[2]: bytes([2]) * 32}
+    assert rows["image"].to_pylist() == sorted(names[1:3])
 
 
 def test_hashes_of_parts_come_back_and_older_images_have_none(url: str) -> None:
@@ -136,7 +139,7 @@ def test_hashes_of_parts_come_back_and_older_images_have_none(url: str) -> None:
     parts = bytes(PARTS_BYTES - HASH_BYTES) + b"m" * HASH_BYTES
     with_parts = ImageInfo("b2", 10, 20, "JPEG", bytes(32), measures, parts)
     store.add([(ImageInfo("a1", 10, 20, "JPEG", bytes(32), measures), b"a1"), (with_parts, b"b2")])
-    assert store.middles(["a1", "b2", "unknown"]) == {"b2": b"m" * HASH_BYTES}
+    assert store.middle_hashes(pa.array(["b2", "a1", "unknown"])).to_pylist() == [b"m" * HASH_BYTES, None, None]
     assert dict(pair for batch in store.parts(["b2", "a1"]) for pair in batch) == {"a1": b"", "b2": parts}
 
 
@@ -146,7 +149,7 @@ def test_images_that_an_older_pedigree_ingested_last_have_no_parts_yet(url: str)
     Store(url).table("images", older).append([{"image": "a1", METHOD: bytes(HASH_BYTES)}])
     store = Store(url).images
     assert store.hashes(["a1"]) == {"a1": bytes(HASH_BYTES)}
-    assert store.middles(["a1"]) == {}
+    assert store.middle_hashes(pa.array(["a1"])).to_pylist() == [None]
     assert list(store.parts(["a1"])) == [[("a1", b"")]]
 
 

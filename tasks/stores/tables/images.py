@@ -86,6 +86,30 @@ class ImageStore:
         """Return the hash of the middle part of those of these images that have one, which older images lack."""
         return self._hashes(_MIDDLE, images)
 
+    def perceptual_hashes(self, images: pa.Array) -> pa.RecordBatch:
+        """Return those of these images that are stored, sorted by name, with their perceptual hashes.
+
+        Args:
+            images: The names of images.
+
+        Returns:
+            The columns ``image`` and ``hash``.
+        """
+        columns = self._table().read(["image", METHOD])
+        mask = pc.and_(pc.is_in(columns["image"], images), pc.is_valid(columns[METHOD]))
+        stored = columns.filter(mask)
+        ordered = stored.take(pc.sort_indices(stored["image"]))
+        names, hashes = _in_one_piece(ordered["image"]), _in_one_piece(ordered[METHOD])
+        # Of several rows of an image the first one counts; they are rare.
+        first = np.ones(len(names), bool)
+        first[1:] = np.asarray(pc.not_equal(names[1:], names[:-1]))
+        return pa.record_batch([names, hashes], ["image", "hash"]).filter(pa.array(first))
+
+    def middle_hashes(self, images: pa.Array) -> pa.Array:
+        """Return the hash of the middle part of each of these images, in one piece; none of images that have none."""
+        columns = self._table().read(["image", _MIDDLE])
+        return _in_one_piece(columns[_MIDDLE].take(pc.index_in(images, columns["image"].combine_chunks())))
+
     def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
         """Yield these images with the hashes of their parts, some at a time; empty bytes stand for images without."""
         table = self._table()
@@ -184,6 +208,11 @@ def _with_originals(images: Sequence[str], stored: Sequence[bytes | PedigreeErro
     pairs = [(image, data) for image, data in zip(images, stored, strict=True) if isinstance(data, bytes)]
     contents = resolve(pairs)
     return (next(contents) if isinstance(data, bytes) else data for data in stored)
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    joined = column.combine_chunks()
+    return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)
 
 
 def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:

@@ -53,5 +53,7 @@ def test_the_card_and_its_page_say_what_was_measured() -> None:
         "alike": 0,
         "labels": "l",
     }
-    assert "measured of 2 of 3 images: a fixed sample of 50,000" in render_data_card(facts | {"waiting": ()}, {})
-    assert "a fixed sample" not in render_data_card(facts | {"waiting": (), "measured": 3}, {})
+    assert "measured of 2 of 3 images: a fixed sample of 50,000" in render_data_card(
+        facts | {"waiting": (), "passed_over": {}}, {}
+    )
+    assert "a fixed sample" not in render_data_card(facts | {"waiting": (), "passed_over": {}, "measured": 3}, {})

@@ -1,0 +1,1 @@
+"""Tests of the steps that label, assemble and describe datasets."""
