@@ -46,7 +46,14 @@ class ImageGroups:
         return dict(zip(self.images.to_pylist(), names, strict=True))
 
     def find(self, images: pa.Array) -> NDArray[np.int64]:
-        """Return the index of each of these images, of shape (n,); -1 for an image that is not grouped."""
+        """Return where images stand among those that are grouped.
+
+        Args:
+            images: The names of images.
+
+        Returns:
+            The index of each, of shape (n,); -1 for an image that is not grouped.
+        """
         return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
 
 
@@ -93,7 +100,14 @@ def group_with_new_crops(store: Store, groups: ImageGroups, new: Sequence[str], 
 
 
 def fixed_rows(column: pa.Array) -> Hashes:
-    """Return hashes without a gap as an array of shape (n, 32)."""
+    """Return a column of hashes as an array.
+
+    Args:
+        column: Hashes of 32 bytes, none of them null.
+
+    Returns:
+        The hashes, of shape (n, 32).
+    """
     data = np.frombuffer(column.buffers()[1], np.uint8) if len(column) else np.zeros(0, np.uint8)
     return data.reshape(-1, HASH_BYTES)[column.offset : column.offset + len(column)]
 

@@ -106,7 +106,14 @@ class ImageStore:
         return pa.record_batch([names, hashes], ["image", "hash"]).filter(pa.array(first))
 
     def middle_hashes(self, images: pa.Array) -> pa.Array:
-        """Return the hash of the middle part of each of these images, in one piece; none of images that have none."""
+        """Return the hash of the middle part of each of these images.
+
+        Args:
+            images: The names of images.
+
+        Returns:
+            The hashes in one piece, null for an image that has none.
+        """
         columns = self._table().read(["image", _MIDDLE])
         return _in_one_piece(columns[_MIDDLE].take(pc.index_in(images, columns["image"].combine_chunks())))
 
