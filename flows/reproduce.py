@@ -29,5 +29,5 @@ def reproduce(store: Store, scale: Scale, model: str, from_pixels: bool = False)
     verified = verify_images(original, store, resolve_scale(scale))
     if verified.lost:
         return compare(original, verified)
-    refitted = refit(original, store, from_pixels)
+    refitted = refit(original, store, resolve_scale(scale), from_pixels)
     return compare(original, verified, refitted)

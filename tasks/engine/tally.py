@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tasks.engine.engine import Report, ReportProgress
+
+Item = TypeVar("Item")
 
 
 class Advance(Protocol):
@@ -67,9 +69,33 @@ class StageClock:
             with self._lock:
                 self._seconds[name] = self._seconds.get(name, 0.0) + perf_counter() - started
 
+    def timed(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Measure the seconds that each of some items takes to come.
+
+        Args:
+            name: The stage.
+            items: The items.
+
+        Yields:
+            The items.
+        """
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
+
     def advance(self, more: int = 1) -> None:
         """Report that more images are done."""
         with self._lock:
             self._done += more
             seconds = dict(self._seconds)
         self._report(self._done, seconds)
+
+
+def local_clock(advance: Advance) -> StageClock:
+    """Return the clock of work that this process does as one item."""
+    tally = Tally(advance)
+    return StageClock(lambda done, seconds: tally(Report(0, done, seconds)))

@@ -231,7 +231,7 @@ def predict_with_both_models(
     rows = [row for row in version if row.split is Split.TEST]
 
     def predict_sets(feature_set: FeatureSet, head: str) -> ModelPredictions:
-        embed_golden(golden, feature_set, store, settings.images)
+        embed_golden(golden, feature_set, store, settings)
         return ModelPredictions(
             _predict_rows(feature_set, head, rows, store, aliases),
             _predict_rows(feature_set, head, golden, store, aliases) if golden else None,

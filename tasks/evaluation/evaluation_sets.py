@@ -71,16 +71,17 @@ def golden_rows(store: Store, name: str, aliases: Mapping[str, str]) -> list[Row
     return [row._replace(label=label) for row, label in zip(rows, labels, strict=True)]
 
 
-def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, store: Store, settings: schema.Images) -> None:
+def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, store: Store, settings: schema.Settings) -> None:
     """Embed those golden images that the store lacks under a backbone.
 
     Args:
         rows: The golden set.
         feature_set: The backbone's features.
         store: The store that holds images and features.
-        settings: How large an image may be.
+        settings: How large an image may be, and where long work is done.
     """
     images = [row.image for row in rows]
     if not rows or set(images) <= store.features(feature_set.fingerprint, feature_set.width).stored():
         return
-    embed_missing(stored_backbone(store, feature_set.fingerprint), images, store, limits_from_settings(settings))
+    backbone, limits = stored_backbone(store, feature_set.fingerprint), limits_from_settings(settings.images)
+    embed_missing(backbone, images, store, limits, settings.scale)

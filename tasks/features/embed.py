@@ -43,7 +43,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     backbone = _suited(store, current_backbone(store, settings.backbone), settings.scale)
     current = feature_set(backbone)
     _take_on_trust(store, current)
-    computed = embed_missing(backbone, views_to_embed(rows, settings.training), store, limits)
+    computed = embed_missing(backbone, views_to_embed(rows, settings.training), store, limits, settings.scale)
     latency = _measure_latency(backbone, rows[0].image, store, limits)
     champion, choice = store.ledger.champion(), str(find_choice(store, settings.backbone) or "")
     if champion is None or champion.backbone == current.fingerprint:
@@ -57,7 +57,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     former = feature_set(champion_backbone)
     _take_on_trust(store, former)
     tested = [row.image for row in rows if row.split is Split.TEST]
-    computed += embed_missing(champion_backbone, tested, store, limits)
+    computed += embed_missing(champion_backbone, tested, store, limits, settings.scale)
     reused = max(len(rows) - computed, 0)
     return DatasetFeatures(current, former, computed, reused, latency, choice, champion.backbone)
 

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from prefect.exceptions import MissingContextError
 
+from configs.sections import Scale
 from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.preprocessing import Limits
+from tasks.engine.engine import open_engine
+from tasks.engine.tally import StageClock, local_clock
+from tasks.features.embedding_task import EmbeddingTask, LeaseLostError, UncommittedFragments, embed_on_workers
 from tasks.features.machine_check import check_machine
 from tasks.step import log_line
 from tasks.stores.store import Store
@@ -25,10 +29,6 @@ _VECTORS, _SECONDS = 10_000, 60.0
 
 #: The views that are requested of each image.
 RequestedViews = Mapping[str, Sequence[str]]
-
-
-class LeaseLostError(Exception):
-    """Another run has taken the work over, since this one gave no sign of life for minutes."""
 
 
 @dataclass
@@ -67,16 +67,25 @@ class Uncommitted:
         self._vectors, self._images, self._since = [], 0, monotonic()
 
 
-def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedViews, store: Store, limits: Limits) -> int:
+def embed_missing(
+    backbone: "Backbone",
+    requested: Sequence[str] | RequestedViews,
+    store: Store,
+    limits: Limits,
+    scale: Scale | None = None,
+    origin: Store | None = None,
+) -> int:
     """Embed those of these images whose features are not stored yet.
 
     Of several runs at once one embeds while the others wait; these then find the features stored.
 
     Args:
-        backbone: Computes the features.
+        backbone: Computes the features; one that is in no store that workers read is used here.
         requested: The images, each as it is; or the views that are requested of each image.
         store: Holds the images, and gets the features.
         limits: The largest and smallest pictures that are decoded.
+        scale: Whether this process embeds, or workers do.
+        origin: The store that workers read, where they cannot reach the first one: they hand features over.
 
     Returns:
         The number of images that lacked a view, and that no other run embedded meanwhile.
@@ -89,19 +98,38 @@ def embed_missing(backbone: "Backbone", requested: Sequence[str] | RequestedView
     if not missing:
         return 0
     check_machine(store, backbone)
+    reachable = (origin or store).backbones.has(backbone.fingerprint)
+    engine = open_engine(scale if scale and reachable else Scale(), _tell)
     embedded = 0
-    with show_progress("embed", len(missing)) as advance:
+    with show_progress("embed", len(missing), dashboard=engine.dashboard) as advance:
         while missing:
             with _lease(store.leases, f"features-{backbone.fingerprint}") as lease:
                 before, missing = len(missing), missing_views(features, missing)
                 advance(before - len(missing))
-                uncommitted = Uncommitted(features, lease)
+                uncommitted = UncommittedFragments(features, lease) if engine.remote else Uncommitted(features, lease)
                 with suppress(LeaseLostError):
-                    for _ in _embed(backbone, missing, store, limits, uncommitted):
-                        advance(1)
+                    if isinstance(uncommitted, UncommittedFragments):
+                        task = _task(origin or store, backbone, limits, None if origin else lease)
+                        embed_on_workers(engine, task, missing, uncommitted, advance)
+                    else:
+                        clock = local_clock(advance)
+                        for _ in _embed(backbone, missing, store, limits, uncommitted, clock):
+                            clock.advance()
                     missing = {}
                 embedded += uncommitted.committed
     return embedded
+
+
+def _task(store: Store, backbone: "Backbone", limits: Limits, lease: "Lease | None") -> EmbeddingTask:
+    return EmbeddingTask(
+        store.url, backbone.fingerprint, limits, (lease.work, lease.content) if lease is not None else None
+    )
+
+
+def _tell(line: str) -> None:
+    """Write a line of the run log; outside of a run there is none."""
+    with suppress(MissingContextError):
+        log_line(line)
 
 
 def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[str, tuple[str, ...]]:
@@ -120,14 +148,20 @@ def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[s
 
 
 def _embed(
-    backbone: "Backbone", missing: RequestedViews, store: Store, limits: Limits, uncommitted: Uncommitted
+    backbone: "Backbone",
+    missing: RequestedViews,
+    store: Store,
+    limits: Limits,
+    uncommitted: Uncommitted,
+    clock: StageClock,
 ) -> Iterator[None]:
     """Embed images and store their features; yield after each image. What fails loses nothing that was computed."""
     from tasks.modeling.backbone.embedding import embed_views
 
-    image_views = ((image, data, missing[image]) for image, data in store.images.read(list(missing)))
+    contents = clock.timed("bucket", store.images.read(list(missing)))
+    image_views = ((image, data, missing[image]) for image, data in contents)
     try:
-        for view_vectors in embed_views(backbone, image_views, limits):
+        for view_vectors in embed_views(backbone, image_views, limits, clock.stage):
             uncommitted.add(view_vectors)
             yield
     finally:
@@ -141,7 +175,6 @@ def _lease(leases: "Leases", work: str) -> Iterator["Lease"]:
         if lease is not None:
             yield lease
             return
-    with suppress(MissingContextError):  # There is no run log outside of a run.
-        log_line("another run computes these features at the moment: this one waits, and then embeds what still lacks")
+    _tell("another run computes these features at the moment: this one waits, and then embeds what still lacks")
     with leases.hold(work) as lease:
         yield lease

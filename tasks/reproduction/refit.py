@@ -9,6 +9,7 @@ from configs import schema
 from configs.environment import code_version, home
 from configs.errors import PedigreeError
 from configs.load import parse_settings
+from configs.sections import Scale
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.preprocessing import limits_from_settings
@@ -39,7 +40,7 @@ _BATCH = 4096
 
 
 @step(hours=48)
-def refit(original: LoadedRecord, settings: schema.Store, from_pixels: bool) -> RefittedHead:  # noqa: FBT001 - the run's own word
+def refit(original: LoadedRecord, settings: schema.Store, scale: Scale, from_pixels: bool) -> RefittedHead:  # noqa: FBT001 - the run's own word
     """Train again from the stored features, or from the original bytes alone, and compare what comes out.
 
     All happens in a store of its own that is deleted afterwards; the one that holds the model is only read.
@@ -47,6 +48,7 @@ def refit(original: LoadedRecord, settings: schema.Store, from_pixels: bool) -> 
     Args:
         original: The model's record.
         settings: Where the store is that holds the model.
+        scale: Whether this process computes features, or workers do.
         from_pixels: Compute the features again from the images' bytes.
 
     Returns:
@@ -66,10 +68,11 @@ def refit(original: LoadedRecord, settings: schema.Store, from_pixels: bool) -> 
         copy, recorded = Store(folder), _settings(record, folder)
         fingerprint = record.features.fingerprint
         copy_backbone(origin, copy, fingerprint)
-        if from_pixels or recorded.training.method == "fine-tune":
+        copied = from_pixels and scale.engine == "local"
+        if copied or recorded.training.method == "fine-tune":
             copy_images(origin, copy, [row.image for row in rows])
         features = (
-            _embed(record, rows, recorded, copy)
+            _embed(record, rows, recorded.model_copy(update={"scale": scale}), copy, origin)
             if from_pixels
             else _copy(record, rows, origin, copy, recorded.training)
         )
@@ -86,9 +89,11 @@ def _settings(record: Record, folder: str) -> schema.Settings:
     )
 
 
-def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings, store: Store) -> FeatureSet:
+def _embed(record: Record, rows: Sequence[Row], settings: schema.Settings, store: Store, origin: Store) -> FeatureSet:
     backbone = stored_backbone(store, record.features.fingerprint)
-    embed_missing(backbone, views_to_embed(rows, settings.training), store, limits_from_settings(settings.images))
+    views, limits = views_to_embed(rows, settings.training), limits_from_settings(settings.images)
+    # Workers do not see a folder of this machine: they read the images where these lie.
+    embed_missing(backbone, views, store, limits, settings.scale, origin)
     return feature_set(backbone)
 
 

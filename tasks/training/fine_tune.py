@@ -170,7 +170,7 @@ def _store_fine_tuned(
     backbone = with_engine(trained_backbone, settings.backbone.engine)
     measured = [row.image for row in rows if row.split in {Split.VALIDATION, Split.TEST}]
     keep_backbone(store, backbone, trained_backbone.to_bytes())
-    embed_missing(backbone, measured, store, limits_from_settings(settings.images))
+    embed_missing(backbone, measured, store, limits_from_settings(settings.images), settings.scale)
     validation = [row for row in rows if row.split is Split.VALIDATION and row.label in trained.classes]
     table = store.features(backbone.fingerprint, backbone.width)
     logits = map_features(table, [row.image for row in validation], trained.logits)

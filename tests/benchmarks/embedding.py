@@ -23,6 +23,7 @@ from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_from_settings, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.engine.tally import StageClock
 from tasks.features.missing_features import Uncommitted, _embed, missing_views
 from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.self_test import check_determinism
@@ -69,7 +70,8 @@ def end_to_end(backbone: Backbone, settings: Settings, images: list[str]) -> Non
     limits = limits_from_settings(settings.images)
     with store.leases.hold("benchmark") as lease:
         lacking = missing_views(features, dict.fromkeys(images, (IDENTITY,)))
-        if sum(1 for _ in _embed(backbone, lacking, store, limits, Uncommitted(features, lease))) != len(images):
+        clock = StageClock(lambda _done, _seconds, /: None)
+        if sum(1 for _ in _embed(backbone, lacking, store, limits, Uncommitted(features, lease), clock)) != len(images):
             raise RuntimeError("some of the images had been embedded before")
 
 

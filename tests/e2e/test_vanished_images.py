@@ -26,7 +26,9 @@ FEW = 5
 @pytest.fixture(autouse=True)
 def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingesting, "Decoder", EverythingIsAPicture)
-    monkeypatch.setattr(ingesting, "show_progress", lambda *_: nullcontext(lambda _: None))
+    monkeypatch.setattr(
+        ingesting, "show_progress", lambda *_, **_named: nullcontext(lambda _more, _seconds=None, /: None)
+    )
 
 
 def test_an_empty_mount_point_is_no_deletion(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Embedding: images through the backbone, one a call in parallel threads, and the features of several cuts at once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from tasks.modeling.determinism import map_in_parallel
 if TYPE_CHECKING:
     from configs import schema
 
+#: Measures what is done within, under the name of a stage.
+Stage = Callable[[str], AbstractContextManager[None]]
 #: An image, a view, and its features in that view.
 ViewFeatures = tuple[str, str, Vector]
 # How many calls are timed.
@@ -45,7 +48,10 @@ def embed_images(
 
 
 def embed_views(
-    backbone: Backbone, images: Iterable[tuple[str, bytes, Sequence[str]]], limits: Limits
+    backbone: Backbone,
+    images: Iterable[tuple[str, bytes, Sequence[str]]],
+    limits: Limits,
+    stage: Stage = lambda _name: nullcontext(),
 ) -> Iterator[list[ViewFeatures]]:
     """Embed views of images; each image is decoded once for all of its views.
 
@@ -53,6 +59,7 @@ def embed_views(
         backbone: The backbone.
         images: The name, the bytes and the views of each image.
         limits: Which image files are accepted.
+        stage: Measures what threads spend on the decoder and on the network.
 
     Yields:
         The features of each image in its views, in order.
@@ -61,8 +68,11 @@ def embed_views(
 
     def embed_image(image: tuple[str, bytes, Sequence[str]]) -> list[ViewFeatures]:
         name, data, views = image
-        picture = decode_image(name, data, limits)
-        return [(name, view, network(render_view(picture, backbone.size, view))) for view in views]
+        with stage("decoder"):
+            picture = decode_image(name, data, limits)
+            squares = [render_view(picture, backbone.size, view) for view in views]
+        with stage("network"):
+            return [(name, view, network(pixels)) for view, pixels in zip(views, squares, strict=True)]
 
     yield from map_in_parallel(embed_image, images)
 

@@ -1,6 +1,6 @@
 """Images: the original bytes of each, once, and what was measured when it was decoded."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,38 @@ class ImageStore:
             if isinstance(data, LostOriginalError):
                 raise data
             yield image, self._checked(image, data)
+
+    def row_numbers(self) -> dict[str, int]:
+        """Return the row of each image, read once for whoever reads images by their rows."""
+        return row_numbers(self._table().read(["image"])["image"])
+
+    def read_rows(self, rows: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
+        """Read images by their rows, without reading the names of all others.
+
+        Args:
+            rows: The images with their rows; where the table has other rows by now, images are looked up by name.
+
+        Yields:
+            Each image with its bytes, in the order asked.
+
+        Raises:
+            PedigreeError: The bytes of an image are not what was written.
+        """
+        waiting = list(rows)
+        try:
+            for part in self._table().take_rows(list(rows.values()), ["image", "data"]):
+                names, contents = part["image"].to_pylist(), [data or b"" for data in part["data"].to_pylist()]
+                if names != waiting[: len(names)]:
+                    break
+                for image, data in zip(names, resolve(list(zip(names, contents, strict=True))), strict=True):
+                    if isinstance(data, LostOriginalError):
+                        raise data
+                    yield image, self._checked(image, data)
+                waiting = waiting[len(names) :]
+        except IndexError:
+            pass
+        if waiting:
+            yield from self.read(waiting)
 
     def read_stored(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield images with what the store keeps of each: its bytes, or the reference to an original in a source."""

@@ -1,0 +1,105 @@
+"""Fetching on workers: the same store as one process makes, whoever fetches and whoever dies."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from configs.errors import PedigreeError
+from configs.sections import Scale
+from tasks.domain.images.preprocessing import Limits, decoder_versions
+from tasks.domain.images.rejections import Circumstances
+from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
+from tasks.engine.engine import open_engine
+from tasks.ingestion.ingest import _fetch_elsewhere, _fetch_here
+from tasks.ingestion.ingest_results import Results
+from tasks.ingestion.ingest_task import IngestTask
+from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.store import Store
+from tests.dask_servers import DaskCluster, dask_cluster
+
+LIMITS = Limits(10**6, 10**6, 32)
+
+
+@pytest.fixture(scope="module")
+def deaths(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder whose files say when a worker dies."""
+    return tmp_path_factory.mktemp("deaths")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, deaths: Path) -> Iterator[DaskCluster]:
+    """Run a scheduler, to which tests add workers that can die."""
+    with dask_cluster(tmp_path_factory.mktemp("dask"), PEDIGREE_DIES=str(deaths)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write eight drawn dogs, one of them under a second name far away in the listing, and a file that is none."""
+    folder = tmp_path_factory.mktemp("source")
+    for seed in range(8):
+        draw(BREEDS[0], COATS[seed % len(COATS)], seed, side=64).save(folder / f"{seed}.png")
+    shutil.copy(folder / "0.png", folder / "z.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return str(folder)
+
+
+def test_workers_make_the_store_that_one_process_makes(cluster: DaskCluster, source: str, tmp_path: Path) -> None:
+    """Two workers find the same images and rejections; what both fetched at once has one row."""
+    here, elsewhere = (_results(tmp_path / name, source) for name in ("here", "elsewhere"))
+    entries = list(open_bucket(source).entries())
+    _fetch_here(_task(here), entries, here, _quiet)
+    _fetch_elsewhere(open_engine(_scale(cluster), print), _task(elsewhere), entries, elsewhere, _quiet)
+    assert (here.new, here.rejected) == (elsewhere.new, elsewhere.rejected) == (8, 1)
+    assert _rows(elsewhere.store) == _rows(here.store)
+    assert elsewhere.store.snapshots.rejects(source) == here.store.snapshots.rejects(source)
+
+
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+def test_a_worker_that_dies_over_writing_loses_and_doubles_no_image(
+    cluster: DaskCluster, source: str, tmp_path: Path, deaths: Path, moment: str
+) -> None:
+    """Killed before, within or after writing, a worker leaves one row for each of eight images."""
+    results = _results(tmp_path / "store", source)
+    engine = open_engine(_scale(cluster), print)
+    (deaths / moment).touch()
+    _fetch_elsewhere(engine, _task(results), list(open_bucket(source).entries()), results, _quiet)
+    assert not (deaths / moment).exists()
+    assert len(_rows(results.store)) == len(set(_rows(results.store))) == results.new == 8
+
+
+def test_a_bucket_that_a_worker_cannot_reach_leaves_nothing(cluster: DaskCluster, source: str, tmp_path: Path) -> None:
+    """The sentence names the worker and the place, and nothing of the work is visible."""
+    results = _results(tmp_path / "store", source)
+    task = IngestTask(results.store.url, str(tmp_path / "nowhere"), LIMITS, by_reference=False, run="1")
+    with pytest.raises(PedigreeError, match=r"Dask worker \S+ \(.*nowhere"):
+        _fetch_elsewhere(
+            open_engine(_scale(cluster), print), task, list(open_bucket(source).entries()), results, _quiet
+        )
+    assert not results.store.images.stored()
+
+
+def _results(folder: Path, source: str) -> Results:
+    store = Store(str(folder))
+    store.claim_format()
+    return Results(store, source, Circumstances(10**6, 10**6, 32, decoder_versions(), "2026-11-29T00:00:00+00:00"))
+
+
+def _task(results: Results) -> IngestTask:
+    return IngestTask(results.store.url, results.source, LIMITS, by_reference=False, run=uuid4().hex)
+
+
+def _scale(cluster: DaskCluster) -> Scale:
+    cluster.set_workers(2, "tests.deadly_worker")
+    return Scale(engine="dask", address=cluster.address, wait=60, batch=1)
+
+
+def _rows(store: Store) -> list[str]:
+    return sorted(store.images._table().read(["image"])["image"].to_pylist())
+
+
+def _quiet(_more: int, _seconds: object = None, /) -> None:
+    """Show nothing."""
