@@ -140,6 +140,19 @@ class Source(Section):
         default=(),
         description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
     )
+    listing: Literal["list", "inventory"] = Field(
+        default="list",
+        description="How the objects of a bucket are found: list it, or read its S3 inventory, which is a day or a "
+        "week behind; see docs/how-to/s3.md.",
+    )
+    inventory: str = Field(
+        default="",
+        pattern=r"^(s3://.+)?$",
+        description="Where S3 writes the inventory: the folder that holds folders such as 2026-11-28T01-00Z.",
+    )
+    inventory_days: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=8, description="An inventory that is older than so many days is refused."
+    )
     vanished: str = Field(
         default="at most 0.3",
         description="Share of the known source that may be gone or unreadable at once; "
@@ -153,6 +166,15 @@ class Source(Section):
             message = f"source.vanished = {value} is no such rule: write at most 0.3, with a share between 0 and 1"
             raise ValueError(message)
         return value
+
+    @model_validator(mode="after")
+    def _inventory_is_of_a_bucket(self) -> Self:
+        if self.listing == "inventory" and not (self.inventory and self.url.startswith("s3://")):
+            message = (
+                "source.listing is inventory, which needs source.inventory and a source.url that begins with s3://"
+            )
+            raise ValueError(message)
+        return self
 
     @property
     def vanished_share(self) -> float:
@@ -234,4 +256,10 @@ class Watch(Section):
     )
     longest_wait_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
         default=24, description="Retrain when the oldest new image has waited this many hours, however few there are."
+    )
+    queue: str = Field(
+        default="",
+        pattern=r"^(https?://[^/]+/.+)?$",
+        description="Address of an SQS queue of the bucket's notifications, which wake pedigree watch; "
+        "see docs/how-to/watching.md.",
     )

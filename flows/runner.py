@@ -3,11 +3,12 @@
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from configs.credentials import prefect_login, set_prefect_login
 from configs.environment import check_home, home, prefect_address, prepare_environment
 from configs.errors import PedigreeError, SettingsError
-from configs.load import fill_form
+from configs.load import fill_form, resolve
 from configs.schema import Settings
 from configs.sections import Scale
 from configs.visible_text import shown
@@ -17,6 +18,9 @@ from tasks.domain.ingestion.triggers import PollResult
 from tasks.domain.registry.model_record import Reproduction
 from tasks.domain.runs.results import Outcome, RunData
 from tasks.domain.training.cut_comparison import CutComparison
+
+if TYPE_CHECKING:
+    from tasks.stores.objects.event_queue import EventQueue
 
 
 def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
@@ -105,9 +109,12 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
     """
     from infra.orchestration.deployments import read_interval
 
+    queue = _open_queue(settings)
     while True:
         try:
             yield run_watch(settings)
+            if queue:
+                queue.confirm()
         except SettingsError:
             raise
         except PedigreeError as problem:
@@ -116,7 +123,18 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
             sys.stderr.write(f"{problem}\n")
         if once:
             return
-        time.sleep(read_interval("watch"))
+        if queue:
+            queue.wait(read_interval("watch"))
+        else:
+            time.sleep(read_interval("watch"))
+
+
+def _open_queue(settings: Settings) -> "EventQueue | None":
+    if not settings.watch.queue:
+        return None
+    from tasks.stores.objects.event_queue import EventQueue
+
+    return EventQueue(settings.watch.queue, resolve(settings).source.url, lambda line: sys.stderr.write(f"{line}\n"))
 
 
 def _prepare() -> None:

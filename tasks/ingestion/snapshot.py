@@ -10,9 +10,9 @@ from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step
 from tasks.stores.files.checksums import Checksums
-from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.source_listing import list_source
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import altered_rows, in_columns, vanished
+from tasks.stores.tables.listings import altered_rows, vanished
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
@@ -36,7 +36,8 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
         return _former_snapshot(source.url, store.snapshots, as_of)
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
-    listed = in_columns(open_bucket(source.url).entries(names=names))
+    listing = list_source(source, names)
+    listed = listing.rows
     answered = store.processed_snapshots.last(source.url)
     last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:
@@ -57,6 +58,7 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
         answered=answered,
         altered=differing,
         passed_over=names.counts(),
+        inventory=listing.inventory,
     )
 
 

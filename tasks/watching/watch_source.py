@@ -18,6 +18,7 @@ from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_vanished
 from tasks.step import step
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.source_listing import list_source
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import vanished
 
@@ -39,7 +40,7 @@ def poll_source(settings: schema.Settings) -> PollResult:
     moment, bucket = datetime.now(UTC), open_bucket(source)
     bucket.check()
     answered = store.processed_snapshots.last(source)
-    listing = bucket.listing(names=SourceFilter(settings.source.pass_over))
+    listing = list_source(settings.source, SourceFilter(settings.source.pass_over)).rows
     snapshots = store.snapshots
     difference = snapshots.since(source, answered, listing)
     if len(difference.gone) >= FEW:

@@ -139,6 +139,7 @@ class Snapshot:
         answered: The listing that a retraining last answered, by its ``taken``.
         altered: How many objects of that listing are gone or replaced.
         passed_over: How many objects of each name were passed over.
+        inventory: When the inventory was begun that told the objects, in ISO 8601; empty where they were listed.
     """
 
     source: str
@@ -149,12 +150,16 @@ class Snapshot:
     answered: str = ""
     altered: int = 0
     passed_over: tuple[tuple[str, int], ...] = ()
+    inventory: str = ""
 
     def __str__(self) -> str:
         """Say how many objects the source holds and how many differ from the last listing."""
         if self.moment:
             return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
         text = f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
+        if self.inventory:
+            told = f"{self.inventory[:16]} (UTC), newer photographs come with the next one"
+            text += f"; told by the inventory of {told}"
         return text + (f"; passed over: {describe_passed_over(self.passed_over)}" if self.passed_over else "")
 
 

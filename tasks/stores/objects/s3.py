@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 # Keys in a page, which S3 sets; pages after which the rest of a listing is split by folders; folders that are listed at
 # once; and the most folders: for a shorter listing, or for more folders, the split costs more requests than it saves.
-_PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 16, 1000
+_PAGE, _PAGES, _AT_ONCE, _FOLDERS = 1000, 10, 8, 1000
 # Bytes that are hashed at once.
 _PIECE = 2**20
 _WORDLESS = {"400", "403"}
@@ -75,15 +75,14 @@ class S3Bucket:
         """
         import pyarrow as pa
 
-        from tasks.stores.objects.listing_columns import LISTING, listing_batch, without_passed_over
+        from tasks.stores.objects.listing_columns import joined, listing_batch
 
         def columns(page: Page) -> pa.RecordBatch:
             kept = page.objects()
             keys = [key[len(self._prefix) :] for key in kept.keys] if self._prefix else kept.keys
             return listing_batch(keys, kept.etags, kept.sizes, kept.times)
 
-        table = pa.Table.from_batches(self._pages_below(prefix, columns), LISTING)
-        return without_passed_over(table, names)
+        return joined(self._pages_below(prefix, columns), names)
 
     def _pages_below(self, prefix: str, convert: Callable[[Page], T]) -> Iterator[T]:
         """Yield the pages of a listing, converted; those of a long one come from several folders at once."""

@@ -87,6 +87,26 @@ def signed_text(operation: str, parameters: dict[str, Any]) -> str | None:
         return None
 
 
+@cache
+def queue_client(endpoint: str, region: str) -> Any:  # noqa: ANN401 - its types are in a package of their own
+    """Create a client of SQS, which has credentials, proxies and certificates of the client of S3.
+
+    Args:
+        endpoint: Address of the server.
+        region: Its region; empty for that of S3.
+
+    Returns:
+        Boto3's client.
+    """
+    client = s3_client()
+    session = boto3.Session(botocore_session=_sessions[client], region_name=region or client.meta.region_name)
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 2}, connect_timeout=TIMEOUTS[0], read_timeout=TIMEOUTS[1]
+    )
+    verify = session_certificates(client) or None
+    return session.client("sqs", config=config, verify=verify, endpoint_url=endpoint)
+
+
 def session_credentials(client: "S3Client") -> Credentials:
     """Return the credentials behind a client, which boto3 renews where they expire."""
     credentials = _sessions[client].get_credentials()

@@ -10,13 +10,15 @@ from urllib.parse import unquote_plus
 
 from tasks.domain.ingestion.source_objects import Entry
 
-_FIELDS = {name: re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Key", "ETag", "Size", "LastModified")}
+_FIELDS = {name: re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Key", "Size", "LastModified")}
+_FIELDS |= {"ETag": re.compile(r"""<ETag>(?:&quot;|&#34;|")?([^<&"]*)(?:&quot;|&#34;|")?</ETag>""")}
 _PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
 _TRUNCATED = re.compile(r"<IsTruncated>\s*(true|false)\s*</IsTruncated>")
 _TOKEN = re.compile(r"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 _ENCODED = re.compile(r"<EncodingType>\s*url\s*</EncodingType>")
 _ENTITY = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|([a-z]+));")
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_WHOLE_SECONDS = len("2026-11-01T00:00:00.000Z")
 _MILLISECONDS = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z")
 
 
@@ -101,9 +103,9 @@ def parse_page(text: str) -> Page | None:
     with suppress(ValueError):
         return Page(
             _all(decode, columns["Key"], "&%+"),
-            [_decode_entities(etag).strip('"') for etag in columns["ETag"]],
+            columns["ETag"],
             [int(size) for size in columns["Size"]],
-            [_iso_time(time) for time in columns["LastModified"]],
+            iso_times(columns["LastModified"]),
             [decode(folder) for folder in _PREFIXES.findall(text)],
             truncated[1] == "true",
             _decode_entities(token[1]) if token else "",
@@ -132,6 +134,13 @@ def _entity(match: re.Match[str]) -> str:
             raise ValueError(name)
         return _ENTITIES[name]
     return chr(int(hexadecimal, 16) if hexadecimal else int(decimal))
+
+
+def iso_times(texts: Sequence[str]) -> list[str]:
+    """Write times as Python does; S3 itself tells whole seconds."""
+    if all(len(text) == _WHOLE_SECONDS and text.endswith(".000Z") for text in texts):
+        return [f"{text[:-5]}+00:00" for text in texts]
+    return [_iso_time(text) for text in texts]
 
 
 def _iso_time(text: str) -> str:
