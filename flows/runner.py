@@ -20,7 +20,7 @@ from tasks.domain.runs.results import Outcome, RunData
 from tasks.domain.training.cut_comparison import CutComparison
 
 if TYPE_CHECKING:
-    from tasks.stores.objects.event_queue import EventQueue
+    from tasks.watching.event_queue import EventQueue
 
 
 def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
@@ -132,7 +132,7 @@ def poll_repeatedly(settings: Settings, *, once: bool) -> Iterator[PollResult]:
 def _open_queue(settings: Settings) -> "EventQueue | None":
     if not settings.watch.queue:
         return None
-    from tasks.stores.objects.event_queue import EventQueue
+    from tasks.watching.event_queue import EventQueue
 
     return EventQueue(settings.watch.queue, resolve(settings).source.url, lambda line: sys.stderr.write(f"{line}\n"))
 

@@ -10,7 +10,7 @@ from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.step import log_line, step
 from tasks.stores.files.checksums import Checksums
-from tasks.stores.objects.source_listing import list_source
+from tasks.stores.objects.object_store import list_source
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import altered_rows, vanished
 from tasks.stores.tables.snapshots import SnapshotStore

@@ -17,8 +17,7 @@ from tasks.domain.ingestion import triggers
 from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_vanished
 from tasks.step import step
-from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.objects.source_listing import list_source
+from tasks.stores.objects.object_store import list_source, open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import vanished
 

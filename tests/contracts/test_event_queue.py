@@ -7,8 +7,8 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.load import parse_settings
-from tasks.stores.objects.event_queue import EventQueue
 from tasks.stores.objects.s3_client import queue_client, s3_client
+from tasks.watching.event_queue import EventQueue
 from tests.sqs_stub import Queue, sqs_server
 
 SOURCE = "s3://dogs/in"

@@ -22,8 +22,7 @@ from configs.load import parse_settings
 from configs.sections import Source
 from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.stores.objects.inventory import read_inventory
-from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.objects.source_listing import list_source
+from tasks.stores.objects.object_store import list_source, open_bucket
 
 KEYS = ("a b/1.jpg", "a/1.jpg", "a%2F+b/ü.jpg", "b//1.jpg", "b/", "c/@eaDir/1.jpg", "\U0001f436/1.jpg", "z&<>.jpg")
 FIELDS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"

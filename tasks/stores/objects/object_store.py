@@ -1,9 +1,12 @@
 """Folders and S3 buckets behind the same few methods: both hold objects under keys."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from configs.errors import InaccessibleError, PedigreeError, SettingsError
+from configs.sections import Source
 from configs.visible_text import find_secret, shown
 from tasks.domain.images.rejections import Reason
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
@@ -151,3 +154,29 @@ def read_url(url: str) -> bytes:
     except ObjectChangedError:
         message = f"There is no file {url}: correct the address."
         raise PedigreeError(message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceListing:
+    """The objects of a source in columns, and when the inventory was begun that tells them; empty where none does."""
+
+    rows: "pa.Table"
+    inventory: str = ""
+
+
+def list_source(source: Source, names: SourceFilter) -> SourceListing:
+    """List a source, or read its inventory.
+
+    Args:
+        source: The settings of the source.
+        names: What is passed over.
+
+    Returns:
+        The listing, sorted by key.
+    """
+    if source.listing == "inventory":
+        from tasks.stores.objects.inventory import read_inventory
+
+        oldest = timedelta(days=source.inventory_days)
+        return SourceListing(*read_inventory(source.inventory, source.url, oldest, names))
+    return SourceListing(open_bucket(source.url).listing(names=names))
