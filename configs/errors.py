@@ -21,6 +21,12 @@ class InaccessibleError(PedigreeError):
     """Access is denied or a format is not understood: a setting, a right or a newer version. The data may be fine."""
 
 
+class UnlikeMachineError(PedigreeError):
+    """A machine computes other bits than the one that began; on a cluster ``worker`` names it."""
+
+    worker = ""
+
+
 class SettingsError(PedigreeError):
     """An argument or a setting is wrong; the command line exits with 2."""
 

@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import PedigreeError, ServiceUnavailableError
+from configs.errors import PedigreeError, ServiceUnavailableError, UnlikeMachineError
 from tasks.engine.engine import Report, ReportProgress
 
 
@@ -80,6 +80,21 @@ class Unwilling:
     def __call__(self, item: int, _report: ReportProgress) -> int:
         """Never."""
         return item
+
+
+@dataclass(frozen=True)
+class Alike:
+    """May be done by workers whose environment does not call them unlike."""
+
+    def prepare(self) -> None:
+        """Refuse where the environment says so."""
+        if os.environ.get("PEDIGREE_UNLIKE"):
+            raise UnlikeMachineError("This machine gives other bits.")
+
+    def __call__(self, _item: int, report: ReportProgress) -> int:
+        """Return who did it."""
+        report(1, {})
+        return os.getpid()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Items on their way: handed to a cluster's workers some at a time, and done again where their worker died."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from uuid import uuid4
 
-from configs.errors import PedigreeError, ServiceUnavailableError
+from configs.errors import PedigreeError, ServiceUnavailableError, UnlikeMachineError
 from tasks.engine.engine import OnReport, Report, Task
 from tasks.engine.worker import run_task, running_code
 
@@ -30,11 +30,12 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Running(Generic[Item]):
-    """An item that a worker has, or waits for one."""
+    """An item that a worker has, or waits for one; where workers are named, for one of these."""
 
     number: int
     item: Item
     tries: int
+    workers: frozenset[str] = frozenset()
 
 
 class Dispatch(Generic[Item, Answer]):
@@ -52,6 +53,7 @@ class Dispatch(Generic[Item, Answer]):
         self._code, self._topic = running_code(), f"pedigree-{uuid4().hex}"
         self._events: SimpleQueue[Report | Future[tuple[Answer, Report]]] = SimpleQueue()
         self._running: dict[Future[tuple[Answer, Report]], _Running[Item]] = {}
+        self._apart: set[str] = set()
         self._workers, self._looked, self._worked = 0, float("-inf"), monotonic()
 
     def __enter__(self) -> Self:
@@ -92,6 +94,8 @@ class Dispatch(Generic[Item, Answer]):
         return max(1, self._workers) * self._engine.scale.in_flight
 
     def _submit(self, running: _Running[Item]) -> None:
+        workers = self._alike() if self._apart else None
+        running = replace(running, workers=frozenset(workers or ()))
         future: Future[Any] = self._engine.client.submit(
             run_task,
             self._task,
@@ -101,6 +105,7 @@ class Dispatch(Generic[Item, Answer]):
             self._topic,
             key=f"{self._topic}-{running.number}-{running.tries}",
             pure=False,
+            workers=workers,
         )
         self._await(future, running)
 
@@ -124,10 +129,24 @@ class Dispatch(Generic[Item, Answer]):
             return
         self._engine.check_scheduler()
         self._looked, self._workers = monotonic(), self._engine.count_workers()
+        self._free_stranded()
         if self._workers:
             self._worked = monotonic()
         elif monotonic() - self._worked > self._engine.scale.wait:
             raise ServiceUnavailableError(self._engine.no_worker())
+
+    def _alike(self) -> list[str]:
+        """Return the workers that nobody has found unlike."""
+        return [address for address in self._engine.addresses() if address not in self._apart]
+
+    def _free_stranded(self) -> None:
+        """Take back what waits for workers that are gone, so that it is handed out again."""
+        if not self._apart:
+            return
+        present = set(self._engine.addresses())
+        for future, running in self._running.items():
+            if running.workers and not running.workers & present:
+                future.cancel(force=True)
 
     def _outcome(self, future: "Future[tuple[Answer, Report]]") -> Iterator[tuple[Item, Answer]]:
         """Yield the answer, or hand the item out again where its store did not answer."""
@@ -152,6 +171,12 @@ class Dispatch(Generic[Item, Answer]):
         if isinstance(error, ServiceUnavailableError) and running.tries < _TRIES:
             self._submit(_Running(running.number, running.item, running.tries + 1))
             return
+        if isinstance(error, UnlikeMachineError) and self._engine.scale.unlike == "separate":
+            self._apart.add(error.worker)
+            if self._alike():
+                self._engine.tell(f"no work for this one, whose features would have other bits: {error}")
+                self._submit(replace(running, tries=running.tries + 1))
+                return
         if isinstance(error, PedigreeError):
             raise error
         if type(error).__name__ == "KilledWorker":

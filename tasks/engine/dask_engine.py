@@ -32,6 +32,7 @@ class DaskEngine:
 
     client: "Client"
     scale: Scale
+    tell: Tell
     remote: bool = True
 
     @property
@@ -59,6 +60,10 @@ class DaskEngine:
             return int(self.client.scheduler_info(n_workers=0)["n_workers"])
         except (OSError, RuntimeError, ValueError):
             return 0
+
+    def addresses(self) -> list[str]:
+        """Return the addresses of all workers."""
+        return list(self.client.scheduler_info()["workers"])
 
     def check_workers(self) -> None:
         """Wait for the first worker, and check that each runs the code of this run.
@@ -136,11 +141,12 @@ def connected_engine(scale: Scale, tell: Tell) -> DaskEngine:
     """
     engine = _connected.get(scale)
     if engine is None or engine.client.status != "running":
-        engine = DaskEngine(connect(scale, tell), scale)
+        engine = DaskEngine(connect(scale, tell), scale, tell)
         _connected[scale] = engine
         atexit.register(engine.close)
         if engine.dashboard:
             tell(f"Dask's workers can be watched at {engine.dashboard}")
+    engine.tell = tell
     engine.check_workers()
     return engine
 

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from configs.environment import code_hash
-from configs.errors import PedigreeError
+from configs.errors import PedigreeError, UnlikeMachineError
 from tasks.engine.engine import Report, Task
 
 # Seconds between two reports of an item.
@@ -90,6 +90,9 @@ def run_task(task: Task[Any, Any], item: object, number: int, expected: Code, to
 
     Returns:
         The task's answer, and the last report of how far the item has come.
+
+    Raises:
+        UnlikeMachineError: This machine computes other bits than the one that began; the error names the worker.
     """
     from distributed import get_worker
 
@@ -98,8 +101,12 @@ def run_task(task: Task[Any, Any], item: object, number: int, expected: Code, to
         if task not in _prepared:
             check_code(f"worker {name}", running_code(), expected)
             _use_own_threads()
-            with _named_errors(name):
-                task.prepare()
+            try:
+                with _named_errors(name):
+                    task.prepare()
+            except UnlikeMachineError as error:
+                error.worker = str(get_worker().address)
+                raise
             _prepared.add(task)
     reporter = _Reporter(number, topic, get_worker())
     with _named_errors(name):

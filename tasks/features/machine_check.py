@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from configs.errors import PedigreeError
+from configs.errors import UnlikeMachineError
 from tasks.domain.training.machines import Machine, describe_unlike
 from tasks.stores.store import Store
 
@@ -43,11 +43,11 @@ def refuse_unlike(store: Store, backbone: "Backbone", machine: Machine) -> None:
         machine: What the machine told of itself.
 
     Raises:
-        PedigreeError: It gives others; the sentence names both machines.
+        UnlikeMachineError: It gives others; the sentence names both machines.
     """
     first = store.backbones.first_machine(backbone.fingerprint, machine)
     if machine.reference != (backbone.reference or first.reference):
-        raise PedigreeError(describe_unlike(machine, first, backbone.fingerprint))
+        raise UnlikeMachineError(describe_unlike(machine, first, backbone.fingerprint))
 
 
 def suit_machine(store: Store, backbone: "Backbone", unlike: str) -> "Backbone":

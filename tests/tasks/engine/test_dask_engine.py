@@ -15,7 +15,7 @@ from tasks.engine.dask_engine import DaskEngine, connected_engine
 from tasks.engine.engine import Report
 from tests.dask_servers import DaskCluster, dask_cluster
 from tests.servers import ROOT
-from tests.simple_tasks import Deadly, Failing, Square, Unwilling, ignore
+from tests.simple_tasks import Alike, Deadly, Failing, Square, Unwilling, ignore
 
 # Seconds after which the tests' scheduler gives a silent worker up.
 SILENT = 3
@@ -89,6 +89,24 @@ def test_a_worker_that_cannot_reach_the_bucket_is_named(engine: DaskEngine) -> N
     """The sentence says which worker, on which machine, and what it misses."""
     with pytest.raises(PedigreeError, match=r"Dask worker \S+ \(.*\): The bucket s3://nowhere is not there"):
         list(engine.map(Unwilling(), [1], ignore))
+
+
+def test_unlike_workers_are_refused_or_kept_apart(cluster: DaskCluster, engine: DaskEngine) -> None:
+    """By default an unlike worker ends the work by its name; kept apart, it gets none, and others do all."""
+    unlike = cluster.start_worker("unlike", PEDIGREE_UNLIKE="1")
+    workers = engine.count_workers() + 1
+    engine.client.wait_for_workers(workers, timeout=60)
+    with pytest.raises(PedigreeError, match=r"Dask worker unlike \(.*\): This machine gives other bits"):
+        list(engine.map(Alike(), range(40), ignore))
+    lines: list[str] = []
+    engine.scale, engine.tell = engine.scale.model_copy(update={"unlike": "separate"}), lines.append
+    answers = dict(engine.map(Alike(), range(40), ignore))
+    engine.scale, engine.tell = engine.scale.model_copy(update={"unlike": "refuse"}), print
+    unlike.kill()
+    unlike.wait()
+    assert sorted(answers) == list(range(40))
+    assert unlike.pid not in answers.values()
+    assert len(lines) >= 1
 
 
 def test_images_that_kill_every_worker_end_the_work(cluster: DaskCluster, engine: DaskEngine) -> None:

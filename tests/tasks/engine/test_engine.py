@@ -1,14 +1,16 @@
 """What any engine does with items, shown by the one of this process."""
 
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from configs.errors import PedigreeError
+from configs.errors import PedigreeError, SettingsError
 from configs.sections import Scale
 from tasks.engine.engine import LocalEngine, Report, even_share, open_engine
+from tests.servers import ROOT
 from tests.simple_tasks import Square, Unwilling, ignore
 
 
@@ -40,6 +42,22 @@ def test_items_are_small_enough_for_everybody_to_have_one(images: int, share: in
 
 
 def test_the_default_engine_imports_no_dask() -> None:
-    """Neither Dask nor what it brings is imported where nobody asks for it."""
-    assert open_engine(Scale(), print) == LocalEngine(256)
-    assert not {"dask", "distributed", "tornado"} & set(sys.modules) or "tests.dask_servers" in sys.modules
+    """Neither Dask nor what it brings is imported by the steps that could use it, or by the engine of one process."""
+    program = """
+import subprocess
+import sys
+import tasks.catalog.verify, tasks.features.missing_features, tasks.ingestion.ingest
+from configs.sections import Scale
+from tasks.engine.engine import open_engine
+open_engine(Scale(), print)
+print(sorted({"dask", "distributed", "msgpack", "zict", "tblib"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "[]\n"
+
+
+def test_without_the_extra_dask_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Dask is not installed, the error names the extra and the other engine."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SettingsError, match=r"pip install 'pedigree\[dask\]', or set scale.engine to local"):
+        open_engine(Scale(engine="dask"), print)
