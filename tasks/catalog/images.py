@@ -103,7 +103,7 @@ def forget(store: Store, image: str) -> RemovedImage:
     store.objects.check()
     store.check_format()
     images = store.images
-    if image not in images.stored() | store.tombstones.read():
+    if images.lacking([image]) and image not in store.tombstones.read():
         raise PedigreeError(f"The store {store.url} holds no image {image}: name it by its SHA-256, all 64 digits.")
     original = images.reference(image)
     store.tombstones.write(image, datetime.now(UTC).isoformat())
@@ -121,9 +121,9 @@ def _remove_from_card(store: Store, name: str, image: str) -> None:
     shown = list_pictured_images(card) if card else []
     if card and image in shown:
         images = store.images
-        held = images.stored()
+        lacking = set(images.lacking(shown))
         pictures = {
             picture: make_thumbnail(data)
-            for picture, data in images.read([picture for picture in shown if picture in held])
+            for picture, data in images.read([picture for picture in shown if picture not in lacking])
         }
         store.data_cards.replace_page(name, render_data_card(card, pictures))

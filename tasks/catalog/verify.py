@@ -238,14 +238,14 @@ def _head(store: Store, name: str) -> Iterator[Damage]:
 def _features(store: Store, backbone: str, head: str, rows: Sequence[Row]) -> Iterator[Damage]:
     """Features can be computed again, so that only those that are there and cannot be numbers count as damage."""
     features = store.features(backbone, Head.from_bytes(store.heads.read(head)).weights.shape[0])
-    stored = features.stored()
-    images = [row.image for row in rows if row.image in stored]
+    lacking = set(features.lacking([row.image for row in rows]))
+    images = [row.image for row in rows if row.image not in lacking]
+    yield from (
+        Damage(f"image {image}", f"Its features of backbone {backbone[:12]} are not what was written.")
+        for image in sorted(set(features.damaged_images(images)))
+    )
     for start in range(0, len(images), _FEATURES_AT_ONCE):
         part = images[start : start + _FEATURES_AT_ONCE]
-        yield from (
-            Damage(f"image {image}", f"Its features of backbone {backbone[:12]} are not what was written.")
-            for image in sorted(set(features.damaged_images(part)))
-        )
         wrong = ~np.isfinite(features.read(part)).all(axis=1)
         yield from (
             Damage(f"image {part[index]}", f"Its features of backbone {backbone[:12]} are no numbers.")

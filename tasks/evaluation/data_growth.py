@@ -89,17 +89,15 @@ def _recipe(made_by: Mapping[str, object]) -> dict[str, object]:
 def _reduction(feature_set: FeatureSet, images: Sequence[str], store: Store) -> Reduce:
     """Fit the principal components of today's images, so that of one backbone both versions have the same."""
     features = store.features(feature_set.fingerprint, feature_set.width)
-    stored = features.stored()
-    return fit_reduction(features, [image for image in images if image in stored])
+    lacking = set(features.lacking(images))
+    return fit_reduction(features, [image for image in images if image not in lacking])
 
 
 def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, store: Store) -> VersionFeatures:
-    stored, splits = (
-        store.features(feature_set.fingerprint, feature_set.width).stored(),
-        store.splits.stored(),
-    )
-    used = [row for row in rows if row.split is not Split.HELD_OUT and row.image in stored]
-    sample = sorted(used, key=lambda row: row.image)[:_MOST]
+    features, splits = store.features(feature_set.fingerprint, feature_set.width), store.splits.stored()
+    used = [row for row in rows if row.split is not Split.HELD_OUT]
+    lacking = set(features.lacking([row.image for row in used]))
+    sample = sorted((row for row in used if row.image not in lacking), key=lambda row: row.image)[:_MOST]
     names = [row.image for row in sample]
     groups = [splits[name].group if name in splits else name for name in names]
     return VersionFeatures(names, reduce(names), [row.label for row in sample], groups)

@@ -81,7 +81,7 @@ def embed_golden(rows: Sequence[Row], feature_set: FeatureSet, store: Store, set
         settings: How large an image may be, and where long work is done.
     """
     images = [row.image for row in rows]
-    if not rows or set(images) <= store.features(feature_set.fingerprint, feature_set.width).stored():
+    if not store.features(feature_set.fingerprint, feature_set.width).lacking(images):
         return
     backbone, limits = stored_backbone(store, feature_set.fingerprint), limits_from_settings(settings.images)
     embed_missing(backbone, images, store, limits, settings.scale)

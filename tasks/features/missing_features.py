@@ -142,8 +142,10 @@ def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[s
     Returns:
         The lacking views by image, in the order of the images.
     """
-    stored = features.row_numbers(sorted({view for views in requested.values() for view in views}))
-    missing = {image: tuple(view for view in views if image not in stored[view]) for image, views in requested.items()}
+    lacking: dict[str, set[str]] = {}
+    for view in sorted({view for views in requested.values() for view in views}):
+        lacking[view] = set(features.lacking([image for image, views in requested.items() if view in views], view))
+    missing = {image: tuple(view for view in views if image in lacking[view]) for image, views in requested.items()}
     return {image: views for image, views in missing.items() if views}
 
 

@@ -183,7 +183,15 @@ class Store:
         """
         from tasks.stores.tables.features import FeatureStore
 
-        return FeatureStore(self.objects, self.checksums, fingerprint, width, precision)
+        key = (fingerprint, width, precision)
+        if key not in self._features:
+            self._features[key] = FeatureStore(self.objects, self.checksums, *key)
+        return self._features[key]
+
+    @cached_property
+    def _features(self) -> "dict[tuple[str, int, str], FeatureStore]":
+        """The tables of features that were asked for, each of which knows its row numbers from then on."""
+        return {}
 
     def checkpoints(self, name: str) -> CheckpointStore:
         """Return the checkpoints of the fine-tuning that is named by this hash."""

@@ -4,16 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from configs.errors import PedigreeError
 from tasks.stores.store import Store
-from tasks.stores.tables.lance_rows import row_numbers
+from tasks.stores.tables.row_numbers import MISSING, NameIndex
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """
 import sys
+import numpy as np
 import pyarrow as pa
 from tasks.stores.store import Store
 url, writer = sys.argv[1:]
@@ -24,6 +26,7 @@ for number in range(4):
 # Writes one row that no version of the table names, and prints what commits it.
 FRAGMENT_WRITER = """
 import sys
+import numpy as np
 import pyarrow as pa
 from tasks.stores.store import Store
 url, name = sys.argv[1:]
@@ -91,7 +94,8 @@ def test_writers_who_add_the_same_column_lose_nothing(url: str) -> None:
 
 def test_the_first_of_doubled_rows_counts() -> None:
     """A name that was appended twice stands for its first row."""
-    assert row_numbers(pa.chunked_array([["a", "b"], ["a", "c"]])) == {"a": 0, "b": 1, "c": 3}
+    index = NameIndex(pa.array(["a", "b", "a", "c"]), np.arange(4))
+    assert index.find(pa.array(["c", "a", "d", "b", "a" * 99])).tolist() == [3, 0, MISSING, 1, MISSING]
 
 
 def test_fragments_of_several_processes_become_rows_in_one_commit(url: str) -> None:

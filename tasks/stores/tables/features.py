@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ class FeatureStore:
     precision: str = "float32"
 
     def stored(self, view: str = IDENTITY) -> set[str]:
-        """Return the images whose features in a view are stored."""
-        return set(self.row_numbers([view])[view])
+        """Return all images whose features in a view are stored; ``lacking`` asks about some of them."""
+        return self._table().numbers.names(view)
 
     def lacking(self, images: Sequence[str], view: str = IDENTITY) -> list[str]:
         """List images whose features are not stored.
@@ -53,28 +54,8 @@ class FeatureStore:
         Returns:
             Those of them that lack it, in their order.
         """
-        stored = self.stored(view)
-        return [image for image in images if image not in stored]
-
-    def row_numbers(self, views: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return the first row of each image in each view.
-
-        Args:
-            views: The views that are wanted.
-
-        Returns:
-            Row numbers by view and image.
-
-        Raises:
-            PedigreeError: The table's rows are of another backbone.
-        """
-        table = self._table().read(["image", "view"])
-        numbers: dict[str, dict[str, int]] = {view: {} for view in views}
-        columns = (table[name].to_pylist() for name in table.column_names)
-        for number, (image, view) in enumerate(zip(*columns, strict=True)):
-            if view in numbers:
-                numbers[view].setdefault(image, number)
-        return numbers
+        present = self._table().find(images, [view]).present()
+        return [image for image, there in zip(images, present, strict=True) if not there]
 
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
         """Write features in one commit.
@@ -130,7 +111,7 @@ class FeatureStore:
         stored = self._table().stored_schema()
         if stored is None or _CHECKSUM.name in stored.names:
             return 0
-        return int(self._table().read(["image"]).num_rows)
+        return self._table().count_rows()
 
     def add_checksums(self) -> int:
         """Write the checksums that rows of an earlier Pedigree lack, of what lies there now.
@@ -204,24 +185,19 @@ class FeatureStore:
         Raises:
             PedigreeError: Features are missing, or are not what was written.
         """
-        numbers = self.row_numbers(views)
-        try:
-            rows = np.array([numbers[view][image] for view in views for image in images], np.int64)
-        except KeyError as error:
-            message = f"The store {self.objects.url} lacks features of image {error} under backbone"
-            raise PedigreeError(f"{message} {self.fingerprint[:12]}: run the night again, and it makes them.") from None
-        order, start = np.argsort(rows), 0
-        named = [(image, view) for view in views for image in images]
         table = self._table()
+        found = table.find(images, views)
+        if not found.present().all():
+            lacking = images[int(np.argmin(found.present())) % len(images)]
+            message = f"The store {self.objects.url} lacks features of image {lacking!r} under backbone"
+            raise PedigreeError(f"{message} {self.fingerprint[:12]}: run the night again, and it makes them.")
         columns = ["vector", _CHECKSUM.name] if self._checked(table) else ["vector"]
-        for part, selection in table.ascending(rows[order], columns):
-            positions = order[start : start + len(selection)]
+        for part, selection, positions in found.ascending(columns):
             vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[selection]
             if len(columns) > 1:
-                names = [named[position] for position in positions]
-                self._compare(names, vectors, part[_CHECKSUM.name].take(pa.array(selection)))
+                named = [(images[place % len(images)], views[place // len(images)]) for place in positions.tolist()]
+                self._compare(named, vectors, part[_CHECKSUM.name].take(pa.array(selection)))
             yield positions, vectors
-            start += len(selection)
 
     @property
     def _note(self) -> str:
@@ -272,11 +248,14 @@ class FeatureStore:
 
     def _table(self) -> Table:
         """Open the table, and check that its rows are of this backbone."""
-        table = Table(self.objects, self.checksums, f"features/{self.fingerprint}", self._schema)
-        stored = table.stored_schema()
+        stored = self._lance.stored_schema()
         if stored is not None:
             self._check(stored)
-        return table
+        return self._lance
+
+    @cached_property
+    def _lance(self) -> Table:
+        return Table(self.objects, self.checksums, f"features/{self.fingerprint}", self._schema)
 
     def _check(self, stored: pa.Schema) -> None:
         table = f"The table features/{self.fingerprint} in {self.objects.url}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.objects.originals import LostOriginalError, parse_reference, resolve
-from tasks.stores.tables.lance_rows import row_numbers
-from tasks.stores.tables.lance_table import Table
+from tasks.stores.tables.found_rows import FoundRows
+from tasks.stores.tables.lance_table import LOOKED_UP, Table
 
 # Photographs are compressed already: to try it once more took Lance four times as long as to write them.
 _AS_IT_IS = {"lance-encoding:compression": "none"}
 # The hashes of a picture's parts are read of new images alone, that of its middle of all.
 _PARTS, _MIDDLE = crops.METHOD, f"{crops.METHOD}-middle"
+_LARGE = {"data", _PARTS, _MIDDLE}
 _SCHEMA = pa.schema(
     [
         ("image", pa.string()),
@@ -56,27 +58,35 @@ class ImageStore:
     checksums: Checksums
 
     def stored(self) -> set[str]:
-        """Return the images that are stored."""
-        return set(self._table().read(["image"])["image"].to_pylist())
+        """Return the images that are stored; who asks about some of them asks for those that are lacking."""
+        return self._table.numbers.names()
+
+    def lacking(self, images: Sequence[str]) -> list[str]:
+        """Return those of these images that are not stored, in their order."""
+        present = self._table.find(images).present()
+        return [image for image, there in zip(images, present, strict=True) if not there]
 
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
         """Write new images with their bytes, or with references in place of them, in one commit."""
         if images:
-            self._table().append(_stream(images))
+            self._table.append(_stream(images))
 
     def write_fragments(self, images: Sequence[tuple[ImageInfo, bytes]]) -> list[str]:
         """Write new images with their bytes, which nobody reads before ``commit_fragments`` has these lines of text."""
-        return self._table().write_fragments(_stream(images)) if images else []
+        return self._table.write_fragments(_stream(images)) if images else []
 
     def commit_fragments(self, fragments: Sequence[str]) -> int:
         """Make written images a part of the table, in one commit; return how many rows these are."""
-        return self._table().commit_fragments(fragments)
+        return self._table.commit_fragments(fragments)
 
     def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what was measured of those of these images that are stored."""
-        columns = self._table().read([name for name in _SCHEMA.names if name not in {"data", _PARTS, _MIDDLE}])
-        rows = columns.filter(pc.is_in(columns["image"], pa.array(list(images), pa.string()))).to_pylist()
-        return {row["image"]: _examined(row) for row in reversed(rows)}
+        found, columns = self._table.find(list(images)), [name for name in _SCHEMA.names if name not in _LARGE]
+        return {
+            row["image"]: _examined(row)
+            for batch, selection, _ in found.ascending(columns)
+            for row in batch.take(pa.array(selection)).to_pylist()
+        }
 
     def hashes(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the perceptual hashes of those of these images that are stored."""
@@ -95,7 +105,7 @@ class ImageStore:
         Returns:
             The columns ``image`` and ``hash``.
         """
-        columns = self._table().read(["image", METHOD])
+        columns = self._table.read(["image", METHOD])
         mask = pc.and_(pc.is_in(columns["image"], images), pc.is_valid(columns[METHOD]))
         stored = columns.filter(mask)
         ordered = stored.take(pc.sort_indices(stored["image"]))
@@ -114,32 +124,35 @@ class ImageStore:
         Returns:
             The hashes in one piece, null for an image that has none.
         """
-        columns = self._table().read(["image", _MIDDLE])
+        columns = self._table.read(["image", _MIDDLE])
         return _in_one_piece(columns[_MIDDLE].take(pc.index_in(images, columns["image"].combine_chunks())))
 
     def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
         """Yield these images with the hashes of their parts, some at a time; empty bytes stand for images without."""
-        table = self._table()
-        stored = table.stored_schema()
-        if stored is None or _PARTS not in stored.names:
+        found = self._table.find(images)
+        if found.dataset is None or _PARTS not in found.dataset.schema.names:
             yield [(image, b"") for image in images]
             return
-        numbers = row_numbers(table.read(["image"])["image"])
-        rows = np.sort(np.array([numbers[image] for image in images], np.int64))
-        for batch, selection in table.ascending(rows, ["image", _PARTS]):
+        for batch, selection, _ in found.ascending(["image", _PARTS]):
             names, parts = (batch[name].take(selection).to_pylist() for name in ("image", _PARTS))
             yield [(image, part_hashes or b"") for image, part_hashes in zip(names, parts, strict=True)]
 
     def _hashes(self, column: str, images: Collection[str]) -> dict[str, bytes]:
-        columns = self._table().read(["image", column])
-        every = dict(zip(columns["image"].to_pylist(), columns[column].to_pylist(), strict=True))
+        every = self._column(column, list(images))
         return {image: every[image] for image in images if every.get(image)}
 
     def formats(self, images: Collection[str]) -> dict[str, str]:
         """Return the formats of those of these images that are stored, in the order that is fastest to read."""
-        requested, columns = set(images), self._table().read(["image", "format"])
-        pairs = zip(columns["image"].to_pylist(), columns["format"].to_pylist(), strict=True)
-        return {image: form for image, form in pairs if image in requested}
+        return self._column("format", list(images))
+
+    def _column(self, column: str, images: Sequence[str]) -> dict[str, Any]:
+        """Return one column of these images, in the table's order; nothing where an older table lacks it."""
+        found, values = self._table.find(images), dict[str, Any]()
+        if found.dataset is not None and column in found.dataset.schema.names:
+            for batch, selection, _ in found.ascending(["image", column]):
+                names, part = (batch[name].take(pa.array(selection)).to_pylist() for name in ("image", column))
+                values |= zip(names, part, strict=True)
+        return values
 
     def read(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Read images, with a few in memory at a time.
@@ -192,15 +205,14 @@ class ImageStore:
 
     def read_stored(self, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield images with what the store keeps of each: its bytes, or the reference to an original in a source."""
-        for part in self._table().take(images, ["image", "data"]):
+        for part in self._table.take(images, ["image", "data"]):
             for image, data in zip(part["image"].to_pylist(), part["data"].to_pylist(), strict=True):
                 yield image, data if data and parse_reference(data) else self._checked(image, data or b"")
 
     def reference(self, image: str) -> str:
         """Return where an image's bytes lie in its source, in words; empty where the store holds them, or no image."""
-        table = self._table()
-        number = row_numbers(table.read(["image"])["image"]).get(image)
-        stored = b"" if number is None else _alone(table, number)
+        found = self._table.find([image])
+        stored = _alone(found, 0) if found.present().all() else b""
         return str((parse_reference(stored) if isinstance(stored, bytes) else None) or "")
 
     def _checked(self, image: str, data: bytes) -> bytes:
@@ -213,35 +225,44 @@ class ImageStore:
 
     def _stored(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | LostOriginalError]]:
         """Yield images with their bytes, which are not checked unless they come from a source."""
-        for part in self._table().take(images, ["image", "data"]):
+        for part in self._table.take(images, ["image", "data"]):
             names, contents = part["image"].to_pylist(), [data or b"" for data in part["data"].to_pylist()]
             yield from zip(names, resolve(list(zip(names, contents, strict=True))), strict=True)
 
     def remove(self, image: str) -> bool:
         """Remove an image's bytes for good; return False where there were none."""
-        return self._table().remove(image)
+        return self._table.remove(image)
 
     def salvage(self, images: Sequence[str]) -> Iterator[tuple[str, bytes | PedigreeError]]:
         """Yield these images with their bytes or, where they are missing or cannot be read, with the reason."""
-        table = self._table()
-        numbers = row_numbers(table.read(["image"])["image"])
-        for start in range(0, len(images), _TOGETHER):
-            part = [image for image in images[start : start + _TOGETHER] if image in numbers]
-            yield from ((image, _MISSING) for image in images[start : start + _TOGETHER] if image not in numbers)
-            try:
-                stored: list[bytes | PedigreeError] = [*_bytes(table, [numbers[image] for image in part])]
-            except PedigreeError:
-                stored = [_alone(table, numbers[image]) for image in part]
-            yield from zip(part, _with_originals(part, stored), strict=True)
+        for start in range(0, len(images), LOOKED_UP):
+            part = images[start : start + LOOKED_UP]
+            found = self._table.find(part)
+            present: list[int] = np.flatnonzero(found.present()).tolist()
+            yield from ((image, _MISSING) for image, there in zip(part, found.present(), strict=True) if not there)
+            for batch in (present[first : first + _TOGETHER] for first in range(0, len(present), _TOGETHER)):
+                names = [part[index] for index in batch]
+                try:
+                    stored: list[bytes | PedigreeError] = [*_bytes(found, batch)]
+                except PedigreeError:
+                    stored = self._singly(names)
+                yield from zip(names, _with_originals(names, stored), strict=True)
+
+    def _singly(self, images: Sequence[str]) -> list[bytes | PedigreeError]:
+        """Read images one by one from the table as it is by now, since another run may have removed some."""
+        found = self._table.find(images)
+        return [_alone(found, place) if there else _MISSING for place, there in enumerate(found.present())]
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
-        return self._table().damage()
+        return self._table.damage()
 
+    @cached_property
     def _table(self) -> Table:
         return Table(self.objects, self.checksums, "images", _SCHEMA)
 
 
+<<<<<<< HEAD
 def _with_originals(images: Sequence[str], stored: Sequence[bytes | PedigreeError]) -> Iterator[bytes | PedigreeError]:
     """Put originals in the place of references to them; what could not be read stays as it is."""
     pairs = [(image, data) for image, data in zip(images, stored, strict=True) if isinstance(data, bytes)]
@@ -256,11 +277,14 @@ def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
 
 def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
     return [data or b"" for part in table.take_rows(rows, ["data"]) for data in part["data"].to_pylist()]
+=======
+def _bytes(found: FoundRows, positions: Sequence[int]) -> list[bytes]:
+    return [data or b"" for part in found.take(["data"], positions) for data in part["data"].to_pylist()]
 
 
-def _alone(table: Table, row: int) -> bytes | PedigreeError:
+def _alone(found: FoundRows, position: int) -> bytes | PedigreeError:
     try:
-        return _bytes(table, [row])[0]
+        return _bytes(found, [position])[0]
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError as problem:

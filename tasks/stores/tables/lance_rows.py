@@ -1,15 +1,13 @@
 """Helpers for Lance tables: data files, checks of rows, and errors as sentences."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
 
 #: Rows in one read where they may hold whole pictures, then where much of a table is read.
 ROWS_AT_ONCE, ROWS_A_SCAN = 64, 256
-# Reads that go ahead where much of a table is read.
-_AHEAD = 4
-# Reading row by row is faster for fewer than one row in this many.
-_SPARSE = 4
 # Lance writes this of requests that it gave up on, since the server did not answer or was busy, and of no other.
 _TRIED = r"after \d+ retries"
 _REFUSED = r"[Pp]ermission ?[Dd]enied|Access ?Denied|403 Forbidden"
@@ -83,38 +77,6 @@ def damaged_files(
             yield from ((file.path, str(problem)) for file in fragment.data_files())
 
 
-def ascending_rows(
-    dataset: "lance.LanceDataset", rows: NDArray[np.int64], columns: Sequence[str]
-) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-    """Read rows by ascending numbers; much of a table is read from end to end, little of it row by row.
-
-    Args:
-        dataset: The table.
-        rows: The row numbers, int64 of shape ``(n_rows,)``, ascending.
-        columns: The columns that are wanted.
-
-    Yields:
-        A few rows of the table, and the indices of those among them that were asked for.
-    """
-    if len(rows) * _SPARSE < dataset.count_rows():
-        for part in (rows[start : start + ROWS_A_SCAN] for start in range(0, len(rows), ROWS_A_SCAN)):
-            taken = sound(dataset.take(part.tolist(), columns=list(columns)))
-            yield from ((batch, np.arange(batch.num_rows)) for batch in taken.to_batches())
-        return
-    scan = dataset.to_batches(
-        columns=list(columns),
-        batch_size=ROWS_A_SCAN,
-        batch_readahead=_AHEAD,
-        fragment_readahead=_AHEAD,
-        scan_in_order=True,
-    )
-    passed = 0
-    for batch in scan:
-        first, last = np.searchsorted(rows, [passed, passed + batch.num_rows])
-        yield sound(batch), rows[first:last] - passed
-        passed += batch.num_rows
-
-
 def sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, which have no types
     """Check that offsets and letters of rows are sound, and return them; reading damaged ones would crash."""
     rows.validate(full=True)
@@ -124,21 +86,6 @@ def sound(rows: Any) -> Any:  # noqa: ANN401 - a pyarrow.Table or RecordBatch, w
 def one_line(error: BaseException) -> str:
     """Return an error in one line, without the place in Lance's own source."""
     return shown(re.sub(r",? ?/\S+\.rs:\d+:\d+", "", " ".join(str(error).split())))[:200].rstrip(".")
-
-
-def row_numbers(names: pa.ChunkedArray) -> dict[str, int]:
-    """Return the first row of each name.
-
-    Args:
-        names: The column of names.
-
-    Returns:
-        Row numbers by name.
-    """
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(names.to_pylist()):
-        numbers.setdefault(name, number)
-    return numbers
 
 
 def table_error(name: str, objects: Bucket, done: str, error: BaseException) -> PedigreeError:

@@ -3,34 +3,38 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import Bucket
+from tasks.stores.tables.found_rows import FoundRows
 from tasks.stores.tables.fragments import commit_rows, write_rows
 from tasks.stores.tables.lance_rows import (
     ROWS_A_SCAN,
-    ROWS_AT_ONCE,
-    ascending_rows,
     create_table,
     damaged_files,
     files_of,
-    row_numbers,
     sound,
     table_error,
     table_errors,
 )
+from tasks.stores.tables.row_numbers import RowNumbers
 from tasks.stores.tables.upkeep import drop_image
 
 if TYPE_CHECKING:
     import lance
 
+#: Names that are looked up together: whoever reads for days follows the newest version, since old ones are swept.
+LOOKED_UP = 4096
+_AGAIN = "run the night again, which fetches what its source still holds"
+#: The columns that name a row.
+NAMED_BY = ("image", "view")
 # Attempts to add a column where another writer was faster.
 _TRIES = 5
 
@@ -135,59 +139,53 @@ class Table:
                 rows = rows.add_column(position, field, pa.nulls(rows.num_rows, field.type))
         return rows
 
+    @cached_property
+    def numbers(self) -> RowNumbers:
+        """The row numbers of the table's names, which are read once as long as this object lives."""
+        return RowNumbers(self._open, [name for name in NAMED_BY if name in self.schema.names])
+
+    def find(self, names: Sequence[str], views: Sequence[str] = ("",)) -> FoundRows:
+        """Look images up in the table as it is now.
+
+        Args:
+            names: The images. Of several rows of an image the first one counts, so a doubled append is harmless.
+            views: The views; one empty text for a table without views.
+
+        Returns:
+            The rows of all images in the first view, then in the next, and so on.
+        """
+        with self._errors():
+            return FoundRows(*self.numbers.find(names, views), self._errors)
+
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Read the rows of images, a few at a time.
 
         Args:
-            names: The images. Of several rows of an image the first one counts, so a doubled append is harmless.
+            names: The images.
             columns: The columns that are wanted.
 
         Yields:
             A few rows, in the order asked.
+
+        Raises:
+            PedigreeError: An image has no row.
         """
-        dataset = self._open()
-        if dataset is None:
-            return
-        with self._errors():
-            numbers = row_numbers(sound(dataset.to_table(columns=["image"], scan_in_order=True))["image"])
-        yield from self._taken(dataset, [numbers[name] for name in names], columns)
-
-    def take_rows(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Read rows by their numbers, a few at a time.
-
-        Args:
-            rows: The row numbers.
-            columns: The columns that are wanted.
-
-        Yields:
-            A few rows, in the order asked.
-        """
-        dataset = self._open()
-        if dataset is not None:
-            yield from self._taken(dataset, rows, columns)
-
-    def ascending(
-        self, rows: NDArray[np.int64], columns: Sequence[str]
-    ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-        """Read rows by ascending numbers; much of a table is read from end to end, little of it row by row.
-
-        Args:
-            rows: The row numbers, int64 of shape ``(n_rows,)``, ascending.
-            columns: The columns that are wanted.
-
-        Yields:
-            A few rows of the table, and the indices of those among them that were asked for.
-        """
-        dataset = self._open()
-        if dataset is None or not len(rows):
-            return
-        with self._errors():
-            yield from ascending_rows(dataset, rows, columns)
+        for start in range(0, len(names), LOOKED_UP):
+            found = self.find(part := names[start : start + LOOKED_UP])
+            if not found.present().all():
+                lacking = part[int(np.argmin(found.present()))]
+                raise PedigreeError(f"The table {self.name} in {self.objects.url} lacks image {lacking}: {_AGAIN}.")
+            yield from found.take(columns)
 
     def stored_schema(self) -> pa.Schema | None:
         """Return the schema as it was written, with its metadata; None where there is no table."""
         dataset = self._open()
         return None if dataset is None else dataset.schema  # An empty dataset counts as false.
+
+    def count_rows(self) -> int:
+        """Count the rows."""
+        dataset = self._open()
+        return 0 if dataset is None else int(dataset.count_rows())
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield these columns of all rows, some at a time."""
@@ -252,12 +250,6 @@ class Table:
             return
         if dataset is not None:
             yield from ((self._key(file), problem) for file, problem in damaged_files(dataset, self._errors))
-
-    def _taken(self, dataset: "lance.LanceDataset", rows: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            with self._errors():
-                part = sound(dataset.take(list(rows[start : start + ROWS_AT_ONCE]), columns=list(columns)))
-            yield part
 
     def _files_now(self) -> set[str]:
         dataset = self._open()
