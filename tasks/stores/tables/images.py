@@ -262,7 +262,6 @@ class ImageStore:
         return Table(self.objects, self.checksums, "images", _SCHEMA)
 
 
-<<<<<<< HEAD
 def _with_originals(images: Sequence[str], stored: Sequence[bytes | PedigreeError]) -> Iterator[bytes | PedigreeError]:
     """Put originals in the place of references to them; what could not be read stays as it is."""
     pairs = [(image, data) for image, data in zip(images, stored, strict=True) if isinstance(data, bytes)]
@@ -275,9 +274,6 @@ def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
     return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)
 
 
-def _bytes(table: Table, rows: Sequence[int]) -> list[bytes]:
-    return [data or b"" for part in table.take_rows(rows, ["data"]) for data in part["data"].to_pylist()]
-=======
 def _bytes(found: FoundRows, positions: Sequence[int]) -> list[bytes]:
     return [data or b"" for part in found.take(["data"], positions) for data in part["data"].to_pylist()]
 
