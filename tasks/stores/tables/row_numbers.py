@@ -41,7 +41,14 @@ class NameIndex:
         self._sorted, self._rows = keys[self._order], rows
 
     def find(self, names: pa.Array) -> Rows:
-        """Return the first row of each name, int64 of shape ``(n_names,)``, and ``MISSING`` where there is none."""
+        """Return the first row of each name.
+
+        Args:
+            names: The names.
+
+        Returns:
+            The numbers, int64 of shape ``(n_names,)``, and ``MISSING`` where there is none.
+        """
         found = np.full(len(names), MISSING, np.int64)
         if not len(self._rows) or not len(names):
             return found

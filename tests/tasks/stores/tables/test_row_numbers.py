@@ -12,7 +12,7 @@ from configs.errors import PedigreeError
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_table import Table
 from tasks.stores.tables.row_numbers import MISSING, NameIndex
-from tests.tasks.stores.tables.name_reads import NameReads, name_reads
+from tests.name_reads import NameReads, name_reads
 
 SCHEMA = pa.schema([("image", pa.string()), ("view", pa.string())])
 __all__ = ["name_reads"]
