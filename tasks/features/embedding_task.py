@@ -169,8 +169,8 @@ def embed_on_workers(
         uncommitted: Gets what they answer.
         advance: Shows how many images are done.
     """
-    size, rows = engine.divide(len(missing)), Store(task.store).images.row_numbers()
-    requests = ((image, rows.get(image, 0), views) for image, views in missing.items())
+    size, rows = engine.divide(len(missing)), Store(task.store).images.row_numbers(list(missing))
+    requests = ((image, row, views) for row, (image, views) in zip(rows, missing.items(), strict=True))
     try:
         for _, embedded in engine.map(task, _parts(requests, size), Tally(advance)):
             uncommitted.add(embedded)

@@ -32,7 +32,7 @@ def measure(backbone_engine: str) -> None:
     """Embed the same photographs by each engine in turns, and print images a second; starting is not counted."""
     with TemporaryDirectory() as folder:
         fingerprint, images = _fill(Store(folder), backbone_engine)
-        rows = Store(folder).images.row_numbers()
+        rows = dict(zip(images, Store(folder).images.row_numbers(images), strict=True))
         task = EmbeddingTask(folder, fingerprint, LIMITS, None)
         engines: dict[str, Engine] = {
             f"dask, {workers} worker{'s' * (workers > 1)}": connected_engine(

@@ -41,6 +41,11 @@ class FoundRows:
         """Return which names have a row, of shape ``(n_names,)``."""
         return np.asarray(self.rows != MISSING)
 
+    def are_within(self) -> bool:
+        """Check that the table has so many rows, which one from which images were removed may not."""
+        within = self.dataset is not None and len(self.rows) and self.rows.max() < self.dataset.count_rows()
+        return bool(within and self.present().all())
+
     def take(self, columns: Sequence[str], positions: Sequence[int] | Indices | None = None) -> Iterator[pa.Table]:
         """Read rows a few at a time.
 

@@ -11,40 +11,16 @@ import pyarrow.compute as pc
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images import crops
-from tasks.domain.images.crops import PARTS_BYTES, middle_hash
-from tasks.domain.images.image_info import ImageInfo, ImageProperties
-from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
+from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.near_duplicates import METHOD
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.objects.originals import LostOriginalError, parse_reference, resolve
 from tasks.stores.tables.found_rows import FoundRows
+from tasks.stores.tables.image_rows import MIDDLE, PARTS, SCHEMA, image_info, image_rows
 from tasks.stores.tables.lance_table import LOOKED_UP, Table
 
-# Photographs are compressed already: to try it once more took Lance four times as long as to write them.
-_AS_IT_IS = {"lance-encoding:compression": "none"}
-# The hashes of a picture's parts are read of new images alone, that of its middle of all.
-_PARTS, _MIDDLE = crops.METHOD, f"{crops.METHOD}-middle"
-_LARGE = {"data", _PARTS, _MIDDLE}
-_SCHEMA = pa.schema(
-    [
-        ("image", pa.string()),
-        pa.field("data", pa.large_binary(), metadata=_AS_IT_IS),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("format", pa.string()),
-        (METHOD, pa.binary(HASH_BYTES)),
-        ("brightness", pa.float64()),
-        ("contrast", pa.float64()),
-        ("sharpness", pa.float64()),
-        ("tone", pa.float64()),
-        # An image that an older Pedigree stored has none.
-        pa.field(_PARTS, pa.binary(PARTS_BYTES), metadata=_AS_IT_IS),
-        (_MIDDLE, pa.binary(HASH_BYTES)),
-    ]
-)
-# Images that are copied for Lance at once: memory that comes fresh from the system costs more than writing.
-_A_BATCH = 256
+_LARGE = {"data", PARTS, MIDDLE}
 # Images that are read at once while looking for damage; they are read one by one where that fails.
 _TOGETHER = 64
 _MISSING = PedigreeError("It is not in the store.")
@@ -69,11 +45,11 @@ class ImageStore:
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
         """Write new images with their bytes, or with references in place of them, in one commit."""
         if images:
-            self._table.append(_stream(images))
+            self._table.append(image_rows(images))
 
     def write_fragments(self, images: Sequence[tuple[ImageInfo, bytes]]) -> list[str]:
         """Write new images with their bytes, which nobody reads before ``commit_fragments`` has these lines of text."""
-        return self._table.write_fragments(_stream(images)) if images else []
+        return self._table.write_fragments(image_rows(images)) if images else []
 
     def commit_fragments(self, fragments: Sequence[str]) -> int:
         """Make written images a part of the table, in one commit; return how many rows these are."""
@@ -81,9 +57,9 @@ class ImageStore:
 
     def read_infos(self, images: Collection[str]) -> dict[str, ImageInfo]:
         """Return what was measured of those of these images that are stored."""
-        found, columns = self._table.find(list(images)), [name for name in _SCHEMA.names if name not in _LARGE]
+        found, columns = self._table.find(list(images)), [name for name in SCHEMA.names if name not in _LARGE]
         return {
-            row["image"]: _examined(row)
+            row["image"]: image_info(row)
             for batch, selection, _ in found.ascending(columns)
             for row in batch.take(pa.array(selection)).to_pylist()
         }
@@ -94,7 +70,7 @@ class ImageStore:
 
     def middles(self, images: Collection[str]) -> dict[str, bytes]:
         """Return the hash of the middle part of those of these images that have one, which older images lack."""
-        return self._hashes(_MIDDLE, images)
+        return self._hashes(MIDDLE, images)
 
     def perceptual_hashes(self, images: pa.Array) -> pa.RecordBatch:
         """Return those of these images that are stored, sorted by name, with their perceptual hashes.
@@ -124,17 +100,17 @@ class ImageStore:
         Returns:
             The hashes in one piece, null for an image that has none.
         """
-        columns = self._table.read(["image", _MIDDLE])
-        return _in_one_piece(columns[_MIDDLE].take(pc.index_in(images, columns["image"].combine_chunks())))
+        columns = self._table.read(["image", MIDDLE])
+        return _in_one_piece(columns[MIDDLE].take(pc.index_in(images, columns["image"].combine_chunks())))
 
     def parts(self, images: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
         """Yield these images with the hashes of their parts, some at a time; empty bytes stand for images without."""
         found = self._table.find(images)
-        if found.dataset is None or _PARTS not in found.dataset.schema.names:
+        if found.dataset is None or PARTS not in found.dataset.schema.names:
             yield [(image, b"") for image in images]
             return
-        for batch, selection, _ in found.ascending(["image", _PARTS]):
-            names, parts = (batch[name].take(selection).to_pylist() for name in ("image", _PARTS))
+        for batch, selection, _ in found.ascending(["image", PARTS]):
+            names, parts = (batch[name].take(selection).to_pylist() for name in ("image", PARTS))
             yield [(image, part_hashes or b"") for image, part_hashes in zip(names, parts, strict=True)]
 
     def _hashes(self, column: str, images: Collection[str]) -> dict[str, bytes]:
@@ -171,9 +147,10 @@ class ImageStore:
                 raise data
             yield image, self._checked(image, data)
 
-    def row_numbers(self) -> dict[str, int]:
-        """Return the row of each image, read once for whoever reads images by their rows."""
-        return row_numbers(self._table().read(["image"])["image"])
+    def row_numbers(self, images: Sequence[str]) -> list[int]:
+        """Return the row of each of these images, and -1 for one that is not stored."""
+        rows: list[int] = self._table.find(images).rows.tolist()
+        return rows
 
     def read_rows(self, rows: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
         """Read images by their rows, without reading the names of all others.
@@ -187,9 +164,9 @@ class ImageStore:
         Raises:
             PedigreeError: The bytes of an image are not what was written.
         """
-        waiting = list(rows)
-        try:
-            for part in self._table().take_rows(list(rows.values()), ["image", "data"]):
+        waiting, found = list(rows), self._table.at(list(rows.values()))
+        if found.are_within():
+            for part in found.take(["image", "data"]):
                 names, contents = part["image"].to_pylist(), [data or b"" for data in part["data"].to_pylist()]
                 if names != waiting[: len(names)]:
                     break
@@ -198,8 +175,6 @@ class ImageStore:
                         raise data
                     yield image, self._checked(image, data)
                 waiting = waiting[len(names) :]
-        except IndexError:
-            pass
         if waiting:
             yield from self.read(waiting)
 
@@ -259,7 +234,7 @@ class ImageStore:
 
     @cached_property
     def _table(self) -> Table:
-        return Table(self.objects, self.checksums, "images", _SCHEMA)
+        return Table(self.objects, self.checksums, "images", SCHEMA)
 
 
 def _with_originals(images: Sequence[str], stored: Sequence[bytes | PedigreeError]) -> Iterator[bytes | PedigreeError]:
@@ -285,28 +260,3 @@ def _alone(found: FoundRows, position: int) -> bytes | PedigreeError:
         raise
     except PedigreeError as problem:
         return problem
-
-
-def _stream(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatchReader:
-    batches = (_rows(images[start : start + _A_BATCH]) for start in range(0, len(images), _A_BATCH))
-    return pa.RecordBatchReader.from_batches(_SCHEMA, batches)
-
-
-def _rows(images: Sequence[tuple[ImageInfo, bytes]]) -> pa.RecordBatch:
-    """Put images into columns, which copies their bytes once."""
-    facts = [examined for examined, _ in images]
-    columns: dict[str, list[Any]] = {
-        name: [getattr(info, name) for info in facts] for name in ("image", "width", "height", "format")
-    }
-    columns |= {name: [getattr(info.properties, name) for info in facts] for name in ImageProperties.__slots__}
-    columns |= {METHOD: [info.phash for info in facts], "data": [data for _, data in images]}
-    columns |= {
-        _PARTS: [info.parts or None for info in facts],
-        _MIDDLE: [middle_hash(info.parts) or None for info in facts],
-    }
-    return pa.record_batch([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
-
-
-def _examined(row: dict[str, Any]) -> ImageInfo:
-    measures = ImageProperties(**{name: row.pop(name) for name in ImageProperties.__slots__})
-    return ImageInfo(phash=row.pop(METHOD), **row, properties=measures)

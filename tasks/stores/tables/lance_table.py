@@ -157,6 +157,10 @@ class Table:
         with self._errors():
             return FoundRows(*self.numbers.find(names, views), self._errors)
 
+    def at(self, rows: Sequence[int]) -> FoundRows:
+        """Return the rows of these numbers in the table as it is now."""
+        return FoundRows(self._open(), np.array(rows, np.int64), self._errors)
+
     def take(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Read the rows of images, a few at a time.
 

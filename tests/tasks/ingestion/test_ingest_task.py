@@ -98,7 +98,7 @@ def _scale(cluster: DaskCluster) -> Scale:
 
 
 def _rows(store: Store) -> list[str]:
-    return sorted(store.images._table().read(["image"])["image"].to_pylist())
+    return sorted(store.images._table.read(["image"])["image"].to_pylist())
 
 
 def _quiet(_more: int, _seconds: object = None, /) -> None:
