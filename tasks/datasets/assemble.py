@@ -122,7 +122,7 @@ def _settle_splits(
         # This is called again where another run has added images meanwhile.
         all_images, new = images | assigned.keys(), sorted(images - assigned.keys())
         image_groups.clear()
-        groups = group_images(store, pa.array(sorted(all_images)), dataset.near_duplicate_bits)
+        groups = group_images(store, pa.array(sorted(all_images), pa.string()), dataset.near_duplicate_bits)
         image_groups.update(group_with_new_crops(store, groups, new, dataset.near_duplicate_bits).to_dict())
         return assign_splits(image_groups, assigned, shares, labels, obeyed)
 
@@ -169,7 +169,7 @@ def _contradictions(
         return twins["labels"]
     hashes = store.images.hashes([labelled.image for labelled in labelling.labelled])
     splits, image_groups = settled
-    groups = image_groups or group_images(store, pa.array(sorted(splits)), bits).to_dict()
+    groups = image_groups or group_images(store, pa.array(sorted(splits), pa.string()), bits).to_dict()
     near = NearDuplicates(hashes, groups, bits)
     labels = find_contradictions(near, {labelled.image: labelled.label for labelled in labelling.labelled})
     words = {
