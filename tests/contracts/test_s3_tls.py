@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from configs.errors import InaccessibleError, PedigreeError
+from tasks.stores.objects import s3_native
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.s3_client import lance_arguments, s3_client
 from tasks.stores.store import Store
@@ -45,7 +46,7 @@ def behind_tls(
 def test_a_ca_of_ones_own_reaches_all(
     behind_tls: str, authority: tuple[Path, Path], how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Named in any of the usual places, a CA lets boto3, signed addresses and Lance in, for reading and for writing."""
+    """Named in any of the usual places, a CA lets boto3, obstore and Lance in, for reading and for writing."""
     if how == "profile":
         _profile(monkeypatch, tmp_path, f"ca_bundle = {authority[0]}")
     else:
@@ -84,12 +85,17 @@ def test_http_and_https_are_told_apart(behind_tls: str, ceph: Ceph, monkeypatch:
 
 
 def test_a_proxy_is_used_by_all(behind_tls: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTPS_PROXY leads boto3, signed addresses and Lance through the proxy, and NO_PROXY past it."""
+    """HTTPS_PROXY leads boto3, obstore and Lance through the proxy, and NO_PROXY past it."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority[0]))
     with tls.proxy() as (address, requests):
         monkeypatch.setenv("HTTPS_PROXY", address)
         _everything_works(behind_tls)
         assert len(requests) > 2
+        requests.clear()
+        # obstore connects to the proxy anew, and asks it for the server.
+        s3_client.cache_clear()
+        s3_native.fetch(s3_client(), behind_tls.removeprefix("s3://"), "images.json")
+        assert len(requests) == 1
         requests.clear()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         s3_client.cache_clear()
@@ -117,6 +123,28 @@ def test_credentials_that_end_are_renewed_by_all(
     assert "namespace_client" in lance_arguments(f"{behind_tls}/images.lance")
 
 
+def test_the_native_client_asks_for_credentials_again(
+    behind_tls: str, authority: tuple[Path, Path], ceph: Ceph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials of a role or a process are asked of boto3 by obstore too, and new ones are used when they change."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority[0]))
+    open_bucket(behind_tls).create("a", b"1")
+    script, secret = tmp_path / "credentials.py", tmp_path / "secret"
+    secret.write_text("wrong")
+    ends = (datetime.now(UTC) + timedelta(minutes=4)).isoformat()
+    given = {"Version": 1, "AccessKeyId": ceph.access_key, "Expiration": ends}
+    said = f"{given!r} | {{'SecretAccessKey': open({str(secret)!r}).read()}}"
+    script.write_text(f"import json\nprint(json.dumps({said}))")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    _profile(monkeypatch, tmp_path, f"credential_process = {sys.executable} {script}")
+    monkeypatch.setattr(s3_native, "_KEPT", timedelta())
+    name = behind_tls.removeprefix("s3://")
+    assert s3_native.fetch(s3_client(), name, "a") is None
+    secret.write_text(ceph.secret_key)
+    assert s3_native.fetch(s3_client(), name, "a") == s3_native.Fetched(b"1", "")
+
+
 def _everything_works(url: str, name: str = "images") -> None:
     """List, write and read objects, and write and read a table."""
     bucket, table = open_bucket(url), Store(url).table(name, SCHEMA)
@@ -124,6 +152,8 @@ def _everything_works(url: str, name: str = "images") -> None:
     assert bucket.create(f"{name}.json", b"{}")
     (entry,) = bucket.entries(f"{name}.json")
     assert bucket.read(entry.key, entry.etag) == b"{}"
+    # boto3 would step in for a native client that does not get through.
+    assert s3_native.fetch(s3_client(), url.removeprefix("s3://"), entry.key, entry.etag)
     table.append([{"image": "a"}, {"image": "b"}])
     assert table.read(["image"])["image"].to_pylist() == ["a", "b"]
 
