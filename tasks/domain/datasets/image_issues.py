@@ -1,6 +1,6 @@
 """Image issues: odd pictures and near duplicates under different labels, which a person should look at."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -154,7 +154,9 @@ def find_contradictions(near: NearDuplicates, marks: Mapping[str, str]) -> tuple
         A pair for each image that has such a near duplicate, the most similar first.
     """
     together: defaultdict[str, list[str]] = defaultdict(list)
-    for image in sorted(near.hashes.keys() & marks.keys()):
+    # Most images are alone, and need not even be sorted.
+    shared = {group for group, members in Counter(near.groups.values()).items() if members > 1}
+    for image in sorted(image for image in near.hashes.keys() & marks.keys() if near.groups[image] in shared):
         together[near.groups[image]].append(image)
     mixed = (images for images in together.values() if len({marks[image] for image in images}) > 1)
     twins = [twin for images in mixed for twin in _find_pairs(images, near, marks)]
