@@ -59,5 +59,7 @@ def _lost_rows(store: Store) -> Iterator[tuple[str, str]]:
             yield f"{name}.lance", str(problem)
             continue
         lost = [key for key in recorded if key.startswith(f"{name}.lance/data/") and key not in current]
+        if lost:  # What was compacted is kept for those who are reading it, and no row of it is lost.
+            lost = sorted(set(lost) - store.table(name, pa.schema([])).files(replaced=True))
         present = {entry.key for entry in store.objects.entries(f"{name}.lance/data/")} if lost else set()
         yield from ((key, f"The table {name} does not know of its rows any more.") for key in lost if key in present)

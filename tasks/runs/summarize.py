@@ -1,5 +1,6 @@
 """Summary of a run: its state, its reason, and what it cost."""
 
+import sys
 from dataclasses import replace
 
 from configs import schema
@@ -16,6 +17,7 @@ from tasks.domain.runs.results import (
 )
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
+from tasks.runs.keep_in_shape import keep_in_shape
 from tasks.step import log_line, seconds_by_step, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
@@ -78,6 +80,11 @@ def mark_processed(listed: Snapshot, outcome: Outcome, settings: schema.Store) -
     Returns:
         The outcome, unchanged.
     """
+    store = Store(settings.url)
     if not listed.moment:
-        Store(settings.url).processed_snapshots.write(listed.source, listed.taken, str(outcome))
+        store.processed_snapshots.write(listed.source, listed.taken, str(outcome))
+    changed = outcome.status != "unchanged"
+    # A run that found nothing new may not even have opened a table, and need not load Lance for their fragments.
+    if changed or "lance" in sys.modules:
+        keep_in_shape(store, sweep=changed)
     return outcome

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,7 +26,7 @@ from tasks.stores.tables.lance_rows import (
     table_errors,
 )
 from tasks.stores.tables.row_numbers import RowNumbers
-from tasks.stores.tables.upkeep import drop_image
+from tasks.stores.tables.upkeep import drop_image, files_of_versions, tend
 
 if TYPE_CHECKING:
     import lance
@@ -67,14 +68,7 @@ class Table:
         self._record(files_of(after) - before)
 
     def write_fragments(self, rows: Rows) -> list[str]:
-        """Write rows that nobody reads yet, in any process and beside any number of others.
-
-        Args:
-            rows: The rows.
-
-        Returns:
-            Lines of text: ``commit_fragments`` makes these rows a part of the table within a day.
-        """
+        """Write rows that nobody reads before ``commit_fragments`` gets, within a day, the lines that this returns."""
         self._prepare()
         dataset = self._open()
         rows = self._in_columns(rows)
@@ -121,9 +115,10 @@ class Table:
                 dataset.add_columns(lacking)
             dataset = self._open() or dataset
 
-    def files(self) -> set[str]:
-        """Return the files of the store that hold the table's rows as they are now."""
-        return set(map(self._key, self._files_now()))
+    def files(self, *, replaced: bool = False) -> set[str]:
+        """Return the files that hold the table's rows as they are now; with ``replaced`` those of old versions too."""
+        dataset = self._open() if replaced else None
+        return set(map(self._key, self._files_now() if dataset is None else files_of_versions(dataset)))
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return these columns of all rows, in the order in which they were appended; a column that is new is empty."""
@@ -234,6 +229,11 @@ class Table:
         self.checksums.forget(map(self._key, before - after))
         self._record(after - before)
         return True
+
+    def tend(self, now: datetime | None) -> int:
+        """Compact the table where it needs that, and sweep it by the store's time; return how many fragments went."""
+        with self._errors("written"):
+            return tend(self._open, f"{self.name}.lance/", self.checksums, now)
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Read the table file by file, and report damaged files.
