@@ -26,13 +26,15 @@ from configs.errors import PedigreeError
 from configs.load import fill_form, parse_settings, resolve
 from configs.schema import Settings
 from flows.decorators import one_at_a_time
-from flows.runner import run_watch
+from flows.runner import poll_repeatedly, run_watch
 from infra.orchestration.deployments import deploy_to_server
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.s3_client import queue_client
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
 from tests.e2e.test_retrain import COMMAND
 from tests.servers import ROOT, PrefectServer, wait_until
+from tests.sqs_stub import sqs_server
 
 POOL = "kubernetes"
 LATE = 12
@@ -176,3 +178,23 @@ def _run_at_a_terminal(ended: list[str]) -> None:
         ended.append("the run")
 
     run()
+
+
+def test_a_queue_wakes_the_watch(s3_bucket: str, tmp_path: Path, prefect_server: PrefectServer) -> None:
+    """An upload's notification ends the waiting, and the source is looked at anew before the message is deleted."""
+    assert prefect_server.api_url
+    queue_client.cache_clear()
+    message = {"eventSource": "aws:s3", "s3": {"bucket": {"name": s3_bucket[5:]}, "object": {"key": "in/1.jpg"}}}
+    with sqs_server() as (address, queue):
+        values = {
+            "source": {"url": f"{s3_bucket}/in"},
+            "store": {"url": str(tmp_path / "store")},
+            "watch": {"queue": address},
+        }
+        polls = poll_repeatedly(resolve(parse_settings(values, "test")), once=False)
+        assert next(polls).state == "Nothing new"
+        open_bucket(f"{s3_bucket}/in").create("1.jpg", b"a picture")
+        queue.send(json.dumps({"Records": [message]}))
+        assert next(polls).why.startswith("1 new image")
+        assert list(queue.received.values()) == [json.dumps({"Records": [message]})]
+    queue_client.cache_clear()
