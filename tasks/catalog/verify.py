@@ -10,8 +10,9 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.catalog.export import Progress
 from tasks.catalog.verify_files import damaged_files, missing_checksums
 from tasks.catalog.versions import find_version
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import LATEST
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of, sha256_of_bytes
 from tasks.domain.registry.decisions import Decision
 from tasks.engine.engine import Engine, LocalEngine

@@ -1,14 +1,16 @@
 """The step that assembles a dataset version: a list of images that is named by its own hash."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.datasets.grouping import group_images, group_with_new_crops
+from tasks.domain.datasets.assignments import NO_ASSIGNMENTS, SPLITS, Assignments
 from tasks.domain.datasets.image_issues import NearDuplicates, Twin, count_contradictory, find_contradictions
-from tasks.domain.datasets.manifest import ClassSelection, Dataset, Row, dataset_hash, select_classes
+from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.published_splits import (
     ATTRIBUTE,
     check_layout,
@@ -17,11 +19,15 @@ from tasks.domain.datasets.published_splits import (
     published_words,
 )
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
-from tasks.domain.labels.labeling import Labelling
+from tasks.domain.datasets.version_rows import ClassSelection, VersionRows, dataset_hash, select_classes
+from tasks.domain.labels.labelled_images import LabelledImages, Labelling
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
+from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import hash_settings
+from tasks.domain.runs.known_inputs import assemble_inputs
 from tasks.step import step
+from tasks.stores.files.known_steps import known_version
 from tasks.stores.store import Store
 
 # The most waiting classes that the reason names; further ones are counted.
@@ -44,39 +50,107 @@ def assemble(labels: Labels, settings: schema.Settings, force: bool) -> Dataset:
         PedigreeError: The published splits name one that is none.
     """
     store = Store(settings.store.url)
+    entries = store.ledger.entries()
+    found = _find_known(store, labels, settings)
+    # A version that is to be trained on needs its manifest.
+    if found is None or not (found.lacking or _is_judged(found.hash, entries, settings, force=force)):
+        found = _find(labels, settings, store, force=force)
+        entries = store.ledger.entries()
+    done = _is_judged(found.hash, entries, settings, force=force)
+    return Dataset(
+        hash=found.hash,
+        parent=_find_parent(found.hash, entries),
+        images=found.images,
+        classes=found.classes,
+        waiting=found.waiting,
+        state="waiting" if found.lacking else "unchanged" if done else "new",
+        reason=found.lacking or ("nothing new to learn from" if done else "to be trained on"),
+        decided=entries[-1].number if entries else 0,
+        contradictory=found.contradictory if found.lacking or not done else 0,
+    )
+
+
+def _is_judged(name: str, entries: Sequence[Decision], settings: schema.Settings, *, force: bool) -> bool:
+    """Check whether the gate has decided about a version under these settings, so that it is not trained on again."""
+    version = (name, hash_settings(settings))
+    return not force and any(entry.decided_by_gate and (entry.dataset, entry.recipe) == version for entry in entries)
+
+
+def _find_parent(name: str, entries: Sequence[Decision]) -> str | None:
+    judged = (entry.dataset for entry in reversed(entries) if entry.decided_by_gate)
+    return next((dataset for dataset in judged if dataset != name), None)
+
+
+class _Found(NamedTuple):
+    """What a labelling comes to, whatever was decided about it.
+
+    Attributes:
+        hash: The hash that names the version.
+        images: How many images it has.
+        classes: Its classes.
+        waiting: The classes that wait, as lines ``class (why)``.
+        lacking: Why nothing can be trained yet; empty where it can.
+        contradictory: How many images are near duplicates of others under another label; 0 where nobody asked.
+    """
+
+    hash: str
+    images: int
+    classes: tuple[str, ...]
+    waiting: tuple[str, ...]
+    lacking: str
+    contradictory: int
+
+
+def _find_known(store: Store, labels: Labels, settings: schema.Settings) -> _Found | None:
+    facts = known_version(store.known_results, labels.name, settings)
+    if facts is None:
+        return None
+    return _Found(**{**facts, "classes": tuple(facts["classes"]), "waiting": tuple(facts["waiting"])})
+
+
+def _find(labels: Labels, settings: schema.Settings, store: Store, *, force: bool) -> _Found:
+    """Assemble the version, and write its manifest where it is to be trained on.
+
+    Args:
+        labels: What every image shows.
+        settings: All of them.
+        store: Holds the labelling; gets new splits, contradictions and the manifest.
+        force: Train also when the gate has decided about this version under these settings.
+
+    Returns:
+        What was found, which is also written down for later runs.
+    """
     labelling = store.labellings.read(labels.name)
     # A split is permanent, so no image gets one before it is clear what the folders mean.
     layout_question = check_layout(labelling, settings.labels.layout)
-    obeyed = {} if layout_question else _obeyed_splits(labelling, settings.labels)
-    splits, image_groups = ({}, {}) if layout_question else _settle_splits(labelling, obeyed, settings.dataset, store)
-    rows = [] if layout_question else _rows(labelling, splits, settings.labels)
+    rows, splits, image_groups = VersionRows.of(()), NO_ASSIGNMENTS, dict[str, str]()
+    if not layout_question:
+        obeyed = _obeyed_splits(labelling, settings.labels)
+        splits, image_groups = _settle_splits(labelling, obeyed, settings.dataset, store)
+        rows = _rows(LabelledImages.of(labelling.labelled), splits, settings.labels)
     selection = select_classes(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.rows)
-    entries = store.ledger.entries()
-    judged = [entry for entry in entries if entry.decided_by_gate]
-    parent = next((entry.dataset for entry in reversed(judged) if entry.dataset != name), None)
-    done = not force and any((entry.dataset, entry.recipe) == (name, hash_settings(settings)) for entry in judged)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
-    alike = (
-        ()
-        if layout_question or (done and not lacking)
-        else _contradictions(
-            labelling, labels.name, (splits, image_groups), settings.dataset.near_duplicate_bits, store
-        )
-    )
+    entries, alike = store.ledger.entries(), tuple[Twin, ...]()
+    done = _is_judged(name, entries, settings, force=force)
+    if not layout_question and (lacking or not done):
+        bits = settings.dataset.near_duplicate_bits
+        alike = tuple(_contradictions(labelling, labels.name, (splits, image_groups), bits, store))
     if not (lacking or done):
-        store.manifests.write(name, selection.rows, parent)
-    return Dataset(
+        store.manifests.write(name, selection.rows, _find_parent(name, entries))
+    found = _Found(
         hash=name,
-        parent=parent,
         images=len(selection.rows),
-        classes=tuple(sorted({row.label for row in selection.rows})),
+        classes=tuple(selection.rows.labels()),
         waiting=tuple(f"{entry.label} ({entry.reason})" for entry in selection.waiting),
-        state="waiting" if lacking else "unchanged" if done else "new",
-        reason=lacking or ("nothing new to learn from" if done else "to be trained on"),
-        decided=entries[-1].number if entries else 0,
-        contradictory=count_contradictory(alike, {row.image for row in selection.rows}),
+        lacking=lacking,
+        contradictory=count_contradictory(alike, set(selection.rows.images.to_pylist())) if alike else 0,
     )
+    # An image keeps its split for life, so that what other runs have added meanwhile changes nothing here.
+    versions = store.known_results.table_versions("assemble")
+    inputs = assemble_inputs(labels.name, settings.labels, settings.dataset)
+    store.known_results.write("assemble", inputs, versions, found._asdict())
+    return found
 
 
 def _obeyed_splits(labelling: Labelling, labels: schema.Labels) -> dict[str, Split]:
@@ -100,7 +174,7 @@ def _obeyed_splits(labelling: Labelling, labels: schema.Labels) -> dict[str, Spl
 
 def _settle_splits(
     labelling: Labelling, obeyed: Mapping[str, Split], dataset: schema.Dataset, store: Store
-) -> tuple[dict[str, Assignment], dict[str, str]]:
+) -> tuple[Assignments, dict[str, str]]:
     """Assign a split to every new image.
 
     Args:
@@ -112,15 +186,15 @@ def _settle_splits(
     Returns:
         The split of every image, and the near-duplicate groups, which are empty where no image is new.
     """
-    labels = {row.image: row.label for row in labelling.labelled}
-    images, image_groups = labels.keys(), dict[str, str]()
+    labelled, image_groups = LabelledImages.of(labelling.labelled), dict[str, str]()
     shares = Shares(test=dataset.test_percent, validation=dataset.validation_percent)
 
-    def decide(assigned: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
-        if images <= assigned.keys():
+    def decide(assigned: Assignments) -> Mapping[str, Assignment]:
+        new = sorted(labelled.images.filter(pa.array(assigned.find(labelled.images) < 0)).to_pylist())
+        if not new:
             return {}
         # This is called again where another run has added images meanwhile.
-        all_images, new = images | assigned.keys(), sorted(images - assigned.keys())
+        all_images, labels = {*assigned, *new}, {row.image: row.label for row in labelled}
         image_groups.clear()
         groups = group_images(store, pa.array(sorted(all_images), pa.string()), dataset.near_duplicate_bits)
         image_groups.update(group_with_new_crops(store, groups, new, dataset.near_duplicate_bits).to_dict())
@@ -129,21 +203,15 @@ def _settle_splits(
     return store.splits.settle(decide), image_groups
 
 
-def _rows(labelling: Labelling, splits: dict[str, Assignment], labels: schema.Labels) -> list[Row]:
+def _rows(labelled: LabelledImages, splits: Assignments, labels: schema.Labels) -> VersionRows:
     # A published split that is obeyed is no attribute: its slice would be the whole test split once more.
     dropped = {ATTRIBUTE} if labels.splits == "keep" else set()
-    return [
-        Row(
-            image=labelled.image,
-            label=labelled.label,
-            split=splits[labelled.image].split,
-            attributes=tuple(pair for pair in labelled.attributes if pair[0] not in dropped)
-            if dropped
-            else labelled.attributes,
-            key=labelled.key,
-        )
-        for labelled in labelling.labelled
-    ]
+    kinds = tuple(
+        (label, tuple(pair for pair in attributes if pair[0] not in dropped))
+        for label, attributes, _ in labelled.claims
+    )
+    assigned = splits.splits[splits.find(labelled.images)]
+    return VersionRows(labelled.images, labelled.keys, assigned, labelled.codes, kinds)
 
 
 def _contradictions(
@@ -192,7 +260,7 @@ def _describe_excluded(labels: Labels, selection: ClassSelection) -> str:
 
 def _lacking(selection: ClassSelection) -> str:
     """Return in one sentence why nothing can be trained yet; empty where it can."""
-    labels = sorted({row.label for row in selection.rows})
+    labels = selection.rows.labels()
     if len(labels) < 2:  # noqa: PLR2004
         learnable = f"only {labels[0]}" if labels else "no class"
         waiting = "; ".join(
@@ -201,6 +269,6 @@ def _lacking(selection: ClassSelection) -> str:
         waiting += f"; {more} more wait" if (more := len(selection.waiting) - _NAMED) > 0 else ""
         return f"{learnable} can be learned, and a model needs two classes" + (f" ({waiting})" if waiting else "")
     for split in (Split.VALIDATION, Split.TEST):
-        if not any(row.split is split for row in selection.rows):
+        if SPLITS.index(split) not in selection.rows.splits:
             return f"{count(len(selection.rows), 'image')}, none of them in the {split.value} split: add more images"
     return ""

@@ -1,33 +1,39 @@
 """The step that labels images, from folders, a manifest and object metadata."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs import schema
-from configs.errors import PedigreeError
-from tasks.domain.ingestion.source_objects import Entry, IngestSummary, SourceFilter
+from tasks.datasets.source_manifest import match_manifest
+from tasks.domain.columns import whole
+from tasks.domain.ingestion.source_objects import Entry, IngestSummary
 from tasks.domain.ingestion.triggers import FEW
-from tasks.domain.labels.labeling import Attributes, LocatedImage, SourceLabel, Spelling, label_images, read_layout
-from tasks.domain.labels.manifest_formats.reading import read_manifest
-from tasks.domain.labels.manifest_formats.references import KeyIndex
-from tasks.domain.labels.manifest_formats.statements import ManifestOptions, ParsedManifest, join_names
-from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, count_manifest_use, match_statements
+from tasks.domain.labels.label_images import Statements, label_images
+from tasks.domain.labels.labeling import SourceLabel, Spelling
+from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, count_manifest_use
 from tasks.domain.phrasing import count
+from tasks.domain.runs.known_inputs import Inputs, label_inputs
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
+from tasks.stores.files.known_results import TableVersion
+from tasks.stores.files.known_steps import known_labels
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.store import Store
+from tasks.stores.tables.listings import listing_hash
 
 if TYPE_CHECKING:
-    from tasks.stores.files.labellings import LabelManifests
     from tasks.stores.tables.snapshots import SnapshotStore
 
 # Requests for metadata wait for the network, so several run at once; a crash costs one batch at most.
 _REQUESTS, _BATCH = 16, 1000
-#: The largest manifest in bytes, a million rows and more: it is read whole, and takes ten times its size in memory.
-LARGEST_MANIFEST = 256 * 2**20
 
 
 @step(hours=2)
@@ -46,156 +52,109 @@ def label(ingested: IngestSummary, labels: schema.Labels, store_settings: schema
         PedigreeError: The manifest is missing, too large or not readable, or fits no object of the source.
     """
     store = Store(store_settings.url)
-    located = store.snapshots.located(ingested.source, ingested.moment)
-    statements, missing, use = _gather(located, ingested, labels, store)
     gone = store.tombstones.read()
-    remaining = [row for row in located if row.image not in gone]
-    labelling = label_images(remaining, statements, Spelling(labels.aliases, labels.leave_out), missing)
+    if found := known_labels(store.known_results, ingested, labels, gone):
+        store.labellings.record_latest(ingested.source, found.name)
+        return found
+    versions = store.known_results.table_versions("label")
+    located = store.snapshots.located(ingested.source, ingested.moment)
+    gathered = _gather(whole(located["key"]), ingested, labels, store)
+    kept = ~np.asarray(pc.is_in(located["image"], pa.array(sorted(gone), pa.string())))
+    spelling = Spelling(labels.aliases, labels.leave_out)
+    labelling = label_images(located.filter(kept), gathered.statements.take(kept), spelling, gathered.missing)
     name = store.labellings.write(labelling, store.labellings.latest(ingested.source))
     if not ingested.moment:
         store.labellings.record_latest(ingested.source, name)
-    return Labels(
+    found = Labels(
         name=name,
         images=len(labelling.labelled),
         unlabelled=len(labelling.unlabelled),
         conflicts=len(labelling.conflicts),
         left_out=len(labelling.left_out),
         missing=len(labelling.missing),
-        forgotten=len({row.image for row in located} & gone),
-        manifest=use,
+        forgotten=len(located.filter(~kept)["image"].unique()),
+        manifest=gathered.use,
     )
+    if ingested.listing and not gathered.withheld:
+        _note_known(found, label_inputs(ingested.source, ingested.listing, labels, gone), versions, store)
+    return found
 
 
-def _gather(
-    located: Sequence[LocatedImage], ingested: IngestSummary, labels: schema.Labels, store: Store
-) -> tuple[dict[str, list[SourceLabel]], list[str], ManifestUse | None]:
+def _note_known(found: Labels, inputs: Inputs, versions: Mapping[str, TableVersion], store: Store) -> None:
+    """Write down what was found, unless another run may have listed or fetched something meanwhile.
+
+    Args:
+        found: The labels.
+        inputs: What they depend on.
+        versions: The versions of the tables before they were read.
+        store: Where it is written down.
+    """
+    same = listing_hash(store.snapshots.listing(inputs["source"])) == inputs["listing"]
+    if same and store.known_results.table_versions("label") == versions:
+        store.known_results.write("label", inputs, versions, asdict(found))
+
+
+class _Gathered(NamedTuple):
+    """What the sources of labels say, and what of them could not be used.
+
+    Attributes:
+        statements: What they say about each located object.
+        missing: The manifest's references that fit no object.
+        use: How the manifest was used; None without one.
+        withheld: The keys of images whose metadata is withheld.
+    """
+
+    statements: Statements
+    missing: list[str]
+    use: ManifestUse | None
+    withheld: list[str]
+
+
+def _gather(keys: pa.Array, ingested: IngestSummary, labels: schema.Labels, store: Store) -> _Gathered:
     """Collect the labels that each source of labels gives to each key.
 
     Args:
-        located: The images, with their keys in the source.
+        keys: The keys of the images in the source, texts.
         ingested: Names the source, and the moment that is asked for.
         labels: The sources of labels, the most trusted first.
         store: Holds the listing, the metadata and the manifest, as far as they are known.
 
     Returns:
-        The labels by key, the manifest's references that fit no object, and how the manifest was used.
+        What was said, and what could not be used of it.
     """
-    statements: defaultdict[str, list[SourceLabel]] = defaultdict(list)
+    sources: list[Statements] = []
     missing: list[str] = []
     withheld: list[str] = []
     use = None
     for source in labels.sources:
         if source == "folder":
-            for row in located:
-                statements[row.key].append(read_layout(row.key, labels.layout))
+            sources.append(Statements.by_folder(keys, labels.layout))
         elif source == "metadata":
-            withheld = _read_missing_metadata(ingested, {row.key for row in located}, store.snapshots)
-            for key, metadata_statement in _from_metadata(ingested, labels, store.snapshots):
-                statements[key].append(metadata_statement)
+            withheld = _read_missing_metadata(ingested, set(keys.to_pylist()), store.snapshots)
+            metadata = {key: [said] for key, said in _from_metadata(ingested, labels, store.snapshots)}
+            sources.append(Statements.by_key(keys, metadata))
         else:
-            reading, matched = _from_manifest(ingested, labels, store)
+            reading, matched = match_manifest(ingested, labels, store)
             missing += matched.missing
-            for key, statement in matched.statements:
-                statements[key].append(
-                    SourceLabel("manifest", statement.label, _select_attributes(statement.attributes, labels))
-                )
-            use = count_manifest_use(reading, matched, (row.key for row in located))
-    # Withheld metadata could contradict the other sources, so such an image has no label until it can be read.
-    statements |= {key: [] for key in withheld}
-    return statements, missing, use
+            sources.append(Statements.by_key(keys, _manifest_labels(matched, labels)))
+            use = count_manifest_use(reading, matched, keys.to_pylist())
+    statements = Statements.join(sources, len(keys))
+    if withheld:
+        # Withheld metadata could contradict the other sources, so such an image has no label until it can be read.
+        statements = statements.without(np.asarray(pc.is_in(keys, pa.array(withheld))))
+    return _Gathered(statements, missing, use, withheld)
 
 
-def _from_manifest(
-    ingested: IngestSummary, labels: schema.Labels, store: Store
-) -> tuple[ParsedManifest, MatchedStatements]:
-    """Read the manifest, and match its statements with objects.
-
-    Args:
-        ingested: Names the source, and the moment that is asked for.
-        labels: The key of the manifest, and how it is read.
-        store: Holds the listing, and the manifest where an earlier run read it.
-
-    Returns:
-        The manifest, and its statements with the keys of their objects.
-
-    Raises:
-        PedigreeError: No reference fits an object.
-    """
-    listed = store.snapshots.stored(ingested.source, ingested.moment)
-    entry = _manifest_entry(listed, ingested.source, labels.manifest)
-    requested = ManifestOptions(labels.column, labels.attributes, must_label=labels.sources[0] == "manifest")
-    reading = read_manifest(_manifest_bytes(ingested.source, entry, store.label_manifests), labels.manifest, requested)
-    folder = entry.key.rpartition("/")[0] if reading.beside else ""
-    matched = match_statements(reading, KeyIndex(listed, ingested.source, labels.root or folder))
-    if requested.must_label and len(labels.sources) > 1 and matched.missing and not matched.statements:
-        raise PedigreeError(
-            f"No reference of the manifest {labels.manifest} fits an object of {ingested.source}, such as "
-            f"{join_names(matched.missing[:1])}: write keys, say in labels.root where they start, or take manifest out "
-            "of labels.sources."
-        )
-    return reading, matched
+def _manifest_labels(matched: MatchedStatements, labels: schema.Labels) -> dict[str, list[SourceLabel]]:
+    source_labels: defaultdict[str, list[SourceLabel]] = defaultdict(list)
+    for key, statement in matched.statements:
+        attributes = _select_attributes(statement.attributes, labels)
+        source_labels[key].append(SourceLabel("manifest", statement.label, attributes))
+    return source_labels
 
 
 def _select_attributes(attributes: Attributes, labels: schema.Labels) -> Attributes:
     return tuple(pair for pair in attributes if pair[0] in labels.attributes or not labels.attributes)
-
-
-def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entry:
-    """Find the manifest in the listing.
-
-    Args:
-        listed: The objects by key.
-        source: The address of the source.
-        name: The manifest's key, as the settings write it.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        PedigreeError: It is not in the listing, or is too large to be read whole.
-    """
-    names = KeyIndex(listed, source).find_keys(name)
-    if len(names) != 1:
-        hidden = " (dot folders are passed over)" if SourceFilter().skips_key(name) else ""
-        message = f"The source {source} holds no manifest {name}{hidden}: put it there, or correct labels.manifest."
-        raise PedigreeError(message)
-    entry = listed[names[0]]
-    if entry.size > LARGEST_MANIFEST:
-        raise PedigreeError(
-            f"The manifest {name} in {source} has {entry.size:,} bytes, where {LARGEST_MANIFEST:,} are the most: "
-            "keep to objects that are in the source, and to fields that are needed."
-        )
-    return entry
-
-
-def _manifest_bytes(source: str, entry: Entry, manifests: "LabelManifests") -> bytes:
-    """Read the manifest as it was listed, from the store where an earlier run kept it, else from the source.
-
-    Args:
-        source: The address of the source.
-        entry: The manifest in the listing.
-        manifests: The manifests that earlier runs kept; gets this one.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        PedigreeError: It changed after it was listed, or cannot be read.
-    """
-    stored = manifests.read(source, entry)
-    if stored is not None:
-        return stored
-    try:
-        data = open_bucket(source).read(entry.key, entry.etag)
-    except ObjectChangedError:
-        raise PedigreeError(f"The manifest {entry.key} in {source} changed after it was listed: run again.") from None
-    except UnreadableObjectError as unreadable:
-        raise PedigreeError(
-            f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right, "
-            "or take manifest out of labels.sources."
-        ) from None
-    manifests.write(source, entry, data)
-    return data
 
 
 def _from_metadata(

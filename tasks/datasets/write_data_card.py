@@ -30,7 +30,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.measured_sample import describe_measured, select_measured
 from tasks.domain.datasets.published_splits import published_words, report_misplaced
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labeling import Labelling
+from tasks.domain.labels.labelled_images import Labelling
 from tasks.domain.runs.results import RunData
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.label_changes import compare_labels
@@ -67,7 +67,7 @@ def measure_leakage(
         return {}
     used, assigned = [row for row in rows if row.split is not Split.HELD_OUT], store.splits.stored()
     located = store.snapshots.located(data.ingested.source, data.ingested.moment)
-    held = Counter(source_object.image for source_object in located)
+    held = Counter(located["image"].to_pylist())
     groups, copies = [assigned[row.image].group for row in used], [max(1, held[row.image]) for row in used]
     indices = sample_groups(groups, copies)
     table = store.features(feature_set.fingerprint, feature_set.width)
@@ -256,6 +256,6 @@ def _count_copies(data: RunData, rows: list[Row], store: Store) -> dict[str, Any
     assigned = store.splits.stored()
     sizes = Counter(assigned[row.image].group for row in rows)
     return {
-        "copies": len(located) - len({source_object.image for source_object in located}),
+        "copies": located.num_rows - len(located["image"].unique()),
         "alike": sum(size for size in sizes.values() if size > 1),
     }

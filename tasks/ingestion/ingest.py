@@ -20,8 +20,11 @@ from tasks.ingestion.ingest_results import Results
 from tasks.ingestion.ingest_task import LIGHTER, IngestTask
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
+from tasks.stores.files.known_results import TableVersion
+from tasks.stores.files.known_steps import fetch_inputs, is_fetched
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
+from tasks.stores.tables.listings import listing_hash
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
@@ -40,10 +43,32 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
         PedigreeError: So much of what the source held is no photograph any more that a person must look first.
     """
     store = Store(settings.store.url)
-    fetched = _fetch(snapshot, settings, store)
+    fetched = IngestSummary(snapshot.source, fetched=0, new=0, rejected=0, moment=snapshot.moment)
+    if not is_fetched(store.known_results, snapshot, settings):
+        versions = store.known_results.table_versions("ingest")
+        fetched = _fetch(snapshot, settings, store)
+        if not (fetched.fetched or snapshot.moment):
+            _note_fetched(snapshot, settings, store, versions)
     if not snapshot.moment:
         _check_source_is_readable(snapshot, settings.source, store.snapshots)
-    return replace(fetched, passed_over=snapshot.passed_over)
+    return replace(fetched, passed_over=snapshot.passed_over, listing=snapshot.listing)
+
+
+def _note_fetched(
+    snapshot: Snapshot, settings: schema.Settings, store: Store, versions: Mapping[str, TableVersion]
+) -> None:
+    """Write down that nothing of the listing is to be fetched, as long as no reason for a rejection passes by itself.
+
+    Args:
+        snapshot: The listing.
+        settings: All of them.
+        store: Where it is written down.
+        versions: The versions of the tables before they were read.
+    """
+    known, source = store.known_results, snapshot.source
+    same = listing_hash(store.snapshots.listing(source)) == snapshot.listing
+    if same and versions == known.table_versions("ingest") and not store.snapshots.is_retried_in_time(source):
+        known.write("ingest", fetch_inputs(snapshot, settings), versions, {"pending": 0})
 
 
 def _check_source_is_readable(snapshot: Snapshot, source_settings: Source, snapshots: SnapshotStore) -> None:
@@ -54,9 +79,9 @@ def _check_source_is_readable(snapshot: Snapshot, source_settings: Source, snaps
     rejected = snapshots.rejected(source)
     if snapshot.answered:
         current, before = snapshots.located(source), snapshots.located(source, snapshot.answered)
-        keys, images = {row.key for row in current}, {row.image for row in current}
-        known_keys = [row.key for row in before]
-        gone = [row.key for row in before if row.key not in keys and row.image not in images]
+        lost = before.join(current.select(["key"]), "key", join_type="left anti")
+        gone = sorted(lost.join(current.select(["image"]), "image", join_type="left anti")["key"].to_pylist())
+        known_keys = before["key"].to_pylist()
     else:
         known_keys = snapshots.keys(source)
         gone = [key for key, row in rejected.items() if row.reason in {Reason.CANNOT_BE_READ, Reason.ARCHIVED}]

@@ -1,5 +1,7 @@
 """The step that lists the source, and stores what has changed since the last listing."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from configs import schema
@@ -8,11 +10,14 @@ from configs.sections import Source
 from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, describe_passed_over
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
+from tasks.domain.runs.known_inputs import snapshot_inputs
 from tasks.step import log_line, step
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.known_results import TableVersion
+from tasks.stores.files.known_steps import is_answered
 from tasks.stores.objects.object_store import list_source
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import altered_rows, vanished
+from tasks.stores.tables.listings import altered_rows, in_order, listing_hash, vanished
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
@@ -37,8 +42,22 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     taken = datetime.now(UTC).isoformat()
     names = SourceFilter(source.pass_over)
     listing = list_source(source, names)
-    listed = listing.rows
+    listed = in_order(listing.rows)
     answered = store.processed_snapshots.last(source.url)
+    name = listing_hash(listed)
+    former = Snapshot(
+        source.url,
+        taken,
+        listed.num_rows,
+        changed=0,
+        answered=answered,
+        passed_over=names.counts(),
+        inventory=listing.inventory,
+        listing=name,
+    )
+    if is_answered(store.known_results, former):
+        return former
+    versions = store.known_results.table_versions("snapshot")
     last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:
         raise PedigreeError(_describe_empty_source(source.url, previous.num_rows, names))
@@ -50,16 +69,17 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     store.claim_format()
     _take_on_trust(store.checksums)
     changed = store.snapshots.record(source.url, taken, listed, last)
-    return Snapshot(
-        source.url,
-        taken,
-        listed.num_rows,
-        changed,
-        answered=answered,
-        altered=differing,
-        passed_over=names.counts(),
-        inventory=listing.inventory,
-    )
+    _note_known(store, former, changed, versions)
+    return replace(former, changed=changed, altered=differing)
+
+
+def _note_known(store: Store, listed: Snapshot, changed: int, versions: Mapping[str, TableVersion]) -> None:
+    """Write down that this listing is the last one, unless another run may have recorded one meanwhile."""
+    known = store.known_results
+    now = known.table_versions("snapshot")
+    if now["objects"].number == versions["objects"].number + bool(changed):
+        last_change = listed.taken if changed else store.snapshots.last_change(listed.source)
+        known.write("snapshot", snapshot_inputs(listed.source, listed.listing), now, {"changed": last_change})
 
 
 def _describe_empty_source(source: str, held: int, names: SourceFilter) -> str:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from configs.errors import PedigreeError
 from tasks.stores.files import store_format
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.known_results import KnownResults
 from tasks.stores.files.ledger import Ledger
 from tasks.stores.files.records import (
     CutChoices,
@@ -86,6 +87,11 @@ class Store:
     def cut_choices(self) -> CutChoices:
         """What the cut ``auto`` means."""
         return CutChoices(self.objects, self.checksums)
+
+    @cached_property
+    def known_results(self) -> KnownResults:
+        """What steps of former runs found, for a run in which nothing has changed."""
+        return KnownResults(self.objects)
 
     @cached_property
     def tombstones(self) -> Tombstones:

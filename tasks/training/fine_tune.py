@@ -9,8 +9,9 @@ import numpy as np
 from configs import schema
 from configs.environment import workers
 from configs.errors import PedigreeError, SettingsError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.model_record import hash_settings, training_settings

@@ -16,7 +16,6 @@ import pyarrow as pa
 from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES
-from tasks.domain.ingestion.source_objects import Entry
 from tasks.stores.objects.listing_columns import LISTING
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_table import Table
@@ -46,8 +45,8 @@ def make_store(folder: Path, listed: int, fetched: int | None = None, split: int
     store = Store(str(folder / "store"))
     store.claim_format()
     images = listed if fetched is None else fetched
-    _append(store.table("objects", _objects()), _listing(listed).append_column("present", _repeat(True, listed)))  # noqa: FBT003 - a column's value
-    rows = _listing(images)
+    _append(store.table("objects", _objects()), make_listing(listed).append_column("present", _repeat(True, listed)))  # noqa: FBT003 - a column's value
+    rows = make_listing(images)
     names = pa.array([hashlib.sha256(key.encode()).hexdigest() for key in rows["key"].to_pylist()])
     _append(store.table("contents", _contents()), rows.append_column("image", names))
     _add_images(store, names)
@@ -55,10 +54,9 @@ def make_store(folder: Path, listed: int, fetched: int | None = None, split: int
     return store
 
 
-def make_entries(number: int) -> Iterator[Entry]:
-    """Yield the first so many entries of the source, sorted by key."""
-    for batch in _listing_batches(number):
-        yield from map(Entry, *(column.to_pylist() for column in batch.columns))
+def make_listing(number: int) -> pa.Table:
+    """Make a listing of the first so many objects of the source, sorted by key."""
+    return pa.Table.from_batches(_listing_batches(number), LISTING)
 
 
 def write_settings(folder: Path) -> Path:
@@ -66,10 +64,6 @@ def write_settings(folder: Path) -> Path:
     path = folder / "settings.yaml"
     path.write_text(f'source: {{url: "{SOURCE}"}}\nstore: {{url: "{folder}/store"}}\n')
     return path
-
-
-def _listing(number: int) -> pa.Table:
-    return pa.Table.from_batches(_listing_batches(number), LISTING)
 
 
 def _listing_batches(number: int) -> Iterator[pa.RecordBatch]:

@@ -11,20 +11,23 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import process_time
 from typing import Any
 
+import pyarrow as pa
+
 from configs.load import read_settings
 from configs.schema import Settings
 from tasks import step
-from tasks.domain.ingestion.source_objects import Entry, SourceFilter
+from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import hash_settings
+from tasks.stores.objects import object_store
 from tasks.stores.store import Store
-from tests.benchmarks.column_store import SOURCE, TAKEN, make_entries, make_store, write_settings
+from tests.benchmarks.column_store import SOURCE, TAKEN, make_listing, make_store, write_settings
 
 _MEGABYTE = 1024
 
@@ -36,16 +39,15 @@ class MadeUpBucket:
         """Take the number of entries."""
         self.url, self._number = SOURCE, number
 
-    def entries(self, prefix: str = "", names: SourceFilter | None = None) -> Iterator[Entry]:  # noqa: ARG002 - a bucket's own
-        """Yield the entries, none of which is passed over."""
-        return make_entries(self._number)
+    def listing(self, prefix: str = "", names: SourceFilter | None = None) -> pa.Table:  # noqa: ARG002 - a bucket's own
+        """Return the listing, in which nothing is passed over."""
+        return make_listing(self._number)
 
 
 def run_steps(path: Path, number: int) -> None:
     """Take the steps as they are, without Prefect, and print what each cost as JSON."""
     from tasks.datasets import assemble, label
     from tasks.ingestion import ingest, snapshot
-    from tasks.stores.tables.listings import in_columns
 
     step.log_line = lambda _text: None  # type: ignore[assignment]
     settings, bucket, costs = read_settings(path), MadeUpBucket(number), dict[str, Any]()
@@ -58,13 +60,13 @@ def run_steps(path: Path, number: int) -> None:
         return result
 
     bare: Callable[[Any], Callable[..., Any]] = lambda task: task.fn.__wrapped__  # noqa: E731 - the step as it is
-    vars(snapshot)["open_bucket"] = lambda _url: bucket
+    vars(object_store)["open_bucket"] = lambda _url: bucket
     listed = measure("snapshot", bare(snapshot.snapshot), settings.source, settings.store)
     ingested = measure("ingest", bare(ingest.ingest), listed, settings)
     labels = measure("label", bare(label.label), ingested, settings.labels, settings.store)
     dataset = measure("assemble", bare(assemble.assemble), labels, settings, False)  # noqa: FBT003 - force
     # Last, since the first of the two would also pay for what is imported late.
-    measure("listing", lambda: in_columns(bucket.entries()).num_rows)
+    measure("listing", lambda: bucket.listing().num_rows)
     costs["snapshot"][0] = round(costs["snapshot"][0] - costs["listing"][0], 2)
     costs["beyond listing"] = [round(sum(costs[name][0] for name in _STEPS), 2), _peak()]
     print(json.dumps({"costs": costs, "hash": dataset.hash, "state": dataset.state}))

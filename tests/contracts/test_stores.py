@@ -7,18 +7,20 @@ import pyarrow as pa
 import pytest
 
 from configs.errors import PedigreeError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Assignment, Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import HASH_BYTES, METHOD
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling, LocatedImage
+from tasks.domain.labels.labelled_images import Conflict, LabelledImage, Labelling, LocatedImage
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import in_columns
+from tasks.stores.tables.snapshots import SnapshotStore
 
 SOURCE = "s3://photos"
 
@@ -26,6 +28,11 @@ SOURCE = "s3://photos"
 def entry(key: str, etag: str = "1") -> Entry:
     """Make an entry of a listing."""
     return Entry(key, etag, 10, "", "2026-11-01T00:00:00+00:00")
+
+
+def located(store: SnapshotStore, source: str, moment: str = "") -> list[LocatedImage]:
+    """Read the entries whose bytes are known, one by one."""
+    return [LocatedImage(**row) for row in store.located(source, moment).to_pylist()]
 
 
 def test_only_differences_between_listings_are_written(url: str) -> None:
@@ -51,11 +58,11 @@ def test_an_object_is_pending_until_it_was_fetched_or_rejected(url: str) -> None
     store.add_contents(SOURCE, [(entry("a"), "image-a")])
     store.add_rejects(SOURCE, [(entry("b"), Rejection(Reason.DAMAGED, "cut short"))])
     assert list(store.pending(SOURCE)) == [entry("c")]
-    assert store.located(SOURCE) == [LocatedImage("a", "image-a")]
+    assert located(store, SOURCE) == [LocatedImage("a", "image-a")]
     assert store.rejects(SOURCE) == {entry("b").identity: Rejection(Reason.DAMAGED, "cut short")}
     store.record(SOURCE, "tuesday", in_columns([entry("a", "2"), entry("b"), entry("c")]))
     assert list(store.pending(SOURCE)) == [entry("a", "2"), entry("c")]
-    assert store.located(SOURCE) == []
+    assert located(store, SOURCE) == []
 
 
 def test_what_two_runs_at_once_found_out_counts_once(url: str) -> None:
@@ -64,7 +71,7 @@ def test_what_two_runs_at_once_found_out_counts_once(url: str) -> None:
     store.record(SOURCE, "monday", in_columns([entry("a")]))
     for _ in range(2):
         store.add_contents(SOURCE, [(entry("a"), "image-a")])
-    assert store.located(SOURCE) == [LocatedImage("a", "image-a")]
+    assert located(store, SOURCE) == [LocatedImage("a", "image-a")]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +99,9 @@ def test_a_former_day_is_answered_from_what_was_listed_then(url: str) -> None:
     store.record(SOURCE, "2026-11-03", in_columns([entry("b", "2"), entry("c")]))
     store.add_contents(SOURCE, [(entry("a"), "image-a"), (entry("b"), "image-b"), (entry("b", "2"), "image-b2")])
     assert store.first_listed(SOURCE) == "2026-11-01"
-    assert store.located(SOURCE, "2026-11-02") == [LocatedImage("a", "image-a"), LocatedImage("b", "image-b")]
+    assert located(store, SOURCE, "2026-11-02") == [LocatedImage("a", "image-a"), LocatedImage("b", "image-b")]
     assert list(store.pending(SOURCE, "2026-11-02")) == []
-    assert store.located(SOURCE, "2026-11-04") == store.located(SOURCE) == [LocatedImage("b", "image-b2")]
+    assert located(store, SOURCE, "2026-11-04") == located(store, SOURCE) == [LocatedImage("b", "image-b2")]
     assert store.stored(SOURCE, "2026-10-31") == {}
 
 

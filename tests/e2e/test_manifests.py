@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 import pytest
 
-from tasks.datasets.label import LARGEST_MANIFEST
+from tasks.datasets.source_manifest import LARGEST_MANIFEST
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
 from tests.e2e.test_data import card, folder, pedigree, settings

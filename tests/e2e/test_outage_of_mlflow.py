@@ -8,7 +8,8 @@ from prefect import flow
 
 from configs.errors import ServiceUnavailableError
 from configs.schema import Settings
-from tasks.domain.datasets.manifest import Dataset, dataset_hash
+from tasks.domain.datasets.manifest import Dataset
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.results import DatasetFeatures

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.domain.columns import whole
 from tasks.domain.datasets.data_card import Evidence, build_data_card
-from tasks.domain.datasets.manifest import Row, dataset_hash, select_classes
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Shares, assign_splits
+from tasks.domain.datasets.version_rows import dataset_hash, select_classes
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.labels.labeling import Spelling, label_images, read_layout
+from tasks.domain.labels.label_images import Statements, label_images
+from tasks.domain.labels.labeling import Spelling
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet
@@ -41,8 +44,9 @@ def photographs(photos: Path, breeds: int, images: int, first: int = 0) -> dict[
 def write_run(store: str, objects: Mapping[str, bytes], *, decided: bool = True) -> str:
     """Leave what a run on these objects leaves in a store, and return the name of its dataset version."""
     _ingest(store, objects)
-    source_labels = {key: [read_layout(key, "label/coat")] for key in objects}
-    labelling = label_images(Store(store).snapshots.located(SOURCE), source_labels, Spelling({}, ()))
+    located = Store(store).snapshots.located(SOURCE)
+    statements = Statements.by_folder(whole(located["key"]), "label/coat")
+    labelling = label_images(located, statements, Spelling({}, ()))
     labels = Store(store).labellings.write(labelling)
     images = [image.image for image in labelling.labelled]
     together = group_near_duplicates(Store(store).images.hashes(images), 3)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from configs.schema import Tracking
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision, DecisionOutcome, resolve_aliases
 from tasks.domain.registry.model_record import Record

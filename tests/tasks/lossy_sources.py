@@ -78,8 +78,8 @@ class World:
 
     def stored(self, moment: str = "") -> dict[str, str]:
         """Return the photographs that the store knows the source to hold, by key."""
-        images = Store(self.store).snapshots.located(str(self.photos), moment)
-        return {image.key: image.image for image in images}
+        rows = Store(self.store).snapshots.located(str(self.photos), moment)
+        return dict(zip(rows["key"].to_pylist(), rows["image"].to_pylist(), strict=True))
 
     def answered(self) -> str:
         """Tell which listing the last run answered."""

@@ -7,8 +7,9 @@ import numpy as np
 from prefect import flow
 
 from configs.schema import Settings
-from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
+from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.decisions import Decision

@@ -19,7 +19,8 @@ from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.labels.labeling import PICTURE, Attributes, Labelling, image_attributes, suggest_aliases
+from tasks.domain.labels.labeling import PICTURE, image_attributes, suggest_aliases
+from tasks.domain.labels.labelled_images import Attributes, Labelling
 from tasks.domain.labels.results import ManifestUse
 from tasks.domain.phrasing import count, list_names
 

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
+
 from tasks.domain.datasets.image_issues import ALIKE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.published_splits import ELSEWHERE
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.images.rejections import Rejection
-from tasks.domain.labels.labeling import Labelling
+from tasks.domain.labels.labelled_images import LabelledImages, Labelling
 
 CONFLICT, UNLABELLED, LEFT_OUT, WAITING = "conflict", "unlabelled", "left-out", "waiting"
 # The issues of a data card that a person has to decide, with the reason under which their images are listed.
@@ -61,7 +65,8 @@ def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[s
     Returns:
         The excluded objects, grouped by reason.
     """
-    version_images = {row.image for row in rows}
+    labelled = LabelledImages.of(labelling.labelled)
+    waiting_images = labelled.take(np.asarray(pc.invert(pc.is_in(labelled.images, VersionRows.of(rows).images))))
     excluded = [
         Excluded(CONFLICT, f"it is also called {_other_claims(label, key, entry.claims)}", key, entry.image, "")
         for entry in labelling.conflicts
@@ -76,8 +81,7 @@ def list_excluded(labelling: Labelling, rows: Iterable[Row], waiting: Sequence[s
     ]
     excluded += [
         Excluded(WAITING, _explain_waiting(entry.label, waiting), entry.key, entry.image, "")
-        for entry in labelling.labelled
-        if entry.image not in version_images
+        for entry in waiting_images
     ]
     return excluded
 

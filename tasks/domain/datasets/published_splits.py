@@ -3,10 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.domain.columns import folders_of
 from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labeling import LabelledImage, Labelling, normalize_name
+from tasks.domain.labels.labeling import normalize_name
+from tasks.domain.labels.labelled_images import LabelledImage, LabelledImages, Labelling
 from tasks.domain.phrasing import list_names
 
 #: The attribute that holds an image's published split.
@@ -33,8 +39,10 @@ def parse_split(word: str) -> Split | None:
 
 def published_words(images: Iterable[LabelledImage]) -> dict[str, str]:
     """Return the value of the attribute ``split`` of each image that has it."""
-    words = ((labelled.image, dict(labelled.attributes).get(ATTRIBUTE, "")) for labelled in images)
-    return {image: word for image, word in words if word}
+    columns = LabelledImages.of(images)
+    words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in columns.claims]
+    rows = columns.take(np.array([bool(word) for word in words], np.bool_)[columns.codes])
+    return {image: words[code] for image, code in zip(rows.images.to_pylist(), rows.codes.tolist(), strict=True)}
 
 
 def check_split_words(words: Mapping[str, str]) -> str:
@@ -60,7 +68,8 @@ def check_layout(labelling: Labelling, layout: str) -> str:
     """
     # Folders that hold the same photograph are in conflict, but are classes nevertheless.
     claimed = {label for conflict in labelling.conflicts for label, _ in conflict.claims}
-    labels = sorted({row.label for row in labelling.labelled} | claimed)
+    labelled = LabelledImages.of(labelling.labelled)
+    labels = sorted({*labelled.labels(), *claimed})
     sides = {label: split for label in labels if (split := parse_split(label))}
     if sides and (len(sides) == len(labels) or len(set(sides.values())) > 1):
         are = (
@@ -68,12 +77,12 @@ def check_layout(labelling: Labelling, layout: str) -> str:
             if len(sides) > 1
             else "is the only class, and a split's name"
         )
-        return f"{list_names(sorted(sides))} {are}: {_advise(labelling)}"
-    return _check_nesting(labelling, labels, layout)
+        return f"{list_names(sorted(sides))} {are}: {_advise(labelled)}"
+    return _check_nesting(labelled, labels, layout)
 
 
-def _advise(labelling: Labelling) -> str:
-    origins = {dict(row.origins).get("label") for row in labelling.labelled}
+def _advise(labelled: LabelledImages) -> str:
+    origins = {dict(labelled.claims[code][2]).get("label") for code in np.unique(labelled.codes).tolist()}
     if "folder" in origins or not origins:
         return (
             f"set labels.layout to {ATTRIBUTE}/label, and labels.splits to keep (train and test as published) or ignore"
@@ -81,16 +90,17 @@ def _advise(labelling: Labelling) -> str:
     return "name the field that holds the class in labels.column"
 
 
-def _check_nesting(labelling: Labelling, labels: Sequence[str], layout: str) -> str:
+def _check_nesting(labelled: LabelledImages, labels: Sequence[str], layout: str) -> str:
     """Check whether a class folder holds a folder named like another class, on a level that the layout leaves open."""
     classes = {label.casefold(): label for label in labels}
     deep = len(layout.split("/"))
-    # A set, since a source may have a million images in few folders.
-    folders = {
-        (row.label, row.key.rpartition("/")[0], dict(row.origins).get("label"))
-        for row in labelling.labelled
-        if row.key.count("/") > deep
-    }
+    nested = labelled.take(np.asarray(pc.greater(pc.count_substring(labelled.keys, "/"), deep)))
+    # Few of a million images differ in both.
+    paths = pa.table([folders_of(nested.keys), pa.array(nested.codes)], names=["path", "code"])
+    folders = set()
+    for row in paths.group_by(["path", "code"], use_threads=False).aggregate([]).to_pylist():
+        label, _, origins = labelled.claims[row["code"]]
+        folders.add((label, row["path"], dict(origins).get("label", "")))
     for label, path, origin in sorted(folders):
         inner = {normalize_name(name).casefold() for name in path.split("/")[deep:]}
         other = next((classes[name] for name in sorted(inner) if classes.get(name, label) != label), None)

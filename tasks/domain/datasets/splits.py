@@ -38,29 +38,6 @@ class Assignment(NamedTuple):
     split: Split
 
 
-class SplitRecord(NamedTuple):
-    """A split as written to the store.
-
-    Attributes:
-        position: The number of this record among all that were ever written, from zero, as its writer expected it.
-        image: The image.
-        assigned: Its group and split.
-    """
-
-    position: int
-    image: str
-    assigned: Assignment
-
-
-def filter_valid_splits(written: Iterable[SplitRecord]) -> dict[str, Assignment]:
-    """Return the splits that are valid, given all records in the order in which they were written.
-
-    A writer continues the numbers of the records that it has read. If a record stands at another position than its
-    number, another run wrote in between; the record was made without knowing that run's splits and is not valid.
-    """
-    return {record.image: record.assigned for number, record in enumerate(written) if record.position == number}
-
-
 def assign_splits(
     groups: Mapping[str, str],
     assigned: Mapping[str, Assignment],

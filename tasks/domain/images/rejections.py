@@ -154,3 +154,8 @@ def is_retry_due(reason: str, former: Circumstances, current: Circumstances) -> 
 def is_retried_every_run(reason: Reason) -> bool:
     """Check whether a retry costs only one request, so that every run tries again."""
     return _DUE_CHECKS[reason] is _always
+
+
+def is_retried_in_time(reason: str) -> bool:
+    """Check whether a rejection is examined again though nothing has changed: in every run, or after some days."""
+    return _DUE_CHECKS.get(reason, _always) in {_always, _after_a_while, _more_memory}  # type: ignore[call-overload] # a reason of a newer Pedigree is none

@@ -140,6 +140,7 @@ class Snapshot:
         altered: How many objects of that listing are gone or replaced.
         passed_over: How many objects of each name were passed over.
         inventory: When the inventory was begun that told the objects, in ISO 8601; empty where they were listed.
+        listing: The hash of what was listed; empty for a past moment.
     """
 
     source: str
@@ -151,6 +152,7 @@ class Snapshot:
     altered: int = 0
     passed_over: tuple[tuple[str, int], ...] = ()
     inventory: str = ""
+    listing: str = ""
 
     def __str__(self) -> str:
         """Say how many objects the source holds and how many differ from the last listing."""
@@ -174,6 +176,7 @@ class IngestSummary:
         rejected: How many of them were rejected.
         moment: The past moment that was asked for, in ISO 8601; empty for now.
         passed_over: How many objects of each name were passed over.
+        listing: The hash of what was listed; empty for a past moment.
     """
 
     source: str
@@ -182,6 +185,7 @@ class IngestSummary:
     rejected: int
     moment: str = ""
     passed_over: tuple[tuple[str, int], ...] = ()
+    listing: str = ""
 
     def __str__(self) -> str:
         """Say what was fetched and what became of it."""

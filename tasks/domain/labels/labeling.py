@@ -4,16 +4,15 @@ Attributes that are read from the picture itself (brightness, resolution, tone) 
 """
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 from tasks.domain.images.image_info import ImageInfo
-
-Attributes = tuple[tuple[str, str], ...]
+from tasks.domain.labels.labelled_images import Attributes, Claim
 
 # The smallest similarity (difflib's ratio) at which two spellings are reported; poodel and poodle have 0.83.
 _MIN_SIMILARITY = 0.8
@@ -25,13 +24,6 @@ _TONES = ((0.34, "dark"), (0.66, "mid"), (1.01, "light"))
 _BRIGHTNESS = ((0.28, "dark"), (0.72, "normal"), (1.01, "bright"))
 # Upper limits in pixels of the shorter side; InceptionV3 takes 299.
 _RESOLUTIONS = ((299, "low"), (1000, "medium"), (float("inf"), "high"))
-
-
-class LocatedImage(NamedTuple):
-    """An object of the source whose bytes are known."""
-
-    key: str
-    image: str
 
 
 class SourceLabel(NamedTuple):
@@ -61,56 +53,6 @@ class Spelling:
     leave_out: Sequence[str]
 
 
-class LabelledImage(NamedTuple):
-    """An image with its label.
-
-    Attributes:
-        key: The first key, in sorted order, of the objects with these bytes.
-        image: The SHA-256 of the bytes.
-        label: The class.
-        attributes: Names and values, sorted by name.
-        origins: Which source the label and each attribute come from, by name.
-    """
-
-    key: str
-    image: str
-    label: str
-    attributes: Attributes
-    origins: Attributes
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The same bytes, or the same key, under two labels.
-
-    Attributes:
-        image: The SHA-256 of the bytes.
-        claims: Every pair of a label and the key that claims it.
-    """
-
-    image: str
-    claims: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Labelling:
-    """The result of labelling all located objects; every part is sorted.
-
-    Attributes:
-        labelled: Images with one label.
-        unlabelled: Images without a label.
-        conflicts: Images with two labels.
-        left_out: Images of classes that are left out.
-        missing: Keys that only a manifest knows.
-    """
-
-    labelled: tuple[LabelledImage, ...]
-    unlabelled: tuple[LocatedImage, ...]
-    conflicts: tuple[Conflict, ...]
-    left_out: tuple[LabelledImage, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
 def read_layout(key: str, layout: str) -> SourceLabel:
     """Read the label and the attributes from the folders of a key.
 
@@ -138,49 +80,6 @@ def normalize_name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def label_images(
-    located: Iterable[LocatedImage],
-    source_labels: Mapping[str, Sequence[SourceLabel]],
-    spelling: Spelling,
-    missing: Iterable[str] = (),
-) -> Labelling:
-    """Label every image once; copies under one label count as one image, copies under two labels as a conflict.
-
-    Args:
-        located: The objects of the source whose bytes are known.
-        source_labels: What the sources of labels say about each key, in the order of their precedence: the first one
-            that has a label decides, and attributes are collected from all of them.
-        spelling: Aliases, and the classes that are left out.
-        missing: Keys that only a manifest knows.
-
-    Returns:
-        The labelled images, and those without one label.
-    """
-    # Cached, since most objects have the same claims as their neighbours.
-    claims = cache(partial(_collect_claims, _normalize_aliases(spelling.aliases)))
-    out = {normalize_name(label).casefold() for label in spelling.leave_out}
-    first: dict[str, LocatedImage] = {}
-    copies: defaultdict[str, list[LabelledImage]] = defaultdict(list)
-    for located_image in sorted(located):
-        first.setdefault(located_image.image, located_image)
-        for claim in claims(tuple(source_labels.get(located_image.key, ()))):
-            copies[located_image.image].append(LabelledImage(located_image.key, located_image.image, *claim))
-    claimed = sorted(copies.items())
-    contradictory = [image for image, rows in claimed if len(rows) > 1 and len({row.label for row in rows}) > 1]
-    conflicts = set(contradictory)
-    single = [_merge_copies(rows) for image, rows in claimed if image not in conflicts]
-    return Labelling(
-        labelled=tuple(row for row in single if row.label.casefold() not in out),
-        unlabelled=tuple(first[image] for image in sorted(first.keys() - copies.keys())),
-        conflicts=tuple(
-            Conflict(image, tuple(dict.fromkeys((row.label, row.key) for row in copies[image])))
-            for image in contradictory
-        ),
-        left_out=tuple(row for row in single if row.label.casefold() in out),
-        missing=tuple(sorted(set(missing))),
-    )
-
-
 def apply_aliases(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
     """Apply today's aliases to labels, so that a model that learned a former name still knows the class.
 
@@ -191,7 +90,7 @@ def apply_aliases(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[st
     Returns:
         The labels in the same order; those without an alias are unchanged.
     """
-    labels_by_alias = _normalize_aliases(aliases)
+    labels_by_alias = normalize_aliases(aliases)
     return tuple(labels_by_alias.get(label.casefold(), label) for label in labels)
 
 
@@ -217,7 +116,8 @@ def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(hints)
 
 
-def _normalize_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+def normalize_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return aliases by the normalized spelling without regard to case."""
     return {normalize_name(other).casefold(): normalize_name(label) for other, label in aliases.items()}
 
 
@@ -225,10 +125,17 @@ def _letters_and_digits(label: str) -> str:
     return "".join(letter for letter in label.casefold() if letter.isalnum())
 
 
-def _collect_claims(
-    aliases: Mapping[str, str], source_labels: Sequence[SourceLabel]
-) -> list[tuple[str, Attributes, Attributes]]:
-    """Return every label of the first source that has one, each with the attributes and the origins."""
+def collect_claims(aliases: Mapping[str, str], source_labels: Sequence[SourceLabel]) -> list[Claim]:
+    """Return every label of the first source that has one, each with the attributes and the origins.
+
+    Args:
+        aliases: The label that each other spelling stands for, as ``normalize_aliases`` returns them.
+        source_labels: What the sources of labels say about an object, in the order of their precedence: attributes are
+            collected from all of them.
+
+    Returns:
+        The claims; several where one source gives several labels.
+    """
     first = next((entry.source for entry in source_labels if normalize_name(entry.label)), "")
     labels = dict.fromkeys(
         normalize_name(entry.label) for entry in source_labels if entry.source == first and normalize_name(entry.label)
@@ -241,28 +148,6 @@ def _collect_claims(
                 attributes[name], origins[name] = normalize_name(value), entry.source
     unique_labels = dict.fromkeys(aliases.get(label.casefold(), label) for label in labels)
     return [(label, tuple(sorted(attributes.items())), tuple(sorted(origins.items()))) for label in unique_labels]
-
-
-def _merge_copies(rows: Sequence[LabelledImage]) -> LabelledImage:
-    """Merge the copies of an image: the row of the first key, completed by the attributes that it lacks.
-
-    Returns:
-        The merged row.
-    """
-    first = rows[0]
-    if len(rows) == 1:
-        return first
-    return first._replace(
-        attributes=_merge_attributes(row.attributes for row in rows),
-        origins=_merge_attributes(row.origins for row in rows),
-    )
-
-
-def _merge_attributes(copies: Iterable[Attributes]) -> Attributes:
-    merged: dict[str, str] = {}
-    for attributes in copies:
-        merged = dict(attributes) | merged
-    return tuple(sorted(merged.items()))
 
 
 def image_attributes(image_info: ImageInfo) -> Attributes:

@@ -1,8 +1,8 @@
 """Results of labelling: how the statements of a manifest match the keys of a source, and what could not be used."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tasks.domain.labels.manifest_formats.references import KeyIndex, without_query
 from tasks.domain.labels.manifest_formats.statements import ParsedManifest, Statement, join_names
@@ -178,6 +178,12 @@ class Labels:
     forgotten: int
     manifest: ManifestUse | None = None
 
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Build the labels again from what ``asdict`` made of them, also after it was JSON."""
+        use = facts["manifest"]
+        return cls(**{**facts, "manifest": use and ManifestUse(**{name: _example(part) for name, part in use.items()})})
+
     def __str__(self) -> str:
         """Say how many images have a label, none or two, how many are left out, and what of the manifest is unused."""
         parts = [f"{count(self.images, 'labelled image')}, {self.unlabelled:,} without a label"]
@@ -185,3 +191,7 @@ class Labels:
         parts += [f"{self.left_out:,} of classes left out"] if self.left_out else []
         parts += [f"{self.forgotten:,} removed for good"] if self.forgotten else []
         return "; ".join((", ".join(parts), *(self.manifest.sentences() if self.manifest else ())))
+
+
+def _example(part: Any) -> Any:  # noqa: ANN401 - a number, or a number with examples
+    return part if isinstance(part, int) else Examples(part[0], tuple(part[1]))

@@ -18,7 +18,7 @@ _FOLDER = "checksums/files/"
 _COMPLETE = "checksums/complete.json"
 _NAME = re.compile(rf"{_FOLDER}(.+)\.([0-9a-f]{{64}})")
 # Temporary files, marks without content, and Lance's own files beside its rows: losing them loses nothing.
-_UNKEPT = re.compile(r"(checkpoints|claims|checksums)/.*|ledger/.*\.(applied|refused)|.*\.lance/(?!data/).*")
+_UNKEPT = re.compile(r"(checkpoints|claims|checksums|known)/.*|ledger/.*\.(applied|refused)|.*\.lance/(?!data/).*")
 # Earlier runs wrote large files there, and each of their rows has a checksum of its own.
 _PROVED_BY_ROWS = ("images.lance/", "features/")
 

@@ -1,39 +1,19 @@
 """Labellings: what each image of a source shows, where each label comes from, and the sources' own manifests."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from operator import attrgetter
-
-import pyarrow as pa
 
 from tasks.domain.datasets.image_issues import Twin
-from tasks.domain.hashing import canonical_json, sha256_of, sha256_of_bytes
+from tasks.domain.hashing import sha256_of
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.labels.labeling import Attributes, Conflict, LabelledImage, Labelling, LocatedImage
+from tasks.domain.labels.label_rows import LABEL_ROWS, LabelRows, rows_hash
+from tasks.domain.labels.labelled_images import Labelling
 from tasks.stores.files.checksums import Checksums
-from tasks.stores.files.manifests import Values, read_rows, write_rows
-from tasks.stores.files.parquet_tables import TableKeys
+from tasks.stores.files.parquet_tables import TableKeys, read_table, write_table
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
-
-_ATTRIBUTES = pa.map_(pa.string(), pa.string())
-_LABELS = pa.schema(
-    [
-        ("key", pa.string()),
-        ("image", pa.string()),
-        ("label", pa.string()),
-        ("attributes", _ATTRIBUTES),
-        ("origins", _ATTRIBUTES),
-        ("problem", pa.string()),
-    ]
-)
-# A labelled image's values in the order of the schema.
-_VALUES = attrgetter("key", "image", "label", "attributes", "origins")
-_UNLABELLED, _CONFLICT, _LEFT_OUT, _MISSING = "unlabelled", "conflict", "left-out", "missing"
 
 
 @dataclass(frozen=True)
@@ -56,34 +36,15 @@ class Labellings:
         Returns:
             The hash.
         """
-        rows: list[Values] = [(*_VALUES(photograph), "") for photograph in labelling.labelled]
-        rows += [(*_VALUES(photograph), _LEFT_OUT) for photograph in labelling.left_out]
-        rows += [(photograph.key, photograph.image, "", (), (), _UNLABELLED) for photograph in labelling.unlabelled]
-        rows += [
-            (key, photograph.image, label, (), (), _CONFLICT)
-            for photograph in labelling.conflicts
-            for label, key in photograph.claims
-        ]
-        rows += [(key, "", "", (), (), _MISSING) for key in labelling.missing]
+        rows = LabelRows.from_labelling(labelling)
         name = rows_hash(rows)
-        write_rows(self.checksums, _label_keys(name), rows, _LABELS, _label_keys(former) if former else None)
+        former_keys = _label_keys(former) if former else None
+        write_table(self.checksums, _label_keys(name), rows.to_table(), former_keys)
         return name
 
     def read(self, name: str) -> Labelling:
         """Return the labelling of this name; raise PedigreeError when its file is missing or damaged."""
-        rows: defaultdict[str, list[LabelledImage]] = defaultdict(list)
-        for key, image, label, attributes, origins, problem in self._rows(name):
-            rows[problem].append(LabelledImage(key, image, label, tuple(attributes), tuple(origins)))
-        conflicts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-        for row in rows[_CONFLICT]:
-            conflicts[row.image].append((row.label, row.key))
-        return Labelling(
-            labelled=tuple(rows[""]),
-            unlabelled=tuple(LocatedImage(row.key, row.image) for row in rows[_UNLABELLED]),
-            conflicts=tuple(Conflict(image, tuple(claims)) for image, claims in conflicts.items()),
-            left_out=tuple(rows[_LEFT_OUT]),
-            missing=tuple(row.key for row in rows[_MISSING]),
-        )
+        return self._rows(name).to_labelling()
 
     def rehash(self, name: str) -> str:
         """Return the hash of a labelling's rows: its name, unless they are not what was written."""
@@ -131,8 +92,8 @@ class Labellings:
             return {kind: tuple(Twin(*twin) for twin in pairs) for kind, pairs in pairs_by_kind.items()}
         return {}
 
-    def _rows(self, name: str) -> list[Values]:
-        return read_rows(self.objects, _label_keys(name), _LABELS)
+    def _rows(self, name: str) -> LabelRows:
+        return LabelRows.from_table(read_table(self.objects, _label_keys(name), LABEL_ROWS))
 
 
 @dataclass(frozen=True)
@@ -165,23 +126,6 @@ class LabelManifests:
         with suppress(ObjectChangedError):
             return self.objects.read(_label_manifest(source, entry))
         return None
-
-
-def rows_hash(labels: Iterable[Values]) -> str:
-    """Compute the SHA-256 of the canonical JSON of a list of rows, each with its values by name."""
-    lines = []
-    for key, image, label, attributes, origins, problem in labels:
-        before, after = _common(label, tuple(attributes), tuple(origins), problem)
-        lines.append(before + canonical_json(image) + b',"key":' + canonical_json(key) + after)
-    return sha256_of_bytes(b"[" + b",".join(lines) + b"]")
-
-
-@lru_cache(maxsize=2**14)
-def _common(label: str, attributes: Attributes, origins: Attributes, problem: str) -> tuple[bytes, bytes]:
-    """Return the JSON that many rows share: what stands before the image, and what stands after the key."""
-    before = canonical_json({"attributes": attributes, "image": 0})
-    after = canonical_json({"label": label, "origins": origins, "problem": problem})
-    return before.removesuffix(b"0}"), b"," + after.removeprefix(b"{")
 
 
 def _label_keys(name: str) -> TableKeys:

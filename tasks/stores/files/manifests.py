@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.domain.datasets.manifest import Row
-from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VERSION_ROWS, VersionRows
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.parquet_tables import TableKeys, encode_table, file_errors, read_table, write_table
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
-_MANIFEST = pa.schema(
-    [
-        ("image", pa.string()),
-        ("label", pa.string()),
-        ("split", pa.string()),
-        ("attributes", pa.map_(pa.string(), pa.string())),
-        ("key", pa.string()),
-    ]
-)
 _VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet|changes\.parquet)")
-# Members by their values: an enumeration's own call takes as long as the rest of a row.
-_SPLITS = {split.value: split for split in Split}
-#: A row's values in the order of its schema.
-Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,7 @@ class Manifests:
                 created[match[1]] = min(entry.modified, created.get(match[1], entry.modified))
         return created
 
-    def write(self, name: str, rows: Sequence[Row], parent: str | None = None) -> None:
+    def write(self, name: str, rows: Iterable[Row], parent: str | None = None) -> None:
         """Write a dataset version; the first one of a name stands.
 
         Args:
@@ -62,18 +49,21 @@ class Manifests:
             rows: Its images, in any order.
             parent: Hash of a version that it may differ little from; None means the newest.
         """
-        ordered = sorted(rows, key=lambda row: row.image)
-        values = [(row.image, row.label, row.split.value, row.attributes, row.key) for row in ordered]
         times = {} if parent else self.versions()
         former = parent or max(times, key=times.__getitem__, default=None)
         former_keys = _manifest_keys(former) if former else None
-        write_rows(self.checksums, _manifest_keys(name), values, _MANIFEST, former_keys)
+        table = VersionRows.of(rows).in_order().to_table()
+        write_table(self.checksums, _manifest_keys(name), table, former_keys)
 
     def read(self, name: str) -> list[Row]:
         """Return the rows of a dataset version, sorted by image; raise PedigreeError when missing or damaged."""
+        return list(self.columns(name))
+
+    def columns(self, name: str) -> VersionRows:
+        """Return the rows of a dataset version in columns; raise PedigreeError when missing or damaged."""
         table = self._table(name)
         with file_errors(self.objects, _manifest_keys(name).whole):
-            return _rows(table)
+            return VersionRows.from_table(table)
 
     def count(self, name: str) -> tuple[int, int]:
         """Return how many images and how many classes a version has; raise PedigreeError when missing or damaged."""
@@ -97,7 +87,8 @@ class Manifests:
         table = self._table(name)
         with file_errors(self.objects, _manifest_keys(name).whole):
             mask = pc.is_in(table["image"], pa.array(images, pa.string()))
-            return _rows(table.filter(pc.or_(mask, pc.starts_with(table["image"], word)) if word else mask))
+            matching = table.filter(pc.or_(mask, pc.starts_with(table["image"], word)) if word else mask)
+            return list(VersionRows.from_table(matching))
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of the whole manifest's file, for whoever downloads it."""
@@ -120,7 +111,7 @@ class Manifests:
             return encode_table(self._table(name))
 
     def _table(self, name: str) -> pa.Table:
-        return read_table(self.objects, _manifest_keys(name), _MANIFEST)
+        return read_table(self.objects, _manifest_keys(name), VERSION_ROWS)
 
 
 @dataclass(frozen=True)
@@ -190,48 +181,8 @@ class DataCards:
         self.write_page(name, page)
 
 
-def write_rows(
-    checksums: Checksums, keys: TableKeys, rows: Sequence[Values], schema: pa.Schema, former: TableKeys | None = None
-) -> None:
-    """Write rows to a Parquet file, unless it is there: most runs find what a former one wrote.
-
-    Args:
-        checksums: The way into the store.
-        keys: The file's paths in the store.
-        rows: Values in the order of the schema.
-        schema: Names and types of the columns.
-        former: Where a table stands from which this one may differ little; None writes it whole.
-    """
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    write_table(checksums, keys, pa.table(columns, schema=schema), former)
-
-
-def read_rows(objects: Bucket, keys: TableKeys, schema: pa.Schema) -> list[Values]:
-    """Return the rows of a Parquet file; raise PedigreeError where it is missing or damaged.
-
-    Args:
-        objects: The store's files.
-        keys: The file's paths in the store.
-        schema: Names and types of the columns.
-
-    Returns:
-        Values in the order of the schema.
-    """
-    table = read_table(objects, keys, schema)
-    # Column by column: Arrow's own way to rows takes three times as long.
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-
-
 def _manifest_keys(name: str) -> TableKeys:
     return TableKeys(f"datasets/{name}/manifest.parquet", f"datasets/{name}/changes.parquet")
-
-
-def _rows(table: pa.Table) -> list[Row]:
-    columns = (table[name].to_pylist() for name in _MANIFEST.names)
-    return [
-        Row(image, label, _SPLITS[split], tuple(attributes), object_key)
-        for image, label, split, attributes, object_key in zip(*columns, strict=True)
-    ]
 
 
 def _json(facts: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 Columns take a third of the memory of Python objects; docs/explanation/speed.md says how much a million keys take.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.domain.images.rejections import Circumstances, is_retry_due
 from tasks.domain.ingestion.source_objects import Entry
@@ -66,6 +68,24 @@ def entries_of(listing: pa.Table) -> Iterator[Entry]:
     """Yield a listing's entries in its order."""
     for batch in listing.select(LISTING.names).to_batches(_AT_ONCE):
         yield from map(Entry, *(column.to_pylist() for column in batch.columns))
+
+
+def in_order(listing: pa.Table) -> pa.Table:
+    """Return a listing sorted by key, which most are from the start."""
+    keys = listing["key"]
+    ordered = len(keys) < 2 or pc.all(pc.less(keys[:-1], keys[1:])).as_py()  # noqa: PLR2004 - one is in order
+    return listing if ordered else listing.sort_by("key")
+
+
+def listing_hash(listing: pa.Table) -> str:
+    """Return the SHA-256 of all columns of a listing, whatever its order: 64 hex digits."""
+    digest = hashlib.sha256()
+    for batch in in_order(listing.select(LISTING.names)).to_batches(_AT_ONCE):
+        columns = [column.cast(pa.string()) for column in batch.columns]
+        # No key, ETag or version has such a character: neither a file's name nor XML can hold it.
+        lines = pc.binary_join_element_wise(*columns, "\0")
+        digest.update("\0\0".join(lines.to_pylist()).encode() + b"\0\0")
+    return digest.hexdigest()
 
 
 def changes(previous: pa.Table, listed: pa.Table) -> pa.Table:

@@ -8,25 +8,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection
+from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection, is_retried_in_time
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.domain.ingestion.triggers import SourceDiff
-from tasks.domain.labels.labeling import LocatedImage
-from tasks.stores.files.checksums import Checksums
-from tasks.stores.objects.listing_columns import LISTING
-from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
+from tasks.stores.tables.listing_history import SOURCE_IDENTITY, ListingHistory, source_columns
 from tasks.stores.tables.listings import (
     CIRCUMSTANCES,
     IDENTITY,
     Identity,
     PendingEntries,
-    changes,
     entries_of,
     identity_columns,
     latest,
-    repeat_text,
-    replay,
     row_dicts,
     row_entry,
     row_identity,
@@ -34,26 +27,17 @@ from tasks.stores.tables.listings import (
     without,
 )
 
-_IDENTITY = [("source", pa.string()), *list(LISTING)[:4]]
-_OBJECTS = pa.schema([*_IDENTITY, ("modified", pa.string()), ("snapshot", pa.string()), ("present", pa.bool_())])
-_CONTENTS = pa.schema([*_IDENTITY, ("image", pa.string())])
-_REJECTS = pa.schema([*_IDENTITY, ("reason", pa.string()), ("detail", pa.string()), *CIRCUMSTANCES])
-_METADATA = pa.schema([*_IDENTITY, ("modified", pa.string()), ("metadata", pa.map_(pa.string(), pa.string()))])
+_CONTENTS = pa.schema([*SOURCE_IDENTITY, ("image", pa.string())])
+_REJECTS = pa.schema([*SOURCE_IDENTITY, ("reason", pa.string()), ("detail", pa.string()), *CIRCUMSTANCES])
+_METADATA = pa.schema([*SOURCE_IDENTITY, ("modified", pa.string()), ("metadata", pa.map_(pa.string(), pa.string()))])
 
 
 @dataclass(frozen=True)
-class SnapshotStore:
+class SnapshotStore(ListingHistory):
     """The tables ``objects`` (what changed in each listing), ``contents`` (which bytes), ``rejects`` and ``metadata``.
 
     Methods that take a moment, ISO 8601 in UTC, use the last listing until then; an empty one means now.
     """
-
-    objects: Bucket
-    checksums: Checksums
-
-    def sources(self) -> list[str]:
-        """List the sources that were ever listed into this store."""
-        return sorted(set(self._objects().read(["source"])["source"].to_pylist()))
 
     def stored(self, source: str, moment: str = "") -> dict[str, Entry]:
         """Return the source's entries as they were listed.
@@ -65,82 +49,12 @@ class SnapshotStore:
         Returns:
             The entries by key.
         """
-        return {entry.key: entry for entry in entries_of(self._listing(source, moment))}
-
-    def keys(self, source: str, moment: str = "") -> list[str]:
-        """Return the keys of the source's entries.
-
-        Args:
-            source: Address of the source.
-            moment: The moment; empty means now.
-
-        Returns:
-            The keys, sorted.
-        """
-        keys: list[str] = self._listing(source, moment)["key"].to_pylist()
-        return keys
+        return {entry.key: entry for entry in entries_of(self.listing(source, moment))}
 
     def images_under(self, key: str) -> set[str]:
         """Return all images that an object of this key ever held, in any source."""
         rows = self._contents().read(["key", "image"])
         return set(rows.filter(pc.equal(rows["key"], key))["image"].to_pylist())
-
-    def first_listed(self, source: str) -> str:
-        """Return when the source was first listed; empty where it never was."""
-        return pc.min(_columns(source, self._objects())["snapshot"]).as_py() or ""
-
-    def listings(self, source: str, moment: str) -> tuple[pa.Table, pa.Table]:
-        """Return the last listing, and that of a moment.
-
-        Args:
-            source: Address of the source.
-            moment: The moment; empty means now.
-
-        Returns:
-            Both listings, in columns.
-        """
-        history = _columns(source, self._objects())
-        last = replay(history)
-        if not moment or not history.num_rows or pc.max(history["snapshot"]).as_py() <= moment:
-            return last, last
-        return last, replay(history.filter(pc.less_equal(history["snapshot"], moment)))
-
-    def record(self, source: str, taken: str, listed: pa.Table, previous: pa.Table | None = None) -> int:
-        """Append what differs from the last listing.
-
-        Args:
-            source: Address of the source.
-            taken: When it was listed, ISO 8601 in UTC.
-            listed: The new listing.
-            previous: The last listing; None where it is not at hand.
-
-        Returns:
-            The number of objects that differ.
-        """
-        changed = changes(self._listing(source) if previous is None else previous, listed)
-        rows = changed.append_column("source", repeat_text(source, changed)).append_column(
-            "snapshot", repeat_text(taken, changed)
-        )
-        self._objects().append(rows.select(_OBJECTS.names))
-        return int(changed.num_rows)
-
-    def since(self, source: str, moment: str, listed: pa.Table) -> SourceDiff:
-        """Compute what has changed since a moment.
-
-        Args:
-            source: Address of the source.
-            moment: The moment; empty means that everything is new.
-            listed: The new listing.
-
-        Returns:
-            The entries that are gone, and those that came.
-        """
-        previous = self._listing(source, moment) if moment else LISTING.empty_table()
-        changed = changes(previous, listed)
-        before = previous.join(changed.select(["key"]), "key", join_type="left semi")
-        present = changed["present"]
-        gone, came = PendingEntries(changed.filter(pc.invert(present))), PendingEntries(changed.filter(present))
-        return SourceDiff(gone, came, {entry.key: entry for entry in entries_of(before)})
 
     def pending(
         self, source: str, moment: str = "", beside: str = "", circumstances: Circumstances | None = None
@@ -156,11 +70,18 @@ class SnapshotStore:
         Returns:
             The entries, sorted by key.
         """
-        listing = without(self._listing(source, moment), _columns(source, self._contents()))
-        listing = without(listing, standing_rejections(latest(_columns(source, self._rejects())), circumstances))
+        listing = without(self.listing(source, moment), source_columns(source, self._contents()))
+        listing = without(listing, standing_rejections(latest(source_columns(source, self._rejects())), circumstances))
         return PendingEntries(listing.filter(pc.not_equal(listing["key"], beside)))
 
-    def located(self, source: str, moment: str = "") -> list[LocatedImage]:
+    def is_retried_in_time(self, source: str) -> bool:
+        """Check whether an object that the source holds is rejected for a reason that passes by itself."""
+        rows = latest(source_columns(source, self._rejects()))
+        if rows.num_rows:
+            rows = rows.join(self.listing(source).select(IDENTITY), list(IDENTITY), join_type="left semi")
+        return any(map(is_retried_in_time, rows["reason"].unique().to_pylist()))
+
+    def located(self, source: str, moment: str = "") -> pa.Table:
         """Return the entries whose bytes are known.
 
         Args:
@@ -168,18 +89,20 @@ class SnapshotStore:
             moment: The moment; empty means now.
 
         Returns:
-            Their images with their keys, sorted by key.
+            The columns ``key`` and ``image``, sorted by key.
         """
-        contents = _columns(source, self._contents()).select([*IDENTITY, "image"])
-        rows = self._listing(source, moment).join(contents, list(IDENTITY), join_type="inner").sort_by("key")
+        contents = source_columns(source, self._contents()).select([*IDENTITY, "image"])
+        rows = self.listing(source, moment).join(contents, list(IDENTITY), join_type="inner").sort_by("key")
         # Two runs at once may have written the same row twice.
-        images = dict(zip(rows["key"].to_pylist(), rows["image"].to_pylist(), strict=True))
-        return [LocatedImage(key, image) for key, image in images.items()]
+        again = pc.equal(rows["key"][1:], rows["key"][:-1])
+        if pc.any(again).as_py():
+            rows = rows.filter(pa.chunked_array([[True], *pc.invert(again).chunks]))
+        return rows.select(["key", "image"])
 
     def rejects(self, source: str) -> dict[Identity, Rejection]:
         """Return the last rejection of each of the source's objects that did not become an image later."""
-        rows = latest(_columns(source, self._rejects()))
-        rows = rows.join(_columns(source, self._contents()), list(IDENTITY), join_type="left anti")
+        rows = latest(source_columns(source, self._rejects()))
+        rows = rows.join(source_columns(source, self._contents()), list(IDENTITY), join_type="left anti")
         return {row_identity(row): Rejection(Reason(row["reason"]), row["detail"]) for row in row_dicts(rows)}
 
     def rejected(self, source: str, moment: str = "") -> dict[str, Rejection]:
@@ -237,7 +160,12 @@ class SnapshotStore:
         """
         noted = asdict(circumstances) if circumstances else {}
         rows = [
-            {**identity_columns(source, entry), "reason": rejection.reason.value, "detail": rejection.detail, **noted}
+            {
+                **identity_columns(source, entry),
+                "reason": rejection.reason.value,
+                "detail": rejection.detail,
+                **noted,
+            }
             for entry, rejection in rejected
         ]
         self._rejects().append(rows)
@@ -260,9 +188,6 @@ class SnapshotStore:
         ]
         self._metadata().append(rows)
 
-    def _objects(self) -> Table:
-        return Table(self.objects, self.checksums, "objects", _OBJECTS)
-
     def _contents(self) -> Table:
         return Table(self.objects, self.checksums, "contents", _CONTENTS)
 
@@ -272,15 +197,6 @@ class SnapshotStore:
     def _metadata(self) -> Table:
         return Table(self.objects, self.checksums, "metadata", _METADATA)
 
-    def _listing(self, source: str, moment: str = "") -> pa.Table:
-        history = _columns(source, self._objects())
-        return replay(history.filter(pc.less_equal(history["snapshot"], moment)) if moment else history)
-
-
-def _columns(source: str, table: Table) -> pa.Table:
-    rows = table.read(table.schema.names)
-    return rows.filter(pc.equal(rows["source"], source))
-
 
 def _source_rows(source: str, table: Table) -> Iterator[dict[str, Any]]:
-    return row_dicts(_columns(source, table))
+    return row_dicts(source_columns(source, table))

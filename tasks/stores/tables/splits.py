@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
-from tasks.domain.datasets.splits import Assignment, Split, SplitRecord, filter_valid_splits
+from tasks.domain.datasets.assignments import Assignments, filter_valid_splits
+from tasks.domain.datasets.splits import Assignment
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 
 _SCHEMA = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
-# Members by their values: an enumeration's own call takes as long as the rest of a row.
-_SPLITS = {split.value: split for split in Split}
 
-Decide = Callable[[Mapping[str, Assignment]], Mapping[str, Assignment]]
+Decide = Callable[[Assignments], Mapping[str, Assignment]]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class SplitStore:
     objects: Bucket
     checksums: Checksums
 
-    def stored(self) -> dict[str, Assignment]:
+    def stored(self) -> Assignments:
         """Return every image's split."""
         return filter_valid_splits(self._rows())
 
-    def settle(self, decide: Decide) -> dict[str, Assignment]:
+    def settle(self, decide: Decide) -> Assignments:
         """Write the splits of new images.
 
         Args:
@@ -40,8 +40,9 @@ class SplitStore:
         """
         rows = self._rows()
         while new := decide(assigned := filter_valid_splits(rows)):
-            self._append(new, len(rows))
-            rows += self._rows(len(rows))
+            self._append(new, rows.num_rows)
+            # Earlier rows cannot change, since the table is only appended to.
+            rows = pa.concat_tables([rows, self._rows().slice(rows.num_rows)])
         return assigned
 
     def damage(self) -> Iterator[tuple[str, str]]:
@@ -49,21 +50,13 @@ class SplitStore:
         return self._table().damage()
 
     def _append(self, assigned: Mapping[str, Assignment], first: int) -> None:
-        self._table().append(
-            [
-                {"place": position, "image": image, "group": assignment.group, "split": assignment.split.value}
-                for position, (image, assignment) in enumerate(assigned.items(), first)
-            ]
-        )
+        groups, splits = zip(*assigned.values(), strict=True)
+        places = np.arange(first, first + len(assigned))
+        columns = [places, list(assigned), groups, [split.value for split in splits]]
+        self._table().append(pa.table(columns, schema=_SCHEMA))
 
-    def _rows(self, start: int = 0) -> list[SplitRecord]:
-        """Read the rows from this one on; earlier rows cannot change, since the table is only appended to."""
-        rows = self._table().read(_SCHEMA.names).slice(start)
-        columns = (rows[name].to_pylist() for name in _SCHEMA.names)
-        return [
-            SplitRecord(position, image, Assignment(group, _SPLITS[split]))
-            for position, image, group, split in zip(*columns, strict=True)
-        ]
+    def _rows(self) -> pa.Table:
+        return self._table().read(_SCHEMA.names)
 
     def _table(self) -> Table:
         return Table(self.objects, self.checksums, "splits", _SCHEMA)

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.stores.store import Store
 
 RUN = [sys.executable, "-c", "from flows.cli.app import main; main()"]

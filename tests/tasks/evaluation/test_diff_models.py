@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from configs.errors import PedigreeError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record
 from tasks.domain.training.results import FeatureSet

@@ -9,8 +9,9 @@ from mlflow.artifacts import download_artifacts
 
 from configs.errors import PedigreeError, SettingsError
 from configs.schema import Settings
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.gate.rule_result import find_overlaps
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.near_duplicates import group_near_duplicates

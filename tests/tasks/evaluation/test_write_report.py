@@ -11,7 +11,8 @@ from prefect import flow
 
 from configs.schema import Settings
 from configs.visible_text import markdown
-from tasks.domain.datasets.manifest import Dataset, dataset_hash
+from tasks.domain.datasets.manifest import Dataset
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.evaluation.results import ReportSummary
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.ingestion.source_objects import IngestSummary

@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from prefect import flow
 
 from configs.schema import Settings
-from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
+from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.evaluation.fine_tuning_trial import Trial
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import limits_from_settings

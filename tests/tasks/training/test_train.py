@@ -6,8 +6,9 @@ import pytest
 
 from configs.environment import code_version
 from configs.schema import Settings
-from tasks.domain.datasets.manifest import Dataset, Row, dataset_hash
+from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.modeling import determinism
 from tasks.stores.store import Store

@@ -16,7 +16,8 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.labels.labeling import Labelling, image_attributes
+from tasks.domain.labels.labeling import image_attributes
+from tasks.domain.labels.labelled_images import Labelling
 from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
 from tasks.reports.pages.data_card_page import render_data_card
 

@@ -7,7 +7,7 @@ from tasks.domain.datasets.data_card import Evidence, build_data_card
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.measured_sample import SAMPLE, describe_measured, select_measured
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labeling import Labelling
+from tasks.domain.labels.labelled_images import Labelling
 from tasks.reports.pages.data_card_page import render_data_card
 
 

@@ -13,7 +13,7 @@ from tasks.domain.datasets.published_splits import (
     report_misplaced,
 )
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
-from tasks.domain.labels.labeling import Conflict, LabelledImage, Labelling
+from tasks.domain.labels.labelled_images import Conflict, LabelledImage, Labelling
 
 SHARES = Shares(test=20, validation=15)
 SIDES = (Split.TRAIN, Split.VALIDATION, Split.TEST)

@@ -2,12 +2,14 @@
 
 from random import Random
 
+import pyarrow as pa
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from tasks.domain.datasets.splits import Assignment, Shares, Split, SplitRecord, assign_splits, filter_valid_splits
+from tasks.domain.datasets.assignments import filter_valid_splits
+from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tests.tasks.domain.picture_hashes import DETAIL, OUTLINE, alike, between, flipped, hashes, near
 
@@ -16,6 +18,9 @@ SHARES = Shares(test=20, validation=15)
 USED = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 prefixes = st.text("0123456789abcdef", min_size=4, max_size=4)
 labels = st.sampled_from(["poodle", "pug"])
+
+
+_SPLITS = pa.schema([("place", pa.int64()), ("image", pa.string()), ("group", pa.string()), ("split", pa.string())])
 
 
 class Runs(RuleBasedStateMachine):
@@ -29,13 +34,9 @@ class Runs(RuleBasedStateMachine):
         super().__init__()
         self.looks: dict[str, bytes] = {}
         self.source: dict[str, str] = {}
-        self.written: list[SplitRecord] = []
+        self.written: list[tuple[int, str, str, str]] = []
+        self.assignments: dict[str, Assignment] = {}
         self.first_said: dict[str, Assignment] = {}
-
-    @property
-    def assignments(self) -> dict[str, Assignment]:
-        """Return what stands of all that was written."""
-        return filter_valid_splits(self.written)
 
     def _arrives(self, prefix: str, look: bytes, label: str) -> str:
         image = f"{prefix}{len(self.looks):03}"
@@ -93,8 +94,11 @@ class Runs(RuleBasedStateMachine):
         """Write down what was chosen, however many other runs have written since."""
         number, fresh = run
         self.written += [
-            SplitRecord(index, image, assignment) for index, (image, assignment) in enumerate(fresh.items(), number)
+            (index, image, assignment.group, assignment.split.value)
+            for index, (image, assignment) in enumerate(fresh.items(), number)
         ]
+        rows = [dict(zip(_SPLITS.names, row, strict=True)) for row in self.written]
+        self.assignments = dict(filter_valid_splits(pa.Table.from_pylist(rows, _SPLITS)))
         self.first_said = self.assignments | self.first_said
 
     @rule()

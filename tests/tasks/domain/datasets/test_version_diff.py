@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import SettingsError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import VersionDiff, diff_versions, resolve_version, sort_versions
+from tasks.domain.datasets.version_rows import dataset_hash
 
 attributes = st.dictionaries(st.sampled_from(["coat", "light"]), st.sampled_from(["white", "пёстрый"])).map(
     lambda attributes: tuple(attributes.items())

@@ -5,14 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.hashing import sha256_of
-from tasks.stores.files.labellings import rows_hash
+from tasks.domain.labels.label_rows import LABEL_ROWS, LabelRows, rows_hash
 from tasks.stores.store import Store
 
 
@@ -64,4 +66,6 @@ labels = st.tuples(st.text(), st.text(), st.text(), facts, facts, st.sampled_fro
 def test_a_labelling_is_named_by_what_anybody_can_compute(rows: list[tuple[Any, ...]]) -> None:
     """The name of a labelling is the SHA-256 of the canonical JSON of its rows, by the names of the columns."""
     names = ("key", "image", "label", "attributes", "origins", "problem")
-    assert rows_hash(rows) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    table = pa.table(columns, schema=LABEL_ROWS)
+    assert rows_hash(LabelRows.from_table(table)) == sha256_of([dict(zip(names, row, strict=True)) for row in rows])

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
-from tasks.domain.datasets.manifest import Row, dataset_hash
+from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labeling import LabelledImage, Labelling, LocatedImage
+from tasks.domain.datasets.version_rows import dataset_hash
+from tasks.domain.labels.labelled_images import LabelledImage, Labelling, LocatedImage
 from tasks.stores.files.parquet_tables import apply_changes, find_changes
 from tasks.stores.store import Store
 

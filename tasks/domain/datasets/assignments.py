@@ -1,0 +1,93 @@
+"""The splits of all images in columns: which rows of their table are valid, and the split of each image."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.domain.columns import sort_order, starts_of_groups, texts_at_once, whole
+from tasks.domain.datasets.splits import Assignment, Split
+
+#: The splits by the numbers that stand for them in columns.
+SPLITS = tuple(Split)
+
+
+@dataclass(frozen=True, eq=False)
+class Assignments(Mapping[str, Assignment]):
+    """Every image with its group and split; an assignment is made when it is asked for.
+
+    Attributes:
+        images: The images, texts, each of them once.
+        groups: Their near-duplicate groups, texts.
+        splits: The number of each image's split in ``SPLITS``, int8 of shape (n_images,).
+    """
+
+    images: pa.Array
+    groups: pa.Array
+    splits: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.splits)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the images."""
+        return texts_at_once(self.images)
+
+    def __getitem__(self, image: str) -> Assignment:
+        """Return the group and the split of an image."""
+        row = self._rows[image]
+        return Assignment(self.groups[row].as_py(), SPLITS[self.splits[row]])
+
+    def __contains__(self, image: object) -> bool:
+        """Check whether an image has a split."""
+        return image in self._rows
+
+    def find(self, images: pa.Array) -> NDArray[np.int64]:
+        """Return the row of each of these images.
+
+        Args:
+            images: The images, texts.
+
+        Returns:
+            Row numbers, int64 of shape (n_images,); -1 for an image without a split.
+        """
+        return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return dict(zip(self.images.to_pylist(), range(len(self)), strict=True))
+
+
+#: The splits of a store that has none.
+NO_ASSIGNMENTS = Assignments(pa.array([], pa.string()), pa.array([], pa.string()), np.zeros(0, np.int8))
+
+
+def filter_valid_splits(written: pa.Table) -> Assignments:
+    """Return the splits that are valid.
+
+    A writer continues the numbers of the rows that it has read. If a row stands at another position than its number,
+    another run wrote in between; the row was made without knowing that run's splits and is not valid.
+
+    Args:
+        written: All rows in the order in which they were written: the columns ``place``, the number that its writer
+            expected, ``image``, ``group`` and ``split``.
+
+    Returns:
+        The split of each image, the last valid one of several.
+    """
+    valid = np.flatnonzero(np.asarray(written["place"]) == np.arange(written.num_rows))
+    rows = written if len(valid) == written.num_rows else written.take(pa.array(valid))
+    images, groups = whole(rows["image"]), whole(rows["group"])
+    words = pc.index_in(whole(rows["split"]), pa.array([split.value for split in SPLITS]))
+    splits = np.asarray(words.to_numpy(zero_copy_only=False), np.int8)
+    order = sort_order(images)
+    starts = starts_of_groups(images.take(pa.array(order)))
+    if len(starts) == len(images):
+        return Assignments(images, groups, splits)
+    last = np.sort(order[np.append(starts[1:], len(order)) - 1])
+    return Assignments(images.take(pa.array(last)), groups.take(pa.array(last)), splits[last])
