@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from configs.sections import Evaluation, Gate, Scale, Section, Source, Watch
+from configs.sections import Evaluation, Gate, Images, Scale, Section, Source, Watch
 
 # Test and validation split together; at least a fifth of the images is left to train on.
 _MOST_HELD_BACK = 80
@@ -80,20 +80,6 @@ class Labels(Section):
         return self
 
 
-class Images(Section):
-    """Which files may become training images; the limits are checked before anything is decoded."""
-
-    max_megabytes: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=50, description="Larger files are rejected unread."
-    )
-    max_megapixels: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=100, description="Larger pictures are rejected undecoded."
-    )
-    min_side: Annotated[int, Field(ge=1, le=10000)] = Field(
-        default=32, description="Pictures with a shorter side, in pixels, are rejected."
-    )
-
-
 class Dataset(Section):
     """How images become a dataset version."""
 
@@ -144,11 +130,24 @@ class Backbone(Section):
     engine: Literal["tensorflow", "onnxruntime"] = Field(
         default="tensorflow", description="What computes features: tensorflow, or onnxruntime, which is an extra."
     )
+    batch: Annotated[int, Field(ge=0, le=1024)] = Field(
+        default=0, description="Pictures in one call of TensorFlow; 0 takes 1 on a processor and 64 on a graphics card."
+    )
+    computing: Literal["float32", "float16", "bfloat16"] = Field(
+        default="float32", description="The precision of products and sums; 16 bits are for graphics cards."
+    )
 
     @property
     def is_file(self) -> bool:
         """Return whether the weights are a file, named by its path or address."""
         return self.weights not in {"imagenet", "demo", "random"}
+
+    @model_validator(mode="after")
+    def _for_tensorflow(self) -> Self:
+        if self.engine != "tensorflow" and not (self.is_default("batch") and self.is_default("computing")):
+            message = "backbone.batch and backbone.computing are TensorFlow's: leave them out, or set backbone.engine"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _named_by_hash(self) -> Self:

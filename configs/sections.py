@@ -182,6 +182,20 @@ class Source(Section):
         return float(self.vanished.split()[-1])
 
 
+class Images(Section):
+    """Which files may become training images; the limits are checked before anything is decoded."""
+
+    max_megabytes: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=50, description="Larger files are rejected unread."
+    )
+    max_megapixels: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=100, description="Larger pictures are rejected undecoded."
+    )
+    min_side: Annotated[int, Field(ge=1, le=10000)] = Field(
+        default=32, description="Pictures with a shorter side, in pixels, are rejected."
+    )
+
+
 class Scale(Section):
     """Where long work is done: in this process, or by the workers of a Dask cluster."""
 

@@ -7,7 +7,14 @@ from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.splits import Split
-from tasks.domain.gate.serving_check import NO_PICTURE, SAMPLE, ServingCheck, check_serving, serving_failure
+from tasks.domain.gate.serving_check import (
+    NO_PICTURE,
+    SAMPLE,
+    ServingCheck,
+    check_serving,
+    serving_failure,
+    serving_tolerance,
+)
 from tasks.domain.runs.results import TrainedModel
 from tasks.features.embedding import predict
 from tasks.serving.probe_process import ServingProbe
@@ -60,7 +67,9 @@ def smoke_test(
         return ServingCheck("", 0)
     expected = predict(store, trained.features, trained.head, list(images))
     try:
-        return check_serving(version, expected, probe.ask(tracking.model, version, [*images.values(), NO_PICTURE]))
+        answers = probe.ask(tracking.model, version, [*images.values(), NO_PICTURE])
+        tolerance = serving_tolerance(store.backbones.read_facts(trained.features.fingerprint))
+        return check_serving(version, expected, answers, tolerance)
     except PedigreeError as problem:
         check_tracking(tracking.url)
         return serving_failure(version, len(images), str(problem).rstrip("."))

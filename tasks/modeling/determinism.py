@@ -3,14 +3,14 @@
 import os
 import platform
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from configs.cores import count_cores
 from configs.errors import PedigreeError
@@ -51,6 +51,10 @@ def configure_tensorflow() -> None:
     logical = [tf.config.LogicalDeviceConfiguration()] * count_cores()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
     tf.config.experimental.enable_op_determinism()
+    # On a card, float32 would otherwise mean products of 10 bits.
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 - TensorFlow's own parameter
+    for card in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(card, enable=True)
 
 
 def _check_kernels() -> None:
@@ -98,11 +102,38 @@ def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
 
 
 def describe_engine() -> str:
-    """Return the name and version of what computes features; another one gives other bits."""
+    """Return name, version and device of what computes features; another one gives other bits."""
     configure_tensorflow()
     import tensorflow as tf
 
-    return f"tensorflow {tf.__version__} onednn=1"
+    cards = tf.config.list_physical_devices("GPU")
+    if not cards:
+        return f"tensorflow {tf.__version__} onednn=1"
+    details, build = tf.config.experimental.get_device_details(cards[0]), tf.sysconfig.get_build_info()
+    return f"tensorflow {tf.__version__} {describe_card(details, build)}"
+
+
+def describe_card(details: Mapping[str, Any], build: Mapping[str, Any]) -> str:
+    """Describe a graphics card by all that decides its bits.
+
+    Args:
+        details: What TensorFlow says of the card.
+        build: What TensorFlow says of the libraries that it was built for.
+
+    Returns:
+        Its name, its generation, and the versions of CUDA and cuDNN.
+    """
+    generation = ".".join(map(str, details.get("compute_capability", ("unknown",))))
+    libraries = " ".join(f"{name}={build.get(f'{name}_version', 'unknown')}" for name in ("cuda", "cudnn"))
+    return f"gpu={details.get('device_name', 'unknown')} {generation} {libraries}"
+
+
+def count_cards() -> int:
+    """Return the number of graphics cards that TensorFlow can use here."""
+    configure_tensorflow()
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def describe_machine(engine: str = "tensorflow") -> dict[str, str]:

@@ -66,6 +66,7 @@ def open_block_examples(
 
     train, indices = [row for row in rows if row.split is Split.TRAIN], {name: n for n, name in enumerate(classes)}
     other_views = VIEWS[training.views][1:]
+    home().mkdir(parents=True, exist_ok=True)
     viewed = [*rows, *chain.from_iterable([train] * len(other_views))]
     with open_feature_file(home(), len(viewed), table.width, table.precision) as file:
         for positions, vectors in table.stream([row.image for row in rows], [IDENTITY]):

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from configs import schema
 from configs.environment import code_version
+from configs.sections import Images
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
@@ -67,7 +68,7 @@ def register_again(store: Store, tracking: schema.Tracking, last: Decision) -> R
         PedigreeError: The store lacks the model, or MLflow does not accept it.
     """
     record = store.records.read(last.head, last.dataset)
-    images = schema.Images.model_validate(record.settings.get("images", {}))
+    images = Images.model_validate(record.settings.get("images", {}))
     identity = _identity_tags(last.head, last.dataset, last.backbone, last.recipe)
     decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
     code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
@@ -89,9 +90,7 @@ def _identity_tags(head: str, dataset: str, backbone: str, made_by: str) -> dict
     }
 
 
-def _register(
-    store: Store, tracking: schema.Tracking, images: schema.Images, tags: Mapping[str, str], run_id: str
-) -> str:
+def _register(store: Store, tracking: schema.Tracking, images: Images, tags: Mapping[str, str], run_id: str) -> str:
     from tasks.modeling.packaged_model import Package
     from tasks.serving.model_package import write_mlflow_model
 

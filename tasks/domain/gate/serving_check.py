@@ -11,6 +11,8 @@ from tasks.domain.phrasing import count
 
 #: How many test images the probe sends: the first by their names, which are hashes and so make a fair sample.
 SAMPLE = 8
+#: The widest difference of a probability where a model was evaluated on features of 16 bits and serves in 32.
+MIXED_TOLERANCE = 1e-2
 #: A file that is no picture; the model must answer it with a reason, and the other files as usual.
 NO_PICTURE = b"This is no picture."
 
@@ -46,7 +48,21 @@ class ServingCheck:
         return f"{count(self.asked, 'test image')} answered as evaluated, {same}, and a bad one refused politely"
 
 
-def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[str, Any]]) -> ServingCheck:
+def serving_tolerance(facts: Mapping[str, Any]) -> float:
+    """Return how far a probability may be from the evaluation's: a model is served in float32, one picture a call.
+
+    Args:
+        facts: What the backbone's fingerprint covers.
+
+    Returns:
+        The difference of a reproduction; more where the features were computed in 16 bits.
+    """
+    return TOLERANCE if facts.get("computing", "float32") == "float32" else MIXED_TOLERANCE
+
+
+def check_serving(
+    version: str, expected: Predictions, rows: Sequence[Mapping[str, Any]], tolerance: float = TOLERANCE
+) -> ServingCheck:
     """Compare a packaged model's answers with the evaluation's probabilities.
 
     Args:
@@ -54,6 +70,7 @@ def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[st
         expected: The evaluation's predictions for the images that were sent.
         rows: The answers, the last of them about ``NO_PICTURE``. An answer has a label, probabilities by class, and a
             problem where there is no label.
+        tolerance: The widest difference of a probability that counts as none.
 
     Returns:
         What differs.
@@ -62,7 +79,7 @@ def check_serving(version: str, expected: Predictions, rows: Sequence[Mapping[st
     if len(rows) != images + 1:
         return serving_failure(version, images, f"{count(len(rows), 'answer')} for {images + 1:,} files")
     gaps = [_measure_gap(expected, number, row) for number, row in enumerate(rows[:-1])]
-    far = [gap for gap in gaps if gap > TOLERANCE]
+    far = [gap for gap in gaps if gap > tolerance]
     rude = rows[-1].get("label") is not None or not rows[-1].get("problem")
     wrong = [f"{len(far)} of {images} test images answered unlike the evaluation"] if far else []
     wrong += ["what is no picture gets a class and not a reason"] if rude else []

@@ -16,7 +16,7 @@ from tasks.domain.images.rejections import Reason, Rejection, first_line
 
 if TYPE_CHECKING:
     # Type checking only: the served model carries this module, but not the settings.
-    from configs.schema import Images
+    from configs.sections import Images
 
 try:
     # The optional extra "heic". Without it HEIC photographs are rejected, and everything else works.

@@ -34,6 +34,13 @@ class Engine(Protocol):
     def embed(self, square: Pixels) -> Vector:
         """Compute the features of a picture of shape (size, size, 3); several threads may each bring one."""
 
+    @property
+    def batch(self) -> int:
+        """Return the number of pictures of one call, which zeros fill up."""
+
+    def embed_batch(self, squares: Pixels) -> Vector:
+        """Compute the features of at most a batch of pictures, of shape (n_squares, width)."""
+
     def to_bytes(self) -> bytes:
         """Return the file that the engine computes with."""
 
@@ -88,6 +95,15 @@ class Backbone:
     def network(self) -> Callable[[Pixels], Vector]:
         """Return the function from one picture, (size, size, 3), to its features, (width,); threads may share it."""
         return lambda pixels: _round(self.engine.embed(pixels), self.precision)
+
+    @property
+    def batch(self) -> int:
+        """Return the number of pictures of one call: 1, or more on a graphics card."""
+        return self.engine.batch
+
+    def embed_batch(self, squares: Pixels) -> list[Vector]:
+        """Compute the features of at most a batch of pictures, (n_squares, size, size, 3), each of shape (width,)."""
+        return [_round(vector, self.precision) for vector in self.engine.embed_batch(squares)]
 
     def to_bytes(self) -> bytes:
         """Return the file that the engine computes with: weights, or a graph that holds them."""
@@ -192,8 +208,25 @@ def restore_backbone(data: bytes, facts: Mapping[str, Any]) -> Backbone:
     )
     if backbone.facts["weights"] != facts["weights"]:
         raise PedigreeError(f"The stored backbone {facts['weights'][:12]} is damaged: its weights have another hash.")
+    backbone = with_batch(backbone, int(facts.get("batch", 1)), facts.get("computing", "float32"))
     precision, reference = facts.get("precision", "float32"), facts.get("reference", "")
     return replace(backbone, precision=precision, reference=reference)
+
+
+def with_batch(backbone: Backbone, batch: int, computing: str) -> Backbone:
+    """Let TensorFlow compute a fixed batch of pictures in one call, and in another precision.
+
+    Args:
+        backbone: A backbone on TensorFlow.
+        batch: The pictures of one call.
+        computing: float32, float16 or bfloat16.
+
+    Returns:
+        The backbone, which has another fingerprint unless batch and precision are those that it had.
+    """
+    from tasks.modeling.backbone.tensorflow_engine import TensorFlowEngine
+
+    return replace(backbone, engine=TensorFlowEngine(backbone.model, batch, computing))
 
 
 def _restore_graph(data: bytes, facts: Mapping[str, Any]) -> Backbone:

@@ -64,6 +64,11 @@ def embed_views(
     Yields:
         The features of each image in its views, in order.
     """
+    if backbone.batch > 1:
+        from tasks.modeling.backbone.batches import embed_in_batches
+
+        yield from embed_in_batches(backbone, images, limits)
+        return
     network = backbone.network
 
     def embed_image(image: tuple[str, bytes, Sequence[str]]) -> list[ViewFeatures]:

@@ -14,11 +14,12 @@ from tasks.modeling.backbone.backbone import (
     backbone_from_network,
     backbone_from_weights,
     random_backbone,
+    with_batch,
     with_engine,
 )
 from tasks.modeling.backbone.inception import check_size
 from tasks.modeling.backbone.onnx_engine import describe_onnxruntime
-from tasks.modeling.determinism import describe_engine
+from tasks.modeling.determinism import count_cards, describe_engine
 
 if TYPE_CHECKING:
     from configs import schema
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 DEMO_WEIGHTS = Path(__file__).with_name("demo_weights.npz")
 DEMO_SHA256 = "c268ae0475690fd95673edbe3ff2084789bbc82f2e4cef3aabe294d8b4bf2365"
 DEMO_CUT = "mixed2"
+# A card is busy with so many pictures at 299 px, and the last batch of a run costs no more than a fraction of a second.
+_CARD_BATCH = 64
 
 
 def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
@@ -43,7 +46,22 @@ def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Bac
         PedigreeError: The weights are missing, damaged, or others than expected.
     """
     check_size(settings.cut, settings.size)
-    return replace(_build(settings, data or b""), precision=settings.precision)
+    backbone = replace(_build(settings, data or b""), precision=settings.precision)
+    return with_batch(backbone, choose_batch(settings), settings.computing)
+
+
+def choose_batch(settings: "schema.Backbone") -> int:
+    """Return the pictures of one call: one on a processor, many on a graphics card, unless the settings say a number.
+
+    Args:
+        settings: The engine, and the number or 0.
+
+    Returns:
+        The number.
+    """
+    if settings.engine == "onnxruntime":
+        return 1
+    return settings.batch or (_CARD_BATCH if count_cards() else 1)
 
 
 def load_on_engine(settings: "schema.Backbone", data: bytes | None = None) -> Backbone:
@@ -74,6 +92,8 @@ def name_remembered_weights(settings: "schema.Backbone") -> str | None:
     if settings.engine == "tensorflow" and settings.weights in brought:
         return None
     chosen = settings.model_dump(include={"cut", "size", "precision"})
+    if settings.engine == "tensorflow" and (choose_batch(settings), settings.computing) != (1, "float32"):
+        chosen |= {"batch": choose_batch(settings), "computing": settings.computing}
     weights = brought.get(settings.weights) or settings.sha256 or settings.weights
     return sha256_of({**chosen, "weights": weights, "pixels": CONTRACT, "engine": _describe_engine(settings.engine)})
 

@@ -53,6 +53,15 @@ class OnnxEngine:
         features: NDArray[np.float32] = self._session.run(None, {self._input: square[None]})[0][0]
         return features
 
+    @property
+    def batch(self) -> int:
+        """Return the number of pictures of one call, which the graph fixes."""
+        return 1
+
+    def embed_batch(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the features of pictures, (n_squares, size, size, 3), one call each: of shape (n_squares, width)."""
+        return np.stack([self.embed(square) for square in squares])
+
     def to_bytes(self) -> bytes:
         """Return the graph as one file."""
         return self.graph

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.modeling.backbone.backbone import Backbone, random_backbone
+from tasks.modeling.backbone.backbone import Backbone, random_backbone, with_batch
 from tasks.modeling.backbone.inception import pool_output
 from tasks.modeling.backbone.serialization import DAMAGE
 from tasks.modeling.fine_tuning.distribution import Devices
@@ -164,6 +164,7 @@ def extract_model(weights: Arrays, start: tuple[Backbone, Head], block: str) -> 
     learned = [variable for layer in unfreeze_from(_find_body(tuned), block) for variable in layer.weights]
     for variable, array in zip(learned, weights[:-2], strict=True):
         variable.assign(array)
+    tuned = with_batch(tuned, backbone.engine.batch, getattr(backbone.engine, "computing", "float32"))
     return tuned, Head(head.classes, weights[-2], weights[-1])
 
 

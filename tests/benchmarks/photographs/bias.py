@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import Dataset, Images
-from configs.sections import Gate
+from configs.schema import Dataset
+from configs.sections import Gate, Images
 from tasks.domain.datasets.attribute_balance import find_narrow_ranges
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Shares, Split, assign_splits

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import Dataset, Images
+from configs.schema import Dataset
+from configs.sections import Images
 from tasks.domain.images.augmentation import IDENTITY, render_view
 from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
 from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels

@@ -8,7 +8,7 @@ import pytest
 from configs.sections import Gate
 from tasks.domain.evaluation.predictions import TOLERANCE, Predictions
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tasks.domain.gate.serving_check import ServingCheck, check_serving, serving_failure
+from tasks.domain.gate.serving_check import ServingCheck, check_serving, serving_failure, serving_tolerance
 from tests.tasks.domain.measurements import DRIFT, measured
 
 EXPECTED = Predictions(("boxer", "pug"), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32))
@@ -31,6 +31,14 @@ def test_the_same_bits_pass_and_so_does_another_processor() -> None:
     assert not check_serving("1", EXPECTED, rows(TOLERANCE / 2)).wrong
     far = check_serving("7", EXPECTED, rows(2 * TOLERANCE))
     assert far.wrong == "the packaged model, version 7: 1 of 2 test images answered unlike the evaluation"
+
+
+def test_sixteen_bits_have_a_tolerance_of_their_own() -> None:
+    """A model of features in 16 bits that serves in 32 may be further off, and not as far as one likes."""
+    assert serving_tolerance({}) == serving_tolerance({"computing": "float32", "batch": "64"}) == TOLERANCE
+    mixed = serving_tolerance({"computing": "bfloat16"})
+    assert not check_serving("1", EXPECTED, rows(2 * TOLERANCE), mixed).wrong
+    assert check_serving("1", EXPECTED, rows(2 * mixed), mixed).wrong
 
 
 @pytest.mark.parametrize(
