@@ -1,6 +1,6 @@
 """Input pipeline of fine-tuning: images read, decoded and augmented in threads ahead, a few batches in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,6 +17,9 @@ from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 
 if TYPE_CHECKING:
     from configs import schema
+
+# Images whose rows are looked up in the store together.
+_READ_TOGETHER = 4096
 
 #: For each device of this process: pictures (n_images, size, size, 3), the index of each picture's class (n_images,),
 #: and its weight in the loss (n_images,).
@@ -45,12 +48,14 @@ class ImageReader:
     limits: Limits
     size: int
 
-    def load_pictures(self, images: Sequence[str], change: Callable[[int, Pixels], Pixels]) -> Iterator[Pixels]:
-        """Read images as model input.
+    def load_pictures(
+        self, parts: Iterable[Sequence[tuple[int, str]]], change: Callable[[int, Pixels], Pixels]
+    ) -> Iterator[Pixels]:
+        """Read images as model input, of which no more than a part is asked for at once.
 
         Args:
-            images: The names of the images.
-            change: Changes each picture, given its position in the sequence.
+            parts: The position and the name of each image, some of them at a time.
+            change: Changes each picture, given its position.
 
         Yields:
             The changed pictures, in order.
@@ -59,7 +64,12 @@ class ImageReader:
         def load_picture(placed: tuple[int, tuple[str, bytes]]) -> Pixels:
             return change(placed[0], to_input(decode_image(*placed[1], self.limits), self.size))
 
-        yield from map_in_parallel(load_picture, enumerate(self.read_stored(images)))
+        def read_parts() -> Iterator[tuple[int, tuple[str, bytes]]]:
+            for part in parts:
+                positions, names = zip(*part, strict=True)
+                yield from zip(positions, self.read_stored(names), strict=True)
+
+        yield from map_in_parallel(load_picture, read_parts())
 
 
 @dataclass(frozen=True)
@@ -123,14 +133,25 @@ def read_batches(plan: EpochPlan, batch: int, reader: ImageReader, devices: Devi
     Yields:
         The batch of this process's devices, and the number of images that all devices share.
     """
-    batches = [range(len(plan.order))[start : start + batch] for start in range(0, len(plan.order), batch)]
-    local_devices = slice(devices.local_devices.start, devices.local_devices.stop)
-    dealt = [shard_batch(positions, batch, devices.count)[local_devices] for positions in batches]
-    local_positions = [position for batch in dealt for share in batch for position, _ in share]
-    images = [plan.images.images[plan.order[position]] for position in local_positions]
-    pictures = reader.load_pictures(images, lambda number, pixels: plan.change(local_positions[number], pixels))
-    for positions, batch_shares in zip(batches, dealt, strict=True):
+    pictures = reader.load_pictures(_name_share(plan, batch, devices), plan.change)
+    for positions, batch_shares in _deal(plan, batch, devices):
         yield [_stack_share(plan, share, len(positions), pictures) for share in batch_shares], len(positions)
+
+
+def _deal(plan: EpochPlan, batch: int, devices: Devices) -> Iterator[tuple[range, list[list[tuple[int, int]]]]]:
+    """Yield the positions of each batch, and those among them that are for this process's devices."""
+    local_devices = slice(devices.local_devices.start, devices.local_devices.stop)
+    for start in range(0, len(plan.order), batch):
+        positions = range(len(plan.order))[start : start + batch]
+        yield positions, shard_batch(positions, batch, devices.count)[local_devices]
+
+
+def _name_share(plan: EpochPlan, batch: int, devices: Devices) -> Iterator[list[tuple[int, str]]]:
+    """Yield position and name of the images for this process's devices, so many that reading them together pays."""
+    dealt = ((position for share in shares for position, _ in share) for _, shares in _deal(plan, batch, devices))
+    placed = ((position, plan.images.images[plan.order[position]]) for part in dealt for position in part)
+    while part := list(islice(placed, _READ_TOGETHER)):
+        yield part
 
 
 def _stack_share(

@@ -1,12 +1,15 @@
 """Pictures on their way to the devices: the same ones in the same order, dealt out fairly."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 from tasks.modeling.fine_tuning.input_pipeline import (
     EpochPlan,
@@ -15,6 +18,8 @@ from tasks.modeling.fine_tuning.input_pipeline import (
     plan_validation,
     read_batches,
 )
+from tasks.stores.store import Store
+from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.small_fine_tuning import small_fine_tuning, small_settings
 
 _UNEVEN = LabelledImages([f"image {n}" for n in range(40)], [0] * 36 + [1] * 4)
@@ -68,3 +73,45 @@ def test_a_worker_reads_its_own_share_only() -> None:
         total += sum(float(feed[0][2].sum()) for feed, _ in fed)
     # Three batches, the weights of each adding up to one.
     assert abs(total - 3) < 1e-5
+
+
+# What one of two workers reads of a store in an epoch: the names, and how many of them were asked for at once.
+WORKER = """
+import json
+from types import SimpleNamespace
+from configs.schema import FineTuning, Training
+from tasks.domain.images.preprocessing import Limits
+from tasks.modeling.fine_tuning import input_pipeline
+from tasks.modeling.fine_tuning.distribution import Devices
+from tasks.modeling.fine_tuning.input_pipeline import ImageReader, LabelledImages, plan_training, read_batches
+from tasks.stores.store import Store
+
+store, names, asked = Store({url!r}), {names!r}, []
+input_pipeline._READ_TOGETHER = 5
+
+def read(part):
+    asked.append(list(part))
+    return store.images.read(part)
+
+plan = plan_training(LabelledImages(names, [0] * len(names)), Training(), FineTuning(), 1)
+devices = Devices(SimpleNamespace(num_replicas_in_sync=2), range({number}, {number} + 1))
+batches = read_batches(plan, 4, ImageReader(read, Limits(10**6, 10**6, 32), 75), devices)
+print(json.dumps([asked, sum(len(feed[0][0]) for feed, _ in batches)]))
+"""
+
+
+def test_two_processes_read_a_half_each(tmp_path: Path, images: list[tuple[str, bytes]]) -> None:
+    """Each worker asks the store for its own half of an epoch, a few at a time; together they read every image once."""
+    store = Store(str(tmp_path))
+    files = [(validate_image(data, Limits(10**6, 10**6, 32)), data) for _, data in images]
+    store.images.add([(info, data) for info, data in files if isinstance(info, ImageInfo)])
+    names = sorted(store.images.stored())
+    shares = []
+    for number in range(2):
+        (asked, pictures), _ = run_alone(WORKER.format(url=store.url, names=names, number=number))
+        assert max(map(len, asked)) == 5
+        assert pictures == sum(map(len, asked)) == len(names) / 2
+        shares.append({name for part in asked for name in part})
+    assert len(names) == 12
+    assert shares[0] | shares[1] == set(names)
+    assert not shares[0] & shares[1]
