@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from configs.cores import count_cores
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone, Pixels, Vector, random_backbone, with_batch
 from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.backbone.self_test import check_determinism, reference_pictures
 from tasks.modeling.backbone.square_decoder import SquareDecoder
-from tasks.modeling.determinism import count_cards, count_cores, describe_engine, map_in_parallel
+from tasks.modeling.determinism import count_cards, describe_engine, map_in_parallel
 from tests.benchmarks.pictures import make_pictures
 
 SIZE, CUT, LIMITS = 299, "mixed10", Limits(10**8, 10**8, 32)

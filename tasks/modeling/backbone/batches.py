@@ -40,12 +40,8 @@ def embed_in_batches(
         vectors = _embed_squares(backbone, squares)
         for first in vectors:
             name, views = asked.popleft()
-            yield [(name, view, vector) for view, vector in zip(views, _chain(first, vectors), strict=False)]
-
-
-def _chain(first: Vector, others: Iterator[Vector]) -> Iterator[Vector]:
-    yield first
-    yield from others
+            all_views = [first, *islice(vectors, len(views) - 1)]
+            yield [(name, view, vector) for view, vector in zip(views, all_views, strict=True)]
 
 
 def _embed_squares(backbone: Backbone, squares: Iterator[Pixels]) -> Iterator[Vector]:

@@ -19,11 +19,12 @@ from typing import BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.images.augmentation import VIEWS, render_view
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.embedding import decode_image
-from tasks.modeling.determinism import count_cores, map_in_parallel
+from tasks.modeling.determinism import map_in_parallel
 
 #: An image's name, its file, and the views that are wanted of it.
 ImageFile = tuple[str, bytes, Sequence[str]]
