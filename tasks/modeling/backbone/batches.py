@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone, Pixels, Vector
+from tasks.modeling.backbone.embedding import Stage
 from tasks.modeling.backbone.square_decoder import ImageFile, SquareDecoder
 
 # Batches on their way: one in the network, one that waits for it.
@@ -16,7 +17,7 @@ _ON_THE_WAY = 2
 
 
 def embed_in_batches(
-    backbone: Backbone, images: Iterable[ImageFile], limits: Limits
+    backbone: Backbone, images: Iterable[ImageFile], limits: Limits, stage: Stage
 ) -> Iterator[list[tuple[str, str, Vector]]]:
     """Embed views of images in batches, while processes decode the next ones.
 
@@ -24,6 +25,7 @@ def embed_in_batches(
         backbone: The backbone, whose batch is larger than 1.
         images: The name, the bytes and the views of each image.
         limits: Which image files are accepted.
+        stage: Measures what threads spend on the decoder and on the network.
 
     Yields:
         The features of each image in its views, in order.
@@ -36,20 +38,25 @@ def embed_in_batches(
             yield image
 
     with SquareDecoder(backbone.size, limits) as decoder:
-        squares = (square for pictures in decoder.decode(noted()) for square in pictures)
-        vectors = _embed_squares(backbone, squares)
+        squares = (square for pictures in decoder.decode(noted(), stage) for square in pictures)
+        vectors = _embed_squares(backbone, squares, stage)
         for first in vectors:
             name, views = asked.popleft()
             all_views = [first, *islice(vectors, len(views) - 1)]
             yield [(name, view, vector) for view, vector in zip(views, all_views, strict=True)]
 
 
-def _embed_squares(backbone: Backbone, squares: Iterator[Pixels]) -> Iterator[Vector]:
+def _embed_squares(backbone: Backbone, squares: Iterator[Pixels], stage: Stage) -> Iterator[Vector]:
     """Embed squares in order, with two batches on the way."""
+
+    def compute(batch: Pixels) -> list[Vector]:
+        with stage("network"):
+            return backbone.embed_batch(batch)
+
     with ThreadPoolExecutor(1) as network:
         running: deque[Future[list[Vector]]] = deque()
         while batch := list(islice(squares, backbone.batch)):
-            running.append(network.submit(backbone.embed_batch, np.stack(batch)))
+            running.append(network.submit(compute, np.stack(batch)))
             if len(running) == _ON_THE_WAY:
                 yield from running.popleft().result()
         while running:

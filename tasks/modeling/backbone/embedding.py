@@ -67,7 +67,7 @@ def embed_views(
     if backbone.batch > 1:
         from tasks.modeling.backbone.batches import embed_in_batches
 
-        yield from embed_in_batches(backbone, images, limits)
+        yield from embed_in_batches(backbone, images, limits, stage)
         return
     network = backbone.network
 

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import astuple, dataclass
 from mmap import mmap
 from queue import LifoQueue
@@ -23,7 +23,7 @@ from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.images.augmentation import VIEWS, render_view
 from tasks.domain.images.preprocessing import Limits
-from tasks.modeling.backbone.embedding import decode_image
+from tasks.modeling.backbone.embedding import Stage, decode_image
 from tasks.modeling.determinism import map_in_parallel
 
 #: An image's name, its file, and the views that are wanted of it.
@@ -94,17 +94,23 @@ class SquareDecoder:
                 worker.end()
             self._alive.clear()
 
-    def decode(self, images: Iterable[ImageFile]) -> Iterator[Squares]:
+    def decode(self, images: Iterable[ImageFile], stage: Stage = lambda _name: nullcontext()) -> Iterator[Squares]:
         """Decode images in all processes, a few images ahead.
 
         Args:
             images: The images.
+            stage: Measures what waiting for the processes takes.
 
         Returns:
             The squares of each image in its views, in order. Where a process dies on an image twice, this process
             decodes it.
         """
-        return map_in_parallel(self._decode, images)
+
+        def measured(image: ImageFile) -> Squares:
+            with stage("decoder"):
+                return self._decode(image)
+
+        return map_in_parallel(measured, images)
 
     @property
     def processes(self) -> list[int]:
