@@ -39,7 +39,14 @@ class Engine(Protocol):
         """Return the number of pictures of one call, which zeros fill up."""
 
     def embed_batch(self, squares: Pixels) -> Vector:
-        """Compute the features of at most a batch of pictures, of shape (n_squares, width)."""
+        """Compute the features of at most a batch of pictures.
+
+        Args:
+            squares: The pictures' pixels, of shape (n_squares, size, size, 3).
+
+        Returns:
+            The features, of shape (n_squares, width).
+        """
 
     def to_bytes(self) -> bytes:
         """Return the file that the engine computes with."""
@@ -102,7 +109,14 @@ class Backbone:
         return self.engine.batch
 
     def embed_batch(self, squares: Pixels) -> list[Vector]:
-        """Compute the features of at most a batch of pictures, (n_squares, size, size, 3), each of shape (width,)."""
+        """Compute the features of at most a batch of pictures.
+
+        Args:
+            squares: The pictures' pixels, of shape (n_squares, size, size, 3).
+
+        Returns:
+            The features of each picture, of shape (width,).
+        """
         return [_round(vector, self.precision) for vector in self.engine.embed_batch(squares)]
 
     def to_bytes(self) -> bytes:

@@ -59,7 +59,14 @@ class OnnxEngine:
         return 1
 
     def embed_batch(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the features of pictures, (n_squares, size, size, 3), one call each: of shape (n_squares, width)."""
+        """Compute the features of pictures, one call each.
+
+        Args:
+            squares: The pictures' pixels, of shape (n_squares, size, size, 3).
+
+        Returns:
+            The features, of shape (n_squares, width).
+        """
         return np.stack([self.embed(square) for square in squares])
 
     def to_bytes(self) -> bytes:
