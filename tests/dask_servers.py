@@ -12,7 +12,7 @@ from threading import Thread
 
 from tests.servers import ROOT, wait_until
 
-_QUIET = {"DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": "%(message)s", "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+_QUIET = {"DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": "%(message)s"}
 
 
 @dataclass
@@ -34,10 +34,13 @@ class DaskCluster:
         self._start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-show")
         wait_until((self.folder / "scheduler.json").exists, 120, "the scheduler answers")
 
-    def start_worker(self, name: str, preload: str = "", **environment: str) -> "subprocess.Popen[bytes]":
-        """Start a worker; it works as soon as it has found the scheduler."""
+    def start_worker(
+        self, name: str, preload: str = "", memory: str = "", **environment: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a worker, with a nanny where its memory is limited; it works as soon as it has found the scheduler."""
+        kept = ["--nanny", "--memory-limit", memory] if memory else ["--no-nanny"]
         loaded = ["--preload", preload] if preload else []
-        arguments = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name, "--host", "127.0.0.1"]
+        arguments = ["--nthreads", "1", *kept, "--no-dashboard", "--name", name, "--host", "127.0.0.1"]
         return self._start(name, "worker", *arguments, "--death-timeout", "60", *loaded, **environment)
 
     def set_workers(self, number: int, preload: str) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from configs.errors import PedigreeError, ServiceUnavailableError, UnlikeMachineError
 from tasks.engine.engine import Report, ReportProgress
@@ -95,6 +96,22 @@ class Alike:
         """Return who did it."""
         report(1, {})
         return os.getpid()
+
+
+@dataclass(frozen=True)
+class Hungry:
+    """Needs a gigabyte, which a worker with a limit does not have."""
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def __call__(self, item: int, _report: ReportProgress) -> int:
+        """Fill memory again and again, until somebody ends it or five minutes have passed."""
+        began = monotonic()
+        while monotonic() - began < 300:
+            hoard = bytearray(10**9)
+            hoard[::4096] = b"1" * len(hoard[::4096])
+        return item
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.pace import describe_duration
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
-from tasks.engine.dask_engine import connected_engine
+from tasks.engine.dask_engine import DaskEngine, connected_engine
 from tasks.engine.engine import Engine, LocalEngine
 from tasks.features.embedding_task import EmbeddingTask, _parts
 from tasks.features.stored_models import keep_backbone
 from tasks.stores.store import Store
 
-IMAGES, ROUNDS = 60, 3
+IMAGES, ROUNDS = 24, 3
 LIMITS = Limits(50 * 10**6, 10**8, 32)
 
 
@@ -42,22 +42,31 @@ def measure(backbone_engine: str) -> None:
         }
         engines["local, 2 threads"] = LocalEngine(10)
         rates: dict[str, list[float]] = {name: [] for name in engines}
+        cpu: dict[str, list[float]] = {name: [] for name in engines}
         for number in range(ROUNDS + 1):
             for name, engine in engines.items():
                 requests = iter([(image, rows[image], ("identity",)) for image in images])
-                started = time.perf_counter()
-                done = sum(answer.images for _, answer in engine.map(task, _parts(requests, 5), lambda _report: None))
+                parts = _parts(requests, 4 if engine.remote else len(images))
+                started, worked = time.perf_counter(), cpu_seconds(engine)
+                done = sum(answer.images for _, answer in engine.map(task, parts, lambda _report: None))
                 # The first round loads and builds what the others use.
                 if number:
                     rates[name].append(done / (time.perf_counter() - started))
+                    cpu[name].append(1000 * (cpu_seconds(engine) - worked) / done)
         for name, measured in rates.items():
-            print(
-                f"{name:18} {statistics.median(measured):6.2f} images a second  {[round(rate, 2) for rate in measured]}"
-            )
+            spent = f"{statistics.median(cpu[name]):.0f} ms of CPU an image"
+            rounds = " ".join(f"{rate:.2f}" for rate in measured)
+            print(f"{name:18} {statistics.median(measured):6.2f} images a second ({rounds}), {spent}")
         two, one = (statistics.median(rates[f"dask, {word}"]) for word in ("2 workers", "1 worker"))
         print(f"2 workers against 1: {two / one:.2f} times (bar: 1.7)")
         print(f"dask against local: {two / statistics.median(rates['local, 2 threads']):.2f} times (bar: 0.9)")
         print(f"load of the machine: {os.getloadavg()[0]:.1f}")
+
+
+def cpu_seconds(engine: Engine) -> float:
+    """Return the seconds of CPU that an engine's processes have used: the workers', and this one's."""
+    workers = engine.client.run(time.process_time).values() if isinstance(engine, DaskEngine) else ()
+    return time.process_time() + sum(workers)
 
 
 def _fill(store: Store, engine: str) -> tuple[str, list[str]]:

@@ -11,7 +11,7 @@ from tasks.engine.dask_cluster import is_this_machine
 from tasks.engine.dask_engine import connected_engine
 from tests.dask_servers import dask_cluster
 from tests.servers import free_port
-from tests.simple_tasks import Square, ignore
+from tests.simple_tasks import Hungry, Square, ignore
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,16 @@ def test_a_cluster_that_loses_all_workers_or_its_scheduler_is_a_sentence(tmp_pat
         cluster.processes["scheduler"].kill()
         with pytest.raises(ServiceUnavailableError, match=r"The Dask scheduler tcp://\S+ is gone"):
             list(answers)
+
+
+def test_a_memory_limit_ends_the_work_in_a_sentence(tmp_path: Path) -> None:
+    """A nanny ends the worker that has more than its limit, and the second time the run says what to do."""
+    failures = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    with dask_cluster(tmp_path / "dask", **failures) as cluster:
+        cluster.start_worker("anna", memory="500MiB")
+        engine = connected_engine(Scale(engine="dask", address=cluster.address, wait=60), print)
+        with pytest.raises(PedigreeError, match="2 Dask workers died over the same images: give each worker more mem"):
+            list(engine.map(Hungry(), [1], ignore))
 
 
 def test_workers_of_this_machine_end_with_their_run(tmp_path: Path) -> None:
