@@ -163,7 +163,7 @@ def _cross_fit_cuts(
     from tasks.modeling.backbone.embedding import find_cut_columns
 
     truth = np.unique(labels, return_inverse=True)[1]
-    with show_progress("compare_cuts", len(cuts)) as advance:
+    with show_progress("compare_cuts", len(cuts), noun="cuts") as advance:
         for cut in cuts:
             yield cross_fit_cut(cut, features[:, find_cut_columns(all_cuts, cut)], truth, groups)
             advance(1)

@@ -112,7 +112,7 @@ def fine_tune(
     _broadcast_inputs(inputs, reached.epoch if reached else _NO_CHECKPOINT)
     epochs = settings.fine_tuning.epochs
     total = _count_images(rows, epochs, 0)
-    with show_progress("fine-tune", total) as advance:
+    with show_progress("fine-tune", total, noun="") as advance:
         advance(total - _count_images(rows, epochs, reached.epoch + 1 if reached else 0))
         fine_tuning = _fine_tuning(inputs, rows, settings, store, advance)
         for last in fine_tuning.checkpoints(reached):

@@ -68,7 +68,7 @@ def _run_trial(dataset: str, features: FeatureSet, settings: schema.Settings, st
     with (
         TemporaryFile() as complaints,
         _start_worker(request, complaints) as worker,
-        show_progress("try_fine_tuning", total) as advance,
+        show_progress("try_fine_tuning", total, noun="") as advance,
     ):
         for message in map(json.loads, worker.stdout or ()):
             advance(message.get("advance", 0))

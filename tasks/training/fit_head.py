@@ -70,7 +70,7 @@ def fit(
     classes = sorted({row.label for row in chosen})
     options, steps = build_fit_options(training), list[tuple[int, Mapping[str, float]]]()
     table = store.features(features.fingerprint, features.width)
-    with show_progress("train", len(options.strengths)) as advance:
+    with show_progress("train", len(options.strengths), noun="") as advance:
 
         def on_step(number: int, figures: Mapping[str, float]) -> None:
             steps.append((number, figures))

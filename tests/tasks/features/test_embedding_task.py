@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -148,8 +149,15 @@ def test_a_killed_run_keeps_what_it_committed_and_holds_nobody_up(
     scale = _scale(cluster, 2)
     command = [sys.executable, "-c", COMMAND, store.url, filled[2], scale.model_dump_json()]
     table = store.features(filled[2], 2048)
+
+    def is_begun() -> bool:
+        # Until its first version is written a table cannot be read.
+        with suppress(PedigreeError):
+            return bool(table.stored())
+        return False
+
     with subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL) as run:  # noqa: S603
-        wait_until(table.stored, 120, "the first part is committed", pause=0.01)
+        wait_until(is_begun, 120, "the first part is committed", pause=0.01)
         run.send_signal(signal.SIGKILL)
     known = len(table.stored())
     assert _embed(store, filled[2], scale) == IMAGES - known
