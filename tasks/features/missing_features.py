@@ -143,10 +143,12 @@ def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[s
         The lacking views by image, in the order of the images.
     """
     lacking: dict[str, set[str]] = {}
-    for view in sorted({view for views in requested.values() for view in views}):
-        lacking[view] = set(features.lacking([image for image, views in requested.items() if view in views], view))
-    missing = {image: tuple(view for view in views if image in lacking[view]) for image, views in requested.items()}
-    return {image: views for image, views in missing.items() if views}
+    for view in sorted({view for views in set(map(tuple, requested.values())) for view in views}):
+        for image in features.lacking([image for image, views in requested.items() if view in views], view):
+            lacking.setdefault(image, set()).add(view)
+    # Most images lack nothing, so that only those are looked at closely that do.
+    images = [image for image in requested if image in lacking]
+    return {image: tuple(view for view in requested[image] if view in lacking[image]) for image in images}
 
 
 def _embed(

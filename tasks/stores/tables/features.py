@@ -54,8 +54,8 @@ class FeatureStore:
         Returns:
             Those of them that lack it, in their order.
         """
-        present = self._table().find(images, [view]).present()
-        return [image for image, there in zip(images, present, strict=True) if not there]
+        present = self._table().numbers.contains(images, view)
+        return [images[position] for position in np.flatnonzero(~present).tolist()]
 
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
         """Write features in one commit.

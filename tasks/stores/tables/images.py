@@ -39,8 +39,8 @@ class ImageStore:
 
     def lacking(self, images: Sequence[str]) -> list[str]:
         """Return those of these images that are not stored, in their order."""
-        present = self._table.find(images).present()
-        return [image for image, there in zip(images, present, strict=True) if not there]
+        present = self._table.numbers.contains(images)
+        return [images[position] for position in np.flatnonzero(~present).tolist()]
 
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:
         """Write new images with their bytes, or with references in place of them, in one commit."""

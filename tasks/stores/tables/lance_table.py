@@ -137,7 +137,7 @@ class Table:
     @cached_property
     def numbers(self) -> RowNumbers:
         """The row numbers of the table's names, which are read once as long as this object lives."""
-        return RowNumbers(self._open, [name for name in NAMED_BY if name in self.schema.names])
+        return RowNumbers(self._open, [name for name in NAMED_BY if name in self.schema.names], self._errors)
 
     def find(self, names: Sequence[str], views: Sequence[str] = ("",)) -> FoundRows:
         """Look images up in the table as it is now.

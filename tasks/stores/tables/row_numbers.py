@@ -1,6 +1,7 @@
 """Row numbers by name: a table's names are read once, and from then on only what others have appended."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ Letters = NDArray[np.uint8]
 MISSING = -1
 # The last known rows are compared before the rest is believed: removing an image moves all that follow.
 _COMPARED = 16
+# Fewer names than one in this many are looked up in the index, and more by hashing.
+_SPARSE = 8
 # Odd numbers by which the words of a name are multiplied, and then added up to its key.
 _FACTORS = np.random.default_rng(16).integers(0, 2**63, 512, np.uint64) * np.uint64(2) + np.uint64(1)
 
@@ -74,14 +77,20 @@ class NameIndex:
 class RowNumbers:
     """The row numbers of a table's names, of those in one view where the table has views."""
 
-    def __init__(self, open_table: "Callable[[], lance.LanceDataset | None]", columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        open_table: "Callable[[], lance.LanceDataset | None]",
+        columns: Sequence[str],
+        errors: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Remember how the table is opened; nothing is read yet.
 
         Args:
             open_table: Opens its newest version, or returns None where there is no table.
             columns: The column of names and, where there is one, the column of views.
+            errors: Turns what Lance raises into one sentence.
         """
-        self._open, self._columns, self._lock = open_table, list(columns), Lock()
+        self._open, self._columns, self._errors, self._lock = open_table, list(columns), errors, Lock()
         self._dataset: lance.LanceDataset | None = None
         self._parts: list[pa.Table] = []
         self._sorted: dict[tuple[int, str], NameIndex] = {}
@@ -104,6 +113,27 @@ class RowNumbers:
             self._refresh()
             found = [self._find(wanted, view) for view in views]
             return self._dataset, np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def contains(self, names: Sequence[str], view: str = "") -> NDArray[np.bool_]:
+        """Check which names the table has now.
+
+        Args:
+            names: The names.
+            view: The view; empty in a table without views.
+
+        Returns:
+            A mask of shape ``(n_names,)``.
+        """
+        wanted = pa.array(names, pa.string())
+        with self._lock, self._errors():
+            self._refresh()
+            if len(names) * _SPARSE < self._count:
+                return np.asarray(self._find(wanted, view) != MISSING)
+            # To hash all names once is cheaper than to sort them, where no row numbers are needed.
+            present = np.zeros(len(names), bool)
+            for part in self._parts:
+                present |= pc.is_in(wanted, value_set=_of_view(part, view)[0]).to_numpy(zero_copy_only=False)
+            return present
 
     def _find(self, wanted: pa.Array, view: str) -> Rows:
         found = np.full(len(wanted), MISSING, np.int64)

@@ -23,6 +23,7 @@ from tasks.features import missing_features
 from tasks.features.missing_features import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
+from tests.name_reads import NameReads, name_reads
 from tests.servers import ROOT, PrefectServer
 
 # Embeds what the store lacks, and prints when it asks for the lease, and at the end how many images it embedded; where
@@ -58,6 +59,7 @@ store, limits = Store(settings.store.url), limits_from_settings(settings.images)
 images = sorted(store.images.stored())
 print(missing_features.embed_missing(random_backbone("mixed0", 75), images, store, limits))
 """
+__all__ = ["name_reads"]
 Begin = Callable[..., subprocess.Popen[str]]
 
 
@@ -162,6 +164,26 @@ def test_what_was_embedded_before_a_failure_is_kept(settings: Settings) -> None:
         embed_missing(backbone, [*images, "f" * 64], store, limits)
     # A few images are read ahead of the network, so that the failure is seen before the last ones.
     assert store.features(backbone.fingerprint, backbone.width).stored() > set(images[:5])
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_names_are_read_once_however_many_commits(
+    settings: Settings, name_reads: NameReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that commits each image, and looks images up one by one, reads the names of each table once."""
+    store, limits = Store(settings.store.url), limits_from_settings(settings.images)
+    images, backbone = sorted(store.images.stored()), random_backbone("mixed0", 75)
+    assert embed_missing(backbone, images[:2], Store(settings.store.url), limits) == 2
+    before = (name_reads.of("images"), name_reads.of(backbone.fingerprint))
+    monkeypatch.setattr(missing_features, "_SECONDS", 0)
+    monkeypatch.setattr("tasks.stores.tables.lance_table.LOOKED_UP", 1)
+    night = Store(settings.store.url)
+    assert embed_missing(backbone, images[2:8], night, limits) == 6
+    features = night.features(backbone.fingerprint, backbone.width)
+    assert [len(features.read([image])) for image in images[:8]] == [1] * 8
+    assert night.images.lacking(images) == []
+    assert len(dict(night.images.salvage(images))) == 20
+    assert (name_reads.of("images"), name_reads.of(backbone.fingerprint)) == (before[0] + 1, before[1] + 1)
 
 
 def _file(seed: int) -> bytes:

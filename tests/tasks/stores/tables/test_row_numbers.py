@@ -55,6 +55,16 @@ def test_rows_of_another_run_are_found_without_reading_all_again(tmp_path: Path,
     assert name_reads.of("rows") == 1
 
 
+def test_few_names_and_many_are_told_apart_alike(tmp_path: Path) -> None:
+    """Which names a table has in a view does not depend on how many are asked for at once."""
+    _append(tmp_path, "abcdefghijklmnopqrst")
+    _append(tmp_path, "b", "mirror")
+    table = _table(tmp_path)
+    assert table.numbers.contains("az", "as it is").tolist() == [True, False]
+    assert table.numbers.contains("zyxwvabcd" * 3, "as it is").tolist() == [*[False] * 5, *[True] * 4] * 3
+    assert table.numbers.contains("zab" * 9, "mirror").tolist() == [False, False, True] * 9
+
+
 def test_an_image_that_is_removed_meanwhile_moves_no_other(tmp_path: Path) -> None:
     """After a removal each name still leads to its own row, also where other rows came in the same moment."""
     _append(tmp_path, "abcdef")
