@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import process_time
@@ -88,7 +89,8 @@ def measure_process(path: Path, number: int) -> dict[str, Any]:
 
 
 def decide(store: Store, settings: Settings, dataset: str) -> None:
-    """Write into the ledger that the gate has decided about a dataset version."""
+    """Write into the store that the gate has decided about a dataset version, and that the listing is answered."""
+    store.processed_snapshots.write(SOURCE, datetime.now(UTC).isoformat(), "rejected")
     number = len(store.ledger.entries()) + 1
     recipe = hash_settings(settings)
     store.ledger.append(
