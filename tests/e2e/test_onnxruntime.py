@@ -16,6 +16,9 @@ from tasks.engine.tally import Advance
 from tasks.stores.store import Store
 from tests.servers import PrefectServer
 
+# Seven commands of whole runs, on a machine that may do other work too.
+pytestmark = pytest.mark.timeout(900)
+
 SETTINGS = """
 source: {{url: "{place}/photos"}}
 store: {{url: "{place}/store"}}
