@@ -10,6 +10,7 @@ from tasks.domain.runs.results import RunData
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.runs.preflight import preflight
+from tasks.runs.summarize import mark_rebuilt
 
 
 @flow(name="rebuild", persist_result=False)
@@ -30,6 +31,6 @@ def rebuild(settings: Settings, as_of: str = "") -> RunData:
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force=True)
     data = RunData(ingested, labels, dataset)
-    if dataset.trainable:
-        write_data_card(data, settings)
+    card = write_data_card(data, settings) if dataset.trainable else None
+    mark_rebuilt(listed, data, card, settings)
     return data

@@ -148,5 +148,5 @@ def finish(
     outcome = summarize(data, synced, settings, decided)
     if outcome.status == "needs-approval":
         outcome = request_approval(outcome, settings)
-    outcome = mark_processed(listed, outcome, settings.store)
+    outcome = mark_processed(listed, data, synced, outcome, settings)
     return make_final_state(outcome)

@@ -34,11 +34,16 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> 
     Returns:
         How the run ended.
     """
-    _prepare()
-    from flows.retrain import retrain
+    from flows.quiet_run import looked_at
 
-    state = retrain(**fill_form(settings, "watch"), force=force, as_of=as_of, return_state=True)
-    return state.result()
+    with looked_at("retrain", settings, anyway=force or bool(as_of)) as found:
+        if found:
+            return found.finish_retrain()
+        _prepare()
+        from flows.retrain import retrain
+
+        state = retrain(**fill_form(settings, "watch"), force=force, as_of=as_of, return_state=True)
+        return state.result()
 
 
 def run_watch(settings: Settings) -> PollResult:
@@ -59,10 +64,15 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
     Returns:
         What was ingested, the labels, and the dataset version.
     """
-    _prepare()
-    from flows.rebuild_dataset import rebuild
+    from flows.quiet_run import looked_at
 
-    return rebuild(settings, as_of, return_state=True).result()
+    with looked_at("rebuild", settings, anyway=bool(as_of)) as found:
+        if found:
+            return found.finish_rebuild()
+        _prepare()
+        from flows.rebuild_dataset import rebuild
+
+        return rebuild(settings, as_of, return_state=True).result()
 
 
 def run_compare(settings: Settings) -> CutComparison:

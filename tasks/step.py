@@ -41,6 +41,7 @@ _STORED_NAMES = {
     "summarize": "conclude",
     "request_approval": "ask",
     "mark_processed": "note",
+    "mark_rebuilt": "note",
 }
 _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
@@ -148,7 +149,20 @@ def log_result(name: str, text: str) -> None:
         name: The step's name.
         text: One line.
     """
-    log_line(f"{name:<{NAME_WIDTH}} {text}")
+    log_line(format_result(name, text))
+
+
+def format_result(name: str, text: str) -> str:
+    """Return what came of a step as a line of the run log.
+
+    Args:
+        name: The step's name.
+        text: One line.
+
+    Returns:
+        The line, with the texts of all steps in one column.
+    """
+    return f"{name:<{NAME_WIDTH}} {text}"
 
 
 def log_line(text: str) -> None:

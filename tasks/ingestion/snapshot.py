@@ -1,23 +1,23 @@
 """The step that lists the source, and stores what has changed since the last listing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
 from configs.sections import Source
-from tasks.domain.ingestion.source_objects import Snapshot, SourceFilter, describe_passed_over
+from tasks.domain.ingestion.source_objects import Snapshot, describe_passed_over
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.domain.runs.known_inputs import snapshot_inputs
+from tasks.ingestion.source_listing import look_up_source
 from tasks.step import log_line, step
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.known_results import TableVersion
 from tasks.stores.files.known_steps import is_answered
-from tasks.stores.objects.object_store import list_source
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import altered_rows, in_order, listing_hash, vanished
+from tasks.stores.tables.listings import altered_rows, vanished
 from tasks.stores.tables.snapshots import SnapshotStore
 
 
@@ -39,28 +39,15 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     store = Store(store_settings.url)
     if as_of:
         return _former_snapshot(source.url, store.snapshots, as_of)
-    taken = datetime.now(UTC).isoformat()
-    names = SourceFilter(source.pass_over)
-    listing = list_source(source, names)
-    listed = in_order(listing.rows)
-    answered = store.processed_snapshots.last(source.url)
-    name = listing_hash(listed)
-    former = Snapshot(
-        source.url,
-        taken,
-        listed.num_rows,
-        changed=0,
-        answered=answered,
-        passed_over=names.counts(),
-        inventory=listing.inventory,
-        listing=name,
-    )
+    listing = look_up_source(source)
+    listed, answered = listing.rows, store.processed_snapshots.last(source.url)
+    former = replace(listing.facts, answered=answered)
     if is_answered(store.known_results, former):
         return former
     versions = store.known_results.table_versions("snapshot")
     last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:
-        raise PedigreeError(_describe_empty_source(source.url, previous.num_rows, names))
+        raise PedigreeError(_describe_empty_source(source.url, previous.num_rows, former.passed_over))
     differing = altered_rows(previous, listed).num_rows
     if differing >= FEW and (
         refusal := check_vanished(source, previous["key"].to_pylist(), vanished(previous, listed))
@@ -68,7 +55,7 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
         raise PedigreeError(refusal)
     store.claim_format()
     _take_on_trust(store.checksums)
-    changed = store.snapshots.record(source.url, taken, listed, last)
+    changed = store.snapshots.record(source.url, former.taken, listed, last)
     _note_known(store, former, changed, versions)
     return replace(former, changed=changed, altered=differing)
 
@@ -82,9 +69,9 @@ def _note_known(store: Store, listed: Snapshot, changed: int, versions: Mapping[
         known.write("snapshot", snapshot_inputs(listed.source, listed.listing), now, {"changed": last_change})
 
 
-def _describe_empty_source(source: str, held: int, names: SourceFilter) -> str:
+def _describe_empty_source(source: str, held: int, passed_over: Sequence[tuple[str, int]]) -> str:
     """Return a sentence that the source is empty and what to do, which depends on whether it held photographs."""
-    passed = describe_passed_over(names.counts())
+    passed = describe_passed_over(passed_over)
     but = f", but for what is passed over ({passed})" if passed else ""
     if held:
         return (

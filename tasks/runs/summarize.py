@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from configs import schema
 from configs.errors import PedigreeError
+from tasks.domain.datasets.data_card import DataCardSummary
 from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.runs.mlflow_summary import collect_cost_metrics
 from tasks.domain.runs.results import (
@@ -18,6 +19,7 @@ from tasks.domain.runs.results import (
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.runs.keep_in_shape import keep_in_shape
+from tasks.runs.look import note_quiet_run
 from tasks.step import log_line, seconds_by_step, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
@@ -69,22 +71,42 @@ def _log_cost(url: str, outcome: Outcome) -> None:
 
 
 @step(hours=2, logged=False)
-def mark_processed(listed: Snapshot, outcome: Outcome, settings: schema.Store) -> Outcome:
+def mark_processed(
+    listed: Snapshot, data: RunData, sync: RegistrySync, outcome: Outcome, settings: schema.Settings
+) -> Outcome:
     """Note that a listing is answered, so that only what differs from it is a reason to retrain.
 
     Args:
         listed: The listing; one of a former day answers nothing.
+        data: What its photographs came to.
+        sync: What MLflow had to catch up with.
         outcome: How the run ended.
-        settings: Where the store is.
+        settings: All of them, since the next run is foreseen only under the same.
 
     Returns:
         The outcome, unchanged.
     """
-    store = Store(settings.url)
+    store = Store(settings.store.url)
     if not listed.moment:
         store.processed_snapshots.write(listed.source, listed.taken, str(outcome))
     changed = outcome.status != "unchanged"
     # A run that found nothing new may not even have opened a table, and need not load Lance for their fragments.
     if changed or "lance" in sys.modules:
         keep_in_shape(store, sweep=changed)
+    # Whatever is still to be done in MLflow, the next run has to do.
+    if not (listed.moment or sync.alarm or sync.alias_problem or store.ledger.pending(store.ledger.entries())):
+        note_quiet_run("retrain", listed, data, settings, (*sync.deviations, *sync.describe_waiting()))
     return outcome
+
+
+@step(hours=2, logged=False)
+def mark_rebuilt(listed: Snapshot, data: RunData, card: DataCardSummary | None, settings: schema.Settings) -> None:
+    """Note what a version was built from, so that the next rebuild of the same photographs builds nothing.
+
+    Args:
+        listed: The listing.
+        data: What its photographs came to.
+        card: The summary of the data card; None where nothing can be trained.
+        settings: All of them, since the next rebuild is foreseen only under the same.
+    """
+    note_quiet_run("rebuild", listed, data, settings, card=str(card or ""))

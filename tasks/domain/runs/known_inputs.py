@@ -16,6 +16,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "ingest": ("contents", "rejects"),
     "label": ("contents", "metadata"),
     "assemble": ("splits",),
+    "retrain": ("objects", "contents", "rejects", "metadata", "splits"),
+    "rebuild": ("objects", "contents", "rejects", "metadata", "splits"),
 }
 Inputs = Mapping[str, Any]
 

@@ -61,14 +61,18 @@ def show_progress(title: str, total: int, noun: str = "images", dashboard: str =
     update()
 
 
+def print_line(text: str) -> None:
+    """Print a line of the run log on standard error."""
+    if sys.stderr:
+        Console(stderr=True, highlight=False).print(f"  {visible(text)}", markup=False, soft_wrap=True)
+
+
 class _RunLogHandler(logging.Handler):
     """Prints records that a step marked as lines of the run log; everything else stays in Prefect's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "run_log", False):
-            Console(stderr=True, highlight=False).print(
-                f"  {visible(record.getMessage())}", markup=False, soft_wrap=True
-            )
+            print_line(record.getMessage())
 
 
 def show_run_log() -> None:

@@ -19,6 +19,9 @@ from tasks.stores.tracking.database import database_path, transaction
 _HAS_MODEL = "SELECT 1 FROM registered_models WHERE workspace = 'default' AND name = ?"
 _HAS_VERSION = """SELECT 1 FROM model_versions WHERE workspace = 'default' AND name = ? AND version = ?
     AND current_stage != 'Deleted_Internal'"""
+_SOURCE = "SELECT source FROM model_versions WHERE workspace = 'default' AND name = ? AND version = ?"
+_OPEN_RUNS = """SELECT 1 FROM runs JOIN experiments USING (experiment_id)
+    WHERE experiments.name = ? AND runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'"""
 _IS_ACTIVE = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _ALIASES = "SELECT alias, version FROM registered_model_aliases WHERE workspace = 'default' AND name = ?"
 _TAGS = "SELECT key, value FROM registered_model_tags WHERE workspace = 'default' AND name = ?"
@@ -60,6 +63,25 @@ class EmbeddedRegistry:
         for version, key, value in rows:
             tags[version][key] = value
         return [RegisteredVersion(str(version), run or "", tags[version]) for version, run in runs]
+
+    def source(self, name: str, version: str) -> str:
+        """Return where the files of a version are; empty where there is no such version.
+
+        Args:
+            name: The name of the registered model.
+            version: The version's number.
+
+        Returns:
+            Their address.
+        """
+        with self._reading() as database:
+            row = database.execute(_SOURCE, (name, int(version))).fetchone()
+        return str(row[0]) if row else ""
+
+    def has_open_runs(self, experiment: str) -> bool:
+        """Check whether any run of an experiment has not ended."""
+        with self._reading() as database:
+            return _finds(database, _OPEN_RUNS, experiment)
 
     def tag_model(self, name: str, key: str, text: str) -> None:
         """Set a tag of a registered model, if there is such a model.
