@@ -10,10 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
-from tasks.domain.datasets.version_diff import SHORT, RowPair, VersionDiff
-from tasks.domain.evaluation.misclassifications import Kind, PredictionFlip, PredictionFlips
 from tasks.domain.ingestion.source_objects import describe_passed_over
-from tasks.domain.phrasing import count
+from tasks.domain.phrasing import SHORT, count
 
 if TYPE_CHECKING:
     from tasks.catalog.export import ExportedVersion
@@ -22,10 +20,12 @@ if TYPE_CHECKING:
     from tasks.catalog.verify import Verification
     from tasks.catalog.versions import Rejects, Version, VersionComparison, VersionDetails, Versions
     from tasks.domain.datasets.manifest import Row
+    from tasks.domain.datasets.version_diff import RowPair, VersionDiff
+    from tasks.domain.evaluation.misclassifications import Kind, PredictionFlip, PredictionFlips
     from tasks.domain.runs.results import RunData
 
 _SPLITS = ("train", "validation", "test", "held-out")
-_KINDS: tuple[Kind, ...] = ("now wrong", "now right", "wrong in another way")
+_KINDS: "tuple[Kind, ...]" = ("now wrong", "now right", "wrong in another way")
 _A = {"image": "an image or its key", "dataset": "a version", "model": "a model", "night": "a run of Prefect's"}
 # The most entries of a kind that a screen names; --json names all.
 _MOST = 20
@@ -177,7 +177,7 @@ def _decisions(version: "Version") -> str:
     return ", ".join([*words, *(["champion"] if version.champion else [])])
 
 
-def _counts(difference: VersionDiff) -> str:
+def _counts(difference: "VersionDiff") -> str:
     numbers = {
         "added": difference.added,
         "removed": difference.removed,
@@ -195,12 +195,12 @@ def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
     return Text("\n".join(["", title, *(f"  {visible(line)}" for line in lines[:_MOST]), *more]))
 
 
-def _flip_counts(models: tuple[str, str], flips: PredictionFlips) -> str:
+def _flip_counts(models: tuple[str, str], flips: "PredictionFlips") -> str:
     counts = ", ".join(f"{len(flips.select(kind)):,} {kind}" for kind in _KINDS)
     return f"Models {models[0]} and {models[1]} on {count(flips.images, 'common test image')}: {counts}"
 
 
-def _flip(flip: PredictionFlip) -> str:
+def _flip(flip: "PredictionFlip") -> str:
     return f"{flip.image[:SHORT]}  {flip.before} -> {flip.after}, is {flip.truth}  {flip.key}"
 
 
@@ -208,11 +208,11 @@ def _row(row: "Row") -> str:
     return f"{row.image[:SHORT]}  {row.label}, {row.split}  {row.key}"
 
 
-def _pair(pair: RowPair, before: str, after: str) -> str:
+def _pair(pair: "RowPair", before: str, after: str) -> str:
     return f"{pair.after.image[:SHORT]}  {before} -> {after}  {pair.after.key}"
 
 
-def _attributes(pair: RowPair) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _attributes(pair: "RowPair") -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return dict(pair.before.attributes), dict(pair.after.attributes)
 
 

@@ -9,10 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
-from tasks.domain.datasets.version_diff import SHORT
 from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
-from tasks.domain.phrasing import count, format_figure
-from tasks.domain.training.calibration import Promise
+from tasks.domain.phrasing import SHORT, count, format_figure
 
 if TYPE_CHECKING:
     from infra.stack import Status
@@ -178,6 +176,8 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
     """Format each figure, and the promise about sure answers in words; an earlier ledger kept only a threshold."""
     if "sure_promised" not in figures:
         return [f"  {name} {value:.3f}" for name, value in figures.items()]
+    from tasks.domain.training.calibration import Promise
+
     promise = Promise(figures["sure_promised"], figures["threshold"])
     numbers = {name: value for name, value in figures.items() if name not in {"sure_promised", "threshold"}}
     return [*(f"  {name} {value:.3f}" for name, value in numbers.items()), f"  {promise}"]

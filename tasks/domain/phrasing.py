@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+#: How many digits of a hash are shown to people.
+SHORT = 12
 # The names that fit into one line of the run log.
 _NAMED = 5
 

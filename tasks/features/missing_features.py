@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
-from prefect.exceptions import MissingContextError
 
 from configs.sections import Scale
 from tasks.domain.images.augmentation import IDENTITY
@@ -128,6 +127,8 @@ def _task(store: Store, backbone: "Backbone", limits: Limits, lease: "Lease | No
 
 def _tell(line: str) -> None:
     """Write a line of the run log; outside of a run there is none."""
+    from prefect.exceptions import MissingContextError
+
     with suppress(MissingContextError):
         log_line(line)
 

@@ -10,9 +10,8 @@ from configs.errors import SettingsError
 from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.phrasing import SHORT
 
-#: How many digits of a hash are shown to people.
-SHORT = 12
 #: The word for the newest version.
 LATEST = "latest"
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")

@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.gate_rules import FIGURES, RELABELLED, SERVED, Rule, suggest_nearest
 from configs.sections import Gate
-from tasks.domain.datasets.manifest import Row
-from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.phrasing import count
+
+if TYPE_CHECKING:
+    from tasks.domain.datasets.manifest import Row
+    from tasks.domain.evaluation.comparison import EvaluationSet
 
 # How many classes or slices a sentence names; evaluation/evaluation.json has all of them.
 _NAMED = 3
@@ -173,7 +175,7 @@ class Overlap:
     trained: str
 
 
-def find_overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping[str, str]) -> list[Overlap]:
+def find_overlaps(golden: "Sequence[Row]", trained: "Sequence[Row]", groups: Mapping[str, str]) -> list[Overlap]:
     """Find the golden images that are also trained on, or whose near duplicates are.
 
     Args:
@@ -192,7 +194,7 @@ def find_overlaps(golden: Sequence[Row], trained: Sequence[Row], groups: Mapping
     ]
 
 
-def describe_unknown_name(rule: Rule, evaluation_set: EvaluationSet) -> str:
+def describe_unknown_name(rule: Rule, evaluation_set: "EvaluationSet") -> str:
     """Describe which class, slice or attribute that a rule names does not exist.
 
     Args:
@@ -209,7 +211,7 @@ def describe_unknown_name(rule: Rule, evaluation_set: EvaluationSet) -> str:
     return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, names)}"
 
 
-def _names_by_scope(evaluation_set: EvaluationSet) -> Mapping[str, set[str]]:
+def _names_by_scope(evaluation_set: "EvaluationSet") -> Mapping[str, set[str]]:
     names: defaultdict[str, set[str]] = defaultdict(set)
     for label, attributes in zip(evaluation_set.labels, evaluation_set.attributes, strict=True):
         names["class"].add(label)

@@ -1,7 +1,8 @@
 """Listings in columns: what a folder and a bucket fill, with no Python object a key left behind."""
 
+from array import array
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 
 import numpy as np
 import pyarrow as pa
@@ -38,8 +39,16 @@ def listing_batch(
     Returns:
         Columns of a listing.
     """
-    columns = [pa.array(keys), pa.array(etags), pa.array(sizes, pa.int64()), pa.repeat("", len(keys)), pa.array(times)]
-    return pa.record_batch([column.cast(field.type) for column, field in zip(columns, LISTING, strict=True)], LISTING)
+    lengths = pa.Array.from_buffers(pa.int64(), len(keys), [None, pa.py_buffer(array("q", sizes))])
+    columns = [text_column(keys), text_column(etags), lengths, text_column([""] * len(keys)), text_column(times)]
+    return pa.RecordBatch.from_arrays(columns, schema=LISTING)
+
+
+def text_column(texts: Sequence[str]) -> pa.Array:
+    """Return texts as a column; ``pa.array`` would import pandas, to see whether they are one of its series."""
+    encoded = [text.encode() for text in texts]
+    ends = array("i", accumulate(map(len, encoded), initial=0))
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def joined(batches: Iterable[pa.RecordBatch], names: SourceFilter | None = None) -> pa.Table:

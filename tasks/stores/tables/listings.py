@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tasks.domain.images.rejections import Circumstances, is_retry_due
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.stores.objects.listing_columns import LISTING
+from tasks.stores.objects.listing_columns import LISTING, text_column
 
 IDENTITY = ("key", "etag", "size", "version")
 #: Columns of a rejection that older tables gain, empty, with the first row that has them.
@@ -83,7 +83,7 @@ def listing_hash(listing: pa.Table) -> str:
     for batch in in_order(listing.select(LISTING.names)).to_batches(_AT_ONCE):
         columns = [column.cast(pa.string()) for column in batch.columns]
         # No key, ETag or version has such a character: neither a file's name nor XML can hold it.
-        lines = pc.binary_join_element_wise(*columns, "\0")
+        lines = pc.binary_join_element_wise(*columns, text_column(["\0"] * batch.num_rows))
         digest.update("\0\0".join(lines.to_pylist()).encode() + b"\0\0")
     return digest.hexdigest()
 
