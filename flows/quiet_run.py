@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from configs.environment import check_home, home, prefect_address
+from configs.environment import check_home, home, prefect_address, prepare_environment
 from configs.schema import Settings
 from infra import stack
 from tasks.domain.ingestion.source_objects import Snapshot
@@ -76,6 +76,7 @@ def looked_at(kind: Kind, settings: Settings, *, anyway: bool) -> Iterator[Quiet
     if anyway or prefect_address() or stack.prefect_api(home()):
         yield None
         return
+    prepare_environment()
     check_home()
     started = perf_counter()
     found = look(kind, settings)
