@@ -64,7 +64,7 @@ class Assignments(Mapping[str, Assignment]):
 
 
 #: The splits of a store that has none.
-NO_ASSIGNMENTS = Assignments(pa.array([], pa.string()), pa.array([], pa.string()), np.zeros(0, np.int8))
+NO_ASSIGNMENTS = Assignments(pa.nulls(0, pa.string()), pa.nulls(0, pa.string()), np.zeros(0, np.int8))
 
 
 def filter_valid_splits(written: pa.Table) -> Assignments:
