@@ -87,7 +87,7 @@ def play(changes: Sequence[str] = ()) -> Iterator[tuple[Act, Outcome | None]]:
     for act in STORY:
         yield act, None
         place_photographs(Path(settings.source.url), act)
-        yield act, run_retrain(settings)
+        yield act, run_retrain(settings, look=False)
 
 
 def _remove_former_demo(folder: Path, settings: Settings) -> None:

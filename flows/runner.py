@@ -23,20 +23,21 @@ if TYPE_CHECKING:
     from tasks.watching.event_queue import EventQueue
 
 
-def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "") -> Outcome:
+def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", look: bool = True) -> Outcome:
     """Run the retrain flow.
 
     Args:
         settings: The settings.
         force: Train also when nothing has changed since the last decision.
         as_of: A former day such as 2026-11-01; empty means now.
+        look: Look at the source first, and start no flow where there is nothing to do.
 
     Returns:
         How the run ended.
     """
     from flows.quiet_run import looked_at
 
-    with looked_at("retrain", settings, anyway=force or bool(as_of)) as found:
+    with looked_at("retrain", settings, anyway=force or bool(as_of) or not look) as found:
         if found:
             return found.finish_retrain()
         _prepare()

@@ -45,7 +45,14 @@ def listing_batch(
 
 
 def text_column(texts: Sequence[str]) -> pa.Array:
-    """Return texts as a column; ``pa.array`` would import pandas, to see whether they are one of its series."""
+    """Return texts as a column; ``pa.array`` would import pandas, to see whether they are one of its series.
+
+    Args:
+        texts: The texts.
+
+    Returns:
+        The column.
+    """
     encoded = [text.encode() for text in texts]
     ends = array("i", accumulate(map(len, encoded), initial=0))
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
