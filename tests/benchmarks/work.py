@@ -24,6 +24,7 @@ from tasks.catalog.versions import diff
 from tasks.datasets import assemble, label
 from tasks.engine.tally import Advance
 from tasks.ingestion import ingest, snapshot
+from tasks.stores.store import Store
 from tests.benchmarks.hashing import Hasher
 
 _SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
@@ -89,8 +90,8 @@ _WORK: dict[str, Callable[..., Any]] = {
     "line": line,
     "hashed": hashed,
     "decode": decode,
-    "diff": lambda store, before, other: diff(store, before, other).before,
-    "checkout": lambda store, version, folder: checkout(store, version, Path(folder), quiet).folder,
+    "diff": lambda store, before, other: diff(Store(store), before, other).before,
+    "checkout": lambda store, version, folder: checkout(Store(store), version, Path(folder), quiet).folder,
     "lance-write": lance_write,
     "lance-export": lance_export,
 }
