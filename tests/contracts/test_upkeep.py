@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -73,6 +74,17 @@ def test_compaction_leaves_each_row_where_it_was(url: str) -> None:
     assert reader.find(["007", "003", "new"]).rows.tolist() == [*rows, 50]
     assert [name for part in slow for name in part["image"].to_pylist()] == names
     assert list(damaged_files(store)) == []
+
+
+def test_upkeep_takes_no_overwritten_table_on_trust(tmp_path: Path) -> None:
+    """A table that somebody wrote anew stays damaged, also once it was compacted and swept."""
+    store, table, names = _scattered(str(tmp_path))
+    lance.write_dataset(table.read(["image", "data"]).slice(1), str(tmp_path / "rows.lance"), mode="overwrite")
+    for name in names:
+        table.append([{"image": f"new-{name}", "data": b""}])
+    for days in (0, 2):
+        assert _tend(store, table, days) >= 0
+        assert list(damaged_files(store)) != []
 
 
 def test_who_reads_a_replaced_version_has_a_day(url: str) -> None:

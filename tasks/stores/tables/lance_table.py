@@ -26,7 +26,7 @@ from tasks.stores.tables.lance_rows import (
     table_errors,
 )
 from tasks.stores.tables.row_numbers import RowNumbers
-from tasks.stores.tables.upkeep import drop_image, files_of_versions, tend
+from tasks.stores.tables.upkeep import drop_image, files_of_held_rows, tend
 
 if TYPE_CHECKING:
     import lance
@@ -116,9 +116,9 @@ class Table:
             dataset = self._open() or dataset
 
     def files(self, *, replaced: bool = False) -> set[str]:
-        """Return the files that hold the table's rows as they are now; with ``replaced`` those of old versions too."""
+        """Return the files that hold the table's rows as they are now; with ``replaced`` also before compaction."""
         dataset = self._open() if replaced else None
-        return set(map(self._key, self._files_now() if dataset is None else files_of_versions(dataset)))
+        return set(map(self._key, self._files_now() if dataset is None else files_of_held_rows(dataset)))
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return these columns of all rows, in the order in which they were appended; a column that is new is empty."""

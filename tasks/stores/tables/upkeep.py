@@ -146,10 +146,24 @@ def files_of_versions(dataset: "lance.LanceDataset") -> set[str]:
     return {file for version in versions for file in files_of(dataset.checkout_version(version))}
 
 
+def files_of_held_rows(dataset: "lance.LanceDataset") -> set[str]:
+    """Return the data files of a table, and those that compaction has replaced since the table was last overwritten."""
+    import lance
+
+    files: set[str] = set()
+    for version in sorted((version["version"] for version in dataset.versions()), reverse=True):
+        files |= files_of(dataset.checkout_version(version))
+        transaction = dataset.read_transaction(version)
+        if transaction is not None and isinstance(transaction.operation, lance.LanceOperation.Overwrite):
+            break
+    return files
+
+
 def _settle_checksums(open_table: "Callable[[], lance.LanceDataset | None]", folder: str, checksums: Checksums) -> None:
     """Forget the checksums of files that were replaced, and write those that a run which died did not.
 
-    They go before their files do, so that a run which dies in between leaves nothing that looks lost.
+    They go before their files do, so that a run which dies in between leaves nothing that looks lost. Those of a table
+    that somebody has overwritten stay, since its rows are lost.
     """
     # In this order: what another run appends meanwhile is in the table before its checksum is there.
     recorded = set(checksums.read(f"{folder}data/"))
@@ -157,7 +171,8 @@ def _settle_checksums(open_table: "Callable[[], lance.LanceDataset | None]", fol
     current = {f"{folder}data/{file}" for file in files_of(dataset)} if dataset is not None else recorded
     for key in sorted(current - recorded):
         checksums.record(key)
-    checksums.forget(recorded - current)
+    lost = files_of_versions(dataset) - files_of_held_rows(dataset) if dataset is not None else set()
+    checksums.forget(recorded - current - {f"{folder}data/{file}" for file in lost})
 
 
 def _sweep_strays(dataset: "lance.LanceDataset", folder: str, objects: Bucket, now: datetime) -> None:
