@@ -22,7 +22,6 @@ from tasks import step
 from tasks.catalog.export import checkout
 from tasks.catalog.versions import diff
 from tasks.datasets import assemble, label
-from tasks.engine.tally import Advance
 from tasks.ingestion import ingest, snapshot
 from tasks.stores.store import Store
 from tests.benchmarks.hashing import Hasher
@@ -81,7 +80,7 @@ def lance_export(table: str, folder: str) -> str:
 
 
 @contextmanager
-def quiet(_title: str, _total: int) -> Iterator[Advance]:
+def quiet(_title: str, _total: int, **_more: object) -> Iterator[Callable[..., None]]:
     """Show no progress."""
     yield lambda _done, _seconds=None, /: None
 
@@ -100,7 +99,7 @@ _WORK: dict[str, Callable[..., Any]] = {
 def main(kind: str, *arguments: str) -> None:
     """Do the work and print its answer and its seconds as JSON."""
     for module in (ingest, label):
-        module.progress = quiet  # type: ignore[attr-defined]
+        module.show_progress = quiet  # type: ignore[attr-defined]
     step.log_line = lambda _text: None  # type: ignore[assignment]
     start, worked = perf_counter(), _cpu()
     answer = _WORK[kind](*arguments)
