@@ -30,7 +30,11 @@ print(json.dumps({
     "deployments": deployments._FILE.is_file(),
     "probe": probe_process._PROGRAM.is_file(),
     "page": render_version_diff("a", "b", diff_versions([], []), {}).startswith("<!doctype html>"),
-    "code": all((model_package._ROOT / path).is_file() for path in model_package.CODE),
+    "code": all(
+        (model_package._ROOT / path).is_file()
+        for engine in ("tensorflow", "onnxruntime")
+        for path in model_package.carried_code(engine)
+    ),
 }))
 """
 
