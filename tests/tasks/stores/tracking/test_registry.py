@@ -141,6 +141,7 @@ def test_a_registered_model_holds_its_files_its_code_and_its_packages_and_nothin
     code = [path.relative_to(folder / "code") for path in (folder / "code").rglob("*") if path.is_file()]
     assert {path.suffix for path in code} == {".py"}
     assert {path.parts[:2] for path in code if path.name != "__init__.py"} == {
+        ("configs", "cores.py"),
         ("configs", "errors.py"),
         ("configs", "visible_text.py"),
         ("tasks", "domain"),
