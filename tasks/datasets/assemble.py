@@ -1,24 +1,26 @@
 """The step that assembles a dataset version: a list of images that is named by its own hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs import schema
 from configs.errors import PedigreeError
-from tasks.datasets.grouping import group_images, group_with_new_crops
+from tasks.datasets.settle_splits import settle_splits
 from tasks.domain.datasets.assignments import NO_ASSIGNMENTS, SPLITS, Assignments
-from tasks.domain.datasets.image_issues import NearDuplicates, Twin, count_contradictory, find_contradictions
+from tasks.domain.datasets.image_issues import Twin, count_contradictory, find_contradictions
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.datasets.published_splits import (
     ATTRIBUTE,
     check_layout,
     check_split_words,
-    parse_split,
+    published_splits,
     published_words,
 )
-from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
+from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import ClassSelection, VersionRows, dataset_hash, select_classes
 from tasks.domain.labels.labelled_images import LabelledImages, Labelling
 from tasks.domain.labels.results import Labels
@@ -26,6 +28,7 @@ from tasks.domain.phrasing import count
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.known_inputs import assemble_inputs
+from tasks.features.grouping import ImageGroups, group_images, mix_groups
 from tasks.step import step
 from tasks.stores.files.known_steps import known_version
 from tasks.stores.store import Store
@@ -119,15 +122,20 @@ def _find(labels: Labels, settings: schema.Settings, store: Store, *, force: boo
 
     Returns:
         What was found, which is also written down for later runs.
+
+    Raises:
+        PedigreeError: The published splits name one that is none.
     """
     labelling = store.labellings.read(labels.name)
     # A split is permanent, so no image gets one before it is clear what the folders mean.
     layout_question = check_layout(labelling, settings.labels.layout)
-    rows, splits, image_groups = VersionRows.of(()), NO_ASSIGNMENTS, dict[str, str]()
+    rows, splits, image_groups = VersionRows.of(()), NO_ASSIGNMENTS, None
     if not layout_question:
-        obeyed = _obeyed_splits(labelling, settings.labels)
-        splits, image_groups = _settle_splits(labelling, obeyed, settings.dataset, store)
-        rows = _rows(LabelledImages.of(labelling.labelled), splits, settings.labels)
+        labelled, keeps_published = LabelledImages.of(labelling.labelled), settings.labels.splits == "keep"
+        if keeps_published and (odd := check_split_words(published_words(labelled))):
+            raise PedigreeError(odd)
+        splits, image_groups = settle_splits(labelled, settings.dataset, store, keeps_published=keeps_published)
+        rows = _rows(labelled, splits, settings.labels)
     selection = select_classes(rows, settings.dataset.min_images_per_class)
     name = dataset_hash(selection.rows)
     lacking = layout_question or _lacking(selection) + _describe_excluded(labels, selection)
@@ -144,63 +152,13 @@ def _find(labels: Labels, settings: schema.Settings, store: Store, *, force: boo
         classes=tuple(selection.rows.labels()),
         waiting=tuple(f"{entry.label} ({entry.reason})" for entry in selection.waiting),
         lacking=lacking,
-        contradictory=count_contradictory(alike, set(selection.rows.images.to_pylist())) if alike else 0,
+        contradictory=count_contradictory(alike, _twins_among(selection.rows.images, alike)),
     )
     # An image keeps its split for life, so that what other runs have added meanwhile changes nothing here.
     versions = store.known_results.table_versions("assemble")
     inputs = assemble_inputs(labels.name, settings.labels, settings.dataset)
     store.known_results.write("assemble", inputs, versions, found._asdict())
     return found
-
-
-def _obeyed_splits(labelling: Labelling, labels: schema.Labels) -> dict[str, Split]:
-    """Return the published splits by image, where the settings say that they are obeyed.
-
-    Args:
-        labelling: What every image shows, with its attributes.
-        labels: Say whether published splits are obeyed.
-
-    Returns:
-        The splits.
-
-    Raises:
-        PedigreeError: A word is no split.
-    """
-    words = published_words(labelling.labelled) if labels.splits == "keep" else {}
-    if odd := check_split_words(words):
-        raise PedigreeError(odd)
-    return {image: split for image, word in words.items() if (split := parse_split(word))}
-
-
-def _settle_splits(
-    labelling: Labelling, obeyed: Mapping[str, Split], dataset: schema.Dataset, store: Store
-) -> tuple[Assignments, dict[str, str]]:
-    """Assign a split to every new image.
-
-    Args:
-        labelling: What every image shows.
-        obeyed: The published splits.
-        dataset: The shares of the splits, and how many bits may differ between near duplicates.
-        store: Holds the images' hashes and earlier splits; gets the new ones.
-
-    Returns:
-        The split of every image, and the near-duplicate groups, which are empty where no image is new.
-    """
-    labelled, image_groups = LabelledImages.of(labelling.labelled), dict[str, str]()
-    shares = Shares(test=dataset.test_percent, validation=dataset.validation_percent)
-
-    def decide(assigned: Assignments) -> Mapping[str, Assignment]:
-        new = sorted(labelled.images.filter(pa.array(assigned.find(labelled.images) < 0)).to_pylist())
-        if not new:
-            return {}
-        # This is called again where another run has added images meanwhile.
-        all_images, labels = {*assigned, *new}, {row.image: row.label for row in labelled}
-        image_groups.clear()
-        groups = group_images(store, pa.array(sorted(all_images), pa.string()), dataset.near_duplicate_bits)
-        image_groups.update(group_with_new_crops(store, groups, new, dataset.near_duplicate_bits).to_dict())
-        return assign_splits(image_groups, assigned, shares, labels, obeyed)
-
-    return store.splits.settle(decide), image_groups
 
 
 def _rows(labelled: LabelledImages, splits: Assignments, labels: schema.Labels) -> VersionRows:
@@ -215,18 +173,14 @@ def _rows(labelled: LabelledImages, splits: Assignments, labels: schema.Labels) 
 
 
 def _contradictions(
-    labelling: Labelling,
-    name: str,
-    settled: tuple[Mapping[str, Assignment], Mapping[str, str]],
-    bits: int,
-    store: Store,
+    labelling: Labelling, name: str, settled: tuple[Assignments, ImageGroups | None], bits: int, store: Store
 ) -> Sequence[Twin]:
     """Find near duplicates that contradict each other, and store them beside the labelling.
 
     Args:
         labelling: What every image shows.
         name: The hash of the labelling; what is stored beside it already is not computed again.
-        settled: The split of every image, and its near-duplicate group; no groups where they are not known yet.
+        settled: The split of every image, and its near-duplicate group; None where groups are not known yet.
         bits: How many bits may differ between near duplicates.
         store: Holds the images' hashes and the labelling.
 
@@ -235,18 +189,21 @@ def _contradictions(
     """
     if twins := store.labellings.read_twins(name, bits):
         return twins["labels"]
-    hashes = store.images.hashes([labelled.image for labelled in labelling.labelled])
-    splits, image_groups = settled
-    groups = image_groups or group_images(store, pa.array(sorted(splits), pa.string()), bits).to_dict()
-    near = NearDuplicates(hashes, groups, bits)
-    labels = find_contradictions(near, {labelled.image: labelled.label for labelled in labelling.labelled})
-    words = {
-        image: split for image, word in published_words(labelling.labelled).items() if (split := parse_split(word))
+    labelled, (splits, known_groups) = LabelledImages.of(labelling.labelled), settled
+    groups = group_images(store, splits.images, bits) if known_groups is None else known_groups
+    labels, published = labelled.labels(), published_splits(labelled)
+    numbers = {label: number for number, label in enumerate(labels)}
+    codes = np.array([numbers.get(label, -1) for label, _, _ in labelled.claims], np.int32)[labelled.codes]
+    found = {
+        "labels": find_contradictions(*mix_groups(groups, labelled.images, codes, labels, bits)),
+        "splits": find_contradictions(*mix_groups(groups, labelled.images, published, SPLITS, bits)),
     }
-    store.labellings.write_twins(
-        name, bits, {"labels": labels, "splits": find_contradictions(near, words) if words else ()}
-    )
-    return labels
+    store.labellings.write_twins(name, bits, found)
+    return found["labels"]
+
+
+def _twins_among(images: pa.Array, twins: Sequence[Twin]) -> set[str]:
+    return set(images.filter(pc.is_in(images, pa.array([twin.image for twin in twins], pa.string()))).to_pylist())
 
 
 def _describe_excluded(labels: Labels, selection: ClassSelection) -> str:

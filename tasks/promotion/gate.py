@@ -2,28 +2,30 @@
 
 import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
 from configs.load import fill_form
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import measure_drift
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate import gate
 from tasks.domain.gate.rule_result import RuleCheck, describe_unknown_name, find_overlaps
 from tasks.domain.gate.serving_check import ServingCheck
-from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
+from tasks.features.grouping import look_up_groups
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
 from tasks.step import log_result, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
-
-if TYPE_CHECKING:
-    from tasks.stores.tables.images import ImageStore
 
 # So many overlapping images are named in the sentence.
 _NAMED = 5
@@ -46,21 +48,31 @@ def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
     """
     store = Store(settings.store.url)
     store.ledger.verified_entries()
-    rows = store.manifests.read(dataset.hash)
+    rows = store.manifests.columns(dataset.hash)
     golden = golden_rows(store, settings.evaluation.golden, settings.labels.aliases)
     evaluation_set = build_evaluation_set(store, [*rows, *golden])
     wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
     if wrong:
         raise SettingsError(f"gate.rules: {wrong}.")
     if golden:
-        _check_overlaps(rows, golden, store.images, settings.dataset.near_duplicate_bits)
+        _check_overlaps(rows, golden, store, settings.dataset.near_duplicate_bits)
     return RuleCheck(len(golden))
 
 
-def _check_overlaps(rows: list[Row], golden: list[Row], images: "ImageStore", bits: int) -> None:
-    trained = [row for row in rows if row.split in {Split.TRAIN, Split.VALIDATION}]
-    hashes = images.hashes([row.image for row in (*trained, *golden)])
-    shared = find_overlaps(golden, trained, group_near_duplicates(hashes, bits))
+def _check_overlaps(rows: VersionRows, golden: list[Row], store: Store, bits: int) -> None:
+    trained = rows.take(np.isin(rows.splits, [SPLITS.index(Split.TRAIN), SPLITS.index(Split.VALIDATION)]))
+    images = pa.array([row.image for row in golden], pa.string())
+    groups = look_up_groups(store, pa.concat_arrays([trained.images, images]), bits)
+    # Of a million images that are trained on, only those count that share a group with a golden one.
+    places = groups.find(images)
+    near = groups.members_of(places[places >= 0])
+    names = groups.images.filter(pa.array(near))
+    alike = pc.is_in(trained.images, pa.concat_arrays([names, images]))
+    shared = find_overlaps(
+        golden,
+        trained.take(np.asarray(alike)),
+        dict(zip(names.to_pylist(), groups.names(near), strict=True)),
+    )
     if shared:
         pairs = ", ".join(f"{overlap.golden} and {overlap.trained}" for overlap in shared[:_NAMED])
         more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""

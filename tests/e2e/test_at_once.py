@@ -103,7 +103,7 @@ def test_two_runs_that_choose_splits_at_once(begin: Begin, url: str, photos: Pat
             copy = tmp_path / source / path.parent.name / path.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             Image.open(path).convert("RGB").save(copy, quality=quality)
-    first_run = begin(tmp_path / "one", url, "tasks.datasets.assemble:assign_splits")
+    first_run = begin(tmp_path / "one", url, "tasks.datasets.settle_splits:assign_splits")
     second_run = ended(begin(tmp_path / "two", url))
     versions = [Store(url).manifests.read(run["dataset"]["hash"]) for run in (ended(first_run), second_run)]
     by_key = [{row.key: row for row in version} for version in versions]

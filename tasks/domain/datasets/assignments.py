@@ -1,6 +1,7 @@
 """The splits of all images in columns: which rows of their table are valid, and the split of each image."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,6 +66,36 @@ class Assignments(Mapping[str, Assignment]):
 
 #: The splits of a store that has none.
 NO_ASSIGNMENTS = Assignments(pa.nulls(0, pa.string()), pa.nulls(0, pa.string()), np.zeros(0, np.int8))
+
+
+def count_groups(
+    groups: NDArray[np.intp], splits: NDArray[np.int8], labels: NDArray[np.int32], names: Sequence[str]
+) -> dict[str, Counter[Split]]:
+    """Count the near-duplicate groups of each class in each split, as ``assign_splits`` does.
+
+    Args:
+        groups: The number of each image's group, of shape (n_images,).
+        splits: The number of each image's split in ``SPLITS``, of shape (n_images,); -1 for none.
+        labels: The number of each image's label in ``names``, of shape (n_images,); -1 for none.
+        names: The labels, sorted.
+
+    Returns:
+        The counts by class. A group belongs to the class of most of its images; on a tie, to the first by name.
+    """
+    kinds, sizes = np.unique((groups.astype(np.int64) * len(names) + labels)[labels >= 0], return_counts=True)
+    class_of = np.full(int(groups.max(initial=-1)) + 1, -1, np.int64)
+    # Of several labels of a group the last one stands: the most frequent, and of these the first by name.
+    order = np.lexsort((-kinds, sizes))
+    class_of[kinds[order] // len(names)] = kinds[order] % len(names)
+    used = splits >= 0
+    placed = np.unique((groups.astype(np.int64) * len(SPLITS) + splits)[used])
+    classes = class_of[placed // len(SPLITS)]
+    counts = np.zeros((len(names), len(SPLITS)), np.int64)
+    np.add.at(counts, (classes[classes >= 0], placed[classes >= 0] % len(SPLITS)), 1)
+    return {
+        name: Counter(dict(zip(SPLITS, of_class, strict=True)))
+        for name, of_class in zip(names, counts.tolist(), strict=True)
+    }
 
 
 def filter_valid_splits(written: pa.Table) -> Assignments:

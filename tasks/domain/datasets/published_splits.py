@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.domain.columns import folders_of
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
@@ -43,6 +45,21 @@ def published_words(images: Iterable[LabelledImage]) -> dict[str, str]:
     words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in columns.claims]
     rows = columns.take(np.array([bool(word) for word in words], np.bool_)[columns.codes])
     return {image: words[code] for image, code in zip(rows.images.to_pylist(), rows.codes.tolist(), strict=True)}
+
+
+def published_splits(labelled: LabelledImages) -> NDArray[np.int8]:
+    """Return the number in ``SPLITS`` of the split that each image's attribute ``split`` names.
+
+    Args:
+        labelled: The images.
+
+    Returns:
+        The numbers, int8 of shape (n_images,); -1 where the attribute is absent or names none.
+    """
+    words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in labelled.claims]
+    splits = [parse_split(word) for word in words]
+    numbers = [SPLITS.index(split) if split else -1 for split in splits]
+    return np.array(numbers, np.int8)[labelled.codes]
 
 
 def check_split_words(words: Mapping[str, str]) -> str:

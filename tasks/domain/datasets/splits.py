@@ -44,6 +44,7 @@ def assign_splits(
     shares: Shares,
     labels: Mapping[str, str] = MappingProxyType({}),
     published: Mapping[str, Split] = MappingProxyType({}),
+    counted: Mapping[str, Counter[Split]] = MappingProxyType({}),
 ) -> dict[str, Assignment]:
     """Assign a split to every image that has none; known images are never moved.
 
@@ -61,6 +62,7 @@ def assign_splits(
         published: Published splits to keep. A new group published in several splits goes to test before validation,
             and to validation before train; its images published for another split are held out. A split that was not
             published at all is taken from the images published for training.
+        counted: How many groups each class has in each split besides: groups without a new image need not be given.
 
     Returns:
         The group and the split of each new image.
@@ -83,7 +85,8 @@ def assign_splits(
         for group in new.values()
         if not sides[group] and not fixed.get(group)
     }
-    dealt = _deal(to_deal, {**sides, **fixed}, _group_classes(groups, labels))
+    classes = _group_classes(groups, labels)
+    dealt = _deal(to_deal, _count_sides({**sides, **fixed}, classes, counted), classes)
     return {
         image: Assignment(
             group,
@@ -102,23 +105,41 @@ def _group_classes(groups: Mapping[str, str], labels: Mapping[str, str]) -> dict
     return {group: min(counts, key=lambda label: (-counts[label], label)) for group, counts in members.items()}
 
 
+def _count_sides(
+    sides: Mapping[str, Iterable[Split]], classes: Mapping[str, str], counted: Mapping[str, Counter[Split]]
+) -> defaultdict[str, Counter[Split]]:
+    """Count the groups of each class in each split; a group without a class was removed from the source.
+
+    Args:
+        sides: The splits of the groups.
+        classes: The class of each group; one without a class does not count.
+        counted: The counts of further groups.
+
+    Returns:
+        The counts by class.
+    """
+    counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+    for name, count in counted.items():
+        counts[name].update(count)
+    for group in sides:
+        if group in classes:
+            counts[classes[group]].update(sides[group])
+    return counts
+
+
 def _deal(
-    to_deal: Mapping[str, Shares], sides: Mapping[str, Iterable[Split]], classes: Mapping[str, str]
+    to_deal: Mapping[str, Shares], counts: defaultdict[str, Counter[Split]], classes: Mapping[str, str]
 ) -> dict[str, Split]:
     """Assign groups one by one, in the order of their hashes, each to the split that its class lacks most.
 
     Args:
         to_deal: The shares that apply to each new group.
-        sides: The splits of the other groups.
-        classes: The class of each group; a group without a class was removed from the source and does not count.
+        counts: How many groups each class has in each split, to which the new ones are added.
+        classes: The class of each new group; one without a class was removed from the source.
 
     Returns:
         The split of each new group.
     """
-    counts: defaultdict[str, Counter[Split]] = defaultdict(Counter)
-    for group in sides:
-        if group in classes:
-            counts[classes[group]].update(sides[group])
     dealt = {}
     for group in sorted(to_deal, key=lambda group: hashlib.sha256(group.encode()).digest()):
         count = counts[classes.get(group, "")]

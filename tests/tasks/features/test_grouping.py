@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.datasets import grouping
-from tasks.datasets.grouping import group_images, group_with_new_crops
 from tasks.domain.hashing import sha256_of
 from tasks.domain.images.crops import PARTS, group_with_crops, middle_hash
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import group_near_duplicates
+from tasks.features import grouping
+from tasks.features.grouping import group_images, group_with_new_crops
 from tasks.stores.files import parquet_tables
 from tasks.stores.store import Store
 from tests.tasks.domain.picture_hashes import DETAIL, flipped

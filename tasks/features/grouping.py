@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.domain.datasets.image_issues import NearDuplicates
 from tasks.domain.images.crops import CropIndex, Hashes, Numbers, join_crops, to_rows
 from tasks.domain.images.group_extension import UNGROUPED, extend_groups, keep_groups
 from tasks.domain.images.near_duplicates import HASH_BYTES
@@ -42,8 +43,7 @@ class ImageGroups:
 
     def to_dict(self) -> dict[str, str]:
         """Return the group of each image, which is named by its first image."""
-        names = self.images.take(pa.array(self.groups)).to_pylist()
-        return dict(zip(self.images.to_pylist(), names, strict=True))
+        return dict(zip(self.images.to_pylist(), self.names(np.arange(len(self))), strict=True))
 
     def find(self, images: pa.Array) -> NDArray[np.int64]:
         """Return where images stand among those that are grouped.
@@ -56,9 +56,27 @@ class ImageGroups:
         """
         return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
 
+    def members_of(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which images share a group with one of those at these places: a mask of shape (n_images,)."""
+        touched = np.zeros(len(self), np.bool_)
+        touched[self.groups[places]] = True
+        return touched[self.groups]
 
-def group_images(store: Store, wanted: pa.Array, bits: int) -> ImageGroups:
-    """Group images by their perceptual hashes, and keep what was found for later runs.
+    def names(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> list[str]:
+        """Return the names of some images' groups.
+
+        Args:
+            rows: Indices of images, or a mask of shape (n_images,).
+
+        Returns:
+            The name of the group of each, which is that of its first image.
+        """
+        names: list[str] = self.images.take(pa.array(self.groups[rows])).to_pylist()
+        return names
+
+
+def look_up_groups(store: Store, wanted: pa.Array, bits: int) -> ImageGroups:
+    """Group images by their perceptual hashes; of groups that former runs found, only new images are compared.
 
     Args:
         store: Holds the hashes, and the groups that former runs found.
@@ -68,15 +86,34 @@ def group_images(store: Store, wanted: pa.Array, bits: int) -> ImageGroups:
     Returns:
         The groups, exactly as if all images were compared with each other.
     """
+    return _look_up(store, wanted, bits)[0]
+
+
+def group_images(store: Store, wanted: pa.Array, bits: int) -> ImageGroups:
+    """Group all images by their perceptual hashes, and keep what was found for later runs.
+
+    Args:
+        store: Holds the hashes, and the groups that former runs found; gets those that are found now.
+        wanted: The images; those that the store does not hold are left out.
+        bits: How many of the 256 bits of two hashes may differ.
+
+    Returns:
+        The groups, exactly as if all images were compared with each other.
+    """
+    groups, is_new = _look_up(store, wanted, bits)
+    if is_new and len(groups) >= _FEWEST_KEPT:
+        store.near_duplicate_groups.write(bits, _kept(groups))
+    return groups
+
+
+def _look_up(store: Store, wanted: pa.Array, bits: int) -> tuple[ImageGroups, bool]:
+    """Group images, and say whether the groups are others than those that are kept."""
     stored = store.images.perceptual_hashes(wanted)
     images, hashes = stored["image"], fixed_rows(stored["hash"])
     former = store.near_duplicate_groups.read(bits) if len(images) >= _FEWEST_KEPT else None
     known = np.full(len(images), UNGROUPED) if former is None else _carry_over(former, images, hashes)
     groups = ImageGroups(images, hashes, extend_groups(hashes, known, bits))
-    is_new = former is None or former.num_rows != len(images) or bool((known == UNGROUPED).any())
-    if is_new and len(images) >= _FEWEST_KEPT:
-        store.near_duplicate_groups.write(bits, _kept(groups))
-    return groups
+    return groups, former is None or former.num_rows != len(images) or bool((known == UNGROUPED).any())
 
 
 def group_with_new_crops(store: Store, groups: ImageGroups, new: Sequence[str], bits: int) -> ImageGroups:
@@ -97,6 +134,36 @@ def group_with_new_crops(store: Store, groups: ImageGroups, new: Sequence[str], 
     index = CropIndex(pictures, np.concatenate([np.arange(len(groups)), owners]), bits)
     batches = _parts(store.images, groups, new)
     return ImageGroups(groups.images, groups.hashes, join_crops(groups.groups, index, batches))
+
+
+def mix_groups(
+    groups: ImageGroups, images: pa.Array, codes: NDArray[np.integer], marks: Sequence[str], bits: int
+) -> tuple[NearDuplicates, dict[str, str]]:
+    """Return what ``find_contradictions`` asks for of those images alone whose groups have several marks.
+
+    Args:
+        groups: The near-duplicate groups.
+        images: The images that may have a mark, texts.
+        codes: The number of each image's mark, of shape (n_images,); -1 for one without.
+        marks: The marks, by number.
+        bits: How many of the 256 bits of two hashes may differ.
+
+    Returns:
+        Their near-duplicate groups, and the mark of each of them.
+    """
+    places = groups.find(images)
+    rows = np.flatnonzero((places >= 0) & (codes >= 0))
+    numbers, marked = groups.groups[places[rows]], codes[rows]
+    # One mark of each group: where any other one differs from it, the group has several.
+    some_mark = np.zeros(len(groups), marked.dtype)
+    some_mark[numbers] = marked
+    is_mixed = np.zeros(len(groups), np.bool_)
+    is_mixed[numbers[marked != some_mark[numbers]]] = True
+    rows = rows[is_mixed[numbers]]
+    names = images.take(pa.array(rows)).to_pylist()
+    hashes = dict(zip(names, map(bytes, groups.hashes[places[rows]]), strict=True))
+    near = NearDuplicates(hashes, dict(zip(names, groups.names(places[rows]), strict=True)), bits)
+    return near, {name: marks[code] for name, code in zip(names, codes[rows].tolist(), strict=True)}
 
 
 def fixed_rows(column: pa.Array) -> Hashes:
