@@ -175,8 +175,8 @@ def _summarize_model(decision: Decision, entries: list[Decision]) -> Model:
 
 def _data_diff(store: Store, dataset: str) -> DataDiff:
     parent = (store.data_cards.read(dataset) or {}).get("parent")
-    rows = store.manifests.read(dataset)
-    difference = diff_versions(store.manifests.read(parent) if parent else (), rows)
+    rows = store.manifests.columns(dataset)
+    difference = diff_versions(store.manifests.columns(parent) if parent else (), rows)
     return DataDiff(
         parent=parent,
         dataset=dataset,

@@ -129,7 +129,7 @@ def show(store: Store, word: str) -> VersionDetails:
         Its classes by split, its warnings, and what was decided about it.
     """
     name = find_version(store, word)
-    rows, card = store.manifests.read(name), store.data_cards.read(name) or {}
+    rows, card = store.manifests.columns(name), store.data_cards.read(name) or {}
     classes = tuple(asdict(class_card) for class_card in build_class_cards(rows))
     about = _decisions_about(name, store.ledger.entries())
     return VersionDetails(name, card.get("parent"), len(rows), classes, tuple(card.get("warnings", ())), about)
@@ -170,7 +170,7 @@ def diff(store: Store, before: str, after: str) -> VersionComparison:
     """
     targets = [find_model(store, word) for word in (before, after)]
     first, second = (target if isinstance(target, str) else target.dataset for target in targets)
-    difference = diff_versions(store.manifests.read(first), store.manifests.read(second))
+    difference = diff_versions(store.manifests.columns(first), store.manifests.columns(second))
     models = [target for target in targets if not isinstance(target, str)]
     if len(models) < len(targets):
         return VersionComparison(first, second, difference)
@@ -210,7 +210,7 @@ def rejects(store: Store, word: str | None) -> Rejects:
     if card is None:
         raise PedigreeError(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
     waiting = tuple(card["waiting"])
-    held = list_excluded(store.labellings.read(card["labels"]), store.manifests.read(name), waiting)
+    held = list_excluded(store.labellings.read(card["labels"]), store.manifests.columns(name), waiting)
     # Cards from before it was counted do not say what was passed over.
     return Rejects(
         name, (*absent, *held, *list_doubtful(card.get("findings", ()))), waiting, card.get("passed_over", {})

@@ -1,12 +1,16 @@
 """The step that writes the data card of a dataset version: counts, image and label issues, and leakage."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from configs import schema
+from tasks.domain.columns import whole
 from tasks.domain.datasets.data_card import DataCard, DataCardSummary, Evidence, build_data_card
 from tasks.domain.datasets.exclusions import list_rejected
 from tasks.domain.datasets.export_formats import build_croissant
@@ -30,7 +34,8 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.measured_sample import describe_measured, select_measured
 from tasks.domain.datasets.published_splits import published_words, report_misplaced
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labelled_images import Labelling
+from tasks.domain.datasets.version_rows import VersionRows
+from tasks.domain.labels.labelled_images import LabelledImages, Labelling
 from tasks.domain.runs.results import RunData
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.evaluation.label_changes import compare_labels
@@ -65,20 +70,18 @@ def measure_leakage(
 
     if RANDOM_SPLIT_KEY in (store.data_cards.read(data.dataset.hash) or {}):
         return {}
-    used, assigned = [row for row in rows if row.split is not Split.HELD_OUT], store.splits.stored()
-    located = store.snapshots.located(data.ingested.source, data.ingested.moment)
-    held = Counter(located["image"].to_pylist())
-    groups, copies = [assigned[row.image].group for row in used], [max(1, held[row.image]) for row in used]
-    indices = sample_groups(groups, copies)
-    table = store.features(feature_set.fingerprint, feature_set.width)
-    features = table.read([used[index].image for index in indices])
-    labels = [used[index].label for index in indices]
-    images = DistinctImages(
-        features, labels, [groups[index] for index in indices], [copies[index] for index in indices]
-    )
+    used = VersionRows.of(rows).of_split(Split.TRAIN, Split.VALIDATION, Split.TEST)
+    located = whole(store.snapshots.located(data.ingested.source, data.ingested.moment)["image"])
+    found = np.asarray(pc.fill_null(pc.index_in(located, used.images), -1), np.int64)
+    copies = np.maximum(1, np.bincount(found[found >= 0], minlength=len(used)))
+    groups = store.splits.stored().group_names(used.images)
+    indices = np.array(sample_groups(groups, copies.tolist()), np.int64)
+    table, sampled = store.features(feature_set.fingerprint, feature_set.width), list(used.take(indices))
+    features, labels = table.read([row.image for row in sampled]), [row.label for row in sampled]
+    images = DistinctImages(features, labels, [groups[index] for index in indices], copies[indices].tolist())
     if (measured := measure_random_split(images, build_fit_options(training))) is None:
         return {}
-    return {RANDOM_SPLIT_KEY: asdict(replace(measured, of=sum(copies), backbone=feature_set.fingerprint))}
+    return {RANDOM_SPLIT_KEY: asdict(replace(measured, of=int(copies.sum()), backbone=feature_set.fingerprint))}
 
 
 def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store: Store) -> tuple[Issue, ...]:
@@ -92,14 +95,13 @@ def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store
     Returns:
         The test images, each with its nearest neighbour.
     """
-    ordered, assigned = sorted(rows, key=lambda row: row.image), store.splits.stored()
-    tested = [row for row in ordered if row.split is Split.TEST][:_TESTED]
-    trained = [row for row in ordered if row.split in {Split.TRAIN, Split.VALIDATION}][:_TRAINED]
+    ordered = VersionRows.of(rows).in_order()
+    tested = list(ordered.of_split(Split.TEST)[:_TESTED])
+    trained = list(ordered.of_split(Split.TRAIN, Split.VALIDATION)[:_TRAINED])
     table = store.features(feature_set.fingerprint, feature_set.width)
     tested_features, trained_features = (table.read([row.image for row in part]) for part in (tested, trained))
-    neighbours = find_split_neighbours(
-        tested_features, trained_features, [assigned[row.image].group for row in trained]
-    )
+    groups = store.splits.stored().group_names([row.image for row in trained])
+    neighbours = find_split_neighbours(tested_features, trained_features, groups)
     return report_split_neighbours(neighbours, tested, trained)
 
 
@@ -118,8 +120,8 @@ def write_data_card(
         The changes since the parent version, and what people should look at.
     """
     store, dataset = Store(settings.store.url), data.dataset
-    rows = store.manifests.read(dataset.hash)
-    parent = store.manifests.read(dataset.parent) if dataset.parent else []
+    rows = store.manifests.columns(dataset.hash)
+    parent = store.manifests.columns(dataset.parent) if dataset.parent else VersionRows.of(())
     measured = select_measured(rows, parent)
     suspected, issues = _label_issues(measured, store, embedded)
     close = find_close_across_splits(rows, embedded.current, store) if embedded else ()
@@ -154,7 +156,7 @@ def _run_facts(data: RunData) -> dict[str, Any]:
     }
 
 
-def _store_card(card: DataCard, rows: Sequence[Row], run_facts: Mapping[str, Any], store: Store) -> dict[str, Any]:
+def _store_card(card: DataCard, rows: VersionRows, run_facts: Mapping[str, Any], store: Store) -> dict[str, Any]:
     """Store the data card in its three forms, and show its page in Prefect.
 
     Args:
@@ -182,7 +184,7 @@ def _manifest_warnings(data: RunData) -> Iterable[str]:
 
 def _evidence(
     data: RunData,
-    version: tuple[list[Row], list[Row]],
+    version: tuple[VersionRows, list[Row]],
     settings: schema.Settings,
     store: Store,
     suspected: Iterable[Issue],
@@ -222,11 +224,15 @@ def _evidence(
 
 
 def _contradictions(
-    labelling: Labelling, twins: Mapping[str, Sequence[Twin]], rows: list[Row], *, obeys_splits: bool
+    labelling: Labelling, twins: Mapping[str, Sequence[Twin]], rows: VersionRows, *, obeys_splits: bool
 ) -> tuple[Issue, ...]:
     """Report near duplicates under two labels, and images that are not in the split that was published for them."""
-    images = {labelled.image: ImageName(labelled.key, labelled.label) for labelled in labelling.labelled}
-    findings = report_contradictions(twins.get("labels", ()), images, {row.image for row in rows})
+    named = pa.array([name for pairs in twins.values() for twin in pairs for name in twin[:2]], pa.string())
+    labelled = LabelledImages.of(labelling.labelled)
+    known = labelled.take(np.asarray(pc.is_in(labelled.images, named)))
+    images = {entry.image: ImageName(entry.key, entry.label) for entry in known}
+    shown = set(rows.images.filter(pc.is_in(rows.images, named)).to_pylist())
+    findings = report_contradictions(twins.get("labels", ()), images, shown)
     if not obeys_splits:
         return findings
     likes = {twin.image: images[twin.other].key for twin in twins.get("splits", ())}
@@ -241,21 +247,19 @@ def _label_issues(
     from tasks.domain.datasets.label_issues import find_label_issues
 
     used = [row for row in rows if row.split is not Split.HELD_OUT]
-    assigned = store.splits.stored()
     features = store.features(embedded.current.fingerprint, embedded.current.width)
     images = [row.image for row in used]
-    issues = find_label_issues(
-        used, [assigned[image].group for image in images], fit_reduction(features, images)(images)
-    )
+    groups = store.splits.stored().group_names(images)
+    issues = find_label_issues(used, groups, fit_reduction(features, images)(images))
     return issues.findings, issues.labels
 
 
-def _count_copies(data: RunData, rows: list[Row], store: Store) -> dict[str, Any]:
+def _count_copies(data: RunData, rows: VersionRows, store: Store) -> dict[str, Any]:
     """Count the objects that are copies, and the images that share a near-duplicate group."""
     located = store.snapshots.located(data.ingested.source, data.ingested.moment)
-    assigned = store.splits.stored()
-    sizes = Counter(assigned[row.image].group for row in rows)
+    groups = pa.array(store.splits.stored().group_names(rows.images), pa.string())
+    sizes = np.asarray(groups.value_counts().field("counts"))
     return {
         "copies": located.num_rows - len(located["image"].unique()),
-        "alike": sum(size for size in sizes.values() if size > 1),
+        "alike": int(sizes[sizes > 1].sum()),
     }

@@ -99,5 +99,5 @@ def _labelled(rows: Sequence[Row], feature_set: FeatureSet, reduce: Reduce, stor
     lacking = set(features.lacking([row.image for row in used]))
     sample = sorted((row for row in used if row.image not in lacking), key=lambda row: row.image)[:_MOST]
     names = [row.image for row in sample]
-    groups = [splits[name].group if name in splits else name for name in names]
+    groups = splits.group_names(names)
     return VersionFeatures(names, reduce(names), [row.label for row in sample], groups)

@@ -66,7 +66,7 @@ def render_diff_files(store: Store, before: Model, after: Model) -> dict[str, by
     Raises:
         ServiceUnavailableError: The store does not answer.
     """
-    diff = diff_versions(*(store.manifests.read(model.dataset) for model in (before, after)))
+    diff = diff_versions(*(store.manifests.columns(model.dataset) for model in (before, after)))
     try:
         flipped = compare_predictions(store, before, after)
     except ServiceUnavailableError:
@@ -87,4 +87,4 @@ def render_diff_files(store: Store, before: Model, after: Model) -> dict[str, by
 
 
 def _test_rows(store: Store, dataset: str) -> list[Row]:
-    return [row for row in store.manifests.read(dataset) if row.split is Split.TEST]
+    return list(store.manifests.columns(dataset).of_split(Split.TEST))

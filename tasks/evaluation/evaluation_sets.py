@@ -27,7 +27,7 @@ def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling
         The set, in the order of the rows.
     """
     images = [row.image for row in rows]
-    splits, examined = store.splits.stored(), store.images.read_infos(images)
+    examined = store.images.read_infos(images)
 
     def attributes(row: Row) -> tuple[tuple[str, str], ...]:
         measured_attributes = dict(image_attributes(examined[row.image])) if row.image in examined else {}
@@ -35,7 +35,7 @@ def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling
 
     return EvaluationSet(
         labels=[row.label for row in rows],
-        groups=[splits[image].group if image in splits else image for image in images],
+        groups=store.splits.stored().group_names(images),
         attributes=[attributes(row) for row in rows],
         moved=changes.find_moved([row.image for row in rows]) if changes else frozenset(),
         finer=changes.vocabulary.finer if changes else {},

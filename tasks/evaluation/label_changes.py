@@ -43,8 +43,8 @@ def compare_labels(
     if judged is None:
         return None
     later = _labels(store, parent, aliases) if parent and parent != champion.dataset else None
-    splits = store.splits.stored()
-    groups = {row.image: splits[row.image].group for row in rows if row.image in splits}
+    images = [row.image for row in rows]
+    groups = dict(zip(images, store.splits.stored().group_names(images), strict=True))
     return find_relabelling({**(later or {}), **judged}, rows, groups)
 
 
@@ -88,7 +88,7 @@ def _head_words(
 ) -> Mapping[str, LabelPrediction | None]:
     used = [row for row in rows if row.split is not Split.HELD_OUT]
     images, splits = [row.image for row in used], store.splits.stored()
-    groups = [splits[image].group if image in splits else image for image in images]
+    groups = splits.group_names(images)
     labels = [changes.vocabulary.translate_current(row.label) for row in used]
     features = fit_reduction(store.features(today.fingerprint, today.width), images)(images)
     return predict_with_head(changes, features, labels, groups, images)

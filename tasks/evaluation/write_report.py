@@ -189,7 +189,7 @@ def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store:
 
     def gather_features(sample: Sequence[Row]) -> LabelledFeatures:
         names = [row.image for row in sample]
-        groups = [splits[name].group if name in splits else name for name in names]
+        groups = splits.group_names(names)
         return LabelledFeatures(reduce(names), [row.label for row in sample], groups)
 
     return fit_learning_curves(gather_features(learned), gather_features(tried), images, minimum)

@@ -1,6 +1,7 @@
 """The gate: its rules are checked before a training, applied after it, and a person is asked where they say so."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -9,15 +10,15 @@ import pyarrow.compute as pc
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
+from configs.gate_rules import Rule
 from configs.load import fill_form
-from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_diff import measure_drift
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate import gate
-from tasks.domain.gate.rule_result import RuleCheck, describe_unknown_name, find_overlaps
+from tasks.domain.gate.rule_result import RuleCheck, collect_names, describe_unknown_name, find_overlaps, names_one
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
@@ -50,17 +51,25 @@ def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
     store.ledger.verified_entries()
     rows = store.manifests.columns(dataset.hash)
     golden = golden_rows(store, settings.evaluation.golden, settings.labels.aliases)
-    evaluation_set = build_evaluation_set(store, [*rows, *golden])
-    wrong = next(filter(None, (describe_unknown_name(rule, evaluation_set) for rule in settings.gate.parsed)), "")
-    if wrong:
-        raise SettingsError(f"gate.rules: {wrong}.")
+    if named := [rule for rule in settings.gate.parsed if names_one(rule)]:
+        _check_names(named, rows, golden, store)
     if golden:
         _check_overlaps(rows, golden, store, settings.dataset.near_duplicate_bits)
     return RuleCheck(len(golden))
 
 
+def _check_names(named: Sequence[Rule], rows: VersionRows, golden: Sequence[Row], store: Store) -> None:
+    names: Mapping[str, set[str]] = {"class": {*rows.labels(), *(row.label for row in golden)}}
+    # Slices are also of what was measured of each picture, which takes minutes of a million.
+    if any(rule.scope != "class" for rule in named):
+        names = collect_names(build_evaluation_set(store, [*rows, *golden]))
+    wrong = next(filter(None, (describe_unknown_name(rule, names) for rule in named)), "")
+    if wrong:
+        raise SettingsError(f"gate.rules: {wrong}.")
+
+
 def _check_overlaps(rows: VersionRows, golden: list[Row], store: Store, bits: int) -> None:
-    trained = rows.take(np.isin(rows.splits, [SPLITS.index(Split.TRAIN), SPLITS.index(Split.VALIDATION)]))
+    trained = rows.of_split(Split.TRAIN, Split.VALIDATION)
     images = pa.array([row.image for row in golden], pa.string())
     groups = look_up_groups(store, pa.concat_arrays([trained.images, images]), bits)
     # Of a million images that are trained on, only those count that share a group with a golden one.
@@ -97,9 +106,10 @@ def apply_gate(
         The verdict with the result of each rule.
     """
     store, dataset = Store(settings.store.url), data.dataset
-    parent = store.manifests.read(dataset.parent) if dataset.parent else []
+    parent = store.manifests.columns(dataset.parent) if dataset.parent else ()
     lost = evaluation.comparison.only_champion if evaluation.comparison else ()
-    held = measure_drift(store.manifests.read(dataset.hash), parent, lost, data.labels.conflicts, dataset.contradictory)
+    rows = store.manifests.columns(dataset.hash)
+    held = measure_drift(rows, parent, lost, data.labels.conflicts, dataset.contradictory)
     held = replace(held, label_issues=data.card.labels) if data.card else held
     facts = gate.GateInputs(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
     verdict = gate.apply_gate_rules(facts, settings.gate)

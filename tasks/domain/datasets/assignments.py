@@ -59,6 +59,13 @@ class Assignments(Mapping[str, Assignment]):
         """
         return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
 
+    def group_names(self, images: Sequence[str] | pa.Array) -> list[str]:
+        """Return the group of each of these images; an image without a split is a group of its own."""
+        names = images if isinstance(images, pa.Array) else pa.array(images, pa.string())
+        found = pc.index_in(names, self.images)
+        groups: list[str] = pc.coalesce(self.groups.take(found), names).to_pylist()
+        return groups
+
     @cached_property
     def _rows(self) -> dict[str, int]:
         return dict(zip(self.images.to_pylist(), range(len(self)), strict=True))

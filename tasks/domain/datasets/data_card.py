@@ -5,6 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.attribute_balance import (
     Balance,
     NarrowRange,
@@ -18,9 +23,10 @@ from tasks.domain.datasets.image_issues import Issue
 from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import diff_versions
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.labels.labeling import PICTURE, image_attributes, suggest_aliases
-from tasks.domain.labels.labelled_images import Attributes, Labelling
+from tasks.domain.labels.labelled_images import Attributes, LabelledImages, Labelling
 from tasks.domain.labels.results import ManifestUse
 from tasks.domain.phrasing import count, list_names
 
@@ -141,19 +147,17 @@ class DataCard:
 
 def build_class_cards(rows: Sequence[Row]) -> tuple[ClassCard, ...]:
     """Count the images of each class by split and by attribute value."""
-    by_label: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_label[row.label].append(row)
+    columns = VersionRows.of(rows)
+    kinds, counts = np.unique(columns.codes.astype(np.int64) * len(SPLITS) + columns.splits, return_counts=True)
+    splits, attributes = (defaultdict[str, Counter[str]](Counter) for _ in range(2))
+    for kind, images in zip(kinds.tolist(), counts.tolist(), strict=True):
+        label, described = columns.kinds[kind // len(SPLITS)]
+        splits[label][SPLITS[kind % len(SPLITS)].value] += images
+        for name, value in described:
+            attributes[label][f"{name}={value}"] += images
     return tuple(
-        ClassCard(
-            label=label,
-            images=len(class_rows),
-            splits=dict(sorted(Counter(row.split.value for row in class_rows).items())),
-            attributes=dict(
-                sorted(Counter(f"{name}={value}" for row in class_rows for name, value in row.attributes).items())
-            ),
-        )
-        for label, class_rows in sorted(by_label.items())
+        ClassCard(label, counted.total(), dict(sorted(counted.items())), dict(sorted(attributes[label].items())))
+        for label, counted in sorted(splits.items())
     )
 
 
@@ -189,10 +193,10 @@ def build_data_card(rows: Sequence[Row], parent: Sequence[Row], evidence: Eviden
         missing=_missing(exclusions),
         findings=tuple(evidence.findings),
         warnings=(
-            *_size_warnings(classes, {row.label for row in parent}, evidence.minimum),
+            *_size_warnings(classes, set(VersionRows.of(parent).labels()), evidence.minimum),
             *list_range_warnings(narrow),
             *list_balance_warnings(spread),
-            *suggest_aliases(labelled.label for labelled in evidence.labelling.labelled),
+            *suggest_aliases(LabelledImages.of(evidence.labelling.labelled).count_labels()),
             *(evidence.manifest.sentences() if evidence.manifest else ()),
         ),
         measured=len(measured),
@@ -209,10 +213,9 @@ def collect_attributes(rows: Sequence[Row], evidence: Evidence) -> tuple[dict[st
     Returns:
         The attributes of each image, and the sources of each attribute's name.
     """
-    images = {row.image for row in rows}
-    written = {
-        labelled.image: dict(labelled.origins) for labelled in evidence.labelling.labelled if labelled.image in images
-    }
+    labelled = LabelledImages.of(evidence.labelling.labelled)
+    found = labelled.take(np.asarray(pc.is_in(labelled.images, pa.array([row.image for row in rows], pa.string()))))
+    written = {entry.image: dict(entry.origins) for entry in found}
     attributes: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:

@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
+
+from tasks.domain.columns import sort_order
 from tasks.domain.datasets.manifest import Row
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.phrasing import count
 
 #: A version with at most so many images is measured whole.
@@ -24,11 +29,16 @@ def select_measured(rows: Sequence[Row], parent: Sequence[Row], sample: int = SA
     Returns:
         The rows of the sample, and those that are new or relabelled since the parent, in the order of the rows.
     """
-    if len(rows) <= sample:
-        return list(rows)
-    last = sorted(row.image for row in rows)[sample - 1]
-    known = {(row.image, row.label) for row in parent} or {(row.image, row.label) for row in rows}
-    return [row for row in rows if row.image <= last or (row.image, row.label) not in known]
+    columns, former = VersionRows.of(rows), VersionRows.of(parent)
+    if len(columns) <= sample:
+        return list(columns)
+    last = columns.images[int(sort_order(columns.images)[sample - 1])]
+    measured = np.asarray(pc.less_equal(columns.images, last))
+    if len(former):
+        labels = sorted({*columns.labels(), *former.labels()})
+        places = np.asarray(pc.fill_null(pc.index_in(columns.images, former.images), -1), np.int64)
+        measured = measured | (places < 0) | (former.label_codes(labels)[places] != columns.label_codes(labels))
+    return list(columns.take(measured))
 
 
 def describe_measured(card: Mapping[str, Any]) -> str:

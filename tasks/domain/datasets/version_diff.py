@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from configs.errors import SettingsError
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
+from tasks.domain.labels.labelled_images import Attributes
 from tasks.domain.phrasing import SHORT
 
 #: The word for the newest version.
@@ -64,14 +71,29 @@ def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
     Returns:
         The differences.
     """
-    old, new = {row.image: row for row in before}, {row.image: row for row in after}
-    pairs = [RowPair(old[image], new[image]) for image in sorted(old.keys() & new.keys())]
+    old, new = (VersionRows.of(rows).in_order() for rows in (before, after))
+    places = np.asarray(pc.fill_null(pc.index_in(new.images, old.images), -1), np.int64)
+    both = np.flatnonzero(places >= 0)
+    former = places[both]
+
+    def pairs(differs: NDArray[np.bool_]) -> tuple[RowPair, ...]:
+        return tuple(map(RowPair, old.take(former[differs]), new.take(both[differs])))
+
+    labels, attributes = dict[str, int](), dict[Attributes, int]()
+    for label, described in (*old.kinds, *new.kinds):
+        labels.setdefault(label, len(labels))
+        attributes.setdefault(tuple(sorted(described)), len(attributes))
+    old_labels, new_labels = (rows.label_codes(list(labels)) for rows in (old, new))
+    old_attributes, new_attributes = (
+        np.array([attributes[tuple(sorted(described))] for _, described in rows.kinds], np.int32)[rows.codes]
+        for rows in (old, new)
+    )
     return VersionDiff(
-        added=tuple(new[image] for image in sorted(new.keys() - old.keys())),
-        removed=tuple(old[image] for image in sorted(old.keys() - new.keys())),
-        relabelled=tuple(pair for pair in pairs if pair.before.label != pair.after.label),
-        resplit=tuple(pair for pair in pairs if pair.before.split is not pair.after.split),
-        redescribed=tuple(pair for pair in pairs if sorted(pair.before.attributes) != sorted(pair.after.attributes)),
+        added=tuple(new.take(places < 0)),
+        removed=tuple(old.take(np.asarray(pc.invert(pc.is_in(old.images, new.images))))),
+        relabelled=pairs(old_labels[former] != new_labels[both]),
+        resplit=pairs(old.splits[former] != new.splits[both]),
+        redescribed=pairs(old_attributes[former] != new_attributes[both]),
     )
 
 
@@ -162,10 +184,10 @@ def measure_drift(
     Returns:
         The drift.
     """
-    used = [row for row in rows if row.split is not Split.HELD_OUT]
-    drift, drifted = _largest_drift(used, [row for row in parent if row.split is not Split.HELD_OUT])
+    used, former = (_count_kinds(VersionRows.of(version)) for version in (rows, parent))
+    drift, drifted = _largest_drift(used, former)
     return DatasetDrift(
-        images=dict(sorted(Counter(row.label for row in used).items())),
+        images=dict(sorted(_count_labels(used).items())),
         lost=tuple(lost),
         conflicts=(conflicts + contradictory) / max(len(rows) + conflicts, 1),
         drift=drift,
@@ -173,19 +195,42 @@ def measure_drift(
     )
 
 
-def _largest_drift(rows: Sequence[Row], parent: Sequence[Row]) -> tuple[float | None, str]:
-    if not (rows and parent):
+# How many images have each label with attributes.
+_Kinds = Counter[tuple[str, Attributes]]
+
+
+def _count_kinds(rows: VersionRows) -> _Kinds:
+    used = rows.codes[rows.splits != SPLITS.index(Split.HELD_OUT)]
+    numbers, counts = np.unique(used, return_counts=True)
+    kinds = _Kinds()
+    for number, images in zip(numbers.tolist(), counts.tolist(), strict=True):
+        kinds[rows.kinds[number]] += images
+    return kinds
+
+
+def _largest_drift(kinds: _Kinds, parent: _Kinds) -> tuple[float | None, str]:
+    if not (kinds and parent):
         return None, ""
-    names = {name for row in (*rows, *parent) for name, _ in row.attributes}
-    distances = {"classes": _total_variation(Counter(row.label for row in rows), Counter(row.label for row in parent))}
+    names = {name for _, attributes in (*kinds, *parent) for name, _ in attributes}
+    distances = {"classes": _total_variation(_count_labels(kinds), _count_labels(parent))}
     for name in names:
-        distances[name] = _total_variation(_count_values(rows, name), _count_values(parent, name))
+        distances[name] = _total_variation(_count_values(kinds, name), _count_values(parent, name))
     furthest = max(sorted(distances), key=lambda name: distances[name])
     return distances[furthest], furthest
 
 
-def _count_values(rows: Sequence[Row], attribute: str) -> Counter[str]:
-    return Counter(dict(row.attributes).get(attribute, "") for row in rows)
+def _count_labels(kinds: _Kinds) -> Counter[str]:
+    counts = Counter[str]()
+    for (label, _), images in kinds.items():
+        counts[label] += images
+    return counts
+
+
+def _count_values(kinds: _Kinds, attribute: str) -> Counter[str]:
+    counts = Counter[str]()
+    for (_, attributes), images in kinds.items():
+        counts[dict(attributes).get(attribute, "")] += images
+    return counts
 
 
 def _total_variation(counts: Counter[str], parent_counts: Counter[str]) -> float:

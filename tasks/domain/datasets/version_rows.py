@@ -132,6 +132,10 @@ class VersionRows(Sequence[Row]):
         images, keys = self.images.take(indices), self.keys.take(indices)
         return type(self)(images, keys, self.splits[rows], self.codes[rows], self.kinds)
 
+    def of_split(self, *splits: Split) -> Self:
+        """Return the rows that are in one of these splits."""
+        return self.take(np.isin(self.splits, [SPLITS.index(split) for split in splits]))
+
     def in_order(self) -> Self:
         """Return the rows sorted by image, which most are from the start."""
         ordered = len(self) < 2 or pc.all(pc.less_equal(self.images[:-1], self.images[1:])).as_py()  # noqa: PLR2004 - one row is in order

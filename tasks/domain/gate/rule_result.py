@@ -194,26 +194,32 @@ def find_overlaps(golden: "Sequence[Row]", trained: "Sequence[Row]", groups: Map
     ]
 
 
-def describe_unknown_name(rule: Rule, evaluation_set: "EvaluationSet") -> str:
+def names_one(rule: Rule) -> bool:
+    """Check whether a rule names a class, a slice or an attribute, which has to exist."""
+    return bool(rule.of) and not rule.any
+
+
+def describe_unknown_name(rule: Rule, names: Mapping[str, set[str]]) -> str:
     """Describe which class, slice or attribute that a rule names does not exist.
 
     Args:
         rule: The rule.
-        evaluation_set: The images of the dataset version and of the golden set.
+        names: The names of classes, slices and attributes of the dataset version and of the golden set, by scope.
 
     Returns:
         A sentence; empty where the name exists, or the rule has none.
     """
-    names = _names_by_scope(evaluation_set).get(rule.scope, set())
-    if not rule.of or rule.any or rule.of in names:
+    known = names.get(rule.scope, set())
+    if not names_one(rule) or rule.of in known:
         return ""
     kind = {"class": "no class", "slice": "no slice", "attribute": "no attribute"}[rule.scope]
-    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, names)}"
+    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, known)}"
 
 
-def _names_by_scope(evaluation_set: "EvaluationSet") -> Mapping[str, set[str]]:
+def collect_names(evaluation_set: "EvaluationSet") -> Mapping[str, set[str]]:
+    """Collect the names of classes, slices and attributes of images, by scope."""
     names: defaultdict[str, set[str]] = defaultdict(set)
-    for label, attributes in zip(evaluation_set.labels, evaluation_set.attributes, strict=True):
+    for label, attributes in set(zip(evaluation_set.labels, map(tuple, evaluation_set.attributes), strict=True)):
         names["class"].add(label)
         for name, value in attributes:
             names["attribute"].add(name)

@@ -94,8 +94,15 @@ def apply_aliases(labels: Iterable[str], aliases: Mapping[str, str]) -> tuple[st
     return tuple(labels_by_alias.get(label.casefold(), label) for label in labels)
 
 
-def suggest_aliases(labels: Iterable[str]) -> tuple[str, ...]:
-    """Suggest aliases for labels that occur once and resemble another, or differ only in case and punctuation."""
+def suggest_aliases(labels: Iterable[str] | Counter[str]) -> tuple[str, ...]:
+    """Suggest aliases for labels that occur once and resemble another, or differ only in case and punctuation.
+
+    Args:
+        labels: The label of each image, or how many images have each.
+
+    Returns:
+        The suggestions, as sentences.
+    """
     counts = Counter(labels)
     hints = []
     for label in sorted(counts):

@@ -1,5 +1,6 @@
 """Labelled images in columns, and the labelling that they are the largest part of."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self, overload
@@ -107,6 +108,14 @@ class LabelledImages(Sequence[LabelledImage]):
         """
         indices = pa.array(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
         return type(self)(self.keys.take(indices), self.images.take(indices), self.codes[rows], self.claims)
+
+    def count_labels(self) -> Counter[str]:
+        """Count the images of each label, in the order in which labels occur first."""
+        used, first, counts = np.unique(self.codes, return_index=True, return_counts=True)
+        labels = Counter[str]()
+        for place in np.argsort(first).tolist():
+            labels[self.claims[used[place]][0]] += int(counts[place])
+        return labels
 
     def labels(self) -> list[str]:
         """Return the labels that occur, sorted."""
