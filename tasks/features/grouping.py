@@ -57,7 +57,14 @@ class ImageGroups:
         return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
 
     def members_of(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which images share a group with one of those at these places: a mask of shape (n_images,)."""
+        """Return which images share a group with one of some.
+
+        Args:
+            places: The indices of these images.
+
+        Returns:
+            A mask of shape (n_images,).
+        """
         touched = np.zeros(len(self), np.bool_)
         touched[self.groups[places]] = True
         return touched[self.groups]

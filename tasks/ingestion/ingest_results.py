@@ -1,6 +1,7 @@
 """Results of fetching, and their order of writing: images first, then what points to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic
@@ -10,6 +11,7 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.ingestion.fetching import Result
 from tasks.ingestion.ingest_task import Ingested
 from tasks.stores.store import Store
+from tasks.stores.tables.row_numbers import KnownNames
 from tasks.stores.tables.snapshots import SnapshotStore
 
 # The most objects, and seconds, between two commits of what workers have written.
@@ -39,16 +41,18 @@ class Results:
     _waiting: list[tuple[Entry, str | Rejection]] = field(default_factory=list)
     _since: float = field(default_factory=monotonic)
 
+    _written: set[str] = field(default_factory=set)
+
     @cached_property
-    def _known(self) -> set[str]:
-        return self.store.images.stored()
+    def _known_before(self) -> KnownNames:
+        return self.store.images.known()
 
     def store_batch(self, results: Sequence[tuple[Entry, Result]]) -> None:
         """Write what this process fetched."""
         images = {result[0].image: result for _, result in results if not isinstance(result, Rejection)}
-        new = [image for name, image in images.items() if name not in self._known]
-        self.store.images.add(new)
-        self._know(images.keys())
+        new = self._lacking(images)
+        self.store.images.add([image for name, image in images.items() if name in new])
+        self._know(new)
         self._point(
             [(entry, result if isinstance(result, Rejection) else result[0].image) for entry, result in results]
         )
@@ -63,11 +67,12 @@ class Results:
             batch: The objects.
             ingested: What became of them.
         """
-        if not ingested.written & self._known:
+        if self._lacking(ingested.written) == ingested.written:
             self._fragments += ingested.fragments
             self._know(ingested.written)
+        lacking = self._lacking({result for result in ingested.results if not isinstance(result, Rejection)})
         for entry, result in zip(batch, ingested.results, strict=True):
-            if isinstance(result, Rejection) or result in self._known:
+            if isinstance(result, Rejection) or result not in lacking:
                 self._waiting.append((entry, result))
             else:
                 self.again.append(entry)
@@ -80,10 +85,13 @@ class Results:
         self._point(self._waiting)
         self._fragments, self._waiting, self._since = [], [], monotonic()
 
-    def _know(self, images: Iterable[str]) -> None:
-        before = len(self._known)
-        self._known.update(images)
-        self.new += len(self._known) - before
+    def _lacking(self, images: Collection[str]) -> set[str]:
+        """Return those of these images that the store did not have, and that were not written since."""
+        return self._known_before.lacking(images) - self._written
+
+    def _know(self, new: AbstractSet[str]) -> None:
+        self._written |= new
+        self.new += len(new)
 
     def _point(self, results: Sequence[tuple[Entry, str | Rejection]]) -> None:
         rejected = [(entry, result) for entry, result in results if isinstance(result, Rejection)]

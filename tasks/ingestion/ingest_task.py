@@ -7,9 +7,6 @@ from functools import lru_cache, partial
 from itertools import chain
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
@@ -20,6 +17,7 @@ from tasks.ingestion.fetching import Fetcher, Result, split_batches
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import read_kept
 from tasks.stores.store import Store
+from tasks.stores.tables.row_numbers import KnownKeys
 
 #: Fetching an image is so many times faster than embedding it.
 LIGHTER = 4
@@ -84,7 +82,8 @@ class IngestTask:
         decoder = _decoder(self.limits)
         results = self._examine(self.fetcher(decoder, clock), batch, clock)
         images = {result[0].image: result for result in results if not isinstance(result, Rejection)}
-        new = [image for name, image in images.items() if not _is_known(_stored_names(self), name)]
+        lacking = _known_images(self).lacking(images)
+        new = [image for name, image in images.items() if name in lacking]
         with clock.stage("store"):
             fragments = tuple(store.images.write_fragments(new))
         names = tuple(result if isinstance(result, Rejection) else result[0].image for result in results)
@@ -129,13 +128,6 @@ def _kept_decoder(limits: Limits) -> Decoder:
 
 
 @lru_cache(maxsize=1)
-def _stored_names(task: IngestTask) -> NDArray[np.uint64]:
-    """Return the first halves of the names of stored images, in order: eight bytes for each of millions."""
-    names = Store(task.store).images.stored()
-    return np.sort(np.fromiter((int(name[:16], 16) for name in names), np.uint64, len(names)))
-
-
-def _is_known(stored: NDArray[np.uint64], image: str) -> bool:
-    number = np.uint64(int(image[:16], 16))
-    place = int(np.searchsorted(stored, number))
-    return place < len(stored) and bool(stored[place] == number)
+def _known_images(task: IngestTask) -> KnownKeys:
+    """Return the images that the store has when this process takes part in a run first: eight bytes for each."""
+    return Store(task.store).images.known().keys()

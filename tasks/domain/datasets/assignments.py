@@ -60,7 +60,14 @@ class Assignments(Mapping[str, Assignment]):
         return np.asarray(pc.fill_null(pc.index_in(images, self.images), -1).to_numpy(zero_copy_only=False), np.int64)
 
     def group_names(self, images: Sequence[str] | pa.Array) -> list[str]:
-        """Return the group of each of these images; an image without a split is a group of its own."""
+        """Return the group of each of these images; an image without a split is a group of its own.
+
+        Args:
+            images: The images.
+
+        Returns:
+            The names of the groups.
+        """
         names = images if isinstance(images, pa.Array) else pa.array(images, pa.string())
         found = pc.index_in(names, self.images)
         groups: list[str] = pc.coalesce(self.groups.take(found), names).to_pylist()

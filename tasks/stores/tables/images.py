@@ -19,6 +19,7 @@ from tasks.stores.objects.originals import LostOriginalError, parse_reference, r
 from tasks.stores.tables.found_rows import FoundRows
 from tasks.stores.tables.image_rows import MIDDLE, PARTS, SCHEMA, image_info, image_rows
 from tasks.stores.tables.lance_table import LOOKED_UP, Table
+from tasks.stores.tables.row_numbers import KnownNames
 
 _LARGE = {"data", PARTS, MIDDLE}
 # Images that are read at once while looking for damage; they are read one by one where that fails.
@@ -36,6 +37,10 @@ class ImageStore:
     def stored(self) -> set[str]:
         """Return the images that are stored; who asks about some of them asks for those that are lacking."""
         return self._table.numbers.names()
+
+    def known(self) -> KnownNames:
+        """Return the images that are stored now, to be asked often about a few without looking at the table again."""
+        return self._table.numbers.known()
 
     def lacking(self, images: Sequence[str]) -> list[str]:
         """Return those of these images that are not stored, in their order."""

@@ -1,6 +1,6 @@
 """Row numbers by name: a table's names are read once, and from then on only what others have appended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -43,6 +43,11 @@ class NameIndex:
         self._order = np.argsort(keys, kind="stable")
         self._sorted, self._rows = keys[self._order], rows
 
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of the names, sorted."""
+        return self._sorted
+
     def find(self, names: pa.Array) -> Rows:
         """Return the first row of each name.
 
@@ -72,6 +77,41 @@ class NameIndex:
             found[open_[same]] = self._rows[candidates[same]]
             open_, places = open_[~same], places[~same] + 1
         return found
+
+
+class KnownKeys:
+    """The names that a table had at one moment, in eight bytes each: of two different ones hardly any share a key."""
+
+    def __init__(self, keys: Sequence[NDArray[np.uint64]]) -> None:
+        """Take the keys of the names."""
+        self._keys = np.sort(np.concatenate([np.zeros(0, np.uint64), *keys]))
+
+    def lacking(self, names: Collection[str]) -> set[str]:
+        """Return those of these names that the table did not have."""
+        wanted = list(names)
+        keys = _keys(_letters(pa.array(wanted, pa.string())))
+        missing = np.searchsorted(self._keys, keys) == np.searchsorted(self._keys, keys, side="right")
+        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
+
+
+class KnownNames:
+    """The names that a table had at one moment; it is not asked again what others have appended since."""
+
+    def __init__(self, indexes: Sequence[NameIndex]) -> None:
+        """Take indexes that hold the names."""
+        self._indexes = indexes
+
+    def keys(self) -> KnownKeys:
+        """Return the names without their letters, for who keeps them long."""
+        return KnownKeys([index.keys for index in self._indexes])
+
+    def lacking(self, names: Collection[str]) -> set[str]:
+        """Return those of these names that the table did not have."""
+        wanted = list(names)
+        missing = np.ones(len(wanted), bool)
+        for index in self._indexes:
+            missing &= index.find(pa.array(wanted, pa.string())) == MISSING
+        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
 
 
 class RowNumbers:
@@ -141,6 +181,12 @@ class RowNumbers:
             open_ = np.flatnonzero(found == MISSING)
             found[open_] = index.find(wanted.take(pa.array(open_)) if len(open_) < len(wanted) else wanted)
         return found
+
+    def known(self, view: str = "") -> KnownNames:
+        """Return the names that the table has now, in one view where it has views."""
+        with self._lock, self._errors():
+            self._refresh()
+            return KnownNames(self._indexes(view))
 
     def names(self, view: str = "") -> set[str]:
         """Return all names, in one view where the table has views."""

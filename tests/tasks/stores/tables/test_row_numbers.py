@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from configs.errors import PedigreeError
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_table import Table
-from tasks.stores.tables.row_numbers import MISSING, NameIndex
+from tasks.stores.tables.row_numbers import MISSING, KnownNames, NameIndex
 from tests.name_reads import NameReads, name_reads
 
 SCHEMA = pa.schema([("image", pa.string()), ("view", pa.string())])
@@ -33,6 +33,14 @@ def test_an_index_finds_the_first_row_of_each_name(names: list[str], wanted: lis
     index = NameIndex(pa.array(names, pa.string()), np.arange(len(names)) + 7)
     expected = [names.index(name) + 7 if name in names else MISSING for name in wanted]
     assert index.find(pa.array(wanted, pa.string())).tolist() == expected
+
+
+@given(st.lists(st.text("ab\u00e4", min_size=1, max_size=9)), st.lists(st.text("ab\u00e4", min_size=1, max_size=12)))
+def test_what_was_not_known_at_a_moment_is_told(names: list[str], wanted: list[str]) -> None:
+    """Of any names those are lacking that the table did not have, whether their letters or their keys are kept."""
+    halves = names[::2], names[1::2]
+    known = KnownNames([NameIndex(pa.array(half, pa.string()), np.arange(len(half))) for half in halves])
+    assert known.lacking(wanted) == known.keys().lacking(wanted) == {*wanted} - {*names}
 
 
 def test_names_with_the_same_key_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
