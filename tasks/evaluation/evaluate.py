@@ -11,6 +11,7 @@ from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.comparison import Comparison
 from tasks.domain.evaluation.label_changes import Relabelling, Vocabulary
 from tasks.domain.evaluation.metrics import Measurement, measure_models
@@ -58,8 +59,8 @@ def evaluate(
         PedigreeError: The version has no test image, or the champion does not load and no setting excuses that.
     """
     store, url = Store(settings.store.url), settings.tracking.url
-    version = store.manifests.read(dataset.hash)
-    rows = [row for row in version if row.split is Split.TEST]
+    version = store.manifests.columns(dataset.hash)
+    rows = list(version.of_split(Split.TEST))
     if not rows:
         raise PedigreeError(
             f"Dataset {dataset.hash[:12]} has no test image, so nothing can be measured: add photographs."
@@ -203,7 +204,7 @@ class PairedPredictions:
 
 
 def predict_with_both_models(
-    version: Sequence[Row],
+    version: VersionRows,
     dataset: Dataset,
     embedded: DatasetFeatures,
     trained: TrainedModel,
@@ -228,7 +229,7 @@ def predict_with_both_models(
     """
     aliases, decision = settings.labels.aliases, store.ledger.champion()
     golden = golden_rows(store, settings.evaluation.golden, aliases)
-    rows = [row for row in version if row.split is Split.TEST]
+    rows = list(version.of_split(Split.TEST))
 
     def predict_sets(feature_set: FeatureSet, head: str) -> ModelPredictions:
         embed_golden(golden, feature_set, store, settings)

@@ -1,10 +1,8 @@
 """The evaluation report and the model card, written before anything is decided for good."""
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from configs.errors import PedigreeError
 from configs.visible_text import markdown
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, LearningCurves, fit_learning_curves
 from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
 from tasks.domain.evaluation.results import ReportSummary
@@ -60,7 +59,7 @@ def write_report(data: RunData, challenger: Challenger, settings: schema.Setting
         The number of mistakes, the report's address, and what to collect next.
     """
     store, url, run_id = Store(settings.store.url), settings.tracking.url, challenger.model.run_id
-    rows = store.manifests.read(data.dataset.hash)
+    rows = store.manifests.columns(data.dataset.hash)
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
@@ -138,7 +137,7 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
 
 
 def _add_nearest(
-    mistakes: Misclassifications, rows: Sequence[Row], challenger: Challenger, store: Store
+    mistakes: Misclassifications, rows: VersionRows, challenger: Challenger, store: Store
 ) -> Misclassifications:
     """Put beside each of the surest mistakes what the model may have mixed it up with."""
     feature_set = challenger.features.current
@@ -149,7 +148,8 @@ def _add_nearest(
     features_of_worst = features.read([mistake.image for mistake in worst])
     labels = [label for mistake in worst for label in (mistake.truth, mistake.guess)]
     queries = [Query(features_of_worst[number // 2], label) for number, label in enumerate(labels)]
-    learned = [row for row in rows if row.split is Split.TRAIN and row.label in set(labels)]
+    trained = rows.of_split(Split.TRAIN)
+    learned = trained.take(trained.label_codes(sorted(set(labels))) >= 0)
     near = find_nearest(queries, _blocks(learned, features))
     completed = (
         replace(mistake, like_truth=near[2 * number], like_guess=near[2 * number + 1])
@@ -181,7 +181,7 @@ def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store:
         How well each class is recognised by the number of its images.
     """
     learned, tried = (_sample_split(rows, split) for split in (Split.TRAIN, Split.VALIDATION))
-    images = Counter(row.label for row in rows if row.split is Split.TRAIN)
+    images = VersionRows.of(rows).of_split(Split.TRAIN).count_labels()
     if not (learned and tried):
         return fit_learning_curves(_empty_features(), _empty_features(), images, minimum)
     features, splits = store.features(feature_set.fingerprint, feature_set.width), store.splits.stored()
@@ -197,12 +197,13 @@ def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store:
 
 def _sample_split(rows: Sequence[Row], split: Split) -> list[Row]:
     """Take each class's first images of a split, as many as make 20,000 if all classes have so many."""
-    rows_by_label: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.image):
-        if row.split is split:
-            rows_by_label[row.label].append(row)
-    most = max(LEAST, _MOST // max(len(rows_by_label), 1))
-    return [row for label in sorted(rows_by_label) for row in islice(rows_by_label[label], most)]
+    ordered = VersionRows.of(rows).of_split(split).in_order()
+    labels = ordered.labels()
+    codes = ordered.label_codes(labels)
+    by_label = np.argsort(codes, kind="stable")
+    codes = codes[by_label]
+    places = np.arange(len(codes)) - np.searchsorted(codes, codes)
+    return list(ordered.take(by_label[places < max(LEAST, _MOST // max(len(labels), 1))]))
 
 
 def _empty_features() -> LabelledFeatures:

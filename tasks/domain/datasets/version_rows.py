@@ -1,6 +1,7 @@
 """The rows of a dataset version in columns, the hash that names it, and the classes that are held back."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self, overload
@@ -140,6 +141,14 @@ class VersionRows(Sequence[Row]):
         """Return the rows sorted by image, which most are from the start."""
         ordered = len(self) < 2 or pc.all(pc.less_equal(self.images[:-1], self.images[1:])).as_py()  # noqa: PLR2004 - one row is in order
         return self if ordered else self.take(sort_order(self.images))
+
+    def count_labels(self) -> Counter[str]:
+        """Count the rows of each label, in the order in which labels occur first."""
+        used, first, counts = np.unique(self.codes, return_index=True, return_counts=True)
+        labels = Counter[str]()
+        for place in np.argsort(first).tolist():
+            labels[self.kinds[used[place]][0]] += int(counts[place])
+        return labels
 
     def labels(self) -> list[str]:
         """Return the labels that occur, sorted."""
