@@ -48,14 +48,15 @@ def measure_growth(
     """
     gate = settings.gate
     try:
-        former = store.manifests.read(decision.dataset)
+        former = store.manifests.columns(decision.dataset)
         record = store.records.read(decision.head, decision.dataset)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:
         return None
-    labels = apply_aliases([row.label for row in former], settings.labels.aliases)
-    former = [row._replace(label=label) for row, label in zip(former, labels, strict=True)]
+    labels = apply_aliases([label for label, _ in former.kinds], settings.labels.aliases)
+    kinds = tuple((label, attributes) for label, (_, attributes) in zip(labels, former.kinds, strict=True))
+    former = replace(former, kinds=kinds)
     made_by = [_recipe(sections) for sections in (record.settings, training_settings(settings))]
     comparison = compare_training_data(rows, former, _likeness(*made_by, same_features=record.features == today))
     # It costs seconds of a run with many images: only where it can decide.

@@ -97,9 +97,10 @@ def _head_words(
 def _labels(store: Store, version: str, aliases: Mapping[str, str]) -> dict[str, str] | None:
     """Read a version's labels under today's names of classes; None where it is lost."""
     try:
-        rows = store.manifests.read(version)
+        rows = store.manifests.columns(version)
     except (ServiceUnavailableError, InaccessibleError):
         raise
     except PedigreeError:
         return None
-    return dict(zip((row.image for row in rows), apply_aliases([row.label for row in rows], aliases), strict=True))
+    labels = apply_aliases([label for label, _ in rows.kinds], aliases)
+    return dict(zip(rows.images.to_pylist(), map(labels.__getitem__, rows.codes.tolist()), strict=True))

@@ -6,10 +6,12 @@ from typing import Literal
 from zlib import crc32
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.comparison import Comparison, EvaluationSet, compare
 from tasks.domain.evaluation.learning_curves import compute_discriminant_scores, compute_moments
 from tasks.domain.evaluation.predictions import Predictions
@@ -91,12 +93,13 @@ def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Se
     Returns:
         The counts, without cross-validation.
     """
-    challenger_pairs, champion_pairs = (
-        {(row.image, row.label) for row in version if row.split is Split.TRAIN} for version in (rows, former)
-    )
-    return DataGrowth(
-        len(champion_pairs), len(champion_pairs & challenger_pairs), len(challenger_pairs - champion_pairs), recipe
-    )
+    challenger, champion = (VersionRows.of(version).of_split(Split.TRAIN) for version in (rows, former))
+    labels = sorted({*challenger.labels(), *champion.labels()})
+    places = np.asarray(pc.fill_null(pc.index_in(challenger.images, champion.images), -1), np.int64)
+    both = np.flatnonzero(places >= 0)
+    alike = challenger.label_codes(labels)[both] == champion.label_codes(labels)[places[both]]
+    shared = int(np.count_nonzero(alike))
+    return DataGrowth(len(champion), shared, len(challenger) - shared, recipe)
 
 
 def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> CrossValidation | None:

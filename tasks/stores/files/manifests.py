@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from tasks.stores.files.parquet_tables import TableKeys, encode_table, file_erro
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet|changes\.parquet)")
+# So many versions stay in memory for the steps that ask for them several times: a version and its parent.
+_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,28 @@ class Manifests:
 
     def read(self, name: str) -> list[Row]:
         """Return the rows of a dataset version, sorted by image; raise PedigreeError when missing or damaged."""
-        return list(self.columns(name))
+        return list(self._read(name))
 
     def columns(self, name: str) -> VersionRows:
-        """Return the rows of a dataset version in columns; raise PedigreeError when missing or damaged."""
+        """Return the rows of a dataset version in columns; raise PedigreeError when missing or damaged.
+
+        A version never changes, so the last two that this object has read are not read again.
+        """
+        if name not in self._kept:
+            rows = self._read(name)
+            for former in list(self._kept)[: 1 - _KEPT]:
+                del self._kept[former]
+            self._kept[name] = rows
+        return self._kept[name]
+
+    def _read(self, name: str) -> VersionRows:
         table = self._table(name)
         with file_errors(self.objects, _manifest_keys(name).whole):
             return VersionRows.from_table(table)
+
+    @cached_property
+    def _kept(self) -> dict[str, VersionRows]:
+        return {}
 
     def count(self, name: str) -> tuple[int, int]:
         """Return how many images and how many classes a version has; raise PedigreeError when missing or damaged."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow as pa
 from tasks.domain.datasets.assignments import Assignments, filter_valid_splits
 from tasks.domain.datasets.splits import Assignment
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.files.known_results import TableVersion, table_version
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 
@@ -25,8 +27,12 @@ class SplitStore:
     checksums: Checksums
 
     def stored(self) -> Assignments:
-        """Return every image's split."""
-        return filter_valid_splits(self._rows())
+        """Return every image's split; what this object has read is read anew only once somebody has written."""
+        version = table_version(self.objects, "splits")
+        if version not in self._kept:
+            self._kept.clear()
+            self._kept[version] = filter_valid_splits(self._rows())
+        return self._kept[version]
 
     def settle(self, decide: Decide) -> Assignments:
         """Write the splits of new images.
@@ -48,6 +54,10 @@ class SplitStore:
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
         return self._table().damage()
+
+    @cached_property
+    def _kept(self) -> dict[TableVersion, Assignments]:
+        return {}
 
     def _append(self, assigned: Mapping[str, Assignment], first: int) -> None:
         groups, splits = zip(*assigned.values(), strict=True)

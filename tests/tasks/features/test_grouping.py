@@ -12,7 +12,7 @@ from tasks.domain.images.crops import PARTS, group_with_crops, middle_hash
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.features import grouping
-from tasks.features.grouping import group_images, group_with_new_crops
+from tasks.features.grouping import group_images, group_with_new_crops, look_up_groups
 from tasks.stores.files import parquet_tables
 from tasks.stores.store import Store
 from tests.tasks.domain.picture_hashes import DETAIL, flipped
@@ -88,6 +88,19 @@ def test_groups_are_kept_as_changes_and_old_ones_are_removed(store: Store) -> No
     groups(store)
     assert kept_files(store) == ["000000005.parquet"]
     assert list(store.checksums.altered_files()) == []
+
+
+@pytest.mark.parametrize("left_out", [[], [7], [1, 2, 3], list(range(0, 150, 7))])
+def test_some_images_are_looked_up_and_nothing_is_kept_of_them(store: Store, left_out: list[int]) -> None:
+    """Groups of a part of the images, with new ones, are those of comparing all of the part, and what is kept stays."""
+    store.images.add([(entry, b"") for entry in chain(0, 150)])
+    groups(store)
+    store.images.add([(entry, b"") for entry in chain(150, 157)])
+    before = kept_files(store)
+    part = sorted(store.images.stored() - {sha256_of(number) for number in left_out})
+    found = look_up_groups(store, pa.array(part), BITS)
+    assert found.to_dict() == group_near_duplicates(store.images.hashes(part), BITS)
+    assert kept_files(store) == before
 
 
 @pytest.mark.parametrize("damage", ["the changes", "the base", "all"])

@@ -38,6 +38,18 @@ def test_no_flipped_bit_of_a_manifest_changes_what_is_read(tmp_path: Path) -> No
     assert refused > len(intact) / 2
 
 
+def test_a_version_and_its_parent_are_read_once(tmp_path: Path) -> None:
+    """The last two versions stay as they were read; a third takes the place of the one that was read first."""
+    manifests = Store(str(tmp_path)).manifests
+    for name in "abc":
+        manifests.write(name, [Row(name, "pug", Split.TRAIN, (), name)])
+    first, second = (manifests.columns(name) for name in "ab")
+    assert (manifests.columns("a"), manifests.columns("b")) == (first, second)
+    assert manifests.columns("a") is first
+    assert manifests.columns("c") == manifests.read("c")
+    assert (manifests.columns("b") is second, manifests.columns("a") is first) == (True, False)
+
+
 READ = """
 import sys
 from pathlib import Path
