@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs import schema
+from configs.cores import single_threaded_blas
 from tasks.domain.columns import whole
 from tasks.domain.datasets.data_card import DataCard, DataCardSummary, Evidence, build_data_card
 from tasks.domain.datasets.exclusions import list_rejected
@@ -84,6 +85,7 @@ def measure_leakage(
     return {RANDOM_SPLIT_KEY: asdict(replace(measured, of=int(copies.sum()), backbone=feature_set.fingerprint))}
 
 
+@single_threaded_blas()
 def find_close_across_splits(rows: Sequence[Row], feature_set: FeatureSet, store: Store) -> tuple[Issue, ...]:
     """Find test images whose features nearly agree with those of an image that heads learn from.
 

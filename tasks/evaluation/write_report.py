@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs import schema
+from configs.cores import single_threaded_blas
 from configs.errors import PedigreeError
 from configs.visible_text import markdown
 from tasks.domain.datasets.manifest import Dataset, Row
@@ -168,6 +169,7 @@ def _blocks(rows: Sequence[Row], features: FeatureStore) -> Iterator[tuple[Seque
 _MOST = 20_000
 
 
+@single_threaded_blas()
 def compute_learning_curves(rows: Sequence[Row], feature_set: FeatureSet, store: Store, minimum: int) -> LearningCurves:
     """Compute the learning curves of a dataset version.
 

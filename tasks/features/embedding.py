@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs import schema
+from configs.cores import single_threaded_blas
 from configs.environment import workers
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
@@ -69,6 +70,7 @@ def fit_reduction(features: "FeatureStore", images: Sequence[str]) -> Reduce:
 
     components = fit_pca(features.read(sorted(images)[:_AT_ONCE]))
 
+    @single_threaded_blas()
     def reduce(names: Sequence[str]) -> NDArray[np.float32]:
         parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
         return np.concatenate([components.transform(features.read(part)) for part in parts])

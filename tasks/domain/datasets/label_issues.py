@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import single_threaded_blas
 from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.labels.confident_learning import (
@@ -124,6 +125,7 @@ class FeatureIssues:
     labels: LabelIssues
 
 
+@single_threaded_blas()
 def fit_pca(features: NDArray[np.float32]) -> "PCA":
     """Fit a PCA to features; its ``transform`` also takes features that it was not fitted on.
 
@@ -138,6 +140,7 @@ def fit_pca(features: NDArray[np.float32]) -> "PCA":
     return PCA(min(_COMPONENTS, *features.shape), svd_solver="randomized", random_state=0).fit(features)
 
 
+@single_threaded_blas()
 def find_label_issues(rows: Sequence[Row], groups: Sequence[str], reduced: NDArray[np.float32]) -> FeatureIssues:
     """Find probably wrong labels and outliers.
 

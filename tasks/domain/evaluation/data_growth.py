@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from configs.cores import single_threaded_blas
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows
@@ -102,6 +103,7 @@ def compare_training_data(rows: Sequence[Row], former: Sequence[Row], recipe: Se
     return DataGrowth(len(champion), shared, len(challenger) - shared, recipe)
 
 
+@single_threaded_blas()
 def cross_validate(challenger: VersionFeatures, champion: VersionFeatures) -> CrossValidation | None:
     """Compare two dataset versions as training data, and test how well new images fit the old ones.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import single_threaded_blas
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.label_changes import ClassChange, RelabelledImage, Relabelling
 from tasks.domain.evaluation.predictions import Predictions
@@ -251,6 +252,7 @@ def read_label_predictions(
     }
 
 
+@single_threaded_blas()
 def _fit_and_predict(
     features: NDArray[np.float32], labels: Sequence[str], learned: NDArray[np.bool_], queried: NDArray[np.bool_]
 ) -> Predictions:

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.training import calibration
 from tasks.modeling.head.head import Numbers, fit_scaler
@@ -19,6 +22,9 @@ _FOLDS = 5
 _ENOUGH = 2000
 # Along the path the loss falls and then rises: after this many strengths without a better one, the search ends.
 _PATIENCE = 2
+# Up to so many images, heads are fitted side by side: beyond, one alone keeps all cores busy, and copies of features
+# would fill the memory.
+_SIDE_BY_SIDE = 16_384
 
 Truth = NDArray[np.int64]
 OnStep = Callable[[int, Mapping[str, float]], None]
@@ -77,25 +83,32 @@ class FoldedImages:
         counts = np.bincount(self.folds[scorable], minlength=int(self.folds.max()) + 1)
         return list(range(min(len(counts), 1 + int(np.searchsorted(counts.cumsum(), _ENOUGH)))))
 
-    def fit_without(self, fold: int, options: FitOptions, strength: float, start: Theta) -> Theta:
-        """Fit a head to all folds but one.
+    def fit_each(self, options: FitOptions, strength: float, starts: Mapping[int, Theta]) -> dict[int, Theta]:
+        """Fit heads, each to all folds but one.
+
+        Few images keep no core busy with their own matrix products, so as many heads as there are cores are then fitted
+        side by side. The weights have the same bits.
 
         Args:
-            fold: The fold that is left out.
-            options: How the head is fitted.
+            options: How heads are fitted.
             strength: The weight decay.
-            start: The weights to start from.
+            starts: By fold that is left out, the weights to start from.
 
         Returns:
-            The weights, of the shape of ``start``.
+            The weights by fold, each of the shape of its start.
         """
-        in_training = self.folds != fold
-        return fit_softmax(
-            build_sample(self.features[in_training], self.truth[in_training], options),
-            strength,
-            options.smoothing,
-            start,
-        )
+        folds, cores = list(starts), count_cores()
+        few = len(self.truth) <= _SIDE_BY_SIDE
+        together = len(folds) - len(folds) % cores if few and cores > 1 else 0
+
+        def fit(fold: int, threads: int | None = None) -> Theta:
+            chosen = self.folds != fold
+            sample = build_sample(self.features[chosen], self.truth[chosen], options)
+            return fit_softmax(sample, strength, options.smoothing, starts[fold], threads)
+
+        with ThreadPoolExecutor(cores) as pool:
+            thetas = list(pool.map(partial(fit, threads=1), folds[:together]))
+        return dict(zip(folds, [*thetas, *map(fit, folds[together:])], strict=True))
 
     def logits(self, thetas: Mapping[int, Theta]) -> NDArray[np.float64]:
         """Compute the logits of each fold by the head that was fitted without it.
@@ -158,11 +171,8 @@ def out_of_fold(
     options, labels = options or FitOptions(), np.asarray(truth, np.int64)
     folded = FoldedImages(fit_scaler(features).transform(features), labels, assign_folds(labels, groups, options.seed))
     chosen = cross_fit(folded, options)
-    other_thetas = {
-        fold: folded.fit_without(fold, options, chosen.strength, chosen.mean_theta)
-        for fold in range(int(folded.folds.max()) + 1)
-        if fold not in chosen.thetas
-    }
+    others = [fold for fold in range(int(folded.folds.max()) + 1) if fold not in chosen.thetas]
+    other_thetas = folded.fit_each(options, chosen.strength, dict.fromkeys(others, chosen.mean_theta))
     logits = folded.logits({**chosen.thetas, **other_thetas})
     return softmax(logits / calibration.fit_temperature(chosen.logits[chosen.scored], labels[chosen.scored]))
 
@@ -254,7 +264,7 @@ def assign_folds(truth: Truth, groups: Sequence[str], seed: int, count: int = _F
 
 def _fit_next_strength(folded: FoldedImages, options: FitOptions, strength: float, before: CrossFit) -> CrossFit:
     """Fit the heads of the next weight decay, starting from those of the one before."""
-    thetas = {fold: folded.fit_without(fold, options, strength, start) for fold, start in before.thetas.items()}
+    thetas = folded.fit_each(options, strength, before.thetas)
     return CrossFit(strength, thetas, folded.logits(thetas), before.scored)
 
 

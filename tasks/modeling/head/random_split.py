@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import single_threaded_blas
 from tasks.domain.datasets.leakage import (
     Files,
     RandomSplit,
@@ -15,7 +16,7 @@ from tasks.domain.datasets.leakage import (
 )
 from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, cross_fit
 from tasks.modeling.head.head import Numbers, check_features, fit_scaler
-from tasks.modeling.head.softmax_regression import Theta, single_threaded_blas
+from tasks.modeling.head.softmax_regression import Theta
 
 # How often the files are dealt into folds.
 _SEEDS = 3
@@ -105,7 +106,7 @@ def _reduce(scaled: Numbers) -> Numbers:
 def _score_folds(folded: FoldedImages, options: FitOptions, strength: float, start: Theta) -> _DealOutcome:
     """Fit a head without each fold, and predict that fold."""
     folds = range(int(folded.folds.max()) + 1)
-    logits = folded.logits({fold: folded.fit_without(fold, options, strength, start) for fold in folds})
+    logits = folded.logits(folded.fit_each(options, strength, dict.fromkeys(folds, start)))
     return _DealOutcome(folded.folds, folded.scorable, logits.argmax(axis=1) == folded.truth)
 
 

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Self
+from contextlib import ExitStack
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.cores import count_cores
+from configs.cores import count_cores, single_threaded_blas
 from tasks.modeling.head.head import Numbers
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 #: Weights of shape (width, classes) with the bias as one row more.
 Theta = NDArray[np.float64]
@@ -39,38 +35,23 @@ class Sample(NamedTuple):
     weights: NDArray[np.float64]
 
 
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """Run each matrix product in one thread: how OpenBLAS divides the work among several decides the bits."""
-    with _blas_libraries().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _blas_libraries() -> "ThreadpoolController":
-    """Find the libraries that multiply matrices; looking for them takes milliseconds, and a training asks 300 times."""
-    # SciPy brings one of its own, which must be there when they are looked for.
-    import scipy.optimize  # noqa: F401
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
 class LossThreads:
     """Threads that compute the loss and its slope, with the same bits however many they are."""
 
-    def __init__(self, rows: int = _BLOCK) -> None:
+    def __init__(self, rows: int = _BLOCK, threads: int | None = None) -> None:
         """Start no thread yet.
 
         Args:
             rows: The images of one matrix product; another number gives other bits.
+            threads: How many threads compute; as many as there are cores where it is None. With one, the caller's own
+                does, and nothing is handed over.
         """
-        self._rows, self._limits = rows, ExitStack()
+        self._rows, self._threads, self._limits = rows, threads or count_cores(), ExitStack()
 
     def __enter__(self) -> Self:
-        """Start as many threads as there are cores, each of which computes a matrix product alone."""
+        """Start the threads, each of which computes a matrix product alone."""
         self._limits.enter_context(single_threaded_blas())
-        self._pool = self._limits.enter_context(ThreadPoolExecutor(count_cores()))
+        self._pool = self._limits.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -90,7 +71,8 @@ class LossThreads:
             The loss, and its slope of the shape of the weights.
         """
         loss, slope, total = 0.0, np.zeros(theta.shape), float(sample.weights.sum())
-        for block_loss, block_slope in self._pool.map(
+        side_by_side = self._pool.map if self._pool else map
+        for block_loss, block_slope in side_by_side(
             lambda block: _loss(block, theta, smoothing), _blocks(sample, self._rows)
         ):
             loss += block_loss
@@ -101,7 +83,7 @@ class LossThreads:
         return loss / total + float((decay * theta[:-1]).sum()), slope
 
 
-def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta) -> Theta:
+def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta, threads: int | None = None) -> Theta:
     """Minimise the weighted mean log loss plus ``strength`` times the sum of squared weights.
 
     The objective is convex, so the images alone decide its minimum. L-BFGS finds it from any start (Liu and Nocedal,
@@ -112,16 +94,17 @@ def fit_softmax(sample: Sample, strength: float, smoothing: float, start: Theta)
         strength: The weight decay; the bias is not decayed.
         smoothing: The share that is taken from each label and spread over all classes.
         start: The weights to start from; a solution for nearly the same images or strength saves most of the work.
+        threads: How many threads compute; as many as there are cores where it is None. The solution has the same bits.
 
     Returns:
         The solution, of the shape of ``start``.
     """
     from scipy.optimize import minimize
 
-    with LossThreads() as threads:
+    with LossThreads(threads=threads) as losses:
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            loss, slope = threads.mean_loss(sample, flat.reshape(start.shape), strength, smoothing)
+            loss, slope = losses.mean_loss(sample, flat.reshape(start.shape), strength, smoothing)
             return loss, slope.ravel()
 
         limits = {"maxiter": _ITERATIONS, "gtol": _SLOPE, "ftol": _GAIN}

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from configs.cores import single_threaded_blas
 from configs.sections import Gate
-from tasks.domain.datasets.label_issues import ClassIssues, LabelIssues, find_label_issues
+from tasks.domain.datasets.label_issues import ClassIssues, LabelIssues, find_label_issues, fit_pca
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
@@ -180,3 +181,11 @@ def test_hardly_any_doubted_label_is_no_sentence(sizes: list[int]) -> None:
     """As many as are named among clean photographs point out no class, whatever its size."""
     classes = tuple(ClassIssues(str(index), images // 50, images, "pug") for index, images in enumerate(sizes))
     assert LabelIssues(classes, "").sentences() == ()
+
+
+def test_the_principal_components_have_the_same_bits_on_any_number_of_cores() -> None:
+    """Nobody need limit the threads of matrix products for that: whoever fits does."""
+    features = np.random.default_rng(0).standard_normal((600, 512)).astype(np.float32)
+    components = fit_pca(features).components_
+    with single_threaded_blas():
+        assert fit_pca(features).components_.tobytes() == components.tobytes()

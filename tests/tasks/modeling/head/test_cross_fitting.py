@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.errors import PedigreeError
-from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_folds, cross_fit, out_of_fold
+from tasks.modeling.head import cross_fitting
+from tasks.modeling.head.cross_fitting import (
+    CrossFit,
+    FitOptions,
+    FoldedImages,
+    assign_folds,
+    cross_fit,
+    out_of_fold,
+)
 from tasks.modeling.head.head import Numbers
 
 _WIDTH = 24
@@ -98,3 +106,20 @@ def test_a_path_ends_where_the_loss_rises() -> None:
     best = int(np.argmin(losses))
     assert len(losses) == best + 3
     assert chosen.strength == FitOptions().strengths[best]
+
+
+@pytest.mark.parametrize("cores", [2, 3, 8])
+def test_heads_that_are_fitted_side_by_side_have_the_same_bits(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    """However many cores there are, and whether or not one head is left over for all of them, no bit changes."""
+    truth = np.array([0, 1, 2] * 250)
+    folded = FoldedImages(_drawn(truth.tolist(), 1), truth, assign_folds(truth, _alone(truth.tolist()), 0))
+
+    def fit(count: int) -> CrossFit:
+        monkeypatch.setattr(cross_fitting, "count_cores", lambda: count)
+        return cross_fit(folded, FitOptions())
+
+    alone, together = fit(1), fit(cores)
+    assert together.logits.tobytes() == alone.logits.tobytes()
+    assert [theta.tobytes() for theta in together.thetas.values()] == [
+        theta.tobytes() for theta in alone.thetas.values()
+    ]
