@@ -77,11 +77,13 @@ def requests(ceph: Ceph, since: int, needle: str) -> list[str]:
 
 
 def test_folder_and_bucket_give_the_same_dataset(run: Run, photos: Path, s3_bucket: str, tmp_path: Path) -> None:
-    """The same 250 photographs give the same dataset from folder and bucket, and the probe gets the model's word."""
+    """By this process from a folder or by a Dask worker from a bucket, 250 photographs give one dataset and model."""
     upload(photos, s3_bucket, "incoming/")
     asking = (str(photos), str(tmp_path / "store"), "--set", "gate.serve_check=true")
     first = run(*asking)
-    second = run(f"{s3_bucket}/incoming", f"{s3_bucket}/store")
+    second = run(
+        f"{s3_bucket}/incoming", f"{s3_bucket}/store", "--set", "scale.engine=dask", "--set", "scale.workers=1"
+    )
     assert (first["status"], second["status"]) == ("promoted", "promoted")
     assert first["dataset"] == second["dataset"]
     assert first["images"]["total"] == second["images"]["embedded"] == 250
