@@ -4,8 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
+from types import ModuleType
+from typing import get_type_hints
 
+from prefect import Flow
+
+import flows
+import tasks.domain
+from tasks.step import Step
 from tests.servers import ROOT, PrefectServer
 
 # Imports what our modules import from elsewhere, then our modules, and prints what of the process that changed.
@@ -88,3 +98,27 @@ def test_a_run_sets_its_process_up_itself(prefect_server: PrefectServer, tmp_pat
     assert json.loads(done.stdout.splitlines()[-1]) == {"state": "Failed", "threshold": 50_000, "frozen": True}
     assert "Say who decides" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_types_of_steps_flows_and_values_are_there_at_run_time() -> None:
+    """Prefect checks what a flow is given against its types, so a name that only a type checker knows ends the run."""
+    typed = [*_defined_in(tasks, Step), *_defined_in(flows, Flow), *_defined_in(tasks.domain, type)]
+    assert len(typed) > 200
+    # The import of scipy.sparse takes longer than many a command.
+    assert [message for message in map(_unresolved, typed) if message] == ["SliceMembership: csr_array"]
+
+
+def _defined_in(room: ModuleType, kind: type) -> Iterator[object]:
+    for found in walk_packages(room.__path__, f"{room.__name__}."):
+        if found.name.rpartition(".")[2] not in {"pyfunc_model", "probe"}:
+            values = [value for value in vars(import_module(found.name)).values() if isinstance(value, kind)]
+            called = [getattr(value, "fn", value) for value in values]
+            yield from (value for value in called if value.__module__ == found.name)
+
+
+def _unresolved(value: object) -> str:
+    try:
+        get_type_hints(value)
+    except NameError as error:
+        return f"{getattr(value, '__name__', value)}: {error.name}"
+    return ""

@@ -15,9 +15,9 @@ from tasks.datasets.source_manifest import match_manifest
 from tasks.domain.columns import whole
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary
 from tasks.domain.ingestion.triggers import FEW
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.label_images import Statements, label_images
 from tasks.domain.labels.labeling import SourceLabel, Spelling
-from tasks.domain.labels.labelled_images import Attributes
 from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, count_manifest_use
 from tasks.domain.phrasing import count
 from tasks.domain.runs.known_inputs import Inputs, label_inputs

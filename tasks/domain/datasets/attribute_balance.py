@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.phrasing import count
 
 #: The value that is counted for images without the attribute.

@@ -25,8 +25,9 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.labeling import PICTURE, image_attributes, suggest_aliases
-from tasks.domain.labels.labelled_images import Attributes, LabelledImages, Labelling
+from tasks.domain.labels.labelled_images import LabelledImages, Labelling
 from tasks.domain.labels.results import ManifestUse
 from tasks.domain.phrasing import count, list_names
 

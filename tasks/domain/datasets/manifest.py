@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tasks.domain.datasets.splits import Split
 from tasks.domain.hashing import canonical_json
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.phrasing import count
-
-if TYPE_CHECKING:
-    from tasks.domain.labels.labelled_images import Attributes
 
 
 class Row(NamedTuple):
@@ -26,12 +24,12 @@ class Row(NamedTuple):
     image: str
     label: str
     split: Split
-    attributes: "Attributes"
+    attributes: Attributes
     key: str
 
 
 @lru_cache(maxsize=2**14)
-def canonical_columns(label: str, split: Split, attributes: "Attributes") -> bytes:
+def canonical_columns(label: str, split: Split, attributes: Attributes) -> bytes:
     """Return the bytes that the hash of a version covers of a row besides its image; cached, since many share them.
 
     Args:

@@ -25,7 +25,7 @@ from tasks.domain.columns import (
 from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Row, canonical_columns
 from tasks.domain.datasets.splits import Split
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 
 #: Names and types of the columns of a manifest.
 VERSION_ROWS = pa.schema(

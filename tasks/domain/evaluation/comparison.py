@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.domain.evaluation.paired_tests import PairedDifference, compare_paired_figures
 from tasks.domain.evaluation.predictions import Predictions, score_predictions
 from tasks.domain.evaluation.slices import find_slices
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tasks.domain.images.image_info import ImageInfo
-from tasks.domain.labels.labelled_images import Attributes, Claim
+from tasks.domain.labels.attributes import Attributes
+from tasks.domain.labels.labelled_images import Claim
 
 # The smallest similarity (difflib's ratio) at which two spellings are reported; poodel and poodle have 0.83.
 _MIN_SIMILARITY = 0.8

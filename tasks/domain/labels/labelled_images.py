@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.domain.columns import Codes, texts_at_once
+from tasks.domain.labels.attributes import Attributes
 
-Attributes = tuple[tuple[str, str], ...]
 #: A label with attributes and origins, which many images share.
 Claim = tuple[str, Attributes, Attributes]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.version_diff import VersionDiff
 from tasks.domain.evaluation.misclassifications import PredictionFlip, PredictionFlips
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 from tasks.reports.pages.template import render
 
 #: The most pictures of a part.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import PedigreeError
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.manifest_formats.statements import (
     ManifestOptions,
     ParsedManifest,

@@ -10,7 +10,8 @@ from tasks.domain.datasets.exclusions import Excluded
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
-from tasks.domain.labels.labelled_images import Attributes, LabelledImage, Labelling, LocatedImage
+from tasks.domain.labels.attributes import Attributes
+from tasks.domain.labels.labelled_images import LabelledImage, Labelling, LocatedImage
 from tasks.domain.labels.results import Examples, ManifestUse
 
 NOTHING = Labelling((), (), ())

@@ -9,7 +9,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows, WaitingClass, dataset_hash, select_classes
 from tasks.domain.hashing import canonical_json, sha256_of_bytes
-from tasks.domain.labels.labelled_images import Attributes
+from tasks.domain.labels.attributes import Attributes
 
 
 def rows_of(label: str, *splits: Split) -> list[Row]:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.labeling import SourceLabel, normalize_name, read_layout, suggest_aliases
-from tasks.domain.labels.labelled_images import Attributes
 
 
 @pytest.mark.parametrize(
