@@ -1,18 +1,20 @@
 """Requests to Prefect and MLflow by plain HTTP: health, logins and the work pool, without importing either."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-from configs.errors import PedigreeError
+from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
 
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)
-_NOT_FOUND = 404
+_NOT_FOUND, _BUSY = 404, 503
+_WAITS = (0.2, 0.5, 1, 2, 4, 8)  # seconds
 _TEMPLATE = Path(__file__).parent / "pool.json"
 _NOT_FROM_OUTSIDE = {"command", "env", "working_dir"}
 
@@ -80,7 +82,7 @@ def worker_is_online(prefect: str, login: Login, pool: str) -> bool:
     """
     try:
         workers = _ask(f"{prefect}/api/work_pools/{pool}/workers/filter", login, {})
-    except OSError:
+    except (OSError, ServiceUnavailableError):
         return False
     return any(worker["status"] == "ONLINE" for worker in workers)
 
@@ -148,8 +150,24 @@ def _status(url: str, headers: Login) -> int:
 
 
 def _ask(url: str, login: Login, body: object = None, method: str | None = None) -> Any:  # noqa: ANN401 - whatever JSON
+    """Ask Prefect, and again where its database was busy: it has written nothing then, and leaves trying to us.
+
+    Returns:
+        What it answers.
+
+    Raises:
+        HTTPError: Prefect refuses the request.
+        ServiceUnavailableError: The database stays busy.
+    """
     headers = {"Content-Type": "application/json", **login}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server
-        return json.loads(answer.read() or "null")
+    for wait in _WAITS:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server
+                return json.loads(answer.read() or "null")
+        except HTTPError as error:
+            if error.code != _BUSY:
+                raise
+        time.sleep(wait)
+    raise ServiceUnavailableError(f"The database of Prefect at {shown(url)} stays busy: try again in a minute.")

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ from configs.credentials import local_login
 from configs.load import parse_settings, resolve
 from configs.schema import Settings
 from infra import stack
+from infra.local_stack import servers
 from tests.infra.running import RUN_SECONDS, Running, address
+from tests.servers import free_port
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,10 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def running(home: Path, settings: Settings) -> Iterator[Running]:
     """Start the whole stack once, where somebody already listens on its favourite ports."""
-    with pytest.MonkeyPatch.context() as patch, _taken(4200), _taken(5000):
+    with pytest.MonkeyPatch.context() as patch, _taken() as prefect, _taken() as mlflow:
+        # Ports of its own: another file's stack would come and go on the usual ones.
+        patch.setattr(servers, "PREFECT_PORT", prefect.getsockname()[1])
+        patch.setattr(servers, "MLFLOW_PORT", mlflow.getsockname()[1])
         patch.setenv("AWS_ACCESS_KEY_ID", "handed down")
         try:
             status = stack.up(home, settings)
@@ -74,11 +78,6 @@ def runs(running: Running) -> tuple[FlowRun, FlowRun]:
     return running.after(first, RUN_SECONDS), second
 
 
-def _taken(port: int) -> socket.socket:
-    """Listen on a port, unless somebody else already does."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    with suppress(OSError):
-        listener.bind(("127.0.0.1", port))
-        listener.listen()
-    return listener
+def _taken() -> socket.socket:
+    """Listen on a port that has a free one after it."""
+    return socket.create_server(("127.0.0.1", free_port(following=1)))

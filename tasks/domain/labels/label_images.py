@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.domain.columns import Codes, combine_codes, first_rows, folders_of, sort_order, starts_of_groups, whole
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.labeling import (
     SourceLabel,
     Spelling,
@@ -19,7 +20,6 @@ from tasks.domain.labels.labeling import (
     read_layout,
 )
 from tasks.domain.labels.labelled_images import (
-    Attributes,
     Claim,
     Conflict,
     LabelledImages,

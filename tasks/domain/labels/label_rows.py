@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from tasks.domain.columns import Codes, encode_rows, json_texts, spread, update_with_lines, whole
 from tasks.domain.hashing import canonical_json
+from tasks.domain.labels.attributes import Attributes
 from tasks.domain.labels.labelled_images import (
-    Attributes,
     Claim,
     Conflict,
     LabelledImage,

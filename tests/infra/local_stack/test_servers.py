@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -70,8 +71,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
             patch.setenv(name, value)
         port = free_port()
         # MLflow's port must be known before: a run's settings name it.
-        listen = servers._listener
-        patch.setattr(servers, "_listener", lambda first: listen(port if first == 5000 else free_port()))
+        patch.setattr(servers, "MLFLOW_PORT", port)
+        patch.setattr(servers, "PREFECT_PORT", free_port())
         file = folder / "settings.yaml"
         file.write_text(json.dumps(_settings(folder, database, port)))
         try:
@@ -222,3 +223,21 @@ def test_the_region_reaches_every_boto3(tmp_path: Path, monkeypatch: pytest.Monk
     assert s3_client().meta.region_name == "eu-west-1"
     assert servers.stack_environment(tmp_path)["AWS_DEFAULT_REGION"] == "eu-west-1"
     s3_client.cache_clear()
+
+
+def test_a_server_comes_back_at_its_address(tmp_path: Path) -> None:
+    """Links name its port: it is kept when an earlier one becomes free, and given up only where somebody has it."""
+    first, record = free_port(following=3), tmp_path / "stack" / "prefect.json"
+    with socket.create_server(("127.0.0.1", first)):
+        ports = [_port(record, first)]
+    ports.append(_port(record, first))
+    with socket.create_server(("127.0.0.1", ports[0])):
+        ports.append(_port(record, first))
+    record.with_suffix(".port").write_text("no port")
+    ports.append(_port(record, first))
+    assert [port - first for port in ports] == [1, 1, 0, 0]
+
+
+def _port(record: Path, first: int) -> int:
+    with servers._listener(record, first) as listener:
+        return int(listener.getsockname()[1])
