@@ -42,7 +42,10 @@ _TRIES = 2
 _MEMORY_SETTINGS = {"PILLOW_BLOCKS_MAX": "4", "MALLOC_TOP_PAD_": str(2**26)}
 # How a length is sent; tasks.ingestion.decoder_worker, which a run never imports, reads it.
 _NUMBER = struct.Struct("!Q")
-_EXAMINER = "tasks.domain.images.image_info:describe_image"
+#: Decodes files as a whole.
+EXAMINER = "tasks.domain.images.image_info:describe_image"
+#: Examines a JPEG by its brightness alone, for stores that are measured so.
+BRIGHTNESS_EXAMINER = "tasks.domain.images.image_info:describe_brightness"
 _COMMAND = "import json, sys; from tasks.ingestion.decoder_worker import main; main(*json.loads(sys.argv[1]))"
 # What Python itself may need to start; the rest of the environment is withheld from a decoder.
 _INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "TZ")
@@ -132,7 +135,7 @@ class Decoder:
         left_open: What the kernel could not withhold from the workers, in words.
     """
 
-    def __init__(self, limits: Limits, examiner: str = _EXAMINER, seconds: float = _SECONDS) -> None:
+    def __init__(self, limits: Limits, examiner: str = EXAMINER, seconds: float = _SECONDS) -> None:
         """Create a pool without processes.
 
         Args:

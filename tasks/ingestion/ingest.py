@@ -17,7 +17,7 @@ from tasks.engine.tally import Advance, Tally, local_clock
 from tasks.ingestion.decoder_pool import Decoder
 from tasks.ingestion.fetching import examine_batches, split_batches
 from tasks.ingestion.ingest_results import Results
-from tasks.ingestion.ingest_task import LIGHTER, IngestTask
+from tasks.ingestion.ingest_task import LIGHTER, IngestTask, choose_examiner
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step
 from tasks.stores.files.known_results import TableVersion
@@ -121,7 +121,7 @@ def _fetch(snapshot: Snapshot, settings: schema.Settings, store: Store) -> Inges
 def _fetch_here(task: IngestTask, pending: Collection[Entry], results: Results, advance: Advance) -> Sequence[str]:
     """Fetch in this process, in batches that each cost one commit; return what the kernel leaves open to a decoder."""
     clock, bucket = local_clock(advance), open_bucket(task.source)
-    with Decoder(task.limits) as decoder:
+    with Decoder(task.limits, choose_examiner(results.store)) as decoder:
         fetcher = task.fetcher(decoder, clock)
         for batch, examined in examine_batches(bucket.reads_at_once, fetcher.examine, pending):
             batch_results = []

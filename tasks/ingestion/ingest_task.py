@@ -12,7 +12,7 @@ from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.engine.engine import ReportProgress
 from tasks.engine.tally import StageClock
-from tasks.ingestion.decoder_pool import Decoder
+from tasks.ingestion.decoder_pool import BRIGHTNESS_EXAMINER, EXAMINER, Decoder
 from tasks.ingestion.fetching import Fetcher, Result, split_batches
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import read_kept
@@ -79,7 +79,7 @@ class IngestTask:
             What the run needs to commit them.
         """
         clock, store = StageClock(report), Store(self.store)
-        decoder = _decoder(self.limits)
+        decoder = _decoder(self.limits, choose_examiner(store))
         results = self._examine(self.fetcher(decoder, clock), batch, clock)
         images = {result[0].image: result for result in results if not isinstance(result, Rejection)}
         lacking = _known_images(self).lacking(images)
@@ -116,15 +116,20 @@ class IngestTask:
             return list(chain.from_iterable(pool.map(examine, split_batches(batch, chunk))))
 
 
-def _decoder(limits: Limits) -> Decoder:
+def choose_examiner(store: Store) -> str:
+    """Return the function that examines files as the images of this store were examined, as ``module:function``."""
+    return BRIGHTNESS_EXAMINER if store.measures_brightness() else EXAMINER
+
+
+def _decoder(limits: Limits, examiner: str) -> Decoder:
     """Return the decoder that this process keeps: its processes take a second to start."""
     with _lock:
-        return _kept_decoder(limits)
+        return _kept_decoder(limits, examiner)
 
 
 @lru_cache(maxsize=1)
-def _kept_decoder(limits: Limits) -> Decoder:
-    return Decoder(limits)
+def _kept_decoder(limits: Limits, examiner: str) -> Decoder:
+    return Decoder(limits, examiner)
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,9 @@ from tasks.domain.images.preprocessing import Limits
 class Hasher:
     """Takes the decoder's place; no process of its own is needed to hash a file."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Take the limits that a decoder would keep."""
-        assert limits
+    def __init__(self, limits: Limits, examiner: str) -> None:
+        """Take the limits that a decoder would keep, and what it would call."""
+        assert limits, examiner
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -1,6 +1,7 @@
 """Pictures for benchmarks: JPEGs of 500 x 375 pixels and about 40 KB, each with bytes of its own.
 
-The first 5,000 have pixels of their own too; a later one is one of these with another comment inside.
+The first 5,000 have pixels of their own too, and none of them looks like another one, since a version needs images that
+are free to be put into each split; a later one is one of these with another comment inside.
 """
 
 import sys
@@ -16,6 +17,8 @@ from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
 _WIDTH, _HEIGHT, _ROOM, _QUALITY = 500, 375, 140, 80
 _CLASSES, _DRAWN = 20, 5000
+# Light and shade of a picture's own, so many patches across and down, which its neighbours' hashes tell apart.
+_PATCHES, _SHADE = (12, 9), 80
 _A_TASK = 250
 
 
@@ -47,14 +50,19 @@ def _make(folder: Path, count: int, start: int) -> None:
 
 
 def _picture(number: int) -> Image.Image:
-    """Cut a drawing at a place of its own, turn or mirror it, and lay noise of its own over it."""
+    """Cut a drawing at a place of its own, turn or mirror it, and lay noise, light and shade of its own over it."""
     rng = np.random.default_rng(number)
     drawing = _drawing(int(rng.integers(0, 20)))
     left, top = rng.integers(0, _ROOM, 2)
     noise = _noise()[int(rng.integers(0, 500)) :, int(rng.integers(0, 500)) :][:_HEIGHT, :_WIDTH]
     part = drawing[top : top + _HEIGHT, left : left + _WIDTH] + noise[:, :, None] + rng.integers(-30, 30, 3)
-    part = part[:, :: int(rng.choice([-1, 1]))]
+    part = part[:, :: int(rng.choice([-1, 1]))] + _shade(rng)[:, :, None]
     return Image.fromarray(np.clip(part, 0, 255).astype(np.uint8))
+
+
+def _shade(rng: np.random.Generator) -> NDArray[np.int16]:
+    patches = Image.fromarray(rng.integers(0, 2 * _SHADE, _PATCHES[::-1], np.uint8))
+    return np.asarray(patches.resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC), np.int16) - _SHADE
 
 
 @cache

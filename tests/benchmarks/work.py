@@ -39,7 +39,10 @@ def line(source: str, store: str) -> str:
     listed = bare(snapshot.snapshot)(settings.source, settings.store)
     ingested = bare(ingest.ingest)(listed, settings)
     labels = bare(label.label)(ingested, settings.labels, settings.store)
-    return str(bare(assemble.assemble)(labels, settings, force=True).hash)
+    version = bare(assemble.assemble)(labels, settings, force=True)
+    if version.state == "waiting":
+        raise ValueError(f"No version is written, since {version.reason}")
+    return str(version.hash)
 
 
 def hashed(source: str, store: str) -> str:

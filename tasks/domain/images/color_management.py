@@ -29,7 +29,7 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 def to_upright_srgb(image: Image.Image) -> Image.Image:
     """Convert a picture of any mode except the unscaled ones to upright sRGB; transparent parts become white."""
     profile = image.info.get("icc_profile")
-    colours, alpha = _split_alpha(_undo_orientation(image))
+    colours, alpha = _split_alpha(undo_orientation(image))
     opaque = _apply_profile(colours, profile)
     if alpha is None:
         return opaque
@@ -52,8 +52,8 @@ def to_small_grey(picture: Image.Image) -> Image.Image:
     return grey
 
 
-def _undo_orientation(image: Image.Image) -> Image.Image:
-    """Undo the orientation. ``ImageOps.exif_transpose`` would also rewrite the metadata and fail where it is broken."""
+def undo_orientation(image: Image.Image) -> Image.Image:
+    """Return a picture upright. ``ImageOps.exif_transpose`` would rewrite metadata and fail where they are broken."""
     turn = _TURNS.get(_orientation(image))
     image = _to_eight_bits(image)
     return image if turn is None else image.transpose(turn)

@@ -10,6 +10,7 @@ from PIL import Image
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.color_management import to_small_grey
 from tasks.domain.images.crops import hash_parts
+from tasks.domain.images.jpeg_brightness import read_brightness
 from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
 from tasks.domain.images.preprocessing import Limits, open_picture
 from tasks.domain.images.rejections import Rejection
@@ -142,12 +143,35 @@ def describe_image(data: bytes, limits: Limits) -> Description | Rejection:
     picture = open_picture(data, limits)
     if isinstance(picture, Rejection):
         return picture
-    grey = to_small_grey(picture.image)
+    return _describe(picture.image, picture.image.size, picture.format)
+
+
+def describe_brightness(data: bytes, limits: Limits) -> Description | Rejection:
+    """Read a file completely and measure it, a JPEG by the brightness that it holds; all else as ``describe_image``.
+
+    This takes half the time. Hashes differ from those of ``describe_image`` as little as those of a copy that was saved
+    once more, but they differ, so a store keeps to one of the two.
+
+    Args:
+        data: The bytes of the file.
+        limits: The sizes that are allowed.
+
+    Returns:
+        The description, or the reason why the file is rejected.
+    """
+    brightness = read_brightness(data, limits)
+    if brightness is None:
+        return describe_image(data, limits)
+    return _describe(brightness.grey, (brightness.width, brightness.height), "JPEG")
+
+
+def _describe(picture: Image.Image, size: tuple[int, int], name: str) -> Description:
+    grey = to_small_grey(picture)
     levels = to_grey_levels(grey)
     return Description(
-        width=picture.image.width,
-        height=picture.image.height,
-        format=picture.format,
+        width=size[0],
+        height=size[1],
+        format=name,
         phash=hash_levels(levels),
         measures=measure_image(grey),
         parts=hash_parts(levels),

@@ -51,8 +51,8 @@ _SUPPORTED_SIGNATURES = (
     (4, b"ftypavi"),
 )
 _PNG_END = b"IEND\xaeB`\x82"
-# libjpeg silently fills up a JPEG whose data end too early with the middle of the range.
-_FILL_LEVELS = {127, 128}
+#: libjpeg silently fills up a JPEG whose data end too early with the middle of the range.
+FILL_LEVELS = {127, 128}
 _HEIC_SIGNATURES = tuple(
     (4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
@@ -170,7 +170,7 @@ def _open(data: bytes, limits: Limits) -> Picture | Rejection:
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         return _explain_unopened(data, error)
     try:
-        return _check_limits(image, limits) or _decode(data, image, limits)
+        return check_limits(image, limits) or _decode(data, image, limits)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         return _failure(f"the {image.format} data cannot be decoded", error)
 
@@ -179,7 +179,7 @@ def _decode(data: bytes, image: Image.Image, limits: Limits) -> Picture | Reject
     image.load()
     # The decoded size is checked again, since a HEIC file may hold another size than its header says.
     return (
-        _check_limits(image, limits)
+        check_limits(image, limits)
         or _check_truncation(data, image)
         or Picture(to_upright_srgb(image), str(image.format))
     )
@@ -199,7 +199,7 @@ def _check_truncation(data: bytes, image: Image.Image) -> Rejection | None:
     if lacks_scans(data, frame):
         return Rejection(Reason.DAMAGED, "the JPEG ends before its last pass: it is cut off and closed again")
     corner = image.crop((image.width - 1, image.height - 1, image.width, image.height)).tobytes()
-    if not _FILL_LEVELS.issuperset(corner):
+    if not FILL_LEVELS.issuperset(corner):
         return None
     # A grey corner may be part of the picture. If the data are complete, appended noise does not change the picture.
     longer = Image.open(io.BytesIO(append_noise(data, frame)), formats=("JPEG",))
@@ -209,7 +209,16 @@ def _check_truncation(data: bytes, image: Image.Image) -> Rejection | None:
     return Rejection(Reason.DAMAGED, "the JPEG ends before its last row: it is cut off and closed again")
 
 
-def _check_limits(image: Image.Image, limits: Limits) -> Rejection | None:
+def check_limits(image: Image.Image, limits: Limits) -> Rejection | None:
+    """Check an opened picture's size and kind; return None where they are allowed.
+
+    Args:
+        image: The picture, whose pixels need not be decoded.
+        limits: The sizes that are allowed.
+
+    Returns:
+        The reason why it is rejected, or None.
+    """
     (width, height), mode = image.size, image.mode
     if width * height > limits.max_pixels:
         return Rejection(

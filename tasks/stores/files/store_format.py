@@ -1,6 +1,7 @@
 """The format of a store: which Pedigree may read it and write to it."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 
 from configs.errors import InaccessibleError, PedigreeError
@@ -11,23 +12,39 @@ from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 # 3: some originals stay in their source; a store without such images stays one of format 2.
 _FORMAT, _WITH_REFERENCES = 2, 3
 _FILE = "format.json"
+# A store whose JPEGs are measured by their brightness says so from its first day on; others decode them as a whole, so
+# that measures and hashes of one store stay comparable to the last bit.
+_MEASURED, _BRIGHTNESS = "measured", "brightness"
 
 
 def claim(checksums: Checksums) -> None:
     """Write down the format of a store that has none yet; raise PedigreeError where a newer Pedigree made it."""
-    if checksums.create(_FILE, _content(_FORMAT)):
+    # Where images lie already, the file was lost.
+    is_new = not any(checksums.objects.entries("images.lance/"))
+    if checksums.create(_FILE, _content(_FORMAT, {_MEASURED: _BRIGHTNESS} if is_new else {})):
         checksums.complete()
     check(checksums.objects)
 
 
 def claim_references(checksums: Checksums) -> None:
     """Write down that originals may stay in their source, which a former Pedigree would take for damage."""
+    said: dict[str, str] = {}
     with suppress(ObjectChangedError):
-        if checksums.objects.read(_FILE) == _content(_WITH_REFERENCES):
+        written = json.loads(checksums.objects.read(_FILE))
+        if written.pop("format") == _WITH_REFERENCES:
             return
+        said = written
     checksums.forget([_FILE])
     checksums.objects.remove(_FILE)
-    checksums.create(_FILE, _content(_WITH_REFERENCES))
+    checksums.create(_FILE, _content(_WITH_REFERENCES, said))
+
+
+def measures_brightness(objects: Bucket) -> bool:
+    """Check whether a store's JPEGs are measured by their brightness alone, as those of a store that is new."""
+    check(objects)
+    with suppress(ObjectChangedError):
+        return bool(json.loads(objects.read(_FILE)).get(_MEASURED) == _BRIGHTNESS)
+    return False
 
 
 def check(objects: Bucket) -> None:
@@ -52,5 +69,5 @@ def check(objects: Bucket) -> None:
         )
 
 
-def _content(level: int) -> bytes:
-    return json.dumps({"format": level}).encode()
+def _content(level: int, said: Mapping[str, str]) -> bytes:
+    return json.dumps({"format": level, **said}).encode()

@@ -9,6 +9,7 @@ import pytest
 
 from configs.errors import PedigreeError
 from configs.sections import Scale
+from tasks.domain.images.image_info import Description, describe_brightness, describe_image
 from tasks.domain.images.preprocessing import Limits, decoder_versions
 from tasks.domain.images.rejections import Circumstances
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
@@ -80,6 +81,27 @@ def test_a_bucket_that_a_worker_cannot_reach_leaves_nothing(cluster: DaskCluster
             open_engine(_scale(cluster), print), task, list(open_bucket(source).entries()), results, _quiet
         )
     assert not results.store.images.stored()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_store_is_measured_in_its_own_way(tmp_path: Path, is_new: bool) -> None:
+    """Here and on a worker, a new store's JPEG is measured by its brightness and an older one's by its colours."""
+    (tmp_path / "source").mkdir()
+    draw(BREEDS[0], COATS[0], 1, side=300).save(tmp_path / "source" / "dog.jpg")
+    file = (tmp_path / "source" / "dog.jpg").read_bytes()
+    results, elsewhere = (_results(tmp_path / name, str(tmp_path / "source")) for name in ("here", "elsewhere"))
+    entries = list(open_bucket(results.source).entries())
+    for store in () if is_new else (results.store, elsewhere.store):
+        store.objects.remove("format.json")
+        store.objects.create("format.json", b'{"format": 2}')
+    _fetch_here(_task(results), entries, results, _quiet)
+    elsewhere.store.images.commit_fragments(_task(elsewhere)(entries, _quiet).fragments)
+    described = (describe_brightness if is_new else describe_image)(file, LIMITS)
+    assert isinstance(described, Description)
+    for store in (results.store, elsewhere.store):
+        (info,) = store.images.read_infos(store.images.stored()).values()
+        assert (info.phash, info.properties) == (described.phash, described.measures)
+    assert describe_brightness(file, LIMITS) != describe_image(file, LIMITS)
 
 
 def _results(folder: Path, source: str) -> Results:
