@@ -14,6 +14,7 @@ from tasks.engine.engine import ReportProgress
 from tasks.engine.tally import StageClock
 from tasks.ingestion.decoder_pool import BRIGHTNESS_EXAMINER, EXAMINER, Decoder
 from tasks.ingestion.fetching import Fetcher, Result, split_batches
+from tasks.stores.files.store_format import measures_brightness
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import read_kept
 from tasks.stores.store import Store
@@ -118,7 +119,7 @@ class IngestTask:
 
 def choose_examiner(store: Store) -> str:
     """Return the function that examines files as the images of this store were examined, as ``module:function``."""
-    return BRIGHTNESS_EXAMINER if store.measures_brightness() else EXAMINER
+    return BRIGHTNESS_EXAMINER if measures_brightness(store.objects) else EXAMINER
 
 
 def _decoder(limits: Limits, examiner: str) -> Decoder:

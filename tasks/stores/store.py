@@ -232,10 +232,6 @@ class Store:
         """Raise PedigreeError where this Pedigree may neither read nor write the store; a new one has no format."""
         store_format.check(self.objects)
 
-    def measures_brightness(self) -> bool:
-        """Check whether JPEGs are measured by their brightness alone; an older store decodes them as a whole."""
-        return store_format.measures_brightness(self.objects)
-
     def claim_references(self) -> None:
         """Write down that originals may stay in their source, which a former Pedigree would take for damage."""
         store_format.claim_references(self.checksums)
