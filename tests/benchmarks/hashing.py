@@ -9,7 +9,13 @@ from tasks.domain.images.preprocessing import Limits
 
 
 class Hasher:
-    """Takes the decoder's place; no process of its own is needed to hash a file."""
+    """Takes the decoder's place; no process of its own is needed to hash a file.
+
+    Attributes:
+        left_open: What a kernel would leave open to a process that decodes: there is none.
+    """
+
+    left_open: Sequence[str] = ()
 
     def __init__(self, limits: Limits, examiner: str) -> None:
         """Take the limits that a decoder would keep, and what it would call."""
