@@ -11,9 +11,12 @@ from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.color_management import to_small_grey
 from tasks.domain.images.crops import hash_parts
 from tasks.domain.images.jpeg_brightness import read_brightness
-from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
+from tasks.domain.images.near_duplicates import REDUCING_GAP, hash_levels, to_grey_levels
 from tasks.domain.images.preprocessing import Limits, open_picture
 from tasks.domain.images.rejections import Rejection
+
+# With this, 250 x 188 pixels, half of the commonest size, are shrunk by two both ways, as 256 x 192 are.
+_BRIGHTNESS_GAP = 1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +165,12 @@ def describe_brightness(data: bytes, limits: Limits) -> Description | Rejection:
     brightness = read_brightness(data, limits)
     if brightness is None:
         return describe_image(data, limits)
-    return _describe(brightness.grey, (brightness.width, brightness.height), "JPEG")
+    return _describe(brightness.grey, (brightness.width, brightness.height), "JPEG", _BRIGHTNESS_GAP)
 
 
-def _describe(picture: Image.Image, size: tuple[int, int], name: str) -> Description:
+def _describe(picture: Image.Image, size: tuple[int, int], name: str, gap: float = REDUCING_GAP) -> Description:
     grey = to_small_grey(picture)
-    levels = to_grey_levels(grey)
+    levels = to_grey_levels(grey, gap)
     return Description(
         width=size[0],
         height=size[1],

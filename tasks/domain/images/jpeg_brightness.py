@@ -3,8 +3,9 @@
 import io
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tasks.domain.images.color_management import undo_orientation
 from tasks.domain.images.file_formats import lacks_scans, read_frame, unsupported_kind
@@ -40,8 +41,8 @@ def read_brightness(data: bytes, limits: Limits) -> Brightness | None:
         limits: The sizes that are allowed.
 
     Returns:
-        The brightness; None for whatever is no sound JPEG of three channels without a color profile, and must be
-        decoded as a whole, be it to say what is wrong with it.
+        The brightness; None for whatever is no sound JPEG of three channels in sRGB, and must be decoded as a
+        whole, be it to say what is wrong with it.
     """
     if not data.startswith(_BEGINNING) or len(data) > limits.max_bytes:
         return None
@@ -58,8 +59,10 @@ def _read(data: bytes, limits: Limits) -> Brightness | None:
     if frame is None or len(frame.channels) != _CHANNELS or unsupported_kind(frame) or lacks_scans(data, frame):
         return None
     image = Image.open(io.BytesIO(data), formats=("JPEG",))
-    # Several pictures in one file have another format, and a profile says that its colours are no sRGB.
-    if (image.format, image.mode) != ("JPEG", "RGB") or "icc_profile" in image.info or check_limits(image, limits):
+    # Several pictures in one file have another format.
+    if (image.format, image.mode) != ("JPEG", "RGB") or check_limits(image, limits):
+        return None
+    if (profile := image.info.get("icc_profile")) and not _is_srgb(profile):
         return None
     width, height = image.size
     scale = next((scale for scale in _SCALES if max(image.size) >= scale * _FEWEST_PIXELS), 1)
@@ -72,3 +75,9 @@ def _read(data: bytes, limits: Limits) -> Brightness | None:
     if (grey.width < grey.height) != (image.width < image.height):
         width, height = height, width
     return Brightness(grey, width, height)
+
+
+@lru_cache(maxsize=16)
+def _is_srgb(profile: bytes) -> bool:
+    """Check whether a color profile is one of the many that describe sRGB, by its name; few are common."""
+    return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).startswith("sRGB")

@@ -15,6 +15,8 @@ from tasks.domain.images.color_management import to_small_grey
 #: The name of the hashes' column in the store. Another kind of hash must get another name, so that two kinds never mix.
 METHOD = "phash-16x16"
 HASH_BYTES = 32
+#: Stored hashes of whole pictures were made so.
+REDUCING_GAP = 1.5
 _SHRUNK, _COSINES = 64, 16
 # The cosine basis in whole numbers. Sums stay below 255 x 64 x 64 x 2^32 < 2^53, so they are exact in any order.
 _DCT = np.rint(np.cos(np.outer(np.arange(_COSINES), 2 * np.arange(_SHRUNK) + 1) * (np.pi / (2 * _SHRUNK))) * 2**16)
@@ -53,16 +55,18 @@ def perceptual_hash(picture: Image.Image) -> bytes:
     return hash_levels(to_grey_levels(picture))
 
 
-def to_grey_levels(picture: Image.Image) -> NDArray[np.float64]:
+def to_grey_levels(picture: Image.Image, reducing_gap: float = REDUCING_GAP) -> NDArray[np.float64]:
     """Convert a picture to the grey levels that are hashed.
 
     Args:
         picture: A decoded picture, or its small grey copy.
+        reducing_gap: How many times larger than the result the picture stays at least when it is first shrunk by a
+            whole number; the lower, the faster.
 
     Returns:
         The grey levels of the whole picture, stretched to the shape (64, 64).
     """
-    small = to_small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=1.5)
+    small = to_small_grey(picture).resize((_SHRUNK, _SHRUNK), Image.Resampling.LANCZOS, reducing_gap=reducing_gap)
     return np.asarray(small, np.float64)
 
 

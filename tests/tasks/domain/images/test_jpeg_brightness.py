@@ -13,6 +13,7 @@ from tasks.domain.images.rejections import Rejection
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**7, min_side=32)
 ROTATED = 6
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # Of 256 bits; near duplicates may differ in 72.
 MOST_BITS = 20
 
@@ -41,10 +42,12 @@ def described(data: bytes) -> tuple[Description, Description]:
 
 
 @pytest.mark.parametrize("size", [(500, 375), (90, 200), (1900, 300)])
-@pytest.mark.parametrize("progressive", [False, True])
-def test_brightness_measures_what_colours_measure(size: tuple[int, int], progressive: bool) -> None:
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"icc_profile": SRGB}])
+def test_brightness_measures_what_colours_measure(size: tuple[int, int], options: dict[str, object]) -> None:
     """At any scale, hash and light come out as of the whole picture, but for what saving it once more changes too."""
-    whole, brightness = described(saved(photograph(*size), progressive=progressive))
+    data = saved(photograph(*size), **options)
+    whole, brightness = described(data)
+    assert read_brightness(data, LIMITS)
     assert (brightness.width, brightness.height, brightness.format) == (*size, "JPEG")
     differing = np.frombuffer(whole.phash, np.uint8) ^ np.frombuffer(brightness.phash, np.uint8)
     assert np.bitwise_count(differing).sum() <= MOST_BITS
@@ -66,7 +69,8 @@ def test_a_turned_photograph_is_measured_upright() -> None:
 
 def test_what_has_other_colours_is_decoded_as_a_whole() -> None:
     """A profile, one channel, four channels and other formats are described exactly as before."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Another name makes it another profile.
+    profile = SRGB.replace("sRGB".encode("utf-16-be"), "Else".encode("utf-16-be"))
     grey, four = photograph().convert("L"), photograph().convert("CMYK")
     for data in (saved(photograph(), icc_profile=profile), saved(grey), saved(four), saved(photograph(), "PNG")):
         assert read_brightness(data, LIMITS) is None
