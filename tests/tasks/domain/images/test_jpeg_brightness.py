@@ -45,7 +45,7 @@ def described(data: bytes) -> tuple[Description, Description]:
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"icc_profile": SRGB}])
 def test_brightness_measures_what_colours_measure(size: tuple[int, int], options: dict[str, object]) -> None:
     """At any scale, hash and light come out as of the whole picture, but for what saving it once more changes too."""
-    data = saved(photograph(*size), **options)
+    data = saved(photograph(*size), "JPEG", **options)
     whole, brightness = described(data)
     assert read_brightness(data, LIMITS)
     assert (brightness.width, brightness.height, brightness.format) == (*size, "JPEG")
