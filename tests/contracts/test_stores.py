@@ -77,8 +77,8 @@ def test_what_two_runs_at_once_found_out_counts_once(url: str) -> None:
 @pytest.mark.parametrize(
     ("format_number", "message"),
     [
-        (4, r"newer Pedigree \(format 4, this one knows 2 and 3\): update Pedigree"),
-        (1, r"older Pedigree \(format 1, this one knows 2 and 3\): name a new one"),
+        (5, r"newer Pedigree \(format 5, this one knows 2 to 4\): update Pedigree"),
+        (1, r"older Pedigree \(format 1, this one knows 2 to 4\): name a new one"),
     ],
 )
 def test_a_store_of_another_format_is_refused(url: str, format_number: int, message: str) -> None:

@@ -16,6 +16,8 @@ _BEGINNING, _CHANNELS = b"\xff\xd8\xff", 3
 # resizing for photographs of 500 pixels.
 _FEWEST_PIXELS = 230
 _SCALES = (8, 4, 2, 1)
+# Those of sRGB that cameras and programs write have at most 3,144 bytes; what is longer may be kept in no cache.
+_LONGEST_SRGB = 2**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _read(data: bytes, limits: Limits) -> Brightness | None:
     # Several pictures in one file have another format.
     if (image.format, image.mode) != ("JPEG", "RGB") or check_limits(image, limits):
         return None
-    if (profile := image.info.get("icc_profile")) and not _is_srgb(profile):
+    if (profile := image.info.get("icc_profile")) and (len(profile) > _LONGEST_SRGB or not _is_srgb(profile)):
         return None
     width, height = image.size
     scale = next((scale for scale in _SCALES if max(image.size) >= scale * _FEWEST_PIXELS), 1)

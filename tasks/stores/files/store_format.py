@@ -1,50 +1,40 @@
 """The format of a store: which Pedigree may read it and write to it."""
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
 
 from configs.errors import InaccessibleError, PedigreeError
+from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
-# Rises when a store of this code cannot be read by the code before it. 2: splits have places, and features views.
-# 3: some originals stay in their source; a store without such images stays one of format 2.
-_FORMAT, _WITH_REFERENCES = 2, 3
+# Rises when a store of this code cannot be read by the code before it, or must not be written by it. 2: splits have
+# places, and features views. 3: some originals stay in their source. 4: JPEGs are measured by their brightness, and
+# originals may stay in their source; in stores of a lower format they are decoded as a whole, so that measures and
+# hashes of one store stay comparable to the last bit.
+_COLOURS, _WITH_REFERENCES, _BRIGHTNESS = 2, 3, 4
 _FILE = "format.json"
-# A store whose JPEGs are measured by their brightness says so from its first day on; others decode them as a whole, so
-# that measures and hashes of one store stay comparable to the last bit.
-_MEASURED, _BRIGHTNESS = "measured", "brightness"
 
 
 def claim(checksums: Checksums) -> None:
     """Write down the format of a store that has none yet; raise PedigreeError where a newer Pedigree made it."""
-    # Where images lie already, the file was lost.
-    is_new = not any(checksums.objects.entries("images.lance/"))
-    if checksums.create(_FILE, _content(_FORMAT, {_MEASURED: _BRIGHTNESS} if is_new else {})):
+    if _read(checksums.objects) is None and checksums.create(_FILE, _content(_former(checksums))):
         checksums.complete()
     check(checksums.objects)
 
 
 def claim_references(checksums: Checksums) -> None:
     """Write down that originals may stay in their source, which a former Pedigree would take for damage."""
-    said: dict[str, str] = {}
-    with suppress(ObjectChangedError):
-        written = json.loads(checksums.objects.read(_FILE))
-        if written.pop("format") == _WITH_REFERENCES:
-            return
-        said = written
+    if (_read(checksums.objects) or _COLOURS) > _COLOURS:
+        return
     checksums.forget([_FILE])
     checksums.objects.remove(_FILE)
-    checksums.create(_FILE, _content(_WITH_REFERENCES, said))
+    checksums.create(_FILE, _content(_WITH_REFERENCES))
 
 
 def measures_brightness(objects: Bucket) -> bool:
     """Check whether a store's JPEGs are measured by their brightness alone, as those of a store that is new."""
     check(objects)
-    with suppress(ObjectChangedError):
-        return bool(json.loads(objects.read(_FILE)).get(_MEASURED) == _BRIGHTNESS)
-    return False
+    return _read(objects) == _BRIGHTNESS
 
 
 def check(objects: Bucket) -> None:
@@ -54,20 +44,33 @@ def check(objects: Bucket) -> None:
         InaccessibleError: A newer or an older Pedigree made the store.
         PedigreeError: Its format cannot be read.
     """
-    try:
-        level = int(json.loads(objects.read(_FILE))["format"])
-    except ObjectChangedError:
-        return
-    except (ValueError, KeyError, TypeError):
-        message = f"The file {_FILE} of the store {objects.url} is damaged: put it back from a copy."
-        raise PedigreeError(message) from None
-    if not _FORMAT <= level <= _WITH_REFERENCES:
-        age, advice = ("a newer", "update Pedigree") if level > _FORMAT else ("an older", "name a new one")
+    level = _read(objects)
+    if level is not None and not _COLOURS <= level <= _BRIGHTNESS:
+        age, advice = ("a newer", "update Pedigree") if level > _BRIGHTNESS else ("an older", "name a new one")
         raise InaccessibleError(
-            f"The store {objects.url} was made by {age} Pedigree (format {level}, this one knows {_FORMAT} and "
-            f"{_WITH_REFERENCES}): {advice}."
+            f"The store {objects.url} was made by {age} Pedigree (format {level}, this one knows {_COLOURS} to "
+            f"{_BRIGHTNESS}): {advice}."
         )
 
 
-def _content(level: int, said: Mapping[str, str]) -> bytes:
-    return json.dumps({"format": level, **said}).encode()
+def _read(objects: Bucket) -> int | None:
+    try:
+        return int(json.loads(objects.read(_FILE))["format"])
+    except ObjectChangedError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        message = f"The file {_FILE} of the store {objects.url} is damaged: put it back from a copy."
+        raise PedigreeError(message) from None
+
+
+def _former(checksums: Checksums) -> int:
+    """Find the format of a store that says none: the highest of a new one, or what was lost, by its checksum."""
+    sums = checksums.read(f"{_FILE}.").get(_FILE, set())
+    known = (level for level in (_BRIGHTNESS, _WITH_REFERENCES) if sha256_of_bytes(_content(level)) in sums)
+    # Where images lie and no checksum does, a Pedigree that wrote neither formats nor checksums made the store.
+    is_new = not any(checksums.objects.entries("images.lance/"))
+    return next(known, _BRIGHTNESS if is_new else _COLOURS)
+
+
+def _content(level: int) -> bytes:
+    return json.dumps({"format": level}).encode()

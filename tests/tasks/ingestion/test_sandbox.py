@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.images.crops import PARTS_BYTES
-from tasks.domain.images.image_info import Description, ImageInfo, ImageProperties, validate_image
+from tasks.domain.images.image_info import (
+    Description,
+    ImageInfo,
+    ImageProperties,
+    describe_brightness,
+    describe_image,
+    name_image,
+)
 from tasks.domain.images.near_duplicates import HASH_BYTES
+from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import DECODER_REASONS, parse_responses
 from tasks.ingestion.decoder_pool import Decoder
@@ -32,6 +40,7 @@ SECRETS = (
     "PEDIGREE_HOME",
     "HOME",
 )
+Examine = Callable[[bytes, Limits], Description | Rejection]
 HARMLESS = {"LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "TZ"}
 HARMLESS |= {"MALLOC_TOP_PAD_", "PILLOW_BLOCKS_MAX", "PYTHONHOME", "PYTHONPATH"}
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process from files and from others")
@@ -206,12 +215,13 @@ def test_whatever_else_comes_is_refused(message: bytes) -> None:
         parse_responses(message, 1, LIMITS)
 
 
-def test_everything_that_is_allowed_still_decodes() -> None:
+@pytest.mark.parametrize("describe", [describe_image, describe_brightness])
+def test_everything_that_is_allowed_still_decodes(describe: Examine) -> None:
     """Shut in, a worker examines every format, profile and odd file bit for bit as a process that may do anything."""
     files = [data() for data, _, _ in WAYS.values()] + [data() for data in GOOD.values()]
-    with Decoder(LIMITS) as decoder:
+    with Decoder(LIMITS, f"{describe.__module__}:{describe.__name__}") as decoder:
         results = decoder.examine(files)
-    assert results == [validate_image(data, LIMITS) for data in files]
+    assert results == [name_image(data, describe(data, LIMITS)) for data in files]
     assert {result.format for result in results if isinstance(result, ImageInfo)} >= {
         "JPEG",
         "PNG",
@@ -225,12 +235,12 @@ def test_everything_that_is_allowed_still_decodes() -> None:
 LATE = """
 import sys, tasks.ingestion.decoder_worker
 from pathlib import Path
-from tasks.domain.images.image_info import describe_image
+from tasks.domain.images.image_info import describe_brightness
 from tasks.domain.images.preprocessing import Limits
 tasks.ingestion.decoder_worker.load_formats()
 before = set(sys.modules)
 for path in Path(sys.argv[1]).iterdir():
-    describe_image(path.read_bytes(), Limits(10**7, 10**7, 32))
+    describe_brightness(path.read_bytes(), Limits(10**7, 10**7, 32))
 print(*set(sys.modules) - before)
 """
 

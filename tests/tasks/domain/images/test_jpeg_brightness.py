@@ -10,6 +10,8 @@ from tasks.domain.images.image_info import Description, describe_brightness, des
 from tasks.domain.images.jpeg_brightness import read_brightness
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
+from tests.tasks.domain import pictures
+from tests.tasks.domain.images.test_preprocessing_hostile import BAD, GOOD
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**7, min_side=32)
 ROTATED = 6
@@ -68,20 +70,23 @@ def test_a_turned_photograph_is_measured_upright() -> None:
 
 
 def test_what_has_other_colours_is_decoded_as_a_whole() -> None:
-    """A profile, one channel, four channels and other formats are described exactly as before."""
+    """Another profile, a long one, one channel, four channels and other formats are described exactly as before."""
     # Another name makes it another profile.
     profile = SRGB.replace("sRGB".encode("utf-16-be"), "Else".encode("utf-16-be"))
     grey, four = photograph().convert("L"), photograph().convert("CMYK")
-    for data in (saved(photograph(), icc_profile=profile), saved(grey), saved(four), saved(photograph(), "PNG")):
+    profiles = (profile, SRGB + bytes(10_000))
+    files = [saved(photograph(), icc_profile=profile) for profile in profiles]
+    for data in [*files, saved(grey), saved(four), saved(photograph(), "PNG")]:
         assert read_brightness(data, LIMITS) is None
         whole, brightness = described(data)
         assert brightness == whole
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_damage_is_found_as_in_colours(progressive: bool) -> None:
-    """Cut off anywhere, as it is or closed again, a JPEG is judged as when its colours are decoded."""
-    data, rejected = saved(photograph(200, 150), progressive=progressive), 0
+@pytest.mark.parametrize("size", [(200, 150), (470, 90), (930, 50)])
+def test_damage_is_found_as_in_colours(size: tuple[int, int], progressive: bool) -> None:
+    """Cut off anywhere, as it is or closed again, a JPEG is judged at any scale as when its colours are decoded."""
+    data, rejected = saved(photograph(*size), progressive=progressive), 0
     for end in np.linspace(1, len(data) - 1, 40, dtype=int).tolist():
         for cut in (data[:end], data[:end] + b"\xff\xd9"):
             whole, brightness = describe_image(cut, LIMITS), describe_brightness(cut, LIMITS)
@@ -102,3 +107,22 @@ def test_limits_and_a_grey_corner_are_told_as_in_colours() -> None:
     ImageDraw.Draw(letterboxed).rectangle((0, 300, 500, 375), (128, 128, 128))
     assert read_brightness(saved(letterboxed), LIMITS) is None
     assert isinstance(describe_brightness(saved(letterboxed), LIMITS), Description)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_hostile_file_is_rejected_as_in_colours(kind: str) -> None:
+    """Whatever is rejected when it is decoded as a whole is rejected for the same reason in the same words."""
+    data, reason = BAD[kind]
+    brightness = describe_brightness(data(), pictures.LIMITS)
+    assert isinstance(brightness, Rejection)
+    assert brightness.reason is reason
+    assert brightness == describe_image(data(), pictures.LIMITS)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_an_odd_file_is_taken_as_in_colours(kind: str) -> None:
+    """Whatever is taken when it is decoded as a whole is taken, as a picture of the same size and format."""
+    whole, brightness = (describe(GOOD[kind](), pictures.LIMITS) for describe in (describe_image, describe_brightness))
+    assert isinstance(whole, Description)
+    assert isinstance(brightness, Description)
+    assert (brightness.width, brightness.height, brightness.format) == (whole.width, whole.height, whole.format)
