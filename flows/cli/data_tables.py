@@ -107,7 +107,7 @@ def _run_address(model: "ModelDecision") -> str:
 
 def render_rebuilt_data(data: "RunData") -> RenderableType:
     """Render what a version was built from, in the words of the run log."""
-    return Text("\n".join(visible(part) for part in (data.ingested, data.labels, data.dataset)))
+    return Text("\n".join(visible(part) for part in data.sentences()))
 
 
 def render_removed_image(removal: "RemovedImage") -> RenderableType:

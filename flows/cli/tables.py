@@ -10,6 +10,7 @@ from rich.text import Text
 
 from configs.visible_text import visible
 from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
+from tasks.domain.ingestion.source_objects import describe_inventory
 from tasks.domain.phrasing import SHORT, count, format_figure
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _COLOURS = {
 def render_outcome(outcome: "Outcome") -> RenderableType:
     """Render how a run ended and why, and each rule of the gate with its result."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
+    if told := describe_inventory(outcome.inventory):
+        head.append(f"\n{told}")
     if not outcome.gate:
         return head
     table = Table(*COLUMNS, box=None, padding=(0, 2))

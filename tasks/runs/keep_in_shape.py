@@ -1,4 +1,4 @@
-"""The store's tables after a run: few fragments, and no version that nobody reads any more."""
+"""The store after a run: tables of few fragments, and no version or known result that nobody reads any more."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ _TABLES = ("images", "contents", "objects", "rejects", "metadata", "splits")
 
 
 def keep_in_shape(store: Store, *, sweep: bool) -> None:
-    """Join small fragments of the store's tables, and sweep what was replaced more than a day ago.
+    """Join small fragments of the store's tables, and sweep replaced versions and what steps found long ago.
 
     One run at a time does so; another leaves it to that one. A run that fails at it has done its work all the same, and
     the next one takes it up again.
@@ -34,6 +34,8 @@ def keep_in_shape(store: Store, *, sweep: bool) -> None:
                 return
             now = store_time(store.objects) if sweep else None
             joined = sum(_table(store, name).tend(now) for name in names)
+            if now:
+                store.known_results.sweep(now)
     except PedigreeError as problem:
         log_line(f"the tables of the store are left as they are until the next run: {problem}")
         return

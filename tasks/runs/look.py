@@ -70,8 +70,9 @@ def look(kind: Kind, settings: schema.Settings) -> Look:
     quiet = QuietRun.from_dict(facts) if facts else None
     if quiet is None or quiet.files != _files(quiet.data, store):
         return Look(listing, None)
-    # What is passed over is no part of the listing, and may differ.
-    ingested = replace(quiet.data.ingested, passed_over=listing.facts.passed_over)
+    # These are no part of the listing, and may differ.
+    facts_now = {"passed_over": listing.facts.passed_over, "inventory": listing.facts.inventory}
+    ingested = replace(quiet.data.ingested, **facts_now)
     return Look(listing, replace(quiet, data=replace(quiet.data, ingested=ingested)))
 
 

@@ -5,7 +5,7 @@ from configs.errors import SettingsError
 from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.features.backbone_cuts import with_chosen_cut
-from tasks.modeling.backbone.inception import check_size
+from tasks.modeling.backbone.loading import check_cut
 from tasks.modeling.backbone.onnx_engine import check_installed
 from tasks.promotion import sync_registry
 from tasks.step import step
@@ -42,7 +42,7 @@ def preflight(settings: Settings) -> Settings:
     if settings.backbone.engine == "onnxruntime":
         check_installed()
     if settings.backbone.cut != AUTO:
-        check_size(settings.backbone.cut, settings.backbone.size)
+        check_cut(settings.backbone)
     open_bucket(source).check()
     if settings.store.images == "reference":
         require_versions(source)

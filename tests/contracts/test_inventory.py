@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -20,9 +21,15 @@ from pyarrow import parquet
 from configs.errors import PedigreeError, SettingsError
 from configs.load import parse_settings
 from configs.sections import Source
+from flows.cli.tables import render_outcome
+from tasks.datasets import assemble, label
 from tasks.domain.ingestion.source_objects import SourceFilter
+from tasks.domain.runs.results import RunData, summarize_untrained_run
+from tasks.ingestion import ingest, snapshot
+from tasks.runs.look import look, note_quiet_run
 from tasks.stores.objects.inventory import read_inventory
 from tasks.stores.objects.object_store import list_source, open_bucket
+from tests.tasks.stores.files.test_known_steps import NoTwoAlike
 
 KEYS = ("a b/1.jpg", "a/1.jpg", "a%2F+b/ü.jpg", "b//1.jpg", "b/", "c/@eaDir/1.jpg", "\U0001f436/1.jpg", "z&<>.jpg")
 FIELDS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
@@ -135,6 +142,34 @@ def test_an_inventory_tells_what_a_listing_tells(write: Write, photos_bucket: st
     assert told.rows.num_rows == (6 if prefix else 8)
     assert (names[0].counts(), listed.inventory) == (names[1].counts(), "")
     assert datetime.now(UTC) - datetime.fromisoformat(told.inventory) < timedelta(minutes=2)
+
+
+def test_the_summary_says_how_far_behind_it_is(
+    write: Write, photos_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the terminal, in JSON and in Prefect a run says which inventory told it, also one that finds nothing new."""
+    monkeypatch.setattr(ingest, "Decoder", NoTwoAlike)
+    address = write(begun=datetime.now(UTC) - timedelta(hours=20))
+    given = {
+        "source": {"url": f"s3://{photos_bucket}/in", "listing": "inventory", "inventory": address},
+        "store": {"url": str(tmp_path / "store")},
+        "tracking": {"url": f"sqlite:///{tmp_path}/mlflow.db"},
+    }
+    settings = parse_settings(given, "a test")
+    listed = unwrap(snapshot.snapshot.fn)(settings.source, settings.store)
+    ingested = unwrap(ingest.ingest.fn)(listed, settings)
+    labels = unwrap(label.label.fn)(ingested, settings.labels, settings.store)
+    data = RunData(ingested, labels, unwrap(assemble.assemble.fn)(labels, settings, force=False))
+    outcome = summarize_untrained_run(data, {})
+    sentence = f"told by the inventory of {listed.inventory[:16]} (UTC), newer photographs come with the next one"
+    assert outcome.to_dict()["inventory"] == listed.inventory
+    assert str(render_outcome(outcome)).splitlines()[-1] == sentence
+    assert sentence in data.sentences()
+    note_quiet_run("rebuild", listed, data, settings)
+    write()
+    found = look("rebuild", settings)
+    assert found.quiet
+    assert found.quiet.data.ingested.inventory == found.listing.facts.inventory > listed.inventory
 
 
 def test_the_newest_whole_inventory_counts(write: Write, photos_bucket: str, s3_bucket: str) -> None:

@@ -159,9 +159,7 @@ class Snapshot:
         if self.moment:
             return f"{count(self.objects, 'object')} in {self.source} on {self.moment[:16]} (UTC)"
         text = f"{count(self.objects, 'object')} in {self.source}, {self.changed:,} new or changed or gone"
-        if self.inventory:
-            told = f"{self.inventory[:16]} (UTC), newer photographs come with the next one"
-            text += f"; told by the inventory of {told}"
+        text += f"; {describe_inventory(self.inventory)}" if self.inventory else ""
         return text + (f"; passed over: {describe_passed_over(self.passed_over)}" if self.passed_over else "")
 
 
@@ -177,6 +175,7 @@ class IngestSummary:
         moment: The past moment that was asked for, in ISO 8601; empty for now.
         passed_over: How many objects of each name were passed over.
         listing: The hash of what was listed; empty for a past moment.
+        inventory: When the inventory was begun that told the objects, in ISO 8601; empty where they were listed.
     """
 
     source: str
@@ -186,9 +185,15 @@ class IngestSummary:
     moment: str = ""
     passed_over: tuple[tuple[str, int], ...] = ()
     listing: str = ""
+    inventory: str = ""
 
     def __str__(self) -> str:
         """Say what was fetched and what became of it."""
         if not self.fetched:
             return "nothing to fetch"
         return f"{count(self.fetched, 'object')} fetched: {count(self.new, 'new image')}, {self.rejected:,} rejected"
+
+
+def describe_inventory(begun: str) -> str:
+    """Say which inventory told the photographs, by when it was begun, in ISO 8601; empty where they were listed."""
+    return f"told by the inventory of {begun[:16]} (UTC), newer photographs come with the next one" if begun else ""

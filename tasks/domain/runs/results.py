@@ -9,7 +9,7 @@ from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.evaluation.fine_tuning_trial import Trial
 from tasks.domain.evaluation.results import CollectionAdvice, Evaluation
 from tasks.domain.gate.gate import Verdict
-from tasks.domain.ingestion.source_objects import IngestSummary
+from tasks.domain.ingestion.source_objects import IngestSummary, describe_inventory
 from tasks.domain.labels.results import Labels
 from tasks.domain.phrasing import count
 from tasks.domain.registry.decisions import DecisionOutcome
@@ -131,6 +131,11 @@ class RunData:
         """Turn it into what JSON can hold."""
         return asdict(self)
 
+    def sentences(self) -> list[str]:
+        """Say what was fetched and labelled, and what version that came to."""
+        parts = (str(self.ingested), describe_inventory(self.ingested.inventory), str(self.labels), str(self.dataset))
+        return [part for part in parts if part]
+
     def mark_decided(self, other: AlreadyDecided) -> "RunData":
         """Return the data as unchanged, with another run's decision about it as the reason."""
         reason = f"nothing new to learn from, since {other}"
@@ -193,6 +198,7 @@ class Outcome:
             compared.
         collect: What to collect next, the most useful first.
         alarm: What is served otherwise than it was registered; empty where all is well.
+        inventory: When the inventory was begun that told the photographs, in ISO 8601; empty where they were listed.
     """
 
     status: Status
@@ -208,6 +214,7 @@ class Outcome:
     classes: Mapping[str, Sequence[str]]
     collect: Sequence[CollectionAdvice] = ()
     alarm: str = ""
+    inventory: str = ""
 
     def __str__(self) -> str:
         """Return the status with its reason."""
@@ -240,6 +247,7 @@ def summarize_untrained_run(data: RunData, seconds: Mapping[str, float]) -> Outc
         gate=(),
         seconds=seconds,
         classes={},
+        inventory=data.ingested.inventory,
     )
 
 
@@ -271,6 +279,7 @@ def summarize_decided_run(
         seconds=seconds,
         classes=comparison.classes() if comparison else {},
         collect=challenger.collect,
+        inventory=data.ingested.inventory,
     )
 
 

@@ -45,9 +45,23 @@ def load_backbone(settings: "schema.Backbone", data: bytes | None = None) -> Bac
         SettingsError: The cut does not suit the size or the weights.
         PedigreeError: The weights are missing, damaged, or others than expected.
     """
-    check_size(settings.cut, settings.size)
+    check_cut(settings)
     backbone = replace(_build(settings, data or b""), precision=settings.precision)
     return with_batch(backbone, choose_batch(settings), settings.computing)
+
+
+def check_cut(settings: "schema.Backbone") -> None:
+    """Check that the cut suits the size of pictures and the weights, of which a file is not looked into.
+
+    Args:
+        settings: Which weights, cut and size.
+
+    Raises:
+        SettingsError: The cut does not suit them; the sentence says what to set.
+    """
+    if settings.weights == "demo" and settings.cut != DEMO_CUT:
+        raise SettingsError(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
+    check_size(settings.cut, settings.size)
 
 
 def choose_batch(settings: "schema.Backbone") -> int:
@@ -117,8 +131,6 @@ def _build(settings: "schema.Backbone", data: bytes) -> Backbone:
 
 
 def _demo(cut: str, size: int) -> Backbone:
-    if cut != DEMO_CUT:
-        raise SettingsError(f"backbone.weights is demo, which ends at {DEMO_CUT}: set backbone.cut to {DEMO_CUT}.")
     data = DEMO_WEIGHTS.read_bytes()
     if sha256_of_bytes(data) != DEMO_SHA256:
         raise PedigreeError(f"The demo's backbone {DEMO_WEIGHTS} is damaged: install Pedigree again.")

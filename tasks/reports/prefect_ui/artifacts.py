@@ -95,7 +95,7 @@ def show_outcome(
         "",
         "## What was new",
         "",
-        *(f"- {markdown(entry)}" for entry in (data.ingested, data.labels, data.dataset)),
+        *(f"- {markdown(entry)}" for entry in data.sentences()),
     ]
     lines += [f"- {markdown(entry)} waits" for entry in data.dataset.waiting]
     lines += [f"- dataset `{outcome.dataset}`, parent `{outcome.parent or 'none'}`"]

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from configs.environment import code_hash, lock_hash
 from tasks.domain.hashing import sha256_of
 from tasks.domain.runs.known_inputs import TABLES, Inputs
+from tasks.stores.files.store_clock import age
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
+# Each change to photographs, settings or code leaves a file that nobody asks for again.
+_KEPT = timedelta(days=7)
 _VERSION = re.compile(r"_versions/(\d+)\.manifest")
 # Lance counts down from here in the names of versions, so that a listing shows the newest first.
 _LARGEST = 2**64 - 1
@@ -74,6 +78,16 @@ class KnownResults:
         if not self.objects.create(key, data) and self._read(key) is None:
             self.objects.remove(key)
             self.objects.create(key, data)
+
+    def sweep(self, now: datetime) -> None:
+        """Remove what was found more than a week ago: whatever of it still holds is found anew, once.
+
+        Args:
+            now: The store's time.
+        """
+        for entry in list(self.objects.entries("known/")):
+            if age(entry.modified, now) > _KEPT:
+                self.objects.remove(entry.key)
 
     def _read(self, key: str) -> Mapping[str, Any] | None:
         # Whatever is wrong with a file, the step can find everything anew.

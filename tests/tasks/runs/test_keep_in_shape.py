@@ -1,5 +1,6 @@
 """After a run the store's tables are tended by one run at a time, which says what it did and never fails by it."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,24 @@ def test_a_table_that_cannot_be_tended_does_not_fail_the_run(tmp_path: Path, lin
     keep_in_shape(store, sweep=True)
     assert len(lines) == 1
     assert lines[0].startswith("the tables of the store are left as they are until the next run: ")
+
+
+def test_results_that_steps_found_long_ago_are_swept(tmp_path: Path) -> None:
+    """What a step found more than a week ago goes with the next sweep, and what is younger is known on."""
+    store = Store(str(tmp_path))
+    versions = store.known_results.table_versions("label")
+    for number in (1, 2):
+        store.known_results.write("label", {"number": number}, versions, {"found": number})
+    before = set(tmp_path.glob("known/label/*"))
+    store.known_results.write("label", {"number": 3}, versions, {"found": 3})
+    days = 8 * 24 * 3600
+    for path in before:
+        os.utime(path, (path.stat().st_atime - days, path.stat().st_mtime - days))
+    keep_in_shape(store, sweep=False)
+    assert len(list(tmp_path.glob("known/label/*"))) == len(before) + 1
+    keep_in_shape(store, sweep=True)
+    assert [store.known_results.read("label", {"number": number}) for number in (1, 2, 3)] == [None, None, {"found": 3}]
+    assert len(list(tmp_path.glob("known/label/*"))) == 1
 
 
 def test_a_run_with_nothing_new_writes_nothing(tmp_path: Path, lines: list[str]) -> None:
