@@ -51,8 +51,8 @@ def ingest(snapshot: Snapshot, settings: schema.Settings) -> IngestSummary:
             _note_fetched(snapshot, settings, store, versions)
     if not snapshot.moment:
         _check_source_is_readable(snapshot, settings.source, store.snapshots)
-    told = {"listing": snapshot.listing, "inventory": snapshot.inventory}
-    return replace(fetched, passed_over=snapshot.passed_over, **told)
+    fetched = replace(fetched, passed_over=snapshot.passed_over)
+    return replace(fetched, listing=snapshot.listing, inventory=snapshot.inventory)
 
 
 def _note_fetched(

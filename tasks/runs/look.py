@@ -71,8 +71,8 @@ def look(kind: Kind, settings: schema.Settings) -> Look:
     if quiet is None or quiet.files != _files(quiet.data, store):
         return Look(listing, None)
     # These are no part of the listing, and may differ.
-    facts_now = {"passed_over": listing.facts.passed_over, "inventory": listing.facts.inventory}
-    ingested = replace(quiet.data.ingested, **facts_now)
+    told = listing.facts
+    ingested = replace(quiet.data.ingested, passed_over=told.passed_over, inventory=told.inventory)
     return Look(listing, replace(quiet, data=replace(quiet.data, ingested=ingested)))
 
 
