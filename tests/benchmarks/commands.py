@@ -33,10 +33,30 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
     "pedigree retrain, nothing new": ("retrain", *_SETUP),
     "pedigree retrain, a wrong source folder": ("retrain", *_SETUP, "--set", "source.url=nowhere"),
     "pedigree model list": ("model", "list", *_SETUP),
-    "pedigree model hold": ("model", "hold", "1", *_SETUP, *_SAY),
-    "pedigree model lift": ("model", "lift", "1", *_SETUP, *_SAY),
-    "pedigree model promote": ("model", "promote", "1", *_SETUP, *_SAY),
     "pedigree --help": ("--help",),
+}
+# Each of them changes the ledger, so they come after all runs that find nothing new; they end as they began.
+_DECISIONS: Mapping[str, Sequence[str]] = {
+    "pedigree model promote": ("model", "promote", "2", "--instead-of", "1", *_SETUP, *_SAY),
+    "pedigree model rollback": ("model", "rollback", *_SETUP, *_SAY),
+    "pedigree model lift": ("model", "lift", "2", *_SETUP, *_SAY),
+    "pedigree model hold": ("model", "hold", "2", *_SETUP, *_SAY),
+    "pedigree model lift, a hold": ("model", "lift", "2", *_SETUP, *_SAY),
+}
+# What has to be done once: a second version, which the gate rejects, gives a person something to decide.
+_FIRST: Mapping[str, Sequence[str]] = {
+    "pedigree data rebuild, all new": ("data", "rebuild", *_SETUP),
+    "pedigree retrain, all new": ("retrain", *_SETUP),
+    "pedigree retrain, another seed": (
+        "retrain",
+        *_SETUP,
+        "--set",
+        "training.seed=1",
+        "--set",
+        "gate.needs=improvement",
+    ),
+    "pedigree retrain, nothing new since a decision": ("retrain", *_SETUP),
+    "pedigree data rebuild, nothing new since a decision": ("data", "rebuild", *_SETUP),
 }
 # A wrong folder is an error, and the only one here.
 _FAILS = {"pedigree retrain, a wrong source folder"}
@@ -67,14 +87,17 @@ def main() -> None:
     pedigree = [sys.executable, "-c", "from flows.cli.app import main; main()"]
     environment["PYTHONPATH"] = str(Path.cwd())
     print("| command | seconds | of CPU | peak MB |\n|---|---|---|---|")
-    for first in ("data rebuild", "retrain"):
-        _show(f"pedigree {first}, all new", run([*pedigree, *first.split(), *_SETUP], site, environment))
+    for name, arguments in _FIRST.items():
+        _show(name, run([*pedigree, *arguments], site, environment))
     dvc = prepare_dvc(site, environment)
     for _ in range(given.rounds):
         if dvc:
             _show("dvc add, nothing new", run(["dvc", "add", "-q", "photos"], site, environment))
         for name, arguments in _COMMANDS.items():
             _show(name, run([*pedigree, *arguments], site, environment, fails=name in _FAILS))
+    for _ in range(given.rounds):
+        for name, arguments in _DECISIONS.items():
+            _show(name, run([*pedigree, *arguments], site, environment))
 
 
 def make_site(folder: Path, images: int) -> Path:
