@@ -25,7 +25,7 @@ _HELPERS = {
     "tasks/domain/picture_hashes.py",
     "tasks/domain/pictures.py",
     "tasks/domain/tool_manifests.py",
-    "tasks/hostile_worker.py",
+    "tasks/decoding/hostile_worker.py",
     "tasks/lossy_sources.py",
     "tasks/modeling/conftest.py",
     "tasks/modeling/processes.py",

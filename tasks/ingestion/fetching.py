@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 
+from tasks.decoding.decoder import Decoder
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.ingestion.decoder_pool import Decoder
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError
 from tasks.stores.objects.originals import Kept
 

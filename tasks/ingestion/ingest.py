@@ -8,13 +8,13 @@ from uuid import uuid4
 from configs import schema
 from configs.errors import PedigreeError
 from configs.sections import Source
+from tasks.decoding.decoder import Decoder
 from tasks.domain.images.preprocessing import Limits, decoder_versions, limits_from_settings
 from tasks.domain.images.rejections import Circumstances, Reason
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary, Snapshot
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.engine.engine import Engine, open_engine
 from tasks.engine.tally import Advance, Tally, local_clock
-from tasks.ingestion.decoder_pool import Decoder
 from tasks.ingestion.fetching import examine_batches, split_batches
 from tasks.ingestion.ingest_results import Results
 from tasks.ingestion.ingest_task import LIGHTER, IngestTask, choose_examiner

@@ -7,12 +7,12 @@ from functools import lru_cache, partial
 from itertools import chain
 from threading import Lock
 
+from tasks.decoding.decoder import BRIGHTNESS_EXAMINER, EXAMINER, Decoder
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.engine.engine import ReportProgress
 from tasks.engine.tally import StageClock
-from tasks.ingestion.decoder_pool import BRIGHTNESS_EXAMINER, EXAMINER, Decoder
 from tasks.ingestion.fetching import Fetcher, Result, split_batches
 from tasks.stores.files.store_format import measures_brightness
 from tasks.stores.objects.object_store import open_bucket

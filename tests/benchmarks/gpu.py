@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from configs.cores import count_cores
+from tasks.decoding.square_decoder import SquareDecoder
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone, Pixels, Vector, random_backbone, with_batch
+from tasks.modeling.backbone.batches import decode_squares
 from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.backbone.self_test import check_determinism, reference_pictures
-from tasks.modeling.backbone.square_decoder import SquareDecoder
 from tasks.modeling.determinism import count_cards, describe_engine, map_in_parallel
 from tests.benchmarks.pictures import make_pictures
 
@@ -45,9 +46,9 @@ def decode_rate(files: Sequence[bytes], pictures: int) -> float:
     """Return how many photographs a second all processes decode and hand over; starting them is not counted."""
     requests = [(str(number), files[number % len(files)], ("identity",)) for number in range(pictures)]
     with SquareDecoder(SIZE, LIMITS) as decoder:
-        list(decoder.decode(requests[: 4 * count_cores()]))
+        list(decode_squares(decoder, requests[: 4 * count_cores()], LIMITS))
         started = time.perf_counter()
-        list(decoder.decode(requests))
+        list(decode_squares(decoder, requests, LIMITS))
         return pictures / (time.perf_counter() - started)
 
 

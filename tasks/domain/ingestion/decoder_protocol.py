@@ -13,7 +13,12 @@ from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection
 
 #: The longest answer about one file, in bytes: a detail whose every character is written as two JSON escapes.
 MAX_RESPONSE_BYTES = max(12 * DETAIL_LETTERS, 2 * PARTS_BYTES) + 500
-# The rights that a process could not give up, in the words of tasks.ingestion.sandbox.
+# 31 bytes a pixel were measured for HEIC and AVIF, where five copies are held at once: decoded planes, the library's
+# copy, Pillow's, the upright one and the one in sRGB. Other formats need 14 to 19.
+_BYTES_A_PIXEL = 40
+# Bytes for Python, Pillow, NumPy and SciPy.
+_FLOOR = 2**29
+# The rights that a process could not give up, in the words of tasks.decoding.sandbox.
 _MissingList = TypeAdapter(list[Literal["files", "other processes"]])
 #: The reasons for which a decoder may reject a file; the other reasons are known only to the run itself.
 DECODER_REASONS = (
@@ -68,6 +73,12 @@ class _RejectedResponse(_Strict):
 
 
 _ResponseList = TypeAdapter(list[_DescribedResponse | _RejectedResponse])
+_RefusalOrNone = TypeAdapter(_RejectedResponse | None)
+
+
+def decoding_memory(limits: Limits) -> int:
+    """Return how much memory a process needs to decode any picture that the limits allow, in bytes."""
+    return _FLOOR + 3 * limits.max_bytes + _BYTES_A_PIXEL * limits.max_pixels
 
 
 def parse_responses(message: bytes, files: int, limits: Limits) -> list[Description | Rejection]:
@@ -88,6 +99,12 @@ def parse_responses(message: bytes, files: int, limits: Limits) -> list[Descript
     if len(answers) != files:
         raise ValueError(f"{len(answers)} answers about {files} files")
     return [_to_result(answer, limits) for answer in answers]
+
+
+def parse_refusal(message: bytes) -> Rejection | None:
+    """Parse the answer of a process that hands over pixels: null, or why it has none; else it is a ValueError."""
+    answer = _RefusalOrNone.validate_json(message)
+    return Rejection(answer.reason, answer.detail) if answer else None
 
 
 def parse_missing(message: bytes) -> Sequence[str]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tasks.decoding.decoder import Decoder
 from tasks.domain.images.preprocessing import FORMATS, Limits, open_picture, preprocess_image
 from tasks.domain.images.rejections import Reason, Rejection
-from tasks.ingestion.decoder_pool import Decoder
 from tests.tasks.domain.pictures import (
     ADOBE_RGB,
     DISPLAY_P3,

@@ -5,9 +5,12 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from configs.errors import PedigreeError
 from configs.schema import Backbone as Chosen
-from tasks.domain.images.preprocessing import Limits
+from tasks.decoding.square_decoder import SquareDecoder
+from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.modeling.backbone.backbone import Backbone, random_backbone, restore_backbone, with_batch
+from tasks.modeling.backbone.batches import decode_squares
 from tasks.modeling.backbone.embedding import embed_views
 from tasks.modeling.backbone.loading import choose_batch, load_backbone
 from tasks.modeling.backbone.self_test import check_determinism, reference_pictures
@@ -60,3 +63,22 @@ def test_a_processor_takes_one_picture_a_call(batch: int, expected: int) -> None
     """Unless the settings name a number, a machine without a card computes as ever."""
     settings = Chosen(weights="random", cut="mixed0", size=75, batch=batch)
     assert choose_batch(settings) == load_backbone(settings).batch == expected
+
+
+def test_an_image_on_which_processes_die_is_decoded_here(
+    images: list[tuple[str, bytes]], limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was decoded when it was stored, so a machine that kills processes must not stop a run."""
+    monkeypatch.setattr("tasks.decoding.square_decoder._PROGRAM", "tests.tasks.decoding.hostile_worker:die_of_squares")
+    with SquareDecoder(75, limits) as decoder:
+        (squares,) = decode_squares(decoder, [(*images[0], ("identity", "mirror"))], limits)
+    pixels = preprocess_image(images[0][1], 75, limits)
+    assert isinstance(pixels, np.ndarray)
+    assert np.array_equal(squares, np.stack([pixels, pixels[:, ::-1]]))
+
+
+def test_a_damaged_image_is_named(images: list[tuple[str, bytes]], limits: Limits) -> None:
+    """It stops the run with the sentence that it gets without processes."""
+    damaged = [("dog 5", images[5][1][:400], ("identity",))]
+    with SquareDecoder(75, limits) as decoder, pytest.raises(PedigreeError, match="stored image dog 5 cannot be used"):
+        list(decode_squares(decoder, damaged, limits))

@@ -14,13 +14,14 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from mmap import mmap
 from pathlib import Path
 
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 
-EXAMINER = "tests.tasks.hostile_worker:taken_over"
+EXAMINER = "tests.tasks.decoding.hostile_worker:taken_over"
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 _ATTACH, _NEW_USER = 16, 0x10000000
 
@@ -44,6 +45,18 @@ class Evil:
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
         """Be a call of open."""
         return open, (self._path, "w")
+
+
+def shrink_memory(_size: int, _limits: Sequence[int], _memory: mmap) -> Callable[[list[bytes]], bytes]:
+    """Build a function that takes away the memory that it shares, and says that all squares are in it."""
+    # Before the doors are shut: the kernel's filter forbids it afterwards.
+    os.ftruncate(json.loads(sys.argv[1])[1], 0)
+    return lambda _question: b"null"
+
+
+def die_of_squares(_size: int, _limits: Sequence[int], _memory: mmap) -> Callable[[list[bytes]], bytes]:
+    """Build a function that kills its process."""
+    return lambda _question: os._exit(1)
 
 
 def _send(message: bytes, length: int | None = None) -> None:

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from configs.errors import PedigreeError
+from tasks.decoding.decoder import Decoder
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
-from tasks.ingestion.decoder_pool import Decoder
 from tests.tasks.domain.pictures import progressive_bomb
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**6, min_side=32)
@@ -46,7 +46,7 @@ DEEDS: dict[bytes, Callable[[], object]] = {
 }
 
 
-MISBEHAVING = "tests.tasks.ingestion.test_decoder_pool:misbehaving"
+MISBEHAVING = "tests.tasks.decoding.test_decoder:misbehaving"
 
 
 def misbehaving(data: bytes, limits: Limits) -> Rejection:
@@ -132,7 +132,7 @@ def test_no_worker_is_left_when_a_run_is_interrupted() -> None:
 
 def test_no_worker_outlives_a_run_that_is_killed() -> None:
     """A run that is killed without a word takes its idle workers along."""
-    program = "from tests.tasks.ingestion.test_decoder_pool import wait_for_death; wait_for_death()"
+    program = "from tests.tasks.decoding.test_decoder import wait_for_death; wait_for_death()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", program]
     with Popen(command, stdin=PIPE, stdout=PIPE, env=environment, text=True) as run:  # noqa: S603 - this very Python

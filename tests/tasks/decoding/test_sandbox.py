@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.decoding.decoder import Decoder
+from tasks.decoding.worker_functions import answer
 from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import (
     Description,
@@ -25,12 +27,10 @@ from tasks.domain.images.near_duplicates import HASH_BYTES
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import DECODER_REASONS, parse_responses
-from tasks.ingestion.decoder_pool import Decoder
-from tasks.ingestion.decoder_worker import answer
+from tests.tasks.decoding.hostile_worker import EXAMINER
 from tests.tasks.domain.images.test_preprocessing import WAYS
 from tests.tasks.domain.images.test_preprocessing_hostile import BAD, GOOD
 from tests.tasks.domain.pictures import LIMITS
-from tests.tasks.hostile_worker import EXAMINER
 
 SECRETS = (
     "AWS_SECRET_ACCESS_KEY",
@@ -233,11 +233,11 @@ def test_everything_that_is_allowed_still_decodes(describe: Examine) -> None:
 
 
 LATE = """
-import sys, tasks.ingestion.decoder_worker
+import sys, tasks.decoding.worker_functions
 from pathlib import Path
 from tasks.domain.images.image_info import describe_brightness
 from tasks.domain.images.preprocessing import Limits
-tasks.ingestion.decoder_worker.load_formats()
+tasks.decoding.worker_functions.load_formats()
 before = set(sys.modules)
 for path in Path(sys.argv[1]).iterdir():
     describe_brightness(path.read_bytes(), Limits(10**7, 10**7, 32))
@@ -258,7 +258,7 @@ def test_nothing_is_imported_when_a_file_comes(tmp_path: Path) -> None:
 
 DOORS = """
 import json, os, socket, sys
-from tasks.ingestion import sandbox
+from tasks.decoding import sandbox
 if "seccomp" in sys.argv: sandbox._MACHINES.clear()
 if "landlock" in sys.argv: sandbox._CREATE_RULESET = 0xFFFF
 left = sandbox.lock_down()

@@ -1,0 +1,1 @@
+"""Untrusted files are decoded in sandboxed processes that are killed where they take too long."""
