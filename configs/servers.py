@@ -1,4 +1,4 @@
-"""Settings of the servers, besides those of a retraining: where they keep things, and whom they notify."""
+"""Settings of the servers, besides those of a retraining: where they keep things, whom they notify, how they answer."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -94,8 +94,46 @@ class Notify(Section):
         return self
 
 
+class Serve(Section):
+    """How ``pedigree serve`` answers photographs, and how much it takes on."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; any but a loopback address needs a key, see docs/how-to/serve.md.",
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8080, description="Port to listen on; 0 takes any that is free."
+    )
+    follow_seconds: Annotated[float, Field(ge=0.1, le=3600)] = Field(
+        default=2, description="Seconds between two looks at who is champion."
+    )
+    decode_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=5, description="Seconds that decoding one photograph may take; then its process is killed."
+    )
+    queue: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=32, description="Photographs that may wait for a core; who asks for more is told to come again."
+    )
+    max_files: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=16, description="The most photographs of one request."
+    )
+    max_megabytes: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=20, description="The largest body of a request, and so the largest photograph."
+    )
+    max_megapixels: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=30, description="Larger photographs are refused undecoded; images.max_megapixels bounds them too."
+    )
+    body_seconds: Annotated[float, Field(ge=0.1, le=600)] = Field(
+        default=10, description="Seconds within which the body of a request must have come."
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        default=5, description="Seconds that it goes on after SIGTERM, while /ready already says no."
+    )
+
+
 class Operations(Section):
     """The sections of a settings file that only the servers read: no run depends on them."""
 
     servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep what they know.")
     notify: Notify = Field(default=Notify(), description="Who is told how runs end.")
+    serve: Serve = Field(default=Serve(), description="How the champion answers photographs over HTTP.")

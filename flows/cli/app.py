@@ -121,6 +121,22 @@ def deploy(
         print_answer({"deployments": names, "pool": pool, "left_alone": left_alone}, as_json, screen)
 
 
+@app.command("serve")
+def serve_champion(
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Listen there, not on serve.host.")] = "",
+    port: Annotated[int | None, typer.Option("--port", help="Listen on that port, not on serve.port.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer photographs over HTTP by the champion, and follow the decisions about who that is."""
+    with report_errors():
+        from flows.cli import serve
+
+        serve.serve(serve.ServeOptions(config, changes or [], store or "", host, port), as_json)
+
+
 @app.command()
 def demo(as_json: Json = False) -> None:
     """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.domain.images.rejections import Rejection
@@ -36,6 +39,20 @@ class Prediction:
 def backbone_file(facts: Mapping[str, Any]) -> str:
     """Return the name of the file that a packaged backbone's engine computes with: a graph, or TensorFlow's weights."""
     return "backbone.onnx" if "graph" in facts else "backbone.npz"
+
+
+def served_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a backbone's facts as it serves: one picture a call, in float32, wherever its features were computed.
+
+    The smoke test says how near that is to what was evaluated.
+
+    Args:
+        facts: What identifies the backbone, as in ``Backbone.facts``.
+
+    Returns:
+        The facts with which it is restored.
+    """
+    return {name: fact for name, fact in facts.items() if name not in {"batch", "computing"}}
 
 
 @dataclass(frozen=True)
@@ -94,9 +111,7 @@ class Predictor:
         # Older packages do not name their head.
         if facts.get("head", head.name) != head.name:
             raise PedigreeError(f"The head in {folder} is not the one that was packaged: download the model again.")
-        # One picture a call in float32, wherever it serves: the smoke test says how near that is to what was evaluated.
-        served = {name: fact for name, fact in named.items() if name not in {"batch", "computing"}}
-        return cls(restore_backbone(network, served), head, limits)
+        return cls(restore_backbone(network, served_facts(named)), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
         """Predict each image from its bytes, independently of the others, in order."""
@@ -105,9 +120,27 @@ class Predictor:
     def _predict_image(self, data: bytes) -> Prediction:
         pixels = preprocess_image(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
-            problem = f"{pixels.reason.value}: {pixels.detail}"
-            return Prediction(None, None, sure=False, probabilities=None, problem=problem)
-        probabilities = self.head.probabilities(self.backbone.network(pixels)[None])[0]
-        named = dict(zip(self.head.classes, map(float, probabilities), strict=True))
-        label = max(named, key=named.__getitem__)
-        return Prediction(label, named[label], self.head.is_confident(named[label]), named, "")
+            return reject(pixels)
+        return predict_features(self.head, self.backbone.network(pixels))
+
+
+def predict_features(head: Head, features: NDArray[np.float32]) -> Prediction:
+    """Return a head's prediction for one image.
+
+    Args:
+        head: The head.
+        features: The image's features, of shape (width,).
+
+    Returns:
+        The prediction.
+    """
+    probabilities = head.probabilities(features[None])[0]
+    named = dict(zip(head.classes, map(float, probabilities), strict=True))
+    label = max(named, key=named.__getitem__)
+    return Prediction(label, named[label], head.is_confident(named[label]), named, "")
+
+
+def reject(rejection: Rejection) -> Prediction:
+    """Return the prediction for a file that cannot be used: none, and why."""
+    problem = f"{rejection.reason.value}: {rejection.detail}"
+    return Prediction(None, None, sure=False, probabilities=None, problem=problem)

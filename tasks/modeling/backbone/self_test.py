@@ -1,6 +1,7 @@
 """Self-test: whether a machine computes the same features twice, and which bits it gives for reference pictures."""
 
 import platform
+from collections.abc import Sequence
 from hashlib import sha256, shake_256
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from tasks.domain.training.machines import Machine
 from tasks.modeling.determinism import describe_processor, map_in_parallel
 
 if TYPE_CHECKING:
-    from tasks.modeling.backbone.backbone import Backbone, Pixels
+    from tasks.modeling.backbone.backbone import Backbone, Pixels, Vector
 
 # The side of a square of one colour in each reference picture, in pixels: noise, texture, and shapes.
 _GRAINS = (1, 5, 23)
@@ -56,7 +57,16 @@ def check_determinism(backbone: "Backbone") -> str:
         raise PedigreeError(
             "On this machine the same picture gives different features twice: train on another machine."
         )
-    return sha256(np.stack(alone).astype("<f4").tobytes()).hexdigest()
+    return _hash(alone)
+
+
+def hash_reference_features(backbone: "Backbone") -> str:
+    """Return the hash of the features of the three reference pictures, as ``check_determinism`` does: 64 hex digits."""
+    return _hash([backbone.network(pixels) for pixels in reference_pictures(backbone.size)])
+
+
+def _hash(features: "Sequence[Vector]") -> str:
+    return sha256(np.stack(features).astype("<f4").tobytes()).hexdigest()
 
 
 def reference_pictures(size: int) -> list["Pixels"]:

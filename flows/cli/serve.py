@@ -1,0 +1,71 @@
+"""The command ``pedigree serve``: which model is followed, where it answers, and what is printed then."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.environment import absolute
+from configs.errors import SettingsError
+from configs.load import parse_section, read_operations, read_settings
+from configs.schema import Tracking
+from configs.servers import Serve
+from flows.cli.terminal import print_answer
+
+if TYPE_CHECKING:
+    from tasks.service.models.model_source import ModelSource
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command line says.
+
+    Attributes:
+        config: The settings file, if any.
+        changes: Changes of its settings.
+        store: The store's address, instead of a settings file.
+        host: The address to listen on; empty for that of the settings.
+        port: The port; None for that of the settings.
+    """
+
+    config: Path | None
+    changes: list[str]
+    store: str
+    host: str
+    port: int | None
+
+
+def serve(options: ServeOptions, as_json: bool) -> None:  # noqa: FBT001 - the flag as it was given
+    """Answer photographs until the process is told to stop.
+
+    Args:
+        options: What the command line says.
+        as_json: Print the address as one JSON object.
+    """
+    from tasks.service.server import open_service
+
+    service = open_service(_source(options), _section(options))
+    service.run(lambda address: _tell(address, as_json))
+
+
+def _section(options: ServeOptions) -> Serve:
+    """Return the section serve of the settings, with what the command line says instead."""
+    section = read_operations(options.config, options.changes).serve if options.config else Serve()
+    given = {"host": options.host or None, "port": options.port}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return parse_section(Serve, ("serve",), {"serve": {**section.model_dump(), **changed}})
+
+
+def _source(options: ServeOptions) -> "ModelSource":
+    from tasks.service.models.store_models import StoreModels
+    from tasks.stores.store import Store
+
+    if (options.config is None) == (not options.store) or (options.store and options.changes):
+        raise SettingsError("Say whose champion is to serve: either -c FILE, with --set where needed, or --store URL.")
+    if options.config:
+        settings = read_settings(options.config, options.changes)
+        return StoreModels(Store(settings.store.url), settings.tracking.model)
+    return StoreModels(Store(absolute(options.store)), Tracking().model)
+
+
+def _tell(address: str, as_json: bool) -> None:  # noqa: FBT001 - the flag as it was given
+    print_answer({"address": address}, as_json, f"The champion answers at {address}: POST a photograph to /v1/predict.")

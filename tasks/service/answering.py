@@ -1,0 +1,123 @@
+"""Answering: photographs are taken on within bounds, and worked on one a core, each on its own."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+from tasks.domain.images.rejections import Reason, Rejection
+from tasks.domain.serving.admission import Capacity, update_mean
+from tasks.domain.serving.answers import Answer, write_id
+from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
+from tasks.modeling.packaged_model import predict_features
+from tasks.service.metrics import Metrics
+from tasks.service.models.served_model import ServedModel
+
+#: Is told of each answer and of the photograph's bytes, once the answer is there.
+Listener = Callable[[Answer, bytes], None]
+
+
+class Answering:
+    """A bounded queue before as many threads as there are cores; requests enter it in the event loop alone.
+
+    A photograph is decoded in a process of its own and computed alone: no answer depends on who else asks.
+    """
+
+    def __init__(self, capacity: Capacity, metrics: Metrics, listeners: Sequence[Listener] = ()) -> None:
+        """Start no thread yet.
+
+        Args:
+            capacity: How many photographs are taken on.
+            metrics: Gets counts and times.
+            listeners: Are told of each answer, in the thread that made it.
+        """
+        self._capacity, self._metrics, self._listeners = capacity, metrics, listeners
+        self._pool = ThreadPoolExecutor(capacity.cores, thread_name_prefix="answer")
+        self._present, self._seconds = 0, 0.0
+
+    def close(self) -> None:
+        """Let what is at work end, and take on nothing any more."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def check_room(self, photographs: int = 1) -> None:
+        """Check, before a body is read, that its photographs can be taken on.
+
+        Args:
+            photographs: How many there are, at least.
+
+        Raises:
+            ServiceProblemError: The queue is full.
+        """
+        if not self._capacity.admits(self._present, photographs):
+            raise ServiceProblemError(
+                ProblemKind.BUSY,
+                f"{self._present:,} photographs are at work or wait, and no more are taken on.",
+                retry_after=self._capacity.retry_after(self._present, self._seconds),
+            )
+
+    async def answer(self, model: ServedModel, photographs: Sequence[bytes]) -> list[Answer]:
+        """Answer photographs, each on its own; where the request is given up, those that still wait are dropped.
+
+        Args:
+            model: The model that answers all of them.
+            photographs: The files.
+
+        Returns:
+            One answer a photograph, in their order.
+        """
+        self.check_room(len(photographs))
+        futures = [self._submit(model, data) for data in photographs]
+        try:
+            return list(await asyncio.gather(*map(asyncio.wrap_future, futures)))
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _submit(self, model: ServedModel, data: bytes) -> Future[Answer]:
+        loop = asyncio.get_running_loop()
+        self._change_present(1)
+        future = self._pool.submit(self._answer, model, data, time.perf_counter())
+        future.add_done_callback(lambda _future: loop.call_soon_threadsafe(partial(self._change_present, -1)))
+        return future
+
+    def _change_present(self, change: int) -> None:
+        self._present += change
+        self._metrics.set_present(self._present)
+
+    def _answer(self, model: ServedModel, data: bytes, submitted: float) -> Answer:
+        started = time.perf_counter()
+        square = model.squares.decode(data)
+        decoded = time.perf_counter()
+        if isinstance(square, Rejection):
+            answer = _refuse(model, square, decoded - started)
+            self._metrics.observe(started - submitted, decoded - started, 0)
+        else:
+            prediction = predict_features(model.head, model.backbone.network(square))
+            ended = time.perf_counter()
+            answer = Answer(
+                _new_id(),
+                model.identity,
+                prediction.label,
+                prediction.probability,
+                prediction.sure,
+                prediction.probabilities,
+                1000 * (ended - started),
+            )
+            self._metrics.observe(started - submitted, decoded - started, ended - decoded)
+            self._seconds = update_mean(self._seconds, ended - started)
+        self._metrics.count_answer(answer, answer.problem.reason if answer.problem else "")
+        for listener in self._listeners:
+            listener(answer, data)
+        return answer
+
+
+def _refuse(model: ServedModel, rejection: Rejection, seconds: float) -> Answer:
+    kind = ProblemKind.TOO_LARGE if rejection.reason is Reason.TOO_MANY_BYTES else ProblemKind.UNUSABLE
+    problem = ServiceProblem(kind, f"{rejection.detail}.", rejection.reason.value)
+    return Answer(_new_id(), model.identity, None, None, False, None, 1000 * seconds, problem)  # noqa: FBT003 - not sure
+
+
+def _new_id() -> str:
+    return write_id(time.time_ns() // 10**6, os.urandom(10))

@@ -1,0 +1,140 @@
+"""Metrics of the service for Prometheus; every label takes few values, whatever clients send."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from tasks.domain.serving.answers import Answer, ModelIdentity
+
+#: The media type of what ``render`` returns.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """What the service counts and measures."""
+
+    def __init__(self) -> None:
+        """Begin with nothing counted."""
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "pedigree_requests", "Requests by address and HTTP status.", ["address", "status"], registry=registry
+        )
+        self._answers = Counter(
+            "pedigree_answers", "Photographs with an answer.", ["version", "label", "sure"], registry=registry
+        )
+        self._unusable = Counter(
+            "pedigree_unusable", "Photographs that were rejected, by reason.", ["reason"], registry=registry
+        )
+        self._present = Gauge("pedigree_photographs", "Photographs at work or waiting.", registry=registry)
+        self._wait = Histogram(
+            "pedigree_queue_wait_seconds", "How long photographs wait for a core.", buckets=_SECONDS, registry=registry
+        )
+        self._decode = Histogram(
+            "pedigree_decode_seconds", "How long decoding takes.", buckets=_SECONDS, registry=registry
+        )
+        self._network = Histogram(
+            "pedigree_network_seconds", "How long network and head take.", buckets=_SECONDS, registry=registry
+        )
+        self._swaps = Counter(
+            "pedigree_swaps", "Models that came to serve, or did not.", ["outcome"], registry=registry
+        )
+        self._swap_seconds = Histogram(
+            "pedigree_swap_seconds", "How long loading and checking a model takes.", buckets=_SECONDS, registry=registry
+        )
+        self._model = Gauge(
+            "pedigree_model",
+            "1 for the model that serves.",
+            ["name", "version", "decision", "head", "dataset"],
+            registry=registry,
+        )
+        self._age = Gauge(
+            "pedigree_following_age_seconds",
+            "Seconds since the ledger or MLflow said who is champion.",
+            registry=registry,
+        )
+        self._following: Callable[[], tuple[ModelIdentity | None, float]] = lambda: (None, float("inf"))
+        self._shown: ModelIdentity | None = None
+
+    def follow(self, ask: Callable[[], tuple[ModelIdentity | None, float]]) -> None:
+        """Ask, whenever metrics are read, which model serves and how many seconds ago that was confirmed."""
+        self._following = ask
+
+    def count_request(self, address: str, status: int) -> None:
+        """Count a request.
+
+        Args:
+            address: The route's path as it is written in the API, not as the client wrote it.
+            status: The HTTP status.
+        """
+        self._requests.labels(address, str(status)).inc()
+
+    def count_answer(self, answer: Answer, reason: str) -> None:
+        """Count what was said about a photograph.
+
+        Args:
+            answer: The answer.
+            reason: Why it was rejected; empty where it was not.
+        """
+        if reason:
+            self._unusable.labels(reason).inc()
+        else:
+            self._answers.labels(answer.model.version, answer.label, str(answer.sure).lower()).inc()
+
+    def set_present(self, photographs: int) -> None:
+        """Tell how many photographs are at work or wait."""
+        self._present.set(photographs)
+
+    def observe(self, waited: float, decoded: float, computed: float) -> None:
+        """Note how long a photograph took.
+
+        Args:
+            waited: Seconds that it waited for a core.
+            decoded: Seconds of decoding.
+            computed: Seconds of network and head; 0 where it was rejected.
+        """
+        self._wait.observe(waited)
+        self._decode.observe(decoded)
+        if computed:
+            self._network.observe(computed)
+
+    def count_swap(self, outcome: str, seconds: float) -> None:
+        """Count a model that was to serve.
+
+        Args:
+            outcome: ok or refused.
+            seconds: What loading and checking it took.
+        """
+        self._swaps.labels(outcome).inc()
+        self._swap_seconds.observe(seconds)
+
+    def render(self) -> bytes:
+        """Return all metrics as Prometheus reads them."""
+        identity, age = self._following()
+        self._age.set(age)
+        if identity != self._shown:
+            self._model.clear()
+            self._forget_other_versions(identity)
+            self._shown = identity
+        if identity:
+            labels = (
+                identity.name,
+                identity.version,
+                str(identity.decision),
+                identity.head[:12],
+                identity.dataset[:12],
+            )
+            self._model.labels(*labels).set(1)
+        return generate_latest(self._registry)
+
+    def _forget_other_versions(self, identity: ModelIdentity | None) -> None:
+        """Remove the answers of all versions but the present one and the former, so that labels stay bounded."""
+        kept = {model.version for model in (identity, self._shown) if model}
+        for version, *labels in self._label_values():
+            if version not in kept:
+                self._answers.remove(version, *labels)
+
+    def _label_values(self) -> list[tuple[str, ...]]:
+        names = ("version", "label", "sure")
+        samples = [sample for family in self._answers.collect() for sample in family.samples]
+        return list(dict.fromkeys(tuple(sample.labels[name] for name in names) for sample in samples))

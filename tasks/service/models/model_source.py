@@ -1,0 +1,62 @@
+"""Model sources: where the service finds who is champion, and the files of that model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.serving.answers import ModelIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.modeling.packaged_model import Package
+
+
+@dataclass(frozen=True)
+class GoldenSet:
+    """Test images, and what the evaluation says about them.
+
+    Attributes:
+        images: The files by the images' names.
+        expected: The evaluation's predictions, in the order of the images.
+        tolerance: The widest difference of a probability that counts as none on a machine of another kind.
+        reference: The hash of the reference pictures' features on the machine that embedded; empty where unknown.
+    """
+
+    images: "Mapping[str, bytes]"
+    expected: Predictions
+    tolerance: float
+    reference: str
+
+
+class ModelSource(Protocol):
+    """A place that says who is champion and holds its files."""
+
+    @property
+    def place(self) -> str:
+        """Return in words where champions are found, such as the ledger of a store."""
+
+    def champion(self) -> ModelIdentity | None:
+        """Return who is champion now, None before there is one; raise PedigreeError where that cannot be learned."""
+
+    def package(self, identity: ModelIdentity, backbone: str) -> "Package":
+        """Read a model's files.
+
+        Args:
+            identity: The model.
+            backbone: The fingerprint of a backbone that is loaded already, whose file is left out; empty for none.
+
+        Returns:
+            The files; without that of the backbone where it is the one that is loaded.
+        """
+
+    def golden(self, identity: ModelIdentity, package: "Package") -> GoldenSet | None:
+        """Return what the model's answers are checked with before it serves.
+
+        Args:
+            identity: The model.
+            package: Its files.
+
+        Returns:
+            Test images with the evaluation's predictions; None where the source has none.
+        """

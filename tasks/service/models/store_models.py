@@ -1,0 +1,141 @@
+"""Champions of a store: the ledger says who they are, and the store holds their files; MLflow is not asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.errors import PedigreeError
+from configs.sections import Images
+from tasks.domain.datasets.splits import Split
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.gate.serving_check import SAMPLE, serving_tolerance
+from tasks.domain.images.preprocessing import limits_from_settings
+from tasks.domain.registry.decisions import Decision, find_champion
+from tasks.domain.serving.answers import ModelIdentity
+from tasks.features.stored_models import backbone_files, head_bytes
+from tasks.service.models.model_source import GoldenSet
+from tasks.stores.store import Store
+
+if TYPE_CHECKING:
+    from tasks.modeling.packaged_model import Package
+
+
+@dataclass
+class StoreModels:
+    """The champions of one store.
+
+    Attributes:
+        store: The store.
+        name: The name of the registered model, which answers repeat.
+    """
+
+    store: Store
+    name: str
+
+    def __post_init__(self) -> None:
+        """Begin without having read the ledger."""
+        self._files: Sequence[str] | None = None
+        self._champion: ModelIdentity | None = None
+
+    @cached_property
+    def place(self) -> str:
+        """Return in words where champions are found."""
+        return f"the ledger of {self.store.url}"
+
+    def champion(self) -> ModelIdentity | None:
+        """Return who is champion; while the ledger has no new entry that costs one listing.
+
+        Returns:
+            The champion; None before there is one.
+        """
+        files = self.store.ledger.files()
+        if files != self._files:
+            if not files:
+                self.store.check_format()
+                self.store.objects.check()
+            entries = self.store.ledger.verified_entries()
+            self._champion = identify_champion(entries, self.name)
+            self._files = files
+        return self._champion
+
+    def package(self, identity: ModelIdentity, backbone: str) -> "Package":
+        """Read a model's files from the store, and hold each against the hash that names it.
+
+        Args:
+            identity: The model.
+            backbone: The fingerprint of a backbone that is loaded already; empty for none.
+
+        Returns:
+            The files; without that of the backbone where it is the one that is loaded.
+        """
+        from tasks.modeling.packaged_model import Package
+
+        record = self.store.records.read(identity.head, identity.dataset)
+        limits = limits_from_settings(Images.model_validate(record.settings.get("images", {})))
+        if identity.backbone == backbone:
+            network, facts = b"", self.store.backbones.read_facts(backbone)
+        else:
+            network, facts = backbone_files(self.store, identity.backbone)
+        return Package(network, facts, head_bytes(self.store, identity.head), limits)
+
+    def golden(self, identity: ModelIdentity, package: "Package") -> GoldenSet | None:
+        """Take a few test images, the same ones each time, as far as the store has them.
+
+        Args:
+            identity: The model.
+            package: Its files.
+
+        Returns:
+            The images with the evaluation's predictions; None where none is left.
+        """
+        from tasks.modeling.head.head import Head
+
+        rows = self.store.manifests.columns(identity.dataset).of_split(Split.TEST)
+        stored = self.store.images.salvage(sorted(rows.images.to_pylist())[:SAMPLE])
+        images = {image: data for image, data in stored if not isinstance(data, PedigreeError)}
+        if not images:
+            return None
+        head = Head.from_bytes(package.head)
+        features = self.store.features(identity.backbone, len(head.weights)).read(list(images))
+        expected = Predictions(head.classes, head.probabilities(np.asarray(features, np.float32)), head.threshold)
+        machine = self.store.backbones.recorded_machine(identity.backbone)
+        tolerance = serving_tolerance(package.backbone_facts)
+        return GoldenSet(images, expected, tolerance, machine.reference if machine else "")
+
+
+def identify_champion(entries: Sequence[Decision], name: str) -> ModelIdentity | None:
+    """Return which model serves, and since which decision.
+
+    Args:
+        entries: The ledger.
+        name: The name of the registered model.
+
+    Returns:
+        The champion; None where there is none.
+    """
+    champion = find_champion(entries)
+    if champion is None:
+        return None
+    judged = next((entry for entry in entries if entry.model == champion.model and entry.decided_by_gate), champion)
+    return ModelIdentity(
+        name=name,
+        version=champion.model_version,
+        decision=_serving_since(entries),
+        head=champion.head,
+        backbone=champion.backbone,
+        dataset=champion.dataset,
+        trained=judged.time,
+    )
+
+
+def _serving_since(entries: Sequence[Decision]) -> int:
+    """Return the number of the decision since which the last champion serves without a break."""
+    last = entries[-1]
+    for entry in reversed(entries):
+        if entry.champion != last.champion:
+            break
+        last = entry
+    return last.number

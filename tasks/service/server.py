@@ -1,0 +1,159 @@
+"""The server: one process that listens, follows the decisions, and stops without losing a request."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from configs.cores import count_cores
+from configs.environment import home, secret
+from configs.errors import SettingsError
+from configs.servers import Serve
+from configs.visible_text import visible_lines
+from tasks.domain.hashing import sha256_of
+from tasks.domain.serving.admission import Capacity
+from tasks.service.answering import Answering
+from tasks.service.metrics import Metrics
+from tasks.service.models.following import Follower
+from tasks.service.models.last_good import LastGood
+from tasks.service.models.model_source import ModelSource
+from tasks.service.request_log import RequestLog
+from tasks.service.web.access import Access, check_address, read_keys
+from tasks.service.web.app import build_app
+from tasks.service.web.bodies import Memory
+from tasks.service.web.state import ServiceState
+
+#: The environment variable with a secret that hashes of photographs in the log are made with.
+SALT_VARIABLE = "PEDIGREE_SERVE_SALT"
+# Connections that wait for a request of their client, beside those that are answered.
+_CONNECTIONS = 1000
+# A request that was taken on ends within this time after the service has stopped to listen, in seconds.
+_LAST_ANSWER = 30
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that is ready to run.
+
+    Attributes:
+        state: Its parts.
+        listener: The socket on which it listens already.
+        address: The address at which it answers.
+    """
+
+    state: ServiceState
+    listener: socket.socket
+    address: str
+
+    def run(self, tell: Callable[[str], None]) -> None:
+        """Answer until the process is told to stop.
+
+        Args:
+            tell: Is told the address, once it listens there.
+        """
+        self.state.follower.start()
+        tell(self.address)
+        try:
+            self._server.run(sockets=[self.listener])
+        finally:
+            self.state.follower.stop()
+            self.state.answering.close()
+            if self.state.follower.model:
+                self.state.follower.model.squares.close()
+
+    @cached_property
+    def _server(self) -> "_DrainingServer":
+        config = uvicorn.Config(
+            build_app(self.state),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=_LAST_ANSWER,
+        )
+        return _DrainingServer(config, self.state)
+
+    def stop(self) -> None:
+        """Answer what was taken on, and end ``run``; any thread may call this."""
+        self._server.should_exit = True
+
+
+class _DrainingServer(uvicorn.Server):
+    """Goes on for a while after SIGTERM, so that whoever spreads requests sees that it is not ready any more."""
+
+    def __init__(self, config: uvicorn.Config, state: ServiceState) -> None:
+        super().__init__(config)
+        self._state = state
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain at the first signal, and stop at once at the second, or at Ctrl-C."""
+        del frame
+        if self._state.draining or sig == signal.SIGINT:
+            self.should_exit = True
+            return
+        self._state.draining = True
+        seconds = self._state.settings.drain_seconds
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def open_service(source: ModelSource, settings: Serve) -> Service:
+    """Open a service: check who may ask, and listen; no model is loaded yet.
+
+    Args:
+        source: Where champions are found.
+        settings: Where it listens and what it takes on.
+
+    Returns:
+        The service.
+
+    Raises:
+        SettingsError: The address cannot be listened on, or others could reach it without a key.
+    """
+    keys = read_keys()
+    check_address(settings.host, keys)
+    metrics = Metrics()
+    log = RequestLog(sys.stderr, secret(SALT_VARIABLE).encode())
+    answering = Answering(Capacity(count_cores(), settings.queue), metrics, [log.write])
+    follower = Follower(source, LastGood(_copy_folder(source)), settings, metrics.count_swap, _write_line)
+    state = ServiceState(settings, follower, answering, metrics, Access(keys), Memory(settings))
+    metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    return Service(state, listener, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _copy_folder(source: ModelSource) -> Path:
+    """Return where the last good model is kept, apart from those of other places."""
+    return home() / "serving" / sha256_of(source.place)[:_SHORT]
+
+
+def _listen(settings: Serve) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise SettingsError(
+            f"Nothing can listen on {settings.host}:{settings.port} ({error.strerror}): correct serve.host or "
+            "serve.port."
+        ) from error
+
+
+def _write_line(sentence: str) -> None:
+    sys.stderr.write(f"{visible_lines(sentence)}\n")
+    sys.stderr.flush()

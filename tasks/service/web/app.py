@@ -1,0 +1,84 @@
+"""The app of the service: its addresses behind its front."""
+
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
+from tasks.service.web.front import App, Front, problem_headers
+from tasks.service.web.routes import build_routes
+from tasks.service.web.state import ServiceState
+
+_KINDS: Mapping[int, ProblemKind] = {404: ProblemKind.NOT_FOUND, 405: ProblemKind.WRONG_METHOD}
+_DESCRIPTION = "Photographs in, classes out, by the model that serves now; each answer says which model that was."
+
+
+def build_app(state: ServiceState) -> App:
+    """Build the app.
+
+    Args:
+        state: The parts of the service.
+
+    Returns:
+        An ASGI app.
+    """
+    # Pages that try an API out would load scripts from elsewhere: there are none.
+    app = FastAPI(
+        title="Pedigree",
+        version=metadata.version("pedigree"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(build_routes(state))
+    app.add_exception_handler(ServiceProblemError, _tell_problem)
+    app.add_exception_handler(HTTPException, _tell_status)
+    app.add_exception_handler(Exception, _tell_failure)
+    app.openapi = lambda: _describe(app, has_keys=state.access.has_keys)  # type: ignore[method-assign]
+    return Front(app, state.access, state.metrics, lambda: state.draining)
+
+
+def _describe(app: FastAPI, *, has_keys: bool) -> dict[str, Any]:
+    """Describe the API, with the key where one is asked for."""
+    plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    if has_keys:
+        schemes = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        plain.setdefault("components", {})["securitySchemes"] = schemes
+        plain["security"] = [{"bearer": []}, {"key": []}]
+    return plain
+
+
+async def _tell_problem(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ServiceProblemError):
+        raise error
+    return _respond(error.problem)
+
+
+async def _tell_status(request: Request, error: Exception) -> Response:
+    """Tell what the framework refuses, such as an address that does not exist, as a problem too."""
+    if not isinstance(error, HTTPException):
+        raise error
+    kind = _KINDS.get(error.status_code, ProblemKind.MALFORMED)
+    response = _respond(ServiceProblem(kind, f"{request.method} is not answered here: /openapi.json lists what is."))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _tell_failure(_request: Request, _error: Exception) -> Response:
+    return _respond(ServiceProblem(ProblemKind.FAILED, "What went wrong stands in the service's log."))
+
+
+def _respond(problem: ServiceProblem) -> Response:
+    body = json.dumps(problem.to_dict(), ensure_ascii=False)
+    return Response(body, problem.kind.status, problem_headers(problem), PROBLEM_JSON)

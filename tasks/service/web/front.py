@@ -1,0 +1,120 @@
+"""The front: what every request passes on its way in and out, whichever address it asks for."""
+
+import json
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+
+from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
+from tasks.service.metrics import Metrics
+from tasks.service.web.access import Access
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+# Errors that are told before a body is read: the rest of that body must not be taken for the next request.
+_CLOSING = (401, 408, 413, 415, 421, 503)
+
+
+class Front:
+    """Wraps the app: access, headers, problems instead of errors, and the count of requests."""
+
+    def __init__(self, app: App, access: Access, metrics: Metrics, is_draining: Callable[[], bool]) -> None:
+        """Wrap the app.
+
+        Args:
+            app: The app.
+            access: Lets requests in.
+            metrics: Gets the count of requests.
+            is_draining: Tells whether the service is about to stop, so that connections are not to be used again.
+        """
+        self._app, self._access, self._metrics, self._is_draining = app, access, metrics, is_draining
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request.
+
+        Args:
+            scope: ASGI's description of the connection.
+            receive: Awaits the next message of the client.
+            send: Sends a message to the client.
+        """
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        statuses: list[int] = []
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                self._add_headers(message)
+            await send(message)
+
+        try:
+            self._access.check(scope["path"], Headers(scope=scope))
+            await self._app(scope, receive, send_with_headers)
+        except ServiceProblemError as error:
+            await send_problem(send_with_headers, error.problem)
+        except ClientDisconnect:
+            statuses.append(499)
+        except Exception as error:  # noqa: BLE001 - a client hears that it went wrong, and not where
+            _report(error)
+            if not statuses:
+                problem = ServiceProblem(ProblemKind.FAILED, "What went wrong stands in the service's log.")
+                await send_problem(send_with_headers, problem)
+        route = scope.get("route")
+        self._metrics.count_request(getattr(route, "path", "other"), statuses[0] if statuses else 500)
+
+    def _add_headers(self, message: Message) -> None:
+        headers = MutableHeaders(raw=message.setdefault("headers", []))
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        if self._is_draining() or message["status"] in _CLOSING:
+            headers["Connection"] = "close"
+        message["headers"] = headers.raw
+
+
+async def send_problem(send: Send, problem: ServiceProblem) -> None:
+    """Send a problem as the whole response.
+
+    Args:
+        send: Sends a message to the client.
+        problem: The problem.
+    """
+    body = json.dumps(problem.to_dict(), ensure_ascii=False).encode()
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in problem_headers(problem).items()]
+    with suppress(OSError):
+        await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def problem_headers(problem: ServiceProblem) -> dict[str, str]:
+    """Return the headers that go with a problem: when to come again, and how to show a key."""
+    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    return headers | ({"WWW-Authenticate": "Bearer"} if problem.kind is ProblemKind.NO_KEY else {})
+
+
+def _report(error: Exception) -> None:
+    """Write to the service's own log where an error came from; its message may repeat what a client sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+    sys.stderr.write(f"A request failed with {type(error).__name__} at {places}\n")

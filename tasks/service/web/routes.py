@@ -1,0 +1,167 @@
+"""The addresses of the service, and what each of them answers."""
+
+import asyncio
+import json
+import math
+import platform
+from importlib import metadata
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from tasks.domain.serving.answers import Answer
+from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind
+from tasks.service import metrics
+from tasks.service.models.served_model import ServedModel
+from tasks.service.web import openapi
+from tasks.service.web.bodies import Body, Photographs, check_type, take_apart
+from tasks.service.web.state import ServiceState
+
+
+def build_routes(state: ServiceState) -> APIRouter:
+    """Build the routes of the API.
+
+    Args:
+        state: The parts of the service.
+
+    Returns:
+        The routes.
+    """
+    router = APIRouter()
+    _add_answers(router, state)
+    _add_health(router, state)
+    _add_facts(router, state)
+    return router
+
+
+def _add_answers(router: APIRouter, state: ServiceState) -> None:
+    """Add the addresses that answer photographs."""
+
+    @router.post("/v1/predict", **openapi.PREDICT)
+    async def predict(request: Request) -> Response:
+        model, photographs, answers = await _answer(state, request)
+        if not photographs.several:
+            return _single(model, answers[0])
+        usable = any(answer.problem is None for answer in answers)
+        plain = {"answers": [answer.to_dict() for answer in answers]}
+        return _json(plain, 200 if usable else ProblemKind.UNUSABLE.status, model)
+
+    @router.post("/invocations", **openapi.INVOCATIONS)
+    async def invocations(request: Request) -> Response:
+        model, _, answers = await _answer(state, request)
+        return _json({"predictions": [_as_mlflow(answer) for answer in answers]}, 200, model)
+
+
+def _add_health(router: APIRouter, state: ServiceState) -> None:
+    """Add the addresses that tell a load balancer whether to send requests here."""
+
+    @router.get("/live", **openapi.LIVE)
+    async def live() -> Response:
+        return _json({"status": "live"})
+
+    @router.get("/ready", **openapi.READY)
+    async def ready(request: Request) -> Response:
+        plain = describe_readiness(state)
+        if not state.access.knows(request.headers):
+            plain = {"status": plain["status"]}
+        return _json(plain, _readiness(state))
+
+    @router.get("/ping", **openapi.PING)
+    async def ping() -> Response:
+        return Response(b"\n", _readiness(state), media_type="application/json")
+
+
+def _add_facts(router: APIRouter, state: ServiceState) -> None:
+    """Add the addresses that tell which model serves, and what was counted."""
+
+    @router.get("/version", **openapi.VERSION)
+    async def version() -> Response:
+        model = state.model()
+        engine = model.backbone.facts["engine"]
+        plain = {"pedigree": metadata.version("pedigree"), "python": platform.python_version(), "engine": engine}
+        return _json({**plain, "model": model.identity.to_dict()}, 200, model)
+
+    @router.get("/metrics", **openapi.METRICS)
+    async def read_metrics() -> Response:
+        return Response(state.metrics.render(), media_type=metrics.CONTENT_TYPE)
+
+
+def describe_readiness(state: ServiceState) -> dict[str, Any]:
+    """Return whether the service answers, by which model, and how it follows the decisions, as JSON can hold it."""
+    following, model = state.follower.following, state.follower.model
+    age = state.following_age()
+    word = "draining" if state.draining else "ready" if model else "no model"
+    told = {
+        "place": following.place,
+        "age_seconds": None if math.isinf(age) else round(age, 1),
+        "unreachable": following.unreachable,
+        "refused": following.refused,
+        "checked": following.checked,
+        "kept": following.kept,
+        "waits": following.waits,
+    }
+    shown = {name: value for name, value in told.items() if value != ""}
+    return {"status": word, "model": model.identity.to_dict() if model else None, "following": shown}
+
+
+def _readiness(state: ServiceState) -> int:
+    """Return the HTTP status that says whether requests are welcome."""
+    return 200 if state.follower.model and not state.draining else ProblemKind.NO_MODEL.status
+
+
+async def _answer(state: ServiceState, request: Request) -> tuple[ServedModel, Photographs, list[Answer]]:
+    """Read a request, and answer its photographs unless the client goes away first."""
+    check_type(request)
+    state.model()
+    state.answering.check_room()
+    body = Body(request, state.settings, state.memory)
+    try:
+        photographs = await take_apart(request, await body.read(), state.settings)
+        # Taken once: all photographs of a request are answered by this model, whatever serves a moment later.
+        model = state.model()
+        work = asyncio.ensure_future(state.answering.answer(model, photographs.files))
+        gone = asyncio.ensure_future(_wait_for_departure(request))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                raise ClientDisconnect
+            return model, photographs, work.result()
+        finally:
+            gone.cancel()
+    finally:
+        body.release()
+
+
+async def _wait_for_departure(request: Request) -> None:
+    """Wait until the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _single(model: ServedModel, answer: Answer) -> Response:
+    if answer.problem is None:
+        return _json(answer.to_dict(), 200, model)
+    plain = answer.problem.to_dict() | {"id": answer.id, "model": answer.model.to_dict()}
+    return _json(plain, answer.problem.kind.status, model, PROBLEM_JSON)
+
+
+def _as_mlflow(answer: Answer) -> dict[str, Any]:
+    """Return an answer in the columns of the registered model."""
+    problem = f"{answer.problem.reason}: {answer.problem.detail}" if answer.problem else ""
+    return {
+        "label": answer.label,
+        "probability": answer.probability,
+        "sure": answer.sure,
+        "probabilities": answer.probabilities,
+        "problem": problem,
+    }
+
+
+def _json(
+    plain: dict[str, Any], status: int = 200, model: ServedModel | None = None, media_type: str = "application/json"
+) -> Response:
+    headers = {"X-Pedigree-Model": model.identity.short} if model else {}
+    return Response(json.dumps(plain, ensure_ascii=False), status, headers, media_type)

@@ -1,0 +1,47 @@
+"""What the addresses of the service share."""
+
+import time
+from dataclasses import dataclass
+
+from configs.servers import Serve
+from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
+from tasks.service.answering import Answering
+from tasks.service.metrics import Metrics
+from tasks.service.models.following import Follower
+from tasks.service.models.served_model import ServedModel
+from tasks.service.web.access import Access
+from tasks.service.web.bodies import Memory
+
+
+@dataclass
+class ServiceState:
+    """The parts of a running service.
+
+    Attributes:
+        settings: What it takes on.
+        follower: Holds the model that serves.
+        answering: Works on photographs.
+        metrics: What is counted.
+        access: Who may ask.
+        memory: The bytes of bodies that are held.
+        draining: Whether the service is about to stop.
+    """
+
+    settings: Serve
+    follower: Follower
+    answering: Answering
+    metrics: Metrics
+    access: Access
+    memory: Memory
+    draining: bool = False
+
+    def model(self) -> ServedModel:
+        """Return the model that serves; raise ServiceProblemError before there is one."""
+        model = self.follower.model
+        if model is None:
+            raise ServiceProblemError(ProblemKind.NO_MODEL, f"{self.follower.following.waits}.", retry_after=5)
+        return model
+
+    def following_age(self) -> float:
+        """Return how many seconds ago it was confirmed who is champion."""
+        return self.follower.following.age(time.time())
