@@ -41,7 +41,14 @@ class Squares:
         self.close = weakref.finalize(self, self._decoder.__exit__)
 
     def decode(self, data: bytes) -> NDArray[np.uint8] | Rejection:
-        """Return the network's square of a file, of shape (size, size, 3), or why the file is rejected."""
+        """Decode a file in a process of its own; any number of threads may call this.
+
+        Args:
+            data: The bytes of the file.
+
+        Returns:
+            The network's square, of shape (size, size, 3), or why the file is rejected.
+        """
         squares = self._decoder.decode(data, seconds=self._seconds)
         return squares if isinstance(squares, Rejection) else squares[0]
 
