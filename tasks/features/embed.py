@@ -39,7 +39,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     """
     store = Store(settings.store.url)
     join_workers(settings.training)
-    rows, limits = store.manifests.read(dataset.hash), limits_from_settings(settings.images)
+    rows, limits = store.manifests.columns(dataset.hash), limits_from_settings(settings.images)
     backbone = _suited(store, current_backbone(store, settings.backbone), settings.scale)
     current = feature_set(backbone)
     _take_on_trust(store, current)
@@ -56,7 +56,7 @@ def embed(dataset: Dataset, settings: schema.Settings) -> DatasetFeatures:
     champion_backbone = _suited(store, stored, settings.scale)
     former = feature_set(champion_backbone)
     _take_on_trust(store, former)
-    tested = [row.image for row in rows if row.split is Split.TEST]
+    tested: list[str] = rows.of_split(Split.TEST).images.to_pylist()
     computed += embed_missing(champion_backbone, tested, store, limits, settings.scale)
     reused = max(len(rows) - computed, 0)
     return DatasetFeatures(current, former, computed, reused, latency, choice, champion.backbone)

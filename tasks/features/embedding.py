@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from configs import schema
 from configs.cores import single_threaded_blas
 from configs.environment import workers
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.images.augmentation import IDENTITY, VIEWS
+from tasks.domain.images.requested_views import RequestedViews
 from tasks.domain.training.results import FeatureSet
-from tasks.features.missing_features import RequestedViews
 from tasks.features.stored_models import stored_head
 from tasks.stores.store import Store
 
@@ -39,8 +41,9 @@ def views_to_embed(rows: Sequence[Row], training: schema.Training) -> RequestedV
     Returns:
         The views by image.
     """
-    training_views = VIEWS[training.views]
-    return {row.image: training_views if row.split is Split.TRAIN else (IDENTITY,) for row in rows}
+    columns = VersionRows.of(rows)
+    is_learned = columns.splits == SPLITS.index(Split.TRAIN)
+    return RequestedViews(columns.images, is_learned.astype(np.int32), ((IDENTITY,), VIEWS[training.views]))
 
 
 def feature_set(backbone: "Backbone") -> FeatureSet:

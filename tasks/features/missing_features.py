@@ -7,10 +7,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from configs.sections import Scale
 from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.preprocessing import Limits
+from tasks.domain.images.requested_views import RequestedViews
 from tasks.engine.engine import open_engine
 from tasks.engine.tally import StageClock, local_clock
 from tasks.features.embedding_task import EmbeddingTask, LeaseLostError, UncommittedFragments, embed_on_workers
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
 
 # The most vectors, and seconds, between two commits: all that a kill can cost, and 80 MB of 2,048 numbers each.
 _VECTORS, _SECONDS = 10_000, 60.0
-
-#: The views that are requested of each image.
-RequestedViews = Mapping[str, Sequence[str]]
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Uncommitted:
 
 def embed_missing(
     backbone: "Backbone",
-    requested: Sequence[str] | RequestedViews,
+    requested: Sequence[str] | Mapping[str, Sequence[str]],
     store: Store,
     limits: Limits,
     scale: Scale | None = None,
@@ -133,7 +133,7 @@ def _tell(line: str) -> None:
         log_line(line)
 
 
-def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[str, tuple[str, ...]]:
+def missing_views(features: "FeatureStore", requested: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Return the images that lack a view, with the views that they lack.
 
     Args:
@@ -143,18 +143,19 @@ def missing_views(features: "FeatureStore", requested: RequestedViews) -> dict[s
     Returns:
         The lacking views by image, in the order of the images.
     """
-    lacking: dict[str, set[str]] = {}
-    for view in sorted({view for views in set(map(tuple, requested.values())) for view in views}):
-        for image in features.lacking([image for image, views in requested.items() if view in views], view):
-            lacking.setdefault(image, set()).add(view)
-    # Most images lack nothing, so that only those are looked at closely that do.
-    images = [image for image in requested if image in lacking]
-    return {image: tuple(view for view in requested[image] if view in lacking[image]) for image in images}
+    columns, lacking = RequestedViews.of(requested), dict[str, NDArray[np.bool_]]()
+    for view in columns.views():
+        rows = columns.rows_with(view)
+        # Whoever wants a view of all images, as most do, is spared a copy of their names.
+        images = columns.images if len(rows) == len(columns) else columns.images.take(pa.array(rows))
+        lacking[view] = np.zeros(len(columns), np.bool_)
+        lacking[view][rows] = ~features.contains(images, view)
+    return columns.select(lacking)
 
 
 def _embed(
     backbone: "Backbone",
-    missing: RequestedViews,
+    missing: Mapping[str, Sequence[str]],
     store: Store,
     limits: Limits,
     uncommitted: Uncommitted,

@@ -11,7 +11,7 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.ingestion.fetching import Result
 from tasks.ingestion.ingest_task import Ingested
 from tasks.stores.store import Store
-from tasks.stores.tables.row_numbers import KnownNames
+from tasks.stores.tables.name_index import KnownNames
 from tasks.stores.tables.snapshots import SnapshotStore
 
 # The most objects, and seconds, between two commits of what workers have written.

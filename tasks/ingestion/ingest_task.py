@@ -18,7 +18,7 @@ from tasks.stores.files.store_format import measures_brightness
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import read_kept
 from tasks.stores.store import Store
-from tasks.stores.tables.row_numbers import KnownKeys
+from tasks.stores.tables.name_index import KnownKeys
 
 #: Fetching an image is so many times faster than embedding it.
 LIGHTER = 4
@@ -136,4 +136,4 @@ def _kept_decoder(limits: Limits, examiner: str) -> Decoder:
 @lru_cache(maxsize=1)
 def _known_images(task: IngestTask) -> KnownKeys:
     """Return the images that the store has when this process takes part in a run first: eight bytes for each."""
-    return Store(task.store).images.known().keys()
+    return Store(task.store).images.known_keys()

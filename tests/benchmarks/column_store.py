@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.domain.images.crops import PARTS_BYTES
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
@@ -46,12 +47,22 @@ def make_store(folder: Path, listed: int, fetched: int | None = None, split: int
     store.claim_format()
     images = listed if fetched is None else fetched
     _append(store.table("objects", _objects()), make_listing(listed).append_column("present", _repeat(True, listed)))  # noqa: FBT003 - a column's value
-    rows = make_listing(images)
-    names = pa.array([hashlib.sha256(key.encode()).hexdigest() for key in rows["key"].to_pylist()])
-    _append(store.table("contents", _contents()), rows.append_column("image", names))
-    _add_images(store, names)
+    names = _add_fetched(store, make_listing(images))
     _add_splits(store, names[: images if split is None else split])
     return store
+
+
+def add_fetched(store: Store, known: int, images: int) -> None:
+    """Add more images to a store, as if a run had fetched and decoded them and had died then.
+
+    Args:
+        store: Made by ``make_store``.
+        known: How many objects of the source it has fetched.
+        images: How many it is to have fetched.
+    """
+    listing = make_listing(images)
+    numbers = pc.utf8_slice_codeunits(listing["key"], -len("00000000.jpg"), -len(".jpg")).cast(pa.int64())
+    _add_fetched(store, listing.filter(pc.greater_equal(numbers, known)))
 
 
 def make_listing(number: int) -> pa.Table:
@@ -72,6 +83,13 @@ def _listing_batches(number: int) -> Iterator[pa.RecordBatch]:
         etags = [s3_stub.make_etag(f"photos/{key}") for key in keys]
         columns = [keys, etags, *(_repeat(value, len(keys)) for value in (SIZE, "", _MODIFIED))]
         yield pa.record_batch(columns, schema=LISTING)
+
+
+def _add_fetched(store: Store, rows: pa.Table) -> pa.Array:
+    names = pa.array([hashlib.sha256(key.encode()).hexdigest() for key in rows["key"].to_pylist()])
+    _append(store.table("contents", _contents()), rows.append_column("image", names))
+    _add_images(store, names)
+    return names
 
 
 def _append(table: Table, rows: pa.Table) -> None:
@@ -97,7 +115,8 @@ def _add_images(store: Store, names: pa.Array) -> None:
     store.images.add([(ImageInfo(first, 500, 375, "JPEG", parts[:HASH_BYTES], properties, parts), b"known")])
     schema = store.table("images", pa.schema([])).stored_schema()
     assert schema is not None
-    chance = np.random.default_rng(0)
+    # Of each call's own, since equal hashes are duplicates.
+    chance = np.random.default_rng(int(first[:8], 16))
 
     def batches() -> Iterator[pa.RecordBatch]:
         for start in range(1, len(names), _AT_ONCE):

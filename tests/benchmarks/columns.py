@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.columns FOLDER [--known 100000 1000000]
 
-Each line is a process of its own: a first run over what is known, two with nothing new after a decision, and one over
-1% new images, which were fetched and decoded before and have no split yet. Seconds are of CPU, peaks in MB.
+Each line is a process of its own: a first run over what is known, which groups all images, two with nothing new after a
+decision, and one over 1% new images, which were fetched and decoded before and have no split yet. Seconds are of CPU,
+peaks in MB.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.domain.registry.model_record import hash_settings
 from tasks.stores.objects import object_store
 from tasks.stores.store import Store
-from tests.benchmarks.column_store import SOURCE, TAKEN, make_listing, make_store, write_settings
+from tests.benchmarks.column_store import SOURCE, TAKEN, add_fetched, make_listing, make_store, write_settings
 
 _MEGABYTE = 1024
 
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--known", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--new", action="store_true", help="only the runs with 1%% new images")
+    parser.add_argument("--new", action="store_true", help="leave out the runs with nothing new")
     given = parser.parse_args()
     if given.steps:
         run_steps(given.folder / "settings.yaml", given.steps)
@@ -112,33 +113,23 @@ def main() -> None:
         return
     print(f"| known | run | state | {' | '.join(('imports', 'listing', *_STEPS, 'beyond listing'))} | peak |")
     for known in given.known:
-        if not given.new:
-            _measure_nothing_new(given.folder / f"{known}", known)
-        _measure_new(given.folder / f"{known}-new", known)
+        _measure(given.folder / f"{known}", known, nothing_new=not given.new)
 
 
-def _measure_nothing_new(folder: Path, known: int) -> None:
-    path = _make(folder, known)
-    first = measure_process(path, known)
-    _show(known, "first", first)
-    decide(Store(str(folder / "store")), read_settings(path), first["hash"])
-    _show(known, "nothing new", measure_process(path, known))
-    _show(known, "nothing new again", measure_process(path, known))
-    shutil.rmtree(folder)
-
-
-def _measure_new(folder: Path, known: int) -> None:
-    more = known + known // 100
-    path = _make(folder, known, fetched=more, split=known)
-    _show(known, "1% new", measure_process(path, more))
-    shutil.rmtree(folder)
-
-
-def _make(folder: Path, known: int, **numbers: int) -> Path:
+def _measure(folder: Path, known: int, *, nothing_new: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    make_store(folder, known, **numbers)
-    return write_settings(folder)
+    store, path = make_store(folder, known), write_settings(folder)
+    first = measure_process(path, known)
+    _show(known, "first", first)
+    decide(store, read_settings(path), first["hash"])
+    if nothing_new:
+        _show(known, "nothing new", measure_process(path, known))
+        _show(known, "nothing new again", measure_process(path, known))
+    more = known + known // 100
+    add_fetched(store, known, more)
+    _show(known, "1% new", measure_process(path, more))
+    shutil.rmtree(folder)
 
 
 def _show(known: int, title: str, run: dict[str, Any]) -> None:

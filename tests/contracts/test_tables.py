@@ -10,7 +10,7 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.stores.store import Store
-from tasks.stores.tables.row_numbers import MISSING, NameIndex
+from tasks.stores.tables.name_index import MISSING, NameIndex
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
 WRITER = """

@@ -31,6 +31,11 @@ class Assignments(Mapping[str, Assignment]):
     groups: pa.Array
     splits: NDArray[np.int8]
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the columns take."""
+        return int(self.images.nbytes + self.groups.nbytes + self.splits.nbytes)
+
     def __len__(self) -> int:
         """Count the images."""
         return len(self.splits)

@@ -93,6 +93,11 @@ class VersionRows(Sequence[Row]):
         }
         return pa.table(columns, schema=VERSION_ROWS)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the columns take."""
+        return int(self.images.nbytes + self.keys.nbytes + self.splits.nbytes + self.codes.nbytes)
+
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.codes)

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -15,11 +14,10 @@ from tasks.domain.datasets.version_rows import VERSION_ROWS, VersionRows
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.parquet_tables import TableKeys, encode_table, file_errors, read_table, write_table
+from tasks.stores.kept import KEPT
 from tasks.stores.objects.object_store import Bucket, ObjectChangedError
 
 _VERSION = re.compile(r"datasets/([0-9a-f]{64})/(card\.json|manifest\.parquet|changes\.parquet)")
-# So many versions stay in memory for the steps that ask for them several times: a version and its parent.
-_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -65,23 +63,17 @@ class Manifests:
     def columns(self, name: str) -> VersionRows:
         """Return the rows of a dataset version in columns; raise PedigreeError when missing or damaged.
 
-        A version never changes, so the last two that this object has read are not read again.
+        A version never changes, so this process reads it again only where its file was replaced.
         """
-        if name not in self._kept:
-            rows = self._read(name)
-            for former in list(self._kept)[: 1 - _KEPT]:
-                del self._kept[former]
-            self._kept[name] = rows
-        return self._kept[name]
+        keys = _manifest_keys(name)
+        entries = self.objects.entries(f"datasets/{name}/")
+        files = tuple((entry.key, entry.etag) for entry in entries if entry.key in {keys.whole, keys.changes})
+        return KEPT.get((self.objects.url, name, files), lambda: self._read(name))
 
     def _read(self, name: str) -> VersionRows:
         table = self._table(name)
         with file_errors(self.objects, _manifest_keys(name).whole):
             return VersionRows.from_table(table)
-
-    @cached_property
-    def _kept(self) -> dict[str, VersionRows]:
-        return {}
 
     def count(self, name: str) -> tuple[int, int]:
         """Return how many images and how many classes a version has; raise PedigreeError when missing or damaged."""

@@ -54,8 +54,20 @@ class FeatureStore:
         Returns:
             Those of them that lack it, in their order.
         """
-        present = self._table().numbers.contains(images, view)
+        present = self.contains(pa.array(images, pa.string()), view)
         return [images[position] for position in np.flatnonzero(~present).tolist()]
+
+    def contains(self, images: pa.Array, view: str = IDENTITY) -> NDArray[np.bool_]:
+        """Check which images' features are stored.
+
+        Args:
+            images: The names of images.
+            view: The view.
+
+        Returns:
+            A mask of shape ``(n_images,)``.
+        """
+        return self._table().numbers.contains(images, view)
 
     def add(self, images: Sequence[str], vectors: NDArray[np.float32], views: Sequence[str] = ()) -> None:
         """Write features in one commit.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.stores.tables.lance_rows import ROWS_A_SCAN, ROWS_AT_ONCE, sound
-from tasks.stores.tables.row_numbers import MISSING
+from tasks.stores.tables.name_index import MISSING
 
 if TYPE_CHECKING:
     import lance

@@ -19,7 +19,7 @@ from tasks.stores.objects.originals import LostOriginalError, parse_reference, r
 from tasks.stores.tables.found_rows import FoundRows
 from tasks.stores.tables.image_rows import MIDDLE, PARTS, SCHEMA, image_info, image_rows
 from tasks.stores.tables.lance_table import LOOKED_UP, Table
-from tasks.stores.tables.row_numbers import KnownNames
+from tasks.stores.tables.name_index import KnownKeys, KnownNames
 
 _LARGE = {"data", PARTS, MIDDLE}
 # Images that are read at once while looking for damage; they are read one by one where that fails.
@@ -42,9 +42,13 @@ class ImageStore:
         """Return the images that are stored now, to be asked often about a few without looking at the table again."""
         return self._table.numbers.known()
 
+    def known_keys(self) -> KnownKeys:
+        """Return the images that are stored now, for a worker, which keeps eight bytes of each for days."""
+        return self._table.make_numbers().known().keys()
+
     def lacking(self, images: Sequence[str]) -> list[str]:
         """Return those of these images that are not stored, in their order."""
-        present = self._table.numbers.contains(images)
+        present = self._table.numbers.contains(pa.array(images, pa.string()))
         return [images[position] for position in np.flatnonzero(~present).tolist()]
 
     def add(self, images: Sequence[tuple[ImageInfo, bytes]]) -> None:

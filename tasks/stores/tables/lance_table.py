@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError
 from tasks.stores.files.checksums import Checksums
+from tasks.stores.kept import KEPT
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.found_rows import FoundRows
@@ -25,7 +26,7 @@ from tasks.stores.tables.lance_rows import (
     table_error,
     table_errors,
 )
-from tasks.stores.tables.row_numbers import RowNumbers
+from tasks.stores.tables.row_numbers import NAMED_BY, RowNumbers
 from tasks.stores.tables.upkeep import drop_image, files_of_held_rows, tend
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 #: Names that are looked up together: whoever reads for days follows the newest version, since old ones are swept.
 LOOKED_UP = 4096
 _AGAIN = "run the night again, which fetches what its source still holds"
-#: The columns that name a row.
-NAMED_BY = ("image", "view")
 # Attempts to add a column where another writer was faster.
 _TRIES = 5
 
@@ -80,10 +79,8 @@ class Table:
     def commit_fragments(self, fragments: Sequence[str]) -> int:
         """Append rows that were written before, in one commit and in this order, with the checksums of their files.
 
-        A fragment that is given twice is appended once. Of several rows of an image the first one counts, as always.
-
         Args:
-            fragments: What ``write_fragments`` returned, in this process or another.
+            fragments: What ``write_fragments`` returned, in any process; one that is given twice is appended once.
 
         Returns:
             The number of rows that were appended.
@@ -136,7 +133,13 @@ class Table:
 
     @cached_property
     def numbers(self) -> RowNumbers:
-        """The row numbers of the table's names, which are read once as long as this object lives."""
+        """The row numbers of the table's names, which one step after the other asks for and this process reads once."""
+        kept = KEPT.get((self.objects.url, self.name, *self.schema.names), self.make_numbers)
+        kept.follow(self._open, self._errors)
+        return kept
+
+    def make_numbers(self) -> RowNumbers:
+        """Return row numbers that go with whoever asked for them, and for which nothing is read yet."""
         return RowNumbers(self._open, [name for name in NAMED_BY if name in self.schema.names], self._errors)
 
     def find(self, names: Sequence[str], views: Sequence[str] = ("",)) -> FoundRows:

@@ -1,6 +1,6 @@
 """Row numbers by name: a table's names are read once, and from then on only what others have appended."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -10,108 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.stores.tables.lance_rows import sound
+from tasks.stores.tables.lance_rows import files_of, sound
+from tasks.stores.tables.name_index import MISSING, KnownNames, NameIndex, Rows
 
 if TYPE_CHECKING:
     import lance
 
-Rows = NDArray[np.int64]
-Letters = NDArray[np.uint8]
-
-#: The number of what is not there.
-MISSING = -1
+#: The columns that name a row.
+NAMED_BY = ("image", "view")
 # The last known rows are compared before the rest is believed: removing an image moves all that follow.
 _COMPARED = 16
-# Fewer names than one in this many are looked up in the index, and more by hashing.
-_SPARSE = 8
-# Odd numbers by which the words of a name are multiplied, and then added up to its key.
-_FACTORS = np.random.default_rng(16).integers(0, 2**63, 512, np.uint64) * np.uint64(2) + np.uint64(1)
-
-
-class NameIndex:
-    """Finds names among many: sorted keys of 8 bytes, and the names themselves to be sure."""
-
-    def __init__(self, names: pa.Array, rows: Rows) -> None:
-        """Sort the keys.
-
-        Args:
-            names: The names.
-            rows: Their row numbers, ascending, of shape ``(n_names,)``; of several the first one counts.
-        """
-        self._letters = _letters(names)
-        keys = _keys(self._letters)
-        self._order = np.argsort(keys, kind="stable")
-        self._sorted, self._rows = keys[self._order], rows
-
-    @property
-    def keys(self) -> NDArray[np.uint64]:
-        """The keys of the names, sorted."""
-        return self._sorted
-
-    def find(self, names: pa.Array) -> Rows:
-        """Return the first row of each name.
-
-        Args:
-            names: The names.
-
-        Returns:
-            The numbers, int64 of shape ``(n_names,)``, and ``MISSING`` where there is none.
-        """
-        found = np.full(len(names), MISSING, np.int64)
-        if not len(self._rows) or not len(names):
-            return found
-        requested, width = _letters(names), self._letters.shape[1]
-        open_ = np.flatnonzero(~requested[:, width:].any(axis=1))
-        requested = _widened(requested[:, :width], width)
-        keys = _keys(requested)
-        # Ascending keys find their places several times faster than keys in any order.
-        open_ = open_[np.argsort(keys[open_])]
-        places = np.searchsorted(self._sorted, keys[open_])
-        while len(open_):
-            inside = places < len(self._sorted)
-            open_, places = open_[inside], places[inside]
-            same_key = self._sorted[places] == keys[open_]
-            open_, places = open_[same_key], places[same_key]
-            candidates = self._order[places]
-            same = (self._letters[candidates] == requested[open_]).all(axis=1)
-            found[open_[same]] = self._rows[candidates[same]]
-            open_, places = open_[~same], places[~same] + 1
-        return found
-
-
-class KnownKeys:
-    """The names that a table had at one moment, in eight bytes each: of two different ones hardly any share a key."""
-
-    def __init__(self, keys: Sequence[NDArray[np.uint64]]) -> None:
-        """Take the keys of the names."""
-        self._keys = np.sort(np.concatenate([np.zeros(0, np.uint64), *keys]))
-
-    def lacking(self, names: Collection[str]) -> set[str]:
-        """Return those of these names that the table did not have."""
-        wanted = list(names)
-        keys = _keys(_letters(pa.array(wanted, pa.string())))
-        missing = np.searchsorted(self._keys, keys) == np.searchsorted(self._keys, keys, side="right")
-        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
-
-
-class KnownNames:
-    """The names that a table had at one moment; it is not asked again what others have appended since."""
-
-    def __init__(self, indexes: Sequence[NameIndex]) -> None:
-        """Take indexes that hold the names."""
-        self._indexes = indexes
-
-    def keys(self) -> KnownKeys:
-        """Return the names without their letters, for who keeps them long."""
-        return KnownKeys([index.keys for index in self._indexes])
-
-    def lacking(self, names: Collection[str]) -> set[str]:
-        """Return those of these names that the table did not have."""
-        wanted = list(names)
-        missing = np.ones(len(wanted), bool)
-        for index in self._indexes:
-            missing &= index.find(pa.array(wanted, pa.string())) == MISSING
-        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
 
 
 class RowNumbers:
@@ -130,12 +38,36 @@ class RowNumbers:
             columns: The column of names and, where there is one, the column of views.
             errors: Turns what Lance raises into one sentence.
         """
-        self._open, self._columns, self._errors, self._lock = open_table, list(columns), errors, Lock()
+        self._columns, self._lock = list(columns), Lock()
+        self._open, self._errors = open_table, errors
         self._dataset: lance.LanceDataset | None = None
         self._parts: list[pa.Table] = []
         self._sorted: dict[tuple[int, str], NameIndex] = {}
         self._tail: list[dict[str, str]] = []
         self._count = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that names and keys take."""
+        indexes = list(self._sorted.values())
+        return int(sum(part.nbytes for part in self._parts) + sum(3 * index.keys.nbytes for index in indexes))
+
+    def follow(
+        self, open_table: "Callable[[], lance.LanceDataset | None]", errors: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """Open the table in another way from now on, and forget its names where another table lies there by now.
+
+        Args:
+            open_table: Opens its newest version, or returns None where there is no table.
+            errors: Turns what Lance raises into one sentence.
+        """
+        with self._lock:
+            self._open, self._errors = open_table, errors
+            if self._dataset is not None:
+                now = self._open()
+                # Files have names by chance, which no other table's have.
+                if now is None or not files_of(now) & files_of(self._dataset):
+                    self._forget()
 
     def find(self, names: Sequence[str], views: Sequence[str] = ("",)) -> "tuple[lance.LanceDataset | None, Rows]":
         """Return the table as it is now, and the first row of each name in each view.
@@ -154,7 +86,7 @@ class RowNumbers:
             found = [self._find(wanted, view) for view in views]
             return self._dataset, np.concatenate(found) if found else np.zeros(0, np.int64)
 
-    def contains(self, names: Sequence[str], view: str = "") -> NDArray[np.bool_]:
+    def contains(self, names: pa.Array, view: str = "") -> NDArray[np.bool_]:
         """Check which names the table has now.
 
         Args:
@@ -164,16 +96,9 @@ class RowNumbers:
         Returns:
             A mask of shape ``(n_names,)``.
         """
-        wanted = pa.array(names, pa.string())
         with self._lock, self._errors():
             self._refresh()
-            if len(names) * _SPARSE < self._count:
-                return np.asarray(self._find(wanted, view) != MISSING)
-            # To hash all names once is cheaper than to sort them, where no row numbers are needed.
-            present = np.zeros(len(names), bool)
-            for part in self._parts:
-                present |= pc.is_in(wanted, value_set=_of_view(part, view)[0]).to_numpy(zero_copy_only=False)
-            return present
+            return np.asarray(self._find(names, view) != MISSING)
 
     def _find(self, wanted: pa.Array, view: str) -> Rows:
         found = np.full(len(wanted), MISSING, np.int64)
@@ -243,7 +168,9 @@ class RowNumbers:
 def _of_view(part: pa.Table, view: str) -> tuple[pa.Array, Rows]:
     """Return the names in a view, with their row numbers."""
     if len(part.column_names) > 2:  # noqa: PLR2004 - names, views and row numbers
-        part = part.filter(pc.equal(part.column(1), view))
+        of_view = pc.equal(part.column(1), view)
+        # Most tables hold each image as it is, and nothing else.
+        part = part if pc.all(of_view).as_py() else part.filter(of_view)
     return part.column(0).combine_chunks(), part["row"].to_numpy()
 
 
@@ -261,32 +188,3 @@ def _rows_from(dataset: "lance.LanceDataset", columns: Sequence[str], first: int
         return pa.schema([dataset.schema.field(name) for name in columns]).empty_table()
     scan = dataset.scanner(columns=list(columns), fragments=[part for _, part in fragments], scan_in_order=True)
     return sound(scan.to_table().slice(first - fragments[0][0]))
-
-
-def _letters(names: pa.Array) -> Letters:
-    """Return names as bytes of shape ``(n_names, width)``, padded with zeros to a multiple of eight."""
-    names = names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names
-    count = len(names)
-    if not count:
-        return np.zeros((0, 8), np.uint8)
-    offsets = np.frombuffer(names.buffers()[1], np.int32)[names.offset : names.offset + count + 1]
-    widths = np.diff(offsets)
-    if (widths == widths[0]).all() and widths[0]:
-        letters = np.frombuffer(names.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].reshape(count, -1)
-        return _widened(letters, letters.shape[1])
-    texts = np.array([name.encode() for name in names.to_pylist()])
-    return _widened(texts.view(np.uint8).reshape(count, -1), max(texts.itemsize, 1))
-
-
-def _widened(letters: Letters, width: int) -> Letters:
-    """Return the bytes padded with zeros to this width, and that to a multiple of eight."""
-    lacking = -(-width // 8) * 8 - letters.shape[1]
-    return np.pad(letters, ((0, 0), (0, lacking))) if lacking else np.ascontiguousarray(letters)
-
-
-def _keys(letters: Letters) -> NDArray[np.uint64]:
-    words = letters.view(np.uint64)
-    keys = np.zeros(len(words), np.uint64)
-    for position in range(words.shape[1]):
-        keys += words[:, position] * _FACTORS[position % len(_FACTORS)]
-    return keys

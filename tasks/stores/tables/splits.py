@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ from tasks.domain.datasets.assignments import Assignments, filter_valid_splits
 from tasks.domain.datasets.splits import Assignment
 from tasks.stores.files.checksums import Checksums
 from tasks.stores.files.known_results import TableVersion, table_version
+from tasks.stores.kept import KEPT
 from tasks.stores.objects.object_store import Bucket
 from tasks.stores.tables.lance_table import Table
 
@@ -27,12 +27,8 @@ class SplitStore:
     checksums: Checksums
 
     def stored(self) -> Assignments:
-        """Return every image's split; what this object has read is read anew only once somebody has written."""
-        version = table_version(self.objects, "splits")
-        if version not in self._kept:
-            self._kept.clear()
-            self._kept[version] = filter_valid_splits(self._rows())
-        return self._kept[version]
+        """Return every image's split; this process reads them anew only once somebody has written."""
+        return KEPT.get(self._version(), lambda: filter_valid_splits(self._rows()))
 
     def settle(self, decide: Decide) -> Assignments:
         """Write the splits of new images.
@@ -44,20 +40,21 @@ class SplitStore:
         Returns:
             All splits.
         """
-        rows = self._rows()
+        version, rows = self._version(), self._rows()
         while new := decide(assigned := filter_valid_splits(rows)):
             self._append(new, rows.num_rows)
+            version = self._version()
             # Earlier rows cannot change, since the table is only appended to.
             rows = pa.concat_tables([rows, self._rows().slice(rows.num_rows)])
+        KEPT.put(version, assigned)
         return assigned
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""
         return self._table().damage()
 
-    @cached_property
-    def _kept(self) -> dict[TableVersion, Assignments]:
-        return {}
+    def _version(self) -> tuple[str, str, TableVersion]:
+        return self.objects.url, "splits", table_version(self.objects, "splits")
 
     def _append(self, assigned: Mapping[str, Assignment], first: int) -> None:
         groups, splits = zip(*assigned.values(), strict=True)

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from configs.errors import PedigreeError
 from tasks.stores.store import Store
 from tasks.stores.tables.lance_table import Table
-from tasks.stores.tables.row_numbers import MISSING, KnownNames, NameIndex
+from tasks.stores.tables.name_index import MISSING
 from tests.name_reads import NameReads, name_reads
 
 SCHEMA = pa.schema([("image", pa.string()), ("view", pa.string())])
@@ -25,29 +22,6 @@ def _table(folder: Path) -> Table:
 def _append(folder: Path, names: str, view: str = "as it is") -> None:
     """Append rows as another run does."""
     _table(folder).append([{"image": name, "view": view} for name in names])
-
-
-@given(st.lists(st.text("ab\u00e4", min_size=1, max_size=9)), st.lists(st.text("ab\u00e4", min_size=1, max_size=12)))
-def test_an_index_finds_the_first_row_of_each_name(names: list[str], wanted: list[str]) -> None:
-    """Whatever the names, of any lengths and doubled, the index finds what a search from the first row on finds."""
-    index = NameIndex(pa.array(names, pa.string()), np.arange(len(names)) + 7)
-    expected = [names.index(name) + 7 if name in names else MISSING for name in wanted]
-    assert index.find(pa.array(wanted, pa.string())).tolist() == expected
-
-
-@given(st.lists(st.text("ab\u00e4", min_size=1, max_size=9)), st.lists(st.text("ab\u00e4", min_size=1, max_size=12)))
-def test_what_was_not_known_at_a_moment_is_told(names: list[str], wanted: list[str]) -> None:
-    """Of any names those are lacking that the table did not have, whether their letters or their keys are kept."""
-    halves = names[::2], names[1::2]
-    known = KnownNames([NameIndex(pa.array(half, pa.string()), np.arange(len(half))) for half in halves])
-    assert known.lacking(wanted) == known.keys().lacking(wanted) == {*wanted} - {*names}
-
-
-def test_names_with_the_same_key_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two names whose keys are equal by chance, or by intent, are still two names."""
-    monkeypatch.setattr("tasks.stores.tables.row_numbers._keys", lambda letters: np.zeros(len(letters), np.uint64))
-    index = NameIndex(pa.array(["b", "a", "c", "a"]), np.arange(4))
-    assert index.find(pa.array(["a", "b", "c", "d"])).tolist() == [1, 0, 2, MISSING]
 
 
 def test_rows_of_another_run_are_found_without_reading_all_again(tmp_path: Path, name_reads: NameReads) -> None:
@@ -68,9 +42,14 @@ def test_few_names_and_many_are_told_apart_alike(tmp_path: Path) -> None:
     _append(tmp_path, "abcdefghijklmnopqrst")
     _append(tmp_path, "b", "mirror")
     table = _table(tmp_path)
-    assert table.numbers.contains("az", "as it is").tolist() == [True, False]
-    assert table.numbers.contains("zyxwvabcd" * 3, "as it is").tolist() == [*[False] * 5, *[True] * 4] * 3
-    assert table.numbers.contains("zab" * 9, "mirror").tolist() == [False, False, True] * 9
+
+    def contains(names: str, view: str = "as it is") -> list[bool]:
+        present: list[bool] = table.numbers.contains(pa.array(list(names)), view).tolist()
+        return present
+
+    assert contains("az") == [True, False]
+    assert contains("zyxwvabcd" * 3) == [*[False] * 5, *[True] * 4] * 3
+    assert contains("zab" * 9, "mirror") == [False, False, True] * 9
 
 
 def test_an_image_that_is_removed_meanwhile_moves_no_other(tmp_path: Path) -> None:
@@ -91,3 +70,23 @@ def test_a_missing_image_is_named_in_a_sentence(tmp_path: Path) -> None:
     table = Store(str(tmp_path)).table("rows", pa.schema([("image", pa.string())]))
     with pytest.raises(PedigreeError, match="lacks image x: run the night again"):
         list(table.take(["a", "x", "y"], ["image"]))
+
+
+def test_one_object_after_the_other_reads_no_name_again(tmp_path: Path, name_reads: NameReads) -> None:
+    """Each step opens the store anew: the first one reads the names, and the others what was appended since."""
+    _append(tmp_path, "abc")
+    assert [_table(tmp_path).find("abc", ["as it is"]).rows.tolist() for _ in range(2)] == [[0, 1, 2]] * 2
+    _append(tmp_path, "d")
+    assert _table(tmp_path).find("dc", ["as it is"]).rows.tolist() == [3, 2]
+    assert name_reads.of("rows") == 1
+
+
+def test_a_store_that_takes_the_place_of_another_is_read_anew(tmp_path: Path) -> None:
+    """Where a store was moved away and another one with as many rows lies there, its own names are found."""
+    _append(tmp_path / "store", "abc")
+    assert _table(tmp_path / "store").find("cb", ["as it is"]).rows.tolist() == [2, 1]
+    (tmp_path / "store").rename(tmp_path / "former")
+    _append(tmp_path / "store", "bca")
+    assert _table(tmp_path / "store").find("cb", ["as it is"]).rows.tolist() == [1, 0]
+    (tmp_path / "store").rename(tmp_path / "gone")
+    assert _table(tmp_path / "store").find("cb", ["as it is"]).rows.tolist() == [MISSING, MISSING]

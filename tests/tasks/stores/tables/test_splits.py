@@ -12,7 +12,7 @@ from tasks.stores.tables.lance_table import Table
 
 
 def test_splits_are_read_once_until_somebody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks twice gets the same columns without a row being read, and what another run wrote in between is seen."""
+    """What a run has settled is read by none of its steps, and what another run wrote since is seen by all."""
     store, reads = Store(str(tmp_path)), list[str]()
     read = Table.read
 
@@ -26,5 +26,9 @@ def test_splits_are_read_once_until_somebody_writes(tmp_path: Path, monkeypatch:
         Store(store.url).splits.settle(lambda known, given=given: {} if given.keys() <= known.keys() else given)  # type: ignore[misc]
         reads.clear()
         assert sorted(store.splits.stored()) == list("ab"[: number + 1])
-        assert store.splits.stored() is store.splits.stored()
-        assert reads == ["splits"]
+        assert Store(store.url).splits.stored() is store.splits.stored()
+        assert not reads
+    another = pa.table({"place": [2], "image": ["c"], "group": ["c"], "split": ["test"]})
+    store.table("splits", another.schema).append(another)
+    assert sorted(store.splits.stored()) == list("abc")
+    assert reads == ["splits"]
