@@ -22,6 +22,7 @@ from tasks.domain.images.augmentation import IDENTITY
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.requested_views import RequestedViews
 from tasks.features.missing_features import missing_views
+from tasks.stores.kept import KEPT
 from tasks.stores.store import Store
 
 ROUNDS, WIDTH = 3, 8
@@ -53,6 +54,8 @@ def night(url: str, names: list[str], new: list[tuple[ImageInfo, bytes]]) -> flo
     """Do what a night does with new images, and return the CPU that it took, in seconds."""
     # A run has the names of a version in columns, as its manifest holds them.
     images = pa.array([*names, *(info.image for info, _ in new)])
+    # Each night is a process of its own, which knows nothing of the one before.
+    KEPT._values.clear()
     started = time.process_time()
     ingested = Store(url)
     for start in range(0, len(new), INGESTED):

@@ -52,7 +52,14 @@ class RequestedViews(Mapping[str, tuple[str, ...]]):
         return sorted({view for code in np.unique(self.codes).tolist() for view in self.choices[code]})
 
     def rows_with(self, view: str) -> NDArray[np.int64]:
-        """Return the rows of the images of which a view is requested, ascending, int64 of shape (n_rows,)."""
+        """Return the rows of the images of which a view is requested.
+
+        Args:
+            view: The view.
+
+        Returns:
+            Row numbers, ascending, int64 of shape (n_rows,).
+        """
         return np.flatnonzero(np.array([view in views for views in self.choices], np.bool_)[self.codes])
 
     def select(self, lacking: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[str, ...]]:
