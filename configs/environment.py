@@ -72,6 +72,11 @@ def prefect_address() -> str:
     return os.environ.get("PREFECT_API_URL", "")
 
 
+def mlflow_address() -> str:
+    """Return the address of the MLflow that the user chose; empty means the embedded database."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "")
+
+
 def secret(name: str) -> str:
     """Return a secret from the environment, since no settings file may hold one; empty where it is not set."""
     return os.environ.get(name, "")

@@ -126,6 +126,12 @@ def serve_champion(
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
+    mlflow: Annotated[
+        str, typer.Option("--mlflow", metavar="URL", help="Follow MLflow's alias, without a store.")
+    ] = "",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="The registered model, not tracking.model.")
+    ] = "",
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Listen there, not on serve.host.")] = "",
     port: Annotated[int | None, typer.Option("--port", help="Listen on that port, not on serve.port.")] = None,
     as_json: Json = False,
@@ -134,7 +140,8 @@ def serve_champion(
     with report_errors():
         from flows.cli import serve
 
-        serve.serve(serve.ServeOptions(config, changes or [], store or "", host, port), as_json)
+        options = serve.ServeOptions(config, changes or [], store or "", mlflow, model, host, port)
+        serve.serve(options, as_json)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.environment import absolute
+from configs.environment import absolute, embedded_mlflow, mlflow_address, prepare_environment
 from configs.errors import SettingsError
 from configs.load import parse_section, read_operations, read_settings
 from configs.schema import Tracking
@@ -23,6 +23,8 @@ class ServeOptions:
         config: The settings file, if any.
         changes: Changes of its settings.
         store: The store's address, instead of a settings file.
+        mlflow: MLflow's address, where no store is at hand.
+        model: The name of the registered model; empty for that of the settings.
         host: The address to listen on; empty for that of the settings.
         port: The port; None for that of the settings.
     """
@@ -30,6 +32,8 @@ class ServeOptions:
     config: Path | None
     changes: list[str]
     store: str
+    mlflow: str
+    model: str
     host: str
     port: int | None
 
@@ -56,15 +60,30 @@ def _section(options: ServeOptions) -> Serve:
 
 
 def _source(options: ServeOptions) -> "ModelSource":
-    from tasks.service.models.store_models import StoreModels
-    from tasks.stores.store import Store
+    """Return where champions are found: a store's ledger where one is at hand, else MLflow's alias."""
+    if sum(map(bool, (options.config, options.store, options.mlflow))) > 1 or (options.changes and not options.config):
+        raise SettingsError(
+            "Say once whose champion serves: by -c FILE, with --set where needed, by --store URL, or by --mlflow URL."
+        )
+    tracking = read_settings(options.config, options.changes).tracking if options.config else Tracking()
+    if url := _store_url(options):
+        from tasks.service.models.store_models import StoreModels
+        from tasks.stores.store import Store
 
-    if (options.config is None) == (not options.store) or (options.store and options.changes):
-        raise SettingsError("Say whose champion is to serve: either -c FILE, with --set where needed, or --store URL.")
+        return StoreModels(Store(url), options.model or tracking.model)
+    from tasks.service.models.registry_models import RegistryModels
+
+    # MLflow would ask a server that is gone for minutes, while a copy of the model is at hand.
+    prepare_environment(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10")
+    address = options.mlflow or mlflow_address() or embedded_mlflow()
+    return RegistryModels(address, options.model or tracking.model)
+
+
+def _store_url(options: ServeOptions) -> str:
+    """Return the store's address; empty where none is named."""
     if options.config:
-        settings = read_settings(options.config, options.changes)
-        return StoreModels(Store(settings.store.url), settings.tracking.model)
-    return StoreModels(Store(absolute(options.store)), Tracking().model)
+        return read_settings(options.config, options.changes).store.url
+    return absolute(options.store)
 
 
 def _tell(address: str, as_json: bool) -> None:  # noqa: FBT001 - the flag as it was given

@@ -24,7 +24,7 @@ class ModelIdentity:
         head: The hash of the head.
         backbone: The fingerprint of the backbone.
         dataset: The hash of the dataset version that it was trained on.
-        trained: When the decision about it was made, in ISO 8601.
+        trained: When the gate decided about it, in ISO 8601; empty where that is not known.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ModelIdentity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as JSON can hold it."""
-        return asdict(self)
+        return {**asdict(self), "trained": self.trained or None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class LastGood:
             os.link(self._newest() / network, building / network)
         model = checked.model
         note = {
-            "identity": model.identity.to_dict(),
+            "identity": asdict(model.identity),
             "reference": describe_reference(model),
             "summary": checked.summary,
         }

@@ -1,10 +1,14 @@
 """The files of each registered model, by their SHA-256: as they were packaged, and as MLflow serves them."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
 from tasks.domain.hashing import sha256_of_bytes
+from tasks.stores.tracking.database import has_known_layout
+from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
 
 Files = Mapping[str, str]
 #: The one large file, by the engine that computes with it: hashing it takes a tenth of a second or more.
@@ -57,6 +61,38 @@ def served_files(url: str, model: str, version: str, names: Sequence[str] = ()) 
             folder = Path(repository.download_artifacts("", None if local else download_folder))  # type: ignore[no-untyped-call]
             return files_in(folder, (BACKBONE, GRAPH) if names else ())
         return {name: digest for name in names if (digest := _served(repository, name, download_folder))}
+
+
+def fetch_files(url: str, model: str, version: str, names: Sequence[str], folder: Path) -> None:
+    """Copy files of a version as MLflow serves them; an embedded database is read without importing MLflow.
+
+    Args:
+        url: MLflow's address.
+        model: The name of the registered model.
+        version: The version's number.
+        names: The files.
+        folder: The folder that gets them, by the last part of their names.
+
+    Raises:
+        PedigreeError: MLflow does not answer.
+        FileNotFoundError: A file is gone.
+    """
+    source = EmbeddedRegistry(url).source(model, version) if has_known_layout(url) else ""
+    if source.startswith(("file:", "/")):
+        for name in names:
+            shutil.copyfile(Path(unquote(urlsplit(source).path)) / name, folder / Path(name).name)
+        return
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    from tasks.stores.tracking.client import mlflow_at
+
+    with mlflow_at(url) as client:
+        address = str(client.get_model_version(model, version).source)
+        repository = get_artifact_repository(address, tracking_uri=url)
+        with TemporaryDirectory() as download_folder:
+            for name in names:
+                path = repository.download_artifacts(name, download_folder)  # type: ignore[no-untyped-call]
+                shutil.copyfile(path, folder / Path(name).name)
 
 
 def _served(repository: object, name: str, folder: str) -> str:
