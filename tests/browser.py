@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,14 +33,21 @@ def log_in(page: "Page", links: Mapping[str, str]) -> None:
         page.wait_for_url(lambda url: "/pedigree/open" not in url, timeout=60_000)
 
 
+def find_axe_violations(page: "Page") -> list[str]:
+    """List what axe finds that keeps people out: each rule with the element that breaks it."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+    violations = page.evaluate("axe.run()")["violations"]
+    return [f"{violation['id']}: {node['html']}" for violation in violations for node in violation["nodes"]]
+
+
 @contextmanager
-def open_page(url: str, width: int = 1280, height: int = 1600) -> Iterator["Page"]:
-    """Open an address in a new window of so many pixels."""
+def open_page(url: str, width: int = 1280, height: int = 1600, **options: Any) -> Iterator["Page"]:  # noqa: ANN401
+    """Open an address in a new window of so many pixels, with Playwright's options such as color_scheme."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
         page.goto(url)
         yield page
         browser.close()

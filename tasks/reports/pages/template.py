@@ -25,13 +25,19 @@ def render(template: str, **facts: object) -> str:
     Returns:
         The page.
     """
-    return _environment().get_template(template).render(**facts)
+    return open_templates(_TEMPLATES).get_template(template).render(**facts)
+
+
+def read_style() -> bytes:
+    """Read the style sheet that all pages have in common."""
+    return (_TEMPLATES / "style.css").read_bytes()
 
 
 @cache
-def _environment() -> Environment:
+def open_templates(folder: Path) -> Environment:
+    """Open a folder of templates, in which every text is escaped and a variable that is missing is an error."""
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

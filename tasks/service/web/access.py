@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import ipaddress
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from configs.environment import secret
 from configs.errors import SettingsError
@@ -14,6 +16,10 @@ KEY_VARIABLE = "PEDIGREE_SERVE_KEY"
 _SHORTEST = 16
 # What a load balancer asks; it says no more than yes or no.
 _OPEN = {"/live", "/ready", "/ping"}
+# The page's own files hold nothing that is anybody's.
+_OPEN_FOLDER = "/static/"
+#: The address of the page for people, whose browsers ask them for a password.
+PAGE = "/"
 
 
 def read_keys() -> tuple[str, ...]:
@@ -90,8 +96,11 @@ class Access:
         if not self._hashes:
             if not is_loopback(_host(headers.get("host", ""))):
                 raise ServiceProblemError(ProblemKind.WRONG_HOST, "Without a key it answers as localhost only.")
-        elif path not in _OPEN and not self.knows(headers):
-            raise ServiceProblemError(ProblemKind.NO_KEY, "Send the key as Authorization: Bearer KEY, or as X-API-Key.")
+        elif not (_is_open(path) or self.knows(headers) or (path == PAGE and self._matches(_password(headers)))):
+            raise ServiceProblemError(
+                ProblemKind.NO_KEY,
+                "Send the key as Authorization: Bearer KEY, or as X-API-Key; on the page, as the password of any name.",
+            )
 
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Return whether the headers hold a key; it takes as long whichever part of it is wrong.
@@ -104,8 +113,25 @@ class Access:
         """
         scheme, _, word = headers.get("authorization", "").partition(" ")
         shown = word.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        return self._matches(shown) or not self._hashes
+
+    def _matches(self, shown: str) -> bool:
         matches = [hmac.compare_digest(_hash(shown), known) for known in self._hashes]
-        return any(matches) or not self._hashes
+        return any(matches)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_FOLDER)
+
+
+def _password(headers: Mapping[str, str]) -> str:
+    """Return the password that a browser asked for; empty where there is none."""
+    scheme, _, word = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    with suppress(ValueError):
+        return b64decode(word, validate=True).decode().partition(":")[2]
+    return ""
 
 
 def _hash(key: str) -> bytes:

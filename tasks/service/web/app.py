@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.web.front import App, Front, problem_headers
+from tasks.service.web.page import build_page_routes
 from tasks.service.web.routes import build_routes
 from tasks.service.web.state import ServiceState
 
@@ -39,6 +40,7 @@ def build_app(state: ServiceState) -> App:
         redirect_slashes=False,
     )
     app.include_router(build_routes(state))
+    app.include_router(build_page_routes(state))
     app.add_exception_handler(ServiceProblemError, _tell_problem)
     app.add_exception_handler(HTTPException, _tell_status)
     app.add_exception_handler(Exception, _tell_failure)

@@ -197,11 +197,12 @@ class _Form:
     def __init__(self) -> None:
         self.files: list[bytes] = []
         self._name, self._value = b"", b""
-        self._is_file, self._data = False, bytearray()
+        self._is_file, self._is_named, self._data = False, False, bytearray()
         self.complete = False
 
     def begin(self) -> None:
-        self._name, self._value, self._is_file, self._data = b"", b"", False, bytearray()
+        self._name, self._value, self._data = b"", b"", bytearray()
+        self._is_file = self._is_named = False
 
     def field(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -211,7 +212,8 @@ class _Form:
 
     def header_end(self) -> None:
         if self._name.lower() == b"content-disposition":
-            self._is_file = b"filename" in parse_options_header(self._value)[1]
+            options = parse_options_header(self._value)[1]
+            self._is_file, self._is_named = b"filename" in options, bool(options.get(b"filename"))
         self._name, self._value = b"", b""
 
     def data(self, data: bytes, start: int, end: int) -> None:
@@ -219,7 +221,8 @@ class _Form:
             self._data += data[start:end]
 
     def end(self) -> None:
-        if self._is_file:
+        # A browser sends a field in which no file was chosen as a file without name and content.
+        if self._is_named or self._data:
             self.files.append(bytes(self._data))
 
     def finish(self) -> None:

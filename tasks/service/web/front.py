@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.metrics import Metrics
-from tasks.service.web.access import Access
+from tasks.service.web.access import PAGE, Access
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -65,7 +65,7 @@ class Front:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
-                self._add_headers(message)
+                self._add_headers(message, scope["path"])
             await send(message)
 
         try:
@@ -83,8 +83,11 @@ class Front:
         route = scope.get("route")
         self._metrics.count_request(getattr(route, "path", "other"), statuses[0] if statuses else 500)
 
-    def _add_headers(self, message: Message) -> None:
+    def _add_headers(self, message: Message, path: str) -> None:
         headers = MutableHeaders(raw=message.setdefault("headers", []))
+        if path == PAGE and "WWW-Authenticate" in headers:
+            # Browsers ask people for a password of this kind alone.
+            headers["WWW-Authenticate"] = 'Basic realm="Pedigree", charset="UTF-8"'
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
         if self._is_draining() or message["status"] in _CLOSING:
@@ -101,7 +104,7 @@ async def send_problem(send: Send, problem: ServiceProblem) -> None:
     """
     body = json.dumps(problem.to_dict(), ensure_ascii=False).encode()
     headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.encode(), value.encode()) for name, value in problem_headers(problem).items()]
+    headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(problem).items()]
     with suppress(OSError):
         await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

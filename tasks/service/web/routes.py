@@ -41,7 +41,7 @@ def _add_answers(router: APIRouter, state: ServiceState) -> None:
 
     @router.post("/v1/predict", **openapi.PREDICT)
     async def predict(request: Request) -> Response:
-        model, photographs, answers = await _answer(state, request)
+        model, photographs, answers = await answer_request(state, request)
         if not photographs.several:
             return _single(model, answers[0])
         usable = any(answer.problem is None for answer in answers)
@@ -50,7 +50,7 @@ def _add_answers(router: APIRouter, state: ServiceState) -> None:
 
     @router.post("/invocations", **openapi.INVOCATIONS)
     async def invocations(request: Request) -> Response:
-        model, _, answers = await _answer(state, request)
+        model, _, answers = await answer_request(state, request)
         return _json({"predictions": [_as_mlflow(answer) for answer in answers]}, 200, model)
 
 
@@ -111,8 +111,19 @@ def _readiness(state: ServiceState) -> int:
     return 200 if state.follower.model and not state.draining else ProblemKind.NO_MODEL.status
 
 
-async def _answer(state: ServiceState, request: Request) -> tuple[ServedModel, Photographs, list[Answer]]:
-    """Read a request, and answer its photographs unless the client goes away first."""
+async def answer_request(state: ServiceState, request: Request) -> tuple[ServedModel, Photographs, list[Answer]]:
+    """Read a request, and answer its photographs unless the client goes away first.
+
+    Args:
+        state: The parts of the service.
+        request: The request, whose body holds the photographs.
+
+    Returns:
+        The model that answered all of them, the photographs, and their answers in the same order.
+
+    Raises:
+        ClientDisconnect: The client went away.
+    """
     check_type(request)
     state.model()
     state.answering.check_room()

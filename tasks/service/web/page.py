@@ -1,0 +1,137 @@
+"""The page for people: a form that works without script, answered by the same page with what the model says."""
+
+import asyncio
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from tasks.domain.images.rejections import Rejection
+from tasks.domain.serving.answers import Answer, ModelIdentity
+from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
+from tasks.reports.pages.template import open_templates, read_style
+from tasks.service.models.served_model import ServedModel
+from tasks.service.web.front import problem_headers
+from tasks.service.web.page_text import ShownAnswer, describe_answers, describe_problem, show_answer, write_day
+from tasks.service.web.routes import answer_request
+from tasks.service.web.state import ServiceState
+
+_HERE = Path(__file__).parent
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# Where there is no script the photograph comes back inside of the page.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; form-action 'self'; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+class _File(NamedTuple):
+    data: bytes
+    kind: str
+    address: str
+
+
+def build_page_routes(state: ServiceState) -> APIRouter:
+    """Build the routes of the page.
+
+    Args:
+        state: The parts of the service.
+
+    Returns:
+        The routes.
+    """
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def show() -> Response:
+        return _render(state, _present(state))
+
+    @router.post("/")
+    async def ask(request: Request) -> Response:
+        try:
+            model, photographs, answers = await answer_request(state, request)
+        except ServiceProblemError as error:
+            return _render(state, _present(state), problem=error.problem)
+        pictures = [""] * len(answers)
+        if "x-requested-with" not in request.headers:
+            pictures = await asyncio.to_thread(_draw, model, photographs.files, answers)
+        shown = [show_answer(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
+        usable = any(answer.problem is None for answer in answers)
+        return _render(state, model.identity, shown, status=200 if usable else ProblemKind.UNUSABLE.status)
+
+    @router.get("/static/{name}")
+    async def read_static(name: str) -> Response:
+        file = _static().get(name)
+        if file is None:
+            raise ServiceProblemError(ProblemKind.NOT_FOUND, "The page has no such file.")
+        # Its address changes with its content.
+        return Response(file.data, media_type=file.kind, headers={"Cache-Control": "public, max-age=604800"})
+
+    return router
+
+
+def _present(state: ServiceState) -> ModelIdentity | None:
+    return state.follower.model.identity if state.follower.model else None
+
+
+def _render(
+    state: ServiceState,
+    model: ModelIdentity | None,
+    shown: list[ShownAnswer] | None = None,
+    problem: ServiceProblem | None = None,
+    status: int = 200,
+) -> Response:
+    sentence = describe_problem(problem) if problem else describe_answers(shown or [])
+    settings = state.settings
+    page = open_templates(_HERE / "templates").get_template("page.html.j2")
+    text = page.render(
+        title=f"{sentence or 'What does this photograph show?'} | Pedigree",
+        sentence=sentence,
+        problem=problem,
+        shown=shown or [],
+        model=model,
+        trained=write_day(model.trained) if model else "",
+        too_large=describe_problem(
+            ServiceProblem(ProblemKind.TOO_LARGE, f"A request has at most {settings.max_megabytes} megabytes.")
+        ),
+        max_megabytes=settings.max_megabytes,
+        max_files=settings.max_files,
+        static=lambda name: _static()[name].address,
+    )
+    headers = {"Content-Security-Policy": _POLICY} | (problem_headers(problem) if problem else {})
+    return HTMLResponse(text, problem.kind.status if problem else status, headers)
+
+
+@cache
+def _static() -> Mapping[str, _File]:
+    """Read the files that the page loads, by name."""
+    found = {path.name: path.read_bytes() for path in (_HERE / "static").iterdir()} | {"style.css": read_style()}
+    return {name: _File(data, _TYPES[Path(name).suffix], _address(name, data)) for name, data in found.items()}
+
+
+def _address(name: str, data: bytes) -> str:
+    return f"/static/{name}?v={hashlib.sha256(data).hexdigest()[:12]}"
+
+
+def _draw(model: ServedModel, files: list[bytes], answers: list[Answer]) -> list[str]:
+    """Draw each photograph as the model sees it; the decoding processes read the file, not this one."""
+    squares = [
+        None if answer.problem else model.squares.decode(data) for data, answer in zip(files, answers, strict=True)
+    ]
+    return ["" if square is None or isinstance(square, Rejection) else _picture(square) for square in squares]
+
+
+def _picture(square: NDArray[np.uint8]) -> str:
+    sink = io.BytesIO()
+    Image.fromarray(square).save(sink, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(sink.getvalue()).decode()}"

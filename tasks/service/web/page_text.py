@@ -1,0 +1,147 @@
+"""What the page says of an answer, in words and bars, for people who know nothing of probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tasks.domain.serving.answers import Answer
+from tasks.domain.serving.problems import ProblemKind, ServiceProblem
+
+# The bars that are seen at once; those of further classes are folded up.
+_SEEN = 5
+# What people are told who know nothing of requests; other problems are told as programs are told them.
+_PLAIN = {ProblemKind.EMPTY_BODY: "Choose a photograph first."}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How likely one class is.
+
+    Attributes:
+        label: The class.
+        percent: The probability in words.
+        width: The probability in percent, as the length of a bar.
+    """
+
+    label: str
+    percent: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnswer:
+    """An answer as the page shows it.
+
+    Attributes:
+        id: Its id.
+        sure: Whether the headline is the class.
+        headline: The class, or that the model does not know.
+        explanation: One sentence more about that.
+        sentence: Headline and explanation as a screen reader says them.
+        bars: The likeliest classes, the first of them first.
+        others: The further classes.
+        milliseconds: What decoding and computing took.
+        picture: The photograph as a data: address; empty where it is not shown.
+    """
+
+    id: str
+    sure: bool
+    headline: str
+    explanation: str
+    sentence: str
+    bars: Sequence[Bar]
+    others: Sequence[Bar]
+    milliseconds: int
+    picture: str = ""
+
+
+def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
+    """Put an answer into words and bars.
+
+    Args:
+        answer: The answer.
+        picture: The photograph as a data: address; empty where it is not shown.
+
+    Returns:
+        What the page shows.
+    """
+    headline, explanation, sentence = _describe(answer)
+    ranked = sorted((answer.probabilities or {}).items(), key=lambda item: -item[1])
+    bars = [Bar(label, write_percent(probability), round(100 * probability, 1)) for label, probability in ranked]
+    # One class alone is not worth folding up.
+    seen = _SEEN if len(bars) > _SEEN + 1 else len(bars)
+    return ShownAnswer(
+        answer.id,
+        answer.sure,
+        headline,
+        explanation,
+        sentence,
+        bars[:seen],
+        bars[seen:],
+        round(answer.elapsed_ms),
+        picture,
+    )
+
+
+def _describe(answer: Answer) -> tuple[str, str, str]:
+    """Return headline, explanation, and both as one sentence."""
+    if answer.problem or answer.label is None or answer.probability is None:
+        told = describe_problem(answer.problem) if answer.problem else "No answer."
+        return "No answer", told, told
+    percent = write_percent(answer.probability)
+    if answer.sure:
+        return (
+            answer.label,
+            f"{_capital(percent)} likely, and the model is sure enough to say so.",
+            (f"{answer.label}, {percent} likely."),
+        )
+    guess = f"The best guess is {answer.label}, {percent} likely"
+    return "I don't know", f"{guess}: not enough to say that it is one.", f"I don't know. {guess}."
+
+
+def describe_answers(shown: Sequence[ShownAnswer]) -> str:
+    """Say all answers in one line, for the title of the page and for screen readers.
+
+    Args:
+        shown: The answers.
+
+    Returns:
+        The line; empty where there is no answer.
+    """
+    if len(shown) == 1:
+        return shown[0].sentence
+    return " ".join(f"Photograph {number}: {answer.sentence}" for number, answer in enumerate(shown, 1))
+
+
+def describe_problem(problem: ServiceProblem) -> str:
+    """Say in words what went wrong, and when to try again.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        One to three sentences.
+    """
+    if problem.kind in _PLAIN:
+        return _PLAIN[problem.kind]
+    told = f"{problem.kind.title}. {_capital(problem.detail)}"
+    if problem.retry_after is None:
+        return told
+    seconds = "1 second" if problem.retry_after == 1 else f"{problem.retry_after} seconds"
+    return f"{told} Try again in {seconds}."
+
+
+def write_percent(probability: float) -> str:
+    """Write a probability as people say it: never as certain, and never as impossible."""
+    percent = round(100 * probability)
+    return "under 1%" if percent == 0 else "over 99%" if percent == 100 else f"{percent}%"  # noqa: PLR2004 - all of it
+
+
+def write_day(time: str) -> str:
+    """Write the day of a time in ISO 8601, such as 28 November 2026."""
+    moment = datetime.fromisoformat(time)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
