@@ -22,7 +22,7 @@ from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServicePr
 from tasks.reports.pages.template import open_templates, read_style
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web.front import problem_headers
-from tasks.service.web.page_text import ShownAnswer, describe_answers, describe_problem, show_answer, write_day
+from tasks.service.web.page_text import ShownAnswer, describe_answers, describe_model, describe_problem, show_answer
 from tasks.service.web.routes import answer_request
 from tasks.service.web.state import ServiceState
 
@@ -99,8 +99,7 @@ def _render(
         sentence=sentence,
         problem=problem,
         shown=shown or [],
-        model=model,
-        trained=write_day(model.trained) if model else "",
+        facts=describe_model(model) if model else [],
         too_large=describe_problem(
             ServiceProblem(ProblemKind.TOO_LARGE, f"A request has at most {settings.max_megabytes} megabytes.")
         ),

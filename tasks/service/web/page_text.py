@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.domain.serving.answers import Answer
+from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
 
 # The bars that are seen at once; those of further classes are folded up.
 _SEEN = 5
+_SHORT = 12
 # What people are told who know nothing of requests; other problems are told as programs are told them.
 _PLAIN = {ProblemKind.EMPTY_BODY: "Choose a photograph first."}
 
@@ -26,6 +27,21 @@ class Bar:
     label: str
     percent: str
     width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact about the model.
+
+    Attributes:
+        name: What the fact is about.
+        text: The fact.
+        hash: The whole hash where the fact is the beginning of one.
+    """
+
+    name: str
+    text: str
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,29 @@ def write_percent(probability: float) -> str:
     """Write a probability as people say it: never as certain, and never as impossible."""
     percent = round(100 * probability)
     return "under 1%" if percent == 0 else "over 99%" if percent == 100 else f"{percent}%"  # noqa: PLR2004 - all of it
+
+
+def describe_model(model: ModelIdentity) -> list[Fact]:
+    """List what the page says of the model; a model of MLflow's registry alone has no date, and may have no decision.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The facts in their order.
+    """
+    facts = [
+        Fact("Model", model.name),
+        Fact("Version", model.version),
+        Fact("Decision", str(model.decision or "")),
+        Fact("Trained", write_day(model.trained) if model.trained else ""),
+        *(Fact(name, text[:_SHORT], text) for name, text in _hashes(model)),
+    ]
+    return [fact for fact in facts if fact.text]
+
+
+def _hashes(model: ModelIdentity) -> Sequence[tuple[str, str]]:
+    return ("Dataset", model.dataset), ("Head", model.head), ("Backbone", model.backbone)
 
 
 def write_day(time: str) -> str:

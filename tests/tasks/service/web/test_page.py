@@ -156,8 +156,11 @@ def test_photographs_are_chosen_dropped_pasted_and_asked_for_by_keyboard(served:
         page.get_by_role("img", name="The photograph").wait_for()
         wait_for_headline(page, served.label)
 
+        # A chooser that opens before somebody listens would be a window of the screen.
+        page.on("filechooser", lambda _chooser: None)
         page.reload()
         page.keyboard.press("Tab")
+        page.locator("#choose:focus").wait_for()
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         chooser.value.set_files(photograph(served.unsure))

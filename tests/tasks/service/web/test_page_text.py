@@ -6,9 +6,9 @@ import pytest
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
-from tasks.service.web.page_text import describe_answers, describe_problem, show_answer, write_day, write_percent
+from tasks.service.web.page_text import describe_answers, describe_model, describe_problem, show_answer, write_percent
 
-MODEL = ModelIdentity("dogs", "4", 4, "c4731d", "0f1e2d", "395f1c", "2026-11-28T02:00:00+00:00")
+MODEL = ModelIdentity("dogs", "4", 7, "c4731d", "0f1e2d3c4b5a6978", "395f1c", "2026-11-28T02:00:00+00:00")
 ANSWER = Answer("01KB", MODEL, "beagle", 0.9375, True, {"corgi": 0.0625, "beagle": 0.9375}, 138.2)  # noqa: FBT003 - sure
 UNUSABLE = ServiceProblem(ProblemKind.UNUSABLE, "not a picture of a known format.", "not-an-image")
 
@@ -65,6 +65,18 @@ def test_nothing_is_told_as_certain_or_impossible(probability: float, words: str
     assert write_percent(probability) == words
 
 
-def test_a_day_is_written_out() -> None:
-    """The hour of a decision is nothing that people ask for."""
-    assert write_day(MODEL.trained) == "28 November 2026"
+def test_the_model_is_told_with_what_is_known_of_it() -> None:
+    """The day is written out without its hour; MLflow's registry alone knows no day, and sometimes no decision."""
+    facts = {fact.name: fact.text for fact in describe_model(MODEL)}
+    assert facts == {
+        "Model": "dogs",
+        "Version": "4",
+        "Decision": "7",
+        "Trained": "28 November 2026",
+        "Dataset": "395f1c",
+        "Head": "c4731d",
+        "Backbone": "0f1e2d3c4b5a",
+    }
+    assert describe_model(MODEL)[-1].hash == MODEL.backbone
+    known = [fact.name for fact in describe_model(replace(MODEL, decision=0, trained=""))]
+    assert known == [name for name in facts if name not in {"Decision", "Trained"}]
