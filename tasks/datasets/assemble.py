@@ -17,8 +17,8 @@ from tasks.domain.datasets.published_splits import (
     ATTRIBUTE,
     check_layout,
     check_split_words,
+    list_words,
     published_splits,
-    published_words,
 )
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import ClassSelection, VersionRows, dataset_hash, select_classes
@@ -132,7 +132,7 @@ def _find(labels: Labels, settings: schema.Settings, store: Store, *, force: boo
     rows, splits, image_groups = VersionRows.of(()), NO_ASSIGNMENTS, None
     if not layout_question:
         labelled, keeps_published = LabelledImages.of(labelling.labelled), settings.labels.splits == "keep"
-        if keeps_published and (odd := check_split_words(published_words(labelled))):
+        if keeps_published and (odd := check_split_words(list_words(labelled))):
             raise PedigreeError(odd)
         splits, image_groups = settle_splits(labelled, settings.dataset, store, keeps_published=keeps_published)
         rows = _rows(labelled, splits, settings.labels)

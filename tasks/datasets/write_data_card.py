@@ -33,7 +33,7 @@ from tasks.domain.datasets.leakage import (
 )
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.measured_sample import describe_measured, select_measured
-from tasks.domain.datasets.published_splits import published_words, report_misplaced
+from tasks.domain.datasets.published_splits import report_misplaced
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.labels.labelled_images import LabelledImages, Labelling
@@ -238,7 +238,7 @@ def _contradictions(
     if not obeys_splits:
         return findings
     likes = {twin.image: images[twin.other].key for twin in twins.get("splits", ())}
-    return (*findings, *report_misplaced(rows, published_words(labelling.labelled), likes))
+    return (*findings, *report_misplaced(rows, labelled, likes))
 
 
 def _label_issues(

@@ -13,11 +13,12 @@ from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.comparison import Comparison
-from tasks.domain.evaluation.label_changes import Relabelling, Vocabulary
+from tasks.domain.evaluation.label_changes import Relabelling
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.evaluation.vocabulary import Vocabulary
 from tasks.domain.gate.serving_check import excuse_champion_failure
 from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision

@@ -15,6 +15,7 @@ from tasks.domain.evaluation.label_evidence import (
     read_champion_predictions,
 )
 from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.evaluation.vocabulary import ImageLabels
 from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.training.results import FeatureSet
@@ -43,9 +44,8 @@ def compare_labels(
     if judged is None:
         return None
     later = _labels(store, parent, aliases) if parent and parent != champion.dataset else None
-    images = [row.image for row in rows]
-    groups = dict(zip(images, store.splits.stored().group_names(images), strict=True))
-    return find_relabelling({**(later or {}), **judged}, rows, groups)
+    known = judged.with_more(later) if later else judged
+    return find_relabelling(known, rows, lambda images: store.splits.stored().group_names(images))
 
 
 def gather_label_evidence(
@@ -94,7 +94,7 @@ def _head_words(
     return predict_with_head(changes, features, labels, groups, images)
 
 
-def _labels(store: Store, version: str, aliases: Mapping[str, str]) -> dict[str, str] | None:
+def _labels(store: Store, version: str, aliases: Mapping[str, str]) -> ImageLabels | None:
     """Read a version's labels under today's names of classes; None where it is lost."""
     try:
         rows = store.manifests.columns(version)
@@ -102,5 +102,4 @@ def _labels(store: Store, version: str, aliases: Mapping[str, str]) -> dict[str,
         raise
     except PedigreeError:
         return None
-    labels = apply_aliases([label for label, _ in rows.kinds], aliases)
-    return dict(zip(rows.images.to_pylist(), map(labels.__getitem__, rows.codes.tolist()), strict=True))
+    return ImageLabels(rows.images, rows.codes, apply_aliases([label for label, _ in rows.kinds], aliases))

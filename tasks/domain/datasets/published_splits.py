@@ -13,6 +13,7 @@ from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.image_issues import FlaggedImage, Issue
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.labels.labeling import normalize_name
 from tasks.domain.labels.labelled_images import LabelledImage, LabelledImages, Labelling
 from tasks.domain.phrasing import list_names
@@ -39,14 +40,6 @@ def parse_split(word: str) -> Split | None:
     return next((split for split, words in _WORDS.items() if re.fullmatch(f"({words}){_ADDED}", name)), None)
 
 
-def published_words(images: Iterable[LabelledImage]) -> dict[str, str]:
-    """Return the value of the attribute ``split`` of each image that has it."""
-    columns = LabelledImages.of(images)
-    words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in columns.claims]
-    rows = columns.take(np.array([bool(word) for word in words], np.bool_)[columns.codes])
-    return {image: words[code] for image, code in zip(rows.images.to_pylist(), rows.codes.tolist(), strict=True)}
-
-
 def published_splits(labelled: LabelledImages) -> NDArray[np.int8]:
     """Return the number in ``SPLITS`` of the split that each image's attribute ``split`` names.
 
@@ -62,9 +55,15 @@ def published_splits(labelled: LabelledImages) -> NDArray[np.int8]:
     return np.array(numbers, np.int8)[labelled.codes]
 
 
-def check_split_words(words: Mapping[str, str]) -> str:
+def list_words(labelled: LabelledImages) -> set[str]:
+    """Return the values that the attribute ``split`` has in any image."""
+    used = [dict(labelled.claims[code][1]) for code in np.unique(labelled.codes).tolist()]
+    return {attributes[ATTRIBUTE] for attributes in used if attributes.get(ATTRIBUTE)}
+
+
+def check_split_words(words: Iterable[str]) -> str:
     """Check that all words name a split; return the message on those that do not, or ""."""
-    odd = sorted({word for word in words.values() if parse_split(word) is None})
+    odd = sorted({word for word in words if parse_split(word) is None})
     if not odd:
         return ""
     return (
@@ -129,28 +128,35 @@ def _check_nesting(labelled: LabelledImages, labels: Sequence[str], layout: str)
     return ""
 
 
-def report_misplaced(rows: Iterable[Row], words: Mapping[str, str], twins: Mapping[str, str]) -> tuple[Issue, ...]:
+def report_misplaced(
+    rows: Iterable[Row], labelled: Iterable[LabelledImage], twins: Mapping[str, str]
+) -> tuple[Issue, ...]:
     """Find the images that are not in the split that was published for them.
 
     Args:
         rows: The version's rows.
-        words: The name of the published split, by image.
+        labelled: All images, of which some have a published split.
         twins: The key of the nearest near duplicate that was published in another split, by image.
 
     Returns:
         The issue for the data card; empty where there are no such images.
     """
-    sides = {image: parse_split(word) for image, word in words.items()}
+    columns, published = VersionRows.of(rows), LabelledImages.of(labelled)
+    words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in published.claims]
+    sides = published_splits(published)
+    found = pc.index_in(columns.images, published.images)
+    places = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    codes = np.append(published.codes, np.int32(len(words)))[places]
+    has_word = np.array([*map(bool, words), False], np.bool_)[codes]
     # Splits that were not published are taken from the images published for training.
-    taken = {Split.TEST, Split.VALIDATION} - set(sides.values())
+    taken = np.setdiff1d([SPLITS.index(Split.TEST), SPLITS.index(Split.VALIDATION)], sides)
+    side = np.append(sides, np.int8(-1))[places]
+    is_taken = (side == SPLITS.index(Split.TRAIN)) & np.isin(columns.splits, taken)
+    wrong = np.flatnonzero(has_word & (columns.splits != side) & ~is_taken)
+    misplaced = zip(columns.take(wrong), [words[code] for code in codes[wrong].tolist()], strict=True)
     flagged_images = tuple(
-        FlaggedImage(
-            row.image, row.key, row.label, _explain_split(words[row.image], row.split, twins.get(row.image, ""))
-        )
-        for row in sorted(rows, key=lambda row: (row.split, row.key))
-        if row.image in words
-        and row.split is not sides[row.image]
-        and not (sides[row.image] is Split.TRAIN and row.split in taken)
+        FlaggedImage(row.image, row.key, row.label, _explain_split(word, row.split, twins.get(row.image, "")))
+        for row, word in sorted(misplaced, key=lambda pair: (pair[0].split, pair[0].key))
     )
     return (Issue(ELSEWHERE, _MEANING, flagged_images),) if flagged_images else ()
 

@@ -1,102 +1,24 @@
 """Label changes between two dataset versions: classes that moved as a whole, and relabelled photographs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.columns import Codes
+from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
+from tasks.domain.datasets.version_rows import VersionRows
+from tasks.domain.evaluation.vocabulary import ImageLabels, Vocabulary, count_codes, match_classes
 from tasks.domain.phrasing import count
 
-# A class moved as a whole where at least this share of its photographs moved to the same class.
-_WHOLE = 0.9
-# A class that was split keeps its name where it kept at least this share of its photographs.
-_KEPT = 0.5
 Direction = Literal["lost", "gained"]
 # How many classes a sentence names.
 _NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The classes of two versions under common names.
-
-    Attributes:
-        former: Each class that is gone, and the class that its photographs are in today.
-        finer: Each class that was split off, and the class that its photographs came from, under its name of today.
-        merged: The classes of ``former`` that were merged with other photographs; the others were only renamed.
-    """
-
-    former: Mapping[str, str] = field(default_factory=dict)
-    finer: Mapping[str, str] = field(default_factory=dict)
-    merged: tuple[str, ...] = ()
-
-    def translate_former(self, label: str) -> str:
-        """Return the common name of a class of the former version."""
-        return self.former.get(label, label)
-
-    def translate_current(self, label: str) -> str:
-        """Return the common name of a class of today's version."""
-        return self.finer.get(label, label)
-
-    def sentences(self) -> tuple[str, ...]:
-        """Describe which classes were renamed, merged and split."""
-        gone = (
-            f"{before} was merged into {after}" if before in self.merged else f"{before} was renamed {after}"
-            for before, after in sorted(self.former.items())
-        )
-        return (*gone, *(f"{after} was split from {before}" for after, before in sorted(self.finer.items())))
-
-
-def match_classes(before: Mapping[str, str], after: Mapping[str, str]) -> Vocabulary:
-    """Find the classes that moved as a whole between two versions.
-
-    Args:
-        before: The label of each image of the former version, also of images that are gone.
-        after: The label of each image of today's version.
-
-    Returns:
-        The common vocabulary. A class that is gone counts as renamed or merged where nine tenths of its photographs are
-        in one other class. A new class counts as split off where nine tenths of the photographs that it has from before
-        came from one class, which is gone too or kept at least half of its photographs.
-    """
-    sizes, flows = Counter(before.values()), Counter((label, after[i]) for i, label in before.items() if i in after)
-    old, new = set(sizes), set(after.values())
-    former = {
-        label: goal
-        for label in old - new
-        if (goal := _find_goal(label, flows)) and _moved_together(label, goal, sizes, flows)
-    }
-    finer = {label: source for label in new - old - {*former.values()} if (source := _find_source(label, flows))}
-    split_off = {
-        label: former.get(source, source)
-        for label, source in finer.items()
-        if source not in new or flows[source, source] >= _KEPT * sizes[source]
-    }
-    shared = Counter(former.values())
-    merged = tuple(sorted(label for label, goal in former.items() if goal in old or shared[goal] > 1))
-    return Vocabulary(former, split_off, merged)
-
-
-def _find_goal(label: str, flows: Counter[tuple[str, str]]) -> str:
-    goals = sorted(((images, goal) for (source, goal), images in flows.items() if source == label), reverse=True)
-    return goals[0][1] if goals else ""
-
-
-def _moved_together(label: str, goal: str, sizes: Counter[str], flows: Counter[tuple[str, str]]) -> bool:
-    return flows[label, goal] >= _WHOLE * sizes[label]
-
-
-def _find_source(label: str, flows: Counter[tuple[str, str]]) -> str:
-    """Find the class from which nearly all photographs of a new class came.
-
-    Returns:
-        The class; empty where there is no such class.
-    """
-    came = {source: images for (source, goal), images in flows.items() if goal == label}
-    largest = max(came, key=came.__getitem__, default="")
-    return largest if largest and came[largest] >= _WHOLE * sum(came.values()) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,66 +103,94 @@ class Relabelling:
         return (", ".join(parts), *self.vocabulary.sentences())
 
 
-def find_relabelling(former: Mapping[str, str], rows: Sequence[Row], groups: Mapping[str, str]) -> Relabelling:
+def find_relabelling(
+    former: Mapping[str, str] | ImageLabels,
+    rows: Sequence[Row],
+    group_names: Callable[[Sequence[str]], Sequence[str]] = list,
+) -> Relabelling:
     """Compare today's labels with former ones.
 
     Args:
         former: The label of each image under which the champion was evaluated, also of images that are gone.
         rows: Today's version.
-        groups: The near-duplicate group of each image; an image without an entry is a group of its own.
+        group_names: Returns the near-duplicate groups of images; by default each image is a group of its own.
 
     Returns:
         What changed; renamed, merged and split classes count as unchanged.
     """
-    used = [row for row in rows if row.split is not Split.HELD_OUT]
-    vocabulary = match_classes(former, {row.image: row.label for row in rows})
-    shared = [
-        RelabelledImage(
-            row.image,
-            row.key,
-            vocabulary.translate_former(former[row.image]),
-            vocabulary.translate_current(row.label),
-            row.split.value,
-            groups.get(row.image, row.image),
+    columns, known = VersionRows.of(rows), ImageLabels.of(former)
+    labels = tuple(label for label, _ in columns.kinds)
+    vocabulary = match_classes(known, ImageLabels(columns.images, columns.codes, labels))
+    used = columns.take(columns.splits != SPLITS.index(Split.HELD_OUT))
+    places = known.find(used.images)
+    before = [vocabulary.translate_former(label) for label in known.labels]
+    after = [vocabulary.translate_current(label) for label in labels]
+    words = tuple(sorted({*before, *after}))
+    pairs = LabelPairs(
+        words,
+        np.where(places < 0, -1, np.append(_numbers(before, words)[known.codes], np.int32(-1))[places]),
+        _numbers(after, words)[used.codes],
+        used.splits == SPLITS.index(Split.TEST),
+    )
+    changed = used.take(pairs.moved)
+    groups = group_names(changed.images.to_pylist())
+    moved = [
+        RelabelledImage(row.image, row.key, words[was], words[now], row.split.value, group)
+        for row, was, now, group in zip(
+            changed, pairs.before[pairs.moved].tolist(), pairs.after[pairs.moved].tolist(), groups, strict=True
         )
-        for row in used
-        if row.image in former
     ]
-    moved = tuple(
-        sorted(
-            (photograph for photograph in shared if photograph.before != photograph.after),
-            key=lambda photograph: photograph.image,
-        )
-    )
-    changed = {photograph.image for photograph in moved}
-    remaining = Counter(
-        vocabulary.translate_current(row.label) for row in used if row.split is Split.TEST and row.image not in changed
-    )
-    return Relabelling(len(shared), vocabulary, moved, _count_changes(shared, moved, remaining))
+    moved.sort(key=lambda photograph: photograph.image)
+    return Relabelling(int(pairs.shared.sum()), vocabulary, tuple(moved), pairs.count_changes())
 
 
-def _count_changes(
-    shared: Sequence[RelabelledImage], moved: Sequence[RelabelledImage], remaining: Mapping[str, int]
-) -> tuple[ClassChange, ...]:
-    tested = Counter(photograph.before for photograph in shared if photograph.split == Split.TEST.value)
-    ways: tuple[tuple[Direction, Counter[str], Counter[str]], ...] = (
-        (
-            "lost",
-            Counter(photograph.before for photograph in moved),
-            Counter(photograph.before for photograph in shared),
-        ),
-        (
-            "gained",
-            Counter(photograph.after for photograph in moved),
-            Counter(photograph.after for photograph in shared),
-        ),
-    )
-    changes = [
-        ClassChange(label, direction, images, of[label], tested[label], remaining.get(label, 0))
-        for direction, number, of in ways
-        for label, images in number.items()
-    ]
-    return tuple(sorted(changes, key=lambda change: (-change.share, change.label, change.direction)))
+@dataclass(frozen=True, eq=False)
+class LabelPairs:
+    """Both labels of each image of today's version that is not held out, in the common vocabulary.
+
+    Attributes:
+        words: The labels, by number.
+        before: The number of each image's former label, of shape (n_images,); -1 for an image that had none.
+        after: The number of its label of today.
+        tested: Whether it is a test image.
+    """
+
+    words: tuple[str, ...]
+    before: Codes
+    after: Codes
+    tested: NDArray[np.bool_]
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """Whether each image is in both versions."""
+        return self.before >= 0
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """Whether each image was relabelled."""
+        return np.asarray(self.shared & (self.before != self.after), np.bool_)
+
+    def count_changes(self) -> tuple[ClassChange, ...]:
+        """Return the classes that images left and went to, the largest share first."""
+        moved, shared = self.moved, self.shared
+        tested = self._count(self.before, shared & self.tested)
+        remaining = self._count(self.after, self.tested & ~moved)
+        ways: tuple[tuple[Direction, Codes], ...] = (("lost", self.before), ("gained", self.after))
+        changes = [
+            ClassChange(label, direction, images, of[label], tested[label], remaining[label])
+            for direction, codes in ways
+            for of in [self._count(codes, shared)]
+            for label, images in self._count(codes, moved).items()
+        ]
+        return tuple(sorted(changes, key=lambda change: (-change.share, change.label, change.direction)))
+
+    def _count(self, codes: Codes, mask: NDArray[np.bool_]) -> Counter[str]:
+        return count_codes(codes[mask], self.words)
+
+
+def _numbers(labels: Sequence[str], words: Sequence[str]) -> Codes:
+    numbers = {word: number for number, word in enumerate(words)}
+    return np.array([numbers[label] for label in labels], np.int32)
 
 
 def _describe_direction(changes: Sequence[ClassChange], direction: str) -> str:

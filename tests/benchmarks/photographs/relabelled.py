@@ -130,7 +130,7 @@ def judged(of: World, heads: tuple[Head, Head], before: Labels, after: Labels) -
     """Judge the challenger, the first of the heads, as run 2 does: by the labels before and after."""
     rows, former = of.rows(after, np.ones(len(after), bool)), of.rows(before, of.first)
     groups = dict(zip(of.collection.images, of.collection.groups, strict=True))
-    changes = find_relabelling({row.image: row.label for row in former}, rows, groups)
+    changes = find_relabelling({row.image: row.label for row in former}, rows, lambda names: [groups[n] for n in names])
     challenger, champion = (of.says(head) for head in heads)
     champion = champion.rename_classes([changes.vocabulary.translate_former(label) for label in champion.classes])
     tested = [row for row in rows if row.split is Split.TEST]

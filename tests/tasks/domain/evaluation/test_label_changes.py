@@ -10,13 +10,14 @@ from configs.sections import Gate
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import EvaluationSet, compare
-from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling, match_classes
+from tasks.domain.evaluation.label_changes import Relabelling, find_relabelling
 from tasks.domain.evaluation.label_evidence import (
     LabelEvidence,
     LabelPrediction,
     collect_label_evidence,
     predict_with_head,
 )
+from tasks.domain.evaluation.vocabulary import match_classes
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.gate.rules import apply_relabelled_rule
 from tests.tasks.domain.measurements import CLASSES, DRIFT, SERVED, measured, predictions
@@ -31,7 +32,7 @@ def changed(labels: dict[str, str]) -> Relabelling:
         Row(image, labels.get(image, label), Split.TEST if index % 4 == 0 else Split.TRAIN, (), image)
         for index, (image, label) in enumerate(FORMER.items())
     ]
-    return find_relabelling(FORMER, rows, {})
+    return find_relabelling(FORMER, rows)
 
 
 def move(label: str, to: str, number: int) -> dict[str, str]:
@@ -138,7 +139,7 @@ def evidence(names: dict[str, str]) -> LabelEvidence:
         Row(image, names[label], Split.TEST if int(image.removeprefix(label)) < 12 else Split.TRAIN, (), image)
         for image, label in FORMER.items()
     ]
-    relabelling = find_relabelling(FORMER, rows, {})
+    relabelling = find_relabelling(FORMER, rows)
     words = {
         change.image: LabelPrediction(change.before, 0.9, 0.01)
         for change in relabelling.moved

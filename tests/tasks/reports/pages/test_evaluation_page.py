@@ -260,7 +260,7 @@ def test_photographs_under_another_label_are_shown() -> None:
     former = {f"{number}": "pug" if number < 20 else "boxer" for number in range(40)}
     today = former | dict.fromkeys("012", "boxer")
     rows = [Row(image, label, Split.TEST, (), f"{image}.jpg") for image, label in today.items()]
-    moved = find_relabelling(former, rows, {})
+    moved = find_relabelling(former, rows)
     labels = collect_label_evidence(moved, {"0": LabelPrediction("beagle", 0.3, 0.2)}, {})
     evaluated = report(CLASSES, 200)
     evaluation = replace(evaluated.challenger.evaluation, labels=labels)
