@@ -15,7 +15,7 @@ _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)
 _NOT_FOUND, _BUSY = 404, 503
 _WAITS = (0.2, 0.5, 1, 2, 4, 8)  # seconds
-_TEMPLATE = Path(__file__).parent / "pool.json"
+POOL_TEMPLATE = Path(__file__).parent / "pool.json"
 _NOT_FROM_OUTSIDE = {"command", "env", "working_dir"}
 
 Login = Mapping[str, str]
@@ -114,7 +114,7 @@ def secure_work_pool(prefect: str, login: Login, pool: str) -> None:
     Raises:
         HTTPError: Prefect refuses the request.
     """
-    pools, template = f"{prefect}/api/work_pools", json.loads(_TEMPLATE.read_text(encoding="utf-8"))
+    pools, template = f"{prefect}/api/work_pools", json.loads(POOL_TEMPLATE.read_text(encoding="utf-8"))
     try:
         present = _ask(f"{pools}/{pool}", login)["base_job_template"]["job_configuration"]
     except HTTPError as error:
