@@ -8,7 +8,9 @@ from pathlib import Path
 from configs.environment import home
 from configs.load import read_settings
 from configs.schema import Settings
+from configs.servers import Serve
 from flows.runner import run_retrain
+from infra.local_stack.service import Served
 from tasks.domain.runs.results import Outcome
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 
@@ -115,6 +117,15 @@ def demo_settings(folder: Path, changes: Sequence[str] = ()) -> Settings:
         The settings.
     """
     return read_settings(SETTINGS, [f"source.url={folder / 'photos'}", f"store.url={folder / 'store'}", *changes])
+
+
+def played_demo() -> Served | None:
+    """Return the demo's champion as one to be served; None where the demo was not played in this home."""
+    folder = home() / "demo"
+    if not (folder / "store").is_dir():
+        return None
+    settings = demo_settings(folder)
+    return Served(store=settings.store.url, model=settings.tracking.model, serve=Serve())
 
 
 def place_photographs(photos: Path, act: Act) -> None:

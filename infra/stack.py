@@ -1,14 +1,10 @@
-"""The local stack: a Prefect server, an MLflow server and a worker, in the background of this machine."""
+"""The local stack: Prefect, MLflow, a worker, and the service of the champion, in the background of this machine."""
 
 import fcntl
-import os
-import sys
 import time
-import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,15 +14,16 @@ from configs.errors import PedigreeError
 from configs.schema import Settings
 from configs.servers import Operations, Servers
 from configs.visible_text import shown
-from infra.local_stack import health, processes, servers
+from infra.local_stack import health, processes, servers, service
 from infra.local_stack.guard import LINK
 from infra.local_stack.processes import Background
+from infra.local_stack.service import Served
 from infra.orchestration import deployments
 from infra.orchestration.deployments import POOL
 
 DEPLOYMENT = "retrain/nightly"
-_PREFECT, _MLFLOW, _WORKER = "Prefect", "MLflow", "worker"
-_PARTS = (_PREFECT, _MLFLOW, _WORKER)
+_PREFECT, _MLFLOW, _WORKER, _SERVICE = "Prefect", "MLflow", "worker", "service"
+_PARTS = (_PREFECT, _MLFLOW, _WORKER, _SERVICE)
 _PATIENCE = 180  # seconds; on a busy machine MLflow alone takes a minute
 
 
@@ -37,6 +34,13 @@ class Part:
     name: str
     state: Literal["running", "stopped"]
     address: str
+    #: Why it does not do yet what it is there for.
+    waits: str = field(default="", compare=False)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return a dictionary that JSON can hold."""
+        waits = {"waits": self.waits} if self.waits else {}
+        return {"state": self.state, "address": self.address, **waits}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +53,20 @@ class Status:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary that JSON can hold."""
-        parts = {part.name.lower(): {"state": part.state, "address": part.address} for part in self.parts}
+        parts: dict[str, Any] = {part.name.lower(): part.to_dict() for part in self.parts}
         return {**parts, "left_alone": list(self.left_alone)} if self.left_alone else parts
 
 
-def up(home: Path, settings: Settings | None, operations: Operations | None = None) -> Status:
+def up(
+    home: Path, settings: Settings | None, operations: Operations | None = None, otherwise: Served | None = None
+) -> Status:
     """Start what is not running yet, wait until all of it answers, and deploy the flows.
 
     Args:
         home: The home folder.
-        settings: The settings to deploy with; None deploys nothing.
+        settings: The settings to deploy with, and whose champion is to answer; None deploys nothing.
         operations: The settings of servers and notifications; None starts the servers as they were started last.
+        otherwise: Whose champion answers where no settings ever named a store; None starts no service then.
 
     Returns:
         The state of the stack.
@@ -68,8 +75,11 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         processes.restrict_permissions(home)
         left_alone: list[str] = []
         server_settings = _servers(home, operations)
+        served = service.choose_served(home, settings, operations) or otherwise
         prefect = _ensure(home, _PREFECT, lambda: servers.start_prefect(_record(home, _PREFECT), home, server_settings))
         mlflow = _ensure(home, _MLFLOW, lambda: servers.start_mlflow(_record(home, _MLFLOW), home, server_settings))
+        if served:
+            _ensure_service(home, served)
         _wait(home, _PREFECT, lambda: health.responds(f"{prefect.address}/api/health"))
         login = prefect_login(home, prefect.address)
         health.check_prefect(f"{prefect.address}/api", login)
@@ -77,6 +87,8 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
         _wait(home, _MLFLOW, lambda: health.responds(f"{mlflow.address}/health"))
         health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
         _wait(home, _WORKER, lambda: health.worker_is_online(prefect.address, login, POOL))
+        if served:
+            _wait(home, _SERVICE, lambda: _part(home, _SERVICE).state == "running")
         if settings:
             left_alone = deployments.deploy(
                 home, servers.environment_with_login(home, f"{prefect.address}/api"), settings
@@ -87,9 +99,10 @@ def up(home: Path, settings: Settings | None, operations: Operations | None = No
 
 
 def down(home: Path) -> Status:
-    """Stop what ``up`` started, the worker first, so that it can report its runs to the server."""
+    """Stop what ``up`` started, the worker before the server, so that it can report its runs."""
     with _alone(home):
-        for name in reversed(_PARTS):
+        service.stop_service(_record(home, _SERVICE), home)
+        for name in (_WORKER, _MLFLOW, _PREFECT):
             processes.stop(_record(home, name))
         return status(home)
 
@@ -139,6 +152,21 @@ def mlflow_pages(home: Path) -> str:
     return mlflow.address if mlflow.state == "running" else ""
 
 
+def service_address(home: Path, served: Served | None) -> str:
+    """Return where the stack's service answers by the champion of a store.
+
+    Args:
+        home: The home folder.
+        served: That champion.
+
+    Returns:
+        The address; empty where the service does not run, or follows another store.
+    """
+    part, present = _part(home, _SERVICE), service.read_served(home)
+    same = bool(served and present and served.store == present.store)
+    return part.address if same and part.state == "running" else ""
+
+
 def _tell(api: str, settings: Settings, operations: Operations, mlflow: str) -> list[str]:
     # The import loads Prefect, which reads the environment then: the login must be set before.
     set_prefect_login(api)
@@ -152,8 +180,10 @@ def _part(home: Path, name: str) -> Part:
     background = processes.read_background(_record(home, name))
     if background is None or not background.alive:
         return Part(name, "stopped", "")
-    served = name == _WORKER or health.responds(background.address)
-    return Part(name, "running" if served else "stopped", background.address)
+    if name == _SERVICE and health.responds(f"{background.address}/live"):
+        return Part(name, "running", background.address, health.why_not_ready(background.address))
+    responds = name == _WORKER or (name != _SERVICE and health.responds(background.address))
+    return Part(name, "running" if responds else "stopped", background.address)
 
 
 def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Background:
@@ -163,6 +193,14 @@ def _ensure(home: Path, name: str, begin: Callable[[], Background]) -> Backgroun
         return background
     processes.stop(record)  # Children of a program that died may still hold its port.
     return begin()
+
+
+def _ensure_service(home: Path, served: Served) -> None:
+    """Start the service, anew where it runs with other settings."""
+    record = _record(home, _SERVICE)
+    if served != service.read_served(home):
+        service.stop_service(record, home)
+    _ensure(home, _SERVICE, lambda: service.start_service(record, home, served))
 
 
 def _start_worker(home: Path, prefect: Background, mlflow: Background) -> Background:
@@ -229,9 +267,6 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-_PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={link}">'
-
-
 def make_login_links(home: Path) -> dict[str, str]:
     """Create a link to each server's pages that logs in once; where a team has passwords, the pages ask for them.
 
@@ -239,7 +274,7 @@ def make_login_links(home: Path) -> dict[str, str]:
         home: The home folder.
 
     Returns:
-        The links, by prefect and mlflow.
+        The links, by prefect and mlflow, and by service where that runs.
 
     Raises:
         PedigreeError: A server does not run.
@@ -247,32 +282,11 @@ def make_login_links(home: Path) -> dict[str, str]:
     addresses = {"prefect": prefect_api(home).removesuffix("/api"), "mlflow": mlflow_pages(home)}
     if not all(addresses.values()):
         raise PedigreeError("Prefect or MLflow does not run here: start both by pedigree up.")
+    answering = _part(home, _SERVICE)
+    pages = {"service": answering.address} if answering.state == "running" else {}
     if not read_password(home):
-        return addresses
-    return {
+        return addresses | pages
+    links = {
         name: url + health.request_login_link(url + LINK, prefect_login(home, url)) for name, url in addresses.items()
     }
-
-
-def open_in_browser(home: Path, pages: Mapping[str, str]) -> bool:
-    """Open pages in the browser, where this machine has a screen.
-
-    Other users can read the arguments of a browser, so it gets the name of a file that only its owner can read.
-
-    Args:
-        home: The home folder.
-        pages: The links by name.
-
-    Returns:
-        Whether all of them were opened.
-    """
-    if not (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    files = [_redirect(home / "stack" / f"open-{name}.html", link) for name, link in pages.items()]
-    return all([webbrowser.open(file.as_uri()) for file in files])  # noqa: C419 - each, also after one that failed
-
-
-def _redirect(file: Path, link: str) -> Path:
-    file.touch(mode=0o600)
-    file.write_text(_PAGE.format(link=escape(link)), encoding="utf-8")
-    return file
+    return links | pages

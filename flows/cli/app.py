@@ -148,7 +148,8 @@ def serve_champion(
 def demo(as_json: Json = False) -> None:
     """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
     with report_errors():
-        from flows.demo import play
+        from flows.demo import play, played_demo
+        from infra import stack
 
         outcomes = []
         for act, outcome in play():
@@ -156,9 +157,8 @@ def demo(as_json: Json = False) -> None:
                 Console(stderr=True).rule(act.title)
             else:
                 outcomes.append((act.title, outcome))
-        print_answer(
-            {title: outcome.to_dict() for title, outcome in outcomes}, as_json, tables.render_demo(outcomes, home())
-        )
+        plain = {title: outcome.to_dict() for title, outcome in outcomes}
+        print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
 
 
 @app.command()
@@ -167,13 +167,14 @@ def up(
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Start the local Prefect server, worker and MLflow, and deploy what runs there when settings are given."""
+    """Start the local Prefect, worker, MLflow and service, and deploy what runs there when settings are given."""
     with report_errors():
+        from flows.demo import played_demo
         from infra import stack
 
         settings = read_settings(config, changes or []) if config else None
         operations = read_operations(config, changes or []) if config else None
-        status = stack.up(home(), settings, operations)
+        status = stack.up(home(), settings, operations, played_demo())
         print_answer(status.to_dict(), as_json, tables.render_stack(status))
 
 
@@ -203,10 +204,11 @@ def open_pages(as_json: Json = False) -> None:
     """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
     with report_errors():
         from infra import stack
+        from infra.local_stack.browser import open_in_browser
 
         links = stack.make_login_links(home())
         if not as_json:
-            stack.open_in_browser(home(), links)
+            open_in_browser(home(), links)
         print_answer(links, as_json, tables.render_links(links))
 
 

@@ -65,12 +65,13 @@ def render_reproduction(reproduction: "Reproduction") -> RenderableType:
     return Group(*parts)
 
 
-def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> RenderableType:
+def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path, service: str) -> RenderableType:
     """Render the demo's nights side by side, what each cost, and where to look next.
 
     Args:
         outcomes: Each night's title and how its run ended.
         home: The folder that holds the demo.
+        service: The address at which the champion answers photographs already; empty where it does not.
 
     Returns:
         The table, each night's reason, and commands to try.
@@ -91,14 +92,21 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path) -> Render
         "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
         f"Everything lies in {home}.\n"
         "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up, then .venv/bin/pedigree open\n"
-        "Stop both again:                                        .venv/bin/pedigree down"
+        f"Let the champion answer photographs:                    {_way_to_answers(home, service)}\n"
+        "Stop all of them again:                                 .venv/bin/pedigree down"
     )
     return Group(table, why, ways)
 
 
+def _way_to_answers(home: Path, service: str) -> str:
+    if service:
+        return f"it does at {service}"
+    return f".venv/bin/pedigree up does it too; alone: .venv/bin/pedigree serve --store {home / 'demo' / 'store'}"
+
+
 def render_links(links: Mapping[str, str]) -> str:
     """Render where each server's pages open; a string, since a table would cut links at the terminal's width."""
-    names = {"prefect": "Prefect", "mlflow": "MLflow"}
+    names = {"prefect": "Prefect", "mlflow": "MLflow", "service": "service"}
     lines = [f"{names[name]}: {link}" for name, link in links.items()]
     return "\n".join([*lines, "A link that ends in a word after # works once, within ten minutes."])
 
@@ -109,7 +117,8 @@ def render_stack(status: "Status") -> RenderableType:
     for part in status.parts:
         table.add_row(part.name, Text(part.state, "green" if part.state == "running" else "yellow"), part.address)
     ways = "Open the pages, logged in: pedigree open" if any(part.address for part in status.parts) else ""
-    return Group(table, Text("\n".join([*describe_left_alone(status.left_alone), ways])))
+    waits = [f"The {part.name} waits: {visible(part.waits)}." for part in status.parts if part.waits]
+    return Group(table, Text("\n".join([*waits, *describe_left_alone(status.left_alone), ways])))
 
 
 def describe_left_alone(names: Sequence[str]) -> list[str]:

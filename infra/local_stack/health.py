@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
+from tasks.service.web.access import read_keys
 
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)
@@ -30,6 +31,29 @@ def responds(url: str) -> bool:
         return error.code in _LOCKED
     except OSError:
         return False
+
+
+def why_not_ready(service: str) -> str:
+    """Return why a service of the champion does not answer photographs, or not by the champion; empty where it does.
+
+    Args:
+        service: Its address.
+
+    Returns:
+        The reason in its own words; where it asks for another key than PEDIGREE_SERVE_KEY holds only that it waits.
+    """
+    keys = read_keys()
+    login = {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{service}/ready", headers=login), timeout=5) as answer:  # noqa: S310
+            plain = json.loads(answer.read())
+    except HTTPError as error:
+        plain = json.loads(error.read())
+    except (OSError, ValueError):
+        return ""
+    following = plain.get("following", {})
+    reasons = [following[name] for name in ("waits", "refused", "unreachable") if name in following]
+    return shown(str(reasons[0])) if reasons else "" if plain["status"] == "ready" else str(plain["status"])
 
 
 def check_prefect(api: str, login: Login) -> None:

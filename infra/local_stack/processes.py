@@ -137,7 +137,7 @@ def terminate(processes: Sequence[psutil.Process], patience: float) -> None:
     psutil.wait_procs(stubborn, timeout=patience)
 
 
-_FOLDERS = ("stack", "prefect", "mlflow-artifacts", "demo")
+_FOLDERS = ("stack", "prefect", "mlflow-artifacts", "demo", "serving")
 _FILES = ("mlflow.db", "mlflow-users.db", "unexpected-error.txt")
 # A store in the home folder keeps its permissions, since a group may share it.
 

@@ -21,6 +21,7 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
 # Each server listens on the first free port from here on.
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
+LOOPBACK = "127.0.0.1"
 # -P: a folder named infra in the current folder must not be imported.
 _GUARDED = [sys.executable, "-P", "-m", "infra.local_stack.serve"]
 # MLflow refuses a shorter password, and says so only in its log.
@@ -93,7 +94,7 @@ def start_prefect(record: Path, home: Path, servers: Servers) -> Background:
     Returns:
         The process, with the server's address.
     """
-    listener = _listener(record, PREFECT_PORT)
+    listener = listen_again(record, PREFECT_PORT)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # Behind a proxy pages and API have other addresses, which the owner sets in the environment.
     variables = {"PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_UI_URL": url, **stack_environment(home)}
@@ -123,7 +124,7 @@ def start_mlflow(record: Path, home: Path, servers: Servers) -> Background:
     Returns:
         The process, with the server's address.
     """
-    listener = _listener(record, MLFLOW_PORT)
+    listener = listen_again(record, MLFLOW_PORT)
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     database = servers.mlflow_database or f"sqlite:///{home / 'mlflow.db'}"
@@ -180,7 +181,7 @@ def _mlflow_authentication(record: Path, home: Path, servers: Servers) -> dict[s
     }
 
 
-def _listener(record: Path, first: int) -> socket.socket:
+def listen_again(record: Path, first: int, host: str = LOOPBACK) -> socket.socket:
     """Listen where the server did before, or else on the first free port, so that nobody takes it while it starts.
 
     Its address stands in bookmarks, in messages and in settings, which a port that has become free must not outdate.
@@ -188,6 +189,7 @@ def _listener(record: Path, first: int) -> socket.socket:
     Args:
         record: The file that records the process; the port is kept beside it.
         first: The first port that it may have.
+        host: The address of this machine to listen on.
 
     Returns:
         The listening socket.
@@ -195,26 +197,24 @@ def _listener(record: Path, first: int) -> socket.socket:
     Raises:
         PedigreeError: A hundred ports are taken.
     """
-    before = record.with_suffix(".port")
+    before = port_file(record)
     with suppress(OSError, ValueError, OverflowError):
-        return _listen(int(before.read_text(encoding="utf-8")))
+        return _listen(host, int(before.read_text(encoding="utf-8")))
     for port in range(first, first + 100):
-        with suppress(OSError):
-            listener = _listen(port)
+        with suppress(OSError, OverflowError):
+            listener = _listen(host, port)
             before.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            before.write_text(str(port), encoding="utf-8")
+            before.write_text(str(listener.getsockname()[1]), encoding="utf-8")
             return listener
     raise PedigreeError(f"All ports from {first} to {first + 99} are taken: end what listens there.")
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+def port_file(record: Path) -> Path:
+    """Return the file that keeps the port of a server beside its record."""
+    return record.with_suffix(".port")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # A port whose last server has just stopped counts as free.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
+    return socket.create_server(address[:2], family=family, backlog=1024)

@@ -112,12 +112,13 @@ class _DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def open_service(source: ModelSource, settings: Serve) -> Service:
+def open_service(source: ModelSource, settings: Serve, listener: socket.socket | None = None) -> Service:
     """Open a service: check who may ask, and listen; no model is loaded yet.
 
     Args:
         source: Where champions are found.
         settings: Where it listens and what it takes on.
+        listener: A socket that listens already, where whoever starts the service has opened its port.
 
     Returns:
         The service.
@@ -133,7 +134,7 @@ def open_service(source: ModelSource, settings: Serve) -> Service:
     follower = Follower(source, LastGood(_copy_folder(source)), settings, metrics.count_swap, _write_line)
     state = ServiceState(settings, follower, answering, metrics, Access(keys), Memory(settings))
     metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))
-    listener = _listen(settings)
+    listener = listener or _listen(settings)
     host, port = listener.getsockname()[:2]
     return Service(state, listener, f"http://{f'[{host}]' if ':' in host else host}:{port}")
 

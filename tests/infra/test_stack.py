@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ def test_all_parts_run_and_answer(running: Running) -> None:
         ("Prefect", "running"),
         ("MLflow", "running"),
         ("worker", "running"),
+        ("service", "running"),
     ]
     assert health.responds(address(running.status, "Prefect"))
     assert health.responds(address(running.status, "MLflow"))
@@ -93,6 +95,16 @@ def test_the_worker_completes_a_run(runs: tuple[FlowRun, FlowRun]) -> None:
     assert first.state.name in {"Promoted", "Rejected"}
 
 
+@pytest.mark.usefixtures("runs")
+def test_the_service_answers_by_what_a_run_promoted(running: Running) -> None:
+    """Started before there was any model, it serves the champion of the settings' store without being told."""
+    service = address(running.status, "service")
+    wait_until(lambda: not health.why_not_ready(service), RUN_SECONDS, "the service's first model")
+    with urllib.request.urlopen(f"{service}/version", timeout=30) as answer:  # noqa: S310 - our own server
+        assert json.loads(answer.read())["model"]["name"] == running.settings.tracking.model
+    assert stack.make_login_links(running.home)["service"] == service
+
+
 def test_a_run_that_starts_during_another_is_cancelled(runs: tuple[FlowRun, FlowRun]) -> None:
     """One run at a time: the later one gives way."""
     _, second = runs
@@ -151,7 +163,7 @@ def test_a_run_at_a_terminal_shows_in_the_running_stack(running: Running, tmp_pa
 def test_a_run_that_was_cut_off_does_not_block_the_next_one(running: Running) -> None:
     """Stopping the stack ends every process of it; after the next start the run that it ended holds no place."""
     run = running.after(running.begin_endless(), 60, StateType.RUNNING)
-    assert [part.state for part in stack.down(running.home).parts] == ["stopped", "stopped", "stopped"]
+    assert {part.state for part in stack.down(running.home).parts} == {"stopped"}
     assert _processes(running.home) == []
     status = stack.up(running.home, None)
     assert address(status, "Prefect") == address(running.status, "Prefect")

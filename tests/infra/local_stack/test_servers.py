@@ -239,5 +239,5 @@ def test_a_server_comes_back_at_its_address(tmp_path: Path) -> None:
 
 
 def _port(record: Path, first: int) -> int:
-    with servers._listener(record, first) as listener:
+    with servers.listen_again(record, first) as listener:
         return int(listener.getsockname()[1])
