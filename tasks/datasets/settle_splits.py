@@ -99,10 +99,9 @@ class Arrival:
     def _label_codes(self, images: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the number of each image's label by the order of labels, and its row here; -1 where it has none."""
         places = np.asarray(pc.fill_null(pc.index_in(images, self.labelled.images), -1), np.int64)
-        numbers = {name: number for number, name in enumerate(self.labelled.labels())}
-        codes = np.array([numbers.get(label, -1) for label, _, _ in self.labelled.claims], np.int32)
+        codes = self.labelled.label_codes(self.labelled.labels())
         labels = np.full(len(images), -1, np.int32)
-        labels[places >= 0] = codes[self.labelled.codes[places[places >= 0]]]
+        labels[places >= 0] = codes[places[places >= 0]]
         return labels, places
 
     def _published_near(self, places: NDArray[np.int64]) -> dict[str, Split]:

@@ -1,10 +1,9 @@
 """The rows of a dataset version in columns, the hash that names it, and the classes that are held back."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self, overload
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +25,7 @@ from tasks.domain.datasets.assignments import SPLITS
 from tasks.domain.datasets.manifest import Row, canonical_columns
 from tasks.domain.datasets.splits import Split
 from tasks.domain.labels.attributes import Attributes
+from tasks.domain.labels.label_columns import LabelColumns
 
 #: Names and types of the columns of a manifest.
 VERSION_ROWS = pa.schema(
@@ -44,7 +44,7 @@ _HASH = "^[0-9a-f]{64}$"
 
 
 @dataclass(frozen=True, eq=False)
-class VersionRows(Sequence[Row]):
+class VersionRows(LabelColumns[Row]):
     """Rows of a dataset version in columns; those that are looked at one by one are made when they are asked for.
 
     Attributes:
@@ -98,9 +98,10 @@ class VersionRows(Sequence[Row]):
         """The bytes that the columns take."""
         return int(self.images.nbytes + self.keys.nbytes + self.splits.nbytes + self.codes.nbytes)
 
-    def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.codes)
+    @property
+    def shared(self) -> tuple[tuple[str, Attributes], ...]:
+        """Labels with attributes, by number."""
+        return self.kinds
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows one by one."""
@@ -109,33 +110,7 @@ class VersionRows(Sequence[Row]):
             label, attributes = self.kinds[code]
             yield Row(image, label, SPLITS[split], attributes, key)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> Row | Self:
-        """Return one row, or a part of them in columns."""
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
-        return next(iter(self.take(np.array([range(len(self))[index]]))))
-
-    def __eq__(self, other: object) -> bool:
-        """Compare with other rows, in whatever sequence they are."""
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(Row.__eq__, self, other))
-
-    __hash__ = None  # type: ignore[assignment] # like a list
-
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
-        """Return a part of the rows.
-
-        Args:
-            rows: Indices, or a mask of shape (n_images,).
-
-        Returns:
-            The rows at these indices, or those that the mask keeps.
-        """
-        indices = pa.array(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
-        images, keys = self.images.take(indices), self.keys.take(indices)
+    def _select(self, rows: NDArray[np.int64] | NDArray[np.bool_], images: pa.Array, keys: pa.Array) -> Self:
         return type(self)(images, keys, self.splits[rows], self.codes[rows], self.kinds)
 
     def of_split(self, *splits: Split) -> Self:
@@ -146,23 +121,6 @@ class VersionRows(Sequence[Row]):
         """Return the rows sorted by image, which most are from the start."""
         ordered = len(self) < 2 or pc.all(pc.less_equal(self.images[:-1], self.images[1:])).as_py()  # noqa: PLR2004 - one row is in order
         return self if ordered else self.take(sort_order(self.images))
-
-    def count_labels(self) -> Counter[str]:
-        """Count the rows of each label, in the order in which labels occur first."""
-        used, first, counts = np.unique(self.codes, return_index=True, return_counts=True)
-        labels = Counter[str]()
-        for place in np.argsort(first).tolist():
-            labels[self.kinds[used[place]][0]] += int(counts[place])
-        return labels
-
-    def labels(self) -> list[str]:
-        """Return the labels that occur, sorted."""
-        return sorted({self.kinds[code][0] for code in np.unique(self.codes).tolist()})
-
-    def label_codes(self, labels: Sequence[str]) -> Codes:
-        """Return the number of each row's label among some that hold all: int32 of shape (n_images,)."""
-        numbers = {label: number for number, label in enumerate(labels)}
-        return np.array([numbers.get(label, -1) for label, _ in self.kinds], np.int32)[self.codes]
 
 
 def dataset_hash(rows: Iterable[Row]) -> str:

@@ -1,9 +1,8 @@
 """Labelled images in columns, and the labelling that they are the largest part of."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self, overload
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.domain.columns import Codes, texts_at_once
 from tasks.domain.labels.attributes import Attributes
+from tasks.domain.labels.label_columns import LabelColumns
 
 #: A label with attributes and origins, which many images share.
 Claim = tuple[str, Attributes, Attributes]
@@ -42,7 +42,7 @@ class LabelledImage(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledImages(Sequence[LabelledImage]):
+class LabelledImages(LabelColumns[LabelledImage]):
     """Labelled images in columns; those that are looked at one by one are made when they are asked for.
 
     Attributes:
@@ -68,9 +68,10 @@ class LabelledImages(Sequence[LabelledImage]):
         keys, images = ([getattr(row, name) for row in listed] for name in ("key", "image"))
         return cls(pa.array(keys, pa.string()), pa.array(images, pa.string()), np.array(codes, np.int32), tuple(claims))
 
-    def __len__(self) -> int:
-        """Count the images."""
-        return len(self.codes)
+    @property
+    def shared(self) -> tuple[Claim, ...]:
+        """The claims, by number."""
+        return self.claims
 
     def __iter__(self) -> Iterator[LabelledImage]:
         """Yield the images one by one."""
@@ -80,46 +81,8 @@ class LabelledImages(Sequence[LabelledImage]):
         ):
             yield LabelledImage(key, image, *claims[code])
 
-    @overload
-    def __getitem__(self, index: int) -> LabelledImage: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> LabelledImage | Self:
-        """Return one image, or a part of them in columns."""
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
-        key, image = (column[range(len(self))[index]].as_py() for column in (self.keys, self.images))
-        return LabelledImage(key, image, *self.claims[self.codes[index]])
-
-    def __eq__(self, other: object) -> bool:
-        """Compare with other labelled images, in whatever sequence they are."""
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(LabelledImage.__eq__, self, other))
-
-    __hash__ = None  # type: ignore[assignment] # like a list
-
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
-        """Return a part of the images.
-
-        Args:
-            rows: Indices, or a mask of shape (n_images,).
-
-        Returns:
-            The images at these indices, or those that the mask keeps.
-        """
-        indices = pa.array(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
-        return type(self)(self.keys.take(indices), self.images.take(indices), self.codes[rows], self.claims)
-
-    def count_labels(self) -> Counter[str]:
-        """Count the images of each label, in the order in which labels occur first."""
-        used, first, counts = np.unique(self.codes, return_index=True, return_counts=True)
-        labels = Counter[str]()
-        for place in np.argsort(first).tolist():
-            labels[self.claims[used[place]][0]] += int(counts[place])
-        return labels
-
-    def labels(self) -> list[str]:
-        """Return the labels that occur, sorted."""
-        return sorted({self.claims[code][0] for code in np.unique(self.codes).tolist()})
+    def _select(self, rows: NDArray[np.int64] | NDArray[np.bool_], images: pa.Array, keys: pa.Array) -> Self:
+        return type(self)(keys, images, self.codes[rows], self.claims)
 
 
 @dataclass(frozen=True, slots=True)

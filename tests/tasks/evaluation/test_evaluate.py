@@ -121,8 +121,11 @@ def _examined(breed: str, side: int) -> ImageInfo:
         ("gap of cout at most 0.5", "names cout, which is no attribute of these images; the nearest is coat"),
     ],
 )
-def test_a_rule_about_what_does_not_exist_names_the_nearest(chosen: dict[str, object], rule: str, message: str) -> None:
-    """The run stops before it trains, with the rule, the word and the nearest one that exists."""
+def test_a_rule_about_what_does_not_exist_names_the_nearest(
+    chosen: dict[str, object], rule: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run stops before it trains, with the rule, the word and the nearest that exists in any part of the images."""
+    monkeypatch.setattr("tasks.promotion.gate._LOOKED_UP", 1)
     settings = Settings.model_validate({**chosen, "gate": {"rules": [rule]}})
     with pytest.raises(SettingsError, match=message):
         partial_run(settings, rows_of(same("boxer", "pug"), WHITE))
