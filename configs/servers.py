@@ -124,7 +124,7 @@ class Serve(Section):
         default=30, description="Larger photographs are refused undecoded; images.max_megapixels bounds them too."
     )
     body_seconds: Annotated[float, Field(ge=0.1, le=600)] = Field(
-        default=10, description="Seconds within which the body of a request must have come."
+        default=10, description="Seconds within which the head of a request must have come, and then its body."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         default=5, description="Seconds that it goes on after SIGTERM, while /ready already says no."

@@ -37,6 +37,16 @@ class Answering:
         self._pool = ThreadPoolExecutor(capacity.cores, thread_name_prefix="answer")
         self._present, self._seconds = 0, 0.0
 
+    @property
+    def present(self) -> int:
+        """Return how many photographs are at work or wait."""
+        return self._present
+
+    @property
+    def most(self) -> int:
+        """Return the most photographs that are taken on at once."""
+        return self._capacity.most
+
     def close(self) -> None:
         """Let what is at work end, and take on nothing any more."""
         self._pool.shutdown(wait=True, cancel_futures=True)

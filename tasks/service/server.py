@@ -28,6 +28,7 @@ from tasks.service.request_log import RequestLog
 from tasks.service.web.access import Access, check_address, read_keys
 from tasks.service.web.app import build_app
 from tasks.service.web.bodies import Memory
+from tasks.service.web.connections import BoundedProtocol
 from tasks.service.web.state import ServiceState
 
 #: The environment variable with a secret that hashes of photographs in the log are made with.
@@ -73,6 +74,8 @@ class Service:
     def _server(self) -> "_DrainingServer":
         config = uvicorn.Config(
             build_app(self.state),
+            http=BoundedProtocol.within(self.state.settings.body_seconds),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -14,6 +14,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.service.models.golden_check import GoldenResult, describe_reference
+from tasks.service.models.served_model import ServedModel
 
 if TYPE_CHECKING:
     from tasks.modeling.packaged_model import Package
@@ -52,14 +53,10 @@ class LastGood:
             raise PedigreeError(f"No copy of the model can be kept in {self.folder} ({error.strerror}).") from error
 
     def _write(self, name: str, checked: GoldenResult, package: "Package") -> None:
-        from tasks.modeling.packaged_model import backbone_file
-
         building = Path(mkdtemp(prefix="building-", dir=self.folder))
         package.write(building)
         if not package.backbone:
-            network = backbone_file(package.backbone_facts)
-            (building / network).unlink()
-            os.link(self._newest() / network, building / network)
+            self._add_backbone(building, checked.model, package)
         model = checked.model
         note = {
             "identity": asdict(model.identity),
@@ -70,24 +67,31 @@ class LastGood:
         shutil.rmtree(self.folder / name, ignore_errors=True)
         building.rename(self.folder / name)
 
+    def _add_backbone(self, building: Path, model: ServedModel, package: "Package") -> None:
+        """Link the backbone's file from the copy that is there, or write it where that copy has another one."""
+        from tasks.modeling.packaged_model import backbone_file
+
+        target, facts = building / backbone_file(package.backbone_facts), dict(package.backbone_facts)
+        target.unlink()
+        former = self._newest()
+        if former and json.loads((former / "model.json").read_text(encoding="utf-8"))["backbone"] == facts:
+            os.link(former / target.name, target)
+        else:
+            target.write_bytes(model.backbone.to_bytes())
+
     def _remove_others(self, name: str) -> None:
         for path in self.folder.iterdir():
             if path.name != name:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _newest(self) -> Path:
-        copies = [path for path in self.folder.iterdir() if (path / _NOTE).exists()]
-        if not copies:
-            raise FileNotFoundError(2, "there is no copy to take the backbone from")
-        return max(copies, key=lambda path: (path / _NOTE).stat().st_mtime)
+    def _newest(self) -> Path | None:
+        copies = [path for path in self.folder.glob("*") if (path / _NOTE).exists()]
+        return max(copies, key=lambda path: (path / _NOTE).stat().st_mtime) if copies else None
 
     def read(self) -> "KeptModel | None":
         """Return the copy; None where there is none, and raise PedigreeError where it is damaged."""
-        try:
-            folder = self._newest()
-        except OSError:
-            return None
-        return _read(folder)
+        folder = self._newest()
+        return _read(folder) if folder else None
 
 
 @dataclass(frozen=True)

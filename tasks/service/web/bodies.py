@@ -49,6 +49,11 @@ class Memory:
         """
         self._most, self._held = _HELD * settings.max_megabytes * _MEGABYTE, 0
 
+    @property
+    def held(self) -> int:
+        """Return how many bytes are held."""
+        return self._held
+
     def take(self, size: int) -> None:
         """Count bytes that came.
 

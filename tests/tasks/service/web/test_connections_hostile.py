@@ -1,0 +1,97 @@
+"""Clients that mean no good are told so or let go, and a good request is answered beside them."""
+
+import socket
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from PIL import Image
+
+from tasks.service.server import Service
+from tests.servers import wait_until
+from tests.tasks.service.champions import ChampionStore, ask, ready, serving
+
+Served = tuple[Service, httpx.Client]
+
+
+@pytest.fixture
+def served(champions: ChampionStore) -> Iterator[Served]:
+    """Service that waits half a second for heads and bodies."""
+    champions.promote(champions.head(1))
+    with serving(champions, body_seconds=0.5, max_megabytes=1, queue=2) as pair:
+        wait_until(lambda: ready(pair[1]), 60, "a model", pause=0.05)
+        yield pair
+
+
+def converse(client: httpx.Client, *parts: bytes, close: bool = False) -> bytes:
+    """Send bytes as they are, and return all that comes back until the other side closes."""
+    address = urlsplit(str(client.base_url))
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        if close:
+            return b""
+        received = b""
+        while data := connection.recv(65536):
+            received += data
+        return received
+
+
+def head(*lines: str) -> bytes:
+    """Write the head of a request for an answer."""
+    return "\r\n".join(["POST /v1/predict HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+
+
+def test_slow_false_and_vanishing_clients_are_let_go(served: Served, champions: ChampionStore) -> None:
+    """Half a head, half a body, a lie about the length, no HTTP at all: closed or told, and nothing is left over."""
+    service, client = served
+    assert converse(client, b"POST /v1/pre") == b""
+    assert b" 408 " in converse(client, head("Content-Type: image/png", "Content-Length: 100"), b"x")
+    assert b" 413 " in converse(client, head("Content-Type: image/png", "Content-Length: 99999999999"))
+    assert b" 400 " in converse(client, head("Content-Length: -1"))
+    assert b" 400 " in converse(client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    chunked = head("Content-Type: image/png", "Transfer-Encoding: chunked")
+    assert b" 408 " in converse(client, chunked, b"5\r\nabcde\r\n")
+    data = champions.files[0]
+    whole = head("Content-Type: image/png", f"Content-Length: {len(data)}")
+    for _ in range(8):
+        converse(client, whole, data, close=True)
+        converse(client, whole, data[:50], close=True)
+    expected = champions.expected(champions.head(1))[data]
+    wait_until(lambda: ask(client, data).status_code == 200, 10, "room for a good request", pause=0.05)
+    assert ask(client, data).json()["probabilities"] == expected
+    wait_until(lambda: service.state.answering.present == 0, 10, "the end of all work", pause=0.05)
+    assert service.state.memory.held == 0
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(served: Served, champions: ChampionStore) -> None:
+    """While as many photographs are there as fit, another request gets 503 with Retry-After before its body is read."""
+    service, client = served
+    answering = service.state.answering
+    answering._change_present(answering.most)
+    started = time.monotonic()
+    refused = ask(client, champions.files[0])
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:pedigree:problem:busy")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert time.monotonic() - started < 5
+    answering._change_present(-answering.most)
+    assert ask(client, champions.files[0]).status_code == 200
+
+
+def test_pictures_that_are_traps_are_told_apart(served: Served, champions: ChampionStore) -> None:
+    """A bomb is refused by its header, an animation and a narrow strip have their own answer, and nothing hangs."""
+    _, client = served
+    reasons = {}
+    for name, picture, kind in (
+        ("bomb", Image.new("1", (20_000, 20_000)), "PNG"),
+        ("strip", Image.new("RGB", (4000, 40)), "PNG"),
+        ("tiny", Image.new("RGB", (4, 4)), "PNG"),
+    ):
+        sink = BytesIO()
+        picture.save(sink, kind)
+        reasons[name] = ask(client, sink.getvalue()).json()["reason"]
+    assert reasons == {"bomb": "too-many-pixels", "strip": "too-narrow", "tiny": "too-small"}
+    assert ask(client, champions.files[0]).status_code == 200
