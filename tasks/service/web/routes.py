@@ -16,7 +16,8 @@ from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind
 from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web import openapi
-from tasks.service.web.bodies import Body, Photographs, check_type, take_apart
+from tasks.service.web.bodies import Body
+from tasks.service.web.contents import Photographs, check_type, take_apart
 from tasks.service.web.state import ServiceState
 
 
