@@ -221,7 +221,8 @@ class Scale(Section):
     )
     unlike: Literal["refuse", "separate"] = Field(
         default="refuse",
-        description="A machine whose features have other bits than the store's: refuse it, or separate its features.",
+        description="A machine with other bits than the store's: refuse it, or separate it, with features of its own "
+        "and no task where it is a Dask worker.",
     )
     in_memory: Annotated[float, Field(gt=0, le=100_000)] = Field(
         default=4.0,

@@ -1,11 +1,13 @@
 """What Dask's workers load in tests: a worker dies once at a moment that the environment names, as by kill -9.
 
 ``PEDIGREE_DIES`` is a folder: a file in it named before, within or after lets the first worker die that is about to
-write, has written a file but does not know it yet, or has written and not answered.
+write, has written a file but does not know it yet, or has written and not answered. ``PEDIGREE_LACKS`` names modules
+that are not installed there.
 """
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 
 def dask_setup(_worker: object) -> None:
     """Put the deadly moments in place; Dask calls this when a worker starts."""
+    sys.modules |= dict.fromkeys(os.environ.get("PEDIGREE_LACKS", "").split())  # type: ignore[arg-type]
     from tasks.stores.objects.folder import FolderBucket
     from tasks.stores.tables.features import FeatureStore
     from tasks.stores.tables.images import ImageStore

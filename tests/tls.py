@@ -6,15 +6,20 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar
+from zlib import crc32
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+# What concerns one connection alone, and is not handed on.
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
 def make_ca(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
@@ -96,6 +101,55 @@ def join(near: socket.socket, far: socket.socket) -> None:
         back.start()
         copy(near, far)
         back.join()
+
+
+@contextmanager
+def busy_in_front(endpoint: str) -> Iterator[tuple[str, list[str]]]:
+    """Refuse half of all requests with 503 the first time that they come, and hand the others on to a server.
+
+    Yields the address, and the list of what was refused.
+    """
+    host, refused, seen = endpoint.removeprefix("http://"), list[str](), set[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            request = f"{self.command} {self.path}"
+            is_refused = request not in seen and crc32(request.encode()) % 2 == 0
+            seen.add(request)
+            if is_refused:
+                refused.append(request)
+                self._reply(503, {}, b"<Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>")
+                return
+            far = HTTPConnection(host)
+            far.request(self.command, self.path, body, dict(self.headers))
+            answer = far.getresponse()
+            self._reply(answer.status, dict(answer.getheaders()), answer.read())
+            far.close()
+
+        def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            kept = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+            for name, value in ({"Content-Length": str(len(body))} | kept).items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815 - names of the standard library
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", refused
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import astuple
 from typing import Self
 
+from configs.errors import PedigreeError
 from tasks.decoding.process import Program
 from tasks.decoding.process_pool import TRIES, ProcessDiedError, ProcessPool
 from tasks.domain.images.image_info import ImageInfo, name_image
-from tasks.domain.images.preprocessing import Limits
+from tasks.domain.images.preprocessing import Limits, decoder_versions
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.ingestion.decoder_protocol import MAX_RESPONSE_BYTES, decoding_memory, parse_responses
 
@@ -94,3 +95,19 @@ def explain_failure(error: TimeoutError | ProcessDiedError, seconds: float) -> R
     if isinstance(error, TimeoutError):
         return Rejection(Reason.TOO_SLOW, f"not decoded within {seconds:g} seconds")
     return Rejection(Reason.DECODER_DIED, f"the process that decoded it died, {TRIES} times")
+
+
+def check_decoders(expected: str) -> None:
+    """Check that files are decoded here as by the run: others may reject what it accepts, or see other pixels.
+
+    Args:
+        expected: What ``decoder_versions`` says there.
+
+    Raises:
+        PedigreeError: The versions differ, or an extra for a format is missing on one side.
+    """
+    if (found := decoder_versions()) != expected:
+        raise PedigreeError(
+            f"Photographs are decoded here by {found}, and where the run is by {expected}: install the same packages "
+            "and extras, and run again."
+        )

@@ -26,6 +26,10 @@ _LOOK = 1.0
 _READ = 5.0
 # How often an item is done whose store did not answer; each attempt has waited for the store already.
 _TRIES = 3
+_ALL_UNLIKE = (
+    "Every Dask worker gives other bits than the features that this run adds to, and scale.unlike is separate, so none "
+    "got work: start workers like the machine that began these features, or set scale.engine to local."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class Dispatch(Generic[Item, Answer]):
                 self._engine.tell(f"no work for this one, whose features would have other bits: {error}")
                 self._submit(replace(running, tries=running.tries + 1))
                 return
+            raise PedigreeError(_ALL_UNLIKE)
         if isinstance(error, PedigreeError):
             raise error
         if type(error).__name__ == "KilledWorker":

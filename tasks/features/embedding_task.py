@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.domain.images.preprocessing import Limits
+from tasks.decoding.decoder import check_decoders
+from tasks.domain.images.preprocessing import Limits, decoder_versions
 from tasks.engine.engine import Engine, ReportProgress
 from tasks.engine.tally import Advance, StageClock, Tally
 from tasks.features.machine_check import check_machine
@@ -63,15 +64,18 @@ class EmbeddingTask:
         fingerprint: The backbone.
         limits: The largest and smallest pictures that are decoded.
         lease: The run's lease, its work and its content; None where features are handed over, not written.
+        decoders: What decodes where the run is, with versions.
     """
 
     store: str
     fingerprint: str
     limits: Limits
     lease: tuple[str, bytes] | None
+    decoders: str = field(default_factory=decoder_versions)
 
     def prepare(self) -> None:
         """Check that images can be read here, and that this machine gives the bits of the store's features."""
+        check_decoders(self.decoders)
         store = Store(self.store)
         store.objects.check()
         store.check_format()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import chain
 from threading import Lock
 
-from tasks.decoding.decoder import BRIGHTNESS_EXAMINER, EXAMINER, Decoder
-from tasks.domain.images.preprocessing import Limits
+from tasks.decoding.decoder import BRIGHTNESS_EXAMINER, EXAMINER, Decoder, check_decoders
+from tasks.domain.images.preprocessing import Limits, decoder_versions
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.engine.engine import ReportProgress
@@ -54,6 +54,7 @@ class IngestTask:
         limits: The largest and smallest files and pictures that are accepted.
         by_reference: Whether the store keeps references to originals in place of bytes.
         run: Names the run, since a worker that stays asks anew in each one what the store has.
+        decoders: What decodes where the run is, with versions.
     """
 
     store: str
@@ -61,9 +62,11 @@ class IngestTask:
     limits: Limits
     by_reference: bool
     run: str
+    decoders: str = field(default_factory=decoder_versions)
 
     def prepare(self) -> None:
-        """Check that source and store can be reached from here."""
+        """Check that source and store can be reached from here, and that files are decoded as where the run is."""
+        check_decoders(self.decoders)
         open_bucket(self.source).check()
         store = Store(self.store)
         store.objects.check()

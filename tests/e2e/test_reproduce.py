@@ -184,6 +184,26 @@ def test_a_fine_tuned_model_comes_out_too(promoted_model: Made, tmp_path: Path) 
     assert (verdict.verdict, verdict.head) == ("identical", record.head)
 
 
+def test_a_head_that_learned_from_blocks_comes_out_too(promoted_model: Made, tmp_path: Path) -> None:
+    """Where features were more than scale.in_memory, the record says so, and all weights come out as they were."""
+    from flows.reproduce import reproduce as flow
+    from flows.retrain import retrain
+
+    values = {
+        **promoted_model[0].model_dump(mode="json"),
+        "store": {"url": str(tmp_path)},
+        "tracking": {**promoted_model[0].tracking.model_dump(mode="json"), "model": "blocks"},
+        "scale": {"in_memory": 1e-6},
+    }
+    settings = parse_settings(values, "test")
+    outcome = retrain(**fill_form(settings, "watch"), return_state=True).result()
+    record = Store(str(tmp_path)).records.read(Store(str(tmp_path)).ledger.named("champion").head, outcome.dataset)
+    assert record.settings["scale"] == {"in_memory": 1e-6}
+    assert record.head != Store(promoted_model[0].store.url).ledger.named("1").head
+    verdict = flow(store_url=settings.store.url, model="champion")
+    assert (verdict.verdict, verdict.head) == ("identical", record.head)
+
+
 def test_stored_features_that_are_not_those_of_the_pixels_are_found(promoted_model: Made, reproduce: Reproduce) -> None:
     """Where somebody changed stored features, the model comes out from pixels alone, and their number is told."""
     store, dataset = promoted_model[0].store.url, promoted_model[1].dataset

@@ -178,12 +178,31 @@ def test_a_lost_scheduler_ends_the_run_and_not_the_next(
 
 
 def test_an_unlike_worker_is_refused_by_name(cluster: DaskCluster, store: Store, filled: tuple[Path, str, str]) -> None:
-    """A worker whose processor gives other bits for the reference pictures is named, and none of its features stays."""
+    """A worker whose processor gives other bits for the reference pictures is named, and none of its features stays.
+
+    Where unlike workers are kept apart and there is no other, the sentence says so.
+    """
     scale = _scale(cluster, 0)
     cluster.start_worker("unlike", ONEDNN_MAX_CPU_ISA="SSE41", preload="tests.deadly_worker")
-    with pytest.raises(PedigreeError, match="unlike"):
+    with pytest.raises(PedigreeError, match=r"Dask worker unlike .* set scale.unlike to separate"):
         _embed(store, filled[1], scale)
+    with pytest.raises(PedigreeError, match=r"Every Dask worker gives other bits .* scale.unlike is separate"):
+        _embed(store, filled[1], scale.model_copy(update={"unlike": "separate"}))
     assert not store.features(filled[1], 2048).stored()
+
+
+def test_a_worker_without_the_extra_is_named_and_the_next_run_goes_on(
+    cluster: DaskCluster, store: Store, filled: tuple[Path, str, str], expected: tuple[str, str]
+) -> None:
+    """Where it lacks ONNX Runtime the sentence says how to install it, nothing is stored, and another worker embeds."""
+    scale = _scale(cluster, 0)
+    cluster.start_worker("bare", PEDIGREE_LACKS="onnxruntime", preload="tests.deadly_worker")
+    with pytest.raises(PedigreeError, match=r"Dask worker bare .* pip install 'pedigree\[onnxruntime\]'"):
+        _embed(store, filled[2], scale)
+    assert not store.features(filled[2], 2048).stored()
+    _scale(cluster, 0)
+    assert _embed(store, filled[2], _scale(cluster, 1)) == IMAGES
+    assert _digest(store, filled[2]) == expected[1]
 
 
 def _embed(store: Store, fingerprint: str, scale: Scale) -> int:

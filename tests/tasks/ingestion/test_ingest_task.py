@@ -18,8 +18,11 @@ from tasks.ingestion.ingest import _fetch_elsewhere, _fetch_here
 from tasks.ingestion.ingest_results import Results
 from tasks.ingestion.ingest_task import IngestTask
 from tasks.stores.objects.object_store import open_bucket
+from tasks.stores.objects.s3_client import s3_client
 from tasks.stores.store import Store
 from tests.dask_servers import DaskCluster, dask_cluster
+from tests.servers import Ceph
+from tests.tls import busy_in_front
 
 LIMITS = Limits(10**6, 10**6, 32)
 
@@ -83,6 +86,44 @@ def test_a_bucket_that_a_worker_cannot_reach_leaves_nothing(cluster: DaskCluster
     assert not results.store.images.stored()
 
 
+def test_a_worker_that_decodes_otherwise_is_refused_and_the_next_run_goes_on(
+    cluster: DaskCluster, source: str, tmp_path: Path
+) -> None:
+    """Without the run's reader of HEIC it would reject what others accept: it is named, and nothing is visible."""
+    results, entries = _results(tmp_path / "store", source), list(open_bucket(source).entries())
+    scale = _scale(cluster)
+    cluster.set_workers(0, "tests.deadly_worker")
+    bare = cluster.start_worker("bare", PEDIGREE_LACKS="pillow_heif", preload="tests.deadly_worker")
+    with pytest.raises(PedigreeError, match=r"Dask worker bare .* no pillow-heif.* and where the run is by Pillow"):
+        _fetch_elsewhere(open_engine(scale, print), _task(results), entries, results, _quiet)
+    assert not results.store.images.stored()
+    bare.kill()
+    bare.wait()
+    _fetch_elsewhere(open_engine(_scale(cluster), print), _task(results), entries, results, _quiet)
+    assert len(_rows(results.store)) == results.new == 8
+
+
+def test_a_busy_store_loses_and_doubles_no_image(
+    ceph: Ceph, s3_bucket: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source and store on a real server that answers half of all requests with 503 at first: workers and run go on."""
+    for file in Path(source).iterdir():
+        open_bucket(f"{s3_bucket}/source").create(file.name, file.read_bytes())
+    with (
+        busy_in_front(ceph.endpoint) as (address, refused),
+        dask_cluster(tmp_path / "dask", "anna", "berta", AWS_ENDPOINT_URL=address) as cluster,
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        s3_client.cache_clear()
+        results = _results(f"{s3_bucket}/store", f"{s3_bucket}/source")
+        entries, scale = list(open_bucket(results.source).entries()), Scale(engine="dask", address=cluster.address)
+        _fetch_elsewhere(open_engine(scale, print), _task(results), entries, results, _quiet)
+        assert (results.new, results.rejected) == (8, 1)
+        assert len(_rows(results.store)) == len(set(_rows(results.store))) == 8
+    s3_client.cache_clear()
+    assert {request.partition(" ")[0] for request in refused} >= {"GET", "PUT"}
+
+
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_store_is_measured_in_its_own_way(tmp_path: Path, is_new: bool) -> None:
     """Here and on a worker, a new store's JPEG is measured by its brightness and an older one's by its colours."""
@@ -104,8 +145,8 @@ def test_a_store_is_measured_in_its_own_way(tmp_path: Path, is_new: bool) -> Non
     assert describe_brightness(file, LIMITS) != describe_image(file, LIMITS)
 
 
-def _results(folder: Path, source: str) -> Results:
-    store = Store(str(folder))
+def _results(place: Path | str, source: str) -> Results:
+    store = Store(str(place))
     store.claim_format()
     return Results(store, source, Circumstances(10**6, 10**6, 32, decoder_versions(), "2026-11-29T00:00:00+00:00"))
 
