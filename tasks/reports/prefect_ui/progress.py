@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
@@ -18,9 +18,10 @@ _SECONDS_BETWEEN_UPDATES = 1.0
 
 @contextmanager
 def show_progress(title: str, total: int, noun: str = "images", dashboard: str = "") -> Iterator[Advance]:
-    """Show the progress of long work: a bar at a terminal, and an artifact in Prefect that is renewed once a second.
+    """Show the progress of long work: a bar at a terminal, and an artifact of the run that is renewed once a second.
 
-    Nothing is shown where there are no items.
+    Nothing is shown where there are no items, and there is no artifact outside of a run: Prefect would start a server
+    for it.
 
     Args:
         title: The name of the work.
@@ -34,21 +35,10 @@ def show_progress(title: str, total: int, noun: str = "images", dashboard: str =
     if not total:
         yield lambda _more, _seconds=None, /: None
         return
-    from prefect.artifacts import create_progress_artifact, update_progress_artifact
-
     link = f" [Dask's dashboard]({dashboard})" if dashboard else ""
     with show_pace(title, total, noun) as bar:
-        # Prefect takes no underscore in a key.
-        key = f"progress-{title.replace('_', '-')}"
-        artifact = create_progress_artifact(progress=0.0, key=key, description=f"{title}: {bar.pace()}.{link}")
+        update = _show_artifact(title, lambda: (100.0 * bar.done / total, f"{title}: {bar.pace()}.{link}"))
         updated = monotonic()
-
-        def update() -> None:
-            update_progress_artifact(
-                artifact_id=artifact,  # type: ignore[arg-type]
-                progress=100.0 * bar.done / total,
-                description=f"{title}: {bar.pace()}.{link}",
-            )
 
         def advance(more: int, seconds: Mapping[str, float] | None = None, /) -> None:
             nonlocal updated
@@ -59,6 +49,33 @@ def show_progress(title: str, total: int, noun: str = "images", dashboard: str =
 
         yield advance
     update()
+
+
+def _show_artifact(title: str, measure: Callable[[], tuple[float, str]]) -> Callable[[], None]:
+    """Create the progress artifact of the run that is going on.
+
+    Args:
+        title: The name of the work.
+        measure: Returns the percentage that is done, and a description.
+
+    Returns:
+        A function that renews the artifact; it does nothing outside of a run.
+    """
+    from prefect.artifacts import create_progress_artifact, update_progress_artifact
+    from prefect.runtime import flow_run
+
+    if not flow_run.id:
+        return lambda: None
+    progress, description = measure()
+    # Prefect takes no underscore in a key.
+    key = f"progress-{title.replace('_', '-')}"
+    artifact = create_progress_artifact(progress=progress, key=key, description=description)
+
+    def update() -> None:
+        progress, description = measure()
+        update_progress_artifact(artifact_id=artifact, progress=progress, description=description)  # type: ignore[arg-type]
+
+    return update
 
 
 def print_line(text: str) -> None:

@@ -1,0 +1,29 @@
+"""Progress of long work: an artifact of the run that does it, and nothing of Prefect outside of a run."""
+
+from prefect import flow
+from prefect.artifacts import Artifact
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.reports.prefect_ui.progress import show_progress
+from tests.servers import PrefectServer, free_port
+
+
+def _work() -> None:
+    with show_progress("two_things", 2, noun="things") as advance:
+        advance(1)
+        advance(1)
+
+
+def test_outside_of_a_run_prefect_is_neither_asked_nor_started() -> None:
+    """A step's function that is called alone needs no server, and leaves none behind."""
+    with temporary_settings(updates={PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        _work()
+
+
+def test_a_run_has_its_progress_as_an_artifact(prefect_server: PrefectServer) -> None:
+    """At its end all is done, under the key that a person finds in the run's page."""
+    assert prefect_server.api_url
+    flow(name="work", persist_result=False)(_work)()
+    artifact = Artifact.get("progress-two-things")
+    assert isinstance(artifact, Artifact)
+    assert artifact.data == 100
