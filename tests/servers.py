@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -171,6 +172,21 @@ def mlflow_server(folder: Path, port: int = 0, database: str = "") -> Iterator[M
     with running([*command, *where], server.log, environment, folder):
         wait_until(lambda: answers(f"{server.url}/health"), 120, f"the MLflow server, see {server.log}")
         yield server
+
+
+def mlflow_database(folder: Path) -> str:
+    """Put an empty database of MLflow into a folder and return its address; a copy, since MLflow takes a second."""
+    (folder / "mlflow.db").write_bytes(_empty_database())
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@cache
+def _empty_database() -> bytes:
+    from mlflow import MlflowClient
+
+    with TemporaryDirectory(prefix="pedigree-mlflow-") as folder:
+        MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+        return Path(folder, "mlflow.db").read_bytes()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tasks.catalog.export import checkout
 from tasks.catalog.verify import verify
 from tasks.stores.objects.originals import parse_reference
 from tasks.stores.store import Store
-from tests.servers import PrefectServer
+from tests.servers import PrefectServer, mlflow_database
 from tests.tasks.catalog.test_versions import quiet
 
 
@@ -34,7 +34,7 @@ def settings(
         "dataset": {"min_images_per_class": 3},
         "backbone": {"weights": "random", "cut": "mixed0", "size": 75},
         "gate": {"rules": [], "needs": "no-harm", "serve_check": False},
-        "tracking": {"url": f"sqlite:///{tmp_path}/mlflow.db"},
+        "tracking": {"url": mlflow_database(tmp_path)},
     }
     with temporary_settings(updates={PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}):
         yield parse_settings(values, "test")

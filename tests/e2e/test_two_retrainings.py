@@ -54,7 +54,8 @@ def ended(run: subprocess.Popen[str]) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("needs", ["improvement", "no-harm"])
+# What is needed and where the store is have nothing to do with each other: each is there once.
+@pytest.mark.parametrize(("url", "needs"), [("folder", "improvement"), ("s3", "no-harm")], indirect=["url"])
 def test_two_retrainings_on_one_store_end_as_one(
     photographs: Path, url: str, needs: str, prefect_server: PrefectServer
 ) -> None:

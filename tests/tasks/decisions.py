@@ -22,6 +22,7 @@ from tasks.serving.model_package import write_mlflow_model
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import check_tracking
+from tests.servers import mlflow_database
 
 ANN = Approver("ann", "the dogs look right")
 WHEN = "2026-11-01T02:00:00+00:00"
@@ -31,7 +32,7 @@ def make_workspace(folder: Path, url: str = "", model: str = "pedigree") -> Work
     """Make an empty store, and name an MLflow beside it or at an address."""
     (folder / "store").mkdir()
     Store(str(folder / "store")).check_format()
-    address = url or f"sqlite:///{folder}/mlflow.db"
+    address = url or mlflow_database(folder)
     check_tracking(address)
     return Workspace(Store(str(folder / "store")), Tracking(url=address, model=model))
 

@@ -19,6 +19,7 @@ from tasks.evaluation.evaluate import evaluate
 from tasks.promotion.gate import check_rules
 from tasks.stores.store import Store
 from tasks.training.train import train
+from tests.servers import mlflow_database
 
 FEATURES = FeatureSet(fingerprint="f" * 64, width=16)
 SPLITS = [Split.TRAIN] * 14 + [Split.VALIDATION] * 4 + [Split.TEST] * 4
@@ -57,7 +58,7 @@ def small_settings(folder: Path) -> dict[str, object]:
     return {
         "source": {"url": str(folder / "photos")},
         "store": {"url": store},
-        "tracking": {"url": f"sqlite:///{folder}/mlflow.db"},
+        "tracking": {"url": mlflow_database(folder)},
     }
 
 

@@ -19,6 +19,7 @@ from tasks.stores.store import Store
 from tasks.stores.tracking import packages, registry, runs
 from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.packages import files_in
+from tests.servers import mlflow_database
 
 HEAD, DATASET, BACKBONE = "a" * 64, "b" * 64, "f" * 64
 CHAMPION = Decision(
@@ -67,7 +68,7 @@ def _register(store: Store, tracking: Tracking, folder: Path, *, with_hashes: bo
 @pytest.fixture
 def served(tmp_path: Path) -> Served:
     """Register a package in an embedded MLflow, and return the folder that it serves."""
-    tracking = Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    tracking = Tracking(url=mlflow_database(tmp_path))
     check_tracking(tracking.url)
     store = Store(str(tmp_path / "store"))
     return store, tracking, _register(store, tracking, tmp_path / "packaged", with_hashes=True)
@@ -120,7 +121,7 @@ def test_files_that_cannot_be_read_are_said(served: Served) -> None:
 
 def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path) -> None:
     """It gets its checksums by the next run, which says so, and an exchange after that is an alarm."""
-    store, tracking = Store(str(tmp_path / "store")), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    store, tracking = Store(str(tmp_path / "store")), Tracking(url=mlflow_database(tmp_path))
     check_tracking(tracking.url)
     folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
     assert "earlier Pedigree" in str(compare_package(store, tracking, CHAMPION, every_file=True))
@@ -132,7 +133,7 @@ def test_a_package_of_an_earlier_pedigree_is_taken_on_trust_once(tmp_path: Path)
 
 def test_a_package_with_other_weights_than_the_store_is_never_trusted(tmp_path: Path) -> None:
     """Weights that are not the store's are an alarm, whoever registered them."""
-    store, tracking = Store(str(tmp_path / "store")), Tracking(url=f"sqlite:///{tmp_path}/mlflow.db")
+    store, tracking = Store(str(tmp_path / "store")), Tracking(url=mlflow_database(tmp_path))
     check_tracking(tracking.url)
     folder = _register(store, tracking, tmp_path / "packaged", with_hashes=False)
     (folder / "artifacts" / "head.npz").write_bytes(b"exchanged")

@@ -27,7 +27,7 @@ from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.training.fine_tuning_trial import try_fine_tuning
-from tests.servers import PrefectServer
+from tests.servers import PrefectServer, mlflow_database
 
 KINDS = sorted(BREEDS)[:2]
 SPLITS = [Split.TRAIN] * 10 + [Split.VALIDATION] * 16
@@ -50,7 +50,7 @@ def _embedded(rows: list[Row], chosen: Settings) -> FeatureSet:
 def settings(tmp_path: Path) -> Settings:
     """Ask for a small trial on a small network."""
     values: dict[str, Any] = {"source": {"url": "photos"}, "store": {"url": str(tmp_path / "store")}}
-    values["tracking"] = {"url": f"sqlite:///{tmp_path}/mlflow.db"}
+    values["tracking"] = {"url": mlflow_database(tmp_path)}
     values["backbone"] = {"weights": "random", "cut": "mixed0", "size": 75}
     tuning = {"from_block": "mixed0", "batch": 8, "learning_rate": 0.001, "trial": 12}
     return Settings.model_validate({**values, "fine_tuning": tuning})
