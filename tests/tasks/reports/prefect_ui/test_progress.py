@@ -25,5 +25,4 @@ def test_a_run_has_its_progress_as_an_artifact(prefect_server: PrefectServer) ->
     assert prefect_server.api_url
     flow(name="work", persist_result=False)(_work)()
     artifact = Artifact.get("progress-two-things")
-    assert isinstance(artifact, Artifact)
-    assert artifact.data == 100
+    assert getattr(artifact, "data", None) == 100
