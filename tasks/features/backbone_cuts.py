@@ -91,8 +91,8 @@ def measure_cuts(dataset: str, store: Store, settings: schema.Settings) -> CutCo
 
     backbone = settings.backbone
     rows = sample(store.manifests.read(dataset))
-    images, assigned = [row.image for row in rows], store.splits.stored()
-    groups = [assigned[image].group for image in images]
+    images = [row.image for row in rows]
+    groups = store.splits.stored().group_names(images)
     _check_enough(rows, groups)
     data, unlike = read_url(backbone.weights) if backbone.is_file else None, settings.scale.unlike
     all_cuts = suit_machine(store, load_every_cut(backbone, data), unlike)

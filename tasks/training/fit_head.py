@@ -110,7 +110,8 @@ def sample_rows(rows: Sequence[Row], most: int) -> Sequence[Row]:
 
 def read_groups(store: Store) -> Groups:
     """Return the near-duplicate groups of a store's images, which are written once and stay."""
-    return {image: assigned.group for image, assigned in store.splits.stored().items()}
+    assigned = store.splits.stored()
+    return dict(zip(assigned.images.to_pylist(), assigned.groups.to_pylist(), strict=True))
 
 
 def read_examples(
