@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits, preprocess_image
 from tasks.domain.images.rejections import Rejection
 from tasks.modeling.backbone.backbone import Backbone, restore_backbone
-from tasks.modeling.determinism import map_in_parallel
 from tasks.modeling.head.head import Head
 
 
@@ -114,14 +116,20 @@ class Predictor:
         return cls(restore_backbone(network, served_facts(named)), head, limits)
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction]:
-        """Predict each image from its bytes, independently of the others, in order."""
-        return list(map_in_parallel(self._predict_image, images))
+        """Predict each image from its bytes, independently of the others, in order; any threads may call this."""
+        return list(_shared_threads().map(self._predict_image, images))
 
     def _predict_image(self, data: bytes) -> Prediction:
         pixels = preprocess_image(data, self.backbone.size, self.limits)
         if isinstance(pixels, Rejection):
             return reject(pixels)
         return predict_features(self.head, self.backbone.network(pixels))
+
+
+@cache
+def _shared_threads() -> ThreadPoolExecutor:
+    """Return one thread a core for all requests of a process: each with threads of its own would crowd the cores."""
+    return ThreadPoolExecutor(count_cores(), thread_name_prefix="predict")
 
 
 def predict_features(head: Head, features: NDArray[np.float32]) -> Prediction:

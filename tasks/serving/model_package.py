@@ -37,13 +37,16 @@ _CODE = (
     "tasks/modeling/backbone/__init__.py",
     "tasks/modeling/backbone/backbone.py",
     "tasks/modeling/backbone/serialization.py",
-    "tasks/modeling/determinism.py",
     "tasks/modeling/head/__init__.py",
     "tasks/modeling/head/head.py",
     "tasks/modeling/packaged_model.py",
 )
 _ENGINES = {
-    "tensorflow": ("tasks/modeling/backbone/inception.py", "tasks/modeling/backbone/tensorflow_engine.py"),
+    "tensorflow": (
+        "tasks/modeling/backbone/inception.py",
+        "tasks/modeling/backbone/tensorflow_engine.py",
+        "tasks/modeling/determinism.py",
+    ),
     "onnxruntime": ("tasks/modeling/backbone/onnx_engine.py",),
 }
 # Where a package has had what MLflow runs since the first one: whoever compares served files asks for it by this name.

@@ -2,12 +2,15 @@
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import Backbone
@@ -46,6 +49,17 @@ def test_an_answer_is_what_evaluation_measures(
     assert [list(answer.probabilities.values()) for answer in answers if answer.probabilities] == stored.tolist()
     assert [answer.label for answer in answers] == [head.classes[index] for index in stored.argmax(axis=1)]
     assert [answer.probability for answer in answers] == stored.max(axis=1).tolist()
+
+
+def test_requests_at_once_share_the_threads_of_one_pool(packaged: Path, images: list[tuple[str, bytes]]) -> None:
+    """Eight requests at once get their own answers, and no more threads work on them than there are cores."""
+    predictor, files = Predictor.load(packaged), [data for _, data in images]
+    alone = [predictor.predict([data]) for data in files[:2]]
+    with ThreadPoolExecutor(8) as clients:
+        together = list(clients.map(lambda number: predictor.predict([files[number % 2]]), range(8)))
+    assert together == alone * 4
+    workers = {thread.name for thread in threading.enumerate() if thread.name.startswith("predict")}
+    assert 1 <= len(workers) <= count_cores()
 
 
 def test_an_answer_says_whether_the_model_is_sure(
