@@ -106,7 +106,11 @@ def test_a_pod_ends_without_losing_an_answer(settings_file: Path) -> None:
     probe = CONTAINER["readinessProbe"]
     assert serve.drain_seconds > (probe["periodSeconds"] + probe["timeoutSeconds"]) * probe["failureThreshold"]
     assert KINDS["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-    assert KINDS["Deployment"]["spec"]["replicas"] > KINDS["PodDisruptionBudget"]["spec"]["maxUnavailable"]
+    scaler = KINDS["HorizontalPodAutoscaler"]["spec"]
+    assert scaler["minReplicas"] > KINDS["PodDisruptionBudget"]["spec"]["maxUnavailable"]
+    assert scaler["scaleTargetRef"]["name"] == KINDS["Deployment"]["metadata"]["name"]
+    # It would be set back to this number whenever somebody applies the manifests.
+    assert "replicas" not in KINDS["Deployment"]["spec"]
     # A service that waits for its store is alive: restarting it would only lose the last good model.
     assert {CONTAINER[name]["httpGet"]["path"] for name in ("startupProbe", "livenessProbe")} == {"/live"}
     assert probe["httpGet"]["path"] == "/ready"
