@@ -129,6 +129,13 @@ class Serve(Section):
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         default=5, description="Seconds that it goes on after SIGTERM, while /ready already says no."
     )
+    why_images: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=100_000,
+        description="Training images up to which answers can say why; their features are held in memory. 0 is never.",
+    )
+    show_training: bool = Field(
+        default=False, description="Whether whoever may ask is shown training photographs, and not their labels alone."
+    )
 
 
 class Operations(Section):

@@ -3,17 +3,19 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.serving.admission import Capacity, update_mean
 from tasks.domain.serving.answers import Answer, write_id
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
-from tasks.modeling.packaged_model import predict_features
+from tasks.modeling.packaged_model import Prediction, predict_features
+from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
-from tasks.service.models.served_model import ServedModel
+from tasks.service.models.served_model import ServedModel, Vector
 
 #: Is told of each answer and of the photograph's bytes, once the answer is there.
 Listener = Callable[[Answer, bytes], None]
@@ -25,15 +27,18 @@ class Answering:
     A photograph is decoded in a process of its own and computed alone: no answer depends on who else asks.
     """
 
-    def __init__(self, capacity: Capacity, metrics: Metrics, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, capacity: Capacity, metrics: Metrics, explainer: Explainer, listeners: Sequence[Listener] = ()
+    ) -> None:
         """Start no thread yet.
 
         Args:
             capacity: How many photographs are taken on.
             metrics: Gets counts and times.
+            explainer: Holds what explains answers.
             listeners: Are told of each answer, in the thread that made it.
         """
-        self._capacity, self._metrics, self._listeners = capacity, metrics, listeners
+        self._capacity, self._metrics, self._explainer, self._listeners = capacity, metrics, explainer, listeners
         self._pool = ThreadPoolExecutor(capacity.cores, thread_name_prefix="answer")
         self._present, self._seconds = 0, 0.0
 
@@ -67,28 +72,29 @@ class Answering:
                 retry_after=self._capacity.retry_after(self._present, self._seconds),
             )
 
-    async def answer(self, model: ServedModel, photographs: Sequence[bytes]) -> list[Answer]:
+    async def answer(self, model: ServedModel, photographs: Sequence[bytes], *, why: bool = False) -> list[Answer]:
         """Answer photographs, each on its own; where the request is given up, those that still wait are dropped.
 
         Args:
             model: The model that answers all of them.
             photographs: The files.
+            why: Whether each answer is to say why.
 
         Returns:
             One answer a photograph, in their order.
         """
         self.check_room(len(photographs))
-        futures = [self._submit(model, data) for data in photographs]
+        futures = [self._submit(model, data, why=why) for data in photographs]
         try:
             return list(await asyncio.gather(*map(asyncio.wrap_future, futures)))
         finally:
             for future in futures:
                 future.cancel()
 
-    def _submit(self, model: ServedModel, data: bytes) -> Future[Answer]:
+    def _submit(self, model: ServedModel, data: bytes, *, why: bool) -> Future[Answer]:
         loop = asyncio.get_running_loop()
         self._change_present(1)
-        future = self._pool.submit(self._answer, model, data, time.perf_counter())
+        future = self._pool.submit(self._answer, model, data, time.perf_counter(), why=why)
         future.add_done_callback(lambda _future: loop.call_soon_threadsafe(partial(self._change_present, -1)))
         return future
 
@@ -96,7 +102,7 @@ class Answering:
         self._present += change
         self._metrics.set_present(self._present)
 
-    def _answer(self, model: ServedModel, data: bytes, submitted: float) -> Answer:
+    def _answer(self, model: ServedModel, data: bytes, submitted: float, *, why: bool) -> Answer:
         started = time.perf_counter()
         square = model.squares.decode(data)
         decoded = time.perf_counter()
@@ -104,7 +110,9 @@ class Answering:
             answer = _refuse(model, square, decoded - started)
             self._metrics.observe(started - submitted, decoded - started, 0)
         else:
-            prediction = predict_features(model.head, model.backbone.network(square))
+            features = model.backbone.network(square)
+            prediction = predict_features(model.head, features)
+            unusual, reasons = self._explain(model, features, prediction, why=why)
             ended = time.perf_counter()
             answer = Answer(
                 _new_id(),
@@ -114,6 +122,8 @@ class Answering:
                 prediction.sure,
                 prediction.probabilities,
                 1000 * (ended - started),
+                unusual=unusual,
+                why=reasons,
             )
             self._metrics.observe(started - submitted, decoded - started, ended - decoded)
             self._seconds = update_mean(self._seconds, ended - started)
@@ -121,6 +131,17 @@ class Answering:
         for listener in self._listeners:
             listener(answer, data)
         return answer
+
+    def _explain(
+        self, model: ServedModel, features: Vector, prediction: Prediction, *, why: bool
+    ) -> tuple[float | None, Mapping[str, Any] | None]:
+        """Return how unusual a photograph is, as far as that is known, and where it was asked for why."""
+        knowledge = self._explainer.known(model)
+        if knowledge is None or prediction.label is None or prediction.probabilities is None:
+            return None, {"unavailable": self._explainer.waits} if why else None
+        explanation = knowledge.explain(features, prediction.probabilities)
+        reasons = knowledge.describe(explanation, prediction.label, self._explainer.address) if why else None
+        return explanation.unusual, reasons
 
 
 def _refuse(model: ServedModel, rejection: Rejection, seconds: float) -> Answer:

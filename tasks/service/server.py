@@ -20,6 +20,7 @@ from configs.visible_text import visible_lines
 from tasks.domain.hashing import sha256_of
 from tasks.domain.serving.admission import Capacity
 from tasks.service.answering import Answering
+from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
 from tasks.service.models.following import Follower
 from tasks.service.models.last_good import LastGood
@@ -61,11 +62,13 @@ class Service:
             tell: Is told the address, once it listens there.
         """
         self.state.follower.start()
+        self.state.explainer.start()
         tell(self.address)
         try:
             self._server.run(sockets=[self.listener])
         finally:
             self.state.follower.stop()
+            self.state.explainer.stop()
             self.state.answering.close()
             if self.state.follower.model:
                 self.state.follower.model.squares.close()
@@ -133,9 +136,10 @@ def open_service(source: ModelSource, settings: Serve, listener: socket.socket |
     check_address(settings.host, keys)
     metrics = Metrics()
     log = RequestLog(sys.stderr, secret(SALT_VARIABLE).encode())
-    answering = Answering(Capacity(count_cores(), settings.queue), metrics, [log.write])
     follower = Follower(source, LastGood(_copy_folder(source)), settings, metrics.count_swap, _write_line)
-    state = ServiceState(settings, follower, answering, metrics, Access(keys), Memory(settings))
+    explainer = Explainer(source, follower, settings, _write_line)
+    answering = Answering(Capacity(count_cores(), settings.queue), metrics, explainer, [log.write])
+    state = ServiceState(settings, follower, answering, metrics, Access(keys), Memory(settings), explainer)
     metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))
     listener = listener or _listen(settings)
     host, port = listener.getsockname()[:2]

@@ -63,6 +63,8 @@ class Answer:
         probabilities: The calibrated probability of each class.
         elapsed_ms: What decoding and computing took, in milliseconds.
         problem: Why there is no label; None where there is one.
+        unusual: How unusual the photograph is, from 0 to 1; None where that is not known.
+        why: The training images and figures behind the answer; None where nobody asked.
     """
 
     id: str
@@ -73,6 +75,8 @@ class Answer:
     probabilities: Mapping[str, float] | None
     elapsed_ms: float
     problem: ServiceProblem | None = None
+    unusual: float | None = None
+    why: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as JSON can hold it."""
@@ -82,9 +86,11 @@ class Answer:
             "probability": self.probability,
             "sure": self.sure,
             "probabilities": self.probabilities,
+            "unusual": self.unusual,
             "model": self.model.to_dict(),
             "elapsed_ms": round(self.elapsed_ms, 3),
         }
+        plain |= {} if self.why is None else {"why": self.why}
         return plain | ({"problem": self.problem.to_dict()} if self.problem else {})
 
 

@@ -59,11 +59,25 @@ _LIMITS = Limits(max_bytes=2**30, max_pixels=170_000_000, min_side=1)
 
 def make_thumbnail(data: bytes) -> str | None:
     """Create the data: address of a JPEG with sides of at most 96 pixels; None where the bytes cannot be decoded."""
+    small = shrink_picture(data, _SIDE)
+    return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}" if small else None
+
+
+def shrink_picture(data: bytes, side: int) -> bytes | None:
+    """Shrink a picture for a page.
+
+    Args:
+        data: The bytes of its file.
+        side: The longest side, in pixels.
+
+    Returns:
+        A JPEG file; None where the bytes cannot be decoded.
+    """
     picture = open_picture(data, _LIMITS)
     if isinstance(picture, Rejection):
         return None
     small = picture.image.copy()
-    small.thumbnail((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    small.thumbnail((side, side), Image.Resampling.BICUBIC)
     sink = io.BytesIO()
     small.save(sink, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(sink.getvalue()).decode()}"
+    return sink.getvalue()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.modeling.packaged_model import Package
+    from tasks.service.models.knowledge import Knowledge
+    from tasks.service.models.served_model import ServedModel
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,17 @@ class ModelSource(Protocol):
         Returns:
             Test images with the evaluation's predictions; None where the source has none.
         """
+
+    def knowledge(self, model: "ServedModel", most: int) -> "Knowledge":
+        """Read the images that a model was trained on and tested with, by which its answers are explained.
+
+        Args:
+            model: The model.
+            most: The most training images that are held in memory.
+
+        Returns:
+            What is known of them; raises PedigreeError, which says why, where that is nothing.
+        """
+
+    def photograph(self, image: str) -> bytes:
+        """Read a training photograph by its name; raise PedigreeError where it is not there any more."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from configs.errors import PedigreeError
 from configs.visible_text import shown
@@ -19,6 +19,7 @@ from tasks.stores.tracking.database import SQLITE, database_path
 
 if TYPE_CHECKING:
     from tasks.modeling.packaged_model import Package
+    from tasks.service.models.served_model import ServedModel
 
 _ALIAS, _FOLDER = "champion", "artifacts"
 _TAGS = ("pedigree.head", "pedigree.dataset", "pedigree.backbone")
@@ -111,3 +112,20 @@ class RegistryModels:
         """
         del self, identity, package
         return None
+
+    def knowledge(self, model: "ServedModel", most: int) -> NoReturn:
+        """Raise PedigreeError: a registry holds no training images.
+
+        Args:
+            model: The model.
+            most: The most training images that would be held in memory.
+
+        Raises:
+            PedigreeError: Always.
+        """
+        del model, most
+        raise PedigreeError(f"{self.place} holds no training images: name the store to be told why.")
+
+    def photograph(self, image: str) -> NoReturn:
+        """Raise PedigreeError: a registry holds no training images."""
+        raise PedigreeError(f"{self.place} holds no training image {image}.")

@@ -16,11 +16,13 @@ from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.features.stored_models import backbone_files, head_bytes
+from tasks.service.models.knowledge import Knowledge, build_knowledge
 from tasks.service.models.model_source import GoldenSet
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
     from tasks.modeling.packaged_model import Package
+    from tasks.service.models.served_model import ServedModel
 
 
 @dataclass
@@ -104,6 +106,34 @@ class StoreModels:
         machine = self.store.backbones.recorded_machine(identity.backbone)
         tolerance = serving_tolerance(package.backbone_facts)
         return GoldenSet(images, expected, tolerance, machine.reference if machine else "")
+
+    def knowledge(self, model: "ServedModel", most: int) -> Knowledge:
+        """Read training and test images of a model with their stored features.
+
+        Args:
+            model: The model.
+            most: The most training images that are held in memory.
+
+        Returns:
+            What is known of them.
+
+        Raises:
+            PedigreeError: There are too many, or their features are not stored.
+        """
+        rows = self.store.manifests.columns(model.identity.dataset)
+        training, test = (rows.of_split(split) for split in (Split.TRAIN, Split.TEST))
+        if len(training) > most:
+            raise PedigreeError(
+                f"The model was trained on {len(training):,} images, more than serve.why_images ({most:,}) allows to "
+                "hold in memory."
+            )
+        features = self.store.features(model.identity.backbone, len(model.head.weights))
+        vectors = [features.read(split.images.to_pylist()) for split in (training, test)]
+        return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]))
+
+    def photograph(self, image: str) -> bytes:
+        """Read a training photograph by its name; raise PedigreeError where it is not there any more."""
+        return next(data for _, data in self.store.images.read([image]))
 
 
 def identify_champion(entries: Sequence[Decision], name: str) -> ModelIdentity | None:

@@ -21,8 +21,23 @@ _ANSWER = {
     "probability": 0.9375,
     "sure": True,
     "probabilities": {"beagle": 0.9375, "corgi": 0.04296875, "poodle": 0.01953125},
+    "unusual": 0.3125,
     "model": _MODEL,
     "elapsed_ms": 138.2,
+}
+_EXPLAINED = _ANSWER | {
+    "why": {
+        "nearest": [{"label": "beagle", "likeness": 0.931}, {"label": "beagle", "likeness": 0.902}],
+        "runner_up": [],
+        "class": {
+            "label": "beagle",
+            "training_images": 61,
+            "test_images": 12,
+            "recall": 0.9166666666666666,
+            "worst_slice": "coat=white",
+            "worst_recall": 0.8,
+        },
+    }
 }
 _UNUSABLE = {
     "id": "01KB4V5N7Q3M8X2D6F9H0J1K2N",
@@ -30,6 +45,7 @@ _UNUSABLE = {
     "probability": None,
     "sure": False,
     "probabilities": None,
+    "unusual": None,
     "model": _MODEL,
     "elapsed_ms": 1.4,
     "problem": {
@@ -102,6 +118,12 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
 
 
 _SEVERAL = {"answers": [_ANSWER, _UNUSABLE]}
+_WHY = {
+    "name": "why",
+    "in": "query",
+    "description": "1 to be told the nearest training images, and what the model knows of the class.",
+    "schema": {"type": "string", "enum": ["0", "1"]},
+}
 PREDICT: dict[str, Any] = _route(
     "Say what one photograph shows, or several",
     {
@@ -111,7 +133,11 @@ PREDICT: dict[str, Any] = _route(
             "content": {
                 "application/json": {
                     "schema": {"type": "object"},
-                    "examples": {"one": {"value": _ANSWER}, "several": {"value": _SEVERAL}},
+                    "examples": {
+                        "one": {"value": _ANSWER},
+                        "several": {"value": _SEVERAL},
+                        "why": {"value": _EXPLAINED},
+                    },
                 }
             },
         },
@@ -124,7 +150,16 @@ PREDICT: dict[str, Any] = _route(
             "multipart/form-data": _FORM,
             "application/json": _MLFLOW,
         }
-    ),
+    )
+    | {"parameters": [_WHY]},
+)
+TRAINING: dict[str, Any] = _route(
+    "Show a training photograph that an explanation names",
+    {
+        200: {"description": "The photograph, shrunk.", "content": {"image/jpeg": _BYTES}},
+        **_problems(ProblemKind.NOT_FOUND),
+        **_WITH_KEY,
+    },
 )
 INVOCATIONS: dict[str, Any] = _route(
     "Answer as MLflow's own server does",

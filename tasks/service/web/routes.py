@@ -18,6 +18,7 @@ from tasks.service.models.served_model import ServedModel
 from tasks.service.web import openapi
 from tasks.service.web.bodies import Body
 from tasks.service.web.contents import Photographs, check_type, take_apart
+from tasks.service.web.explanations import add_training_photographs, asks_why
 from tasks.service.web.state import ServiceState
 
 
@@ -32,6 +33,7 @@ def build_routes(state: ServiceState) -> APIRouter:
     """
     router = APIRouter()
     _add_answers(router, state)
+    add_training_photographs(router, state)
     _add_health(router, state)
     _add_facts(router, state)
     return router
@@ -42,7 +44,7 @@ def _add_answers(router: APIRouter, state: ServiceState) -> None:
 
     @router.post("/v1/predict", **openapi.PREDICT)
     async def predict(request: Request) -> Response:
-        model, photographs, answers = await answer_request(state, request)
+        model, photographs, answers = await answer_request(state, request, why=asks_why(request))
         if not photographs.several:
             return _single(model, answers[0])
         usable = any(answer.problem is None for answer in answers)
@@ -104,7 +106,8 @@ def describe_readiness(state: ServiceState) -> dict[str, Any]:
         "waits": following.waits,
     }
     shown = {name: value for name, value in told.items() if value != ""}
-    return {"status": word, "model": model.identity.to_dict() if model else None, "following": shown}
+    plain = {"status": word, "model": model.identity.to_dict() if model else None, "following": shown}
+    return plain | ({"why": state.explainer.waits} if state.explainer.waits else {})
 
 
 def _readiness(state: ServiceState) -> int:
@@ -112,12 +115,15 @@ def _readiness(state: ServiceState) -> int:
     return 200 if state.follower.model and not state.draining else ProblemKind.NO_MODEL.status
 
 
-async def answer_request(state: ServiceState, request: Request) -> tuple[ServedModel, Photographs, list[Answer]]:
+async def answer_request(
+    state: ServiceState, request: Request, *, why: bool = False
+) -> tuple[ServedModel, Photographs, list[Answer]]:
     """Read a request, and answer its photographs unless the client goes away first.
 
     Args:
         state: The parts of the service.
         request: The request, whose body holds the photographs.
+        why: Whether each answer is to say why.
 
     Returns:
         The model that answered all of them, the photographs, and their answers in the same order.
@@ -133,7 +139,7 @@ async def answer_request(state: ServiceState, request: Request) -> tuple[ServedM
         photographs = await take_apart(request, await body.read(), state.settings)
         # Taken once: all photographs of a request are answered by this model, whatever serves a moment later.
         model = state.model()
-        work = asyncio.ensure_future(state.answering.answer(model, photographs.files))
+        work = asyncio.ensure_future(state.answering.answer(model, photographs.files, why=why))
         gone = asyncio.ensure_future(_wait_for_departure(request))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)

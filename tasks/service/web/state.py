@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from configs.servers import Serve
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 from tasks.service.answering import Answering
+from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
 from tasks.service.models.following import Follower
 from tasks.service.models.served_model import ServedModel
@@ -24,6 +25,7 @@ class ServiceState:
         metrics: What is counted.
         access: Who may ask.
         memory: The bytes of bodies that are held.
+        explainer: Holds what explains answers.
         draining: Whether the service is about to stop.
     """
 
@@ -33,6 +35,7 @@ class ServiceState:
     metrics: Metrics
     access: Access
     memory: Memory
+    explainer: Explainer
     draining: bool = False
 
     def model(self) -> ServedModel:

@@ -56,6 +56,8 @@ def test_the_alias_is_followed_and_files_are_held_against_tags(
     newer = register(champions, second, url, tmp_path / "second")
     follower.look()
     assert follower.model.identity.version == newer
+    with pytest.raises(PedigreeError, match="holds no training images"):
+        source.knowledge(follower.model, 1)
     assert follower.model.head.name == second.name
 
 

@@ -1,0 +1,109 @@
+"""Knowledge: what a model was trained on and tested with, by which its answers are explained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.domain.datasets.version_rows import VersionRows
+from tasks.domain.evaluation.misclassifications import Neighbour
+from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.serving.class_facts import ClassFacts, measure_class_facts
+from tasks.domain.serving.nearest import (
+    Explanation,
+    Rarity,
+    TrainingImages,
+    explain,
+    measure_rarity,
+    sort_training_images,
+)
+
+if TYPE_CHECKING:
+    from tasks.modeling.head.head import Head
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What explains the answers of one model.
+
+    Attributes:
+        key: Backbone, head and dataset version of the model.
+        training: Its training images.
+        rarity: How far its test images lie from these.
+        classes: What it knows of each class.
+    """
+
+    key: tuple[str, str, str]
+    training: TrainingImages
+    rarity: Rarity
+    classes: Mapping[str, ClassFacts]
+
+    @cached_property
+    def images(self) -> frozenset[str]:
+        """Return the names of the training images."""
+        return frozenset(self.training.images)
+
+    def explain(self, features: Vectors, probabilities: Mapping[str, float]) -> Explanation:
+        """Explain an answer.
+
+        Args:
+            features: The photograph's features, of shape (width,).
+            probabilities: The probability of each class.
+
+        Returns:
+            The nearest training images, and how unusual the photograph is.
+        """
+        return explain(features, probabilities, self.training, self.rarity)
+
+    def describe(self, explanation: Explanation, label: str, address: str) -> Mapping[str, Any]:
+        """Describe an explanation as JSON can hold it.
+
+        Args:
+            explanation: The explanation.
+            label: The predicted class.
+            address: Where training photographs are shown, before their names; empty where they are not, and then
+                neither their names nor their keys are told.
+
+        Returns:
+            The nearest training images with their labels, and what the model knows of the class.
+        """
+        return {
+            "nearest": [_describe_neighbour(neighbour, address) for neighbour in explanation.predicted],
+            "runner_up": [_describe_neighbour(neighbour, address) for neighbour in explanation.runner_up],
+            "class": self.classes[label].to_dict(),
+        }
+
+
+def _describe_neighbour(neighbour: Neighbour, address: str) -> Mapping[str, Any]:
+    plain = {"label": neighbour.label, "likeness": round(neighbour.likeness, 6)}
+    return plain | ({"photograph": f"{address}{neighbour.image}"} if address else {})
+
+
+def build_knowledge(
+    key: tuple[str, str, str], head: "Head", training: tuple[VersionRows, Vectors], test: tuple[VersionRows, Vectors]
+) -> Knowledge:
+    """Build what explains the answers of a model.
+
+    Args:
+        key: Backbone, head and dataset version of the model.
+        head: Its head.
+        training: The training images, with features of shape (n_training, width).
+        test: The test images, with features of shape (n_test, width).
+
+    Returns:
+        The knowledge.
+    """
+    rows, vectors = training
+    learned = list(rows)
+    images = sort_training_images(
+        [row.image for row in learned], [row.key for row in learned], [row.label for row in learned], vectors
+    )
+    test_rows, test_vectors = test
+    predictions = Predictions(head.classes, head.probabilities(test_vectors), head.threshold)
+    classes = measure_class_facts(images.counts, list(test_rows), predictions)
+    return Knowledge(key, images, measure_rarity(images, test_vectors), classes)
